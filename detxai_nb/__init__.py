@@ -1,0 +1,27 @@
+"""Why an object detector sees what it sees, shown inside a notebook."""
+
+from detxai_nb import data, metrics, widgets
+from detxai_nb.detectors import detectors, load_detector, wrap
+from detxai_nb.explaining import compare, explain
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.image import load_image
+from detxai_nb.methods import methods
+from detxai_nb.types import Cancelled, Detections, Target
+
+__version__ = "0.1.0"
+__all__ = [
+    "Cancelled",
+    "Detections",
+    "HeatMaps",
+    "Target",
+    "compare",
+    "data",
+    "detectors",
+    "explain",
+    "load_detector",
+    "load_image",
+    "methods",
+    "metrics",
+    "widgets",
+    "wrap",
+]

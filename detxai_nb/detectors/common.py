@@ -1,0 +1,67 @@
+"""What every adapter needs: evaluation mode, image batches, and detections in the image's own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from detxai_nb.geometry import Placement
+from detxai_nb.types import Detections
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; afterwards every submodule's training flag is as it was."""
+    training = [part for part in module.modules() if part.training]
+    try:
+        for part in training:
+            part.training = False
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def to_tensor(pixels: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 ``[H,W,3]`` as ``[3,H,W]``, values 0..255, on the device."""
+    return torch.from_numpy(pixels).to(device).permute(2, 0, 1).to(dtype)
+
+
+def batches_of_one_shape(shapes: Sequence[Any], most: int = 8) -> Iterator[list[int]]:
+    """Numbers of images that can share a batch without padding one for another, at most ``most`` together."""
+    groups: dict[Any, list[int]] = {}
+    for row, shape in enumerate(shapes):
+        groups.setdefault(tuple(shape), []).append(row)
+    for rows in groups.values():
+        for start in range(0, len(rows), most):
+            yield rows[start : start + most]
+
+
+def gather_detections(
+    placement: Placement, boxes: Tensor, scores: Tensor, labels: Tensor, names: tuple[str, ...], **about: Any
+) -> Detections:
+    """Detections from boxes in input pixels, sorted by falling score, in pixels of the image and clipped to it."""
+    order = scores.argsort(descending=True, stable=True)
+    rows = {k: v[order] if isinstance(v, Tensor) else v for k, v in about.items()}
+    return Detections(
+        boxes=placement.boxes_to_image(boxes, clip=True)[order],
+        scores=scores[order],
+        labels=labels[order],
+        names=names,
+        image_size=placement.image_size,
+        **rows,
+    )
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """``device``, or for "auto" the first there is of CUDA, MPS and CPU."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,223 @@
+"""The YOLOX network of every size, in plain PyTorch; parameter names as in the official checkpoints.
+
+Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (CSPDarknet, PAFPN, decoupled anchor-free head).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class YoloxSize:
+    """Depth and width factors, depthwise convolutions or not, and the input side the official model is tested at."""
+
+    depth: float
+    width: float
+    depthwise: bool = False
+    input_side: int = 640
+
+
+SIZES: Mapping[str, YoloxSize] = {
+    "yolox-nano": YoloxSize(0.33, 0.25, depthwise=True, input_side=416),
+    "yolox-tiny": YoloxSize(0.33, 0.375, input_side=416),
+    "yolox-s": YoloxSize(0.33, 0.50),
+    "yolox-m": YoloxSize(0.67, 0.75),
+    "yolox-l": YoloxSize(1.0, 1.0),
+    "yolox-x": YoloxSize(1.33, 1.25),
+}
+STRIDES = (8, 16, 32)
+STAGES = ("dark3", "dark4", "dark5")
+
+
+class BaseConv(nn.Module):
+    """Convolution without bias, batch normalisation, SiLU."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
+
+    def after(self, x: Tensor) -> Tensor:
+        """What follows the convolution, location by location."""
+        return F.silu(self.bn(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(self.conv(x))
+
+
+class DWConv(nn.Module):
+    """A depthwise and a 1x1 convolution, each with normalisation and SiLU."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1) -> None:
+        super().__init__()
+        self.dconv = BaseConv(inputs, inputs, size, stride, groups=inputs)
+        self.pconv = BaseConv(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pconv(self.dconv(x))
+
+
+def _conv(depthwise: bool, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Module:
+    return DWConv(inputs, outputs, size, stride) if depthwise else BaseConv(inputs, outputs, size, stride)
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, channels: int, shortcut: bool, depthwise: bool) -> None:
+        super().__init__()
+        self.conv1 = BaseConv(channels, channels, 1)
+        self.conv2 = _conv(depthwise, channels, channels, 3)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(self.conv1(x))
+        return y + x if self.shortcut else y
+
+
+class CSPLayer(nn.Module):
+    def __init__(self, inputs: int, outputs: int, count: int, shortcut: bool, depthwise: bool) -> None:
+        super().__init__()
+        hidden = outputs // 2
+        self.conv1 = BaseConv(inputs, hidden, 1)
+        self.conv2 = BaseConv(inputs, hidden, 1)
+        self.conv3 = BaseConv(2 * hidden, outputs, 1)
+        self.m = nn.Sequential(*(Bottleneck(hidden, shortcut, depthwise) for _ in range(count)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
+
+
+class Focus(nn.Module):
+    """Every 2x2 block of pixels as 12 channels, then a convolution."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.conv = BaseConv(12, outputs, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        corners = [x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]]
+        return self.conv(torch.cat(corners, dim=1))
+
+
+class SPPBottleneck(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = BaseConv(inputs, inputs // 2, 1)
+        self.m = nn.ModuleList(nn.MaxPool2d(size, 1, size // 2) for size in (5, 9, 13))
+        self.conv2 = BaseConv(inputs // 2 * 4, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv1(x)
+        return self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1))
+
+
+class CSPDarknet(nn.Module):
+    """The backbone: features of stride 8, 16 and 32."""
+
+    def __init__(self, depth: float, width: float, depthwise: bool) -> None:
+        super().__init__()
+        c = int(width * 64)
+        n = max(round(depth * 3), 1)
+        self.stem = Focus(c)
+        self.dark2 = self._stage(c, c * 2, n, depthwise)
+        self.dark3 = self._stage(c * 2, c * 4, n * 3, depthwise)
+        self.dark4 = self._stage(c * 4, c * 8, n * 3, depthwise)
+        self.dark5 = nn.Sequential(
+            _conv(depthwise, c * 8, c * 16, 3, 2),
+            SPPBottleneck(c * 16, c * 16),
+            CSPLayer(c * 16, c * 16, n, False, depthwise),
+        )
+
+    @staticmethod
+    def _stage(inputs: int, outputs: int, count: int, depthwise: bool) -> nn.Sequential:
+        return nn.Sequential(
+            _conv(depthwise, inputs, outputs, 3, 2), CSPLayer(outputs, outputs, count, True, depthwise)
+        )
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.dark2(self.stem(x))
+        found = {}
+        for name in STAGES:
+            x = getattr(self, name)(x)
+            found[name] = x
+        return found
+
+
+class PAFPN(nn.Module):
+    """Backbone and path-aggregation neck: three levels of stride 8, 16 and 32."""
+
+    def __init__(self, size: YoloxSize) -> None:
+        super().__init__()
+        self.backbone = CSPDarknet(size.depth, size.width, size.depthwise)
+        c0, c1, c2 = (int(c * size.width) for c in (256, 512, 1024))
+        n, dw = round(3 * size.depth), size.depthwise
+        self.lateral_conv0 = BaseConv(c2, c1, 1)
+        self.C3_p4 = CSPLayer(2 * c1, c1, n, False, dw)
+        self.reduce_conv1 = BaseConv(c1, c0, 1)
+        self.C3_p3 = CSPLayer(2 * c0, c0, n, False, dw)
+        self.bu_conv2 = _conv(dw, c0, c0, 3, 2)
+        self.C3_n3 = CSPLayer(2 * c0, c1, n, False, dw)
+        self.bu_conv1 = _conv(dw, c1, c1, 3, 2)
+        self.C3_n4 = CSPLayer(2 * c1, c2, n, False, dw)
+
+    def neck(self, stages: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The three levels from the backbone's stages."""
+        x2, x1, x0 = (stages[name] for name in STAGES)
+        top = self.lateral_conv0(x0)
+        middle = self.reduce_conv1(self.C3_p4(torch.cat([_double(top), x1], dim=1)))
+        fine = self.C3_p3(torch.cat([_double(middle), x2], dim=1))
+        out1 = self.C3_n3(torch.cat([self.bu_conv2(fine), middle], dim=1))
+        out0 = self.C3_n4(torch.cat([self.bu_conv1(out1), top], dim=1))
+        return fine, out1, out0
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.neck(self.backbone(x))
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class YoloxHead(nn.Module):
+    """The decoupled head: for each level box (4), objectness (1) and class logits."""
+
+    def __init__(self, classes: int, size: YoloxSize) -> None:
+        super().__init__()
+        c = int(256 * size.width)
+        inputs = [int(n * size.width) for n in (256, 512, 1024)]
+
+        def tower() -> nn.Sequential:
+            return nn.Sequential(*(_conv(size.depthwise, c, c, 3) for _ in range(2)))
+
+        self.cls_convs = nn.ModuleList(tower() for _ in inputs)
+        self.reg_convs = nn.ModuleList(tower() for _ in inputs)
+        self.cls_preds = nn.ModuleList(nn.Conv2d(c, classes, 1) for _ in inputs)
+        self.reg_preds = nn.ModuleList(nn.Conv2d(c, 4, 1) for _ in inputs)
+        self.obj_preds = nn.ModuleList(nn.Conv2d(c, 1, 1) for _ in inputs)
+        self.stems = nn.ModuleList(BaseConv(n, c, 1) for n in inputs)
+
+    def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
+        found = []
+        for i, level in enumerate(pyramid):
+            x = self.stems[i](level)
+            box = self.reg_convs[i](x)
+            parts = [self.reg_preds[i](box), self.obj_preds[i](box), self.cls_preds[i](self.cls_convs[i](x))]
+            found.append(torch.cat(parts, dim=1))
+        return found
+
+
+class Yolox(nn.Module):
+    """Images ``[B,3,h,w]`` (h, w multiples of 32) to three levels ``[B,5+C,h/s,w/s]`` of raw outputs."""
+
+    def __init__(self, classes: int, size: YoloxSize) -> None:
+        super().__init__()
+        self.backbone = PAFPN(size)
+        self.head = YoloxHead(classes, size)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return self.head(self.backbone(x))

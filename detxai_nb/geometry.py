@@ -1,0 +1,108 @@
+"""Placement: the one invertible map between an image and a model's input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an image lies in a model's input: resized to ``resized``, put at ``offset``, padded to ``input_size``.
+
+    All sizes are ``(height, width)`` in pixels. Image pixel ``x`` (its centre is ``x + 0.5``) lies at
+    ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s`` at that over ``s``, minus
+    0.5; ``y`` alike, each axis with its own factor.
+    """
+
+    image_size: tuple[int, int]
+    resized: tuple[int, int]
+    input_size: tuple[int, int]
+    offset: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "resized", "input_size"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name} is (height, width), both at least 1; got {getattr(self, name)}")
+        for side in (0, 1):
+            if self.offset[side] < 0 or self.offset[side] + self.resized[side] > self.input_size[side]:
+                raise ValueError(
+                    f"a picture of {self.resized} at {self.offset} does not fit into an input of {self.input_size}"
+                )
+
+    @classmethod
+    def identity(cls, height: int, width: int) -> Placement:
+        """The placement of a model that takes the image as it is."""
+        return cls((height, width), (height, width), (height, width))
+
+    @classmethod
+    def letterbox(cls, image_size: tuple[int, int], input_size: tuple[int, int]) -> Placement:
+        """Scaled by one factor to fit, put at the top left, padded at the right or bottom (YOLOX's convention)."""
+        factor = min(input_size[0] / image_size[0], input_size[1] / image_size[1])
+        resized = (max(1, int(image_size[0] * factor)), max(1, int(image_size[1] * factor)))
+        return cls(image_size, resized, input_size)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Input pixels per image pixel, ``(y, x)``."""
+        return self.resized[0] / self.image_size[0], self.resized[1] / self.image_size[1]
+
+    def _factors(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        y, x = self.scale
+        factor = torch.tensor([x, y, x, y], dtype=like.dtype, device=like.device)
+        top, left = self.offset
+        shift = torch.tensor([left, top, left, top], dtype=like.dtype, device=like.device)
+        return factor, shift
+
+    def boxes_to_input(self, boxes: Tensor) -> Tensor:
+        """Boxes ``[N,4]`` xyxy in image pixels, in input pixels."""
+        factor, shift = self._factors(boxes)
+        return boxes * factor + shift
+
+    def boxes_to_image(self, boxes: Tensor, clip: bool = False) -> Tensor:
+        """Boxes ``[N,4]`` xyxy in input pixels, in image pixels; ``clip`` cuts them to the image."""
+        factor, shift = self._factors(boxes)
+        boxes = (boxes - shift) / factor
+        return self.clip(boxes) if clip else boxes
+
+    def clip(self, boxes: Tensor) -> Tensor:
+        """Boxes ``[N,4]`` xyxy in image pixels, cut to the image."""
+        height, width = self.image_size
+        limit = torch.tensor([width, height, width, height], dtype=boxes.dtype, device=boxes.device)
+        return boxes.clamp(min=0).minimum(limit)
+
+    def points_to_grid(self, points: Tensor, stride: tuple[float, float]) -> Tensor:
+        """Points ``[N,2]`` (x, y) in continuous image coordinates, in coordinates of a grid of stride (y, x)."""
+        y, x = self.scale
+        factor = torch.tensor([x / stride[1], y / stride[0]], dtype=points.dtype, device=points.device)
+        shift = torch.tensor(
+            [self.offset[1] / stride[1] - 0.5, self.offset[0] / stride[0] - 0.5], dtype=points.dtype, device=points.device
+        )
+        return points * factor + shift
+
+    def maps_to_image(self, maps: Tensor, stride: tuple[float, float]) -> Tensor:
+        """Maps ``[N,h,w]`` on a grid of stride (y, x) input pixels, bilinearly at every image pixel: ``[N,H,W]``.
+
+        One step from the grid to the original image; grid coordinates are clamped to the grid. Computed as two small
+        matrix products, exact and on the maps' device.
+        """
+        if maps.ndim != 3:
+            raise ValueError(f"maps are [N,h,w], got shape {list(maps.shape)}")
+        rows = self._weights(0, maps.shape[1], stride[0], maps)
+        columns = self._weights(1, maps.shape[2], stride[1], maps)
+        return rows @ maps @ columns.T
+
+    def _weights(self, axis: int, cells: int, stride: float, like: Tensor) -> Tensor:
+        """Bilinear weights ``[pixels, cells]`` of one axis."""
+        pixels = torch.arange(self.image_size[axis], dtype=torch.float64, device="cpu")
+        u = ((pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis]) / stride - 0.5
+        u = u.clamp(0, cells - 1)
+        low = u.floor().long().clamp(max=max(cells - 2, 0))
+        part = (u - low).to(like.dtype)
+        weights = torch.zeros(len(pixels), cells, dtype=like.dtype)
+        index = torch.arange(len(pixels))
+        weights[index, low] = 1 - part
+        weights[index, (low + 1).clamp(max=cells - 1)] += part
+        return weights.to(like.device)

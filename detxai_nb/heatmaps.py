@@ -1,0 +1,213 @@
+"""HeatMaps: what an explanation is, with everything needed to draw it, check it and make it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.geometry import Placement
+from detxai_nb.types import Detections, Target
+
+OK = "ok"
+NO_POSITIVE_EVIDENCE = "no positive evidence"
+_FORMAT = "detxai-nb heat maps 1"
+_DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins")
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMaps:
+    """One heat map for each detection, raw, on the grid on which it was computed.
+
+    ``grids``: N tensors float32 ``[h,w]``, raw values, non-negative unless ``signed``. ``strides``: for each the stride
+    (y, x) of its grid in pixels of the model's input. ``placement`` says how the image lies in that input. ``image``:
+    uint8 ``[H,W,3]``. ``status``: for each "ok" or "no positive evidence" (the map is zero everywhere). ``settings`` is
+    every setting the method ran with; ``seed`` is None where nothing was random; ``seconds`` is what it took.
+    """
+
+    grids: tuple[Tensor, ...]
+    strides: tuple[tuple[float, float], ...]
+    placement: Placement
+    image: np.ndarray
+    detections: Detections
+    target: Target
+    method: str
+    layer: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    seconds: float = 0.0
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        if not len(self.grids) == len(self.strides) == len(self.detections):
+            raise ValueError(
+                f"{len(self.detections)} detections need as many grids and strides, "
+                f"got {len(self.grids)} and {len(self.strides)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.grids)
+
+    def __getitem__(self, index: Any) -> HeatMaps:
+        """The maps that ``index`` picks, as HeatMaps: an int gives one map."""
+        rows = np.arange(len(self))[index].reshape(-1).tolist()
+        return replace(
+            self,
+            grids=tuple(self.grids[i] for i in rows),
+            strides=tuple(self.strides[i] for i in rows),
+            detections=self.detections[rows],
+        )
+
+    def __repr__(self) -> str:
+        height, width = self.placement.image_size
+        return f"HeatMaps({len(self)} of {width}x{height}, method={self.method!r}, target={self.target.part!r})"
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """For each map "ok", or "no positive evidence" where it is zero everywhere."""
+        return tuple(OK if bool(grid.any()) else NO_POSITIVE_EVIDENCE for grid in self.grids)
+
+    @cached_property
+    def values(self) -> Tensor:
+        """The raw maps at the image's size, float32 ``[N,H,W]``, brought there in one bilinear step on first use."""
+        height, width = self.placement.image_size
+        device = self.grids[0].device if self.grids else torch.device("cpu")
+        placed = torch.empty(len(self), height, width, device=device)
+        alike: dict[Any, list[int]] = {}
+        for i, (grid, stride) in enumerate(zip(self.grids, self.strides)):
+            alike.setdefault((tuple(grid.shape), stride), []).append(i)
+        for (_, stride), rows in alike.items():
+            placed[rows] = self.placement.maps_to_image(torch.stack([self.grids[i] for i in rows]), stride).float()
+        return placed
+
+    def normalized(self) -> Tensor:
+        """``[N,H,W]``: each map min-max scaled to 0..1, a constant map all zeros; signed maps over max abs, to -1..1."""
+        values = self.values
+        if self.signed:
+            return _divide(values, values.abs().amax(dim=(1, 2), keepdim=True))
+        low, high = values.amin(dim=(1, 2), keepdim=True), values.amax(dim=(1, 2), keepdim=True)
+        return _divide(values - low, high - low)
+
+    def difference(self) -> HeatMaps:
+        """The signed difference maps: what matters to each object and not to its neighbours (Xia, Zhao & Chan).
+
+        ``D_i = H_i - max over the others of H_n`` of the normalised maps at the image's size, in -1..1. The others are
+        all detections held here; of one object alone the difference is its own map, and ``settings["others"]`` is 0.
+        """
+        maps = self.normalized()
+        parts = maps.clone()
+        if len(self) > 1:
+            top = maps.topk(2, dim=0)
+            for i in range(len(self)):
+                parts[i] -= torch.where(top.indices[0] == i, top.values[1], top.values[0])
+        height, width = self.placement.image_size
+        return replace(
+            self,
+            grids=tuple(parts),
+            strides=((1.0, 1.0),) * len(self),
+            placement=Placement.identity(height, width),
+            method=f"difference of {self.method}",
+            settings={**self.settings, "others": len(self) - 1},
+            signed=True,
+        )
+
+    def plot(self, **options: Any) -> Any:
+        """A matplotlib figure of the maps over the photograph; the options are those of ``plots.plot_maps``."""
+        from detxai_nb.plots import plot_maps
+
+        return plot_maps(self, **options)
+
+    def _repr_png_(self) -> bytes:
+        from detxai_nb.plots import to_png
+
+        return to_png(self.plot())
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything to one ``.npz`` file without pickle; an existing file is replaced only by a whole one."""
+        path = Path(path)
+        path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+        found = self.detections
+        arrays = {f"grid_{i}": grid.detach().cpu().numpy() for i, grid in enumerate(self.grids)}
+        for name in _DETECTION_ARRAYS:
+            value = getattr(found, name)
+            if value is not None:
+                arrays[name] = value.detach().cpu().numpy()
+        meta = {
+            "format": _FORMAT,
+            "count": len(self),
+            "strides": self.strides,
+            "placement": asdict(self.placement),
+            "target": asdict(self.target),
+            "detections": {
+                "names": found.names,
+                "origin_fields": found.origin_fields,
+                "highest_score": found.highest_score,
+                "score_threshold": found.score_threshold,
+                "image_size": found.image_size,
+            },
+            **{n: getattr(self, n) for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
+        }
+        arrays["image"] = self.image
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> HeatMaps:
+        """Read what ``save`` wrote. ``FileNotFoundError`` or ``ValueError`` where it is not there or something else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            meta = json.loads(arrays.pop("meta").tobytes())
+            if meta["format"] != _FORMAT:
+                raise ValueError(f"it is of the format {meta['format']!r}, this version reads {_FORMAT!r}")
+            return cls._from_arrays(arrays, meta)
+        except FileNotFoundError:
+            raise
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not a heat map file written by HeatMaps.save: {error}") from error
+
+    @classmethod
+    def _from_arrays(cls, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> HeatMaps:
+        found = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
+        about = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
+        return cls(
+            grids=tuple(torch.from_numpy(arrays[f"grid_{i}"]) for i in range(meta["count"])),
+            strides=tuple((float(y), float(x)) for y, x in meta["strides"]),
+            placement=Placement(**{k: tuple(v) for k, v in meta["placement"].items()}),
+            image=arrays["image"],
+            detections=Detections(**found, **about),
+            target=Target(**meta["target"]),
+            **{n: meta[n] for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
+        )
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """Call ``write(file)`` on a new binary file beside ``path`` and move it there: never half a file, nothing lost."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _divide(values: Tensor, by: Tensor) -> Tensor:
+    return torch.where(by > 0, values / by.clamp(min=torch.finfo(values.dtype).tiny), torch.zeros_like(values))

@@ -1,0 +1,125 @@
+"""One door for photographs: whatever a person has becomes RGB uint8 [H,W,3]."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+def load_image(source: Any) -> np.ndarray:
+    """Return the picture as RGB uint8 ``[H,W,3]``, upright, in an array of its own.
+
+    ``source`` is one of
+
+    - a path (``str`` or ``Path``), or the ``bytes`` of an image file: any format that Pillow reads;
+    - a ``PIL.Image.Image``;
+    - a NumPy array ``[H,W]``, ``[H,W,1]``, ``[H,W,3]`` or ``[H,W,4]``: uint8 in 0..255, uint16 in 0..65535, or float
+      in 0..1;
+    - a torch tensor ``[H,W]``, ``[1,H,W]``, ``[3,H,W]`` or ``[4,H,W]`` (channels first, as torchvision has it), of the
+      same types.
+
+    The EXIF orientation is applied; of an animation the first frame is taken; transparency is laid over white; CMYK,
+    palette, grey and 16-bit pictures are converted. 16 bits become 8 by division by 257, so 65535 becomes 255.
+
+    Raises ``FileNotFoundError`` for a path that is not there, ``ValueError`` for a file that is no readable picture or
+    an array of another shape or range, and ``TypeError`` for anything else.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, torch.Tensor):
+        array = source.detach().cpu()
+        if array.ndim == 3:
+            array = array.permute(1, 2, 0)
+        return _from_array(array.numpy())
+    if isinstance(source, Image.Image):
+        return _from_pil(source)
+    if isinstance(source, (str, os.PathLike)):
+        return _from_file(Path(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _open(io.BytesIO(bytes(source)), "these bytes")
+    raise TypeError(
+        f"an image can be a path, bytes, a PIL image, a NumPy array or a torch tensor, not {type(source).__name__}"
+    )
+
+
+def _from_file(path: Path) -> np.ndarray:
+    path = path.expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no image at {path} (looked from the folder {Path.cwd()})")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name one image file in it")
+    with path.open("rb") as file:
+        return _open(file, str(path))
+
+
+def _open(file: Any, name: str) -> np.ndarray:
+    try:
+        with Image.open(file) as picture:
+            return _from_pil(picture)
+    except UnidentifiedImageError:
+        raise ValueError(f"{name} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, ...)") from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name} is too large: {error}; scale it down first") from error
+    except (OSError, SyntaxError, EOFError) as error:
+        raise ValueError(f"{name} is damaged and cannot be decoded ({error}); save or download it again") from error
+
+
+def _from_pil(picture: Image.Image) -> np.ndarray:
+    if getattr(picture, "is_animated", False):
+        picture.seek(0)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in _SIXTEEN_BIT:
+        return _from_array(np.asarray(picture).astype(np.uint16))
+    if picture.mode == "I":
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(
+                f"a 32-bit grey picture with values {values.min()} to {values.max()} has no fixed range; "
+                "scale it to uint8 or uint16 and hand in the array"
+            )
+        # Pillow opens 16-bit grey PNG files in this mode.
+        return _from_array(values.astype(np.uint16))
+    if picture.mode == "F":
+        return _from_array(np.asarray(picture))
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        return _from_array(np.array(picture.convert("RGBA")))
+    return np.array(picture.convert("RGB"))
+
+
+def _from_array(array: np.ndarray) -> np.ndarray:
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        raise ValueError(
+            f"an image array is [H,W], [H,W,1], [H,W,3] or [H,W,4] (a torch tensor has its channels first: [3,H,W]); "
+            f"got shape {list(array.shape)}"
+        )
+    pixels = _to_uint8(array)
+    if pixels.shape[2] == 1:
+        return np.repeat(pixels, 3, axis=2)
+    if pixels.shape[2] == 4:
+        alpha = pixels[:, :, 3:].astype(np.uint16)
+        over_white = pixels[:, :, :3] * alpha + 255 * (255 - alpha)
+        return ((over_white + 127) // 255).astype(np.uint8)
+    return np.array(pixels)
+
+
+def _to_uint8(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; divide by its maximum")
+        return np.round(array * 255.0).astype(np.uint8)
+    raise ValueError(f"an image array is uint8, uint16 or float in 0..1, got {array.dtype}; convert it first")

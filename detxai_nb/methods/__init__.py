@@ -1,0 +1,40 @@
+"""The methods of explanation: one file a method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detxai_nb.methods import grad_cam, grad_cam_plus_plus, odam
+from detxai_nb.methods.registry import METHODS, Context, Method, find_method, gradient_method
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "METHODS",
+    "Context",
+    "Method",
+    "find_method",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "gradient_method",
+    "methods",
+    "odam",
+]
+
+
+def methods() -> pandas.DataFrame:
+    """The methods there are: name, title, kind, settings with defaults, source."""
+    import pandas as pd
+
+    rows = [
+        {
+            "method": m.name,
+            "title": m.title,
+            "kind": m.kind,
+            "settings": ", ".join(f"{k}={v!r}" for k, v in m.defaults.items()),
+            "source": m.source,
+        }
+        for m in METHODS.values()
+    ]
+    return pd.DataFrame(rows).set_index("method")
