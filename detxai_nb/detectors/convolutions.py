@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detxai_nb.detectors.winograd import convolve, transform_transposed_kernel
 from detxai_nb.types import take_windows
 
 
@@ -80,17 +81,20 @@ def run_windows(steps: Sequence[Step], windows: Tensor, mask: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """What the backward pass of conv, group norm and ReLU needs: ``normed`` ``[C,h,w]`` before the affine map.
+    """What the backward pass of conv, GroupNorm and ReLU needs, and how GroupNorm reads with its statistics fixed.
 
-    With the map's statistics as constants the norm is ``factor * z + shift``, per channel.
+    ``normed``: the normalised map before the affine one. ``gate``: the slope of affine map and ReLU over the standard
+    deviation. Both ``[C,h,w]``, or ``[h,w,C]`` where ``kernel``, the transformed kernel, is there. With the map's
+    statistics as constants the norm is ``factor * z + shift``, per channel.
     """
 
     step: Step
     normed: Tensor
+    gate: Tensor
     factor: Tensor
     shift: Tensor
-    positive: Tensor
     groups: int
+    kernel: Tensor | None
 
 
 class GroupNormTower:
@@ -101,21 +105,25 @@ class GroupNormTower:
 
     def __init__(self, convs: Sequence[nn.Conv2d], norms: Sequence[nn.GroupNorm], features: Tensor) -> None:
         self._layers: list[_Layer] = []
-        x = features[None]
+        x = features
         for conv, norm in zip(convs, norms):
             step = Step.of(conv)
-            z = F.conv2d(x, step.weight, step.bias, padding=step.reach, groups=step.groups)
+            z = F.conv2d(x[None], step.weight, step.bias, padding=step.reach, groups=step.groups)[0]
             grouped = z.reshape(norm.num_groups, -1)
             variance, mean = torch.var_mean(grouped, dim=1, correction=0, keepdim=True)
             rstd = torch.rsqrt(variance + norm.eps)
-            normed = ((grouped - mean) * rstd).view_as(z)[0]
-            weight = norm.weight[:, None, None]
-            x = torch.clamp(torch.addcmul(norm.bias[:, None, None], normed, weight), min=0)[None]
+            normed = ((grouped - mean) * rstd).view_as(z)
             each = len(norm.weight) // norm.num_groups
-            factor = weight * rstd.repeat_interleave(each, 0)[:, :, None]
+            factor = norm.weight[:, None, None] * rstd.repeat_interleave(each, 0)[:, :, None]
             shift = norm.bias[:, None, None] - factor * mean.repeat_interleave(each, 0)[:, :, None]
-            self._layers.append(_Layer(step, normed, factor, shift, x[0] > 0, norm.num_groups))
-        self.output = x[0]
+            x = torch.addcmul(norm.bias[:, None, None], normed, norm.weight[:, None, None]).relu_()
+            gate = factor * (x > 0)
+            kernel = None
+            if _worth_tiling(step, features):
+                kernel = transform_transposed_kernel(step.weight)
+                normed, gate = normed.permute(1, 2, 0).contiguous(), gate.permute(1, 2, 0).contiguous()
+            self._layers.append(_Layer(step, normed, gate, factor, shift, norm.num_groups, kernel))
+        self.output = x
 
     def fixed_norms(self) -> list[Callable[[Tensor], Tensor]]:
         """Each norm and ReLU as a pointwise function: this map's statistics as constants."""
@@ -123,24 +131,52 @@ class GroupNormTower:
 
     def backward(self, gradient: Tensor) -> Tensor:
         """From gradients ``[n,C,h,w]`` at the output (changed in place) to those at the features, exactly."""
+        if all(layer.kernel is not None for layer in self._layers):
+            # One map at a time: the buffers of several do not fit the caches.
+            return torch.stack([self._backward_tiled(row) for row in gradient])
         for layer in reversed(self._layers):
-            gradient = gradient.mul_(layer.positive)
             gradient = _group_norm_backward(gradient, layer)
             gradient = F.conv_transpose2d(
                 gradient, layer.step.weight, padding=layer.step.reach, groups=layer.step.groups
             )
         return gradient
 
+    def _backward_tiled(self, gradient: Tensor) -> Tensor:
+        """The same for one gradient ``[C,h,w]``, with channels last inside."""
+        gradient = gradient.permute(1, 2, 0).contiguous()
+        for layer in reversed(self._layers):
+            gradient.mul_(layer.gate)
+            mean = _group_mean(gradient.mean(dim=(0, 1)), layer.groups)
+            slope = _group_mean((gradient * layer.normed).mean(dim=(0, 1)), layer.groups)
+            gradient.sub_(mean).addcmul_(layer.normed, slope, value=-1)
+            gradient = convolve(gradient, layer.kernel)  # type: ignore[arg-type]
+        return gradient.permute(2, 0, 1)
+
+
+def _worth_tiling(step: Step, features: Tensor) -> bool:
+    return (
+        features.device.type == "cpu"
+        and step.weight.shape[2:] == (3, 3)
+        and step.groups == 1
+        and min(step.weight.shape[:2]) >= 64
+        and features.numel() >= 2**17
+    )
+
 
 def _affine_relu(factor: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda z: torch.addcmul(shift, z, factor).relu()
 
 
+def _group_mean(channels: Tensor, groups: int) -> Tensor:
+    """Means over groups of a value for each channel ``[C]``, given back to each channel."""
+    grouped = channels.view(groups, -1)
+    return grouped.mean(dim=1, keepdim=True).expand_as(grouped).reshape(-1)
+
+
 def _group_norm_backward(gradient: Tensor, layer: _Layer) -> Tensor:
-    """``rstd * (g - mean(g) - normed * mean(g * normed))`` per group with ``g = weight * gradient``, in place."""
-    count = len(gradient)
-    gradient.mul_(layer.factor)
-    grouped = gradient.view(count, layer.groups, -1)
+    """``g - mean(g) - normed * mean(g * normed)`` per group with ``g = gate * gradient``, in place."""
+    gradient.mul_(layer.gate)
+    grouped = gradient.view(len(gradient), layer.groups, -1)
     normed = layer.normed.view(layer.groups, -1)
     mean = grouped.mean(dim=2, keepdim=True)
     slope = (grouped.transpose(0, 1) @ normed[:, :, None]).transpose(0, 1) / grouped.shape[2]

@@ -15,7 +15,7 @@ from detxai_nb.types import Detections, GradientChunk, Level, Target
 NECK = "neck"
 BACKBONE = "backbone"
 ORIGIN_FIELDS = ("level", "row", "column")
-MEMORY_BUDGET = 256 * 2**20
+MEMORY_BUDGET = 768 * 2**20
 """Bytes that one chunk of dense gradients may take."""
 
 
