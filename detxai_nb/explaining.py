@@ -107,7 +107,7 @@ def compare(
     _check(detections, pixels.shape[:2], target)
     if not isinstance(detector, OpenDetector):
         names = ", ".join(job.method.name for job in jobs)
-        raise TypeError(f"{names} look inside the detector, and {type(detector).__name__} is closed (it has no trace)")
+        raise TypeError(f"{names}: gradient methods look inside the detector, and {type(detector).__name__} has no trace")
     started = time.perf_counter()
     trace = detector.trace(pixels, layer)
     shared = time.perf_counter() - started
@@ -135,7 +135,7 @@ def _check(detections: Detections, size: tuple[int, ...], target: Target) -> Non
             f"this one has {width}x{height}; detect in this image first"
         )
     x1, y1, x2, y2 = detections.boxes.unbind(1)
-    outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height) | ~torch.isfinite(detections.boxes).all(1)
+    outside = (x2 < 0) | (y2 < 0) | (x1 > width) | (y1 > height) | ~torch.isfinite(detections.boxes).all(1)
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
         box = ", ".join(f"{v:.1f}" for v in detections.boxes[row].tolist())

@@ -166,7 +166,7 @@ class HeatMaps:
     def load(cls, path: str | os.PathLike[str]) -> HeatMaps:
         """Read what ``save`` wrote. ``FileNotFoundError`` or ``ValueError`` where it is not there or something else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             meta = json.loads(arrays.pop("meta").tobytes())
             if meta["format"] != _FORMAT:

@@ -73,8 +73,17 @@ def _open(file: Any, name: str) -> np.ndarray:
 
 
 def _from_pil(picture: Image.Image) -> np.ndarray:
-    if getattr(picture, "is_animated", False):
+    if getattr(picture, "is_animated", False) and picture.tell():
+        frame = picture.tell()
         picture.seek(0)
+        try:
+            return _from_frame(picture.copy())
+        finally:
+            picture.seek(frame)
+    return _from_frame(picture)
+
+
+def _from_frame(picture: Image.Image) -> np.ndarray:
     picture = ImageOps.exif_transpose(picture)
     if picture.mode in _SIXTEEN_BIT:
         return _from_array(np.asarray(picture).astype(np.uint16))

@@ -70,18 +70,30 @@ class OneStageTrace:
             for name, leaf in self._stages.leaves.items()
         )
 
+    @torch.inference_mode(False)
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """The explained scalar of each detection, ``[N]``."""
         levels, at, labels = self._resolve(detections, target)
         values = torch.empty(len(detections), dtype=self._pyramid[0].dtype, device=at.device)
-        with torch.inference_mode(False):
-            for level in levels.unique().tolist():
-                rows = (levels == level).nonzero()[:, 0]
-                values[rows] = self._head.scalars(level, at[rows], labels[rows], target)
+        for level in levels.unique().tolist():
+            rows = (levels == level).nonzero()[:, 0]
+            values[rows] = self._head.scalars(level, at[rows], labels[rows], target)
         return values
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget."""
+        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+
+        Also inside ``torch.inference_mode``, which is left for the time of each step.
+        """
+        steps = self._chunks(detections, target)
+        while True:
+            with torch.inference_mode(False):
+                chunk = next(steps, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         levels, at, labels = self._resolve(detections, target)
         for level in levels.unique().tolist():
             rows = (levels == level).nonzero()[:, 0]
@@ -118,14 +130,14 @@ class OneStageTrace:
                 f"these detections do not say where in the model they came from (origins {ORIGIN_FIELDS}); "
                 "use what this detector's detect returns"
             )
-        origins = origins.to(self._pyramid[0].device)
+        origins = origins.to(self._pyramid[0].device).clone()
         sizes = torch.tensor([p.shape[1:] for p in self._pyramid], device=origins.device)
         levels = origins[:, 0]
         if len(origins) and (
             int(levels.max()) >= len(sizes) or bool((origins[:, 1:] >= sizes[levels.clamp(max=len(sizes) - 1)]).any())
         ):
             raise ValueError("these detections come from another detector or image size; detect in this image first")
-        labels = detections.labels.to(origins.device)
+        labels = detections.labels.to(origins.device).clone()
         if target.label is not None:
             labels = torch.full_like(labels, target.label)
         return levels, origins[:, 1:], labels

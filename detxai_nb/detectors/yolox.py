@@ -201,7 +201,7 @@ class _YoloxWindows:
         size = self._pyramid[level][:, : 2 * reach + 1, : 2 * reach + 1]
         for rows in torch.arange(len(at), device=at.device).split(rows_per_chunk(size)):
             windows, mask = cut_windows(self._pyramid[level], at[rows], reach)
-            with torch.inference_mode(False), torch.enable_grad(), evaluating(self._module):
+            with torch.enable_grad(), evaluating(self._module):
                 windows.requires_grad_()
                 scalar = self._scalar(level, windows, mask, labels[rows], target)
                 (gradient,) = torch.autograd.grad(scalar.sum(), windows)

@@ -1,0 +1,141 @@
+"""HeatMaps: normalising, differences, slicing, and files that hold everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from detxai_nb.geometry import Placement
+from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK, HeatMaps
+from detxai_nb.types import Detections, Target
+
+HEIGHT, WIDTH = 24, 40
+
+
+def some(signed: bool = False) -> HeatMaps:
+    """Three maps on two grids; the last is zero everywhere."""
+    random = torch.Generator().manual_seed(0)
+    grids = (torch.rand(3, 5, generator=random) + 1, torch.rand(6, 10, generator=random), torch.zeros(6, 10))
+    found = Detections(
+        boxes=torch.tensor([[0.0, 0, 10, 12], [5, 5, 30, 20], [20, 2, 40, 24]]),
+        scores=torch.tensor([0.9, 0.8, 0.7]),
+        labels=torch.tensor([0, 1, 1]),
+        names=("cat", "dog"),
+        class_scores=torch.rand(3, 2, generator=random),
+        origins=torch.tensor([[0, 1, 2], [1, 1, 1], [1, 0, 0]]),
+        origin_fields=("level", "row", "column"),
+        highest_score=0.9,
+        score_threshold=0.3,
+        image_size=(HEIGHT, WIDTH),
+    )
+    return HeatMaps(
+        grids=tuple(grid - 0.5 for grid in grids) if signed else grids,
+        strides=((8.0, 8.0), (4.0, 4.0), (4.0, 4.0)),
+        placement=Placement.identity(HEIGHT, WIDTH),
+        image=np.full((HEIGHT, WIDTH, 3), 90, np.uint8),
+        detections=found,
+        target=Target("x1"),
+        method="odam",
+        layer="neck",
+        settings={"direction": "signed" if signed else "positive", "smooth": None},
+        seconds=0.25,
+        signed=signed,
+    )
+
+
+def test_values_are_placed_at_the_image() -> None:
+    maps = some()
+    assert maps.values.shape == (3, HEIGHT, WIDTH)
+    assert maps.values.dtype == torch.float32
+    expected = maps.placement.maps_to_image(maps.grids[1][None], (4.0, 4.0))[0]
+    assert torch.equal(maps.values[1], expected)
+    assert maps.status == (OK, OK, NO_POSITIVE_EVIDENCE)
+
+
+def test_normalized_fills_0_to_1_and_a_constant_map_is_zero() -> None:
+    normal = some().normalized()
+    assert normal[:2].amin(dim=(1, 2)).tolist() == [0, 0]
+    assert normal[:2].amax(dim=(1, 2)).tolist() == [1, 1]
+    assert not normal[2].any()
+    constant = replace(some(), grids=(torch.full((3, 5), 4.0), *some().grids[1:]))
+    assert not constant.normalized()[0].any()
+
+
+def test_signed_maps_keep_their_zero() -> None:
+    maps = some(signed=True)
+    normal = maps.normalized()
+    assert torch.equal(normal.sign(), maps.values.sign())
+    assert normal.abs().amax(dim=(1, 2)).tolist() == pytest.approx([1, 1, 1])
+
+
+def test_difference_against_the_loop() -> None:
+    maps = some()
+    normal, found = maps.normalized(), maps.difference()
+    for i in range(3):
+        others = torch.stack([normal[n] for n in range(3) if n != i]).amax(dim=0)
+        assert torch.allclose(found.values[i], normal[i] - others, atol=1e-6)
+    assert found.signed
+    assert found.settings["others"] == 2
+
+
+def test_difference_of_one_object_is_its_own_map() -> None:
+    one = some()[0]
+    assert torch.allclose(one.difference().values, one.normalized(), atol=1e-6)
+    assert one.difference().settings["others"] == 0
+
+
+def test_slicing() -> None:
+    maps = some()
+    assert len(maps[1]) == 1
+    assert torch.equal(maps[1].grids[0], maps.grids[1])
+    assert maps[[2, 0]].detections.label_names() == ["dog", "cat"]
+    assert len(maps[:2]) == 2
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_file_holds_everything(tmp_path: Path, signed: bool) -> None:
+    maps = some(signed)
+    back = HeatMaps.load(maps.save(tmp_path / "maps"))
+    assert all(torch.equal(a, b) for a, b in zip(back.grids, maps.grids))
+    assert torch.equal(back.values, maps.values)
+    for name in ("strides", "placement", "target", "method", "layer", "settings", "seed", "seconds", "signed", "status"):
+        assert getattr(back, name) == getattr(maps, name)
+    assert np.array_equal(back.image, maps.image)
+    for name in ("boxes", "scores", "labels", "class_scores", "origins"):
+        assert torch.equal(getattr(back.detections, name), getattr(maps.detections, name))
+    for name in ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "objectness"):
+        assert getattr(back.detections, name) == getattr(maps.detections, name)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    path = some().save(tmp_path / "maps.npz")
+    kept = path.read_bytes()
+    broken = replace(some(), settings={"callback": object()})
+    with pytest.raises(TypeError):
+        broken.save(path)
+    assert path.read_bytes() == kept
+    assert [p.name for p in tmp_path.iterdir()] == ["maps.npz"]
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        some().save(tmp_path / "nowhere" / "maps.npz")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("hello")
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    np.savez(tmp_path / "pickle.npz", meta=np.array([{"a": 1}], dtype=object))
+    cut = some().save(tmp_path / "cut.npz")
+    cut.write_bytes(cut.read_bytes()[:200])
+    for name in ("text", "other", "pickle", "cut"):
+        with pytest.raises(ValueError, match="is not a heat map file"):
+            HeatMaps.load(tmp_path / f"{name}.npz")
+    with pytest.raises(FileNotFoundError):
+        HeatMaps.load(tmp_path / "nothing.npz")
+
+
+def test_counts_must_fit() -> None:
+    with pytest.raises(ValueError, match="3 detections need as many"):
+        replace(some(), grids=some().grids[:2])

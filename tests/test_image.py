@@ -1,0 +1,131 @@
+"""The door for photographs: everything a person may have, and everything that is refused in words."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import detxai_nb as dx
+
+RED = np.zeros((4, 6, 3), np.uint8)
+RED[:, :3] = (255, 0, 0)
+
+
+def saved(picture: Image.Image, folder: Path, name: str, **options: object) -> Path:
+    path = folder / name
+    picture.save(path, **options)
+    return path
+
+
+def test_path_bytes_pil_array_and_tensor_give_the_same_pixels(tmp_path: Path) -> None:
+    path = saved(Image.fromarray(RED), tmp_path, "red.png")
+    for source in (path, str(path), path.read_bytes(), Image.open(path), RED, torch.from_numpy(RED).permute(2, 0, 1)):
+        assert np.array_equal(dx.load_image(source), RED)
+
+
+def test_result_is_a_copy() -> None:
+    source = RED.copy()
+    dx.load_image(source)[:] = 7
+    assert np.array_equal(source, RED)
+
+
+def test_float_and_sixteen_bit_arrays_are_scaled() -> None:
+    assert np.array_equal(dx.load_image(RED / 255.0), RED)
+    assert np.array_equal(dx.load_image(RED.astype(np.uint16) * 257), RED)
+
+
+def test_grey_becomes_three_channels() -> None:
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    assert np.array_equal(dx.load_image(grey), np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = dx.load_image(saved(Image.fromarray(RED), tmp_path, "turned.png", exif=exif))
+    assert turned.shape == (6, 4, 3)
+    assert np.array_equal(turned, np.rot90(RED, -1))
+
+
+def test_cmyk(tmp_path: Path) -> None:
+    cmyk = Image.fromarray(RED).convert("CMYK")
+    pixels = dx.load_image(saved(cmyk, tmp_path, "print.jpg", quality=100, subsampling=0))
+    assert np.abs(pixels.astype(int) - RED).max() < 40
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I"])
+def test_sixteen_bit_grey_file(tmp_path: Path, mode: str) -> None:
+    values = (np.arange(24).reshape(4, 6) * 2570).astype(np.uint16)
+    picture = Image.fromarray(values if mode == "I;16" else values.astype(np.int32))
+    pixels = dx.load_image(saved(picture, tmp_path, "deep.tiff"))
+    assert np.array_equal(pixels[:, :, 1], np.arange(24).reshape(4, 6) * 10)
+
+
+def test_palette_with_transparency_lies_over_white(tmp_path: Path) -> None:
+    picture = Image.new("P", (3, 1))
+    picture.putpalette([10, 20, 30, 40, 50, 60])
+    picture.putdata([0, 1, 1])
+    path = saved(picture, tmp_path, "palette.png", transparency=1)
+    assert dx.load_image(path).tolist() == [[[10, 20, 30], [255, 255, 255], [255, 255, 255]]]
+
+
+def test_alpha_lies_over_white() -> None:
+    pixels = np.array([[[0, 0, 0, 0], [0, 0, 0, 255], [100, 100, 100, 128]]], np.uint8)
+    assert dx.load_image(pixels)[0, :, 0].tolist() == [255, 0, 177]
+
+
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (6, 4), colour) for colour in ("blue", "lime")]
+    path = saved(frames[0], tmp_path, "two.gif", save_all=True, append_images=frames[1:])
+    assert dx.load_image(path)[0, 0].tolist() == [0, 0, 255]
+    with Image.open(path) as animation:
+        animation.seek(1)
+        assert dx.load_image(animation)[0, 0].tolist() == [0, 0, 255]
+        assert animation.tell() == 1
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no image at .*nowhere\.jpg"):
+        dx.load_image(tmp_path / "nowhere.jpg")
+
+
+def test_folder_and_text_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a folder"):
+        dx.load_image(tmp_path)
+    (tmp_path / "note.jpg").write_text("hello")
+    with pytest.raises(ValueError, match="not a picture that Pillow can read"):
+        dx.load_image(tmp_path / "note.jpg")
+
+
+def test_truncated_file_is_refused() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG")
+    with pytest.raises(ValueError, match="is damaged and cannot be decoded"):
+        dx.load_image(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 6, 2), np.uint8), r"got shape \[4, 6, 2\]"),
+        (np.zeros((0, 6, 3), np.uint8), r"got shape \[0, 6, 3\]"),
+        (np.full((4, 6, 3), 200.0), "values from 0 to 1, got 200"),
+        (np.full((4, 6, 3), np.nan), "values from 0 to 1, got nan"),
+        (np.zeros((4, 6, 3), np.int64), "uint8, uint16 or float in 0..1, got int64"),
+        (torch.zeros(5, 6, 3), r"channels first"),
+    ],
+)
+def test_wrong_arrays_say_what_was_expected(array: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dx.load_image(array)
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(TypeError, match="not list"):
+        dx.load_image([[1, 2], [3, 4]])
