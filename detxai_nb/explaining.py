@@ -107,7 +107,9 @@ def compare(
     _check(detections, pixels.shape[:2], target)
     if not isinstance(detector, OpenDetector):
         names = ", ".join(job.method.name for job in jobs)
-        raise TypeError(f"{names}: gradient methods look inside the detector, and {type(detector).__name__} has no trace")
+        raise TypeError(
+            f"{names}: gradient methods look inside the detector, and {type(detector).__name__} has no trace"
+        )
     started = time.perf_counter()
     trace = detector.trace(pixels, layer)
     shared = time.perf_counter() - started
@@ -144,7 +146,9 @@ def _check(detections: Detections, size: tuple[int, ...], target: Target) -> Non
             "boxes are (x1, y1, x2, y2) in pixels of the original image"
         )
     if target.label is not None and not 0 <= target.label < len(detections.names):
-        raise ValueError(f"the target's label is {target.label}, and there are {len(detections.names)} classes (from 0)")
+        raise ValueError(
+            f"the target's label is {target.label}, and there are {len(detections.names)} classes (from 0)"
+        )
 
 
 @dataclass

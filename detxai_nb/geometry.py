@@ -78,7 +78,9 @@ class Placement:
         y, x = self.scale
         factor = torch.tensor([x / stride[1], y / stride[0]], dtype=points.dtype, device=points.device)
         shift = torch.tensor(
-            [self.offset[1] / stride[1] - 0.5, self.offset[0] / stride[0] - 0.5], dtype=points.dtype, device=points.device
+            [self.offset[1] / stride[1] - 0.5, self.offset[0] / stride[0] - 0.5],
+            dtype=points.dtype,
+            device=points.device,
         )
         return points * factor + shift
 

@@ -91,7 +91,7 @@ class HeatMaps:
         return placed
 
     def normalized(self) -> Tensor:
-        """``[N,H,W]``: each map min-max scaled to 0..1, a constant map all zeros; signed maps over max abs, to -1..1."""
+        """``[N,H,W]``: each map min-max scaled to 0..1, a constant one zeros; signed maps over max abs, to -1..1."""
         values = self.values
         if self.signed:
             return _divide(values, values.abs().amax(dim=(1, 2), keepdim=True))
@@ -137,7 +137,7 @@ class HeatMaps:
         path = Path(path)
         path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
         found = self.detections
-        arrays = {f"grid_{i}": grid.detach().cpu().numpy() for i, grid in enumerate(self.grids)}
+        arrays: dict[str, Any] = {f"grid_{i}": grid.detach().cpu().numpy() for i, grid in enumerate(self.grids)}
         for name in _DETECTION_ARRAYS:
             value = getattr(found, name)
             if value is not None:
@@ -179,8 +179,8 @@ class HeatMaps:
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> HeatMaps:
-        found = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
-        about = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
+        found: dict[str, Any] = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
+        about: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
         return cls(
             grids=tuple(torch.from_numpy(arrays[f"grid_{i}"]) for i in range(meta["count"])),
             strides=tuple((float(y), float(x)) for y, x in meta["strides"]),

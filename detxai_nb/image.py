@@ -129,6 +129,8 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
         if not (low >= 0.0 and high <= 1.0):
-            raise ValueError(f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; divide by its maximum")
+            raise ValueError(
+                f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; divide by its maximum"
+            )
         return np.round(array * 255.0).astype(np.uint8)
     raise ValueError(f"an image array is uint8, uint16 or float in 0..1, got {array.dtype}; convert it first")

@@ -60,7 +60,7 @@ class Detections:
 
     ``boxes`` float ``[N,4]``, xyxy in pixels of the original image, clipped to it; ``scores`` ``[N]`` in 0..1;
     ``labels`` int64 ``[N]``, indices into ``names``; ``class_scores`` ``[N,C]`` the full vector of class probabilities,
-    or None; ``objectness`` ``[N]`` or None; ``origins`` int64 ``[N,K]``: where each came from inside the model, with one
+    or None; ``objectness`` ``[N]`` or None; ``origins`` int64 ``[N,K]``: where each came from inside the model, one
     column for each name in ``origin_fields`` (pyramid level and location, proposal, or query), or None;
     ``highest_score``: the highest score the detector gave in this image, also where it is below the threshold;
     ``image_size``: (height, width).
@@ -101,10 +101,8 @@ class Detections:
         if isinstance(index, (list, tuple, np.ndarray)):
             index = torch.as_tensor(np.asarray(index), device=self.scores.device)
             index = index if index.dtype == torch.bool else index.long()
-        rows = {
-            f.name: value[index]
-            for f in fields(self)
-            if isinstance(value := getattr(self, f.name), Tensor)
+        rows: dict[str, Any] = {
+            f.name: value[index] for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
         return replace(self, **rows)
 
@@ -121,7 +119,7 @@ class Detections:
 
     def to(self, device: torch.device | str) -> Detections:
         """The same detections with every tensor on ``device``."""
-        moved = {
+        moved: dict[str, Any] = {
             f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
         return replace(self, **moved)
@@ -153,7 +151,7 @@ class GradientChunk:
     """Gradients of a few predictions with respect to one level's features.
 
     ``rows`` int64 ``[n]``: which predictions. ``gradient`` ``[n,C,a,b]``: all of the level where ``corner`` is None,
-    else only the window of each prediction outside of which its gradient is exactly 0; ``corner`` int64 ``[n,2]`` is the
+    else only each prediction's window, outside of which its gradient is exactly 0; ``corner`` int64 ``[n,2]`` is the
     (row, column) of its first cell on the level's grid. A window may reach beyond the grid; its gradient is 0 there.
     """
 

@@ -47,7 +47,7 @@ def gather_detections(
 ) -> Detections:
     """Detections from boxes in input pixels, sorted by falling score, in pixels of the image and clipped to it."""
     order = scores.argsort(descending=True, stable=True)
-    rows = {k: v[order] if isinstance(v, Tensor) else v for k, v in about.items()}
+    rows: dict[str, Any] = {k: v[order] if isinstance(v, Tensor) else v for k, v in about.items()}
     return Detections(
         boxes=placement.boxes_to_image(boxes, clip=True)[order],
         scores=scores[order],

@@ -170,7 +170,7 @@ def open_stages(
     strides: Mapping[str, tuple[float, float]],
     neck: Callable[[Mapping[str, Tensor]], Sequence[Tensor]],
 ) -> Stages:
-    """Make the backbone's ``features`` ``[1,C,h,w]`` leaves, run the ``neck`` on them with a graph, keep the layer's."""
+    """Make the backbone's ``features`` ``[1,C,h,w]`` leaves, run the ``neck`` on them with a graph."""
     leaves = {name: value.detach().clone().requires_grad_() for name, value in features.items()}
     with torch.enable_grad():
         pyramid = tuple(neck(leaves))

@@ -59,7 +59,7 @@ def _fcos_resnet50(weights: Any, names: Sequence[str] | None, settings: dict[str
         except (urllib.error.URLError, OSError) as error:
             raise RuntimeError(
                 f"torchvision could not download the COCO weights ({error}). With a network, try again; without one, "
-                f"fetch {coco.url} elsewhere and hand in weights='path/to/the/file.pth', or take the bundled 'tiny-fcos'"
+                f"fetch {coco.url} elsewhere and hand in weights='path/to/file.pth', or take the bundled 'tiny-fcos'"
             ) from error
         return FcosDetector(module, coco.meta["categories"], **settings)
     state = read_weights(weights)

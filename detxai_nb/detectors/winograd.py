@@ -1,8 +1,8 @@
 """3x3 convolutions of one map on the CPU in half the time, exactly: Winograd's minimal filtering F(4x4, 3x3).
 
 Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016). An algebraic identity, not an
-approximation: each tile of 4x4 outputs costs 36 products a pair of channels instead of 144. In float32 rounding grows to
-a relative 3e-6, in float64 to 6e-15. PyTorch's CPU convolutions do not use it for float32; on a GPU cuDNN does.
+approximation: each tile of 4x4 outputs costs 36 products a pair of channels instead of 144. In float32 rounding grows
+to a relative 3e-6, in float64 to 6e-15. PyTorch's CPU convolutions do not use it for float32; on a GPU cuDNN does.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class YoloxDetector:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """"neck" (the PAFPN's levels), "backbone" (the stage of each prediction's stride) and each stage by its name."""
+        """The neck's levels, "backbone" (the stage of each prediction's stride), and each stage by its name."""
         return (NECK, BACKBONE, *(f"{BACKBONE}.{name}" for name in STAGES))
 
     @torch.no_grad()
@@ -103,11 +103,10 @@ class YoloxDetector:
             with torch.no_grad():
                 tensor, placement = self._prepare(load_image(image))
                 features = self.module.backbone.backbone(tensor[None])
-                pyramid = self.module.backbone.neck(features) if layer == NECK else None
+                pyramid = self.module.backbone.neck(features)
             stages = None
-            if pyramid is None:
+            if layer != NECK:
                 stages = open_stages(layer, features, dict(zip(STAGES, strides)), self.module.backbone.neck)
-                pyramid = tuple(level.detach() for level in stages.pyramid)
         levels = [level[0] for level in pyramid]
         return OneStageTrace(placement, layer, levels, strides, _YoloxWindows(self.module, levels), stages)
 
@@ -210,7 +209,7 @@ class _YoloxWindows:
 
 def _branches(module: Yolox, level: int) -> tuple[list[Step], list[Step]]:
     """The class and the box branch of a level up to their 1x1 predictions, as local steps."""
-    head = module.head
+    head: Any = module.head
     stem = _steps(head.stems[level])
     classes = [step for conv in head.cls_convs[level] for step in _steps(conv)]
     boxes = [step for conv in head.reg_convs[level] for step in _steps(conv)]

@@ -12,9 +12,10 @@ from detxai_nb.methods.registry import Context, gradient_method, relu
 def grad_cam_plus_plus(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
     """``relu(sum_C sum_hw(a * relu(G)) * A)`` with ``a = G^2 / (2 G^2 + sum_hw(A) * G^3)``, 0 where that is 0 / 0.
 
-    ``activation`` ``[C,h,w]``, ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative maps ``[n,h,w]``. As in the
-    paper the weights assume that the score is an exponential of the scalar, so that higher derivatives are powers of G.
-    One G^2 is cancelled before dividing, so that small gradients do not underflow.
+    ``activation`` ``[C,h,w]``, ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative maps ``[n,h,w]``. As in
+    the paper the weights assume that the score is an exponential of the scalar, so that higher derivatives are powers
+    of G. One G^2 is cancelled before dividing, so that small gradients do not underflow. The weight has a pole where
+    ``sum_hw(A) * G`` is -2.
     """
     below = 2 + activation.sum(dim=(1, 2))[:, None, None] * gradient
     present = (gradient != 0) & (below != 0)

@@ -2,12 +2,13 @@
 
     python tests/bench/bench_cost.py [--repeats 5] [--threads N] [--objects 1 10 50] [--detectors yolox-nano ...]
 
-Random weights: the cost does not depend on them. The picture is 640x480. The objects lie in random cells, on the pyramid
-levels with the shares that detections in COCO photographs have (941 detections of a YOLOX-nano with score >= 0.3 in 144
-photographs, by FCOS's own rule: half of the size against 64, 128, 256 and 512 input pixels): 35, 29, 21, 13, 2 percent. A plain forward pass is `detect` on that picture, threshold and
-NMS included. "loop" is the usual way: forward with a graph, then one torch.autograd.grad for each object.
-Each row's ratio is the median over repeats of its time divided by that of the forward passes just before and after; the
-ratio of processor seconds stands beside the one of wall time, since it suffers less where other programs run.
+Random weights: the cost does not depend on them. The picture is 640x480. The objects lie in random cells, on the
+pyramid levels with the shares that detections in COCO photographs have (941 detections of a YOLOX-nano with score at
+least 0.3 in 144 photographs, by FCOS's own rule: half of the size against 64, 128, 256 and 512 input pixels): 35, 29,
+21, 13, 2 percent. A plain forward pass is `detect` on that picture, threshold and NMS included. "loop" is the usual
+way: forward with a graph, then one torch.autograd.grad for each object. Each row's ratio is the median over repeats of
+its time divided by that of the forward passes just before and after; the ratio of processor seconds stands beside the
+one of wall time, since it suffers less where other programs run.
 """
 
 from __future__ import annotations

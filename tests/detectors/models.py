@@ -45,9 +45,7 @@ def enliven(module: nn.Module, seed: int = 1) -> nn.Module:
 def small_fcos(min_size: int = 96) -> FCOS:
     """The full-size FCOS-R50 architecture at a small input."""
     torch.manual_seed(0)
-    module = fcos_resnet50_fpn(
-        weights=None, weights_backbone=None, num_classes=7, min_size=min_size, max_size=400
-    )
+    module = fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=7, min_size=min_size, max_size=400)
     return enliven(module)
 
 

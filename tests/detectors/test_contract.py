@@ -45,19 +45,26 @@ def trace(detector: Any) -> Any:
 @pytest.fixture(scope="module")
 def chosen(detector: Any, trace: Any) -> dx.Detections:
     """Three detections of every level, those at the map's border first."""
-    return spread(everything(detector), trace, per_level=3)
+    found = spread(everything(detector), trace, per_level=3)
+    assert (border_distance(found, trace) == 0).any()
+    return found
 
 
 def spread(detections: dx.Detections, trace: Any, per_level: int) -> dx.Detections:
     """Detections of every level, those in corners and at borders first."""
-    rows = []
-    sizes = torch.tensor([level.features.shape[1:] for level in trace.levels])
-    level, at = detections.origins[:, 0], detections.origins[:, 1:]
-    gap = torch.minimum(at, sizes[level] - 1 - at).amin(dim=1)
+    rows, level = [], detections.origins[:, 0]
+    gap = border_distance(detections, trace)
     for number in level.unique():
         mine = (level == number).nonzero()[:, 0]
         rows += mine[gap[mine].argsort(stable=True)][:per_level].tolist()
     return detections[rows]
+
+
+def border_distance(detections: dx.Detections, trace: Any) -> Tensor:
+    """Cells between each prediction and its map's border."""
+    sizes = torch.tensor([level.features.shape[1:] for level in trace.levels])
+    level, at = detections.origins[:, 0], detections.origins[:, 1:]
+    return torch.minimum(at, sizes[level] - 1 - at).amin(dim=1)
 
 
 def everything(detector: Any) -> dx.Detections:
@@ -83,21 +90,29 @@ def test_is_an_open_detector(detector: Any) -> None:
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: f"{t.part}-{t.score}-{t.label}")
 def test_gradients_equal_the_slow_loop(detector: Any, trace: Any, chosen: dx.Detections, target: Target) -> None:
-    assert (chosen.origins[:, 1:] == 0).any()
     fast, scalars = dense(trace, chosen, target), trace.scalars(chosen, target)
     asked = chosen
     if target.label is not None:
         asked = dx.Detections(
-            chosen.boxes, chosen.scores, torch.full_like(chosen.labels, target.label), chosen.names, origins=chosen.origins
+            chosen.boxes,
+            chosen.scores,
+            torch.full_like(chosen.labels, target.label),
+            chosen.names,
+            origins=chosen.origins,
         )
     for row, (scalar, slow) in enumerate(slow_gradients(detector, trace, asked, target)):
         assert scalars[row].item() == pytest.approx(scalar.item(), rel=1e-9, abs=1e-12)
         assert (fast[row] - slow).norm() <= 1e-9 * slow.norm()
 
 
-@pytest.mark.parametrize("method", ["odam", "grad-cam", "grad-cam++"])
-def test_maps_in_float32_equal_the_slow_loop(kind: str, detector: Any, chosen: dx.Detections, method: str) -> None:
-    """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each map's maximum."""
+@pytest.mark.parametrize(("method", "tolerance"), [("odam", 1e-4), ("grad-cam", 1e-4), ("grad-cam++", 1e-3)])
+def test_maps_in_float32_equal_the_slow_loop(
+    kind: str, detector: Any, chosen: dx.Detections, method: str, tolerance: float
+) -> None:
+    """The float64 loop on the same features against the float32 maps of explain, as a share of each map's maximum.
+
+    Grad-CAM++'s weight has a pole where sum(A) * G = -2, beside which the rounding of G itself is magnified.
+    """
     single = build(kind)
     levels = [Level(x.name, x.features.double(), x.stride) for x in single.trace(IMAGE).levels]
     trace = SimpleNamespace(levels=levels)
@@ -106,7 +121,7 @@ def test_maps_in_float32_equal_the_slow_loop(kind: str, detector: Any, chosen: d
     for row, (_, slow) in enumerate(slow_gradients(detector, trace, chosen, Target())):
         activation = trace.levels[int(chosen.origins[row, 0])].features
         expected = function(activation, slow[None], None)[0]
-        assert (maps.grids[row] - expected).abs().max() <= 1e-4 * expected.abs().max()
+        assert (maps.grids[row] - expected).abs().max() <= tolerance * expected.abs().max()
 
 
 def test_trace_gives_the_reported_scores(detector: Any) -> None:
@@ -155,7 +170,9 @@ def test_backbone_layers_equal_the_whole_backward_pass(detector: Any, chosen: dx
 
 
 def through_neck(detector: Any, trace: Any, one: dx.Detections, name: str) -> Tensor:
-    stages = {k: v.detach().clone().requires_grad_() for k, v in detector.trace(IMAGE, "backbone")._stages.leaves.items()}
+    stages = {
+        k: v.detach().clone().requires_grad_() for k, v in detector.trace(IMAGE, "backbone")._stages.leaves.items()
+    }
     neck = detector._neck if detector.family == "fcos" else detector.module.backbone.neck
     with torch.enable_grad():
         pyramid = neck(stages)
@@ -163,7 +180,9 @@ def through_neck(detector: Any, trace: Any, one: dx.Detections, name: str) -> Te
         if detector.family == "fcos":
             outputs = detector.module.head([pyramid[level]])
             cell = row * pyramid[level].shape[3] + column
-            product = outputs["cls_logits"][0, cell, one.labels[0]].sigmoid() * outputs["bbox_ctrness"][0, cell, 0].sigmoid()
+            product = (
+                outputs["cls_logits"][0, cell, one.labels[0]].sigmoid() * outputs["bbox_ctrness"][0, cell, 0].sigmoid()
+            )
             scalar = product.sqrt()
         else:
             values = detector.module.head(pyramid)[level][0, :, row, column]

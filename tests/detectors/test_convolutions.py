@@ -70,5 +70,5 @@ def test_windows_equal_the_whole_map(at: tuple[int, int]) -> None:
     ],
 )
 def test_other_layers_are_refused(conv: nn.Module) -> None:
-    with pytest.raises(ValueError, match="expected .* in the detection head, got"):
+    with pytest.raises(ValueError, match=r"expected .* in the detection head, got"):
         Step.of(conv)

@@ -73,9 +73,7 @@ def slow_gradients_in_eval(detector: object, trace: object, found: dx.Detections
 
 def test_mistakes_are_named() -> None:
     with pytest.raises(TypeError, match="expects a torchvision FCOS module, got RetinaNet"):
-        dx.wrap(
-            retinanet_resnet50_fpn(weights=None, weights_backbone=None), family="fcos", names=["a"]
-        )
+        dx.wrap(retinanet_resnet50_fpn(weights=None, weights_backbone=None), family="fcos", names=["a"])
     with pytest.raises(ValueError, match="7 class outputs, but 2 names"):
         dx.wrap(small_fcos(), family="fcos", names=["a", "b"])
     with pytest.raises(ValueError, match="norm_statistics is one of exact, fixed"):

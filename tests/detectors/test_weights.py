@@ -45,7 +45,9 @@ def test_another_architecture_names_the_first_tensor(tmp_path: Path, network: Yo
         ValueError, match=r"not of yolox-tiny: the tensor 'backbone.backbone.stem.conv.conv.weight' is \[16,.*\[24,"
     ):
         dx.load_detector("yolox-tiny", weights=path)
-    with pytest.raises(ValueError, match=r"not of fcos_resnet50_fpn: the tensor 'backbone.body.conv1.weight' .* missing"):
+    with pytest.raises(
+        ValueError, match=r"not of fcos_resnet50_fpn: the tensor 'backbone.body.conv1.weight' .* missing"
+    ):
         dx.load_detector("fcos_resnet50_fpn", weights=path)
 
 
@@ -53,9 +55,9 @@ def test_nothing_changes_where_one_tensor_does_not_fit(network: Yolox) -> None:
     before = {k: v.clone() for k, v in network.state_dict().items()}
     other = {k: v + 1 for k, v in before.items()}
     name = "head.obj_preds.2.bias"
-    with pytest.raises(ValueError, match="head.obj_preds.2.bias"):
+    with pytest.raises(ValueError, match=r"head\.obj_preds\.2\.bias"):
         fit_weights(network, {**other, name: torch.zeros(9)}, "yolox-nano")
-    with pytest.raises(ValueError, match="it has no tensor 'extra'"):
+    with pytest.raises(ValueError, match=r"it has no tensor 'extra'"):
         fit_weights(network, {**other, "extra": torch.zeros(9)}, "yolox-nano")
     assert all(torch.equal(network.state_dict()[k], v) for k, v in before.items())
 
@@ -74,7 +76,7 @@ def test_a_pickle_that_is_not_plain_tensors_is_refused_and_not_run(tmp_path: Pat
     torch.save({"model": Harmful(tmp_path / "ran")}, tmp_path / "evil.pth")
     (tmp_path / "bare.pth").write_bytes(pickle.dumps(Harmful(tmp_path / "ran")))
     for name in ("evil.pth", "bare.pth"):
-        with pytest.raises(ValueError, match=r"is refused: .* save_file"):
+        with pytest.raises(ValueError, match=r"is refused: .*save_file"):
             read_weights(tmp_path / name)
     assert not (tmp_path / "ran").exists()
 
@@ -87,7 +89,7 @@ def test_broken_files_are_named(tmp_path: Path, network: Yolox) -> None:
         read_weights(tmp_path / "cut.safetensors")
     torch.save(network.state_dict(), tmp_path / "cut.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:5000])
-    with pytest.raises(ValueError, match="cannot be read|refused"):
+    with pytest.raises(ValueError, match=r"cannot be read|refused"):
         read_weights(tmp_path / "cut.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="holds no table of tensors"):
