@@ -1,0 +1,211 @@
+"""Outlines of the objects in the synthetic scenes, as signed distances.
+
+Every function takes local coordinates ``u`` (right) and ``v`` (down), float32 arrays of one shape [h,w], in units of
+about half the object's length, and returns a float32 array of that shape: negative inside, positive outside, about the
+distance to the outline (Quilez, "2D distance functions"; ellipse and polygon are the usual cheap approximations).
+
+A class is a body plus a part. The two classes of a pair share the body and the place where the part is fixed, so
+nothing but the part tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Outline = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def circle(u: np.ndarray, v: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
+    """Distance to a circle around (x, y)."""
+    return np.sqrt((u - x) ** 2 + (v - y) ** 2) - radius
+
+
+def ellipse(u: np.ndarray, v: np.ndarray, x: float, y: float, half_u: float, half_v: float) -> np.ndarray:
+    """Approximate distance to an axis-parallel ellipse around (x, y)."""
+    a, b = (u - x) / half_u, (v - y) / half_v
+    inner = np.sqrt(a * a + b * b)
+    slope = np.sqrt((a / half_u) ** 2 + (b / half_v) ** 2)
+    return inner * (inner - 1) / np.maximum(slope, 1e-3)
+
+
+def box(u: np.ndarray, v: np.ndarray, x: float, y: float, half_u: float, half_v: float, corner: float) -> np.ndarray:
+    """Distance to a rectangle around (x, y) with rounded corners."""
+    a, b = np.abs(u - x) - (half_u - corner), np.abs(v - y) - (half_v - corner)
+    outside = np.sqrt(np.maximum(a, 0) ** 2 + np.maximum(b, 0) ** 2)
+    return outside + np.minimum(np.maximum(a, b), 0) - corner
+
+
+def convex(u: np.ndarray, v: np.ndarray, *corners: tuple[float, float]) -> np.ndarray:
+    """Approximate distance to a convex polygon; corners clockwise on the screen (v points down)."""
+    distance = np.full(u.shape, -np.inf, np.float32)
+    for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
+        length = float(np.hypot(x1 - x0, y1 - y0))
+        normal_u, normal_v = (y1 - y0) / length, (x0 - x1) / length
+        distance = np.maximum(distance, (u - x0) * normal_u + (v - y0) * normal_v)
+    return distance
+
+
+def turned(u: np.ndarray, v: np.ndarray, x: float, y: float, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates around (x, y) in a frame turned by ``angle`` radians (clockwise on the screen)."""
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    return (u - x) * cos + (v - y) * sin, (v - y) * cos - (u - x) * sin
+
+
+def _ball(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return circle(u, v, 0.0, 0.27, 0.66)
+
+
+def _leaf(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    a, b = turned(u, v, 0.34, -0.6, -0.55)
+    blade = np.maximum(circle(a, b, 0.0, 0.36, 0.58), circle(a, b, 0.0, -0.36, 0.58))
+    return np.minimum(blade, box(*turned(u, v, 0.02, -0.47, 0.2), 0, 0, 0.06, 0.24, 0.05))
+
+
+def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.abs(circle(u, v, 0.0, -0.62, 0.28)) - 0.1
+
+
+def _block(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return box(u, v, 0.0, 0.36, 0.66, 0.54, 0.12)
+
+
+def _bow(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    left = ellipse(*turned(u, v, -0.33, -0.44, 0.5), 0, 0, 0.36, 0.2)
+    right = ellipse(*turned(u, v, 0.33, -0.44, -0.5), 0, 0, 0.36, 0.2)
+    return np.minimum(np.minimum(left, right), circle(u, v, 0, -0.24, 0.15))
+
+
+def _shackle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    arch = np.abs(circle(u, v, 0.0, -0.42, 0.36)) - 0.11
+    legs = np.abs(np.abs(u) - 0.36) - 0.11
+    return np.where(v < -0.42, arch, np.maximum(legs, v - 0.1))
+
+
+def _spindle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return ellipse(u, v, 0.28, 0.0, 0.72, 0.4)
+
+
+def _fin(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    w = np.abs(v)
+    return convex(u, w, (-0.98, 0.54), (-0.78, 0.0), (-0.3, -0.05), (-0.32, 0.16))
+
+
+def _flame(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    w = np.abs(v)
+    middle = convex(u, w, (-1.08, 0.0), (-0.3, -0.2), (-0.3, 0.2))
+    side = convex(u, w, (-0.86, 0.26), (-0.3, 0.04), (-0.22, 0.3))
+    return np.minimum(middle, side)
+
+
+def _cup(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return convex(u, v, (-0.4, -0.64), (0.8, -0.64), (0.66, 0.66), (-0.26, 0.66)) - 0.04
+
+
+def _handle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.abs(ellipse(u, v, -0.42, 0.0, 0.38, 0.4)) - 0.1
+
+
+def _spout(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return convex(u, v, (-1.0, -0.6), (-0.72, -0.6), (-0.22, -0.06), (-0.22, 0.42))
+
+
+def _hull(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum(circle(u, v, 0.0, -0.25, 1.05), 0.22 - v)
+
+
+def _sail(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    mast = box(u, v, -0.02, -0.35, 0.055, 0.68, 0.04)
+    return np.minimum(mast, convex(u, v, (0.04, -0.98), (0.66, 0.08), (0.04, 0.08)))
+
+
+def _funnel(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    a, b = turned(u, v, 0.0, -0.2, 0.12)
+    return np.minimum(box(a, b, 0, 0, 0.21, 0.5, 0.03), box(a, b, 0, -0.5, 0.28, 0.1, 0.03))
+
+
+def _nothing(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.full(u.shape, 9.0, np.float32)
+
+
+def _eye(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return circle(u, v, 0.62, -0.08, 0.12)
+
+
+def _stripe(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.abs(v - 0.1) - 0.14
+
+
+def _portholes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return circle(np.abs(np.abs(u) - 0.25), v, 0.25, 0.42, 0.1)
+
+
+@dataclass(frozen=True)
+class Body:
+    """What the two classes of a pair share: an outline, a painted detail, and how far from the edge it curves."""
+
+    outline: Outline
+    detail: Outline
+    bevel: float
+
+
+BALL = Body(_ball, _nothing, 0.6)
+BLOCK = Body(_block, _nothing, 0.14)
+SPINDLE = Body(_spindle, _eye, 0.36)
+CUP = Body(_cup, _stripe, 0.2)
+HULL = Body(_hull, _portholes, 0.3)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One class: its name, the word for its part, the shared body and the outline of the part."""
+
+    name: str
+    part_name: str
+    body: Body
+    part: Outline
+
+
+KINDS = (
+    Kind("apple", "leaf", BALL, _leaf),
+    Kind("bauble", "ring", BALL, _ring),
+    Kind("gift", "bow", BLOCK, _bow),
+    Kind("padlock", "shackle", BLOCK, _shackle),
+    Kind("fish", "tail fin", SPINDLE, _fin),
+    Kind("rocket", "flame", SPINDLE, _flame),
+    Kind("mug", "handle", CUP, _handle),
+    Kind("jug", "spout", CUP, _spout),
+    Kind("sailboat", "sail", HULL, _sail),
+    Kind("steamer", "funnel", HULL, _funnel),
+)
+
+
+def _pencil(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return box(u, v, 0.0, 0.0, 1.0, 0.1, 0.06)
+
+
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.minimum(box(u, v, 0, 0, 0.7, 0.2, 0.05), box(u, v, 0, 0, 0.2, 0.7, 0.05))
+
+
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    angle = np.arctan2(v, u)
+    return np.sqrt(u * u + v * v) - (0.55 + 0.25 * np.cos(5 * angle))
+
+
+def _wedge(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return convex(u, v, (-0.6, 0.5), (0.0, -0.6), (0.6, 0.5)) - 0.05
+
+
+def _bone(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    ends = circle(np.abs(u), np.abs(v), 0.7, 0.15, 0.2)
+    return np.minimum(ends, box(u, v, 0, 0, 0.7, 0.14, 0.05))
+
+
+def _crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum(circle(u, v, 0, 0, 0.7), -circle(u, v, 0.35, 0, 0.6))
+
+
+CLUTTER: tuple[Outline, ...] = (_pencil, _cross, _star, _wedge, _bone, _crescent)

@@ -1,0 +1,153 @@
+"""How well a detector detects: COCO's average precision, by pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+
+
+def average_precision(
+    dataset: Sequence[Any], results: Sequence[Any], area: str | tuple[float, float] | None = None
+) -> dict[str, Any]:
+    """COCO's average precision of boxes (Lin et al., 2014; pycocotools' COCOeval with its default settings).
+
+    ``dataset``: Samples (a CocoDataset, Scenes or a list); a CocoDataset is measured against its file's own
+    annotations, with their areas, crowd marks and category ids. ``results``: one object per sample with ``boxes`` [N,4]
+    (xyxy, pixels of the original image), ``scores`` [N] and ``labels`` [N] (indices into the dataset's names), such as
+    Detections. ``area``: only annotations of that size, "small", "medium", "large" or (lowest, highest) in square
+    pixels; by default all.
+
+    Returns ``AP`` (mean over IoU 0.50:0.05:0.95), ``AP50``, ``AP75``, ``AR100`` (mean recall with at most 100
+    detections an image), all 0..1 and NaN where nothing is annotated, ``per_class`` (name to AP, classes without
+    annotations left out) and the counts ``images`` and ``objects`` (not crowd, of the asked area). Higher is better.
+
+    Raises ValueError for results that do not fit the dataset or an unknown area.
+    """
+    if len(results) != len(dataset):
+        raise ValueError(f"expected one result for each of the {len(dataset)} images, got {len(results)}")
+    low, high = _area(area)
+    truth, names, category_ids = _truth(dataset)
+    images = [image["id"] for image in truth["images"]]
+    rows = [row for image, result in zip(images, results) for row in _rows(image, result, category_ids, len(names))]
+    precision, recall = _evaluate(truth, rows, (low, high))
+    counted = [
+        annotation
+        for annotation in truth["annotations"]
+        if not annotation["iscrowd"] and low <= annotation["area"] <= high
+    ]
+    return {
+        "AP": _mean(precision),
+        "AP50": _mean(precision[0]),
+        "AP75": _mean(precision[5]),
+        "AR100": _mean(recall),
+        "per_class": {
+            name: _mean(precision[:, :, number])
+            for number, name in enumerate(names)
+            if (precision[:, :, number] > -1).any()
+        },
+        "images": len(images),
+        "objects": len(counted),
+    }
+
+
+def _area(area: str | tuple[float, float] | None) -> tuple[float, float]:
+    if area is None:
+        return AREAS["all"]
+    if isinstance(area, str):
+        if area not in AREAS:
+            raise ValueError(f"unknown area {area!r}; known: {', '.join(AREAS)}, or (lowest, highest) in square pixels")
+        return AREAS[area]
+    low, high = area
+    if not 0 <= low < high:
+        raise ValueError(f"area is (lowest, highest) in square pixels with 0 <= lowest < highest, got {area}")
+    return float(low), float(high)
+
+
+def _truth(dataset: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[int, ...]]:
+    """Annotations as pycocotools wants them, class names, and the category id of each label."""
+    original = getattr(dataset, "coco", None)
+    if original is not None:
+        return _completed(original), dataset.names, dataset.category_ids  # type: ignore[attr-defined]
+    names: tuple[str, ...] = ()
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, sample in enumerate(dataset, start=1):
+        names = sample.names
+        images.append({"id": number, "height": sample.image.shape[0], "width": sample.image.shape[1]})
+        areas = sample.masks.sum((1, 2)).tolist()
+        for box, label, crowd, pixels in zip(sample.boxes.tolist(), sample.labels.tolist(), sample.crowd, areas):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": label + 1,
+                    "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
+                    "area": pixels,
+                    "iscrowd": int(crowd),
+                }
+            )
+    ids = tuple(range(1, len(names) + 1))
+    categories = [{"id": number, "name": name} for number, name in zip(ids, names)]
+    return {"info": {}, "images": images, "annotations": annotations, "categories": categories}, names, ids
+
+
+def _completed(original: dict[str, Any]) -> dict[str, Any]:
+    """A copy, as pycocotools writes into annotations; where they have no area it is their box's."""
+    annotations = []
+    for annotation in original["annotations"]:
+        width, height = annotation["bbox"][2:]
+        annotations.append({"area": width * height, "iscrowd": 0, **annotation})
+    return {**original, "info": original.get("info", {}), "annotations": annotations}
+
+
+def _rows(image: int, result: Any, category_ids: tuple[int, ...], classes: int) -> list[dict[str, Any]]:
+    """One image's detections as COCO results."""
+    boxes, scores, labels = (_array(getattr(result, name)) for name in ("boxes", "scores", "labels"))
+    if boxes.shape != (len(scores), 4) or labels.shape != scores.shape:
+        raise ValueError(
+            f"expected boxes [N,4], scores [N] and labels [N], got {boxes.shape}, {scores.shape} and {labels.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"labels are 0 to {classes - 1} in this dataset, got {labels.min()} to {labels.max()}")
+    return [
+        {
+            "image_id": image,
+            "category_id": category_ids[label],
+            "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
+            "score": score,
+        }
+        for box, score, label in zip(boxes.tolist(), scores.tolist(), labels.astype(int).tolist())
+    ]
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
+def _evaluate(
+    truth: dict[str, Any], rows: list[dict[str, Any]], area: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision [10 IoUs, 101 recalls, K classes] and recall [10, K]; -1 where a class has no annotation."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        annotated = COCO()
+        annotated.dataset = truth
+        annotated.createIndex()
+        found = annotated.loadRes(rows) if rows else COCO()
+        evaluation = COCOeval(annotated, found, "bbox")
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = [list(area)], ["all"]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    return evaluation.eval["precision"][..., 0, -1], evaluation.eval["recall"][..., 0, -1]
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[values > -1]
+    return float(known.mean()) if known.size else float("nan")

@@ -1,0 +1,31 @@
+"""How much of a heat map lies on its object."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def box_masks(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Pixels whose centre lies in each box: bool ``[N,height,width]`` for boxes ``[N,4]`` xyxy in pixels."""
+    x = torch.arange(width, device=boxes.device) + 0.5
+    y = torch.arange(height, device=boxes.device) + 0.5
+    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
+    return ((y >= y1) & (y < y2))[:, :, None] & ((x >= x1) & (x < x2))[:, None, :]
+
+
+def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
+    """Share of each map's energy inside its mask, ``[N]`` in 0..1; 0 for a map of zeros. Higher is better.
+
+    ``maps`` ``[N,H,W]``: raw, non-negative, at the image's size. ``masks`` bool ``[N,H,W]``: the object's mask, or
+    ``box_masks`` of its box. Wang et al., Score-CAM (CVPR Workshops 2020), sec. 4.2; ODAM table 4.
+    """
+    if maps.shape != masks.shape:
+        raise ValueError(f"maps and masks are both [N,H,W], got {list(maps.shape)} and {list(masks.shape)}")
+    if bool((maps < 0).any()):
+        raise ValueError(
+            "the energy of a map is defined for non-negative maps; take direction='positive' or relu first"
+        )
+    inside = (maps * masks).sum(dim=(1, 2), dtype=torch.float64)
+    total = maps.sum(dim=(1, 2), dtype=torch.float64)
+    return torch.where(total > 0, inside / total.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
