@@ -68,6 +68,8 @@ def _conv(depthwise: bool, inputs: int, outputs: int, size: int, stride: int = 1
 
 
 class Bottleneck(nn.Module):
+    """A 1x1 and a 3x3 convolution, added to the input where ``shortcut`` says so."""
+
     def __init__(self, channels: int, shortcut: bool, depthwise: bool) -> None:
         super().__init__()
         self.conv1 = BaseConv(channels, channels, 1)
@@ -80,6 +82,8 @@ class Bottleneck(nn.Module):
 
 
 class CSPLayer(nn.Module):
+    """A cross-stage partial layer: bottlenecks on one half of the channels, a short cut for the other."""
+
     def __init__(self, inputs: int, outputs: int, count: int, shortcut: bool, depthwise: bool) -> None:
         super().__init__()
         hidden = outputs // 2
@@ -105,6 +109,8 @@ class Focus(nn.Module):
 
 
 class SPPBottleneck(nn.Module):
+    """Spatial pyramid pooling: the map beside its maxima over three window sizes."""
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv1 = BaseConv(inputs, inputs // 2, 1)
