@@ -1,0 +1,140 @@
+"""What a widget sends to the browser: the photograph, the objects, the heat maps and the colour tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.types import Detections
+
+COLORMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "gray")
+"""Perceptually uniform and safe for colour-blind eyes; for maps of one sign."""
+
+SIGNED_COLORMAPS = ("RdBu_r", "PuOr_r", "coolwarm")
+"""Diverging, centred on zero and safe for colour-blind eyes; for signed maps."""
+
+STEPS = 65535
+
+
+def pack_photo(image: np.ndarray) -> dict[str, Any]:
+    """RGB uint8 ``[H,W,3]`` as a JPEG of quality 95 without chroma subsampling."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
+    return {"data": file.getvalue(), "type": "image/jpeg", "width": image.shape[1], "height": image.shape[0]}
+
+
+def pack_objects(detections: Detections) -> list[dict[str, Any]]:
+    """Each object's name, score and box (xyxy, pixels of the original image)."""
+    rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist())
+    return [{"name": str(name), "score": score, "box": box} for name, score, box in rows]
+
+
+@cache
+def palette(name: str) -> np.ndarray:
+    """The colour map of that name in matplotlib as uint8 ``[256,3]``."""
+    import matplotlib
+
+    return matplotlib.colormaps[name](np.linspace(0, 1, 256), bytes=True)[:, :3]
+
+
+def pack_palettes(names: Sequence[str] = COLORMAPS + SIGNED_COLORMAPS) -> dict[str, Any]:
+    """The colour tables one after the other, 256 RGB entries each."""
+    return {"names": list(names), "data": b"".join(palette(name).tobytes() for name in names)}
+
+
+def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
+    """All maps on their native grids as uint16, each between its own least and greatest value.
+
+    A value comes back right to 1/131070 of its map's range. ``scale`` and ``shift`` (x, y) take pixels of the
+    photograph to pixels of the model's input, a grid's ``stride`` (x, y) takes those to its cells: with them the
+    browser places a map exactly as ``HeatMaps.values`` does. Raises ``ValueError`` for a map that is not finite.
+    """
+    placement = maps.placement
+    scale_y, scale_x = placement.scale
+    grids, parts, offset = [], [], 0
+    for index, inside in enumerate(energy_inside(maps)):
+        grid = maps.grids[index].detach().cpu().double().numpy()
+        low, high = value_range(maps, index)
+        span = high - low
+        quanta = np.round((grid - low) / span * STEPS) if span > 0 else np.zeros_like(grid)
+        stride_y, stride_x = maps.strides[index]
+        grids.append(
+            {
+                "shape": list(grid.shape),
+                "offset": offset,
+                "low": low,
+                "high": high,
+                "stride": [stride_x, stride_y],
+                "status": maps.status[index],
+                "peak": list(peak(maps, index)),
+                "inside": inside,
+            }
+        )
+        parts.append(quanta.astype("<u2").tobytes())
+        offset += grid.size
+    return {
+        "key": key,
+        "title": title,
+        "signed": maps.signed,
+        "size": list(placement.image_size),
+        "scale": [scale_x, scale_y],
+        "shift": [placement.offset[1], placement.offset[0]],
+        "grids": grids,
+        "values": b"".join(parts),
+    }
+
+
+def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:
+    """The least and greatest raw value of one map's grid."""
+    grid = maps.grids[index]
+    low, high = float(grid.min()), float(grid.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(
+            f"the {maps.method} map of object {index} is not finite (from {low} to {high}), so it cannot be shown; "
+            "the detector's features or gradients overflow: try float32 weights or another layer"
+        )
+    return low, high
+
+
+def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
+    """(x, y) of the strongest evidence in the original image: the centre of the greatest cell, cut to the image."""
+    grid = maps.grids[index]
+    row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
+    height, width = maps.placement.image_size
+    y, x = maps.placement.scale
+    top, left = maps.placement.offset
+    stride_y, stride_x = maps.strides[index]
+    at_x, at_y = ((column + 0.5) * stride_x - left) / x, ((row + 0.5) * stride_y - top) / y
+    return min(max(at_x, 0.0), float(width)), min(max(at_y, 0.0), float(height))
+
+
+def energy_inside(maps: HeatMaps) -> list[float | None]:
+    """For each map the share of its positive energy inside its object's box, over the pixels whose centres lie inside.
+
+    Placing is linear, so the sums come from the grid's cells, each with the weight it has in all pixels or in the
+    box's: no map is placed. None where there is no positive energy.
+    """
+    shares: list[float | None] = []
+    height, width = maps.placement.image_size
+    for grid, stride, box in zip(maps.grids, maps.strides, maps.detections.boxes.tolist()):
+        energy = grid.detach().cpu().double().clamp(min=0)
+        rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy)
+        columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy)
+        total = float(rows.sum(0) @ energy @ columns.sum(0))
+        down = _inside(height, box[1], box[3])
+        across = _inside(width, box[0], box[2])
+        inside = float(rows[down].sum(0) @ energy @ columns[across].sum(0))
+        shares.append(inside / total if total > 0 else None)
+    return shares
+
+
+def _inside(pixels: int, low: float, high: float) -> torch.Tensor:
+    centres = torch.arange(pixels, dtype=torch.float64) + 0.5
+    return (centres >= low) & (centres <= high)

@@ -1,0 +1,15 @@
+// Bundles each widget into one ES module and one style sheet: a notebook loads them from a blob URL, where imports fail.
+import { build } from "esbuild";
+
+const WIDGETS = ["explorer"];
+
+await build({
+  entryPoints: WIDGETS.flatMap((name) => [`src/${name}.js`, `src/${name}.css`]),
+  outdir: "../detxai_nb/widgets/static",
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "info",
+});

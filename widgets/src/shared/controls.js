@@ -1,0 +1,97 @@
+// The controls of a panel: each is a labelled element and a function that shows a new value.
+
+import { element, takesKeys, uniqueId } from "./dom.js";
+
+/** @typedef {{name: string, title: string}} Choice */
+
+/**
+ * A drop-down list.
+ * @param {string} label
+ * @param {(name: string) => void} chosen
+ */
+export function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        offered = wanted;
+      }
+      list.value = value;
+      row.hidden = choices.length === 0;
+    },
+  };
+}
+
+/**
+ * A slider from 0 to 100%. `moved` is called while it moves, `released` when the gesture ends.
+ * @param {string} label
+ * @param {(value: number) => void} moved
+ * @param {(value: number) => void} released
+ */
+export function sliderControl(label, moved, released) {
+  const id = uniqueId("slider");
+  const input = takesKeys(
+    element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" }),
+  );
+  const output = element("span", { class: "dx-number", "aria-hidden": "true" });
+  const row = element("div", { class: "dx-row" }, [
+    element("label", { for: id, class: "dx-label" }, [label]),
+    element("div", { class: "dx-slide" }, [input, output]),
+  ]);
+  input.addEventListener("input", () => moved(input.valueAsNumber));
+  input.addEventListener("change", () => released(input.valueAsNumber));
+  return {
+    row,
+    input,
+    /** @param {number} value */
+    show(value) {
+      const percent = `${Math.round(value * 100)}%`;
+      input.value = String(value);
+      input.style.setProperty("--dx-fill", percent);
+      input.setAttribute("aria-valuetext", percent);
+      output.textContent = percent;
+    },
+  };
+}
+
+/**
+ * A few exclusive choices side by side: radio buttons, so that arrow keys move between them.
+ * @param {string} label
+ * @param {readonly Choice[]} choices
+ * @param {(name: string) => void} chosen
+ */
+export function segmentControl(label, choices, chosen) {
+  const group = uniqueId("group");
+  const inputs = choices.map((choice) => {
+    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
+    input.addEventListener("change", () => chosen(choice.name));
+    return input;
+  });
+  const parts = choices.map((choice, i) =>
+    element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])]),
+  );
+  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
+    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    element("div", { class: "dx-segments" }, parts),
+  ]);
+  return {
+    row,
+    inputs,
+    /** @param {string} value */
+    show(value) {
+      for (const input of inputs) input.checked = input.value === value;
+    },
+  };
+}

@@ -1,0 +1,171 @@
+// Heat maps on their native grids: decoding, placing on the photograph, reading values, keeping computed ones.
+
+/** @typedef {import("./types.js").HeatMap} HeatMap */
+/** @typedef {import("./types.js").MapPackage} MapPackage */
+/** @typedef {import("./types.js").MapSet} MapSet */
+/** @typedef {import("./types.js").Range} Range */
+
+export const STEPS = 65535;
+
+/**
+ * The name of one computation; Python builds the same one.
+ * @param {string} method
+ * @param {string} target
+ * @param {string} layer
+ * @param {string} direction empty where the method has none
+ */
+export function mapKey(method, target, layer, direction) {
+  return [method, target, layer, direction].join("|");
+}
+
+/**
+ * @param {MapPackage} sent
+ * @returns {MapSet}
+ */
+export function decodeMaps(sent) {
+  const bytes = sent.values;
+  // A copy: the view may begin at an odd byte, where no Uint16Array can lie. Little-endian, as every browser is.
+  const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const maps = sent.grids.map((grid) => {
+    const [height, width] = grid.shape;
+    return {
+      quanta: all.subarray(grid.offset, grid.offset + width * height),
+      width,
+      height,
+      low: grid.low,
+      high: grid.high,
+      scale: sent.scale,
+      shift: sent.shift,
+      stride: grid.stride,
+      status: grid.status,
+      peak: grid.peak,
+      inside: grid.inside,
+    };
+  });
+  return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
+}
+
+/**
+ * Bilinear neighbours on one axis: image position `at` (a pixel's centre is at + 0.5) to cells and the second's weight.
+ * @param {number} at
+ * @param {number} scale
+ * @param {number} shift
+ * @param {number} stride
+ * @param {number} cells
+ */
+function neighbours(at, scale, shift, stride, cells) {
+  const u = Math.min(Math.max((at * scale + shift) / stride - 0.5, 0), cells - 1);
+  const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
+  return { first, second: Math.min(first + 1, cells - 1), part: u - first };
+}
+
+/**
+ * The raw value at an image position, exactly as the whole map is placed.
+ * @param {HeatMap} map
+ * @param {number} x continuous image coordinate: the centre of pixel 0 is 0.5
+ * @param {number} y
+ */
+export function valueAt(map, x, y) {
+  const across = neighbours(x, map.scale[0], map.shift[0], map.stride[0], map.width);
+  const down = neighbours(y, map.scale[1], map.shift[1], map.stride[1], map.height);
+  /** @param {number} row */
+  const along = (row) => {
+    const a = map.quanta[row * map.width + across.first];
+    const b = map.quanta[row * map.width + across.second];
+    return a + (b - a) * across.part;
+  };
+  const top = along(down.first);
+  const quantum = top + (along(down.second) - top) * down.part;
+  return map.low + (quantum * (map.high - map.low)) / STEPS;
+}
+
+/**
+ * The map over the whole photograph in one bilinear step, at `columns` x `rows` samples.
+ * @param {HeatMap} map
+ * @param {[number, number]} size height and width of the photograph
+ * @param {number} columns
+ * @param {number} rows
+ * @returns {Float32Array} raw values, row by row
+ */
+export function placeMap(map, size, columns, rows) {
+  const out = new Float32Array(columns * rows);
+  const [height, width] = size;
+  const step = (map.high - map.low) / STEPS;
+  const across = Array.from({ length: columns }, (_, i) =>
+    neighbours(((i + 0.5) * width) / columns, map.scale[0], map.shift[0], map.stride[0], map.width),
+  );
+  const firsts = Int32Array.from(across, (n) => n.first);
+  const seconds = Int32Array.from(across, (n) => n.second);
+  const parts = Float64Array.from(across, (n) => n.part);
+  const line = new Float64Array(map.width);
+  for (let j = 0; j < rows; j++) {
+    const down = neighbours(((j + 0.5) * height) / rows, map.scale[1], map.shift[1], map.stride[1], map.height);
+    const a = down.first * map.width;
+    const b = down.second * map.width;
+    for (let i = 0; i < map.width; i++) {
+      line[i] = map.low + step * (map.quanta[a + i] + (map.quanta[b + i] - map.quanta[a + i]) * down.part);
+    }
+    for (let i = 0; i < columns; i++) {
+      const left = line[firsts[i]];
+      out[j * columns + i] = left + (line[seconds[i]] - left) * parts[i];
+    }
+  }
+  return out;
+}
+
+/**
+ * The values that the ends of the colour bar stand for.
+ * @param {MapSet} set
+ * @param {number} index
+ * @param {boolean} shared one scale for all objects, else each its own
+ * @returns {Range}
+ */
+export function colorRange(set, index, shared) {
+  const maps = shared ? set.maps : [set.maps[index]];
+  const low = Math.min(...maps.map((m) => m.low));
+  const high = Math.max(...maps.map((m) => m.high));
+  if (!set.signed) return { low, high };
+  const reach = Math.max(Math.abs(low), Math.abs(high));
+  return { low: -reach, high: reach };
+}
+
+/** Map sets by key, the least recently used given up first. */
+export class MapCache {
+  /** @type {Map<string, MapSet>} */
+  #sets = new Map();
+
+  /** @param {number} limit bytes of quanta to keep */
+  constructor(limit = 64 * 2 ** 20) {
+    this.limit = limit;
+  }
+
+  /** @param {string} key */
+  has(key) {
+    return this.#sets.has(key);
+  }
+
+  /** @param {string} key */
+  get(key) {
+    const set = this.#sets.get(key);
+    if (set) {
+      this.#sets.delete(key);
+      this.#sets.set(key, set);
+    }
+    return set ?? null;
+  }
+
+  /** @param {MapSet} set */
+  add(set) {
+    this.#sets.delete(set.key);
+    this.#sets.set(set.key, set);
+    while (this.bytes > this.limit && this.#sets.size > 1) {
+      this.#sets.delete(/** @type {string} */ (this.#sets.keys().next().value));
+    }
+  }
+
+  get bytes() {
+    let total = 0;
+    for (const set of this.#sets.values()) for (const map of set.maps) total += map.quanta.byteLength;
+    return total;
+  }
+}

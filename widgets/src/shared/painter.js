@@ -1,0 +1,151 @@
+// Draws photograph, heat map and boxes: the same on screen and in an exported picture.
+
+import { boxLabel } from "./text.js";
+
+/** @typedef {import("./types.js").DetectedObject} DetectedObject */
+/** @typedef {import("./types.js").Size} Size */
+/** @typedef {import("./types.js").View} View */
+
+/**
+ * @typedef {{photo: CanvasImageSource, size: Size, heat: CanvasImageSource | null, opacity: number,
+ *   objects: readonly DetectedObject[], selected: number | null, hovered: number | null, side: string | null,
+ *   boxes: string}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at
+ */
+
+const LIGHT = "#ffffff";
+const HALO = "rgba(0, 0, 0, 0.55)";
+const CHIP = "rgba(17, 20, 24, 0.86)";
+const SIDE = "#ffb000";
+
+/** More boxes than this are drawn fainter. */
+const CROWD = 20;
+
+/** From this many screen pixels per image pixel on, the photograph's pixels are shown as squares. */
+const SQUARES = 6;
+
+/**
+ * @param {CanvasRenderingContext2D} context its canvas has `unit` device pixels for each pixel of the view
+ * @param {Scene} scene
+ * @param {View} view
+ * @param {number} unit
+ */
+export function paintScene(context, scene, view, unit) {
+  const { width, height } = context.canvas;
+  const scale = view.scale * unit;
+  const target = /** @type {const} */ ([
+    -view.x * scale,
+    -view.y * scale,
+    scene.size.width * scale,
+    scene.size.height * scale,
+  ]);
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = view.scale < SQUARES;
+  context.drawImage(scene.photo, ...target);
+  if (scene.heat) {
+    context.imageSmoothingEnabled = true;
+    context.globalAlpha = scene.opacity;
+    context.drawImage(scene.heat, ...target);
+    context.globalAlpha = 1;
+  }
+  paintBoxes(context, scene, view, unit);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {View} view
+ * @param {number} unit
+ */
+function paintBoxes(context, scene, view, unit) {
+  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
+  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i));
+  const labels = [...new Set(last)];
+  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  for (const i of rest) paintBox(context, scene.objects[i].box, view, unit, 1.25, alpha);
+  for (const i of labels) paintBox(context, scene.objects[i].box, view, unit, i === scene.selected ? 2.5 : 2, 1);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {readonly number[]} box
+ * @param {View} view
+ * @param {number} unit
+ * @param {number} line
+ * @param {number} alpha
+ */
+function paintBox(context, [x1, y1, x2, y2], view, unit, line, alpha) {
+  const scale = view.scale * unit;
+  const rectangle = /** @type {const} */ ([
+    (x1 - view.x) * scale,
+    (y1 - view.y) * scale,
+    (x2 - x1) * scale,
+    (y2 - y1) * scale,
+  ]);
+  context.lineJoin = "round";
+  context.globalAlpha = alpha;
+  context.strokeStyle = HALO;
+  context.lineWidth = (line + 2) * unit;
+  context.strokeRect(...rectangle);
+  context.strokeStyle = LIGHT;
+  context.lineWidth = line * unit;
+  context.strokeRect(...rectangle);
+  context.globalAlpha = 1;
+}
+
+/**
+ * Mark the side of the box that is explained.
+ * @param {CanvasRenderingContext2D} context
+ * @param {readonly number[]} box
+ * @param {string} side
+ * @param {View} view
+ * @param {number} unit
+ */
+function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
+  const scale = view.scale * unit;
+  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
+  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  context.lineCap = "round";
+  for (const [color, width] of /** @type {const} */ ([
+    [HALO, 7],
+    [SIDE, 4.5],
+  ])) {
+    context.strokeStyle = color;
+    context.lineWidth = width * unit;
+    context.beginPath();
+    context.moveTo((left - view.x) * scale, (top - view.y) * scale);
+    context.lineTo((right - view.x) * scale, (bottom - view.y) * scale);
+    context.stroke();
+  }
+}
+
+/**
+ * The object's name and score above its box, inside where there is no room above.
+ * @param {CanvasRenderingContext2D} context
+ * @param {DetectedObject} object
+ * @param {View} view
+ * @param {number} unit
+ */
+function paintChip(context, object, view, unit) {
+  const scale = view.scale * unit;
+  const text = boxLabel(object);
+  context.font = `600 ${12 * unit}px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif`;
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + 12 * unit;
+  const height = 20 * unit;
+  const left = (object.box[0] - view.x) * scale;
+  const top = (object.box[1] - view.y) * scale;
+  const gap = 5 * unit;
+  const x = Math.min(Math.max(left - unit, gap), Math.max(gap, context.canvas.width - width - gap));
+  const y = Math.max(top - height - gap < 0 ? top + gap : top - height - gap, gap);
+  context.fillStyle = CHIP;
+  context.beginPath();
+  context.roundRect(x, y, width, height, 4 * unit);
+  context.fill();
+  context.fillStyle = LIGHT;
+  context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
+}

@@ -1,0 +1,67 @@
+// Words: numbers as people read them, and what a map shows for those who do not see it.
+
+import { valueAt } from "./maps.js";
+
+/** @typedef {import("./types.js").DetectedObject} DetectedObject */
+/** @typedef {import("./types.js").HeatMap} HeatMap */
+
+/**
+ * Three significant digits; powers of ten where the number is very small or large.
+ * @param {number} value
+ */
+export function formatValue(value) {
+  if (!Number.isFinite(value)) return String(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "\u2212");
+}
+
+/** @param {DetectedObject} object */
+export function boxLabel(object) {
+  return `${object.name} ${object.score.toFixed(2)}`;
+}
+
+/**
+ * Where a point lies in a box, in words.
+ * @param {readonly number[]} box xyxy
+ * @param {readonly [number, number]} point
+ */
+export function placeInBox([x1, y1, x2, y2], [x, y]) {
+  if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
+  const row = ["upper", "middle", "lower"][Math.min(2, Math.floor((3 * (y - y1)) / Math.max(y2 - y1, 1e-9)))];
+  const column = ["left", "centre", "right"][Math.min(2, Math.floor((3 * (x - x1)) / Math.max(x2 - x1, 1e-9)))];
+  if (row === "middle") return column === "centre" ? "in the middle of the box" : `in the ${column} part of the box`;
+  return column === "centre" ? `in the ${row} part of the box` : `in the ${row} ${column} of the box`;
+}
+
+/**
+ * @param {DetectedObject} object
+ * @param {HeatMap | null} map
+ * @param {string} title what was computed, such as "ODAM of the class score"
+ */
+export function describe(object, map, title) {
+  const [x1, y1, x2, y2] = object.box.map(Math.round);
+  const what = `${object.name}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
+  if (!map) return what;
+  if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
+  const [x, y] = map.peak.map(Math.round);
+  const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
+  const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;
+  const energy = map.low < 0 ? "positive evidence" : "map\u2019s energy";
+  const inside = map.inside === null ? "" : `; ${Math.round(100 * map.inside)}% of the ${energy} inside the box`;
+  return `${what} ${title}: ${peak}${inside}.`;
+}
+
+/**
+ * A file name that every system takes.
+ * @param {string[]} parts
+ */
+export function fileName(parts) {
+  return parts
+    .join("-")
+    .toLowerCase()
+    .replace(/\+/g, "p")
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .replace(/^-|-$/g, "");
+}

@@ -1,0 +1,44 @@
+// Shapes of what travels between Python and the browser. Types only: nothing here runs.
+
+/**
+ * One detected object. `box` is xyxy in pixels of the photograph.
+ * @typedef {{name: string, score: number, box: [number, number, number, number]}} DetectedObject
+ */
+
+/**
+ * One heat map on its own grid, as sent. `offset` counts elements of the package's values; `low` and `high` are the raw
+ * values that 0 and 65535 stand for; `stride` is (x, y) in input pixels; `peak` (x, y) is in pixels of the photograph;
+ * `inside` is the share of the map's energy inside the object's box, null where there is no energy.
+ * @typedef {{shape: [number, number], offset: number, low: number, high: number, stride: [number, number],
+ *   status: string, peak: [number, number], inside: number | null}} GridMeta
+ */
+
+/**
+ * The maps of all objects of one photograph, made by one computation.
+ * `scale` and `shift` (x, y) take pixels of the photograph to pixels of the model's input.
+ * @typedef {{key: string, title: string, signed: boolean, size: [number, number], scale: [number, number],
+ *   shift: [number, number], grids: GridMeta[], values: DataView}} MapPackage
+ */
+
+/**
+ * A decoded map: raw values `low + q * (high - low) / 65535` on a grid of `width` x `height` cells.
+ * @typedef {{quanta: Uint16Array, width: number, height: number, low: number, high: number, scale: [number, number],
+ *   shift: [number, number], stride: [number, number], status: string, peak: [number, number],
+ *   inside: number | null}} HeatMap
+ */
+
+/** @typedef {{key: string, title: string, signed: boolean, size: [number, number], maps: HeatMap[]}} MapSet */
+
+/** @typedef {{low: number, high: number}} Range */
+
+/** @typedef {{width: number, height: number}} Size */
+
+/** `scale` screen pixels per image pixel; `x`, `y`: the image point at the screen's top left corner.
+ * @typedef {{scale: number, x: number, y: number}} View */
+
+/**
+ * What the kernel does or did last; `key` names the computation, empty before the first.
+ * @typedef {{state: "idle" | "busy" | "error", key: string, text: string, done: number, total: number}} Status
+ */
+
+export {};
