@@ -92,12 +92,12 @@ class Placement:
         """
         if maps.ndim != 3:
             raise ValueError(f"maps are [N,h,w], got shape {list(maps.shape)}")
-        rows = self._weights(0, maps.shape[1], stride[0], maps)
-        columns = self._weights(1, maps.shape[2], stride[1], maps)
+        rows = self.axis_weights(0, maps.shape[1], stride[0], maps)
+        columns = self.axis_weights(1, maps.shape[2], stride[1], maps)
         return rows @ maps @ columns.T
 
-    def _weights(self, axis: int, cells: int, stride: float, like: Tensor) -> Tensor:
-        """Bilinear weights ``[pixels, cells]`` of one axis."""
+    def axis_weights(self, axis: int, cells: int, stride: float, like: Tensor) -> Tensor:
+        """Bilinear weights ``[pixels, cells]`` of one axis (0: y, 1: x) of a grid; type and device of ``like``."""
         pixels = torch.arange(self.image_size[axis], dtype=torch.float64, device="cpu")
         u = ((pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis]) / stride - 0.5
         u = u.clamp(0, cells - 1)

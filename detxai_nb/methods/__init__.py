@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from detxai_nb.methods import grad_cam, grad_cam_plus_plus, odam
+from detxai_nb.methods import odam  # isort: skip  # the table lists methods in the order of import
+from detxai_nb.methods import grad_cam, grad_cam_plus_plus
 from detxai_nb.methods.registry import METHODS, Context, Method, find_method, gradient_method
 
 if TYPE_CHECKING:
