@@ -102,7 +102,18 @@ def test_a_file_holds_everything(tmp_path: Path, signed: bool) -> None:
     back = HeatMaps.load(maps.save(tmp_path / "maps"))
     assert all(torch.equal(a, b) for a, b in zip(back.grids, maps.grids))
     assert torch.equal(back.values, maps.values)
-    for name in ("strides", "placement", "target", "method", "layer", "settings", "seed", "seconds", "signed", "status"):
+    for name in (
+        "strides",
+        "placement",
+        "target",
+        "method",
+        "layer",
+        "settings",
+        "seed",
+        "seconds",
+        "signed",
+        "status",
+    ):
         assert getattr(back, name) == getattr(maps, name)
     assert np.array_equal(back.image, maps.image)
     for name in ("boxes", "scores", "labels", "class_scores", "origins"):

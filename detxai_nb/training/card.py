@@ -16,6 +16,7 @@ from torch import nn
 
 from detxai_nb.data import scenes
 from detxai_nb.metrics.detection import average_precision
+from detxai_nb.training.calibration import GAIN, SHIFT
 from detxai_nb.training.loop import MIX, SIZES, TRAINING_SEED, Settings
 from detxai_nb.types import Detector
 
@@ -78,6 +79,7 @@ def make_card(
             "command": f"{module} {name} {flags}",
             "settings": asdict(settings),
             "hardware": hardware,
+            "calibration": f"class logits times {GAIN}, plus {SHIFT}: 0.3 is a good score threshold",
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "versions": {
                 "python": platform.python_version(),

@@ -20,6 +20,7 @@ from detxai_nb.data import scenes
 from detxai_nb.detectors.fcos import FcosDetector
 from detxai_nb.detectors.registry import ZOO, load_detector
 from detxai_nb.detectors.tiny import tiny_fcos
+from detxai_nb.training.calibration import sharpen
 from detxai_nb.training.card import differences, make_card, measure
 from detxai_nb.training.loop import Run, Settings
 
@@ -43,11 +44,12 @@ def train(settings: Settings, folder: Path, device: str, workers: int, half: boo
         _say(f"going on from step {run.step} of {checkpoint}")
     run.train(workers, checkpoint, _say)
     weights = folder / f"{NAME}.safetensors"
-    save_file({name: value.cpu().contiguous() for name, value in run.averaged.items()}, weights)
+    state = {name: value.cpu().contiguous() for name, value in sharpen(run.averaged).items()}
+    save_file(state, weights)
     # safetensors makes files that nobody but their owner may read, which an installed package must not hold.
     weights.chmod(0o644)
     model = tiny_fcos(len(scenes.NAMES))
-    model.load_state_dict(run.averaged)
+    model.load_state_dict(state)
     _say("measuring")
     measured = measure(FcosDetector(model.to(device).eval(), scenes.NAMES))
     hardware = f"{run.device.type}, {'bfloat16' if half else 'float32'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from detxai_nb.data import scenes
 from detxai_nb.data.coco import CocoDataset
 
-SMALL = {"count": 3, "seed": 4, "width": 160, "height": 128}
+SMALL: dict[str, Any] = {"count": 3, "seed": 4, "width": 160, "height": 128}
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def test_a_small_measurement_is_near_the_card() -> None:
     assert measured["tiny"]["AP50"] > CARD["measured"]["tiny"]["AP50"] - 0.15
 
 
+def test_a_threshold_of_0_3_gives_about_as_many_detections_as_there_are_objects() -> None:
+    detector, dataset = load_detector("tiny-fcos", device="cpu"), scenes.Scenes(16, seed=2)
+    found = sum(len(detector.detect([sample.image], score_threshold=0.3)[0]) for sample in dataset)
+    assert 0.7 < found / sum(map(len, dataset)) < 1.3
+
+
 def test_differences_names_each_figure_that_is_off() -> None:
     expected = {"plain": {"AP": 0.8, "AP_per_class": {"apple": 0.7}}, "scenes": 3}
     assert (
