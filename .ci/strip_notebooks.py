@@ -1,0 +1,104 @@
+"""Make executed notebooks fit for committing: pictures stay, made lighter; live-widget views and saved widget state go.
+
+python .ci/strip_notebooks.py [--check] NOTEBOOK ...
+
+With --check nothing is written, and the exit status is 1 where a notebook is not fit, with the reasons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+from PIL import Image
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+PICTURE = "image/png"
+LARGEST = 4_000_000  # bytes
+LEVELS = 32  # for each colour channel: half the bytes of a photograph with noise, and hardly to be seen
+
+
+def strip(notebook: Any) -> list[str]:
+    """Remove what must not be committed, and say what it was."""
+    found = []
+    if notebook.metadata.pop("widgets", None) is not None:
+        found.append("saved widget state")
+    for number, output in _outputs(notebook):
+        data = output.get("data", {})
+        if VIEW in data and PICTURE in data:
+            del data[VIEW]
+            found.append(f"cell {number}: a widget's view beside its picture")
+        lighter = lighten(data[PICTURE]) if PICTURE in data else None
+        if lighter is not None:
+            data[PICTURE] = lighter
+            found.append(f"cell {number}: a picture of more than {LEVELS} levels")
+    for number, cell in enumerate(notebook.cells):
+        if cell.metadata.pop("execution", None) is not None:
+            found.append(f"cell {number}: times of execution")
+        if cell.cell_type == "code":
+            kept = [output for output in cell.outputs if output.get("name") != "stderr"]
+            if len(kept) < len(cell.outputs):
+                found.append(f"cell {number}: progress of a download, or another message on stderr")
+            cell.outputs = kept
+    return found
+
+
+def lighten(picture: str) -> str | None:
+    """The PNG (base64) with ``LEVELS`` levels a channel, None where it has no more than these."""
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"))
+    steps = np.round(pixels * ((LEVELS - 1) / 255))
+    rounded = np.round(steps * (255 / (LEVELS - 1))).astype(np.uint8)
+    if (rounded == pixels).all():
+        return None
+    out = io.BytesIO()
+    Image.fromarray(rounded).save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def faults(notebook: Any, size: int) -> list[str]:
+    """What stripping cannot mend."""
+    found = []
+    for number, output in _outputs(notebook):
+        data = output.get("data", {})
+        if VIEW in data and PICTURE not in data:
+            found.append(f"cell {number}: a widget without a picture in its place")
+        if output.output_type == "error":
+            found.append(f"cell {number}: it ended in {output.ename}")
+    if not any(True for _ in _outputs(notebook)):
+        found.append("it was never executed")
+    if size > LARGEST:
+        found.append(f"{size:,} bytes, more than {LARGEST:,}")
+    return found
+
+
+def _outputs(notebook: Any) -> list[tuple[int, Any]]:
+    return [(number, output) for number, cell in enumerate(notebook.cells) for output in cell.get("outputs", [])]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Strip or check the notebooks named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    options = parser.parse_args(arguments)
+    bad = False
+    for path in options.notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        stripped = strip(notebook)
+        if stripped and not options.check:
+            nbformat.write(notebook, path)
+        remaining = faults(notebook, path.stat().st_size) + (stripped if options.check else [])
+        bad = bad or bool(remaining)
+        for reason in remaining:
+            print(f"{path}: {reason}")
+    return int(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

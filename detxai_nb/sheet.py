@@ -1,0 +1,86 @@
+"""A matplotlib figure with a grid of panels of a photograph's shape, made without pyplot and its global state."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIDE = 3.3  # inches of a panel's longer side
+_NARROWEST = 1.3  # inches: a colour bar's numbers need that much
+_HEADING = 4.3  # inches: so wide is every figure, for its heading
+_TITLE, _BAR, _GAP = 0.3, 0.42, 0.14  # inches
+_DPI = 110
+
+
+def to_png(figure: Figure, dpi: float = _DPI) -> bytes:
+    """The figure as a PNG file."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
+    return out.getvalue()
+
+
+@cache
+def _picture_class() -> type[Figure]:
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        """A figure that a notebook shows as it is, also where pyplot was never imported."""
+
+        def _repr_png_(self) -> bytes:
+            return to_png(self)
+
+    return Picture
+
+
+class Sheet:
+    """A figure with a grid of panels of the photograph's shape, laid out in inches."""
+
+    def __init__(self, image: np.ndarray, rows: int, columns: int, side: float = _SIDE, bars: bool = True) -> None:
+        height, width = image.shape[:2]
+        self.columns = columns
+        self.tall = side * min(1, height / width)
+        self.wide = max(_NARROWEST, side * min(1, width / height))
+        self.bar = _BAR if bars else 0.0
+        across = max(_HEADING, _GAP + columns * (self.wide + _GAP))
+        self.size = (across, _TITLE + rows * (_TITLE + self.tall + self.bar) + _GAP)
+        self.figure = _picture_class()(figsize=self.size, dpi=_DPI)
+
+    def head(self, text: str) -> None:
+        """Write a heading at the top left, never read as a formula."""
+        left, top = _GAP / self.size[0], 1 - 0.08 / self.size[1]
+        self.figure.suptitle(text, fontsize=10, x=left, y=top, ha="left", va="top", parse_math=False)
+
+    def panel(self, row: int, column: int) -> tuple[Axes, Axes | None]:
+        """The axes of a panel and, below, those of its colour bar."""
+        left = _GAP + column * (self.wide + _GAP)
+        top = self.size[1] - _TITLE - row * (_TITLE + self.tall + self.bar) - _TITLE
+        axes = self._axes(left, top - self.tall, self.wide, self.tall)
+        return axes, self._axes(left, top - self.tall - 0.17, self.wide, 0.1) if self.bar else None
+
+    def _axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
+        across, up = self.size
+        return self.figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def draw_photograph(axes: Axes, pixels: np.ndarray, size: Sequence[int]) -> None:
+    """``pixels`` (uint8 ``[h,w,3]``) in the coordinates of the original image of that (height, width)."""
+    height, width = size
+    axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased")
+    axes.set_axis_off()
+
+
+def draw_box(axes: Axes, box: Sequence[float], line: float) -> None:
+    """A box, xyxy in the axes' coordinates, as a white line of ``line`` points with a dark rim."""
+    from matplotlib.patches import Rectangle
+
+    x1, y1, x2, y2 = box
+    for width, color in ((line + 1.6, (0, 0, 0, 0.55)), (line, "white")):
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, lw=width, ec=color, clip_on=False))

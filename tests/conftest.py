@@ -1,0 +1,38 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    """As many threads on a workstation as on the small machine that runs these tests for everybody."""
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark browser tests in the JUnit report: `.ci/run` fails where one of them was skipped."""
+    for item in items:
+        if item.get_closest_marker("browser") is not None:
+            item.user_properties.append(("browser", "yes"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of measuring data beside the checkout: COCO photographs with annotations, and YOLOX weights."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "data" / "coco-mini" / "instances.json").is_file():
+        pytest.skip(f"there is no measuring data in {folder} (data/coco-mini and weights/yolox_nano_coco.safetensors)")
+    return folder

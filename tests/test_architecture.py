@@ -1,0 +1,124 @@
+"""The layers of the package, and what holds for every one of its files: read from the source, nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "detxai_nb"
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+# A module may import from its own layer and from the layers above it in this list.
+LAYERS = (
+    ("types", "image", "geometry"),
+    ("heatmaps",),
+    ("data", "detectors", "methods", "metrics", "nms"),
+    ("explaining", "evaluation", "sanity", "tiny", "training"),
+    ("plots", "sheet", "widgets", "cli", "lab", "__main__"),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# HeatMaps.plot draws itself; the import stands inside the method, so that nothing loads matplotlib before.
+ON_USE = {("heatmaps", "plots")}
+APART = {("methods", "detectors"), ("detectors", "methods")}
+WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
+ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab"}
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def _imports(nodes: Iterator[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise AssertionError(
+                    f"line {node.lineno}: relative import; the package imports itself by its full name"
+                )
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every node that runs when the module is imported: nothing inside functions or `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _inside(names: Iterator[str]) -> set[str]:
+    """The parts of the package among the imported names."""
+    found = {name.split(".")[1] for name in names if name.startswith("detxai_nb.")}
+    return found & set(RANK)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    part = _part(path)
+    assert part in RANK, f"{part} has no layer yet; give it one in LAYERS"
+    for other in _inside(_imports(ast.walk(_tree(path)))):
+        assert (part, other) in ON_USE or RANK[other] <= RANK[part], f"{part} must not import {other}"
+        assert (part, other) not in APART, f"{part} must not import {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_and_front_end_libraries_stay_where_they_belong(path: Path) -> None:
+    everywhere = {name.split(".")[0] for name in _imports(ast.walk(_tree(path)))}
+    at_import = {name.split(".")[0] for name in _imports(_at_import(_tree(path)))}
+    if _part(path) != "widgets":
+        assert not everywhere & WIDGETS_ONLY, "only widgets/ knows the notebook's front end"
+    assert not at_import & ON_USE_ONLY, "imported inside the function that uses it"
+    assert "matplotlib.pyplot" not in set(_imports(ast.walk(_tree(path)))), "pyplot keeps global state"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_assert_checks_input(path: Path) -> None:
+    lines = [node.lineno for node in ast.walk(_tree(path)) if isinstance(node, ast.Assert)]
+    assert not lines, f"asserts vanish under python -O; raise ValueError or TypeError at lines {lines}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_global_random_state_is_never_touched(path: Path) -> None:
+    called = {ast.unparse(node.func) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)}
+    forked = "torch.random.fork_rng" in called
+    seeds = {"torch.manual_seed", "np.random.seed", "numpy.random.seed", "random.seed"} & called
+    assert forked or not seeds, f"{seeds} changes the caller's random numbers; use a Generator"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    tree = _tree(path)
+    assert ast.get_docstring(tree), "the module says what it is"
+    missing = []
+    for node in [] if path.name.startswith("_") else tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            missing += [] if ast.get_docstring(node) else [node.name]
+            missing += _bare_methods(node) if isinstance(node, ast.ClassDef) else []
+    assert not missing, f"without a docstring: {', '.join(missing)}"
+
+
+def _bare_methods(owner: ast.ClassDef) -> list[str]:
+    """Public methods without a docstring; what a protocol declares, and a module's forward, need none."""
+    bases = {ast.unparse(base) for base in owner.bases}
+    if "Protocol" in ast.unparse(owner) and bases & {"Protocol", "Detector"}:
+        return []
+    methods = [node for node in owner.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    return [f"{owner.name}.{m.name}" for m in methods if m.name != "forward" and not ast.get_docstring(m)]
+
+
+def test_files_stay_short() -> None:
+    long = {path.name: n for path in FILES if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400}
+    assert not long, f"a file is one idea, at most 400 lines: {long}"

@@ -1,0 +1,55 @@
+"""The scripts of `.ci/` say no where they should."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+CI = Path(__file__).resolve().parents[1] / ".ci"
+
+
+@pytest.fixture(scope="module")
+def script() -> Callable[[str], ModuleType]:
+    """``script(name)``: that script of `.ci/` as a module."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, CI / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def report(*cases: str) -> str:
+    return f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>"
+
+
+RAN = '<testcase classname="a" name="t"><properties><property name="browser" value="yes"/></properties></testcase>'
+SKIPPED = RAN.replace("</testcase>", '<skipped message="no Chromium"/></testcase>')
+OTHER = '<testcase classname="b" name="u"><skipped message="elsewhere"/></testcase>'
+
+
+def test_a_skipped_browser_test_is_a_fault(script: Callable[[str], ModuleType]) -> None:
+    faults = script("check_browser").faults
+    assert faults(report(RAN, OTHER)) == []
+    assert faults(report(RAN, SKIPPED)) == ["a.t was skipped: no Chromium"]
+    assert faults(report(OTHER)) == ["no test in a browser ran"]
+
+
+def test_the_wheel_holds_what_is_committed_and_nothing_else(script: Callable[[str], ModuleType]) -> None:
+    module = script("check_wheel")
+    committed = {"detxai_nb/cli.py", "notebooks/00_start_here.ipynb", *module.NEEDED[:-1]}
+    whole = {*module.NEEDED, "detxai_nb/cli.py", "x.dist-info/METADATA", "x.dist-info/licenses/LICENSE"}
+    assert module.faults(whole, committed, 1000) == []
+    weights = "detxai_nb/detectors/zoo/tiny-fcos.safetensors"
+    assert module.faults(whole - {weights}, committed, 1000) == [f"{weights} is missing"]
+    assert module.faults({*whole, "tests/test_cli.py"}, committed, 1000) == ["tests/test_cli.py does not belong there"]
+    assert module.faults(whole - {"x.dist-info/licenses/LICENSE"}, committed, 1000) == ["the licence is missing"]
+    assert "more than" in module.faults(whole, committed, 10**9)[0]

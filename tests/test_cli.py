@@ -1,0 +1,166 @@
+"""The command line: what it writes, and that every refusal is one sentence that changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import detxai_nb as dx
+from detxai_nb import lab
+from detxai_nb.cli import main
+from detxai_nb.heatmaps import HeatMaps
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene as a PNG file."""
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    Image.fromarray(dx.data.scenes.make(3, seed=1).image).save(path)
+    return path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one sentence with which these arguments are refused."""
+    assert main([str(argument) for argument in arguments]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("detxai-nb: ")
+    return said.err
+
+
+def test_explain_writes_a_picture_and_the_data(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture, data = tmp_path / "out.png", tmp_path / "out.npz"
+    assert main(["explain", str(photo), "--device", "cpu", "--out", str(picture), "--out", str(data)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    maps = HeatMaps.load(data)
+    assert printed[-2:] == [f"wrote {picture}", f"wrote {data}"]
+    assert len(printed) == len(maps) + 2
+    assert maps.detections.label_names()[0] in printed[0]
+    with Image.open(picture) as shown:
+        assert shown.format == "PNG"
+        assert shown.width > 300
+
+    detector = dx.load_detector("tiny-fcos", device="cpu")
+    found = detector.detect([photo])[0]
+    again = dx.explain(detector, photo, found)
+    assert torch.equal(again.values, maps.values)
+
+
+def test_explain_takes_method_target_layer_and_settings(photo: Path, tmp_path: Path) -> None:
+    data = tmp_path / "out.npz"
+    layer = dx.load_detector("tiny-fcos", device="cpu").layers[-1]
+    words = ["--method", "odam", "--target", "x1", "--layer", layer, "--setting", "direction=signed"]
+    assert main(["explain", str(photo), "--device", "cpu", *words, "--out", str(data)]) == 0
+    maps = HeatMaps.load(data)
+    assert (maps.target.part, maps.layer, maps.signed) == ("x1", layer, True)
+    assert maps.settings == {"direction": "signed", "smooth": None}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--detector", "no-such"], "unknown detector 'no-such'; known: tiny-fcos"),
+        (["--method", "no-such"], "unknown method 'no-such'; known: grad-cam, grad-cam++, odam"),
+        (["--target", "x3"], "unknown target 'x3'; known: class, x1"),
+        (["--layer", "no-such"], "no-such"),
+        (["--setting", "direction=up"], "direction of 'odam' is one of 'positive'"),
+        (["--setting", "no_such=1"], "has no setting 'no_such'; its settings: direction, smooth"),
+        (["--setting", "direction"], "a setting is NAME=VALUE"),
+        (["--score-threshold", "0.9999"], "the highest score in this image was 0."),
+        (["--colormap", "no-such"], "unknown colour map 'no-such'"),
+        (["--device", "no-such"], "no-such"),
+        (["--weights", "no-such.safetensors"], "there is no weights file at no-such.safetensors"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"what was here before")
+    assert message in refusal(capsys, "explain", photo, "--device", "cpu", *arguments, "--out", out)
+    assert out.read_bytes() == b"what was here before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_photographs_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.png"
+    assert "there is no image at" in refusal(capsys, "explain", tmp_path / "gone.jpg", "--out", out)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 not a photograph")
+    assert "broken.jpg" in refusal(capsys, "explain", broken, "--out", out)
+    assert "is a folder" in refusal(capsys, "explain", tmp_path, "--out", out)
+    assert not out.exists()
+
+
+def test_outputs_are_checked_before_any_work(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "writes .png or .npz, not 'out.gif'" in refusal(capsys, "explain", photo, "--out", tmp_path / "out.gif")
+    assert "make it first" in refusal(capsys, "explain", photo, "--out", tmp_path / "none" / "out.png")
+
+
+def test_weights_of_another_architecture_name_the_tensor(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_file({"stem.weight": torch.zeros(3, 2)}, tmp_path / "other.safetensors")
+    said = refusal(capsys, "explain", photo, "--weights", tmp_path / "other.safetensors", "--out", tmp_path / "out.png")
+    assert "these weights are not of tiny-fcos: the tensor" in said
+
+
+def test_traceback_is_there_for_those_who_ask(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        main(["--traceback", "explain", str(tmp_path / "gone.jpg"), "--out", str(tmp_path / "out.png")])
+
+
+@pytest.mark.parametrize(("table", "known"), [("detectors", dx.detectors), ("methods", dx.methods)])
+def test_tables_name_everything(table: str, known: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([table]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(known().index)  # type: ignore[operator]
+
+
+def test_lab_copies_the_notebooks_and_starts_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(lab, "run_lab", lambda arguments: started.append(list(arguments)))
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab", "--no-browser", "--port", "8901"]) == 0
+    assert (tmp_path / lab.START).is_file()
+    assert f"{lab.START}: copied" in capsys.readouterr().out
+    assert {f"--ServerApp.root_dir={tmp_path.resolve()}", "--no-browser", "--ServerApp.port=8901"} <= set(started[0])
+
+
+def test_it_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "detxai_nb", "--version"], capture_output=True, text=True, timeout=120)
+    assert done.stdout == f"detxai-nb {dx.__version__}\n"
+
+
+def test_usage_errors_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["explain"])
+    assert error.value.code == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_an_alpha_channel_or_another_mode_is_no_obstacle(photo: Path, tmp_path: Path) -> None:
+    grey = tmp_path / "grey.png"
+    Image.open(photo).convert("LA").save(grey)
+    assert np.asarray(dx.load_image(grey)).shape[2] == 3
+    arguments = [
+        "explain",
+        str(grey),
+        "--device",
+        "cpu",
+        "--score-threshold",
+        "0.001",
+        "--out",
+        str(tmp_path / "o.png"),
+    ]
+    assert main(arguments) == 0

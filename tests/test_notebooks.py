@@ -1,0 +1,145 @@
+"""Every notebook of the series runs from its first cell to its last, and is committed as it should be."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+nbformat = pytest.importorskip("nbformat", reason='notebooks need: python -m pip install -e ".[test]"')
+nbclient = pytest.importorskip("nbclient", reason='notebooks need: python -m pip install -e ".[test]"')
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+PICTURE, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
+
+
+def png(color: tuple[int, int, int]) -> str:
+    """A picture of one colour, in base64."""
+    out = io.BytesIO()
+    Image.new("RGB", (3, 2), color).save(out, "PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+DOT = png((255, 0, 0))
+
+
+@pytest.fixture(scope="module")
+def stripper() -> ModuleType:
+    """The script that makes notebooks fit for committing."""
+    spec = importlib.util.spec_from_file_location("strip_notebooks", REPOSITORY / ".ci" / "strip_notebooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def test_there_is_a_start() -> None:
+    assert NOTEBOOKS
+    assert NOTEBOOKS[0].name == "00_start_here.ipynb"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DETXAI_NB_PROFILE", "quick")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    complaints = [o.text for o in outputs(notebook) if o.output_type == "stream" and o.name == "stderr"]
+    assert not complaints
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        assert VIEW not in data or PICTURE in data, "a widget leaves a picture in its place"
+    assert sum(PICTURE in output.get("data", {}) for output in outputs(notebook)) >= 3
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_committed_with_pictures_and_without_widget_state(path: Path, stripper: ModuleType) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert stripper.faults(notebook, path.stat().st_size) == []
+    assert stripper.strip(notebook) == []
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1)), "executed once, from the first cell to the last"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    for before, cell in zip(notebook.cells, notebook.cells[1:]):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown", f"nothing is said before {cell.source!r}"
+            assert len(cell.source.splitlines()) <= 12
+    assert notebook.cells[0].source.startswith("# ")
+
+
+def _notebook(*outputs: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.from_dict(output) for output in outputs])
+    return nbformat.v4.new_notebook(cells=[cell], metadata=metadata or {})
+
+
+def _shown(**data: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def test_stripping_takes_the_view_beside_a_picture_and_the_state(stripper: ModuleType) -> None:
+    notebook = _notebook(_shown(**{VIEW: {"model_id": "1"}, PICTURE: DOT}), metadata={"widgets": {"state": {}}})
+    assert len(stripper.strip(notebook)) == 2
+    assert outputs(notebook)[0].data == {PICTURE: DOT}
+    assert "widgets" not in notebook.metadata
+    assert stripper.strip(notebook) == []
+    assert stripper.faults(notebook, 10) == []
+
+
+def test_stripping_makes_pictures_lighter_once(stripper: ModuleType) -> None:
+    notebook = _notebook(_shown(**{PICTURE: png((250, 130, 3))}))
+    assert stripper.strip(notebook) == ["cell 0: a picture of more than 32 levels"]
+    shown = Image.open(io.BytesIO(base64.b64decode(outputs(notebook)[0].data[PICTURE])))
+    assert shown.getpixel((2, 1)) == (247, 132, 0)
+    assert stripper.strip(notebook) == []
+
+
+def test_faults_that_stripping_cannot_mend_are_named(stripper: ModuleType) -> None:
+    bare = _notebook(_shown(**{VIEW: {"model_id": "1"}}))
+    failed = _notebook({"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []})
+    assert stripper.faults(bare, 10) == ["cell 0: a widget without a picture in its place"]
+    assert stripper.faults(failed, 10) == ["cell 0: it ended in ValueError"]
+    assert stripper.faults(_notebook(), 10) == ["it was never executed"]
+    assert "more than" in stripper.faults(_notebook(_shown(**{PICTURE: DOT})), 10_000_000)[0]
+
+
+def test_check_changes_nothing_and_fails(stripper: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "one.ipynb"
+    nbformat.write(_notebook(_shown(**{VIEW: {}, PICTURE: DOT})), path)
+    before = path.read_bytes()
+    assert stripper.main(["--check", str(path)]) == 1
+    assert path.read_bytes() == before
+    assert stripper.main([str(path)]) == 0
+    assert stripper.main(["--check", str(path)]) == 0
+
+
+def test_the_kernel_is_this_interpreter() -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    assert KernelSpecManager().get_kernel_spec("python3").argv[0] in ("python", sys.executable)
