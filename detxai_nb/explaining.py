@@ -111,6 +111,7 @@ def compare(
             f"{names}: gradient methods look inside the detector, and {type(detector).__name__} has no trace"
         )
     started = time.perf_counter()
+    detections = detections.to(detector.device)
     trace = detector.trace(pixels, layer)
     shared = time.perf_counter() - started
     report = _Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))

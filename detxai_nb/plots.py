@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["DIVERGING", "SEQUENTIAL", "overlay", "plot_comparison", "plot_detections", "plot_maps", "to_png"]
 
-SEQUENTIAL = ("viridis", "cividis", "magma", "inferno", "plasma")
+SEQUENTIAL = ("viridis", "cividis", "magma", "inferno", "plasma", "gray")
 """Perceptually uniform colour maps for maps that are never negative; the first is the default."""
 DIVERGING = ("RdBu_r", "PuOr_r", "BrBG_r")
 """Colour-blind safe colour maps for signed maps, centred at zero; the first is the default."""
 SCALES = ("object", "shared")
 
 FADE = 0.25
-"""Evidence fades in over this share of the range, so that the photograph stays visible where there is none."""
+"""Evidence fades in over this share of the range, so that the photograph stays visible where there is none; the
+widgets' front end does the same."""
 
 _LONGEST = 640  # pixels of a panel's longer side: more than any screen shows of it
 

@@ -11,7 +11,7 @@ import numpy as np
 from detxai_nb.explaining import COMBINE
 from detxai_nb.methods import METHODS, Method
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, OpenDetector, Target
-from detxai_nb.widgets.packing import COLORMAPS, SIGNED_COLORMAPS
+from detxai_nb.plots import DIVERGING, SEQUENTIAL
 
 TARGETS = {
     "class": "Class score",
@@ -91,8 +91,8 @@ class Offer:
             "targets": [{"name": name, "title": title} for name, title in TARGETS.items()],
             "directions": [{"name": name, "title": DIRECTIONS[name]} for name in self.directions],
             "layers": list(self.layers),
-            "colormaps": list(COLORMAPS),
-            "signed_colormaps": list(SIGNED_COLORMAPS),
+            "colormaps": list(SEQUENTIAL),
+            "signed_colormaps": list(DIVERGING),
         }
 
     def request(self, method: str, target: str, layer: str, direction: str) -> Request:
@@ -135,8 +135,8 @@ class Offer:
             "target": PARTS,
             "layer": self.layers,
             "direction": self.directions,
-            "colormap": COLORMAPS,
-            "signed_colormap": SIGNED_COLORMAPS,
+            "colormap": SEQUENTIAL,
+            "signed_colormap": DIVERGING,
             "scale": SCALES,
             "boxes": BOXES,
         }

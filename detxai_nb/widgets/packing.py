@@ -12,13 +12,8 @@ import torch
 from PIL import Image
 
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.plots import DIVERGING, SEQUENTIAL
 from detxai_nb.types import Detections
-
-COLORMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "gray")
-"""Perceptually uniform and safe for colour-blind eyes; for maps of one sign."""
-
-SIGNED_COLORMAPS = ("RdBu_r", "PuOr_r", "coolwarm")
-"""Diverging, centred on zero and safe for colour-blind eyes; for signed maps."""
 
 STEPS = 65535
 
@@ -44,7 +39,7 @@ def palette(name: str) -> np.ndarray:
     return matplotlib.colormaps[name](np.linspace(0, 1, 256), bytes=True)[:, :3]
 
 
-def pack_palettes(names: Sequence[str] = COLORMAPS + SIGNED_COLORMAPS) -> dict[str, Any]:
+def pack_palettes(names: Sequence[str] = SEQUENTIAL + DIVERGING) -> dict[str, Any]:
     """The colour tables one after the other, 256 RGB entries each."""
     return {"names": list(names), "data": b"".join(palette(name).tobytes() for name in names)}
 

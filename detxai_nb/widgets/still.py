@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from detxai_nb import plots
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.widgets.packing import palette, value_range
-
-FADE = 0.25
-"""Evidence fades in over this share of the range (the front end does the same)."""
 
 _LONGER_SIDE, _NARROWEST = 640, 420
 _HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
@@ -55,15 +53,16 @@ def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]
 def overlay(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
     """The photograph uint8 ``[H,W,3]`` with one map blended over it."""
     low, high = color_range(maps, index, look.shared)
-    if not high > low:
-        return image
-    values = maps[index].values[0].detach().cpu().numpy()
-    t = np.clip((values - low) / (high - low), 0, 1)
-    strength = np.abs(2 * t - 1) if maps.signed else t
-    alpha = look.opacity * np.where(strength < look.threshold, 0, np.minimum(1, strength / FADE))
-    colors = palette(look.colormap)[np.minimum(255, (t * 256).astype(int))]
-    mixed = image + (colors - image.astype(np.float32)) * alpha[:, :, None]
-    return np.round(mixed).astype(np.uint8)
+    return plots.overlay(
+        image,
+        maps[index].values[0].detach().cpu().numpy(),
+        colormap=look.colormap,
+        opacity=look.opacity,
+        threshold=look.threshold,
+        low=low,
+        high=high,
+        signed=maps.signed,
+    )
 
 
 def draw_view(scene: Scene, factor: float = 1.0) -> Image.Image:

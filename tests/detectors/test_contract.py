@@ -105,13 +105,12 @@ def test_gradients_equal_the_slow_loop(detector: Any, trace: Any, chosen: dx.Det
         assert (fast[row] - slow).norm() <= 1e-9 * slow.norm()
 
 
-@pytest.mark.parametrize(("method", "tolerance"), [("odam", 1e-4), ("grad-cam", 1e-4), ("grad-cam++", 1e-3)])
-def test_maps_in_float32_equal_the_slow_loop(
-    kind: str, detector: Any, chosen: dx.Detections, method: str, tolerance: float
-) -> None:
-    """The float64 loop on the same features against the float32 maps of explain, as a share of each map's maximum.
+@pytest.mark.parametrize("method", ["odam", "grad-cam", "grad-cam++"])
+def test_maps_in_float32_equal_the_slow_loop(kind: str, detector: Any, chosen: dx.Detections, method: str) -> None:
+    """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each map's maximum.
 
-    Grad-CAM++'s weight has a pole where sum(A) * G = -2, beside which the rounding of G itself is magnified.
+    Grad-CAM++'s weight has a pole where sum(A) * G = -2. Beside it the map is as uncertain as G's own last digits
+    make it: what it moves when the exact gradient changes by a hundred-thousandth.
     """
     single = build(kind)
     levels = [Level(x.name, x.features.double(), x.stride) for x in single.trace(IMAGE).levels]
@@ -121,7 +120,9 @@ def test_maps_in_float32_equal_the_slow_loop(
     for row, (_, slow) in enumerate(slow_gradients(detector, trace, chosen, Target())):
         activation = trace.levels[int(chosen.origins[row, 0])].features
         expected = function(activation, slow[None], None)[0]
-        assert (maps.grids[row] - expected).abs().max() <= tolerance * expected.abs().max()
+        shaken = [function(activation, slow[None] * (1 + change), None)[0] for change in (-1e-5, 1e-5)]
+        uncertain = max(float((one - expected).abs().max()) for one in shaken)
+        assert (maps.grids[row] - expected).abs().max() <= 1e-4 * expected.abs().max() + uncertain
 
 
 def test_trace_gives_the_reported_scores(detector: Any) -> None:

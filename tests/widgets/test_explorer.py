@@ -17,7 +17,7 @@ from traitlets import TraitError
 import detxai_nb as dx
 from detxai_nb.widgets.choices import TARGETS
 from detxai_nb.widgets.explorer import STATIC
-from detxai_nb.widgets.packing import COLORMAPS, SIGNED_COLORMAPS
+from detxai_nb.plots import DIVERGING, SEQUENTIAL
 
 SECONDS = 20
 
@@ -39,8 +39,8 @@ def test_the_first_object_is_explained_when_the_widget_is_made(make: Any) -> Non
         ("target", "z1", list(TARGETS)),
         ("layer", "tail", ["neck", "fine"]),
         ("direction", "up", ["positive", "negative", "signed", "absolute"]),
-        ("colormap", "jet", list(COLORMAPS)),
-        ("signed_colormap", "viridis", list(SIGNED_COLORMAPS)),
+        ("colormap", "jet", list(SEQUENTIAL)),
+        ("signed_colormap", "viridis", list(DIVERGING)),
         ("scale", "global", ["object", "shared"]),
         ("boxes", "none", ["all", "selected"]),
         ("selected", 3, ["None", "0 to 2"]),
@@ -153,7 +153,7 @@ def test_the_saved_picture_shows_the_map_at_the_photographs_resolution(make: Any
     changed = np.abs(shown - plain).max(axis=2) > 0
     assert not changed[100:118, 100:105].any()
     assert changed[covered].mean() > 0.95
-    colors = np.frombuffer(widget.palettes["data"], np.uint8).reshape(-1, 256, 3)[COLORMAPS.index("viridis")]
+    colors = np.frombuffer(widget.palettes["data"], np.uint8).reshape(-1, 256, 3)[SEQUENTIAL.index("viridis")]
     row, column = np.unravel_index(strength.argmax(), strength.shape)
     assert (shown[row, column] == colors[int(strength.max() * 256)]).all()
     with pytest.raises(FileNotFoundError, match="make it first"):
