@@ -10,8 +10,8 @@ import numpy as np
 
 from detxai_nb.explaining import COMBINE
 from detxai_nb.methods import METHODS, Method
-from detxai_nb.types import PARTS, SCORES, Detections, Detector, OpenDetector, Target
 from detxai_nb.plots import DIVERGING, SEQUENTIAL
+from detxai_nb.types import PARTS, SCORES, Detections, Detector, OpenDetector, Target
 
 TARGETS = {
     "class": "Class score",

@@ -15,9 +15,9 @@ from PIL import Image
 from traitlets import TraitError
 
 import detxai_nb as dx
+from detxai_nb.plots import DIVERGING, SEQUENTIAL
 from detxai_nb.widgets.choices import TARGETS
 from detxai_nb.widgets.explorer import STATIC
-from detxai_nb.plots import DIVERGING, SEQUENTIAL
 
 SECONDS = 20
 
