@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detxai_nb.detectors.common import evaluating
 from detxai_nb.detectors.convolutions import GroupNormTower, Step, cut_windows, reach_of, run_windows
 from detxai_nb.detectors.one_stage import rows_per_chunk
 from detxai_nb.types import SIDES, GradientChunk, Target
@@ -20,11 +21,13 @@ class FcosHead:
     """FCOS's head on one image: which scalars it gives and their gradients on the pyramid."""
 
     def __init__(self, head: Any, pyramid: Sequence[Tensor], norm_statistics: str) -> None:
+        self._head = head
         self._pyramid = pyramid
         self._class = _Branch(head.classification_head.conv, [head.classification_head.cls_logits])
         regression = head.regression_head
         self._box = _Branch(regression.conv, [regression.bbox_reg, regression.bbox_ctrness])
         self._norm_statistics = norm_statistics
+        self._runs: dict[tuple[_Branch, int], _Run] = {}
 
     def _windowed(self, level: int) -> bool:
         local = self._class.local and self._box.local
@@ -33,9 +36,17 @@ class FcosHead:
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         """The explained scalars ``[n]`` at the cells ``at`` ``[n,2]`` of the level."""
+        ends = {branch: run.at_cells(at) for branch, run in self._run(level, target).items()}
+        return _scalar(ends, self._class, self._box, labels, target)
+
+    def _run(self, level: int, target: Target) -> dict[_Branch, _Run]:
+        """The branches that the target needs, run on a level: once for all targets and methods of one trace."""
         branches = self._branches(target)
-        ends = [branch.run(self._pyramid[level]).at_cells(at) for branch in branches]
-        return _scalar(dict(zip(branches, ends)), self._class, self._box, labels, target)
+        with evaluating(self._head):
+            for branch in branches:
+                if (branch, level) not in self._runs:
+                    self._runs[branch, level] = branch.run(self._pyramid[level])
+        return {branch: self._runs[branch, level] for branch in branches}
 
     def _branches(self, target: Target) -> list[_Branch]:
         if target.part in SIDES:
@@ -45,14 +56,15 @@ class FcosHead:
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         """Their exact gradients: on windows where the head is local, else on the whole level."""
         features = self._pyramid[level]
-        runs = {branch: branch.run(features) for branch in self._branches(target)}
+        runs = self._run(level, target)
         local = self._windowed(level)
         reach = self._class.reach if local else 0
         size = features[:, : 2 * reach + 1, : 2 * reach + 1] if local else features
         for rows in torch.arange(len(at), device=at.device).split(rows_per_chunk(size)):
             scalar = self._scalar_of(labels[rows], target)
             if local:
-                gradient = _window_gradient(runs, features, at[rows], scalar)
+                with evaluating(self._head):
+                    gradient = _window_gradient(runs, features, at[rows], scalar)
                 yield GradientChunk(level, rows, gradient, at[rows] - reach)
             else:
                 yield GradientChunk(level, rows, _dense_gradient(runs, features, at[rows], scalar))

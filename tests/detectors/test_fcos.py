@@ -57,9 +57,12 @@ def test_batch_norm_heads_are_local() -> None:
     image = photograph()
     found = detector.detect([image], 0.0)[0][::7][:8]
     trace = detector.trace(image)
-    slow = slow_gradients_in_eval(detector, trace, found)
+    assert module.training
+    statistics = [buffer.clone() for buffer in module.buffers()]
     chunks = list(trace.chunks(found, Target()))
     assert all(chunk.corner is not None for chunk in chunks)
+    assert all(torch.equal(a, b) for a, b in zip(statistics, module.buffers()))
+    slow = slow_gradients_in_eval(detector, trace, found)
     for level, numbers, gradients in trace.gradients(found, Target()):
         assert trace.levels[level].features.shape == gradients.shape[1:]
         for row, gradient in zip(numbers.tolist(), gradients):
