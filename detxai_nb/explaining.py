@@ -132,11 +132,7 @@ def _job(method: Method, target: Target, settings: dict[str, Any]) -> _Job:
 def _check(detections: Detections, size: tuple[int, ...], target: Target) -> None:
     detections.require_some()
     height, width = size
-    if detections.image_size is not None and tuple(detections.image_size) != (height, width):
-        raise ValueError(
-            f"the detections belong to an image of {detections.image_size[1]}x{detections.image_size[0]} pixels, "
-            f"this one has {width}x{height}; detect in this image first"
-        )
+    detections.require_image(height, width)
     x1, y1, x2, y2 = detections.boxes.unbind(1)
     outside = (x2 < 0) | (y2 < 0) | (x1 > width) | (y1 > height) | ~torch.isfinite(detections.boxes).all(1)
     if bool(outside.any()):

@@ -75,14 +75,19 @@ class Placement:
 
     def points_to_grid(self, points: Tensor, stride: tuple[float, float]) -> Tensor:
         """Points ``[N,2]`` (x, y) in continuous image coordinates, in coordinates of a grid of stride (y, x)."""
-        y, x = self.scale
-        factor = torch.tensor([x / stride[1], y / stride[0]], dtype=points.dtype, device=points.device)
-        shift = torch.tensor(
-            [self.offset[1] / stride[1] - 0.5, self.offset[0] / stride[0] - 0.5],
-            dtype=points.dtype,
-            device=points.device,
-        )
+        factor, shift = self._grid(points, stride)
         return points * factor + shift
+
+    def points_to_image(self, points: Tensor, stride: tuple[float, float]) -> Tensor:
+        """Points ``[N,2]`` (x, y) in coordinates of a grid of stride (y, x), in continuous image coordinates."""
+        factor, shift = self._grid(points, stride)
+        return (points - shift) / factor
+
+    def _grid(self, like: Tensor, stride: tuple[float, float]) -> tuple[Tensor, Tensor]:
+        """Factor and shift (x, y) from image to grid coordinates."""
+        (scale_y, scale_x), (top, left) = self.scale, self.offset
+        factor = like.new_tensor([scale_x / stride[1], scale_y / stride[0]])
+        return factor, like.new_tensor([left / stride[1] - 0.5, top / stride[0] - 0.5])
 
     def maps_to_image(self, maps: Tensor, stride: tuple[float, float]) -> Tensor:
         """Maps ``[N,h,w]`` on a grid of stride (y, x) input pixels, bilinearly at every image pixel: ``[N,H,W]``.

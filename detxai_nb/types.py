@@ -124,6 +124,14 @@ class Detections:
         }
         return replace(self, **moved)
 
+    def require_image(self, height: int, width: int) -> None:
+        """Raise ``ValueError`` where these are the detections of an image of another size."""
+        if self.image_size is not None and tuple(self.image_size) != (height, width):
+            raise ValueError(
+                f"the detections belong to an image of {self.image_size[1]}x{self.image_size[0]} pixels, "
+                f"this one has {width}x{height}; detect in this image first"
+            )
+
     def require_some(self) -> None:
         """Raise ``ValueError`` where there is nothing to explain, naming the highest score there was."""
         if len(self):

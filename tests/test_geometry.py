@@ -60,7 +60,10 @@ def test_points_and_maps_agree(placement: Placement, seed: int) -> None:
     grid = torch.arange(200, dtype=torch.float64).expand(1, 300, 200)
     height, width = placement.image_size
     y, x = seed % height, seed % width
-    u = placement.points_to_grid(torch.tensor([[x + 0.5, y + 0.5]], dtype=torch.float64), stride)[0, 0]
+    point = torch.tensor([[x + 0.5, y + 0.5]], dtype=torch.float64)
+    on_grid = placement.points_to_grid(point, stride)
+    u = on_grid[0, 0]
+    assert torch.allclose(placement.points_to_image(on_grid, stride), point, rtol=1e-9, atol=1e-9)
     assert placement.maps_to_image(grid, stride)[0, y, x].item() == pytest.approx(float(u.clamp(0, 199)), abs=1e-6)
 
 

@@ -103,11 +103,14 @@ class YoloxDetector:
             with torch.no_grad():
                 tensor, placement = self._prepare(load_image(image))
                 features = self.module.backbone.backbone(tensor[None])
-                pyramid = self.module.backbone.neck(features)
-            stages = None
-            if layer != NECK:
+            if layer == NECK:
+                stages = None
+                with torch.no_grad():
+                    pyramid: Sequence[Tensor] = self.module.backbone.neck(features)
+            else:
                 stages = open_stages(layer, features, dict(zip(STAGES, strides)), self.module.backbone.neck)
-        levels = [level[0] for level in pyramid]
+                pyramid = stages.pyramid
+        levels = [level[0].detach() for level in pyramid]
         return OneStageTrace(placement, layer, levels, strides, _YoloxWindows(self.module, levels), stages)
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from detxai_nb.methods.registry import Context, gradient_method, relu
+from detxai_nb.methods.registry import Context, gradient_method
 
 
 @gradient_method("grad-cam", title="Grad-CAM", source="Selvaraju et al., ICCV 2017, eq. 1-2")
@@ -15,4 +16,4 @@ def grad_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
     classifiers: the mean over all locations forgets where the object is, so it marks every object of a class.
     """
     weights = gradient.mean(dim=(2, 3))
-    return relu((weights @ activation.flatten(1)).unflatten(1, activation.shape[1:]))
+    return torch.relu((weights @ activation.flatten(1)).unflatten(1, activation.shape[1:]))

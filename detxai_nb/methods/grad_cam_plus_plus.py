@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.methods.registry import Context, gradient_method, relu
+from detxai_nb.methods.registry import Context, gradient_method
 
 
 @gradient_method("grad-cam++", title="Grad-CAM++", source="Chattopadhyay et al., WACV 2018, eq. 10-11, 19")
@@ -20,5 +20,5 @@ def grad_cam_plus_plus(activation: Tensor, gradient: Tensor, context: Context) -
     below = 2 + activation.sum(dim=(1, 2))[:, None, None] * gradient
     present = (gradient != 0) & (below != 0)
     alpha = torch.where(present, 1 / torch.where(present, below, 1), 0)
-    weights = (alpha * relu(gradient)).sum(dim=(2, 3))
-    return relu((weights @ activation.flatten(1)).unflatten(1, activation.shape[1:]))
+    weights = (alpha * torch.relu(gradient)).sum(dim=(2, 3))
+    return torch.relu((weights @ activation.flatten(1)).unflatten(1, activation.shape[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.methods.registry import Context, gradient_method, relu
+from detxai_nb.methods.registry import Context, gradient_method
 
 DIRECTIONS = ("positive", "negative", "signed", "absolute")
 
@@ -34,10 +34,10 @@ def odam(
         gradient = _smooth(gradient, context.boxes)
     evidence = (gradient * activation).sum(dim=1)
     if direction == "negative":
-        return relu(-evidence)
+        return torch.relu(-evidence)
     if direction == "signed":
         return evidence
-    return evidence.abs() if direction == "absolute" else relu(evidence)
+    return evidence.abs() if direction == "absolute" else torch.relu(evidence)
 
 
 def _smooth(gradient: Tensor, boxes: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 Kind = Literal["gradient", "perturbation"]
@@ -100,8 +99,3 @@ def find_method(method: str | Callable[..., Tensor]) -> Method:
     if callable(method):
         return Method(getattr(method, "__name__", type(method).__name__), method)
     raise TypeError(f"a method is a name ({', '.join(sorted(METHODS))}) or a function, got {method!r}")
-
-
-def relu(values: Tensor) -> Tensor:
-    """``max(values, 0)``."""
-    return torch.clamp(values, min=0)

@@ -8,10 +8,14 @@ from torch import Tensor
 
 def box_masks(boxes: Tensor, height: int, width: int) -> Tensor:
     """Pixels whose centre lies in each box: bool ``[N,height,width]`` for boxes ``[N,4]`` xyxy in pixels."""
-    x = torch.arange(width, device=boxes.device) + 0.5
-    y = torch.arange(height, device=boxes.device) + 0.5
-    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
-    return ((y >= y1) & (y < y2))[:, :, None] & ((x >= x1) & (x < x2))[:, None, :]
+    x1, y1, x2, y2 = boxes.unbind(1)
+    return centres_between(y1, y2, height)[:, :, None] & centres_between(x1, x2, width)[:, None, :]
+
+
+def centres_between(low: Tensor, high: Tensor, pixels: int) -> Tensor:
+    """Along one axis, the pixels whose centre lies in ``[low, high)``: bool ``[N,pixels]`` for ends ``[N]``."""
+    centres = torch.arange(pixels, device=low.device) + 0.5
+    return (centres >= low[:, None]) & (centres < high[:, None])
 
 
 def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:

@@ -169,12 +169,7 @@ def check_detections(detections: Any, image: np.ndarray) -> None:
             f"detections are what detector.detect([image]) gives for the image, one Detections; "
             f"got {type(detections).__name__}"
         )
-    size = detections.image_size
-    if size is not None and tuple(size) != image.shape[:2]:
-        raise ValueError(
-            f"the detections belong to an image of {size[1]}x{size[0]} pixels, this one has "
-            f"{image.shape[1]}x{image.shape[0]}; detect in this image first"
-        )
+    detections.require_image(*image.shape[:2])
 
 
 def empty_notice(detections: Detections) -> str:

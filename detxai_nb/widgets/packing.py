@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.metrics.localization import centres_between
 from detxai_nb.plots import DIVERGING, SEQUENTIAL
 from detxai_nb.types import Detections
 
@@ -103,11 +104,9 @@ def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
     grid = maps.grids[index]
     row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
     height, width = maps.placement.image_size
-    y, x = maps.placement.scale
-    top, left = maps.placement.offset
-    stride_y, stride_x = maps.strides[index]
-    at_x, at_y = ((column + 0.5) * stride_x - left) / x, ((row + 0.5) * stride_y - top) / y
-    return min(max(at_x, 0.0), float(width)), min(max(at_y, 0.0), float(height))
+    cell = torch.tensor([[column, row]], dtype=torch.float64)
+    x, y = maps.placement.points_to_image(cell, maps.strides[index])[0].tolist()
+    return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
 
 
 def energy_inside(maps: HeatMaps) -> list[float | None]:
@@ -118,18 +117,13 @@ def energy_inside(maps: HeatMaps) -> list[float | None]:
     """
     shares: list[float | None] = []
     height, width = maps.placement.image_size
-    for grid, stride, box in zip(maps.grids, maps.strides, maps.detections.boxes.tolist()):
+    x1, y1, x2, y2 = maps.detections.boxes.cpu().unbind(1)
+    inside_rows, inside_columns = centres_between(y1, y2, height), centres_between(x1, x2, width)
+    for grid, stride, down, across in zip(maps.grids, maps.strides, inside_rows, inside_columns):
         energy = grid.detach().cpu().double().clamp(min=0)
         rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy)
         columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy)
         total = float(rows.sum(0) @ energy @ columns.sum(0))
-        down = _inside(height, box[1], box[3])
-        across = _inside(width, box[0], box[2])
         inside = float(rows[down].sum(0) @ energy @ columns[across].sum(0))
         shares.append(inside / total if total > 0 else None)
     return shares
-
-
-def _inside(pixels: int, low: float, high: float) -> torch.Tensor:
-    centres = torch.arange(pixels, dtype=torch.float64) + 0.5
-    return (centres >= low) & (centres <= high)
