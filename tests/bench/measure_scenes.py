@@ -1,6 +1,6 @@
 """The bundled tiny-fcos and the scenes it was trained on: the figures that README and cards quote besides AP.
 
-    python tests/bench/measure_scenes.py [--count 200] [--seed 78]
+    python tests/bench/measure_scenes.py [--count 100] [--seed 78]
 
 Scenes drawn per second of one core, by mode. Precision and recall at a score of 0.3, on scenes that neither training
 nor the choice of that threshold has seen. The share of a heat map's energy on the part that tells the class, beside the
@@ -86,7 +86,7 @@ def fixed_statistics(exact: Any, count: int, seed: int) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=200, help="scenes of each kind")
+    parser.add_argument("--count", type=int, default=100, help="scenes of each kind")
     parser.add_argument("--seed", type=int, default=78)
     options = parser.parse_args()
     detector = dx.load_detector("tiny-fcos", device="cpu")
