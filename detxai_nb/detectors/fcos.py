@@ -35,7 +35,8 @@ class FcosDetector:
 
     ``norm_statistics``: the head's GroupNorm takes its statistics from the whole map. "exact" differentiates through
     them. "fixed" treats them as constants on the two finest levels, where a prediction then depends on an 11x11 window
-    only and many gradients cost little; the coarser levels stay exact.
+    only and many gradients cost little; the coarser levels stay exact. The error depends on the
+    detector (the bundled tiny-fcos: a median of 22 and 38 percent of the gradient's norm on these two levels).
     """
 
     family = "fcos"
