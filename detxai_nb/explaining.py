@@ -17,6 +17,7 @@ from detxai_nb.types import (
     SIDES,
     Detections,
     Detector,
+    Level,
     OpenDetector,
     Progress,
     Target,
@@ -181,6 +182,7 @@ def _run(
     return HeatMaps(
         grids=tuple(grids),
         strides=tuple(trace.levels[level].stride for level in at),
+        corners=tuple(trace.levels[level].corner for level in at),
         placement=trace.placement,
         image=pixels,
         detections=detections,
@@ -203,7 +205,7 @@ def _maps(
     for chunk in trace.chunks(detections, target):
         level = trace.levels[chunk.level]
         height, width = level.features.shape[1:]
-        boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level.stride)
+        boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level)
         context = Context((height, width), boxes)
         if chunk.corner is not None and job.method.windowed(job.settings):
             windows = take_windows(level.features, chunk.corner, chunk.gradient.shape[-2:])
@@ -218,9 +220,9 @@ def _maps(
     return [grids[row] for row in rows], [at[row] for row in rows]
 
 
-def _boxes_on_grid(trace: Trace, boxes: Tensor, stride: tuple[float, float]) -> Tensor:
-    by = torch.tensor([stride[1], stride[0]] * 2, dtype=boxes.dtype, device=boxes.device)
-    return trace.placement.boxes_to_input(boxes) / by
+def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:
+    (down, across), (y, x) = level.stride, level.corner or (0.0, 0.0)
+    return (trace.placement.boxes_to_input(boxes) - boxes.new_tensor([x, y] * 2)) / boxes.new_tensor([across, down] * 2)
 
 
 def _join(parts: Sequence[Tensor], combine: str, signed: bool) -> Tensor:

@@ -73,43 +73,61 @@ class Placement:
         limit = torch.tensor([width, height, width, height], dtype=boxes.dtype, device=boxes.device)
         return boxes.clamp(min=0).minimum(limit)
 
-    def points_to_grid(self, points: Tensor, stride: tuple[float, float]) -> Tensor:
-        """Points ``[N,2]`` (x, y) in continuous image coordinates, in coordinates of a grid of stride (y, x)."""
-        factor, shift = self._grid(points, stride)
+    def points_to_grid(
+        self, points: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
+    ) -> Tensor:
+        """Points ``[N,2]`` (x, y) in continuous image coordinates, in coordinates of a grid of stride (y, x).
+
+        ``corner``: where the grid begins, (y, x) in input pixels; by default at the input's own.
+        """
+        factor, shift = self._grid(points, stride, corner)
         return points * factor + shift
 
-    def points_to_image(self, points: Tensor, stride: tuple[float, float]) -> Tensor:
+    def points_to_image(
+        self, points: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
+    ) -> Tensor:
         """Points ``[N,2]`` (x, y) in coordinates of a grid of stride (y, x), in continuous image coordinates."""
-        factor, shift = self._grid(points, stride)
+        factor, shift = self._grid(points, stride, corner)
         return (points - shift) / factor
 
-    def _grid(self, like: Tensor, stride: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    def _grid(
+        self, like: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None
+    ) -> tuple[Tensor, Tensor]:
         """Factor and shift (x, y) from image to grid coordinates."""
-        (scale_y, scale_x), (top, left) = self.scale, self.offset
+        (scale_y, scale_x), (y, x) = self.scale, corner or (0.0, 0.0)
+        top, left = self.offset[0] - y, self.offset[1] - x
         factor = like.new_tensor([scale_x / stride[1], scale_y / stride[0]])
         return factor, like.new_tensor([left / stride[1] - 0.5, top / stride[0] - 0.5])
 
-    def maps_to_image(self, maps: Tensor, stride: tuple[float, float]) -> Tensor:
+    def maps_to_image(
+        self, maps: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
+    ) -> Tensor:
         """Maps ``[N,h,w]`` on a grid of stride (y, x) input pixels, bilinearly at every image pixel: ``[N,H,W]``.
 
-        One step from the grid to the original image; grid coordinates are clamped to the grid. Computed as two small
-        matrix products, exact and on the maps' device.
+        One step from the grid to the original image; grid coordinates are clamped to the grid. With ``corner`` (y, x)
+        the grid begins at that point of the input and covers a part of it: the maps are zero outside. Computed as two
+        small matrix products, exact and on the maps' device.
         """
         if maps.ndim != 3:
             raise ValueError(f"maps are [N,h,w], got shape {list(maps.shape)}")
-        rows = self.axis_weights(0, maps.shape[1], stride[0], maps)
-        columns = self.axis_weights(1, maps.shape[2], stride[1], maps)
+        rows = self.axis_weights(0, maps.shape[1], stride[0], maps, None if corner is None else corner[0])
+        columns = self.axis_weights(1, maps.shape[2], stride[1], maps, None if corner is None else corner[1])
         return rows @ maps @ columns.T
 
-    def axis_weights(self, axis: int, cells: int, stride: float, like: Tensor) -> Tensor:
-        """Bilinear weights ``[pixels, cells]`` of one axis (0: y, 1: x) of a grid; type and device of ``like``."""
+    def axis_weights(self, axis: int, cells: int, stride: float, like: Tensor, corner: float | None = None) -> Tensor:
+        """Bilinear weights ``[pixels, cells]`` of one axis (0: y, 1: x) of a grid; type and device of ``like``.
+
+        ``corner``: the input pixel at which the grid begins; the weights of pixels outside of it are then zero.
+        """
         pixels = torch.arange(self.image_size[axis], dtype=torch.float64, device="cpu")
-        u = ((pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis]) / stride - 0.5
-        u = u.clamp(0, cells - 1)
+        at = (pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis] - (corner or 0.0)
+        u = (at / stride - 0.5).clamp(0, cells - 1)
         low = u.floor().long().clamp(max=max(cells - 2, 0))
         part = (u - low).to(like.dtype)
         weights = torch.zeros(len(pixels), cells, dtype=like.dtype)
         index = torch.arange(len(pixels))
         weights[index, low] = 1 - part
         weights[index, (low + 1).clamp(max=cells - 1)] += part
+        if corner is not None:
+            weights[(at < 0) | (at > cells * stride)] = 0
         return weights.to(like.device)

@@ -30,9 +30,11 @@ class HeatMaps:
     """One heat map for each detection, raw, on the grid on which it was computed.
 
     ``grids``: N tensors float32 ``[h,w]``, raw values, non-negative unless ``signed``. ``strides``: for each the stride
-    (y, x) of its grid in pixels of the model's input. ``placement`` says how the image lies in that input. ``image``:
-    uint8 ``[H,W,3]``. ``status``: for each "ok" or "no positive evidence" (the map is zero everywhere). ``settings`` is
-    every setting the method ran with; ``seed`` is None where nothing was random; ``seconds`` is what it took.
+    (y, x) of its grid in pixels of the model's input. ``corners``: for each where its grid begins, (y, x) in those
+    pixels, or None for a grid over the whole input; by default all are. ``placement`` says how the image lies in that
+    input. ``image``: uint8 ``[H,W,3]``. ``status``: for each "ok" or "no positive evidence" (the map is zero
+    everywhere). ``settings`` is every setting the method ran with; ``seed`` is None where nothing was random;
+    ``seconds`` is what it took.
     """
 
     grids: tuple[Tensor, ...]
@@ -47,9 +49,12 @@ class HeatMaps:
     seed: int | None = None
     seconds: float = 0.0
     signed: bool = False
+    corners: tuple[tuple[float, float] | None, ...] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.grids) == len(self.strides) == len(self.detections):
+        if not self.corners:
+            object.__setattr__(self, "corners", (None,) * len(self.grids))
+        if not len(self.grids) == len(self.strides) == len(self.detections) == len(self.corners):
             raise ValueError(
                 f"{len(self.detections)} detections need as many grids and strides, "
                 f"got {len(self.grids)} and {len(self.strides)}"
@@ -65,6 +70,7 @@ class HeatMaps:
             self,
             grids=tuple(self.grids[i] for i in rows),
             strides=tuple(self.strides[i] for i in rows),
+            corners=tuple(self.corners[i] for i in rows),
             detections=self.detections[rows],
         )
 
@@ -84,10 +90,11 @@ class HeatMaps:
         device = self.grids[0].device if self.grids else torch.device("cpu")
         placed = torch.empty(len(self), height, width, device=device)
         alike: dict[Any, list[int]] = {}
-        for i, (grid, stride) in enumerate(zip(self.grids, self.strides)):
-            alike.setdefault((tuple(grid.shape), stride), []).append(i)
-        for (_, stride), rows in alike.items():
-            placed[rows] = self.placement.maps_to_image(torch.stack([self.grids[i] for i in rows]), stride).float()
+        for i, (grid, stride, corner) in enumerate(zip(self.grids, self.strides, self.corners)):
+            alike.setdefault((tuple(grid.shape), stride, corner), []).append(i)
+        for (_, stride, corner), rows in alike.items():
+            maps = torch.stack([self.grids[i] for i in rows])
+            placed[rows] = self.placement.maps_to_image(maps, stride, corner).float()
         return placed
 
     def normalized(self) -> Tensor:
@@ -115,6 +122,7 @@ class HeatMaps:
             self,
             grids=tuple(parts),
             strides=((1.0, 1.0),) * len(self),
+            corners=(None,) * len(self),
             placement=Placement.identity(height, width),
             method=f"difference of {self.method}",
             settings={**self.settings, "others": len(self) - 1},
@@ -146,6 +154,7 @@ class HeatMaps:
             "format": _FORMAT,
             "count": len(self),
             "strides": self.strides,
+            "corners": self.corners,
             "placement": asdict(self.placement),
             "target": asdict(self.target),
             "detections": {
@@ -184,6 +193,7 @@ class HeatMaps:
         return cls(
             grids=tuple(torch.from_numpy(arrays[f"grid_{i}"]) for i in range(meta["count"])),
             strides=tuple((float(y), float(x)) for y, x in meta["strides"]),
+            corners=tuple(corner and (float(corner[0]), float(corner[1])) for corner in meta.get("corners", ())),
             placement=Placement(**{k: tuple(v) for k, v in meta["placement"].items()}),
             image=arrays["image"],
             detections=Detections(**found, **about),

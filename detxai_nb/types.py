@@ -147,11 +147,16 @@ class Detections:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One grid of explained features: ``features`` ``[C,h,w]`` (no graph), ``stride`` (y, x) in input pixels."""
+    """One grid of explained features: ``features`` ``[C,h,w]`` (no graph), ``stride`` (y, x) in input pixels.
+
+    ``corner``: where the grid begins, (y, x) in input pixels, if it covers a part of the input only (a pooled region);
+    None for a grid over the whole input.
+    """
 
     name: str
     features: Tensor
     stride: tuple[float, float]
+    corner: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -12,8 +13,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure() -> None:
-    """As many threads on a workstation as on the small machine that runs these tests for everybody."""
+    """As many threads on a workstation as on the small machine that runs these tests for everybody, and no deadlines."""
     torch.set_num_threads(min(2, os.cpu_count() or 1))
+    # No test is about time, whatever else the machine does.
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

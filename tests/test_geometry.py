@@ -67,6 +67,34 @@ def test_points_and_maps_agree(placement: Placement, seed: int) -> None:
     assert placement.maps_to_image(grid, stride)[0, y, x].item() == pytest.approx(float(u.clamp(0, 199)), abs=1e-6)
 
 
+@given(placements(), st.integers(1, 9), st.integers(1, 9), st.floats(-3, 40), st.floats(-3, 40))
+def test_a_grid_that_covers_a_part_is_read_from_its_corner(
+    placement: Placement, h: int, w: int, top: float, left: float
+) -> None:
+    """As the grid over the whole input would be, moved by the corner; zero outside, and points agree."""
+    stride, corner = (2.5, 3.0), (top, left)
+    grid = torch.rand(1, h, w, dtype=torch.float64, generator=torch.Generator().manual_seed(h * 10 + w)) + 1
+    placed = placement.maps_to_image(grid, stride, corner)[0]
+    height, width = placement.image_size
+    for y, x in [(0, 0), (height - 1, width - 1), (height // 2, width // 3)]:
+        point = torch.tensor([[x + 0.5, y + 0.5]], dtype=torch.float64)
+        on_grid = placement.points_to_grid(point, stride, corner)
+        assert torch.allclose(placement.points_to_image(on_grid, stride, corner), point, rtol=1e-9, atol=1e-9)
+        whole = placement.points_to_grid(point, stride) - on_grid
+        assert whole[0].tolist() == pytest.approx([left / stride[1], top / stride[0]])
+        u, v = on_grid[0].tolist()
+        inside = -0.5 <= u <= w - 0.5 and -0.5 <= v <= h - 0.5
+        assert (placed[y, x] > 0) == inside
+        if inside:
+            near = torch.nn.functional.grid_sample(
+                grid[None],
+                torch.tensor([[[[(u + 0.5) / w * 2 - 1, (v + 0.5) / h * 2 - 1]]]], dtype=torch.float64),
+                padding_mode="border",
+                align_corners=False,
+            )
+            assert placed[y, x].item() == pytest.approx(near.item(), abs=1e-9)
+
+
 def test_letterbox_is_top_left_and_never_empty() -> None:
     placement = Placement.letterbox((427, 640), (640, 640))
     assert (placement.resized, placement.offset) == ((427, 640), (0, 0))

@@ -56,6 +56,18 @@ def test_values_are_placed_at_the_image() -> None:
     assert maps.status == (OK, OK, NO_POSITIVE_EVIDENCE)
 
 
+def test_a_map_of_a_region_is_placed_there_and_kept(tmp_path: Path) -> None:
+    maps = replace(some(), corners=((2.5, 6.0), None, None), strides=((4.0, 4.0), (4.0, 4.0), (4.0, 4.0)))
+    expected = maps.placement.maps_to_image(maps.grids[0][None], (4.0, 4.0), (2.5, 6.0))[0]
+    assert torch.equal(maps.values[0], expected)
+    assert not maps.values[0][:2].any()
+    assert not maps.values[0][:, 27:].any()
+    assert maps[[2, 0]].corners == (None, (2.5, 6.0))
+    maps.save(tmp_path / "maps.npz")
+    assert HeatMaps.load(tmp_path / "maps.npz").corners == maps.corners
+    assert set(maps.difference().corners) == {None}
+
+
 def test_normalized_fills_0_to_1_and_a_constant_map_is_zero() -> None:
     normal = some().normalized()
     assert normal[:2].amin(dim=(1, 2)).tolist() == [0, 0]

@@ -49,8 +49,9 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
     """All maps on their native grids as uint16, each between its own least and greatest value.
 
     A value comes back right to 1/131070 of its map's range. ``scale`` and ``shift`` (x, y) take pixels of the
-    photograph to pixels of the model's input, a grid's ``stride`` (x, y) takes those to its cells: with them the
-    browser places a map exactly as ``HeatMaps.values`` does. Raises ``ValueError`` for a map that is not finite.
+    photograph to pixels of the model's input, a grid's ``corner`` and ``stride`` (x, y) take those to its cells: with
+    them the browser places a map exactly as ``HeatMaps.values`` does. Raises ``ValueError`` for a map that is not
+    finite.
     """
     placement = maps.placement
     scale_y, scale_x = placement.scale
@@ -60,7 +61,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
         low, high = value_range(maps, index)
         span = high - low
         quanta = np.round((grid - low) / span * STEPS) if span > 0 else np.zeros_like(grid)
-        stride_y, stride_x = maps.strides[index]
+        (stride_y, stride_x), corner = maps.strides[index], maps.corners[index]
         grids.append(
             {
                 "shape": list(grid.shape),
@@ -68,6 +69,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
                 "low": low,
                 "high": high,
                 "stride": [stride_x, stride_y],
+                "corner": None if corner is None else [corner[1], corner[0]],
                 "status": maps.status[index],
                 "peak": list(peak(maps, index)),
                 "inside": inside,
@@ -88,9 +90,11 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
 
 
 def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:
-    """The least and greatest raw value of one map's grid."""
+    """The least and greatest raw value of one map, which is 0 beyond a grid that covers a part of the input."""
     grid = maps.grids[index]
     low, high = float(grid.min()), float(grid.max())
+    if maps.corners[index] is not None:
+        low, high = min(low, 0.0), max(high, 0.0)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(
             f"the {maps.method} map of object {index} is not finite (from {low} to {high}), so it cannot be shown; "
@@ -105,7 +109,7 @@ def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
     row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
     height, width = maps.placement.image_size
     cell = torch.tensor([[column, row]], dtype=torch.float64)
-    x, y = maps.placement.points_to_image(cell, maps.strides[index])[0].tolist()
+    x, y = maps.placement.points_to_image(cell, maps.strides[index], maps.corners[index])[0].tolist()
     return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
 
 
@@ -119,10 +123,12 @@ def energy_inside(maps: HeatMaps) -> list[float | None]:
     height, width = maps.placement.image_size
     x1, y1, x2, y2 = maps.detections.boxes.cpu().unbind(1)
     inside_rows, inside_columns = centres_between(y1, y2, height), centres_between(x1, x2, width)
-    for grid, stride, down, across in zip(maps.grids, maps.strides, inside_rows, inside_columns):
+    placed = zip(maps.grids, maps.strides, maps.corners, inside_rows, inside_columns)
+    for grid, stride, corner, down, across in placed:
+        top, left = (None, None) if corner is None else corner
         energy = grid.detach().cpu().double().clamp(min=0)
-        rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy)
-        columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy)
+        rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy, top)
+        columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy, left)
         total = float(rows.sum(0) @ energy @ columns.sum(0))
         inside = float(rows[down].sum(0) @ energy @ columns[across].sum(0))
         shares.append(inside / total if total > 0 else None)

@@ -35,10 +35,16 @@ def place(values: np.ndarray, sent: dict, index: int) -> np.ndarray:
     height, width = sent["size"]
     (scale_x, scale_y), (shift_x, shift_y) = sent["scale"], sent["shift"]
     stride_x, stride_y = sent["grids"][index]["stride"]
-    u = ((np.arange(width) + 0.5) * scale_x + shift_x) / stride_x - 0.5
-    v = ((np.arange(height) + 0.5) * scale_y + shift_y) / stride_y - 0.5
-    rows = np.stack([np.interp(u, np.arange(values.shape[1]), row) for row in values])
-    return np.stack([np.interp(v, np.arange(values.shape[0]), column) for column in rows.T], axis=1)
+    corner = sent["grids"][index]["corner"]
+    left, top = corner or (0, 0)
+    u = ((np.arange(width) + 0.5) * scale_x + shift_x - left) / stride_x
+    v = ((np.arange(height) + 0.5) * scale_y + shift_y - top) / stride_y
+    rows = np.stack([np.interp(u - 0.5, np.arange(values.shape[1]), row) for row in values])
+    placed = np.stack([np.interp(v - 0.5, np.arange(values.shape[0]), column) for column in rows.T], axis=1)
+    if corner is not None:
+        placed[(v < 0) | (v > values.shape[0])] = 0
+        placed[:, (u < 0) | (u > values.shape[1])] = 0
+    return placed
 
 
 @pytest.mark.parametrize("direction", ["positive", "negative", "signed", "absolute"])
@@ -58,6 +64,25 @@ def test_the_browsers_formula_places_a_map_where_python_does() -> None:
     for index in range(len(maps)):
         placed = place(unpack(sent, index), sent, index)
         np.testing.assert_allclose(placed, maps.values[index].numpy(), atol=3e-5)
+
+
+def test_a_map_of_a_region_is_zero_beyond_it_there_and_here() -> None:
+    whole = stub_maps()
+    region = replace(
+        whole,
+        grids=tuple(grid[:7, :7] + 0.5 for grid in whole.grids),
+        strides=((5.0, 4.0),) * len(whole),
+        corners=((20.5, 31.25), *whole.corners[1:]),
+    )
+    sent = packing.pack_maps("k", "t", region)
+    for index in range(len(region)):
+        placed = place(unpack(sent, index), sent, index)
+        np.testing.assert_allclose(placed, region.values[index].numpy(), atol=3e-5)
+        assert placed.min() >= sent["grids"][index]["low"]
+    assert sent["grids"][0]["low"] == 0 < sent["grids"][1]["low"]
+    share, values = packing.energy_inside(region)[0], region.values[0].double().numpy()
+    x1, y1, x2, y2 = (round(side) for side in stub.BOXES[0])
+    assert share == pytest.approx(values[y1:y2, x1:x2].sum() / values.sum(), abs=1e-4)
 
 
 def test_energy_inside_is_that_of_the_placed_map() -> None:

@@ -89,7 +89,7 @@ export function somePackage(key, { signed = false } = {}) {
   // One byte in front: what the kernel sends begins anywhere in a larger buffer.
   const bytes = new Uint8Array(1 + 2 * quanta.length);
   quanta.forEach((q, i) => bytes.set([q & 255, q >> 8], 1 + 2 * i));
-  const shared = { shape: /** @type {[number, number]} */ ([2, 3]), stride: /** @type {[number, number]} */ ([6, 5]) };
+  const shared = { shape: /** @type {[number, number]} */ ([2, 3]), stride: /** @type {[number, number]} */ ([6, 5]), corner: null };
   const low = signed ? -1 : 0;
   return {
     key,

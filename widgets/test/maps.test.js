@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { MapCache, colorRange, mapKey, placeMap, valueAt } from "../src/shared/maps.js";
-import { someMaps } from "./fake_model.js";
+import { MapCache, colorRange, decodeMaps, mapKey, placeMap, valueAt } from "../src/shared/maps.js";
+import { someMaps, somePackage } from "./fake_model.js";
 
 describe("maps", () => {
   it("names a computation as Python does", () => {
@@ -39,6 +39,23 @@ describe("maps", () => {
         const wanted = valueAt(maps[1], ((i + 0.5) * 40) / columns, ((j + 0.5) * 20) / rows);
         expect(placed[j * columns + i]).toBeCloseTo(wanted, 5);
       }
+    }
+  });
+
+  it("is zero beyond a map that covers a part of the photograph, and reads it from its own corner", () => {
+    const sent = somePackage("k");
+    sent.grids[0].corner = [1, 2];
+    const [map] = decodeMaps(sent).maps;
+    // Cell (row 0, column 1) now has its centre at input (10, 4.5), which is (20, 9) in the photograph.
+    expect(valueAt(map, 20, 9)).toBeCloseTo(5, 12);
+    expect(valueAt(map, 1.9, 9)).toBe(0);
+    expect(valueAt(map, 2.1, 9)).toBeCloseTo(0, 12);
+    expect(valueAt(map, 32, 3.9)).toBe(0);
+    expect(valueAt(map, 32, 4.1)).toBeCloseTo(1, 12);
+    expect(valueAt(map, 38.1, 9)).toBe(0);
+    const placed = placeMap(map, [20, 40], 40, 20);
+    for (const [i, j] of [[0, 9], [19, 8], [39, 10], [33, 2], [31, 5]]) {
+      expect(placed[j * 40 + i]).toBeCloseTo(valueAt(map, i + 0.5, j + 0.5), 5);
     }
   });
 

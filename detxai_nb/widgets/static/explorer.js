@@ -51,6 +51,7 @@ function decodeMaps(sent) {
   const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   const maps = sent.grids.map((grid) => {
     const [height, width] = grid.shape;
+    const [left, top] = grid.corner ?? [0, 0];
     return {
       quanta: all.subarray(grid.offset, grid.offset + width * height),
       width,
@@ -58,8 +59,12 @@ function decodeMaps(sent) {
       low: grid.low,
       high: grid.high,
       scale: sent.scale,
-      shift: sent.shift,
+      shift: (
+        /** @type {[number, number]} */
+        [sent.shift[0] - left, sent.shift[1] - top]
+      ),
       stride: grid.stride,
+      partial: grid.corner !== null,
       status: grid.status,
       peak: grid.peak,
       inside: grid.inside
@@ -67,14 +72,18 @@ function decodeMaps(sent) {
   });
   return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
 }
-function neighbours(at, scale, shift, stride, cells) {
-  const u = Math.min(Math.max((at * scale + shift) / stride - 0.5, 0), cells - 1);
+function neighbours(map, axis, at) {
+  const cells = axis ? map.height : map.width;
+  const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
   const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
-  return { first, second: Math.min(first + 1, cells - 1), part: u - first };
+  const beyond = map.partial && (position < 0 || position > cells);
+  return { first, second: Math.min(first + 1, cells - 1), part: u - first, beyond };
 }
 function valueAt(map, x, y) {
-  const across = neighbours(x, map.scale[0], map.shift[0], map.stride[0], map.width);
-  const down = neighbours(y, map.scale[1], map.shift[1], map.stride[1], map.height);
+  const across = neighbours(map, 0, x);
+  const down = neighbours(map, 1, y);
+  if (across.beyond || down.beyond) return 0;
   const along = (row) => {
     const a = map.quanta[row * map.width + across.first];
     const b = map.quanta[row * map.width + across.second];
@@ -88,22 +97,21 @@ function placeMap(map, size, columns, rows) {
   const out = new Float32Array(columns * rows);
   const [height, width] = size;
   const step = (map.high - map.low) / STEPS;
-  const across = Array.from(
-    { length: columns },
-    (_, i) => neighbours((i + 0.5) * width / columns, map.scale[0], map.shift[0], map.stride[0], map.width)
-  );
+  const across = Array.from({ length: columns }, (_, i) => neighbours(map, 0, (i + 0.5) * width / columns));
   const firsts = Int32Array.from(across, (n) => n.first);
   const seconds = Int32Array.from(across, (n) => n.second);
   const parts = Float64Array.from(across, (n) => n.part);
   const line = new Float64Array(map.width);
   for (let j = 0; j < rows; j++) {
-    const down = neighbours((j + 0.5) * height / rows, map.scale[1], map.shift[1], map.stride[1], map.height);
+    const down = neighbours(map, 1, (j + 0.5) * height / rows);
+    if (down.beyond) continue;
     const a = down.first * map.width;
     const b = down.second * map.width;
     for (let i = 0; i < map.width; i++) {
       line[i] = map.low + step * (map.quanta[a + i] + (map.quanta[b + i] - map.quanta[a + i]) * down.part);
     }
     for (let i = 0; i < columns; i++) {
+      if (across[i].beyond) continue;
       const left = line[firsts[i]];
       out[j * columns + i] = left + (line[seconds[i]] - left) * parts[i];
     }

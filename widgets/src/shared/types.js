@@ -7,10 +7,12 @@
 
 /**
  * One heat map on its own grid, as sent. `offset` counts elements of the package's values; `low` and `high` are the raw
- * values that 0 and 65535 stand for; `stride` is (x, y) in input pixels; `peak` (x, y) is in pixels of the photograph;
- * `inside` is the share of the map's energy inside the object's box, null where there is no energy.
+ * values that 0 and 65535 stand for; `stride` is (x, y) in input pixels; `corner` (x, y) is where a grid begins that
+ * covers a part of the input only, outside of which the map is 0, and null for one over the whole input; `peak` (x, y)
+ * is in pixels of the photograph; `inside` is the share of the map's energy inside the object's box, null where there
+ * is no energy.
  * @typedef {{shape: [number, number], offset: number, low: number, high: number, stride: [number, number],
- *   status: string, peak: [number, number], inside: number | null}} GridMeta
+ *   corner: [number, number] | null, status: string, peak: [number, number], inside: number | null}} GridMeta
  */
 
 /**
@@ -21,9 +23,10 @@
  */
 
 /**
- * A decoded map: raw values `low + q * (high - low) / 65535` on a grid of `width` x `height` cells.
+ * A decoded map: raw values `low + q * (high - low) / 65535` on a grid of `width` x `height` cells. `shift` leads to the
+ * grid's own corner; a `partial` map is 0 beyond its grid.
  * @typedef {{quanta: Uint16Array, width: number, height: number, low: number, high: number, scale: [number, number],
- *   shift: [number, number], stride: [number, number], status: string, peak: [number, number],
+ *   shift: [number, number], stride: [number, number], partial: boolean, status: string, peak: [number, number],
  *   inside: number | null}} HeatMap
  */
 
