@@ -21,13 +21,15 @@ def average_precision(
 
     ``dataset``: Samples (a CocoDataset, Scenes or a list); a CocoDataset is measured against its file's own
     annotations, with their areas, crowd marks and category ids. ``results``: one object per sample with ``boxes`` [N,4]
-    (xyxy, pixels of the original image), ``scores`` [N] and ``labels`` [N] (indices into the dataset's names), such as
-    Detections. ``area``: only annotations of that size, "small", "medium", "large" or (lowest, highest) in square
-    pixels; by default all.
+    (xyxy, pixels of the original image), ``scores`` [N] and ``labels`` [N], such as Detections. A result with ``names``
+    of its own, like Detections, is matched with the dataset's classes by name, and classes that the dataset does not
+    have are left out; labels without names are indices into the dataset's names. ``area``: only annotations of that
+    size, "small", "medium", "large" or (lowest, highest) in square pixels; by default all.
 
     Returns ``AP`` (mean over IoU 0.50:0.05:0.95), ``AP50``, ``AP75``, ``AR100`` (mean recall with at most 100
-    detections an image), all 0..1 and NaN where nothing is annotated, ``per_class`` (name to AP, classes without
-    annotations left out) and the counts ``images`` and ``objects`` (not crowd, of the asked area). Higher is better.
+    detections an image), all 0..1 and NaN where nothing is annotated, ``per_class`` and ``per_class_50`` (name to AP
+    and to AP50, classes without annotations left out) and the counts ``images`` and ``objects`` (not crowd, of the
+    asked area). Higher is better.
 
     Raises ValueError for results that do not fit the dataset or an unknown area.
     """
@@ -36,23 +38,21 @@ def average_precision(
     low, high = _area(area)
     truth, names, category_ids = _truth(dataset)
     images = [image["id"] for image in truth["images"]]
-    rows = [row for image, result in zip(images, results) for row in _rows(image, result, category_ids, len(names))]
+    rows = [row for image, result in zip(images, results) for row in _rows(image, result, category_ids, names)]
     precision, recall = _evaluate(truth, rows, (low, high))
     counted = [
         annotation
         for annotation in truth["annotations"]
         if not annotation["iscrowd"] and low <= annotation["area"] <= high
     ]
+    annotated = {name: number for number, name in enumerate(names) if (precision[:, :, number] > -1).any()}
     return {
         "AP": _mean(precision),
         "AP50": _mean(precision[0]),
         "AP75": _mean(precision[5]),
         "AR100": _mean(recall),
-        "per_class": {
-            name: _mean(precision[:, :, number])
-            for number, name in enumerate(names)
-            if (precision[:, :, number] > -1).any()
-        },
+        "per_class": {name: _mean(precision[:, :, number]) for name, number in annotated.items()},
+        "per_class_50": {name: _mean(precision[0, :, number]) for name, number in annotated.items()},
         "images": len(images),
         "objects": len(counted),
     }
@@ -108,15 +108,27 @@ def _completed(original: dict[str, Any]) -> dict[str, Any]:
     return {**original, "info": original.get("info", {}), "annotations": annotations}
 
 
-def _rows(image: int, result: Any, category_ids: tuple[int, ...], classes: int) -> list[dict[str, Any]]:
+def _rows(image: int, result: Any, category_ids: tuple[int, ...], names: tuple[str, ...]) -> list[dict[str, Any]]:
     """One image's detections as COCO results."""
     boxes, scores, labels = (_array(getattr(result, name)) for name in ("boxes", "scores", "labels"))
     if boxes.shape != (len(scores), 4) or labels.shape != scores.shape:
         raise ValueError(
             f"expected boxes [N,4], scores [N] and labels [N], got {boxes.shape}, {scores.shape} and {labels.shape}"
         )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(f"labels are 0 to {classes - 1} in this dataset, got {labels.min()} to {labels.max()}")
+    labels = labels.astype(int)
+    own = tuple(getattr(result, "names", names))
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(own):
+        raise ValueError(f"labels are 0 to {len(own) - 1} in this dataset, got {labels.min()} to {labels.max()}")
+    if own != names:
+        number = {name: index for index, name in enumerate(names)}
+        if not number.keys() & set(own):
+            raise ValueError(
+                f"the detector's classes ({', '.join(own[:4])}, ...) and the dataset's ({', '.join(names[:4])}, ...) "
+                "have no name in common"
+            )
+        table = np.array([number.get(name, -1) for name in own])
+        known = table[labels] >= 0
+        boxes, scores, labels = boxes[known], scores[known], table[labels[known]]
     return [
         {
             "image_id": image,
@@ -124,7 +136,7 @@ def _rows(image: int, result: Any, category_ids: tuple[int, ...], classes: int) 
             "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
             "score": score,
         }
-        for box, score, label in zip(boxes.tolist(), scores.tolist(), labels.astype(int).tolist())
+        for box, score, label in zip(boxes.tolist(), scores.tolist(), labels.tolist())
     ]
 
 

@@ -157,3 +157,14 @@ def test_the_figures_of_pycocotools_on_real_annotations(shared: Path) -> None:
     figures = [ours["AP"], ours["AP50"], ours["AP75"], small["AP"], ours["AR100"]]
     np.testing.assert_allclose(figures, evaluation.stats[[0, 1, 2, 3, 8]], atol=1e-6)
     assert 0.1 < ours["AP"] < 0.9
+
+
+def test_classes_are_matched_by_name() -> None:
+    boxes = [[10.0, 5.0, 30.0, 25.0], [50.0, 5.0, 90.0, 15.0], [0.0, 0.0, 9.0, 9.0]]
+    own = found(boxes, [0.9, 0.8, 0.7], [2, 1, 3])
+    own.names = ("__background__", "bauble", "apple", "pear")
+    result = average_precision([sample(boxes[:2], [0, 1])], [own])
+    assert result["AP"] == pytest.approx(1)
+    own.names = ("w", "x", "y", "z")
+    with pytest.raises(ValueError, match="no name in common"):
+        average_precision([sample(boxes[:2], [0, 1])], [own])
