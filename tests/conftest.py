@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure() -> None:
-    """As many threads on a workstation as on the small machine that runs these tests for everybody, and no deadlines."""
+    """As many threads on a workstation as on the small machine that runs these tests for everybody; no deadlines."""
     torch.set_num_threads(min(2, os.cpu_count() or 1))
     # No test is about time, whatever else the machine does.
     hypothesis.settings.register_profile("no deadline", deadline=None)
