@@ -51,11 +51,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Offer:
-    """What one widget offers for its detector; ``settings`` are those that the caller gave for methods."""
+    """What one widget offers for its detector; ``settings`` are those that the caller gave for methods.
+
+    ``targets``: all parts, or those that the detector names in an attribute ``targets`` (a classifier has no sides).
+    """
 
     methods: Mapping[str, Method]
     layers: tuple[str, ...]
     settings: Mapping[str, Any]
+    targets: tuple[str, ...] = PARTS
 
     @classmethod
     def of(cls, detector: Any, settings: Mapping[str, Any]) -> Offer:
@@ -74,7 +78,8 @@ class Offer:
             raise ValueError(f"{type(detector).__name__} is closed (it has no trace), and every method looks inside")
         for method in methods.values():
             method.complete({k: v for k, v in settings.items() if k in method.defaults})
-        return cls(methods, tuple(detector.layers) if isinstance(detector, OpenDetector) else ("",), dict(settings))
+        layers = tuple(detector.layers) if isinstance(detector, OpenDetector) else ("",)
+        return cls(methods, layers, dict(settings), tuple(getattr(detector, "targets", PARTS)))
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -88,7 +93,7 @@ class Offer:
                 {"name": name, "title": m.title or name, "directions": list(m.choices.get("direction", ()))}
                 for name, m in self.methods.items()
             ],
-            "targets": [{"name": name, "title": title} for name, title in TARGETS.items()],
+            "targets": [{"name": name, "title": TARGETS[name]} for name in self.targets],
             "directions": [{"name": name, "title": DIRECTIONS[name]} for name in self.directions],
             "layers": list(self.layers),
             "colormaps": list(SEQUENTIAL),
@@ -132,7 +137,7 @@ class Offer:
             return None if 0 <= value <= 1 else f"{trait} lies between 0 and 1; got {value!r}"
         allowed: dict[str, Sequence[str]] = {
             "method": tuple(self.methods),
-            "target": PARTS,
+            "target": self.targets,
             "layer": self.layers,
             "direction": self.directions,
             "colormap": SEQUENTIAL,

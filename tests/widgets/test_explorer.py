@@ -60,6 +60,16 @@ def test_a_wrong_value_is_refused_with_the_allowed_ones(make: Any, name: str, va
     assert widget.status["state"] == "idle"
 
 
+def test_only_the_targets_that_the_detector_has_are_offered(make: Any) -> None:
+    class Classifier(stub.StubDetector):
+        targets = ("class",)
+
+    widget = make(Classifier())
+    assert widget.choices["targets"] == [{"name": "class", "title": "Class score"}]
+    with pytest.raises(TraitError, match="target is one of 'class'; got 'x1'"):
+        widget.target = "x1"
+
+
 def test_wrong_arguments_are_refused() -> None:
     photo = stub.photograph()
     with pytest.raises(TypeError, match=r"'smoth' is no argument.*opacity.*smooth"):
