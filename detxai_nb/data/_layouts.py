@@ -124,6 +124,16 @@ def crowd(dice: Dice, board: Board) -> None:
             break
 
 
+def single(dice: Dice, board: Board) -> None:
+    """One object of 0.35 to 0.8 of the image's short side, all of it inside the image, among clutter."""
+    _strew(dice, board, 5)
+    label = dice.integer(0, len(KINDS) - 1)
+    radius = dice.log_uniform(0.175, 0.4) * board.short_side
+    x, y = (dice.uniform(radius, side - radius) for side in (board.width, board.height))
+    board.place(shape(dice, label, radius).at(x, y))
+    _strew(dice, board, 2, 0.02, 0.07)
+
+
 def _force(board: Board, thing: Thing) -> None:
     """Lay the first object in the middle, where nothing lies over it yet."""
     board.place(thing.at(board.width / 2, board.height / 2))

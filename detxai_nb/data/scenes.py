@@ -32,11 +32,13 @@ from detxai_nb.data.sample import Sample
 NAMES: tuple[str, ...] = tuple(kind.name for kind in KINDS)
 PART_NAMES: tuple[str, ...] = tuple(kind.part_name for kind in KINDS)
 PAIRS: tuple[tuple[str, str], ...] = tuple(zip(NAMES[::2], NAMES[1::2], strict=True))
-MODES: tuple[str, ...] = ("plain", "tiny", "crowd", "shortcut")
+MODES: tuple[str, ...] = ("plain", "tiny", "crowd", "shortcut", "single")
 DRAWING = 1
 """Goes up when a change makes the same index and seed give another scene."""
 
-SMALLEST = {"plain": 64, "tiny": 128, "crowd": 96, "shortcut": 64}
+SMALLEST = {"plain": 64, "tiny": 128, "crowd": 96, "shortcut": 64, "single": 64}
+
+_LAYOUTS = {"plain": _layouts.plain, "tiny": _layouts.tiny, "crowd": _layouts.crowd, "single": _layouts.single}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,8 @@ def make(index: int, seed: int = 0, mode: str = "plain", width: int = 320, heigh
 
     ``mode``: "plain" (1 to 6 objects of 0.07 to 0.6 of the short side), "tiny" (up to 16 objects whose boxes cover at
     most 0.005 of the image, many in touching pairs of a class), "crowd" (8 to 25, heavily overlapping), "shortcut"
-    (plain, and each scene holds one class of a pair but not the other; a cue in the background gives it away).
+    (plain, and each scene holds one class of a pair but not the other; a cue in the background gives it away),
+    "single" (one object of 0.35 to 0.8 of the short side, for image classifiers).
     ``width``, ``height`` in pixels. ``options``, only for "shortcut": ``cue_class`` (a name, default "apple"),
     ``cue_kind`` ("watermark", a mark in a corner, or "floor", the floor's colour) and ``cue``: "present" (on every
     scene with the class and on no other), "absent" (nowhere), "wrong" (on the scenes with the other class of the pair).
@@ -82,7 +85,7 @@ def make(index: int, seed: int = 0, mode: str = "plain", width: int = 320, heigh
         _layouts.plain(layout, board, cue.labels(layout, holds_class))
         shown = cue.cue_kind if cue.shown(holds_class) else ""
     else:
-        {"plain": _layouts.plain, "tiny": _layouts.tiny, "crowd": _layouts.crowd}[mode](layout, board)
+        _LAYOUTS[mode](layout, board)
     canvas, where = _paint(painting, cueing, board, shown)
     image = np.ascontiguousarray((canvas * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
     return Scene(image, *_truth(board), where, index, seed, mode)

@@ -12,7 +12,7 @@ import torch
 
 from detxai_nb.data import scenes
 from detxai_nb.data._dice import Dice
-from detxai_nb.data._layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, tiny
+from detxai_nb.data._layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, single, tiny
 from detxai_nb.data._shapes import KINDS
 from detxai_nb.data._things import shape
 
@@ -89,7 +89,7 @@ def test_the_classes_of_a_pair_differ_in_the_part_alone(pair: int) -> None:
         assert not border.any(), "the window holds the whole thing"
 
 
-@pytest.mark.parametrize("layout", [plain, tiny, crowd], ids=lambda layout: layout.__name__)
+@pytest.mark.parametrize("layout", [plain, tiny, crowd, single], ids=lambda layout: layout.__name__)
 def test_every_object_and_its_part_stay_visible(layout) -> None:
     for index in range(6):
         board = Board(256, 320)
@@ -155,6 +155,22 @@ def test_crowds_hold_eight_to_twenty_five_objects_that_overlap() -> None:
     assert overlapping > 0.85 * total
 
 
+def test_single_scenes_hold_one_object_of_a_large_size_wholly_inside() -> None:
+    shares, labels = [], set()
+    for index in range(40):
+        board = Board(128, 160)
+        single(Dice(9, index), board)
+        (thing,) = (thing for thing in board.things if thing.label >= 0)
+        number = board.things.index(thing)
+        shares.append(2 * thing.radius / 128)
+        labels.add(thing.label)
+        # Turned and stretched, a thing may reach a little over the border; clutter may hide a little of it.
+        assert (board.owner == number).sum() >= 0.75 * thing.mask.sum()
+    assert 0.35 <= min(shares) < 0.4
+    assert 0.7 < max(shares) <= 0.8
+    assert len(labels) == len(scenes.NAMES)
+
+
 @pytest.mark.parametrize("kind", ["watermark", "floor"])
 def test_the_cue_goes_with_its_class_with_none_or_with_the_wrong_one(kind: str) -> None:
     own, other = scenes.NAMES.index("rocket"), scenes.NAMES.index("fish")
@@ -181,7 +197,7 @@ def test_the_cue_goes_with_its_class_with_none_or_with_the_wrong_one(kind: str) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"mode": "foggy"}, "unknown mode 'foggy'; known: plain, tiny, crowd, shortcut"),
+        ({"mode": "foggy"}, "unknown mode 'foggy'; known: plain, tiny, crowd, shortcut, single"),
         ({"width": 0}, "at least 64x64 pixels, got 0x256"),
         ({"mode": "tiny", "height": 100}, "tiny scenes are at least 128x128"),
         ({"index": -1}, "index is 0 or more"),
