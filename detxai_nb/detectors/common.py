@@ -59,9 +59,31 @@ def gather_detections(
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """``device``, or for "auto" the first there is of CUDA, MPS and CPU."""
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """``device``, or for "auto" the first there is of CUDA, MPS and CPU.
+
+    Raises ``ValueError`` for a name that PyTorch does not know, and for a device that is not there.
+    """
+    there = _devices()
+    if device == "auto":
+        return torch.device(there[0])
+    try:
+        asked = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; here: auto, {', '.join(there)}") from error
+    missing = asked.type in ("cuda", "mps") and asked.type not in there
+    if asked.type == "cuda" and not missing and asked.index is not None:
+        missing = asked.index >= torch.cuda.device_count()
+    if missing:
+        raise ValueError(
+            f"device {str(asked)!r} was asked for, but PyTorch finds none on this machine; "
+            f"here: auto, {', '.join(there)}"
+        )
+    return asked
+
+
+def _devices() -> list[str]:
+    """The kinds of device there are, the fastest first."""
+    there = ["cuda"] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    return [*there, "cpu"]

@@ -30,6 +30,8 @@ def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
         raise ValueError(
             "the energy of a map is defined for non-negative maps; take direction='positive' or relu first"
         )
-    inside = (maps * masks).sum(dim=(1, 2), dtype=torch.float64)
-    total = maps.sum(dim=(1, 2), dtype=torch.float64)
-    return torch.where(total > 0, inside / total.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
+    # MPS has no float64.
+    wide = torch.float32 if maps.device.type == "mps" else torch.float64
+    inside = (maps * masks).sum(dim=(1, 2), dtype=wide)
+    total = maps.sum(dim=(1, 2), dtype=wide)
+    return torch.where(total > 0, inside / total.clamp(min=torch.finfo(wide).tiny), 0.0)

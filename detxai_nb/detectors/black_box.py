@@ -1,0 +1,187 @@
+"""A black box as a detector: any function from an image to boxes, scores and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.detectors.common import gather_detections, pick_device
+from detxai_nb.geometry import Placement
+from detxai_nb.image import load_image
+from detxai_nb.types import Detections
+
+FIELDS = ("boxes", "scores", "labels", "class_scores", "objectness")
+_NEEDED = 3
+
+
+def wrap_predict(
+    predict: Callable[[Any], Any],
+    names: Sequence[str],
+    *,
+    batched: bool = False,
+    device: str | torch.device = "cpu",
+) -> PredictDetector:
+    """A function as a detector, for the methods that need nothing but its answers.
+
+    ``predict(image)`` takes RGB uint8 ``[H,W,3]`` and returns what it finds: ``boxes`` ``[N,4]``, xyxy in pixels of
+    that image; ``scores`` ``[N]`` in 0..1; ``labels`` ``[N]``, whole numbers that count in ``names``; and if it can
+    ``class_scores`` ``[N,C]``, the probability of every class, and ``objectness`` ``[N]`` (None where it cannot). They
+    come as a dict or an object with these names, or as a tuple in this order; as tensors, arrays or lists. It should
+    return low scores too: ``detect`` drops those below its threshold.
+
+    ``batched``: ``predict(images)`` takes a list of images, of any sizes, and returns a list of such answers.
+    ``device``: where the results are kept; "auto" takes CUDA, then MPS, then the CPU.
+    """
+    return PredictDetector(predict, names, batched=batched, device=device)
+
+
+class PredictDetector:
+    """What ``wrap_predict`` returns; see there. It has no layers and no trace."""
+
+    family = "black box"
+
+    def __init__(
+        self,
+        predict: Callable[[Any], Any],
+        names: Sequence[str],
+        *,
+        batched: bool = False,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if not callable(predict):
+            raise TypeError(f"predict is a function from an image to what it finds, got {type(predict).__name__}")
+        if isinstance(names, str) or not names:
+            raise ValueError(f"names is a list with a name for each label, got {names!r}")
+        self.predict = predict
+        self.names = tuple(names)
+        self.batched = batched
+        self._device = pick_device(device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the results are kept."""
+        return self._device
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What the function finds in each image with score >= ``score_threshold``, sorted, clipped to the image.
+
+        Raises ``ValueError`` where its answer has another form, size or range than ``wrap_predict`` says.
+        """
+        pixels = [load_image(image) for image in images]
+        if not pixels:
+            return []
+        answers = self._ask_for_all(pixels) if self.batched else [self.predict(image) for image in pixels]
+        return [self._check(answer, image.shape[:2], score_threshold) for answer, image in zip(answers, pixels)]
+
+    def _ask_for_all(self, pixels: list[np.ndarray]) -> Sequence[Any]:
+        answers = self.predict(list(pixels))
+        if isinstance(answers, (Mapping, Tensor, np.ndarray)) or not isinstance(answers, Sequence):
+            raise ValueError(
+                f"with batched=True predict returns a list with an answer for each image, got {type(answers).__name__}"
+            )
+        if len(answers) != len(pixels):
+            raise ValueError(f"predict got {len(pixels)} images and returned {len(answers)} answers; expected as many")
+        return answers
+
+    def _check(self, answer: Any, size: tuple[int, int], threshold: float) -> Detections:
+        """One answer as Detections."""
+        found = {name: self._tensor(name, value) for name, value in _parts(answer).items()}
+        count = _check_shapes(found, len(self.names))
+        _check_ranges(found, self.names)
+        scores = found.pop("scores")
+        keep = scores >= threshold
+        rows = {name: value[keep] for name, value in found.items()}
+        return gather_detections(
+            Placement.identity(*size),
+            rows.pop("boxes"),
+            scores[keep],
+            rows.pop("labels").long(),
+            self.names,
+            highest_score=float(scores.max()) if count else None,
+            score_threshold=threshold,
+            **rows,
+        )
+
+    def _tensor(self, name: str, value: Any) -> Tensor:
+        """The value on the device, float32 (labels as they come), an empty one of the shape that it should have."""
+        try:
+            if not isinstance(value, Tensor):
+                listed = isinstance(value, Sequence) and any(isinstance(item, Tensor) for item in value)
+                value = torch.stack(list(value)) if listed else torch.from_numpy(np.array(value))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"predict's {name} are no tensor, array or list of numbers ({error})") from error
+        value = value.detach().to(self._device)
+        if value.numel() == 0 and value.ndim < 2:
+            shapes = {"boxes": (0, 4), "class_scores": (0, len(self.names))}
+            value = value.reshape(shapes.get(name, (0,)))
+        return value if name == "labels" else value.float()
+
+
+def _parts(answer: Any) -> dict[str, Any]:
+    """The fields of an answer by name, without those that are None."""
+    if isinstance(answer, Mapping):
+        found = {name: answer[name] for name in FIELDS if name in answer}
+    elif isinstance(answer, (tuple, list)):
+        if not _NEEDED <= len(answer) <= len(FIELDS):
+            raise ValueError(
+                f"predict returned {len(answer)} things; expected ({', '.join(FIELDS[:_NEEDED])}), "
+                f"then if it has them {' and '.join(FIELDS[_NEEDED:])}"
+            )
+        found = dict(zip(FIELDS, answer))
+    else:
+        found = {name: getattr(answer, name) for name in FIELDS if hasattr(answer, name)}
+    found = {name: value for name, value in found.items() if value is not None}
+    missing = [name for name in FIELDS[:_NEEDED] if name not in found]
+    if missing:
+        raise ValueError(
+            f"predict returned a {type(answer).__name__} without {', '.join(missing)}; "
+            f"expected {', '.join(FIELDS[:_NEEDED])} as a dict, an object or a tuple"
+        )
+    return found
+
+
+def _check_shapes(found: Mapping[str, Tensor], classes: int) -> int:
+    """How many boxes there are, if everything has as many rows."""
+    boxes = found["boxes"]
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"predict's boxes are [N,4], xyxy in pixels of the image; got shape {list(boxes.shape)}")
+    count = len(boxes)
+    for name, value in found.items():
+        shape = {"boxes": (count, 4), "class_scores": (count, classes)}.get(name, (count,))
+        if tuple(value.shape) != shape:
+            raise ValueError(
+                f"predict's {name} have shape {list(value.shape)}; expected {list(shape)} for {count} boxes "
+                f"and {classes} names"
+            )
+    return count
+
+
+def _check_ranges(found: Mapping[str, Tensor], names: Sequence[str]) -> None:
+    for name, value in found.items():
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"predict's {name} hold NaN or infinity")
+        if name in ("scores", "class_scores", "objectness") and len(value):
+            low, high = float(value.min()), float(value.max())
+            if low < 0 or high > 1:
+                raise ValueError(f"predict's {name} are probabilities in 0..1, got {low:.4g} to {high:.4g}")
+    boxes, labels = found["boxes"], found["labels"]
+    turned = (boxes[:, 2:] < boxes[:, :2]).any(dim=1)
+    if bool(turned.any()):
+        row = int(turned.nonzero()[0])
+        box = ", ".join(f"{side:.1f}" for side in boxes[row].tolist())
+        raise ValueError(
+            f"predict's box {row}, ({box}), has x2 < x1 or y2 < y1; "
+            "boxes are (x1, y1, x2, y2), not (x, y, width, height)"
+        )
+    wrong = (labels < 0) | (labels >= len(names)) | (labels != labels.floor() if labels.is_floating_point() else False)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"predict's label {row} is {labels[row].item()}; labels are whole numbers from 0 to {len(names) - 1}, "
+            f"one for each of the {len(names)} names"
+        )

@@ -1,0 +1,134 @@
+"""Half precision for what runs many forward passes, float32 for what differentiates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from detxai_nb.types import Detections, OpenDetector, Trace
+
+PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_HALF = (torch.bfloat16, torch.float16)
+
+
+def at_precision(detector: Any, precision: str = "fp32") -> Any:
+    """The detector with a network that runs in ``precision`` where it only detects: "fp32", "bf16" or "fp16".
+
+    "fp32" is the detector itself. Otherwise ``detect`` runs under autocast, which perturbation methods gain by, with
+    everything that turns outputs into scores and boxes in float32; ``trace`` and so every gradient stays in float32.
+
+    Raises ``ValueError`` for another name, or where the detector's device cannot compute in it.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is one of {', '.join(PRECISIONS)}; got {precision!r}")
+    if precision == "fp32":
+        return detector
+    require_precision(detector.device, precision)
+    return HalfPrecision(detector, precision)
+
+
+def require_precision(device: torch.device, precision: str) -> None:
+    """``ValueError`` where autocast on that kind of device knows no such numbers."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            with torch.autocast(device.type, PRECISIONS[precision]):
+                able = torch.is_autocast_enabled(device.type)
+        except RuntimeError:
+            able = False
+    if not able or said:
+        raise ValueError(
+            f"a device of the kind {device.type!r} does not compute in {precision} here; "
+            f"take another of {', '.join(PRECISIONS)}"
+        )
+
+
+class HalfPrecision:
+    """An open detector whose ``detect`` runs its network in half precision; all else is that of the detector.
+
+    ``detector``: the one inside, whose settings are read and set there; ``precision``: "bf16" or "fp16".
+    """
+
+    def __init__(self, detector: OpenDetector, precision: str) -> None:
+        self.detector = detector
+        self.precision = precision
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "detector":
+            raise AttributeError(name)
+        return getattr(self.detector, name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the detector."""
+        return self.detector.names
+
+    @property
+    def device(self) -> torch.device:
+        """That of the detector."""
+        return self.detector.device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Those of the detector."""
+        return self.detector.layers
+
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What the detector finds with its network in half precision; every number it reports is float32."""
+        with half_precision(self.device, self.precision):
+            found = self.detector.detect(images, score_threshold)
+        return [_to_float32(detections) for detections in found]
+
+    def trace(self, image: Any, layer: str | None = None) -> Trace:
+        """The detector's own trace, in float32 also where the caller has switched autocast on."""
+        with torch.autocast(self.device.type, enabled=False):
+            return self.detector.trace(image, layer)
+
+
+@contextmanager
+def half_precision(device: torch.device, precision: str) -> Iterator[None]:
+    """Convolutions and matrix products in ``precision``, activations of outputs in float32, inside."""
+    with torch.autocast(device.type, PRECISIONS[precision]), _OutputsInFloat32():
+        yield
+
+
+class _OutputsInFloat32(TorchFunctionMode):
+    """Sigmoid, softmax and exp of half-precision numbers are computed and returned in float32.
+
+    Networks end in them: scores made of them in bfloat16 would have steps of 0.004 near 1. Autocast itself does so for
+    some of them on some devices only.
+    """
+
+    _FUNCTIONS = frozenset(
+        {
+            *(torch.sigmoid, torch.Tensor.sigmoid, torch.special.expit, torch.exp, torch.Tensor.exp),
+            *(torch.softmax, torch.Tensor.softmax, torch.nn.functional.softmax),
+        }
+    )
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func in self._FUNCTIONS and args and isinstance(args[0], Tensor) and args[0].dtype in _HALF:
+            args = (args[0].float(), *args[1:])
+        return func(*args, **(kwargs or {}))
+
+
+def _to_float32(detections: Detections) -> Detections:
+    changed: dict[str, Any] = {
+        field.name: value.float()
+        for field in fields(detections)
+        if isinstance(value := getattr(detections, field.name), Tensor) and value.dtype in _HALF
+    }
+    return replace(detections, **changed)

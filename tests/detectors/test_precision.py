@@ -1,0 +1,86 @@
+"""Half precision where a detector only detects, float32 where it is differentiated."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torchvision.ops import box_iou
+
+import detxai_nb as dx
+from detxai_nb.data import scenes
+from detxai_nb.detectors.precision import HalfPrecision, at_precision, half_precision, require_precision
+from detxai_nb.types import OpenDetector, Target
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def exact() -> dx.detectors:
+    return dx.load_detector("tiny-fcos", device="cpu")
+
+
+def test_full_precision_is_the_detector_itself(exact) -> None:
+    assert at_precision(exact, "fp32") is exact
+
+
+def test_bf16_finds_the_same_objects_in_float32_numbers(exact) -> None:
+    half = at_precision(exact, "bf16")
+    assert isinstance(half, HalfPrecision)
+    assert isinstance(half, OpenDetector)
+    differs = False
+    for index in range(3):
+        image = scenes.make(index, 11).image
+        sure, other = exact.detect([image], 0.5)[0], half.detect([image], 0.3)[0]
+        assert other.boxes.dtype == other.scores.dtype == other.class_scores.dtype == torch.float32
+        assert len(sure) > 0
+        overlap = box_iou(sure.boxes, other.boxes) * (sure.labels[:, None] == other.labels)
+        best = overlap.argmax(dim=1)
+        assert (sure.boxes - other.boxes[best]).abs().max() < 2
+        assert (sure.scores - other.scores[best]).abs().max() < 0.05
+        differs |= not torch.equal(sure.scores, other.scores[best])
+    assert differs, "something ran in half precision"
+
+
+def test_scores_are_finer_than_half_precision(exact) -> None:
+    found = at_precision(exact, "bf16").detect([scenes.make(1, 11).image], 0.3)[0]
+    assert (found.scores != found.scores.bfloat16().float()).any()
+
+
+def test_gradients_stay_in_full_precision(exact) -> None:
+    image = scenes.make(0, 11).image
+    found = exact.detect([image], 0.3)[0]
+    expected = dx.explain(exact, image, found)
+    with torch.autocast("cpu", torch.bfloat16):
+        trace = at_precision(exact, "bf16").trace(image)
+    assert all(level.features.dtype == torch.float32 for level in trace.levels)
+    maps = dx.explain(at_precision(exact, "bf16"), image, found)
+    assert all(torch.equal(one, other) for one, other in zip(maps.grids, expected.grids))
+    assert torch.allclose(trace.scalars(found, Target()), found.scores, atol=1e-5)
+
+
+def test_everything_else_is_the_detectors(exact) -> None:
+    half = at_precision(exact, "bf16")
+    assert (half.names, half.layers, half.family, half.module) == (exact.names, exact.layers, "fcos", exact.module)
+    assert half.nms_threshold == exact.nms_threshold
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        half.no_such_thing  # noqa: B018
+
+
+def test_outputs_become_float32_inside_and_only_there() -> None:
+    a, b = torch.randn(3, 4), torch.randn(4, 5)
+    with half_precision(CPU, "bf16"):
+        product = a @ b
+        assert product.dtype == torch.bfloat16
+        for function in (torch.sigmoid, torch.exp, lambda x: x.softmax(1), lambda x: F.softmax(x, dim=1)):
+            assert function(product).dtype == torch.float32
+            assert torch.equal(function(product), function(product.float()))
+    assert (a @ b).dtype == torch.float32
+    assert product.sigmoid().dtype == torch.bfloat16
+
+
+def test_what_cannot_be_computed_is_refused_in_words(exact, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="precision is one of fp32, bf16, fp16; got 'int8'"):
+        at_precision(exact, "int8")
+    with pytest.raises(ValueError, match="a device of the kind 'meta' does not compute in bf16"):
+        require_precision(torch.device("meta"), "bf16")
