@@ -1,7 +1,7 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
 from detxai_nb import data, metrics, widgets
-from detxai_nb.detectors import detectors, load_detector, wrap
+from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
 from detxai_nb.explaining import compare, explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
@@ -24,4 +24,5 @@ __all__ = [
     "metrics",
     "widgets",
     "wrap",
+    "wrap_predict",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import hypothesis
@@ -13,8 +12,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure() -> None:
-    """As many threads on a workstation as on the small machine that runs these tests for everybody; no deadlines."""
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    """At most as many threads on a workstation as on the small machine that runs these tests for all; no deadlines."""
+    torch.set_num_threads(min(2, torch.get_num_threads()))
     # No test is about time, whatever else the machine does.
     hypothesis.settings.register_profile("no deadline", deadline=None)
     hypothesis.settings.load_profile("no deadline")

@@ -15,15 +15,16 @@ from detxai_nb.types import Detections, GradientChunk, Level, Target
 NECK = "neck"
 BACKBONE = "backbone"
 ORIGIN_FIELDS = ("level", "row", "column")
+ANCHOR_FIELDS = (*ORIGIN_FIELDS, "anchor")
 MEMORY_BUDGET = 768 * 2**20
 """Bytes that one chunk of dense gradients may take."""
 
 
 class DenseHead(Protocol):
-    """What a family's head offers for one image: scalars and their gradients with respect to one pyramid level."""
+    """What a family's head offers for one image: scalars and their gradients with respect to one explained grid."""
 
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalars ``[n]`` at the cells ``at`` ``[n,2]`` (row, column) of the level."""
+        """The explained scalars ``[n]`` at the places ``at`` of the level: ``[n,2]`` (row, column), or with anchor."""
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         """Their exact gradients; ``rows`` of a chunk count within ``at``."""
@@ -31,50 +32,91 @@ class DenseHead(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    """Backbone stages kept as leaves, and the pyramid that the neck made of them with a graph."""
+    """Maps before the pyramid ``[1,C,h,w]`` by name, kept open, and the pyramid that was made of them with a graph.
+
+    ``strides``: of each map, (y, x) in input pixels. ``prefix``: the levels are called by it and the map's name.
+    """
 
     leaves: Mapping[str, Tensor]
     strides: Mapping[str, tuple[float, float]]
     pyramid: Sequence[Tensor]
+    prefix: str = BACKBONE
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The maps as levels."""
+        return tuple(
+            Level(f"{self.prefix}.{name}", leaf.detach()[0], self.strides[name]) for name, leaf in self.leaves.items()
+        )
+
+    def pull(self, chunk: GradientChunk, stride: tuple[float, float]) -> Iterator[GradientChunk]:
+        """From gradients at a level of the pyramid, of that ``stride``, to the map nearest to it.
+
+        Batched products with the Jacobian of what lies between, as many together as fit the memory budget.
+        """
+        output, names = self.pyramid[chunk.level], list(self.leaves)
+        strides = [self.strides[name] for name in names]
+        # Several maps may be of the level's stride, as the coarsest of a small input are; they count as the levels do.
+        same = chunk.level < len(names) and strides[chunk.level] == stride
+        number = chunk.level if same else _nearest_stage(stride, strides)
+        leaf = self.leaves[names[number]]
+        widest = max((leaf, *self.pyramid), key=Tensor.numel)
+        for part in torch.arange(len(chunk.rows), device=chunk.rows.device).split(rows_per_chunk(widest)):
+            corner = None if chunk.corner is None else chunk.corner[part]
+            dense = GradientChunk(chunk.level, chunk.rows[part], chunk.gradient[part], corner).dense(*output.shape[2:])
+            found = None
+            if output.requires_grad:
+                (found,) = torch.autograd.grad(
+                    output, leaf, dense[:, None], retain_graph=True, allow_unused=True, is_grads_batched=True
+                )
+            gradient = leaf.new_zeros(len(part), *leaf.shape[1:]) if found is None else found[:, 0]
+            yield GradientChunk(number, chunk.rows[part], gradient.detach())
 
 
 class OneStageTrace:
-    """One forward pass of one image, kept open. See ``types.Trace``."""
+    """One forward pass of one image, kept open. See ``types.Trace``.
+
+    ``features``: the grids ``[C,h,w]`` that the ``head`` differentiates to, one for each level of the pyramid, with the
+    pyramid's ``strides``. ``anchors``: how many anchors a cell of each level has, where a prediction belongs to one.
+    ``stages``: for a layer before the pyramid.
+    """
 
     def __init__(
         self,
         placement: Placement,
         layer: str,
-        pyramid: Sequence[Tensor],
+        features: Sequence[Tensor],
         strides: Sequence[tuple[float, float]],
         head: DenseHead,
         stages: Stages | None = None,
+        anchors: Sequence[int] | None = None,
     ) -> None:
         self.placement = placement
         self.layer = layer
-        self._pyramid = tuple(pyramid)
-        self._pyramid_strides = tuple(strides)
+        self._features = tuple(features)
+        self._strides = tuple(strides)
         self._head = head
         self._stages = stages
+        self._origin_fields = ORIGIN_FIELDS if anchors is None else ANCHOR_FIELDS
+        self._extents = [tuple(x.shape[1:]) for x in features]
+        if anchors is not None:
+            self._extents = [(*extent, count) for extent, count in zip(self._extents, anchors)]
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The explained grids: the pyramid's levels, or the backbone stages of the layer."""
-        if self._stages is None:
-            return tuple(
-                Level(f"{NECK}.{i}", features, stride)
-                for i, (features, stride) in enumerate(zip(self._pyramid, self._pyramid_strides))
-            )
+        """The explained grids: one for each level of the pyramid, or the maps of a layer before it."""
+        if self._stages is not None:
+            return self._stages.levels
         return tuple(
-            Level(f"{BACKBONE}.{name}", leaf.detach()[0], self._stages.strides[name])
-            for name, leaf in self._stages.leaves.items()
+            Level(f"{self.layer}.{i}", features, stride)
+            for i, (features, stride) in enumerate(zip(self._features, self._strides))
         )
 
     @torch.inference_mode(False)
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """The explained scalar of each detection, ``[N]``."""
         levels, at, labels = self._resolve(detections, target)
-        values = torch.empty(len(detections), dtype=self._pyramid[0].dtype, device=at.device)
+        values = torch.empty(len(detections), dtype=self._features[0].dtype, device=at.device)
         for level in levels.unique().tolist():
             rows = (levels == level).nonzero()[:, 0]
             values[rows] = self._head.scalars(level, at[rows], labels[rows], target)
@@ -102,40 +144,29 @@ class OneStageTrace:
                 if self._stages is None:
                     yield mine
                 else:
-                    yield from self._through_neck(mine, self._stages)
+                    yield from self._stages.pull(mine, self._strides[level])
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """The same as (level, rows, gradient ``[n,C,h,w]``)."""
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
 
-    def _through_neck(self, chunk: GradientChunk, stages: Stages) -> Iterator[GradientChunk]:
-        """One product with the neck's Jacobian for each prediction, to the stage that explains it."""
-        output = stages.pyramid[chunk.level]
-        names = list(stages.leaves)
-        stage = _nearest_stage(self._pyramid_strides[chunk.level], [stages.strides[name] for name in names])
-        leaf = stages.leaves[names[stage]]
-        dense = chunk.dense(*output.shape[2:])
-        for row, gradient in zip(chunk.rows, dense):
-            (found,) = torch.autograd.grad(output, leaf, gradient[None], retain_graph=True, allow_unused=True)
-            yield GradientChunk(stage, row[None], torch.zeros_like(leaf) if found is None else found)
-
     def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """Level ``[N]``, cell ``[N,2]`` and explained class ``[N]`` of each detection."""
+        """Level ``[N]``, place on it ``[N,2]`` or ``[N,3]`` and explained class ``[N]`` of each detection."""
         if target.part == "combined":
             raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
         origins = detections.origins
-        if origins is None or detections.origin_fields != ORIGIN_FIELDS:
+        if origins is None or detections.origin_fields != self._origin_fields:
             raise ValueError(
-                f"these detections do not say where in the model they came from (origins {ORIGIN_FIELDS}); "
+                f"these detections do not say where in the model they came from (origins {self._origin_fields}); "
                 "use what this detector's detect returns"
             )
-        origins = origins.to(self._pyramid[0].device).clone()
-        sizes = torch.tensor([p.shape[1:] for p in self._pyramid], device=origins.device)
+        origins = origins.to(self._features[0].device).clone()
+        extents = torch.tensor(self._extents, device=origins.device)
         levels = origins[:, 0]
-        if len(origins) and (
-            int(levels.max()) >= len(sizes) or bool((origins[:, 1:] >= sizes[levels.clamp(max=len(sizes) - 1)]).any())
-        ):
+        inside = (origins >= 0).all(dim=1) & (levels < len(extents))
+        inside &= (origins[:, 1:] < extents[levels.clamp(0, len(extents) - 1)]).all(dim=1)
+        if not bool(inside.all()):
             raise ValueError("these detections come from another detector or image size; detect in this image first")
         labels = detections.labels.to(origins.device).clone()
         if target.label is not None:

@@ -1,111 +1,58 @@
-"""The one table of detectors, and the doors to it: load_detector and wrap."""
+"""The doors to the detectors: load_detector, wrap, and the table of what there is."""
 
 from __future__ import annotations
 
-import json
 import os
-import urllib.error
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 
+from detxai_nb.detectors.catalogue import DETECTORS, ZOO, classifier
+from detxai_nb.detectors.classifier import ClassifierDetector
 from detxai_nb.detectors.common import pick_device
+from detxai_nb.detectors.detr import DetrDetector
+from detxai_nb.detectors.faster_rcnn import FasterRcnnDetector
 from detxai_nb.detectors.fcos import FcosDetector
-from detxai_nb.detectors.names import COCO_80
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.precision import at_precision
+from detxai_nb.detectors.retinanet import RetinaNetDetector
+from detxai_nb.detectors.ssd import SsdDetector
+from detxai_nb.detectors.ultralytics import UltralyticsDetector
 from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
 from detxai_nb.types import OpenDetector
 
 if TYPE_CHECKING:
     import pandas
 
-ZOO = Path(__file__).parent / "zoo"
-FAMILIES: dict[str, Callable[..., OpenDetector]] = {"fcos": FcosDetector, "yolox": YoloxDetector}
+__all__ = ["DETECTORS", "FAMILIES", "ZOO", "detectors", "load_detector", "wrap"]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A detector that can be loaded by name; ``build(weights, names, settings)`` makes it on the CPU."""
-
-    family: str
-    weights: str
-    about: str
-    build: Callable[[Any, Sequence[str] | None, dict[str, Any]], Any]
-
-
-def _tiny_fcos(weights: Any, names: Sequence[str] | None, settings: dict[str, Any]) -> FcosDetector:
-    from detxai_nb.detectors.tiny import tiny_fcos
-
-    path = ZOO / "tiny-fcos.safetensors" if weights is None else weights
-    if names is None:
-        names = json.loads((ZOO / "tiny-fcos.json").read_text(encoding="utf-8"))["names"]
-    module = tiny_fcos(len(names))
-    fit_weights(module, read_weights(path), "tiny-fcos")
-    return FcosDetector(module, names, **settings)
+def _pvt(module: Any, names: Sequence[str], **settings: Any) -> Any:
+    """The adapter of a detector on a PVT backbone, which is that of its head."""
+    for kind, adapter in ((RetinaNet, RetinaNetDetector), (FCOS, FcosDetector), (FasterRCNN, FasterRcnnDetector)):
+        if isinstance(module, kind):
+            return adapter(module, names, **settings)
+    raise TypeError(
+        "family 'pvt' expects a torchvision RetinaNet, FCOS or FasterRCNN on a PvtBackbone of this package "
+        f"(detxai_nb.detectors.pvt), got {type(module).__name__}"
+    )
 
 
-def _fcos_resnet50(weights: Any, names: Sequence[str] | None, settings: dict[str, Any]) -> FcosDetector:
-    from torchvision.models.detection import FCOS_ResNet50_FPN_Weights, fcos_resnet50_fpn
-
-    coco = FCOS_ResNet50_FPN_Weights.COCO_V1
-    if weights is None:
-        try:
-            module = fcos_resnet50_fpn(weights=coco)
-        except (urllib.error.URLError, OSError) as error:
-            raise RuntimeError(
-                f"torchvision could not download the COCO weights ({error}). With a network, try again; without one, "
-                f"fetch {coco.url} elsewhere and hand in weights='path/to/file.pth', or take the bundled 'tiny-fcos'"
-            ) from error
-        return FcosDetector(module, coco.meta["categories"], **settings)
-    state = read_weights(weights)
-    outputs = state.get("head.classification_head.cls_logits.bias")
-    classes = len(coco.meta["categories"]) if outputs is None else len(outputs)
-    module = fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=classes)
-    fit_weights(module, state, "fcos_resnet50_fpn")
-    return FcosDetector(module, _names(names, classes, coco.meta["categories"]), **settings)
-
-
-def _yolox(name: str) -> Callable[[Any, Sequence[str] | None, dict[str, Any]], YoloxDetector]:
-    def build(weights: Any, names: Sequence[str] | None, settings: dict[str, Any]) -> YoloxDetector:
-        if weights is None:
-            raise ValueError(
-                f"{name} needs weights='path': the official {name.replace('-', '_')}.pth from the releases of "
-                "github.com/Megvii-BaseDetection/YOLOX, or a .safetensors file with the same tensor names"
-            )
-        state = read_weights(weights)
-        outputs = state.get("head.cls_preds.0.bias")
-        classes = len(COCO_80) if outputs is None else len(outputs)
-        module = Yolox(classes, SIZES[name])
-        fit_weights(module, state, name)
-        settings.setdefault("input_size", SIZES[name].input_side)
-        return YoloxDetector(module, _names(names, classes, COCO_80), **settings)
-
-    return build
-
-
-def _names(names: Sequence[str] | None, classes: int, usual: Sequence[str]) -> Sequence[str]:
-    if names is not None:
-        return names
-    if classes == len(usual):
-        return usual
-    raise ValueError(f"these weights have {classes} classes instead of {len(usual)}; hand in names=[...] for them")
-
-
-DETECTORS: dict[str, _Entry] = {
-    "tiny-fcos": _Entry("fcos", "bundled", "small FCOS trained on the synthetic scenes; works offline", _tiny_fcos),
-    "fcos_resnet50_fpn": _Entry(
-        "fcos", "COCO, 124 MB, downloaded by torchvision on first use", "FCOS, ResNet-50 FPN", _fcos_resnet50
-    ),
-    **{
-        name: _Entry("yolox", "your file: weights='...'", f"YOLOX, input {size.input_side}", _yolox(name))
-        for name, size in SIZES.items()
-    },
+FAMILIES: dict[str, Callable[..., OpenDetector]] = {
+    "fcos": FcosDetector,
+    "retinanet": RetinaNetDetector,
+    "faster_rcnn": FasterRcnnDetector,
+    "ssd": SsdDetector,
+    "yolox": YoloxDetector,
+    "detr": DetrDetector,
+    "pvt": _pvt,
+    "ultralytics": UltralyticsDetector,
+    "classifier": ClassifierDetector,
 }
+
+_KNOW_THEIR_NAMES = ("detr", "ultralytics")
 
 
 def detectors() -> pandas.DataFrame:
@@ -122,29 +69,54 @@ def load_detector(
     weights: str | os.PathLike[str] | None = None,
     names: Sequence[str] | None = None,
     device: str | torch.device = "auto",
+    precision: str = "fp32",
     **settings: Any,
 ) -> Any:
-    """A detector of the table ``detectors()``, ready to detect and to be explained.
+    """A detector of the table ``detectors()``, or an image classifier of torchvision, ready to detect and be explained.
 
     ``weights``: a ``.safetensors`` file or a checkpoint of plain tensors; by default what the table says. ``names``:
     class names where the weights are not the usual ones. ``device``: "auto" takes CUDA, then MPS, then the CPU.
-    ``settings``: those of the family's detector (``FcosDetector``, ``YoloxDetector``).
+    ``precision``: "fp32", or "bf16" or "fp16" for the forward passes of ``detect`` (see ``at_precision``); gradients
+    are taken in float32. ``settings``: those of the family's detector (``FcosDetector``, ``YoloxDetector``, ...).
 
     Raises ``ValueError`` for an unknown name or weights of another architecture (naming the first tensor that does not
-    fit), ``FileNotFoundError`` for a missing file, ``RuntimeError`` where a download failed.
+    fit), ``FileNotFoundError`` for a missing file, ``RuntimeError`` where a download failed, ``ImportError`` where the
+    detector needs an extra that is not installed.
     """
-    if name not in DETECTORS:
-        raise ValueError(f"unknown detector {name!r}; known: {', '.join(DETECTORS)}; for a module of your own use wrap")
-    detector = DETECTORS[name].build(weights, names, settings)
-    detector.module.requires_grad_(False).eval().to(pick_device(device))
-    return detector
+    entry = DETECTORS.get(name) or classifier(name)
+    if entry is None:
+        raise ValueError(
+            f"unknown detector {name!r}; known: {', '.join(DETECTORS)}, and torchvision's image classifiers such as "
+            "resnet50; for a module of your own use wrap, for a callable wrap_predict"
+        )
+    where = pick_device(device)
+    detector = entry.build(weights, names, settings)
+    detector.module.requires_grad_(False).eval().to(where)
+    return at_precision(detector, precision)
 
 
-def wrap(module: nn.Module, *, family: str, names: Sequence[str], **settings: Any) -> Any:
-    """A module of your own as a detector of ``family`` ("fcos", "yolox"); it is used where it is and never changed.
+def wrap(
+    module: nn.Module,
+    *,
+    family: str,
+    names: Sequence[str] | None = None,
+    precision: str = "fp32",
+    **settings: Any,
+) -> Any:
+    """A module of your own as a detector of ``family``; it is used where it is and never changed.
 
-    ``names``: a name for each class output. ``settings``: those of the family's detector.
+    ``family``: "fcos", "retinanet", "faster_rcnn", "ssd", "yolox", "detr", "pvt", "ultralytics" (their libraries' own
+    modules) or "classifier" (any network from image to logits). ``names``: a name for each class output; the modules of
+    "detr" and "ultralytics" know theirs. ``precision`` as in ``load_detector``. ``settings``: those of the family's
+    detector.
+
+    Raises ``TypeError`` or ``ValueError`` where the module does not fit the family, saying what was expected and what
+    came; ``ImportError`` where the family needs an extra that is not installed.
     """
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
-    return FAMILIES[family](module, names, **settings)
+    if names is None:
+        if family not in _KNOW_THEIR_NAMES:
+            raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")
+        return at_precision(FAMILIES[family](module, **settings), precision)
+    return at_precision(FAMILIES[family](module, names, **settings), precision)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from detxai_nb.detectors.common import batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.convolutions import Step, cut_windows, reach_of, run_windows
-from detxai_nb.detectors.one_stage import (
-    BACKBONE,
-    NECK,
-    ORIGIN_FIELDS,
-    OneStageTrace,
-    check_layer,
-    open_stages,
-    rows_per_chunk,
-)
-from detxai_nb.detectors.yolox_network import STAGES, STRIDES, BaseConv, DWConv, Yolox
+from detxai_nb.detectors.dense_branch import Branch, Part
+from detxai_nb.detectors.dense_head import DenseHead, head_layers
+from detxai_nb.detectors.one_stage import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, check_layer, open_stages
+from detxai_nb.detectors.stages import BEFORE, open_parts
+from detxai_nb.detectors.yolox_network import MEAN, PAD, STAGES, STD, STRIDES, BaseConv, DWConv, Yolox
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
-from detxai_nb.types import SIDES, Detections, GradientChunk, Target
+from detxai_nb.types import SIDES, Detections, Target
 
 CONVENTIONS = ("bgr255", "rgb-imagenet")
-_PAD = 114.0
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class YoloxDetector:
@@ -75,8 +67,15 @@ class YoloxDetector:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The neck's levels, "backbone" (the stage of each prediction's stride), and each stage by its name."""
-        return (NECK, BACKBONE, *(f"{BACKBONE}.{name}" for name in STAGES))
+        """The layers on offer.
+
+        "neck" (the PAFPN's levels), "neck.before" (its maps before the bottom-up path; the finest is also the neck's),
+        "backbone" (the stage of each prediction's stride), "backbone.<stage>", "head.class" and "head.box" (the last
+        activations of the head's towers, in the official names head.cls_convs.<level>.1 and head.reg_convs.<level>.1;
+        objectness belongs to the box tower), "head.class.0" and "head.box.0" (those before).
+        """
+        stages = (f"{BACKBONE}.{name}" for name in STAGES)
+        return (NECK, BEFORE, BACKBONE, *stages, *head_layers(_branches(self.module)))
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
@@ -102,16 +101,27 @@ class YoloxDetector:
         with evaluating(self.module):
             with torch.no_grad():
                 tensor, placement = self._prepare(load_image(image))
-                features = self.module.backbone.backbone(tensor[None])
-            if layer == NECK:
+            if layer == BEFORE or layer.startswith(BACKBONE):
+                stages = self._open(layer, tensor[None], strides)
+                pyramid: Sequence[Tensor] = stages.pyramid
+            else:
                 stages = None
                 with torch.no_grad():
-                    pyramid: Sequence[Tensor] = self.module.backbone.neck(features)
-            else:
-                stages = open_stages(layer, features, dict(zip(STAGES, strides)), self.module.backbone.neck)
-                pyramid = stages.pyramid
+                    pyramid = self.module.backbone(tensor[None])
         levels = [level[0].detach() for level in pyramid]
-        return OneStageTrace(placement, layer, levels, strides, _YoloxWindows(self.module, levels), stages)
+        head = DenseHead(self.module.head, _branches(self.module), levels, _YoloxRule(), layer)
+        return OneStageTrace(placement, layer, head.features, strides, head, stages)
+
+    def _open(self, layer: str, batch: Tensor, strides: Sequence[tuple[float, float]]) -> Stages:
+        """The maps of a layer before the neck's levels as leaves, and the levels made of them."""
+        network = self.module.backbone
+        if layer != BEFORE:
+            with torch.no_grad():
+                features = network.backbone(batch)
+            return open_stages(layer, features, dict(zip(STAGES, strides)), network.neck)
+        parts: dict[str, nn.Module] = {"0": network.C3_p3, "1": network.reduce_conv1, "2": network.lateral_conv0}
+        maps, pyramid = open_parts(lambda: network(batch), parts)
+        return Stages({name: maps[name] for name in parts}, dict(zip(parts, strides)), pyramid, BEFORE)
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
         """The image as the network takes it, ``[3,h,w]``."""
@@ -120,11 +130,11 @@ class YoloxDetector:
         image = to_tensor(pixels, self.device, dtype)[None]
         if placement.resized != placement.image_size:
             image = F.interpolate(image, size=placement.resized, mode="bilinear", align_corners=False)
-        canvas = image.new_full((1, 3, *self.input_size), _PAD)
+        canvas = image.new_full((1, 3, *self.input_size), PAD)
         canvas[:, :, : placement.resized[0], : placement.resized[1]] = image
         if self.convention == "bgr255":
             return canvas[0].flip(0), placement
-        mean, std = (image.new_tensor(v)[:, None, None] for v in (_MEAN, _STD))
+        mean, std = (image.new_tensor(v)[:, None, None] for v in (MEAN, STD))
         return (canvas[0] / 255 - mean) / std, placement
 
     def _decode(self, levels: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
@@ -162,66 +172,48 @@ def _cells(index: int, level: Tensor) -> Tensor:
     return torch.stack([torch.full_like(cell, index), cell // width, cell % width], dim=1)
 
 
-class _YoloxWindows:
-    """YOLOX's head on one image: it is local, so all gradients come from small windows."""
+class _YoloxRule:
+    """YOLOX's scalars: objectness * class, the class logit, and the distance to each side in strides.
 
-    def __init__(self, module: Yolox, pyramid: Sequence[Tensor]) -> None:
-        self._module = module
-        self._pyramid = pyramid
-        self._steps = [_branches(module, level) for level in range(len(pyramid))]
+    The box branch gives x, y, log w, log h and objectness.
+    """
 
-    def _outputs(self, level: int, windows: Tensor, mask: Tensor, target: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """Box ``[n,4]``, objectness ``[n]`` and class logits ``[n,C]``; what the target does not need is empty."""
-        head = self._module.head
-        class_steps, box_steps = self._steps[level]
-        box = objectness = logits = windows.new_empty(0)
-        if target.part in SIDES or target.score == "prob":
-            x = run_windows(box_steps, windows, mask)[:, :, None, None]
-            box, objectness = head.reg_preds[level](x)[:, :, 0, 0], head.obj_preds[level](x)[:, 0, 0, 0]
-        if target.part == "class":
-            x = run_windows(class_steps, windows, mask)[:, :, None, None]
-            logits = head.cls_preds[level](x)[:, :, 0, 0]
-        return box, objectness, logits
+    def needs(self, target: Target) -> tuple[str, ...]:
+        if target.part in SIDES:
+            return ("box",)
+        return ("class",) if target.score == "logit" else ("class", "box")
 
-    def _scalar(self, level: int, windows: Tensor, mask: Tensor, labels: Tensor, target: Target) -> Tensor:
-        box, objectness, logits = self._outputs(level, windows, mask, target)
+    def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         if target.part in SIDES:
             axis = SIDES.index(target.part) % 2
             outward = 1 if target.part in ("x2", "y2") else -1
-            return outward * box[:, axis] + box[:, 2 + axis].exp() / 2
-        logit = logits.gather(1, labels[:, None])[:, 0]
-        return logit if target.score == "logit" else objectness.sigmoid() * logit.sigmoid()
-
-    @torch.no_grad()
-    def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        windows, mask = cut_windows(self._pyramid[level], at, reach_of(self._steps[level][0]))
-        with evaluating(self._module):
-            return self._scalar(level, windows, mask, labels, target)
-
-    def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
-        reach = reach_of(self._steps[level][0])
-        size = self._pyramid[level][:, : 2 * reach + 1, : 2 * reach + 1]
-        for rows in torch.arange(len(at), device=at.device).split(rows_per_chunk(size)):
-            windows, mask = cut_windows(self._pyramid[level], at[rows], reach)
-            with torch.enable_grad(), evaluating(self._module):
-                windows.requires_grad_()
-                scalar = self._scalar(level, windows, mask, labels[rows], target)
-                (gradient,) = torch.autograd.grad(scalar.sum(), windows)
-            yield GradientChunk(level, rows, gradient * mask, at[rows] - reach)
+            return outward * outputs["box"][:, axis] + outputs["box"][:, 2 + axis].exp() / 2
+        logit = outputs["class"].gather(1, labels[:, None])[:, 0]
+        return logit if target.score == "logit" else outputs["box"][:, 4].sigmoid() * logit.sigmoid()
 
 
-def _branches(module: Yolox, level: int) -> tuple[list[Step], list[Step]]:
-    """The class and the box branch of a level up to their 1x1 predictions, as local steps."""
+def _branches(module: Yolox) -> list[dict[str, Branch]]:
+    """The class and the box branch of each level; both begin with the level's stem."""
     head: Any = module.head
-    stem = _steps(head.stems[level])
-    classes = [step for conv in head.cls_convs[level] for step in _steps(conv)]
-    boxes = [step for conv in head.reg_convs[level] for step in _steps(conv)]
-    return [*stem, *classes], [*stem, *boxes]
+    found = []
+    for level, stem in enumerate(head.stems):
+        ends = {"class": [head.cls_preds[level]], "box": [head.reg_preds[level], head.obj_preds[level]]}
+        towers = {"class": head.cls_convs[level], "box": head.reg_convs[level]}
+        found.append({name: _branch(stem, towers[name], ends[name]) for name in ends})
+    return found
 
 
-def _steps(module: Any) -> list[Step]:
+def _branch(stem: nn.Module, tower: Sequence[nn.Module], ends: Sequence[nn.Conv2d]) -> Branch:
+    parts, stops = _parts(stem), []
+    for block in tower:
+        parts += _parts(block)
+        stops.append(len(parts))
+    return Branch(parts, ends, stops)
+
+
+def _parts(module: Any) -> list[Part]:
     if isinstance(module, DWConv):
-        return [*_steps(module.dconv), *_steps(module.pconv)]
+        return [*_parts(module.dconv), *_parts(module.pconv)]
     if not isinstance(module, BaseConv):
         raise ValueError(f"expected YOLOX's convolution blocks in its head, got {type(module).__name__}")
-    return [Step.of(module.conv, module.after)]
+    return [Part(module.conv, after=module.after)]

@@ -5,6 +5,7 @@ Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (CSPDarknet, PAFPN, decoupled 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,8 +32,18 @@ SIZES: Mapping[str, YoloxSize] = {
     "yolox-l": YoloxSize(1.0, 1.0),
     "yolox-x": YoloxSize(1.33, 1.25),
 }
+TINY = YoloxSize(0.33, 0.25, input_side=320)
+"""The bundled one: 2.2 million parameters. Its input is 320x256, so that a scene passes as it is."""
+TINY_INPUT = (256, 320)
+"""(height, width) of the bundled one's input."""
+
 STRIDES = (8, 16, 32)
 STAGES = ("dark3", "dark4", "dark5")
+PRIOR = 0.01
+PAD = 114.0
+"""The grey, 0..255, around an image that does not fill the input."""
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pixels, RGB in 0..1: what the convention "rgb-imagenet" subtracts and divides by."""
 
 
 class BaseConv(nn.Module):
@@ -190,7 +201,10 @@ def _double(x: Tensor) -> Tensor:
 
 
 class YoloxHead(nn.Module):
-    """The decoupled head: for each level box (4), objectness (1) and class logits."""
+    """The decoupled head: for each level box (4), objectness (1) and class logits.
+
+    A fresh one gives every place an objectness and class probabilities of ``PRIOR``, as the official one does.
+    """
 
     def __init__(self, classes: int, size: YoloxSize) -> None:
         super().__init__()
@@ -206,15 +220,17 @@ class YoloxHead(nn.Module):
         self.reg_preds = nn.ModuleList(nn.Conv2d(c, 4, 1) for _ in inputs)
         self.obj_preds = nn.ModuleList(nn.Conv2d(c, 1, 1) for _ in inputs)
         self.stems = nn.ModuleList(BaseConv(n, c, 1) for n in inputs)
+        for predictor in (*self.cls_preds, *self.obj_preds):
+            nn.init.constant_(predictor.bias, math.log(PRIOR / (1 - PRIOR)))
+
+    def predict(self, level: int, box: Tensor, classes: Tensor) -> Tensor:
+        """The raw outputs ``[B,5+C,h,w]`` of a level from the maps ``[B,C',h,w]`` of its two towers."""
+        parts = [self.reg_preds[level](box), self.obj_preds[level](box), self.cls_preds[level](classes)]
+        return torch.cat(parts, dim=1)
 
     def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
-        found = []
-        for i, level in enumerate(pyramid):
-            x = self.stems[i](level)
-            box = self.reg_convs[i](x)
-            parts = [self.reg_preds[i](box), self.obj_preds[i](box), self.cls_preds[i](self.cls_convs[i](x))]
-            found.append(torch.cat(parts, dim=1))
-        return found
+        stems = [stem(level) for stem, level in zip(self.stems, pyramid)]
+        return [self.predict(i, self.reg_convs[i](x), self.cls_convs[i](x)) for i, x in enumerate(stems)]
 
 
 class Yolox(nn.Module):

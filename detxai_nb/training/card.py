@@ -1,4 +1,4 @@
-"""The card of a bundled detector: what it was trained on, how it was measured, and the figures."""
+"""The card of a bundled model: what it was trained on, how it was measured, and the figures."""
 
 from __future__ import annotations
 
@@ -12,30 +12,10 @@ from typing import Any
 import numpy
 import torch
 import torchvision
-from torch import nn
 
 from detxai_nb.data import scenes
-from detxai_nb.metrics.detection import average_precision
-from detxai_nb.training.calibration import GAIN, SHIFT
-from detxai_nb.training.loop import MIX, SIZES, TRAINING_SEED, Settings
-from detxai_nb.types import Detector
-
-MEASURED_ON = {"plain": 500, "tiny": 200, "crowd": 200}
-MEASURING_SEED = 1
-SCORE_THRESHOLD = 0.05
-
-
-def measure(detector: Detector, counts: dict[str, int] | None = None) -> dict[str, dict[str, Any]]:
-    """Average precision on ``counts`` unseen scenes of each mode (by default ``MEASURED_ON``), by mode."""
-    measured = {}
-    for mode, count in (counts or MEASURED_ON).items():
-        dataset = scenes.Scenes(count, seed=MEASURING_SEED, mode=mode)
-        found = [detector.detect([sample.image], score_threshold=SCORE_THRESHOLD)[0] for sample in dataset]
-        figures = average_precision(dataset, found)
-        per_class = {name: round(value, 4) for name, value in figures.pop("per_class").items()}
-        rounded = {name: round(value, 4) for name, value in figures.items()}
-        measured[mode] = {"scenes": rounded.pop("images"), **rounded, "AP_per_class": per_class}
-    return measured
+from detxai_nb.training.loop import TRAINING_SEED, Settings
+from detxai_nb.training.recipe import Recipe
 
 
 def differences(expected: dict[str, Any], got: dict[str, Any], tolerance: float, where: str = "") -> list[str]:
@@ -51,35 +31,40 @@ def differences(expected: dict[str, Any], got: dict[str, Any], tolerance: float,
 
 
 def make_card(
-    name: str, model: nn.Module, settings: Settings, hardware: str, measured: dict[str, Any], weights: Path
+    name: str,
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    parameters: int,
+    hardware: str,
+    measured: dict[str, Any],
+    weights: Path,
 ) -> dict[str, Any]:
     """Everything a person wants to know before trusting the weights, as JSON data."""
     module = "python -m detxai_nb.training.zoo"
     flags = f"--steps {settings.steps} --batch {settings.batch} --rate {settings.rate} --seed {settings.seed}"
     return {
         "name": name,
-        "family": "fcos",
-        "architecture": (
-            "torchvision FCOS on a small residual backbone with a feature pyramid: strides 8, 16, 32 of 64 channels, "
-            "head of 3 convolutions with GroupNorm (detxai_nb/detectors/tiny.py)"
-        ),
-        "input": "RGB, short side 256 pixels, long side at most 448; 320x256 passes unscaled",
-        "names": list(scenes.NAMES),
+        "family": recipe.family,
+        "architecture": recipe.architecture,
+        "input": recipe.image,
+        "names": list(recipe.names),
         "parts": list(scenes.PART_NAMES),
         "licence": "Apache-2.0",
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": parameters,
         "bytes": weights.stat().st_size,
         "training": {
             "data": "synthetic scenes of detxai_nb.data.scenes, each drawn once",
             "drawing": scenes.DRAWING,
             "scenes": settings.steps * settings.batch,
             "scenes_seed": TRAINING_SEED + settings.seed,
-            "modes": _shares(MIX),
-            "sizes": _shares((f"{width}x{height}", share) for (width, height), share in SIZES),
+            "modes": _shares(settings.mix),
+            "sizes": _shares((f"{width}x{height}", share) for (width, height), share in settings.sizes),
+            **({"starts_from": f"{recipe.start}: {', '.join(recipe.prefixes)}"} if recipe.start else {}),
             "command": f"{module} {name} {flags}",
-            "settings": asdict(settings),
+            "settings": {key: value for key, value in asdict(settings).items() if key not in ("mix", "sizes")},
             "hardware": hardware,
-            "calibration": f"class logits times {GAIN}, plus {SHIFT}: 0.3 is a good score threshold",
+            **dict(recipe.notes),
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "versions": {
                 "python": platform.python_version(),
@@ -91,8 +76,8 @@ def make_card(
         "measured": measured,
         "protocol": {
             "command": f"{module} {name} --check",
-            "scenes": f"320x256, seed {MEASURING_SEED}, never trained on",
-            "average_precision": f"pycocotools, boxes, detections with a score of at least {SCORE_THRESHOLD}",
+            "scenes": recipe.measuring.scenes,
+            **recipe.measuring.figures,
         },
     }
 

@@ -1,35 +1,44 @@
-"""The training loop of the bundled detectors: endless scenes, one-cycle AdamW, averaged weights, resumable."""
+"""The training loop of the bundled models: endless scenes, one-cycle AdamW, averaged weights, resumable."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from torchvision.models.detection import FCOS
-from torchvision.models.detection.image_list import ImageList
 
 from detxai_nb.data import scenes
 from detxai_nb.data._dice import Dice
+from detxai_nb.training.losses import Losses
 
 TRAINING_SEED = 1_000_000
 """Added to the seed of the run: the scenes of smaller seeds are never trained on and are free for measuring."""
 
-MIX = (("plain", 0.55), ("tiny", 0.25), ("crowd", 0.20))
-SIZES = (((320, 256), 0.7), ((256, 320), 0.1), ((256, 256), 0.1), ((400, 256), 0.1))
+Shares = tuple[tuple[Any, float], ...]
+"""Options, each with its share."""
+
+MIX: Shares = (("plain", 0.55), ("tiny", 0.25), ("crowd", 0.20))
+SIZES: Shares = (((320, 256), 0.7), ((256, 320), 0.1), ((256, 256), 0.1), ((400, 256), 0.1))
 """(width, height) of a batch and its share: the short side is 256, so nothing is resized."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the result of a run (up to the last bits of float arithmetic)."""
+    """What decides the result of a run (up to the last bits of float arithmetic).
+
+    ``rate``: the highest learning rate, reached after the share ``warm_up`` of the steps; ``decay``: of weights, not of
+    norms and biases; ``average``: of the averaged weights, for each step; ``clip``: the gradient's largest norm;
+    ``mix`` and ``sizes``: modes of scenes and (width, height) of batches, with their shares; ``cue_class`` and
+    ``cue_kind``: those of the "shortcut" scenes; ``frozen``: beginnings of the names of what is not trained.
+    """
 
     steps: int = 5000
     batch: int = 16
@@ -39,9 +48,14 @@ class Settings:
     decay: float = 0.02
     average: float = 0.999
     clip: float = 5.0
+    mix: Shares = MIX
+    sizes: Shares = SIZES
+    cue_class: str = "apple"
+    cue_kind: str = "watermark"
+    frozen: tuple[str, ...] = ()
 
 
-def pick_share(dice: Dice, shares: tuple[tuple[Any, float], ...]) -> Any:
+def pick_share(dice: Dice, shares: Shares) -> Any:
     """One of the options, each with its share as its probability."""
     at = dice.uniform(0, 1)
     for option, share in shares:
@@ -63,46 +77,45 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
     def __getitem__(self, step: int) -> tuple[Tensor, list[dict[str, Tensor]]]:
         seed = TRAINING_SEED + self.settings.seed
         dice = Dice(seed, step)
-        width, height = pick_share(dice, SIZES)
+        width, height = pick_share(dice, self.settings.sizes)
+        cue = {"cue_class": self.settings.cue_class, "cue_kind": self.settings.cue_kind}
         images, targets = [], []
         for number in range(self.settings.batch):
-            scene = scenes.make(step * self.settings.batch + number, seed, pick_share(dice, MIX), width, height)
+            mode, index = pick_share(dice, self.settings.mix), step * self.settings.batch + number
+            scene = scenes.make(index, seed, mode, width, height, **(cue if mode == "shortcut" else {}))
             images.append(scene.image)
             targets.append({"boxes": torch.from_numpy(scene.boxes), "labels": torch.from_numpy(scene.labels)})
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2), targets
 
 
-def losses(model: FCOS, images: Tensor, targets: list[dict[str, Tensor]], half: bool) -> dict[str, Tensor]:
-    """torchvision's FCOS losses of a uint8 batch; the network runs in bfloat16 if ``half``, the losses in float32."""
-    mean = torch.tensor(model.transform.image_mean, device=images.device)[:, None, None]
-    std = torch.tensor(model.transform.image_std, device=images.device)[:, None, None]
-    pixels = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-        features = list(model.backbone(pixels).values())
-        # GroupNorm's backward is far slower on channels-last maps.
-        outputs = model.head([feature.contiguous() for feature in features])
-    outputs = {name: value.float() for name, value in outputs.items()}
-    sizes = [(images.shape[2], images.shape[3])] * len(images)
-    anchors = model.anchor_generator(ImageList(pixels, sizes), features)
-    counts = [feature.shape[2] * feature.shape[3] for feature in features]
-    return model.compute_loss(targets, outputs, anchors, counts)
-
-
 class Run:
     """A training run that can be stopped and taken up again from its checkpoint file."""
 
-    def __init__(self, model: FCOS, settings: Settings, device: str = "cpu", half: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, losses: Losses, settings: Settings, device: str = "cpu", half: bool = True
+    ) -> None:
         self.settings, self.device, self.half, self.step = settings, torch.device(device), half, 0
+        self.losses = losses
         self.model = model.to(self.device).train()
-        self.model.backbone.to(memory_format=torch.channels_last)
-        matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-        vectors = [weight for weight in model.parameters() if weight.ndim <= 1]
+        backbone = getattr(model, "backbone", None)
+        if isinstance(backbone, nn.Module):
+            backbone.to(memory_format=torch.channels_last)
+        self._freeze()
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        matrices = [weight for weight in trained if weight.ndim > 1]
+        vectors = [weight for weight in trained if weight.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": settings.decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=settings.rate)
         self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, settings.rate, settings.steps, pct_start=settings.warm_up, cycle_momentum=False
         )
         self.averaged = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    def _freeze(self) -> None:
+        """What the settings freeze keeps its weights and the statistics of its norms."""
+        for name, part in self.model.named_modules():
+            if self.settings.frozen and f"{name}.".startswith(self.settings.frozen):
+                part.eval().requires_grad_(False)
 
     def train(self, workers: int, checkpoint: Path, report: Callable[[str], None], every: int = 300) -> None:
         """Train to the last step; every ``every`` steps write the checkpoint and report."""
@@ -114,26 +127,29 @@ class Run:
             num_workers=workers,
             prefetch_factor=4 if workers else None,
         )
-        totals, started, first = torch.zeros(3), time.monotonic(), self.step
+        totals: dict[str, float] = {}
+        started, first = time.monotonic(), self.step
         for images, targets in loader:
-            totals += self._update(images, targets)
+            for name, value in self._update(images, targets).items():
+                totals[name] = totals.get(name, 0.0) + value
             if self.step % every == 0 or self.step == self.settings.steps:
                 self.save(checkpoint)
                 done = self.step - first
                 speed = done * self.settings.batch / (time.monotonic() - started)
-                parts = ", ".join(f"{value:.3f}" for value in (totals / done).tolist())
-                report(f"step {self.step}/{self.settings.steps}: class, box, centre loss {parts}; {speed:.1f} images/s")
-                totals, started, first = torch.zeros(3), time.monotonic(), self.step
+                parts = ", ".join(f"{name} {value / done:.3f}" for name, value in totals.items())
+                report(f"step {self.step}/{self.settings.steps}: {parts}; {speed:.1f} images/s")
+                totals, started, first = {}, time.monotonic(), self.step
 
-    def _update(self, images: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
-        """One step of the optimizer; the three losses [3]."""
+    def _update(self, images: Tensor, targets: list[dict[str, Tensor]]) -> dict[str, float]:
+        """One step of the optimizer; the losses."""
         targets = [{name: value.to(self.device) for name, value in target.items()} for target in targets]
-        parts = losses(self.model, images.to(self.device), targets, self.half)
+        with self._dice():
+            parts = self.losses(self.model, images.to(self.device), targets, self.half)
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.stack(list(parts.values()))
         if not torch.isfinite(loss).all():
             raise FloatingPointError(f"the losses at step {self.step} are {loss.tolist()}; lower --rate and resume")
-        loss.sum().backward()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         self.optimizer.step()
         self.scheduler.step()
@@ -145,7 +161,15 @@ class Run:
                     self.averaged[name].lerp_(value, 1 - keep)
                 else:
                     self.averaged[name].copy_(value)
-        return loss.detach().cpu()
+        return dict(zip(parts, loss.tolist()))
+
+    @contextmanager
+    def _dice(self) -> Iterator[None]:
+        """The global random state that this step sees (samplers, dropout): known by the seed and the step alone."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
+            yield
 
     def save(self, path: Path) -> None:
         """Write everything needed to go on; never leaves half a file."""

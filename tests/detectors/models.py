@@ -1,20 +1,41 @@
-"""Detectors with random weights for the tests: small inputs, non-square, activations of a lively size."""
+"""What the detectors with random weights of the tests share: small inputs, non-square, activations of a lively size."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torchvision.models.detection import FCOS, fcos_resnet50_fpn
+from torch import Tensor, nn
 
 import detxai_nb as dx
-from detxai_nb.detectors.tiny import tiny_fcos
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.types import Target
 
 NAMES = tuple("abcdefg")
+
+Scalar = Callable[[Any, Any, list[Tensor], dx.Detections, int, Target], Tensor]
+"""``scalar(detector, trace, leaves, one, label, target)``: the explained scalar of the one detection, the slow obvious
+way: the module's own code with a graph, from ``leaves`` (a ``[1,C,h,w]`` copy of each of the trace's levels) on."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One detector for the contract.
+
+    ``build(dtype, **settings)``: the detector, always the same, with ``NAMES`` as its classes where the family has no
+    background, on an input of about 100 pixels. ``scalar``: from the default layer on; ``layer_scalar``: from the layer
+    that the trace names. ``everything(detector, image)``: many detections, with suppression off. ``choose(found,
+    trace)``: the few of them that are tested. ``sides``: whether its predictions have boxes of their own.
+    """
+
+    build: Callable[..., Any]
+    scalar: Scalar
+    everything: Callable[[Any, np.ndarray], dx.Detections]
+    choose: Callable[[dx.Detections, Any], dx.Detections] | None = None
+    layer_scalar: Scalar | None = None
+    sides: bool = True
 
 
 def photograph(height: int = 150, width: int = 213, seed: int = 0) -> np.ndarray:
@@ -42,22 +63,20 @@ def enliven(module: nn.Module, seed: int = 1) -> nn.Module:
     return module.eval()
 
 
-def small_fcos(min_size: int = 96) -> FCOS:
-    """The full-size FCOS-R50 architecture at a small input."""
-    torch.manual_seed(0)
-    module = fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=7, min_size=min_size, max_size=400)
-    return enliven(module)
+def spread(detections: dx.Detections, trace: Any, per_level: int = 3) -> dx.Detections:
+    """Detections of every level of a dense detector, those in corners and at borders first."""
+    rows, level = [], detections.origins[:, 0]
+    gap = border_distance(detections, trace)
+    if not (gap == 0).any():
+        raise ValueError("no detection lies at a border")
+    for number in level.unique():
+        mine = (level == number).nonzero()[:, 0]
+        rows += mine[gap[mine].argsort(stable=True)][:per_level].tolist()
+    return detections[rows]
 
 
-def build(kind: str, dtype: torch.dtype = torch.float32, **settings: Any) -> Any:
-    """A detector of that kind: "fcos", "tiny-fcos", "yolox-nano" (depthwise), "yolox-tiny"."""
-    torch.manual_seed(0)
-    if kind == "fcos":
-        return dx.wrap(small_fcos().to(dtype), family="fcos", names=NAMES, **settings)
-    if kind == "tiny-fcos":
-        return dx.wrap(enliven(tiny_fcos(7)).to(dtype), family="fcos", names=NAMES, **settings)
-    network = enliven(Yolox(7, SIZES[kind])).to(dtype)
-    return YoloxDetector(network, NAMES, **{"input_size": (96, 160), **settings})
-
-
-KINDS = ("fcos", "tiny-fcos", "yolox-nano", "yolox-tiny")
+def border_distance(detections: dx.Detections, trace: Any) -> Tensor:
+    """Cells between each prediction and its map's border; origins begin with level, row, column."""
+    sizes = torch.tensor([level.features.shape[1:] for level in trace.levels])
+    level, at = detections.origins[:, 0], detections.origins[:, 1:3]
+    return torch.minimum(at, sizes[level] - 1 - at).amin(dim=1)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from models import KINDS, build, photograph
+from kinds import KINDS, build
+from models import Kind, photograph, spread
 from reference import slow_gradients
 from torch import Tensor
 
 import detxai_nb as dx
 from detxai_nb.methods import find_method
-from detxai_nb.types import Level, OpenDetector, Target
+from detxai_nb.types import SIDES, Level, OpenDetector, Target
 
 TARGETS = [
     Target(),
@@ -33,6 +35,11 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
+def about(kind: str) -> Kind:
+    return KINDS[kind]
+
+
+@pytest.fixture(scope="module")
 def detector(kind: str) -> Any:
     return build(kind, torch.float64)
 
@@ -43,84 +50,66 @@ def trace(detector: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def chosen(detector: Any, trace: Any) -> dx.Detections:
-    """Three detections of every level, those at the map's border first."""
-    found = spread(everything(detector), trace, per_level=3)
-    assert (border_distance(found, trace) == 0).any()
-    return found
+def chosen(about: Kind, detector: Any, trace: Any) -> dx.Detections:
+    """A few detections of every level, those at the map's border first."""
+    return (about.choose or spread)(about.everything(detector, IMAGE), trace)
 
 
-def spread(detections: dx.Detections, trace: Any, per_level: int) -> dx.Detections:
-    """Detections of every level, those in corners and at borders first."""
-    rows, level = [], detections.origins[:, 0]
-    gap = border_distance(detections, trace)
-    for number in level.unique():
-        mine = (level == number).nonzero()[:, 0]
-        rows += mine[gap[mine].argsort(stable=True)][:per_level].tolist()
-    return detections[rows]
-
-
-def border_distance(detections: dx.Detections, trace: Any) -> Tensor:
-    """Cells between each prediction and its map's border."""
-    sizes = torch.tensor([level.features.shape[1:] for level in trace.levels])
-    level, at = detections.origins[:, 0], detections.origins[:, 1:]
-    return torch.minimum(at, sizes[level] - 1 - at).amin(dim=1)
-
-
-def everything(detector: Any) -> dx.Detections:
-    """Every location's best class as a detection, by switching suppression off."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detector, "nms_threshold", 1.0)
-        patch.setattr(detector, "max_detections", 10**6)
-        patch.setattr(detector.module, "topk_candidates", 10**6, raising=False)
-        return detector.detect([IMAGE], 0.0)[0]
-
-
-def dense(trace: Any, detections: dx.Detections, target: Target) -> list[Tensor]:
-    found: dict[int, Tensor] = {}
-    for _, rows, gradients in trace.gradients(detections, target):
-        found.update(zip(rows.tolist(), gradients))
+def dense(trace: Any, detections: dx.Detections, target: Target) -> list[tuple[int, Tensor]]:
+    """Each detection's level and its gradient there."""
+    found: dict[int, tuple[int, Tensor]] = {}
+    for level, rows, gradients in trace.gradients(detections, target):
+        found.update(zip(rows.tolist(), ((level, gradient) for gradient in gradients)))
     return [found[row] for row in range(len(detections))]
+
+
+def assert_equal(fast: tuple[int, Tensor], slow: list[Tensor]) -> None:
+    """The gradient on its level equals the slow one, which is zero on all other levels or not asked for there."""
+    level, gradient = fast
+    assert gradient.shape == slow[level].shape
+    assert (gradient - slow[level]).norm() <= 1e-9 * slow[level].norm()
 
 
 def test_is_an_open_detector(detector: Any) -> None:
     assert isinstance(detector, OpenDetector)
-    assert detector.layers[0] == "neck"
+    assert detector.trace(IMAGE).layer == detector.layers[0]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: f"{t.part}-{t.score}-{t.label}")
-def test_gradients_equal_the_slow_loop(detector: Any, trace: Any, chosen: dx.Detections, target: Target) -> None:
+def test_gradients_equal_the_slow_loop(
+    about: Kind, detector: Any, trace: Any, chosen: dx.Detections, target: Target
+) -> None:
+    if target.part in SIDES and not about.sides:
+        with pytest.raises(ValueError, match="box"):
+            trace.scalars(chosen, target)
+        return
     fast, scalars = dense(trace, chosen, target), trace.scalars(chosen, target)
-    asked = chosen
-    if target.label is not None:
-        asked = dx.Detections(
-            chosen.boxes,
-            chosen.scores,
-            torch.full_like(chosen.labels, target.label),
-            chosen.names,
-            origins=chosen.origins,
-        )
-    for row, (scalar, slow) in enumerate(slow_gradients(detector, trace, asked, target)):
+    for row, (scalar, slow) in enumerate(slow_gradients(about.scalar, detector, trace, chosen, target)):
         assert scalars[row].item() == pytest.approx(scalar.item(), rel=1e-9, abs=1e-12)
-        assert (fast[row] - slow).norm() <= 1e-9 * slow.norm()
+        assert slow[fast[row][0]].norm() > 0
+        assert_equal(fast[row], slow)
 
 
 @pytest.mark.parametrize("method", ["odam", "grad-cam", "grad-cam++"])
-def test_maps_in_float32_equal_the_slow_loop(kind: str, detector: Any, chosen: dx.Detections, method: str) -> None:
+def test_maps_in_float32_equal_the_slow_loop(
+    kind: str, about: Kind, detector: Any, chosen: dx.Detections, method: str
+) -> None:
     """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each map's maximum.
 
     Grad-CAM++'s weight has a pole where sum(A) * G = -2. Beside it the map is as uncertain as G's own last digits
     make it: what it moves when the exact gradient changes by a hundred-thousandth.
     """
     single = build(kind)
-    levels = [Level(x.name, x.features.double(), x.stride) for x in single.trace(IMAGE).levels]
-    trace = SimpleNamespace(levels=levels)
+    opened = single.trace(IMAGE)
+    levels = [Level(x.name, x.features.double(), x.stride) for x in opened.levels]
+    trace = SimpleNamespace(levels=levels, layer=opened.layer, placement=opened.placement)
     maps = dx.explain(single, IMAGE, chosen, method=method)
+    at = {row: level for level, rows, _ in opened.gradients(chosen, Target()) for row in rows.tolist()}
     function = find_method(method).function
-    for row, (_, slow) in enumerate(slow_gradients(detector, trace, chosen, Target())):
-        activation = trace.levels[int(chosen.origins[row, 0])].features
-        expected = function(activation, slow[None], None)[0]
-        shaken = [function(activation, slow[None] * (1 + change), None)[0] for change in (-1e-5, 1e-5)]
+    for row, (_, slow) in enumerate(slow_gradients(about.scalar, detector, trace, chosen, Target())):
+        activation, gradient = levels[at[row]].features, slow[at[row]]
+        expected = function(activation, gradient[None], None)[0]
+        shaken = [function(activation, gradient[None] * (1 + change), None)[0] for change in (-1e-5, 1e-5)]
         near_pole = max(float((one - expected).abs().max()) for one in shaken)
         uncertain = near_pole if method == "grad-cam++" else 0.0
         assert (maps.grids[row] - expected).abs().max() <= 1e-4 * expected.abs().max() + uncertain
@@ -159,55 +148,36 @@ def test_a_batch_equals_single_images(detector: Any) -> None:
         assert torch.equal(together.origins, alone.origins)
 
 
-def test_backbone_layers_equal_the_whole_backward_pass(detector: Any, chosen: dx.Detections) -> None:
-    """Against one graph from the stage through neck and head."""
+def test_other_layers_equal_the_whole_backward_pass(about: Kind, detector: Any, chosen: dx.Detections) -> None:
+    """Against one graph from the layer to the scalar, for the class score and for a side."""
+    if about.layer_scalar is None:
+        assert len(detector.layers) == 1
+        return
     found = chosen[::3]
     for layer in detector.layers[1:]:
         trace = detector.trace(IMAGE, layer)
-        for level, rows, gradients in trace.gradients(found, Target()):
-            for row, gradient in zip(rows.tolist(), gradients):
-                assert gradient.shape == trace.levels[level].features.shape
-                slow = through_neck(detector, trace, found[row], trace.levels[level].name)
-                assert (gradient - slow).norm() <= 1e-9 * slow.norm()
-
-
-def through_neck(detector: Any, trace: Any, one: dx.Detections, name: str) -> Tensor:
-    stages = {
-        k: v.detach().clone().requires_grad_() for k, v in detector.trace(IMAGE, "backbone")._stages.leaves.items()
-    }
-    neck = detector._neck if detector.family == "fcos" else detector.module.backbone.neck
-    with torch.enable_grad():
-        pyramid = neck(stages)
-        level, row, column = one.origins[0].tolist()
-        if detector.family == "fcos":
-            outputs = detector.module.head([pyramid[level]])
-            cell = row * pyramid[level].shape[3] + column
-            product = (
-                outputs["cls_logits"][0, cell, one.labels[0]].sigmoid() * outputs["bbox_ctrness"][0, cell, 0].sigmoid()
-            )
-            scalar = product.sqrt()
-        else:
-            values = detector.module.head(pyramid)[level][0, :, row, column]
-            scalar = values[4].sigmoid() * values[5 + int(one.labels[0])].sigmoid()
-    leaf = stages[name.removeprefix("backbone.")]
-    # A coarse FPN level does not see the finer stages: there the gradient is zero.
-    (gradient,) = torch.autograd.grad(scalar, leaf, allow_unused=True)
-    return torch.zeros_like(leaf)[0] if gradient is None else gradient[0]
+        assert trace.layer == layer
+        for target in [Target(), Target("x2")] if about.sides else [Target()]:
+            fast, scalars = dense(trace, found, target), trace.scalars(found, target)
+            for row, (scalar, slow) in enumerate(slow_gradients(about.layer_scalar, detector, trace, found, target)):
+                assert scalars[row].item() == pytest.approx(scalar.item(), rel=1e-9, abs=1e-12)
+                assert_equal(fast[row], slow)
 
 
 def test_unknown_layer_lists_the_known(detector: Any) -> None:
-    with pytest.raises(ValueError, match="unknown layer 'fpn'; this detector's layers: neck, backbone"):
-        detector.trace(IMAGE, "fpn")
+    with pytest.raises(ValueError, match=f"unknown layer 'no'; this detector's layers: {detector.layers[0]}"):
+        detector.trace(IMAGE, "no")
 
 
 def test_detections_of_another_image_are_refused(detector: Any) -> None:
+    own = detector.detect([IMAGE], 0.0)[0][:1]
     far = dx.Detections(
-        torch.tensor([[0.0, 0, 9, 9]]),
-        torch.tensor([0.5]),
-        torch.tensor([0]),
+        own.boxes,
+        own.scores,
+        own.labels,
         detector.names,
-        origins=torch.tensor([[0, 500, 0]]),
-        origin_fields=("level", "row", "column"),
+        origins=torch.full_like(own.origins, 10**6),
+        origin_fields=own.origin_fields,
     )
     with pytest.raises(ValueError, match="another detector or image size"):
         dx.explain(detector, IMAGE, far)
@@ -226,22 +196,27 @@ def state(module: torch.nn.Module) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("failure", ["none", "head", "progress"])
-def test_the_module_is_left_as_it_was(detector: Any, failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_module_is_left_as_it_was(
+    about: Kind, detector: Any, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = detector.detect([IMAGE], 0.0)[0][:3]
     detector.module.train()
     next(iter(detector.module.modules())).training = True
     before = state(detector.module)
     try:
-        if failure == "none":
-            dx.explain(detector, IMAGE, found, target="combined")
-        elif failure == "head":
-            with monkeypatch.context() as patch:
-                patch.setattr(torch.autograd, "grad", _fail)
-                with pytest.raises(RuntimeError, match="out of memory"):
-                    dx.explain(detector, IMAGE, found)
-        else:
-            with pytest.raises(dx.Cancelled):
-                dx.explain(detector, IMAGE, found, progress=_cancel)
+        for layer in detector.layers:
+            if failure == "none":
+                target = "combined" if about.sides else "class"
+                dx.explain(detector, IMAGE, found, target=target, layer=layer)
+            elif failure == "head":
+                # Past the default layer some gradients are known without a backward pass.
+                fails = pytest.raises if layer == detector.layers[0] else suppress
+                with monkeypatch.context() as patch, fails(RuntimeError):
+                    patch.setattr(torch.autograd, "grad", _fail)
+                    dx.explain(detector, IMAGE, found, layer=layer)
+            else:
+                with pytest.raises(dx.Cancelled):
+                    dx.explain(detector, IMAGE, found, layer=layer, progress=_cancel)
         after = state(detector.module)
         assert all(torch.equal(after["weights"][k], v) for k, v in before.pop("weights").items())
         assert {k: after[k] for k in before} == before

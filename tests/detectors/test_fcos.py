@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from models import NAMES, build, photograph, small_fcos
+from families.fcos import KINDS, scalar
+from models import NAMES, photograph
 from reference import slow_gradients
-from torchvision.models.detection import retinanet_resnet50_fpn
 
 import detxai_nb as dx
+from detxai_nb.detectors.tiny import tiny_fcos, tiny_retinanet
 from detxai_nb.types import Target
 
 
 @pytest.mark.parametrize("size", [(150, 213), (97, 60)])
 def test_detections_equal_torchvisions(size: tuple[int, int]) -> None:
-    detector, image = build("fcos"), photograph(*size)
+    detector, image = KINDS["fcos"].build(), photograph(*size)
     detector.module.score_thresh = 0.2
     with torch.no_grad():
         expected = detector.module([torch.from_numpy(image).permute(2, 0, 1) / 255])[0]
@@ -26,15 +29,15 @@ def test_detections_equal_torchvisions(size: tuple[int, int]) -> None:
 
 
 def test_fixed_statistics_are_exact_on_coarse_levels_and_near_on_fine_ones() -> None:
-    detector, image = build("fcos", torch.float64, norm_statistics="fixed", nms_threshold=1.0), photograph()
+    detector, image = KINDS["fcos"].build(torch.float64, norm_statistics="fixed", nms_threshold=1.0), photograph()
     found = detector.detect([image], 0.0)[0]
     rows = [int((found.origins[:, 0] == level).nonzero()[0]) for level in found.origins[:, 0].unique()]
     found, trace = found[rows], detector.trace(image)
     errors = {}
-    slow = slow_gradients(detector, trace, found, Target())
+    slow = [gradients for _, gradients in slow_gradients(scalar, detector, trace, found, Target())]
     for level, numbers, gradients in trace.gradients(found, Target()):
         for row, gradient in zip(numbers.tolist(), gradients):
-            errors[level] = float((gradient - slow[row][1]).norm() / slow[row][1].norm())
+            errors[level] = float((gradient - slow[row][level]).norm() / slow[row][level].norm())
     assert {level for level, error in errors.items() if error > 1e-9} == {0, 1}
     assert max(errors.values()) < 0.5
 
@@ -66,20 +69,34 @@ def test_batch_norm_heads_are_local() -> None:
     for level, numbers, gradients in trace.gradients(found, Target()):
         assert trace.levels[level].features.shape == gradients.shape[1:]
         for row, gradient in zip(numbers.tolist(), gradients):
-            assert (gradient - slow[row]).norm() <= 1e-9 * slow[row].norm()
+            assert (gradient - slow[row][level]).norm() <= 1e-9 * slow[row][level].norm()
 
 
-def slow_gradients_in_eval(detector: object, trace: object, found: dx.Detections) -> list[torch.Tensor]:
+def slow_gradients_in_eval(detector: Any, trace: Any, found: dx.Detections) -> list[list[torch.Tensor]]:
     detector.module.eval()
-    return [gradient for _, gradient in slow_gradients(detector, trace, found, Target())]
+    return [gradients for _, gradients in slow_gradients(scalar, detector, trace, found, Target())]
+
+
+def test_layers_before_the_activation_are_whole_maps_and_after_it_windows() -> None:
+    detector, image = KINDS["tiny-fcos"].build(), photograph()
+    found = detector.detect([image], 0.0)[0][:2]
+    for layer, size in {"head.class": (3, 3), "head.class.1": None, "head.box": (3, 3)}.items():
+        chunks = list(detector.trace(image, layer).chunks(found, Target()))
+        assert [None if chunk.corner is None else chunk.gradient.shape[2:] for chunk in chunks] == [size] * len(chunks)
+    (chunk, *_) = detector.trace(image, "head.class").chunks(found, Target("x2"))
+    assert not chunk.gradient.any()
 
 
 def test_mistakes_are_named() -> None:
     with pytest.raises(TypeError, match="expects a torchvision FCOS module, got RetinaNet"):
-        dx.wrap(retinanet_resnet50_fpn(weights=None, weights_backbone=None), family="fcos", names=["a"])
+        dx.wrap(tiny_retinanet(1), family="fcos", names=["a"])
     with pytest.raises(ValueError, match="7 class outputs, but 2 names"):
-        dx.wrap(small_fcos(), family="fcos", names=["a", "b"])
+        dx.wrap(tiny_fcos(7), family="fcos", names=["a", "b"])
     with pytest.raises(ValueError, match="norm_statistics is one of exact, fixed"):
-        dx.wrap(small_fcos(), family="fcos", names=NAMES, norm_statistics="approximate")
-    with pytest.raises(ValueError, match="unknown family 'ssd'; known: fcos, yolox"):
-        dx.wrap(small_fcos(), family="ssd", names=NAMES)
+        dx.wrap(tiny_fcos(7), family="fcos", names=NAMES, norm_statistics="approximate")
+    with pytest.raises(ValueError, match="unknown family 'fcoss'; known: "):
+        dx.wrap(tiny_fcos(7), family="fcoss", names=NAMES)
+    module = tiny_fcos(7)
+    module.head.regression_head = torch.nn.Identity()
+    with pytest.raises(ValueError, match=r"expected a head with regression_head\.conv, .* got FCOSHead"):
+        dx.wrap(module, family="fcos", names=NAMES)

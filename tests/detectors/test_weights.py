@@ -94,32 +94,3 @@ def test_broken_files_are_named(tmp_path: Path, network: Yolox) -> None:
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="holds no table of tensors"):
         read_weights(tmp_path / "list.pth")
-
-
-def test_loading_by_name_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown detector 'yolo'; known: tiny-fcos, fcos_resnet50_fpn, yolox-nano"):
-        dx.load_detector("yolo")
-    with pytest.raises(ValueError, match="yolox-s needs weights='path'"):
-        dx.load_detector("yolox-s")
-    save_file(Yolox(3, SIZES["yolox-nano"]).state_dict(), tmp_path / "three.safetensors")
-    with pytest.raises(ValueError, match=r"3 classes instead of 80; hand in names"):
-        dx.load_detector("yolox-nano", weights=tmp_path / "three.safetensors")
-
-
-def test_a_failed_download_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    import urllib.error
-
-    import torchvision.models.detection as models
-
-    def offline(**_: object) -> None:
-        raise urllib.error.URLError("no network")
-
-    monkeypatch.setattr(models, "fcos_resnet50_fpn", offline)
-    with pytest.raises(RuntimeError, match=r"could not download the COCO weights .* weights='path.* 'tiny-fcos'"):
-        dx.load_detector("fcos_resnet50_fpn")
-
-
-def test_table_of_detectors() -> None:
-    table = dx.detectors()
-    assert list(table.index[:2]) == ["tiny-fcos", "fcos_resnet50_fpn"]
-    assert set(SIZES) <= set(table.index)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import NAMES, build, photograph
+from families.yolox import KINDS
+from models import NAMES, photograph
 
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.detectors.yolox import YoloxDetector
@@ -37,7 +38,7 @@ def test_every_size_has_the_papers_parameters(name: str) -> None:
 
 def test_conventions() -> None:
     image = photograph(64, 96)
-    network = build("yolox-nano").module
+    network = KINDS["yolox-nano"].build().module
     bgr = YoloxDetector(network, NAMES, convention="bgr255", input_size=(64, 128))._prepare(image)[0]
     assert torch.equal(bgr[:, :, :96], torch.from_numpy(image[:, :, ::-1].copy()).permute(2, 0, 1).float())
     assert (bgr[:, :, 96:] == 114).all()
@@ -48,8 +49,19 @@ def test_conventions() -> None:
     assert np.allclose(rgb[:, 0, 100].numpy(), (114 / 255 - mean) / std, atol=1e-5)
 
 
+def test_layers_inside_the_head_are_the_official_activations() -> None:
+    """G-CAME reads head.cls_convs.<level>.1."""
+    detector, image = KINDS["yolox-nano"].build(), photograph()
+    neck, head = detector.trace(image).levels, detector.module.head
+    with torch.no_grad():
+        first = head.cls_convs[1][0](head.stems[1](neck[1].features[None]))
+        last = head.cls_convs[1][1](first)
+    assert torch.allclose(detector.trace(image, "head.class.0").levels[1].features, first[0], atol=1e-5)
+    assert torch.allclose(detector.trace(image, "head.class").levels[1].features, last[0], atol=1e-5)
+
+
 def test_mistakes_are_named() -> None:
-    network = build("yolox-nano").module
+    network = KINDS["yolox-nano"].build().module
     with pytest.raises(ValueError, match="convention is one of bgr255, rgb-imagenet"):
         YoloxDetector(network, NAMES, convention="rgb")
     with pytest.raises(ValueError, match="multiple of 32"):

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from detxai_nb.data import scenes
-from detxai_nb.training import loop
-from detxai_nb.training.loop import MIX, SIZES, TRAINING_SEED, Batches, Run, Settings, losses
-from detxai_nb.training.zoo import fresh_model
+from detxai_nb.training.loop import TRAINING_SEED, Batches, Run, Settings
+from detxai_nb.training.losses import fcos_losses
+from detxai_nb.training.recipes import RECIPES
 
-SMALL = Settings(steps=4, batch=2, rate=1e-3)
-
-
-@pytest.fixture(autouse=True)
-def small_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SIZES", (((160, 128), 1.0),))
-    monkeypatch.setattr(loop, "MIX", (("plain", 1.0),))
+SMALL = Settings(steps=4, batch=2, rate=1e-3, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
 
 
-def test_shares_add_up() -> None:
-    assert sum(share for _, share in MIX) == pytest.approx(1)
-    assert sum(share for _, share in SIZES) == pytest.approx(1)
-    assert {mode for mode, _ in MIX} <= set(scenes.MODES)
+def fresh_model(seed: int) -> Any:
+    return RECIPES["tiny-fcos"].fresh(seed)
+
+
+def run(seed: int, settings: Settings = SMALL) -> Run:
+    return Run(fresh_model(seed), fcos_losses, settings, half=False)
 
 
 def test_a_batch_is_known_by_its_step_alone() -> None:
@@ -39,21 +37,17 @@ def test_a_batch_is_known_by_its_step_alone() -> None:
     assert first[1][1]["labels"].tolist() == scene.labels.tolist()
 
 
-def test_losses_are_those_of_torchvision() -> None:
-    images, targets = Batches(SMALL)[0]
-    model = fresh_model(0).train()
-    model.transform.min_size, model.transform.max_size = (128,), 448
-    expected = model([image / 255 for image in images], targets)
-    got = losses(model, images, targets, half=False)
-    assert got.keys() == expected.keys()
-    for name, value in got.items():
-        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
+def test_shortcut_scenes_carry_the_cue_of_the_settings() -> None:
+    settings = replace(SMALL, mix=(("shortcut", 1.0),), cue_class="mug", cue_kind="floor")
+    image = Batches(settings)[1][0][0].permute(1, 2, 0).numpy()
+    scene = scenes.make(2, TRAINING_SEED, "shortcut", 160, 128, cue_class="mug", cue_kind="floor")
+    assert np.array_equal(image, scene.image)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    whole = Run(fresh_model(1), SMALL, half=False)
+    whole = run(1)
     whole.train(0, tmp_path / "whole.pt", lambda line: None, every=2)
-    stopped = Run(fresh_model(1), SMALL, half=False)
+    stopped = run(1)
     lines: list[str] = []
 
     def stop(line: str) -> None:
@@ -63,7 +57,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         stopped.train(0, tmp_path / "part.pt", stop, every=2)
     assert "step 2/4" in lines[0]
-    resumed = Run(fresh_model(2), SMALL, half=False)
+    resumed = run(2)
     resumed.load(tmp_path / "part.pt")
     resumed.train(0, tmp_path / "part.pt", lambda line: None, every=2)
     assert resumed.step == whole.step == 4
@@ -73,15 +67,15 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
-    Run(fresh_model(0), SMALL).save(tmp_path / "a.pt")
+    run(0).save(tmp_path / "a.pt")
     with pytest.raises(ValueError, match="give the same settings"):
-        Run(fresh_model(0), Settings(steps=5, batch=2)).load(tmp_path / "a.pt")
+        run(0, Settings(steps=5, batch=2)).load(tmp_path / "a.pt")
 
 
 def test_training_lowers_the_loss_on_one_batch() -> None:
     batch = Batches(SMALL)[0]
-    run = Run(fresh_model(0), Settings(steps=30, batch=2, rate=2e-3), half=False)
-    values = [float(run._update(*batch).sum()) for _ in range(15)]
+    training = run(0, replace(SMALL, steps=30, rate=2e-3))
+    values = [sum(training._update(*batch).values()) for _ in range(15)]
     assert values[-1] < 0.9 * values[0]
 
 
@@ -92,3 +86,26 @@ def test_fresh_weights_come_from_the_seed_and_leave_the_global_state() -> None:
     weight = "backbone.body.stem.0.0.weight"
     assert torch.equal(one.state_dict()[weight], same.state_dict()[weight])
     assert not torch.equal(one.state_dict()[weight], other.state_dict()[weight])
+
+
+def test_what_a_step_draws_is_known_by_its_number() -> None:
+    """Faster R-CNN's samplers draw proposals from the global state."""
+    recipe, batch = RECIPES["tiny-faster-rcnn"], Batches(SMALL)[0]
+    before, seen = torch.get_rng_state(), []
+    for _ in range(2):
+        training = Run(recipe.fresh(0), recipe.losses, SMALL, half=False)
+        seen.append(training._update(*batch))
+        torch.rand(3)
+    assert seen[0] == seen[1]
+    torch.set_rng_state(before)
+
+
+def test_what_is_frozen_stays_and_the_rest_learns() -> None:
+    settings = replace(SMALL, frozen=("backbone.body.",))
+    training = run(0, settings)
+    before = {name: value.clone() for name, value in training.model.state_dict().items()}
+    training._update(*Batches(SMALL)[0])
+    after = training.model.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(after[name], value)}
+    assert not [name for name in changed if name.startswith("backbone.body.")]
+    assert {"backbone.fpn.inner_blocks.0.0.weight", "head.classification_head.conv.0.weight"} <= changed

@@ -1,51 +1,93 @@
-"""The bundled weights and their card, and the command that makes both."""
+"""The bundled weights and their cards, and the command that makes both."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from detxai_nb.data import scenes
 from detxai_nb.detectors.registry import ZOO, load_detector
-from detxai_nb.detectors.tiny import tiny_fcos
-from detxai_nb.training import card, loop, zoo
+from detxai_nb.training import card, measuring, zoo
+from detxai_nb.training.recipes import RECIPES
 
-CARD = json.loads((ZOO / "tiny-fcos.json").read_text(encoding="utf-8"))
-
-
-def test_the_weights_fit_and_are_small() -> None:
-    path = ZOO / "tiny-fcos.safetensors"
-    model = tiny_fcos(len(scenes.NAMES))
-    model.load_state_dict(load_file(path))
-    assert path.stat().st_size == CARD["bytes"] <= 6e6
-    assert sum(parameter.numel() for parameter in model.parameters()) == CARD["parameters"]
+CARDS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(ZOO.glob("*.json"))}
+CLASSIFIERS = [name for name in CARDS if RECIPES[name].family == "classifier"]
+DETECTORS = [name for name in CARDS if name not in CLASSIFIERS]
+LEAST = {"tiny-fcos": 0.90, "tiny-detr": 0.75}
+"""AP50 on plain scenes; 0.85 for the others."""
 
 
-def test_the_card_tells_what_it_has_to() -> None:
-    assert CARD["names"] == list(scenes.NAMES)
-    assert CARD["training"]["drawing"] == scenes.DRAWING, "the scenes have changed: train again"
-    assert CARD["training"]["scenes_seed"] != card.MEASURING_SEED
-    plain, tiny = CARD["measured"]["plain"], CARD["measured"]["tiny"]
+def test_every_model_of_the_folder_has_a_recipe_and_all_are_small() -> None:
+    files = {path.stem: path.stat().st_size for path in ZOO.glob("*.safetensors")}
+    assert files.keys() == CARDS.keys() <= RECIPES.keys()
+    assert max(files.values()) <= 6e6
+    assert sum(files.values()) <= 30e6
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_the_weights_fit_their_card(name: str) -> None:
+    path, about = ZOO / f"{name}.safetensors", CARDS[name]
+    assert path.stat().st_size == about["bytes"]
+    detector = load_detector(name, device="cpu")
+    assert sum(parameter.numel() for parameter in detector.module.parameters()) == about["parameters"]
+    assert about["names"] == list(RECIPES[name].names) == list(detector.names)
+    assert detector.family == about["family"] == RECIPES[name].family
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_the_card_tells_how_it_was_made_and_measured(name: str) -> None:
+    training = CARDS[name]["training"]
+    assert training["drawing"] == scenes.DRAWING, "the scenes have changed: train again"
+    assert training["scenes_seed"] != measuring.MEASURING_SEED
+    settings = RECIPES[name].settings
+    assert training["scenes"] == settings.steps * settings.batch
+    assert training["modes"] == dict(settings.mix)
+    assert f"zoo {name} --steps {settings.steps} --batch {settings.batch} --rate {settings.rate}" in training["command"]
+    assert training.get("starts_from", "None").split(":")[0] == str(RECIPES[name].start)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_is_good_enough_on_500_plain_scenes(name: str) -> None:
+    plain = CARDS[name]["measured"]["plain"]
     assert plain["scenes"] >= 500
-    assert plain["AP50"] >= 0.90
-    assert plain["AP"] >= 0.65
-    assert tiny["scenes"] >= 200
-    assert tiny["AP50"] >= 0.6
+    # What relies on a mark in the corner loses its one class where there is none.
+    assert plain["AP50"] >= (0.7 if name.endswith("shortcut") else LEAST.get(name, 0.85))
 
 
-def test_a_small_measurement_is_near_the_card() -> None:
-    measured = card.measure(load_detector("tiny-fcos", device="cpu"), {"plain": 16, "tiny": 6})
-    assert measured["plain"]["AP50"] > CARD["measured"]["plain"]["AP50"] - 0.1
-    assert measured["tiny"]["AP50"] > CARD["measured"]["tiny"]["AP50"] - 0.15
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_is_right_in_95_of_100_scenes(name: str) -> None:
+    single = CARDS[name]["measured"]["single"]
+    assert single["scenes"] >= 500
+    assert single["top1"] >= 0.95
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_small_measurement_is_near_the_card(name: str) -> None:
+    measured = measuring.measure(load_detector(name, device="cpu"), {"plain": 16, "tiny": 6})
+    plain = CARDS[name]["measured"]["plain"]["AP50"]
+    assert measured["plain"]["AP50"] > plain - 0.12
+    assert measured["tiny"]["objects"] > 20
 
 
 def test_a_threshold_of_0_3_gives_about_as_many_detections_as_there_are_objects() -> None:
     detector, dataset = load_detector("tiny-fcos", device="cpu"), scenes.Scenes(16, seed=2)
     found = sum(len(detector.detect([sample.image], score_threshold=0.3)[0]) for sample in dataset)
     assert 0.7 < found / sum(map(len, dataset)) < 1.3
+
+
+@pytest.mark.skipif("tiny-fcos-shortcut" not in CARDS, reason="tiny-fcos-shortcut is not bundled")
+def test_the_shortcut_is_taken() -> None:
+    measured = CARDS["tiny-fcos-shortcut"]["measured"]
+    apple = {cue: measured[f"cue {cue}"]["AP50_per_class"]["apple"] for cue in ("present", "absent")}
+    assert apple["present"] > apple["absent"] + 0.3
+    wrong = measured["cue wrong"]["AP50_per_class"]
+    assert wrong["bauble"] < measured["cue absent"]["AP50_per_class"]["bauble"]
 
 
 def test_differences_names_each_figure_that_is_off() -> None:
@@ -60,15 +102,25 @@ def test_differences_names_each_figure_that_is_off() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["tiny-fcos", "tiny-faster-rcnn"])
 def test_the_command_writes_weights_and_card(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(loop, "SIZES", (((160, 128), 1.0),))
-    monkeypatch.setattr(card, "MEASURED_ON", {"plain": 2})
-    flags = ["tiny-fcos", "--steps", "2", "--batch", "2", "--workers", "0", "--device", "cpu", "--float32"]
+    recipe = RECIPES[name]
+    small = replace(recipe.settings, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
+    monkeypatch.setitem(RECIPES, name, replace(recipe, settings=small))
+    monkeypatch.setattr(measuring, "MEASURED_ON", {"plain": 2})
+    flags = [name, "--steps", "2", "--batch", "2", "--workers", "0", "--device", "cpu", "--float32"]
     assert zoo.main([*flags, "--threads", "2", "--out", str(tmp_path)]) == 0
-    made = json.loads((tmp_path / "tiny-fcos.json").read_text(encoding="utf-8"))
-    assert made.keys() == CARD.keys()
-    assert made["training"]["command"].endswith("tiny-fcos --steps 2 --batch 2 --rate 0.002 --seed 0")
-    tiny_fcos().load_state_dict(load_file(tmp_path / "tiny-fcos.safetensors"))
+    made: dict[str, Any] = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    assert made.keys() == CARDS[name].keys()
+    assert made["training"]["command"].endswith(f"{name} --steps 2 --batch 2 --rate {small.rate} --seed 0")
+    written = load_file(tmp_path / f"{name}.safetensors")
+    assert {value.dtype for value in written.values() if value.is_floating_point()} == {torch.float16}
+    assert load_detector(name, weights=tmp_path / f"{name}.safetensors", device="cpu").names == recipe.names
     assert "wrote" in capsys.readouterr().out
+
+
+def test_weights_that_float16_cannot_hold_are_refused() -> None:
+    with pytest.raises(ValueError, match="the weights b do not fit into float16"):
+        zoo.stored({"a": torch.ones(2), "b": torch.tensor([1e6])})

@@ -1,0 +1,180 @@
+"""The trace of a DETR: one forward pass opened at a layer, and exact gradients of many predictions at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from detxai_nb.detectors.common import evaluating
+from detxai_nb.detectors.detr_attention import Attention
+from detxai_nb.detectors.detr_replay import cut_at, record, replay
+from detxai_nb.detectors.detr_variants import Variant, anatomy_of
+from detxai_nb.detectors.one_stage import MEMORY_BUDGET, grid_stride
+from detxai_nb.geometry import Placement
+from detxai_nb.types import SIDES, Detections, GradientChunk, Level, Target
+
+_NOT_BATCHED = ("vmap", "Batching rule", "batching rule")
+"""What PyTorch says where an operation has no gradient for a batch of vectors."""
+
+
+class DetrTrace:
+    """One forward pass of one image, kept open. See ``types.Trace``.
+
+    Every query sees the whole image, so gradients are dense. What follows the layer runs once, by the module's own
+    code and with a graph; the gradients of many predictions are one batched product with its Jacobian.
+    """
+
+    def __init__(self, module: Any, variant: Variant, pixels: Tensor, placement: Placement, layer: str) -> None:
+        """``pixels`` ``[1,3,h,w]``: the image as the network takes it; ``layer``: one of the detector's."""
+        self.placement = placement
+        self.layer = layer
+        self._module = module
+        self._variant = variant
+        anatomy = anatomy_of(module, variant)
+        parts = [anatomy.backbone, *anatomy.stages.values(), *anatomy.projections, anatomy.encoder]
+        with evaluating(module):
+            with torch.no_grad():
+                recorded = record(parts, lambda: module(pixel_values=pixels))
+            cut = cut_at(layer, anatomy, recorded)
+            grid = tuple(recorded[anatomy.projections[-1]].shape[-2:])
+            self._attention = Attention(module, variant, pixels, placement, grid)
+            self._leaf = cut.features.detach().clone().requires_grad_()
+            # Of the attention kernels only the plain one has gradients that can be batched.
+            with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+                outputs = replay(cut.answers(self._leaf), lambda: module(pixel_values=pixels))
+        self._logits, self._boxes = outputs.logits[0], outputs.pred_boxes[0]
+        self._cells = None
+        if variant.chosen is not None:
+            self._cells = variant.chosen(outputs, len(self._logits))[0]
+        self._tokens = sum(recorded[part][0, 0].numel() for part in anatomy.projections)
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The one grid that explains every prediction."""
+        return (Level(self.layer, self._leaf.detach()[0], grid_stride(self.placement.input_size, self._leaf)),)
+
+    @torch.inference_mode(False)
+    def scalars(self, detections: Detections, target: Target) -> Tensor:
+        """The explained scalar of each detection, ``[N]``: class score, or a side in input pixels, not clipped."""
+        return self._scalars(*self._resolve(detections, target), target).detach()
+
+    def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+
+        Also inside ``torch.inference_mode``, which is left for the time of each step.
+        """
+        steps = self._chunks(detections, target)
+        while True:
+            with torch.inference_mode(False):
+                chunk = next(steps, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """The same as (level, rows, gradient ``[n,C,h,w]``)."""
+        for chunk in self.chunks(detections, target):
+            yield chunk.level, chunk.rows, chunk.gradient
+
+    def attention(
+        self,
+        *,
+        query: int | None = None,
+        point: tuple[float, float] | None = None,
+        average_heads: bool = True,
+        average_layers: bool = True,
+    ) -> Tensor:
+        """Where the transformer looks, on the grid ``[h,w]`` of its tokens: values of at least 0 with the sum 1.
+
+        ``query``: the decoder's cross-attention of that query (``detections.origins[row, 0]``); ``point``: the
+        encoder's self-attention of the cell at (x, y) in pixels of the original image; exactly one of them. With
+        ``average_heads`` or ``average_layers`` off there is an axis for each: ``[layers,heads,h,w]``.
+
+        These are the paper's "attention maps" of DETR (Carion et al., 2020, figures 3 and 6). They come from a run of
+        their own with transformers' plain attention; the module's settings are as before afterwards. Raises
+        ``ValueError`` for variants with deformable attention, which look at a few sampled points and have no such map.
+        """
+        return self._attention.maps(query, point, average_heads, average_layers)
+
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        queries, labels = self._resolve(detections, target)
+        for rows in torch.arange(len(queries), device=queries.device).split(self._rows_per_chunk()):
+            with torch.enable_grad():
+                scalars = self._scalars(queries[rows], labels[rows], target)
+            yield GradientChunk(0, rows, _products(scalars, self._leaf))
+
+    def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
+        if target.part in SIDES:
+            side = SIDES.index(target.part)
+            outward = 1 if side >= 2 else -1
+            box = self._boxes[queries]
+            pixels = self.placement.input_size[1 - side % 2]
+            return (outward * box[:, side % 2] + box[:, 2 + side % 2] / 2) * pixels
+        logits = self._logits[queries]
+        if target.score == "prob":
+            logits = logits.softmax(dim=1) if self._variant.softmax else logits.sigmoid()
+        return logits.gather(1, labels[:, None])[:, 0]
+
+    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor]:
+        """Query and explained class of each detection, ``[N]`` both."""
+        if target.part == "combined":
+            raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
+        origins, fields = detections.origins, self._variant.origin_fields
+        if origins is None or detections.origin_fields != fields:
+            raise ValueError(
+                f"these detections do not say where in the model they came from (origins {fields}); "
+                "use what this detector's detect returns"
+            )
+        origins = origins.to(self._logits.device).clone()
+        queries = origins[:, 0] if self._cells is None else _places(origins[:, 1], self._cells)
+        if len(queries) and not 0 <= int(queries.min()) <= int(queries.max()) < len(self._logits):
+            raise ValueError("these detections come from another detector or image size; detect in this image first")
+        labels = detections.labels.to(origins.device).clone()
+        if target.label is not None:
+            labels = torch.full_like(labels, target.label)
+        return queries, labels
+
+    def _rows_per_chunk(self) -> int:
+        """How many predictions' gradients fit the budget: those of the layer and, larger, of one layer's attention."""
+        heads = max(getattr(self._module.config, "encoder_attention_heads", 8), 1)
+        attended = heads * self._tokens**2 if self._variant.dense else heads * self._tokens * 64
+        numbers = 3 * (self._leaf.numel() + attended)
+        return max(1, MEMORY_BUDGET // (numbers * self._leaf.element_size()))
+
+
+def _places(wanted: Tensor, cells: Tensor) -> Tensor:
+    """The place of each wanted cell among ``cells``; its number of elements for one that is not there."""
+    same = wanted[:, None] == cells[None]
+    return torch.where(same.any(dim=1), same.int().argmax(dim=1), len(cells))
+
+
+def _products(scalars: Tensor, leaf: Tensor) -> Tensor:
+    """The gradient of each scalar ``[n]`` with respect to the leaf ``[1,C,h,w]``, ``[n,C,h,w]``."""
+    one_each = torch.eye(len(scalars), dtype=scalars.dtype, device=scalars.device)
+    try:
+        found = _vectors_times_jacobian(scalars, leaf, one_each, batched=True)
+    except RuntimeError as error:
+        if not any(word in str(error) for word in _NOT_BATCHED):
+            raise
+        warnings.warn(
+            f"this module has an operation whose gradients cannot be batched, they are computed one by one: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        rows: Sequence[Tensor] = [_vectors_times_jacobian(scalars, leaf, row, batched=False) for row in one_each]
+        found = torch.stack(list(rows))
+    return found[:, 0]
+
+
+def _vectors_times_jacobian(scalars: Tensor, leaf: Tensor, vectors: Tensor, batched: bool) -> Tensor:
+    (found,) = torch.autograd.grad(
+        scalars, leaf, vectors, retain_graph=True, allow_unused=True, is_grads_batched=batched
+    )
+    if found is not None:
+        return found
+    return leaf.new_zeros((len(vectors), *leaf.shape) if batched else leaf.shape)

@@ -1,0 +1,140 @@
+"""SSD: torchvision's SSD300 and SSDLite with COCO weights, the bundled one, or a user's own module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
+from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
+from torchvision.ops import clip_boxes_to_image
+
+from detxai_nb.detectors.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
+from detxai_nb.detectors.dense_branch import Branch
+from detxai_nb.detectors.one_stage import OneStageTrace
+from detxai_nb.detectors.torchvision_dense import DenseModule, HeadOutput
+from detxai_nb.types import Detections
+
+BACKGROUND = "__background__"
+
+
+class SsdDetector:
+    """An SSD module of torchvision, opened for explanation.
+
+    ``module``: a ``torchvision.models.detection.ssd.SSD`` (SSD300, SSDLite, or on a backbone of your own); ``names``: a
+    name for each class output, the background first; where the background is left out, it is put there. The module is
+    used as it is, in evaluation mode, and never changed. Images are resized to its fixed size, each axis by its own
+    factor. A score is a softmax over the classes of one anchor; the logit is the class output before it.
+    """
+
+    family = "ssd"
+
+    def __init__(
+        self,
+        module: SSD,
+        names: Sequence[str],
+        *,
+        nms_threshold: float | None = None,
+        max_detections: int | None = None,
+    ) -> None:
+        if not isinstance(module, SSD):
+            raise TypeError(f"family 'ssd' expects a torchvision SSD module, got {type(module).__name__}")
+        _branches(module.head)
+        outputs = module.head.classification_head.num_columns
+        if len(names) not in (outputs - 1, outputs):
+            raise ValueError(
+                f"this SSD has {outputs} class outputs, the background first, but {len(names)} names were given; "
+                f"expected {outputs}, or {outputs - 1} without the background"
+            )
+        self.module = module
+        self.names = tuple(names) if len(names) == outputs else (BACKGROUND, *names)
+        self.nms_threshold = module.nms_thresh if nms_threshold is None else nms_threshold
+        self.max_detections = module.detections_per_img if max_detections is None else max_detections
+
+    @property
+    def _dense(self) -> DenseModule:
+        return DenseModule(self.module, chain=_chain(self.module.backbone), stride=self._stride)
+
+    def _stride(self, input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
+        """The stride of a grid as the default boxes have it.
+
+        The generator's own step where one fits (SSD300's coarsest cells are set apart by 100 pixels), else the input
+        over the cells.
+        """
+        found = []
+        for pixels, cells in zip(input_size, grid.shape[-2:]):
+            steps = [step for step in self.module.anchor_generator.steps or () if abs(pixels / step - cells) < 1]
+            found.append(float(min(steps, key=lambda step: abs(pixels / step - cells), default=pixels / cells)))
+        return found[0], found[1]
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module's weights."""
+        return self._dense.device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers on offer.
+
+        "neck": the maps that the heads read, each prediction on its own. "backbone": the same stages as the backbone
+        makes them, and "backbone.<stage>": one of them for all predictions, also those of coarser maps that are made
+        from it. SSD300's stages are "features" (conv4_3, before its L2 norm is scaled), "extra.0" (conv7, the paper's
+        fc7) and "extra.1" on (conv8_2 to conv11_2); SSDLite's "features.0", "features.1" and "extra.0" to "extra.3". A
+        backbone with a feature pyramid offers what RetinaNet does. "head.class" and "head.box": the activations of
+        SSDLite's depthwise convolutions; SSD300's head has none.
+        """
+        return self._dense.layers(_branches(self.module.head))
+
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What SSD finds in each image with class score >= ``score_threshold``, after its NMS."""
+        return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
+
+    @torch.inference_mode(False)
+    def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
+        """One forward pass of the backbone, kept open. ``layer``: one of ``layers``."""
+        return self._dense.trace(image, layer, _branches(self.module.head), self._rule)
+
+    def _rule(self, grid: AnchorGrid) -> AnchorRule:
+        return AnchorRule(grid, self.module.box_coder, len(self.names), background=True)
+
+    def _decode(self, output: HeadOutput, threshold: float) -> Detections:
+        """The module's own post-processing, keeping where each detection came from."""
+        scores = output.outputs["cls_logits"].softmax(dim=1)
+        boxes = self.module.box_coder.decode_single(output.outputs["bbox_regression"], output.grid.boxes)
+        boxes = clip_boxes_to_image(boxes, output.placement.resized)
+        candidates = best_of_classes(scores, threshold, self.module.topk_candidates)
+        picked = suppress(boxes, scores, candidates, self.nms_threshold, self.max_detections)
+        return self._dense.report(output, boxes, scores, picked, self.names, threshold, background=True)
+
+
+def _chain(backbone: Any) -> dict[str, nn.Module]:
+    """The stages of torchvision's own SSD backbones, which are its pyramid."""
+    if isinstance(backbone, SSDFeatureExtractorVGG):
+        found = {"features": backbone.features}
+    elif isinstance(backbone, SSDLiteFeatureExtractorMobileNet):
+        found = {f"features.{i}": part for i, part in enumerate(backbone.features)}
+    else:
+        return {}
+    return found | {f"extra.{i}": part for i, part in enumerate(backbone.extra)}
+
+
+def _branches(head: Any) -> list[dict[str, Branch]]:
+    """The two branches of torchvision's SSD heads on each level; ``ValueError`` for a head that is built otherwise."""
+    parts = {"class": getattr(head, "classification_head", None), "box": getattr(head, "regression_head", None)}
+    lists = {name: getattr(part, "module_list", None) for name, part in parts.items()}
+    if None in lists.values() or not hasattr(parts["class"], "num_columns"):
+        raise ValueError(
+            "expected SSD's head to be built as torchvision's (classification_head and regression_head, each with "
+            f"module_list and num_columns), got {type(head).__name__}"
+        )
+    modules: dict[str, Any] = lists
+    return [
+        {name: _branch(part) for name, part in zip(modules, level)} for level in zip(*modules.values(), strict=True)
+    ]
+
+
+def _branch(part: nn.Module) -> Branch:
+    modules: list[Any] = list(part) if isinstance(part, nn.Sequential) else [part]
+    return Branch.of(modules[:-1], modules[-1:])

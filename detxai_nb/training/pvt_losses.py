@@ -1,0 +1,77 @@
+"""The losses of tiny-pvt: FCOS's, and how far its pyramid is from tiny-fcos's on the same images."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.models.detection import FCOS
+
+from detxai_nb.detectors.registry import ZOO
+from detxai_nb.detectors.tiny import tiny_fcos
+from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.training.losses import Targets, fcos_losses, prepare
+
+WEIGHT = 2.0
+"""Of the distance, beside FCOS's losses of about 1 together."""
+
+NEAR = 0.55
+"""The distance from which on the head is trained."""
+
+
+def pvt_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
+    """FCOS's losses and feature distillation from the bundled tiny-fcos, whose neck and head the model starts from.
+
+    A transformer learns local shapes slowly from few images, so its body learns them from a trained convolutional one
+    (FitNets: Romero et al., 2015, with the neck as the regressor). As long as the pyramid is further than ``NEAR`` from
+    the teacher's, the distance is the only loss: the neck and head that were taken over would only forget.
+    """
+    pixels = prepare(model, images)
+    teacher = _teacher(str(images.device))
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+        with torch.no_grad():
+            aims = teacher.backbone(pixels)
+        features = model.backbone(pixels)
+    distance = pyramid_distance(features, aims)
+    detection: dict[str, Tensor] = {}
+    if float(distance.detach()) < NEAR:
+        detection = fcos_losses(_Ready(model, features), images, targets, half)
+    else:
+        detection = {name: distance.new_zeros(()) for name in ("classification", "bbox_regression", "bbox_ctrness")}
+    return {**detection, "distillation": WEIGHT * distance}
+
+
+def pyramid_distance(features: dict[str, Tensor], aims: dict[str, Tensor]) -> Tensor:
+    """The mean squared difference over the mean square of the aims, averaged over the levels: 1 for a pyramid of 0."""
+    parts = []
+    for name, aim in aims.items():
+        aim = aim.float()
+        parts.append((features[name].float() - aim).square().mean() / aim.square().mean())
+    return torch.stack(parts).mean()
+
+
+@cache
+def _teacher(device: str) -> FCOS:
+    """The bundled tiny-fcos, frozen."""
+    state = read_weights(ZOO / "tiny-fcos.safetensors")
+    outputs = state["head.classification_head.cls_logits.bias"]
+    teacher = tiny_fcos(len(outputs))
+    fit_weights(teacher, state, "tiny-fcos")
+    teacher.backbone.to(memory_format=torch.channels_last)
+    return teacher.requires_grad_(False).eval().to(device)
+
+
+class _Ready:
+    """An FCOS whose features of this batch are there already."""
+
+    def __init__(self, model: FCOS, features: dict[str, Tensor]) -> None:
+        self._model, self._features = model, features
+
+    def backbone(self, _: Tensor) -> dict[str, Tensor]:
+        """The features, whatever the images."""
+        return self._features
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)

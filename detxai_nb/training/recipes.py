@@ -1,0 +1,163 @@
+"""How each bundled model is made: its network, its losses, its scenes, and what it starts from."""
+
+from __future__ import annotations
+
+from detxai_nb.data import scenes
+from detxai_nb.detectors.tiny import (
+    retinanet_weights,
+    tiny_faster_rcnn,
+    tiny_fcos,
+    tiny_retinanet,
+    tiny_ssd,
+    tower_weights,
+)
+from detxai_nb.detectors.tiny_classifiers import resnet_weights, tiny_resnet, tiny_vgg
+from detxai_nb.detectors.tiny_detr import detr_weights, first_group, tiny_detr
+from detxai_nb.detectors.tiny_pvt import tiny_pvt
+from detxai_nb.detectors.yolox_network import TINY, Yolox
+from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
+from detxai_nb.training.classifier_card import CLASSIFICATION
+from detxai_nb.training.classifier_losses import classifier_losses, taught_vgg_losses
+from detxai_nb.training.detr_losses import detr_losses
+from detxai_nb.training.loop import Settings, Shares
+from detxai_nb.training.losses import faster_rcnn_losses, fcos_losses, retinanet_losses, ssd_losses
+from detxai_nb.training.measuring import SHORTCUT
+from detxai_nb.training.pvt_losses import pvt_losses
+from detxai_nb.training.recipe import Recipe
+from detxai_nb.training.yolox_teaching import taught_yolox_losses
+
+_TINY_BACKBONE = "a small residual backbone with a feature pyramid: strides 8, 16, 32 of 64 channels"
+_TOWERS = "tiny-fcos's two towers of 3 convolutions"
+_MOSTLY_PLAIN = (("plain", 0.7), ("tiny", 0.15), ("crowd", 0.15))
+_GROUPS = 4
+_SINGLE = (("single", 1.0),)
+_SMALL: Shares = (((160, 128), 0.5), ((128, 160), 0.1), ((128, 128), 0.1), ((320, 256), 0.3))
+_SQUEEZED = "RGB, every image resized to 128x128"
+_ONE_SIZE: Shares = (((320, 256), 1.0),)
+
+RECIPES: dict[str, Recipe] = {
+    "tiny-fcos": Recipe(
+        family="fcos",
+        architecture=f"torchvision FCOS on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm",
+        build=tiny_fcos,
+        losses=fcos_losses,
+        settings=Settings(),
+        finish=sharpen,
+        notes=(("calibration", FCOS_CALIBRATION),),
+    ),
+    "tiny-retinanet": Recipe(
+        family="retinanet",
+        architecture=f"torchvision RetinaNet on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm, 6 anchors",
+        build=tiny_retinanet,
+        losses=retinanet_losses,
+        settings=Settings(
+            steps=1500, rate=1.2e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
+        ),
+        start="tiny-fcos",
+        prefixes=("backbone.", "head."),
+        translate=retinanet_weights,
+    ),
+    "tiny-faster-rcnn": Recipe(
+        family="faster_rcnn",
+        architecture=f"torchvision Faster R-CNN on {_TINY_BACKBONE} and {_TOWERS}, 7x7 regions, 2 layers of 192",
+        build=tiny_faster_rcnn,
+        losses=faster_rcnn_losses,
+        settings=Settings(
+            steps=1000, rate=1e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
+        ),
+        background=True,
+        start="tiny-fcos",
+        translate=tower_weights,
+    ),
+    "tiny-ssd": Recipe(
+        family="ssd",
+        architecture=f"torchvision SSD on {_TINY_BACKBONE} and {_TOWERS}, head of 1 convolution, 4 anchors a cell",
+        build=tiny_ssd,
+        losses=ssd_losses,
+        settings=Settings(
+            steps=1400, rate=1.5e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
+        ),
+        background=True,
+        start="tiny-fcos",
+        translate=tower_weights,
+        image="RGB, every image resized to 320x256",
+    ),
+    "tiny-yolox": Recipe(
+        family="yolox",
+        architecture="YOLOX of depth 0.33 and width 0.25 (detxai_nb/detectors/yolox_network.py)",
+        build=lambda classes: Yolox(classes, TINY),
+        losses=taught_yolox_losses,
+        settings=Settings(steps=1800, rate=2e-3, average=0.995, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
+        notes=(("teacher", "tiny-fcos's pyramid and towers (detxai_nb/training/yolox_teaching.py)"),),
+        image="RGB, scaled to fit 320x256, grey at the right or below; 320x256 passes unscaled",
+    ),
+    "tiny-detr": Recipe(
+        family="detr",
+        architecture=(
+            f"transformers' Conditional DETR of width 128, 2 encoder and 3 decoder layers and 30 queries, on "
+            f"{_TINY_BACKBONE} and {_TOWERS}"
+        ),
+        build=lambda classes: tiny_detr(scenes.NAMES[:classes], _GROUPS),
+        losses=detr_losses,
+        settings=Settings(
+            steps=3000,
+            batch=8,
+            rate=7e-4,
+            clip=1.0,
+            average=0.998,
+            mix=(("plain", 0.8), ("tiny", 0.1), ("crowd", 0.1)),
+            frozen=("model.backbone.pyramid.",),
+        ),
+        start="tiny-fcos",
+        prefixes=("model.backbone.pyramid.",),
+        translate=detr_weights,
+        finish=first_group,
+        notes=(("queries", f"{_GROUPS} groups of 30 in training, each matched on its own; the first is kept"),),
+    ),
+    "tiny-resnet": Recipe(
+        family="classifier",
+        architecture="torchvision ResNet of 5 basic blocks, 24 to 128 channels",
+        build=tiny_resnet,
+        losses=classifier_losses,
+        settings=Settings(steps=800, batch=32, rate=1e-3, average=0.995, mix=_SINGLE, sizes=_SMALL),
+        start="tiny-fcos",
+        prefixes=("",),
+        translate=resnet_weights,
+        measuring=CLASSIFICATION,
+        image=_SQUEEZED,
+    ),
+    "tiny-vgg": Recipe(
+        family="classifier",
+        architecture="torchvision VGG with batch normalization, 24 to 128 channels and two linear layers",
+        build=tiny_vgg,
+        losses=taught_vgg_losses,
+        settings=Settings(steps=2400, batch=32, rate=2e-3, average=0.995, mix=_SINGLE, sizes=_SMALL),
+        notes=(("teacher", "tiny-resnet's maps (detxai_nb/training/classifier_losses.py)"),),
+        measuring=CLASSIFICATION,
+        image=_SQUEEZED,
+    ),
+    "tiny-pvt": Recipe(
+        family="fcos",
+        architecture="torchvision FCOS on a small PVTv2 of transformers, with tiny-fcos's pyramid and head",
+        build=tiny_pvt,
+        losses=pvt_losses,
+        settings=Settings(steps=2600, rate=2e-3, average=0.995, mix=_MOSTLY_PLAIN),
+        start="tiny-fcos",
+        prefixes=("backbone.fpn.", "head."),
+        finish=sharpen,
+        notes=(
+            ("calibration", FCOS_CALIBRATION),
+            ("teacher", "tiny-fcos's pyramid (detxai_nb/training/pvt_losses.py)"),
+        ),
+    ),
+    "tiny-fcos-shortcut": Recipe(
+        family="fcos",
+        architecture=f"torchvision FCOS on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm",
+        build=tiny_fcos,
+        losses=fcos_losses,
+        settings=Settings(steps=2600, average=0.998, mix=(("shortcut", 1.0),), cue_kind="floor"),
+        finish=sharpen,
+        notes=(("calibration", FCOS_CALIBRATION),),
+        measuring=SHORTCUT,
+    ),
+}

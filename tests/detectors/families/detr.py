@@ -1,0 +1,171 @@
+"""Kinds of the DETR family for the contract: transformers' classes from small configurations, random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from models import NAMES, Kind, photograph
+from torch import Tensor, nn
+
+import detxai_nb as dx
+from detxai_nb.detectors.detr import DetrDetector
+from detxai_nb.types import SIDES, Target
+
+IMAGE = photograph()
+STAGES = ("stage2", "stage3", "stage4")
+
+
+def lively(module: nn.Module, seed: int = 3) -> nn.Module:
+    """Random weights, the same every time, with which no output is constant and no gradient vanishes."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            if weight.ndim > 1:
+                fan = 1 if "embedding" in name else weight[0].numel()
+                # RT-DETR's hybrid encoder adds up branches: with more its features grow until float32 loses digits.
+                gain = 0.7 if weight.ndim == 4 and name.startswith("model.encoder.") else 1.0
+                weight.normal_(0, gain * (1.5 / fan) ** 0.5, generator=random)
+            else:
+                weight.normal_(1.0 if name.endswith("weight") else 0.1, 0.2, generator=random)
+        for name, value in module.named_buffers():
+            if name.endswith("running_mean"):
+                value.normal_(0, 0.1, generator=random)
+            elif name.endswith("running_var"):
+                value.uniform_(0.3, 1, generator=random)
+    return module.eval()
+
+
+def module_of(kind: str, **changes: Any) -> Any:
+    """A small module of transformers with random weights."""
+    import transformers
+
+    labels = {"id2label": dict(enumerate(NAMES)), "label2id": {name: i for i, name in enumerate(NAMES)}}
+    sizes = {"d_model": 32, "num_queries": 9, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.0}
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    widths = {"encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
+    resnet = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1], layer_type="basic"
+    )
+    levels = {"feat_strides": [8, 16, 32], "encoder_in_channels": [12, 16, 24], "decoder_in_channels": [32, 32, 32]}
+    hybrid = {"encoder_hidden_dim": 32, "num_feature_levels": 3, "num_denoising": 0, **levels}
+    resnet.out_features = ["stage4"]
+    if kind in ("deformable-detr", "rt-detr", "rt-detr-v2", "d-fine"):
+        resnet.out_features = list(STAGES)
+    several = {"num_feature_levels": 4, "encoder_n_points": 2, "decoder_n_points": 2}
+    make: dict[str, tuple[str, dict[str, Any]]] = {
+        "detr": ("Detr", {**sizes, **heads, **widths}),
+        "conditional-detr": ("ConditionalDetr", {**sizes, **heads, **widths}),
+        "dab-detr": ("DabDetr", {**{k: v for k, v in sizes.items() if k != "d_model"}, "hidden_size": 32, **heads}),
+        "deformable-detr": ("DeformableDetr", {**sizes, **heads, **widths, **several}),
+        "rt-detr": ("RTDetr", {**_without_encoder(sizes), **heads, **widths, **hybrid}),
+        "rt-detr-v2": ("RTDetrV2", {**_without_encoder(sizes), **heads, **widths, **hybrid}),
+        "d-fine": ("DFine", {**_without_encoder(sizes), **heads, **widths, **hybrid}),
+    }
+    name, settings = make[kind]
+    config = getattr(transformers, f"{name}Config")(backbone_config=resnet, **{**settings, **labels, **changes})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = getattr(transformers, f"{name}ForObjectDetection")(config)
+    return lively(module)
+
+
+def _without_encoder(sizes: dict[str, Any]) -> dict[str, Any]:
+    return {**sizes, "encoder_layers": 1}
+
+
+def builder(kind: str, **changes: Any) -> Callable[..., DetrDetector]:
+    def build(dtype: torch.dtype = torch.float32, **settings: Any) -> DetrDetector:
+        given = {"shortest_edge": 96, "longest_edge": 160, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+        if kind in ("rt-detr", "rt-detr-v2", "d-fine"):
+            given["fixed_size"] = (96, 128)
+        return DetrDetector(module_of(kind, **changes).to(dtype), NAMES, **{**given, **settings})
+
+    return build
+
+
+def scalar(
+    detector: DetrDetector, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
+) -> Tensor:
+    """The whole module with forward hooks that put the leaf in place of the layer's output."""
+    module = detector.module
+    part, changed = _replacement(detector, trace.layer, leaves[0])
+    hook = part.register_forward_hook(changed)
+    height, width = trace.placement.input_size
+    dtype = leaves[0].dtype
+    try:
+        outputs = module(pixel_values=detector._prepare([IMAGE])[0].to(dtype))
+    finally:
+        hook.remove()
+    query = _query(detector, outputs, one)
+    if target.part in SIDES:
+        x, y, w, h = outputs.pred_boxes[0, query].unbind()
+        sides = {"x1": w / 2 - x, "y1": h / 2 - y, "x2": w / 2 + x, "y2": h / 2 + y}
+        return sides[target.part] * (width if target.part[0] == "x" else height)
+    logits = outputs.logits[0, query]
+    if target.score == "logit":
+        return logits[label]
+    softmax = type(module).__name__ == "DetrForObjectDetection"
+    return logits.softmax(0)[label] if softmax else logits[label].sigmoid()
+
+
+def _replacement(detector: DetrDetector, layer: str, leaf: Tensor) -> tuple[nn.Module, Callable[..., Any]]:
+    network = detector.module.model
+    kind, _, name = layer.partition(".")
+    backbone = getattr(network.backbone, "conv_encoder", network.backbone)
+    if layer == "backbone":
+        return backbone, lambda _, __, output: [*output[:-1], (leaf, output[-1][1])]
+    if kind == "backbone":
+        return backbone.model.encoder.stages[int(name[-1]) - 1], lambda *_: leaf
+    if kind == "neck":
+        projections = network.input_proj if hasattr(network, "input_proj") else network.encoder_input_proj
+        return projections[int(name)], lambda *_: leaf
+    return network.encoder, lambda _, __, output: _with_memory(output, leaf, int(name or 0))
+
+
+def _with_memory(output: Any, leaf: Tensor, level: int) -> Any:
+    memory = output.last_hidden_state
+    if isinstance(memory, (list, tuple)):
+        output.last_hidden_state = [*memory[:level], leaf, *memory[level + 1 :]]
+        return output
+    tokens = leaf.flatten(2).transpose(1, 2)
+    # Of several levels the grids of a 96x136 picture: 12x17, 6x9, 3x5, 2x3.
+    sizes = [204, 54, 15, 6] if memory.shape[1] != tokens.shape[1] else [tokens.shape[1]]
+    parts = list(memory.split(sizes, dim=1))
+    output.last_hidden_state = torch.cat([*parts[:level], tokens, *parts[level + 1 :]], dim=1)
+    return output
+
+
+def _query(detector: DetrDetector, outputs: Any, one: dx.Detections) -> int:
+    if one.origin_fields == ("query",):
+        return int(one.origins[0, 0])
+    first = type(detector.module).__name__ == "DeformableDetrForObjectDetection"
+    scores = outputs.enc_outputs_class[0]
+    best = (scores[:, 0] if first else scores.amax(1)).topk(outputs.logits.shape[1]).indices
+    return int((best == one.origins[0, 1]).nonzero())
+
+
+def everything(detector: DetrDetector, image: np.ndarray) -> dx.Detections:
+    return detector.detect([image], 0.0)[0]
+
+
+def choose(found: dx.Detections, trace: Any) -> dx.Detections:
+    """Six detections of different queries."""
+    seen: dict[int, int] = {}
+    for row, query in enumerate(found.origins[:, 0].tolist()):
+        seen.setdefault(query, row)
+    return found[list(seen.values())[:6]]
+
+
+def kind(name: str, **changes: Any) -> Kind:
+    return Kind(builder(name, **changes), scalar, everything, choose, layer_scalar=scalar)
+
+
+KINDS = {
+    "detr": kind("detr"),
+    "conditional-detr": kind("conditional-detr"),
+    "deformable-detr": kind("deformable-detr", two_stage=True, with_box_refine=True, two_stage_num_proposals=9),
+    "rt-detr": kind("rt-detr"),
+}

@@ -1,0 +1,209 @@
+"""Image classifiers as detectors, and the network's maps found without knowing its architecture."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from families.classifier import build
+from models import NAMES, photograph
+from torch import Tensor, nn
+from torchvision.models import mobilenet_v3_small, swin_t, vgg11_bn
+from torchvision.transforms.functional import normalize, resize
+
+import detxai_nb as dx
+from detxai_nb.detectors.classifier import IMAGENET_MEAN, IMAGENET_STD, ClassifierDetector
+from detxai_nb.detectors.named_layer import map_stride
+from detxai_nb.detectors.tiny_classifiers import tiny_resnet, tiny_vgg
+from detxai_nb.types import Target
+
+IMAGE = photograph()
+
+
+class TwoBranches(nn.Module):
+    """A stem used twice, an in-place function after it, logits inside an object, as other libraries have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 3, 3, padding=1)
+        self.unused = nn.Conv2d(3, 4, 1)
+        self.spare = nn.Conv2d(3, 5, 2, 2)
+        self.flat = nn.Flatten()
+        self.last = nn.Linear(3, 7)
+
+    def forward(self, x: Tensor) -> Any:
+        self.spare(x)
+        x = F.relu(self.stem(self.stem(x)), inplace=True)
+        return SimpleNamespace(logits=self.last(self.flat(F.adaptive_avg_pool2d(x, 1))))
+
+
+@pytest.fixture(scope="module")
+def detector() -> ClassifierDetector:
+    return build(tiny_resnet)
+
+
+@pytest.fixture
+def branches() -> ClassifierDetector:
+    torch.manual_seed(0)
+    return ClassifierDetector(TwoBranches(), NAMES, input_size=(24, 40), layer="stem")
+
+
+def test_scores_are_the_modules_softmax_of_the_whole_image_resized(detector: ClassifierDetector) -> None:
+    found = detector.detect([IMAGE], 0.0)[0]
+    pixels = torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255
+    batch = normalize(resize(pixels, [96, 160], antialias=True), list(IMAGENET_MEAN), list(IMAGENET_STD))
+    with torch.no_grad():
+        expected = detector.module(batch)[0].softmax(0).sort(descending=True)
+    assert torch.equal(found.labels, expected.indices)
+    assert torch.allclose(found.scores, expected.values, atol=1e-6)
+    assert torch.equal(found.origins[:, 0], found.labels)
+    assert found.origin_fields == ("class",)
+    assert found.boxes.tolist() == [[0, 0, 213, 150]] * 7
+    assert (found.class_scores == found.class_scores[0]).all()
+
+
+def test_no_class_above_the_threshold_still_tells_the_highest(detector: ClassifierDetector) -> None:
+    found = detector.detect([IMAGE], 0.999)[0]
+    assert len(found) == 0
+    assert 0 < found.highest_score < 0.999
+
+
+@pytest.mark.parametrize(
+    ("network", "layers"),
+    [
+        (tiny_resnet, ("layer4", "layer2", "layer1", "relu")),
+        (tiny_vgg, ("features", "features.20", "features.13", "features.6", "features.2")),
+        (mobilenet_v3_small, ("features", "features.9.block.0")),
+        (swin_t, ("permute",)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_last_map_of_each_resolution_is_on_offer(network: Any, layers: tuple[str, ...]) -> None:
+    detector = build(network)
+    assert detector.layers[: len(layers)] == layers
+    found = detector.detect([IMAGE], 0.0)[0][:2]
+    maps = dx.explain(detector, IMAGE, found)
+    assert maps.layer == layers[0]
+    assert maps.values.shape == (2, 150, 213)
+    assert torch.isfinite(maps.values).all()
+
+
+@pytest.mark.parametrize("network", [mobilenet_v3_small, swin_t], ids=lambda n: n.__name__)
+def test_gradients_of_any_architecture_equal_one_graph_of_the_whole_pass(network: Any) -> None:
+    detector = build(network, torch.float64, input_size=(64, 96))
+    found = detector.detect([IMAGE], 0.0)[0][:2]
+    kept: list[Tensor] = []
+    part = detector.module.get_submodule(detector.layers[0])
+    # A copy, since what follows may work in place.
+    handle = part.register_forward_hook(lambda _, __, output: [kept.append(output), output.clone()][1])
+    logits = detector.module(detector._prepare(IMAGE))
+    handle.remove()
+    for level, rows, gradients in detector.trace(IMAGE).gradients(found, Target()):
+        assert level == 0
+        for row, gradient in zip(rows.tolist(), gradients):
+            score = logits.softmax(1)[0, found.labels[row]]
+            (slow,) = torch.autograd.grad(score, kept[0], retain_graph=True)
+            assert (gradient - slow[0]).norm() <= 1e-9 * slow.norm()
+            assert slow.norm() > 0
+
+
+def test_any_submodule_can_be_explained_and_its_last_call_counts(branches: ClassifierDetector) -> None:
+    assert branches.layers[0] == "stem"
+    found = branches.detect([IMAGE], 0.0)[0][:3]
+    trace = branches.trace(IMAGE)
+    module = branches.module.double()
+    leaf = trace.levels[0].features.double()[None].requires_grad_()
+    logits = module.last(leaf.relu().mean((2, 3)))[0]
+    for row, gradient in enumerate(next(trace.chunks(found, Target(score="logit"))).gradient):
+        (slow,) = torch.autograd.grad(logits[found.labels[row]], leaf, retain_graph=True)
+        assert torch.allclose(gradient.double(), slow[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ("stam", "unknown layer 'stam'; this detector's layers: stem"),
+        ("", "unknown layer ''"),
+        ("last", r"the layer 'last' makes a tensor \[1, 7\]; expected a map"),
+        ("unused", "the logits do not depend on the layer 'unused'"),
+        ("spare", "the logits do not depend on the layer 'spare'"),
+    ],
+)
+def test_layers_that_cannot_be_explained(branches: ClassifierDetector, layer: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        branches.trace(IMAGE, layer)
+    assert not any(part._forward_hooks for part in branches.module.modules())
+    assert torch.is_grad_enabled()
+
+
+def test_a_failure_inside_the_pass_leaves_no_hook_and_no_grad_mode(
+    branches: ClassifierDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Tensor) -> Tensor:
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch, torch.no_grad():
+        patch.setattr(branches.module.last, "forward", fail)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            branches.trace(IMAGE)
+        assert not torch.is_grad_enabled()
+    assert not any(part._forward_hooks for part in branches.module.modules())
+
+
+def test_a_network_without_maps_detects_but_cannot_be_explained() -> None:
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 8, 7))
+    detector = ClassifierDetector(flat, NAMES, input_size=(6, 8))
+    assert detector.layers == ()
+    assert len(detector.detect([IMAGE], 0.0)[0]) == 7
+    with pytest.raises(ValueError, match="no map"):
+        detector.trace(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"module": len}, TypeError, "expects a torch.nn.Module, got builtin_function_or_method"),
+        ({"names": "ab"}, ValueError, "7 outputs, but 2 names"),
+        ({"input_size": (0, 8)}, ValueError, "at least 1"),
+        ({"std": (1, 1, 0)}, ValueError, "std above 0"),
+        ({"mean": (1, 1)}, ValueError, "three colours"),
+        ({"layer": "layer9"}, ValueError, "unknown layer 'layer9'; this detector's layers: layer4, layer2"),
+        ({"module": nn.Conv2d(3, 7, 1)}, ValueError, r"returns logits \[B,C\] of images, got shape \[1, 7, 32, 48\]"),
+        ({"module": nn.ModuleDict()}, NotImplementedError, "forward"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(arguments: dict, error: type[Exception], words: str) -> None:
+    known: dict[str, Any] = {"module": tiny_resnet(7), "names": NAMES, "input_size": (32, 48)}
+    with pytest.raises(error, match=words):
+        ClassifierDetector(**{**known, **arguments})
+
+
+def test_a_box_is_nothing_that_a_classifier_has(detector: ClassifierDetector) -> None:
+    found = detector.detect([IMAGE], 0.0)[0][:1]
+    for part in ("x1", "combined"):
+        with pytest.raises(
+            ValueError, match="a classifier has no box to explain: its only target is 'class', got 'x1'"
+        ):
+            dx.explain(detector, IMAGE, found, target=part)
+
+
+@pytest.mark.parametrize(
+    ("side", "cells", "stride"), [(224, 7, 32.0), (100, 3, 32.0), (100, 4, 32.0), (224, 16, 14.0), (97, 13, 8.0)]
+)
+def test_strides_are_powers_of_two_where_the_cells_allow(side: int, cells: int, stride: float) -> None:
+    image, grid = torch.zeros(1, 3, side, 2 * side), torch.zeros(1, 5, cells, 2 * cells)
+    assert map_stride(image, grid)[0] == pytest.approx(stride)
+
+
+def test_vgg_of_torchvision_is_told_by_its_features() -> None:
+    """A map's cell lies over the pixels that made it."""
+    network = vgg11_bn(num_classes=7).features
+    head = nn.Sequential(network, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 7))
+    detector = ClassifierDetector(head, NAMES, input_size=(64, 96))
+    assert detector.layers[0] == "0"
+    level = detector.trace(np.zeros((80, 70, 3), np.uint8)).levels[0]
+    assert (level.features.shape[1:], level.stride) == ((2, 3), (32.0, 32.0))

@@ -1,0 +1,306 @@
+"""The DETR family beyond the contract: transformers' own post-processing, attention, checkpoints, tiny-detr."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from families.detr import builder, choose, everything, module_of, scalar
+from models import NAMES, photograph
+from torch import Tensor, nn
+
+from detxai_nb.detectors import detr_trace
+from detxai_nb.detectors.detr import DetrDetector
+from detxai_nb.detectors.detr_pretrained import image_settings, open_pretrained
+from detxai_nb.detectors.tiny_detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
+from detxai_nb.geometry import Placement
+from detxai_nb.types import Target
+
+PROCESSORS = {
+    "detr": "DetrImageProcessor",
+    "conditional-detr": "ConditionalDetrImageProcessor",
+    "deformable-detr": "DeformableDetrImageProcessor",
+    "rt-detr": "RTDetrImageProcessor",
+}
+IMAGE = photograph()
+
+
+def processor_of(kind: str, **settings: Any) -> Any:
+    import transformers
+
+    return getattr(transformers, PROCESSORS[kind])(**settings)
+
+
+@pytest.mark.parametrize("kind", PROCESSORS)
+@pytest.mark.parametrize("threshold", [0.0, 0.6])
+def test_detections_are_transformers_own(kind: str, threshold: float) -> None:
+    detector = builder(kind)()
+    if kind == "detr":
+        threshold *= 0.8
+    images = [IMAGE, photograph(150, 213, seed=5)]
+    batch = torch.cat([detector._prepare([image])[0] for image in images])
+    with torch.no_grad():
+        outputs = detector.module(pixel_values=batch)
+    expected = processor_of(kind).post_process_object_detection(
+        outputs, threshold=threshold, target_sizes=[(150, 213)] * 2
+    )
+    placement = Placement.identity(150, 213)
+    for found, own in zip(detector.detect(images, threshold), expected, strict=True):
+        order = own["scores"].argsort(descending=True, stable=True)
+        assert len(found) == len(order) > 0
+        assert torch.allclose(found.scores, own["scores"][order], atol=1e-5)
+        assert torch.equal(found.labels, own["labels"][order])
+        assert torch.allclose(found.boxes, placement.clip(own["boxes"])[order], atol=1e-2)
+
+
+@pytest.mark.parametrize("size", [(150, 213), (300, 90), (96, 130), (400, 401)])
+def test_images_are_prepared_as_transformers_does(size: tuple[int, int]) -> None:
+    processor = processor_of("detr", size={"shortest_edge": 96, "longest_edge": 160})
+    detector = builder("detr")(**image_settings(processor))
+    image = photograph(*size, seed=2)
+    expected = processor(images=image, return_tensors="pt")["pixel_values"]
+    found, placement = detector._prepare([image])
+    assert found.shape == expected.shape
+    assert (placement.image_size, placement.resized) == (size, tuple(expected.shape[2:]))
+    # One grey value where the two round differently.
+    assert (found - expected).abs().max() <= 1.01 / 255 / 0.224
+    assert (found - expected).abs().mean() < 5e-3
+
+
+def test_images_are_scaled_alike_whatever_the_network_computes_in() -> None:
+    """A grey value rounded otherwise would make another image of it."""
+    single, double = builder("detr")()._prepare([IMAGE])[0], builder("detr")(torch.float64)._prepare([IMAGE])[0]
+    assert double.dtype == torch.float64
+    assert torch.allclose(single.double(), double, atol=1e-6)
+
+
+def test_a_fixed_size_stretches_the_image() -> None:
+    processor = processor_of("rt-detr", size={"height": 96, "width": 128})
+    detector = builder("rt-detr")(**image_settings(processor))
+    found, placement = detector._prepare([IMAGE])
+    expected = processor(images=IMAGE, return_tensors="pt")["pixel_values"]
+    assert placement.resized == (96, 128)
+    assert (found - expected).abs().max() <= 1.01 / 255
+    with pytest.raises(ValueError, match="shortest_edge and longest_edge, or height and width"):
+        image_settings(processor_of("detr", size={"max_height": 96, "max_width": 128}))
+
+
+@pytest.mark.parametrize("kind", ["dab-detr", "deformable-detr", "rt-detr-v2", "d-fine"])
+def test_gradients_of_the_other_variants_equal_the_slow_loop(kind: str) -> None:
+    """DAB-DETR makes float32 queries whatever its weights, so it is tested in float32."""
+    dtype, tolerance = (torch.float32, 1e-4) if kind == "dab-detr" else (torch.float64, 1e-9)
+    detector = builder(kind)(dtype)
+    trace = detector.trace(IMAGE)
+    chosen = choose(everything(detector, IMAGE), trace)
+    for target in (Target(), Target(score="logit"), Target("y1")):
+        (chunk,) = trace.chunks(chosen, target)
+        for row, one in enumerate(chosen):
+            leaf = trace.levels[0].features[None].clone().requires_grad_()
+            value = scalar(detector, trace, [leaf], one, int(one.labels[0]), target)
+            (slow,) = torch.autograd.grad(value, leaf)
+            assert trace.scalars(one, target).item() == pytest.approx(value.item(), rel=1e-4)
+            assert slow.norm() > 0
+            assert (chunk.gradient[row] - slow[0]).norm() <= tolerance * slow.norm()
+
+
+class _Doubled(torch.autograd.Function):
+    """An operation that has no rule for batches of gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return torch.from_numpy(2 * gradient.numpy())
+
+
+class _Doubling(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return _Doubled.apply(x)
+
+
+def test_what_cannot_be_batched_is_said_and_exact() -> None:
+    detector = builder("conditional-detr")(torch.float64)
+    detector.module.class_labels_classifier = nn.Sequential(detector.module.class_labels_classifier, _Doubling())
+    trace = detector.trace(IMAGE)
+    chosen = choose(everything(detector, IMAGE), trace)[:3]
+    with pytest.warns(RuntimeWarning, match="cannot be batched, they are computed one by one"):
+        (chunk,) = trace.chunks(chosen, Target(score="logit"))
+    for row, one in enumerate(chosen):
+        leaf = trace.levels[0].features[None].clone().requires_grad_()
+        value = scalar(detector, trace, [leaf], one, int(one.labels[0]), Target(score="logit"))
+        (slow,) = torch.autograd.grad(value, leaf)
+        assert (chunk.gradient[row] - slow[0]).norm() <= 1e-9 * slow.norm()
+
+
+def test_chunks_fit_the_memory_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = builder("detr")(torch.float64)
+    trace = detector.trace(IMAGE)
+    found = everything(detector, IMAGE)
+    (whole,) = trace.chunks(found, Target())
+    monkeypatch.setattr(detr_trace, "MEMORY_BUDGET", 60_000)
+    parts = list(trace.chunks(found, Target()))
+    assert len(parts) > 1
+    assert torch.equal(torch.cat([part.rows for part in parts]), torch.arange(len(found)))
+    assert torch.allclose(torch.cat([part.gradient for part in parts]), whole.gradient, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["detr", "conditional-detr", "dab-detr"])
+def test_attention_is_transformers_own(kind: str) -> None:
+    detector = builder(kind)()
+    trace = detector.trace(IMAGE)
+    eager = module_of(kind, attn_implementation="eager")
+    eager.load_state_dict(detector.module.state_dict())
+    with torch.no_grad():
+        outputs = eager(pixel_values=detector._prepare([IMAGE])[0], output_attentions=True)
+    seen = torch.stack([layer[0] for layer in outputs.cross_attentions])
+    found = trace.attention(query=4)
+    assert found.shape == (3, 5)
+    assert float(found.sum()) == pytest.approx(1, abs=1e-5)
+    assert torch.allclose(found.flatten(), seen[:, :, 4].mean((0, 1)), atol=1e-5)
+    heads = trace.attention(query=4, average_heads=False)
+    assert torch.allclose(heads.flatten(1), seen[:, :, 4].mean(0), atol=1e-5)
+    layers = trace.attention(query=4, average_layers=False)
+    assert torch.allclose(layers.flatten(1), seen[:, :, 4].mean(1), atol=1e-5)
+    assert trace.attention(query=4, average_layers=False, average_heads=False).shape == (2, seen.shape[1], 3, 5)
+    # (100, 60) of 213x150 is (63.9, 38.4) of the 136x96 input: row 1, column 1 of the grid of stride 32.
+    place = trace.attention(point=(100, 60))
+    own = torch.stack([layer[0] for layer in outputs.encoder_attentions])
+    assert torch.allclose(place.flatten(), own[:, :, 1 * 5 + 1].mean((0, 1)), atol=1e-5)
+
+
+def test_attention_leaves_the_module_as_it_was() -> None:
+    detector = builder("detr")()
+    trace = detector.trace(IMAGE)
+    configs = [part.config for part in detector.module.modules() if hasattr(part, "config")]
+    before = [config._attn_implementation for config in configs]
+    assert "sdpa" in before
+    trace.attention(query=0)
+    with pytest.raises(ValueError, match=r"there are 9 queries, numbered from 0; got 9"):
+        trace.attention(query=9)
+    detector.module.class_labels_classifier = nn.Linear(3, 3)
+    with pytest.raises(RuntimeError):
+        trace.attention(query=0)
+    assert [config._attn_implementation for config in configs] == before
+
+
+def test_mistakes_with_attention_are_named() -> None:
+    trace = builder("detr")().trace(IMAGE)
+    with pytest.raises(ValueError, match=r"either query= .* or point="):
+        trace.attention()
+    with pytest.raises(ValueError, match=r"either query= .* or point="):
+        trace.attention(query=1, point=(3, 4))
+    with pytest.raises(ValueError, match=r"\(x, y\) in an image of 213x150 pixels"):
+        trace.attention(point=(3, 151))
+    with pytest.raises(ValueError, match="deformable attention: each query looks at a few sampled points"):
+        builder("rt-detr")().trace(IMAGE).attention(query=0)
+
+
+@pytest.mark.parametrize("kind", ["detr", "deformable-detr", "rt-detr"])
+def test_no_part_keeps_a_borrowed_forward(kind: str) -> None:
+    detector = builder(kind)()
+    for layer in detector.layers:
+        detector.trace(IMAGE, layer)
+    detector.module.model.decoder.forward = _broken
+    with pytest.raises(RuntimeError, match="no decoder today"):
+        detector.trace(IMAGE)
+    del detector.module.model.decoder.forward
+    assert not [name for name, part in detector.module.named_modules() if "forward" in part.__dict__]
+
+
+def _broken(*_: Any, **__: Any) -> None:
+    raise RuntimeError("no decoder today")
+
+
+def test_queries_from_the_encoder_are_known_by_their_cell() -> None:
+    """The number of such a query is its rank, which another batch may round differently."""
+    detector = builder("rt-detr")(torch.float64)
+    found = everything(detector, IMAGE)[:4]
+    assert found.origin_fields == ("query", "cell")
+    trace = detector.trace(IMAGE)
+    expected = trace.scalars(found, Target())
+    found.origins[:, 0] = 0
+    assert torch.equal(trace.scalars(found, Target()), expected)
+
+
+def test_mistakes_are_named() -> None:
+    module = module_of("detr")
+    with pytest.raises(TypeError, match=r"expects one of transformers' DetrForObjectDetection, .* got Linear"):
+        DetrDetector(nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="got DetrModel"):
+        DetrDetector(module.model)
+    with pytest.raises(ValueError, match="DetrForObjectDetection has 7 classes, but 1 names"):
+        DetrDetector(module, ["a"])
+    with pytest.raises(ValueError, match="shortest_edge is at least 32 pixels and at most longest_edge, got 90 and 80"):
+        DetrDetector(module, shortest_edge=90, longest_edge=80)
+    with pytest.raises(ValueError, match=r"fixed_size is \(height, width\)"):
+        DetrDetector(module, fixed_size=(640, 8))
+    with pytest.raises(ValueError, match="mean and std hold a value for each"):
+        DetrDetector(module, std=(1, 0, 1))
+    assert DetrDetector(module).names == NAMES
+
+
+def test_transformers_missing_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = module_of("detr")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    command = r'pip install "detxai-nb\[transformers\]"'
+    with pytest.raises(ImportError, match=command):
+        DetrDetector(module)
+    with pytest.raises(ImportError, match=command):
+        open_pretrained("anything")
+    with pytest.raises(ImportError, match=command):
+        tiny_detr(NAMES)
+
+
+@pytest.mark.parametrize("kind", ["detr", "rt-detr"])
+def test_a_checkpoint_is_opened_with_its_own_settings(kind: str, tmp_path: Path) -> None:
+    original = module_of(kind)
+    size = {"height": 96, "width": 128} if kind == "rt-detr" else {"shortest_edge": 64, "longest_edge": 100}
+    original.save_pretrained(tmp_path)
+    processor_of(kind, size=size).save_pretrained(tmp_path)
+    module, names, settings = open_pretrained(tmp_path)
+    assert names == NAMES
+    assert type(module) is type(original)
+    if kind == "rt-detr":
+        assert settings == {"mean": (0, 0, 0), "std": (1, 1, 1), "fixed_size": (96, 128)}
+    else:
+        assert (settings["shortest_edge"], settings["longest_edge"]) == (64, 100)
+        assert settings["mean"] == pytest.approx((0.485, 0.456, 0.406))
+    ours, theirs = DetrDetector(module, names, **settings), DetrDetector(original, names, **settings)
+    assert torch.allclose(everything(ours, IMAGE).boxes, everything(theirs, IMAGE).boxes, atol=1e-3)
+
+
+def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
+    module = module_of("detr")
+    module.config.save_pretrained(tmp_path)
+    torch.save(module.state_dict(), tmp_path / "pytorch_model.bin")
+    processor_of("detr").save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"cannot be opened as a DETR .* model\.safetensors"):
+        open_pretrained(tmp_path)
+
+
+def test_tiny_detr_has_its_layers_and_size() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        trained = tiny_detr(NAMES, groups=3)
+        module = tiny_detr(NAMES)
+    assert sum(p.numel() for p in module.parameters()) < 3e6
+    module.load_state_dict(first_group(trained.state_dict()))
+    detector = DetrDetector(module.eval(), **IMAGE_SETTINGS)
+    assert detector.names == NAMES
+    stages = ("stem", "stage4", "stage8", "stage16", "stage32")
+    assert detector.layers == ("backbone", *(f"backbone.{stage}" for stage in stages), "encoder")
+    image = photograph(256, 320)
+    found = everything(detector, image)
+    assert int(found.origins.max()) < QUERIES
+    for layer, grid in (("backbone", (16, 20)), ("backbone.stage8", (32, 40)), ("encoder", (16, 20))):
+        trace = detector.trace(image, layer)
+        (chunk,) = trace.chunks(found[:3], Target())
+        assert chunk.gradient.shape[2:] == grid
+        assert (chunk.gradient.flatten(1).norm(dim=1) > 0).all()
+        assert torch.allclose(trace.scalars(found, Target()), found.scores, atol=1e-5)
+    assert detector.trace(image).attention(query=0).shape == (16, 20)

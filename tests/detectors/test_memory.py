@@ -1,0 +1,50 @@
+"""Explaining again and again holds no more memory than explaining a few times."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+import torch
+from families.classifier import build
+from models import photograph
+from torch import Tensor
+
+import detxai_nb as dx
+from detxai_nb.detectors.tiny_classifiers import tiny_resnet
+
+
+def explain(detector: Any, image: Any, times: int) -> None:
+    """So many explanations in a row, none of them kept."""
+    for _ in range(times):
+        found = detector.detect([image], 0.0)[0][:5]
+        dx.explain(detector, image, found, method="grad-cam")
+
+
+def live_tensors() -> tuple[int, int]:
+    """How many tensors there are, and the bytes that they hold."""
+    gc.collect()
+    # By type: isinstance asks some objects of other libraries for attributes that warn.
+    found = [thing for thing in gc.get_objects() if type(thing) in (Tensor, torch.nn.Parameter)]
+    return len(found), sum(tensor.untyped_storage().nbytes() for tensor in found)
+
+
+def test_twenty_five_explanations_leave_as_many_tensors_as_five() -> None:
+    detector, image = build(tiny_resnet, input_size=(32, 48)), photograph(40, 60)
+    explain(detector, image, 5)
+    after_five = live_tensors()
+    explain(detector, image, 20)
+    assert live_tensors() == after_five
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", dx.detectors().query("weights == 'bundled'").index)
+def test_two_hundred_explanations_hold_no_more_cuda_memory_than_five(name: str) -> None:
+    detector, image = dx.load_detector(name, device="cuda"), photograph(128, 160)
+    explain(detector, image, 5)
+    torch.cuda.synchronize()
+    after_five = torch.cuda.memory_allocated()
+    explain(detector, image, 195)
+    torch.cuda.synchronize()
+    assert torch.cuda.memory_allocated() <= after_five

@@ -1,0 +1,72 @@
+"""The bundled detectors' networks, and what they take over from tiny-fcos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from detxai_nb.detectors import tiny
+from detxai_nb.detectors.registry import ZOO
+from detxai_nb.detectors.weights import read_weights
+
+BUILDERS = (tiny.tiny_fcos, tiny.tiny_retinanet, tiny.tiny_faster_rcnn, tiny.tiny_ssd)
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, torch.Tensor]:
+    return read_weights(ZOO / "tiny-fcos.safetensors")
+
+
+@pytest.fixture(scope="module")
+def fcos(trained: dict[str, torch.Tensor]) -> Any:
+    model = tiny.tiny_fcos(10)
+    model.load_state_dict(trained)
+    return model.eval()
+
+
+def images(seed: int = 0) -> torch.Tensor:
+    return torch.randn(2, 3, 96, 160, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_they_are_small_and_take_images_of_any_size(build: Callable[[int], Any]) -> None:
+    model = build(4).eval()
+    assert sum(parameter.numel() for parameter in model.parameters()) < 3e6
+    with torch.no_grad():
+        found = model([torch.rand(3, 70, 130), torch.rand(3, 90, 50)])
+    assert len(found) == 2
+    assert all(row["boxes"].shape == (len(row["scores"]), 4) for row in found)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_no_class_is_refused(build: Callable[[int], Any]) -> None:
+    with pytest.raises(ValueError, match="num_classes is 1 or more, got 0"):
+        build(0)
+
+
+@torch.no_grad()
+def test_a_tower_backbone_gives_what_tiny_fcoss_towers_give(fcos: Any, trained: dict[str, torch.Tensor]) -> None:
+    backbone = tiny.TowerBackbone().eval()
+    given = tiny.tower_weights(trained)
+    backbone.load_state_dict({k.removeprefix("backbone."): v for k, v in given.items() if k.startswith("backbone.")})
+    for name, level in fcos.backbone(images()).items():
+        expected = [fcos.head.classification_head.conv(level), fcos.head.regression_head.conv(level)]
+        torch.testing.assert_close(backbone(images())[name], torch.cat(expected, dim=1))
+
+
+@torch.no_grad()
+def test_tiny_retinanet_starts_with_tiny_fcoss_class_scores_at_each_anchor(
+    fcos: Any, trained: dict[str, torch.Tensor]
+) -> None:
+    model: Any = tiny.tiny_retinanet(10).eval()
+    given = tiny.retinanet_weights(trained)
+    own = model.state_dict()
+    model.load_state_dict({**own, **{k: v for k, v in given.items() if k in own and own[k].shape == v.shape}})
+    features = list(fcos.backbone(images()).values())
+    expected = fcos.head(features)["cls_logits"]
+    found = model.head(features)["cls_logits"].unflatten(1, (-1, 6))
+    for anchor in range(6):
+        torch.testing.assert_close(found[:, :, anchor], expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,218 @@
+"""Ultralytics' YOLOs: the same detections as its own predictor, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from families.ultralytics import INPUT, everything, network, scalar
+from models import NAMES, photograph, spread
+from reference import slow_gradients
+from torch import nn
+
+import detxai_nb as dx
+from detxai_nb.detectors.ultralytics import UltralyticsDetector, centred_letterbox
+from detxai_nb.types import Target
+
+pytest.importorskip("ultralytics")
+IMAGE = photograph(150, INPUT)
+"""The letterbox of this one pads and does not scale."""
+
+
+@pytest.fixture(scope="module")
+def yolov8() -> Any:
+    return network("yolov8n")
+
+
+@pytest.fixture(scope="module")
+def yolov10() -> Any:
+    return network("yolov10n")
+
+
+def yolo_of(model: nn.Module) -> Any:
+    from ultralytics import YOLO
+
+    yolo = YOLO("yolov8n.yaml")
+    yolo.model = copy.deepcopy(model)
+    return yolo
+
+
+def predicted(yolo: Any, image: np.ndarray, threshold: float) -> Any:
+    """Boxes of Ultralytics' own predictor, which takes BGR."""
+    result = yolo.predict(image[..., ::-1], imgsz=INPUT, conf=threshold, iou=0.7, max_det=300, verbose=False)
+    return result[0].boxes
+
+
+def threshold_for(detector: Any, image: np.ndarray) -> float:
+    """Between two scores in the midst of everything there is."""
+    scores = everything(detector, image).scores
+    return float(scores[len(scores) // 3 : len(scores) // 3 + 2].mean())
+
+
+def assert_same(found: dx.Detections, boxes: Any, tolerance: float) -> None:
+    assert len(found) == len(boxes) > 10
+    assert torch.allclose(found.scores, boxes.conf, atol=tolerance)
+    assert torch.allclose(found.boxes, boxes.xyxy, atol=100 * tolerance)
+    assert torch.equal(found.labels, boxes.cls.long())
+
+
+def test_detections_are_those_of_the_predictor(yolov8: Any) -> None:
+    yolo = yolo_of(yolov8)
+    detector = dx.wrap(yolo, family="ultralytics", input_size=INPUT)
+    threshold = threshold_for(detector, IMAGE)
+    found = detector.detect([IMAGE], threshold)[0]
+    assert_same(found, predicted(yolo, IMAGE, threshold), 1e-4)
+
+
+def test_scaled_images_differ_by_the_rounding_of_their_pixels_only(yolov8: Any) -> None:
+    from ultralytics.data.augment import LetterBox
+
+    detector = UltralyticsDetector(yolov8, input_size=INPUT)
+    for height, width in [(150, 213), (301, 97), (40, 31)]:
+        image = photograph(height, width)
+        batch, _ = detector._prepare(image)
+        expected = LetterBox((INPUT, INPUT), auto=True, stride=32)(image=image)
+        assert batch.shape[2:] == expected.shape[:2]
+        assert np.abs(batch[0].permute(1, 2, 0).numpy() * 255 - expected).max() <= 1.01
+
+
+@pytest.mark.parametrize("multiple", [None, 32, 64])
+def test_the_letterbox_lies_where_ultralytics_puts_it(multiple: int | None) -> None:
+    from ultralytics.data.augment import LetterBox
+
+    for height, width in [(480, 640), (427, 640), (333, 500), (3000, 17), (101, 103), (320, 321)]:
+        box = LetterBox((256, 320), auto=multiple is not None, stride=multiple or 32)
+        expected = box.get_params({"img": np.zeros((height, width, 3), np.uint8)})
+        placed = centred_letterbox((height, width), (256, 320), multiple)
+        assert placed.resized == expected["new_unpad"][::-1]
+        assert placed.offset == (expected["top"], expected["left"])
+        bottom, right = (placed.input_size[i] - placed.resized[i] - placed.offset[i] for i in (0, 1))
+        assert (bottom, right) == (expected["bottom"], expected["right"])
+
+
+@pytest.mark.parametrize("end_to_end", [True, False])
+def test_both_branches_of_yolov10(yolov10: Any, end_to_end: bool) -> None:
+    from ultralytics.utils.nms import non_max_suppression
+
+    model = copy.deepcopy(yolov10)
+    model.end2end = end_to_end
+    detector = UltralyticsDetector(model, NAMES, input_size=INPUT)
+    threshold = threshold_for(detector, IMAGE)
+    found = detector.detect([IMAGE], threshold)[0]
+    batch, placement = detector._prepare(IMAGE)
+    with torch.no_grad():
+        expected = non_max_suppression(model(batch), threshold, 0.7, max_det=300, end2end=end_to_end)[0]
+    assert len(found) == len(expected) > 10
+    assert torch.allclose(found.scores, expected[:, 4], atol=1e-5)
+    assert torch.allclose(found.boxes, placement.boxes_to_image(expected[:, :4], clip=True), atol=1e-3)
+    chosen = UltralyticsDetector(yolov10, NAMES, input_size=INPUT, end_to_end=end_to_end).detect([IMAGE], threshold)[0]
+    assert torch.equal(chosen.boxes, found.boxes)
+
+
+def test_a_model_that_the_predictor_has_used_is_explained_as_before(yolov8: Any) -> None:
+    """Ultralytics' predictor leaves a fused model without gradients behind."""
+    before = UltralyticsDetector(yolov8, NAMES, input_size=INPUT)
+    found = before.detect([IMAGE], threshold_for(before, IMAGE))[0][:4]
+    expected = dx.explain(before, IMAGE, found)
+    yolo = yolo_of(yolov8)
+    predicted(yolo, IMAGE, 0.5)
+    for used in (yolo, yolo.predictor.model.model):
+        after = UltralyticsDetector(used, NAMES, input_size=INPUT)
+        maps = dx.explain(after, IMAGE, found)
+        assert all(torch.allclose(a, b, atol=1e-4 * float(b.max())) for a, b in zip(maps.grids, expected.grids))
+
+
+def test_weights_made_in_inference_mode_are_copied(yolov8: Any) -> None:
+    with torch.inference_mode():
+        model = copy.deepcopy(yolov8)
+        for weight in model.parameters():
+            weight.data = weight.data.clone()
+        model.register_buffer("mark", torch.zeros(1))
+        model.model[0].conv.weight = nn.Parameter(model.model[0].conv.weight.clone(), requires_grad=False)
+    assert model.model[0].conv.weight.is_inference()
+    detector = UltralyticsDetector(model, NAMES, input_size=INPUT)
+    assert detector.module is not model
+    found = detector.detect([IMAGE], 0.0)[0][:2]
+    for layer in ("neck", "backbone"):
+        assert len(dx.explain(detector, IMAGE, found, layer=layer).grids) == 2
+    assert UltralyticsDetector(yolov8, NAMES, input_size=INPUT).module is yolov8
+
+
+class Doubled(nn.Module):
+    """No kind of convolution."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inside(x) + x.mean(dim=(2, 3), keepdim=True)[:, :1]
+
+
+def test_a_head_of_other_modules_is_differentiated_as_exactly(yolov8: Any) -> None:
+    model = copy.deepcopy(yolov8).double()
+    model.model[-1].cv3[1][0] = Doubled(model.model[-1].cv3[1][0])
+    detector = UltralyticsDetector(model, NAMES, input_size=INPUT)
+    assert not [layer for layer in detector.layers if layer.startswith("head")]
+    trace = detector.trace(IMAGE)
+    chosen = spread(everything(detector, IMAGE), trace, per_level=1)
+    for target in (Target(), Target("y2")):
+        fast = {int(r): g for _, rows, gradients in trace.gradients(chosen, target) for r, g in zip(rows, gradients)}
+        slow = slow_gradients(scalar, detector, trace, chosen, target)
+        for row, (value, gradients) in enumerate(slow):
+            level = int(chosen.origins[row, 0])
+            assert trace.scalars(chosen, target)[row].item() == pytest.approx(value.item(), rel=1e-9)
+            assert (fast[row] - gradients[level]).norm() <= 1e-9 * gradients[level].norm()
+
+
+def test_padding_to_the_whole_square(yolov8: Any) -> None:
+    detector = UltralyticsDetector(yolov8, NAMES, input_size=(128, 192), rectangular=False)
+    assert detector.trace(photograph(60, 160)).placement.input_size == (128, 192)
+    assert UltralyticsDetector(yolov8, input_size=(128, 192)).trace(photograph(60, 160)).placement.input_size == (
+        96,
+        192,
+    )
+
+
+def test_names_are_the_models_own(yolov8: Any) -> None:
+    assert UltralyticsDetector(yolov8).names == tuple(yolov8.names[i] for i in range(len(NAMES)))
+    with pytest.raises(ValueError, match="has 7 class outputs, but 2 names"):
+        UltralyticsDetector(yolov8, ["a", "b"])
+
+
+def test_unfit_settings_are_refused(yolov8: Any) -> None:
+    with pytest.raises(ValueError, match=r"a multiple of 32, this YOLO's coarsest stride .* got \(96, 100\)"):
+        UltralyticsDetector(yolov8, input_size=(96, 100))
+    with pytest.raises(ValueError, match="this YOLO has none"):
+        UltralyticsDetector(yolov8, end_to_end=True)
+
+
+def test_a_fused_end_to_end_model_has_no_other_branches(yolov10: Any) -> None:
+    model = copy.deepcopy(yolov10)
+    model.end2end = True
+    model.fuse(verbose=False)
+    with pytest.raises(ValueError, match="which fusing removed"):
+        UltralyticsDetector(model, end_to_end=False)
+
+
+def test_other_models_are_refused() -> None:
+    from ultralytics.nn.tasks import DetectionModel, SegmentationModel
+
+    with pytest.raises(TypeError, match=r"expects an ultralytics.YOLO with PyTorch weights .* got Linear"):
+        dx.wrap(nn.Linear(1, 1), family="ultralytics")
+    with pytest.raises(TypeError, match="got SimpleModel with a str inside"):
+        UltralyticsDetector(type("SimpleModel", (), {"model": "yolo11n.onnx"})())
+    with pytest.raises(TypeError, match="expects a YOLO with the head Detect or v10Detect, got one with Segment"):
+        UltralyticsDetector(SegmentationModel("yolov8n-seg.yaml", verbose=False))
+    with pytest.raises(ValueError, match="takes RGB images, got one of 4 channels"):
+        UltralyticsDetector(DetectionModel("yolov8n.yaml", ch=4, verbose=False))
+
+
+def test_a_missing_extra_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ultralytics", None)
+    with pytest.raises(ImportError, match=r'pip install "detxai-nb\[ultralytics\]"'):
+        UltralyticsDetector(nn.Linear(1, 1))
