@@ -1,33 +1,64 @@
 """What explaining N objects of one photograph costs, as a ratio to one plain forward pass of the same detector.
 
-    python tests/bench/bench_cost.py [--repeats 5] [--threads N] [--objects 1 10 50] [--detectors yolox-nano ...]
+    python tests/bench/bench_cost.py [--repeats 5] [--threads 1] [--objects 1 10 50 100] [--loop 1 10] [--markdown]
+                                     [--detectors yolox-nano ...]
 
-Random weights: the cost does not depend on them. The picture is 640x480. The objects lie in random cells, on the
-pyramid levels with the shares that detections in COCO photographs have (941 detections of a YOLOX-nano with score at
-least 0.3 in 144 photographs, by FCOS's own rule: half of the size against 64, 128, 256 and 512 input pixels): 35, 29,
-21, 13, 2 percent. A plain forward pass is `detect` on that picture, threshold and NMS included. "loop" is the usual
-way: forward with a graph, then one torch.autograd.grad for each object. Each row's ratio is the median over repeats of
-its time divided by that of the forward passes just before and after; the ratio of processor seconds stands beside the
-one of wall time, since it suffers less where other programs run.
+Every family, full size, random weights: the cost does not depend on them. The picture is 640x480. A plain forward pass
+is `detect` on that picture, threshold and NMS included. "class" and "combined" are `explain` with ODAM for the class
+score and for class and four box sides together; "fixed" is with group normalisation's statistics held fixed. "loop" is
+the usual way: the head with a graph, then one torch.autograd.grad for each object's class score.
+
+The objects lie at random places. Their sizes have the shares that detections in COCO photographs have (941 detections
+of a YOLOX-nano with score at least 0.3 in 144 photographs, longer side against FCOS's 128, 256, 512 and 1024 pixels of
+its input): 35, 29, 21, 13, 2 percent, and within each they are spread evenly on a logarithmic scale. A detector with
+anchors has them on the anchors nearest in size (a two-stage one on those of its proposal network), one without on
+FCOS's level for that size, one with queries on random queries; of a classifier random classes are explained.
+
+Every repeat goes once through all rows of a detector, with a plain pass between each two. A row's figure is the median
+over the repeats of its time divided by the mean of the plain passes just before and after. Processor time stands beside
+wall time, since it suffers less where other programs run. The loop is timed once.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
+import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
-from torchvision.models.detection import fcos_resnet50_fpn
+from cost_families import FAMILIES, Family
+from torch import nn
 
 import detxai_nb as dx
-from detxai_nb.detectors.one_stage import ORIGIN_FIELDS
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
 
-SHARES = (0.35, 0.29, 0.21, 0.13, 0.02)
-COLUMNS = "{:<12} {:<22} {:>7} {:>9} {:>7} {:>7}"
+
+@dataclass
+class Row:
+    """One line of the table: ``work`` for ``count`` objects, and (seconds, wall ratio, processor ratio) as measured."""
+
+    detector: str
+    what: str
+    count: int
+    work: Callable[[], object]
+    once: bool = False
+    measured: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def medians(self) -> tuple[float, ...]:
+        """Median seconds and ratios."""
+        return tuple(statistics.median(column) for column in zip(*self.measured))
+
+    def line(self) -> str:
+        """The row as text."""
+        took, wall, processor = self.medians()
+        return (
+            f"{self.detector:<20} {self.what:<16} {self.count:>7} {took * 1e3:>8.0f} ms {wall:>7.2f} {processor:>7.2f}"
+        )
 
 
 def picture() -> np.ndarray:
@@ -37,55 +68,15 @@ def picture() -> np.ndarray:
     return (big[0].permute(1, 2, 0) * 255).byte().numpy()
 
 
-def build(name: str) -> object:
-    """The detector of that name, with random weights where it is not bundled."""
-    torch.manual_seed(0)
-    if name == "tiny-fcos":
-        return dx.load_detector(name, device="cpu")
-    if name == "fcos-r50":
-        module = fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=91)
-        return dx.wrap(module.requires_grad_(False), family="fcos", names=[str(i) for i in range(91)])
-    network = Yolox(80, SIZES[name]).requires_grad_(False)
-    return YoloxDetector(network, [str(i) for i in range(80)], input_size=SIZES[name].input_side)
-
-
-def objects(detector: object, image: np.ndarray, count: int) -> dx.Detections:
-    """``count`` detections on the levels where COCO's objects are, in random cells."""
-    grids = [level.features.shape[1:] for level in detector.trace(image).levels]
-    shares = np.array(SHARES[: len(grids)])
-    shares[-1] += 1 - shares.sum()
-    random = np.random.default_rng(count)
-    levels = np.repeat(np.arange(len(grids)), np.diff(np.round(np.cumsum([0, *shares]) * count).astype(int)))
-    cells = [(level, *(int(random.integers(n)) for n in grids[level])) for level in levels]
-    classes = random.integers(0, len(detector.names), count)
-    return dx.Detections(
-        boxes=torch.tensor([[10.0, 10.0, 100.0, 100.0]]).repeat(count, 1),
-        scores=torch.full((count,), 0.5),
-        labels=torch.from_numpy(classes),
-        names=detector.names,
-        origins=torch.tensor(cells),
-        origin_fields=ORIGIN_FIELDS,
-        image_size=image.shape[:2],
-    )
-
-
-def loop(detector: object, image: np.ndarray, found: dx.Detections) -> None:
-    """The usual way: the head with a graph, one backward pass for each object."""
-    trace = detector.trace(image)
-    leaves = [level.features[None].clone().requires_grad_() for level in trace.levels]
-    outputs = detector.module.head(leaves)
-    sizes = [leaf.shape[2:] for leaf in leaves]
-    starts = np.cumsum([0, *(h * w for h, w in sizes)])
-    for (level, row, column), label in zip(found.origins.tolist(), found.labels.tolist()):
-        if isinstance(outputs, dict):
-            cell = starts[level] + row * sizes[level][1] + column
-            product = outputs["cls_logits"][0, cell, label].sigmoid() * outputs["bbox_ctrness"][0, cell, 0].sigmoid()
-            scalar = product.sqrt()
-        else:
-            values = outputs[level][0, :, row, column]
-            scalar = values[4].sigmoid() * values[5 + label].sigmoid()
-        (gradient,) = torch.autograd.grad(scalar, leaves[level], retain_graph=True)
-        torch.relu((gradient * leaves[level].detach()).sum(1))
+def loop(family: Family, detector: Any, image: np.ndarray, found: dx.Detections) -> None:
+    """The usual way: one backward pass for each object."""
+    with torch.enable_grad():
+        scores, leaves = family.scores(detector, image, found)
+    for score in scores:
+        gradients = torch.autograd.grad(score, leaves, retain_graph=True, allow_unused=True)
+        for gradient, leaf in zip(gradients, leaves):
+            if gradient is not None:
+                torch.relu((gradient * leaf.detach()).sum(1))
 
 
 def seconds(work: Callable[[], object]) -> np.ndarray:
@@ -95,58 +86,124 @@ def seconds(work: Callable[[], object]) -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()]) - start
 
 
-def ratio(work: Callable[[], object], plain: Callable[[], object], repeats: int) -> tuple[str, str, str]:
-    """Median milliseconds of ``work``, and its median ratios of wall and processor time to the plain passes around."""
-    work()
-    took, ratios, before = [], [], seconds(plain)
-    for _ in range(repeats):
-        found, after = seconds(work), seconds(plain)
-        took.append(found[0])
-        ratios.append(2 * found / (before + after))
-        before = after
-    wall, processor = np.median(ratios, axis=0)
-    return f"{np.median(took) * 1e3:.0f} ms", f"{wall:.2f}", f"{processor:.2f}"
+def ways_of(detector: Any) -> tuple[str, ...]:
+    """How the statistics of group normalisation are taken: only "exact" where the head has none."""
+    head = getattr(detector.module, "head", nn.Identity())
+    grouped = any(isinstance(part, nn.GroupNorm) for part in head.modules())
+    return ("exact", "fixed") if grouped and hasattr(detector, "norm_statistics") else ("exact",)
 
 
-def measure(name: str, counts: list[int], repeats: int, targets: bool) -> None:
-    """Print the rows of one detector."""
-    image, detector = picture(), build(name)
+def rows_of(name: str, detector: Any, image: np.ndarray, options: argparse.Namespace) -> list[Row]:
+    """What is timed for one detector."""
+    family, rows = FAMILIES[name], []
+
+    def explained(found: dx.Detections, target: str, way: str) -> Callable[[], object]:
+        def work() -> object:
+            if len(ways_of(detector)) > 1:
+                detector.norm_statistics = way
+            return dx.explain(detector, image, found, target=target)
+
+        return work
+
+    for count in sorted({*options.objects, *options.loop}):
+        found = family.objects(detector, image, count)
+        if count in options.objects:
+            for way in ways_of(detector):
+                for target in family.targets:
+                    what = target if way == "exact" else f"{target}, {way}"
+                    rows.append(Row(name, what, count, explained(found, target, way)))
+        if count in options.loop:
+            rows.append(Row(name, "loop", count, lambda found=found: loop(family, detector, image, found), once=True))
+    return rows
+
+
+def measure(name: str, detector: Any, image: np.ndarray, options: argparse.Namespace) -> tuple[list[Row], float]:
+    """The timed rows of one detector, and the median milliseconds of its plain forward pass."""
+    rows = rows_of(name, detector, image, options)
 
     def plain() -> object:
         return detector.detect([image], 0.3)
 
     plain()
-    base = np.median([seconds(plain)[0] for _ in range(repeats)])
-    print(COLUMNS.format(name, "plain forward", "-", f"{base * 1e3:.0f} ms", "1.00", "1.00"), flush=True)
-    ways = ["exact", "fixed"] if "fcos" in name else ["exact"]
-    for count in counts:
-        found = objects(detector, image, count)
-        for way in ways:
-            if hasattr(detector, "norm_statistics"):
-                detector.norm_statistics = way
-            for target in ["class", "combined"] if targets else ["class"]:
-                row = ratio(
-                    lambda target=target, found=found: dx.explain(detector, image, found, target=target), plain, repeats
-                )
-                print(COLUMNS.format(name, f"odam {target}, {way}", count, *row), flush=True)
-        row = ratio(lambda found=found: loop(detector, image, found), plain, max(1, repeats // 2))
-        print(COLUMNS.format(name, "loop class", count, *row), flush=True)
+    for row in rows:
+        if not row.once:
+            row.work()
+    base = []
+    for repeat in range(options.repeats):
+        before = seconds(plain)
+        for row in rows:
+            if row.once and repeat:
+                continue
+            took, after = seconds(row.work), seconds(plain)
+            wall, processor = 2 * took / (before + after)
+            row.measured.append((float(took[0]), float(wall), float(processor)))
+            base.append(float(after[0]))
+            before = after
+    return rows, statistics.median(base) * 1e3
+
+
+def markdown(rows: Sequence[Row], plain: dict[str, float]) -> str:
+    """The table with a column for each number of objects: wall ratio, and in brackets that of processor time."""
+    counts = sorted({row.count for row in rows})
+    head = ["detector", "plain pass", "explained", *(f"{count} object{'s' * (count > 1)}" for count in counts)]
+    lines = [" | ".join(head), " | ".join(["---"] * len(head))]
+    for name, what in dict.fromkeys((row.detector, row.what) for row in rows):
+        cells = {row.count: row.medians() for row in rows if (row.detector, row.what) == (name, what)}
+        shown = [f"{cells[c][1]:.2f} ({cells[c][2]:.2f})" if c in cells else "" for c in counts]
+        lines.append(" | ".join([name, f"{plain[name]:.0f} ms", what, *shown]))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def limits(rows: Sequence[Row]) -> list[str]:
+    """A line for each detector whose cost for 50 objects is limited."""
+    lines = []
+    for row in rows:
+        most = FAMILIES[row.detector].most
+        if most is not None and (row.what, row.count) == ("class", 50):
+            _, wall, processor = row.medians()
+            verdict = "kept" if wall <= most else "kept in processor time" if processor <= most else "NOT KEPT"
+            lines.append(f"{row.detector}: 50 objects, class, at most {most}: {verdict} ({wall:.2f}, {processor:.2f})")
+    return lines
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--objects", type=int, nargs="+", default=[1, 10, 50, 100])
+    parser.add_argument("--loop", type=int, nargs="*", default=[1, 10], help="for so many objects also the usual way")
+    parser.add_argument("--detectors", nargs="+", default=list(FAMILIES), choices=list(FAMILIES), metavar="NAME")
+    parser.add_argument("--markdown", action="store_true", help="the table for a README; the lines go to stderr")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--objects", type=int, nargs="+", default=[1, 10, 50])
-    parser.add_argument("--detectors", nargs="+", default=["tiny-fcos", "yolox-nano", "yolox-s", "yolox-l", "fcos-r50"])
-    parser.add_argument("--targets", action="store_true", help="the five combined targets as well")
-    options = parser.parse_args()
+    options = parse()
     torch.set_num_threads(options.threads)
-    print(f"torch {torch.__version__}, {options.threads} threads, 640x480, float32")
-    print(COLUMNS.format("detector", "what", "objects", "time", "ratio", "cpu"))
+    # Random weights make transformers and torchvision warn about things that do not matter here.
+    warnings.simplefilter("ignore")
+    progress = sys.stderr if options.markdown else sys.stdout
+    print(f"torch {torch.__version__}, {options.threads} threads, 640x480, float32", file=progress)
+    head = f"{'detector':<20} {'what':<16} {'objects':>7} {'time':>11} {'ratio':>7} {'cpu':>7}"
+    print(head, file=progress, flush=True)
+    image, rows, plain = picture(), [], {}
     for name in options.detectors:
-        measure(name, options.objects, options.repeats, options.targets)
+        torch.manual_seed(0)
+        try:
+            detector = FAMILIES[name].build()
+        except (ImportError, ValueError) as error:
+            print(f"{name:<20} left out: {type(error).__name__}: {error}", file=progress, flush=True)
+            continue
+        mine, plain[name] = measure(name, detector, image, options)
+        print(f"{name:<20} {'plain forward':<16} {'-':>7} {plain[name]:>8.0f} ms", file=progress)
+        print("\n".join(row.line() for row in mine), file=progress, flush=True)
+        rows += mine
+    for line in limits(rows):
+        print(line, file=progress)
+    if options.markdown:
+        print(markdown(rows, plain))
 
 
 if __name__ == "__main__":
