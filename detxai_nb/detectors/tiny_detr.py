@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from detxai_nb.detectors.tiny import TowerBackbone, tower_weights
+from detxai_nb.detectors.tiny import CHANNELS, TinyBackbone
 
 QUERIES = 30
 """Object queries of the finished network."""
@@ -26,25 +26,17 @@ _SHARPNESS = 20.0
 
 
 class PyramidMemory(nn.Module):
-    """``TowerBackbone``'s three levels gathered on one grid of stride 16, as the backbone of a DETR of transformers.
+    """``TinyBackbone``'s three levels gathered on one grid of stride 16, as the backbone of a DETR of transformers.
 
     The encoder attends between all cells of one grid; stride 16 makes 320 of them of a 320x256 image, and the stride 8
-    level, brought down by a convolution, keeps what small objects need. The pyramid is not trained: it keeps the
-    weights that it starts from, which have to be trained ones.
+    level, brought down by a convolution, keeps what small objects need.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.pyramid = TowerBackbone().requires_grad_(False)
-        channels = self.pyramid.out_channels
-        self.down = nn.Conv2d(channels, channels, 3, 2, 1)
-        self.intermediate_channel_sizes = [3 * channels]
-
-    def train(self, mode: bool = True) -> PyramidMemory:
-        """Training mode for all but the pyramid, which stays as it is."""
-        super().train(mode)
-        self.pyramid.eval()
-        return self
+        self.pyramid = TinyBackbone()
+        self.down = nn.Conv2d(CHANNELS, CHANNELS, 3, 2, 1)
+        self.intermediate_channel_sizes = [3 * CHANNELS]
 
     @property
     def stages(self) -> dict[str, nn.Module]:
@@ -52,7 +44,7 @@ class PyramidMemory(nn.Module):
         return dict(self.pyramid.body.items())
 
     def forward(self, pixel_values: Tensor, pixel_mask: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Normalised images [B,3,h,w] and their mask [B,h,w] to one map [B,384,h/16,w/16] and its mask."""
+        """Normalised images [B,3,h,w] and their mask [B,h,w] to one map [B,192,h/16,w/16] and its mask."""
         fine, middle, coarse = self.pyramid(pixel_values).values()
         size = middle.shape[-2:]
         merged = torch.cat([self.down(fine), middle, F.interpolate(coarse, size=size, mode="nearest")], dim=1)
@@ -60,8 +52,9 @@ class PyramidMemory(nn.Module):
 
 
 def detr_weights(fcos: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of tiny-fcos under the names that they have in tiny-detr."""
-    return {f"model.backbone.pyramid.{name.removeprefix('backbone.')}": x for name, x in tower_weights(fcos).items()}
+    """The tensors of tiny-fcos's backbone under the names that they have in tiny-detr."""
+    own = {name: x for name, x in fcos.items() if name.startswith("backbone.")}
+    return {f"model.backbone.pyramid.{name.removeprefix('backbone.')}": x for name, x in own.items()}
 
 
 def tiny_detr(names: Sequence[str], groups: int = 1) -> Any:

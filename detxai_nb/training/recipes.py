@@ -94,19 +94,18 @@ RECIPES: dict[str, Recipe] = {
     "tiny-detr": Recipe(
         family="detr",
         architecture=(
-            f"transformers' Conditional DETR of width 128, 2 encoder and 3 decoder layers and 30 queries, on "
-            f"{_TINY_BACKBONE} and {_TOWERS}"
+            "transformers' Conditional DETR of width 128, 2 encoder and 3 decoder layers, 30 queries, on one grid of "
+            f"stride 16 gathered from {_TINY_BACKBONE}"
         ),
         build=lambda classes: tiny_detr(scenes.NAMES[:classes], _GROUPS),
         losses=detr_losses,
         settings=Settings(
-            steps=3000,
+            steps=3600,
             batch=8,
-            rate=7e-4,
+            rate=6e-4,
             clip=1.0,
-            average=0.998,
             mix=(("plain", 0.8), ("tiny", 0.1), ("crowd", 0.1)),
-            frozen=("model.backbone.pyramid.",),
+            frozen=("model.backbone.pyramid.body.",),
         ),
         start="tiny-fcos",
         prefixes=("model.backbone.pyramid.",),
