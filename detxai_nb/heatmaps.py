@@ -56,8 +56,8 @@ class HeatMaps:
             object.__setattr__(self, "corners", (None,) * len(self.grids))
         if not len(self.grids) == len(self.strides) == len(self.detections) == len(self.corners):
             raise ValueError(
-                f"{len(self.detections)} detections need as many grids and strides, "
-                f"got {len(self.grids)} and {len(self.strides)}"
+                f"{len(self.detections)} detections need as many grids, strides and corners, "
+                f"got {len(self.grids)}, {len(self.strides)} and {len(self.corners)}"
             )
 
     def __len__(self) -> int:

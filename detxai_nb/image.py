@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+# Ultralytics puts a function in its place that asks the network for a package where a file is no picture.
+_open_picture = Image.open
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -62,9 +64,9 @@ def _from_file(path: Path) -> np.ndarray:
 
 def _open(file: Any, name: str) -> np.ndarray:
     try:
-        with Image.open(file) as picture:
+        with _open_picture(file) as picture:
             return _from_pil(picture)
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, ImportError):
         raise ValueError(f"{name} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, ...)") from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large: {error}; scale it down first") from error

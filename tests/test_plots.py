@@ -181,7 +181,7 @@ def test_detections_are_drawn_and_none_names_the_highest_score() -> None:
 
 def test_no_maps_give_the_photograph() -> None:
     maps = heat_maps(1)
-    empty = replace(maps, grids=(), strides=(), detections=maps.detections[[]])
+    empty = maps[:0]
     assert "nothing detected" in texts(plot_maps(empty))
 
 

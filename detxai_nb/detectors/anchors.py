@@ -68,9 +68,11 @@ class AnchorRule:
         self._background = background
 
     def needs(self, target: Target) -> tuple[str, ...]:
+        """The branches that the target is made of."""
         return ("box",) if target.part in SIDES else ("class",)
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The explained scalars ``[n]`` at ``at`` ``[n,3]`` (row, column, anchor) from the branches' outputs there."""
         row = torch.arange(len(at), device=at.device)
         if target.part in SIDES:
             codes = outputs["box"].unflatten(1, (-1, 4))[row, at[:, 2]]

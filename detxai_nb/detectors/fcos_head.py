@@ -28,11 +28,13 @@ class FcosRule:
     """FCOS's scalars: sqrt(class * centre-ness), the class logit, and the distance to each side in strides."""
 
     def needs(self, target: Target) -> tuple[str, ...]:
+        """The branches that the target is made of: a probability needs centre-ness from the box branch too."""
         if target.part in SIDES:
             return ("box",)
         return ("class",) if target.score == "logit" else ("class", "box")
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The explained scalars ``[n]`` at ``at`` ``[n,2]`` (row, column) from the branches' outputs there."""
         if target.part in SIDES:
             return outputs["box"][:, SIDES.index(target.part)].relu()
         logit = outputs["class"].gather(1, labels[:, None])[:, 0]

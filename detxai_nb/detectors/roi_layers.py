@@ -35,9 +35,11 @@ class PooledMaps:
     levels: tuple[Level, ...]
 
     def level_of(self, pooled: int) -> int:
+        """See ``LayerBelow``."""
         return pooled
 
     def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """See ``LayerBelow``."""
         yield chunk
 
 
@@ -67,9 +69,11 @@ class BeforePyramid:
             self.levels = (stages[self._only],)
 
     def level_of(self, pooled: int) -> int:
+        """See ``LayerBelow``."""
         return self._numbers[pooled] if self._only is None else 0
 
     def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """See ``LayerBelow``."""
         if chunk.corner is None:
             raise ValueError("gradients at a pooled map come as windows, got them without corners")
         start = self._numbers[chunk.level]
@@ -109,9 +113,11 @@ class BeforeNeck:
         self._nearest = (wanted[:, None] - octaves).abs().argmin(dim=1).tolist()
 
     def level_of(self, pooled: int) -> int:
+        """See ``LayerBelow``."""
         return self._nearest[pooled]
 
     def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """See ``LayerBelow``."""
         level = self.level_of(chunk.level)
         output, leaf = self._pooled[chunk.level], self._leaves[level]
         for row, gradient in zip(chunk.rows, chunk.dense(*output.shape[2:])):

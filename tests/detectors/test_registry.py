@@ -136,5 +136,7 @@ def test_half_precision_finds_the_same_objects() -> None:
     image = dx.data.scenes.make(3, seed=2).image
     whole = dx.load_detector("tiny-fcos", device="cpu").detect([image])[0]
     half = dx.load_detector("tiny-fcos", device="cpu", precision="bf16").detect([image])[0]
-    assert half.labels.tolist() == whole.labels.tolist()
-    assert np.allclose(half.boxes, whole.boxes, atol=3)
+    sure = int((whole.scores > 0.5).sum())
+    assert sure >= 2
+    assert half.labels[:sure].tolist() == whole.labels[:sure].tolist()
+    assert np.allclose(half.boxes[:sure], whole.boxes[:sure], atol=3)

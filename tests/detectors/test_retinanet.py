@@ -14,6 +14,7 @@ from torch import nn
 from torchvision.models.detection.retinanet import RetinaNetHead
 
 import detxai_nb as dx
+from detxai_nb.detectors import one_stage
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.tiny import tiny_fcos, tiny_retinanet
 from detxai_nb.types import Target
@@ -69,7 +70,7 @@ def test_layers_have_the_grids_of_what_they_name() -> None:
         "backbone.stage16",
         "backbone.stage32",
     )
-    assert detector.layers[6:] == tuple(f"head.{n}{i}" for n in ("class", "box") for i in ("", ".0", ".1", ".2"))
+    assert detector.layers[6:] == tuple(f"head.{n}{i}" for n in ("class", "box") for i in ("", ".0", ".1"))
     stage = detector.trace(image, "backbone.stage16")
     assert [(x.name, len(x.features), x.stride) for x in stage.levels] == [("backbone.stage16", 112, (16.0, 16.0))]
     activation = detector.trace(image, "head.class").levels
@@ -85,7 +86,7 @@ def test_deep_gradients_do_not_depend_on_the_memory_budget(monkeypatch: pytest.M
     trace = detector.trace(image, "backbone.stage8")
     found = detector.detect([image], 0.0)[0][:5]
     together = {int(row): g for _, rows, grads in trace.gradients(found, Target()) for row, g in zip(rows, grads)}
-    monkeypatch.setattr("detxai_nb.detectors.one_stage.MEMORY_BUDGET", 1)
+    monkeypatch.setattr(one_stage, "MEMORY_BUDGET", 1)
     chunks = list(trace.gradients(found, Target()))
     assert len(chunks) == len(found)
     for _, rows, gradients in chunks:

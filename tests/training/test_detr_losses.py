@@ -125,8 +125,6 @@ def test_a_few_steps_learn(half: bool) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = tiny_detr(NAMES, groups=2).train()
-    body = model.model.backbone.pyramid.body
-    assert not any(part.training for part in body.modules())
     images, targets = batch()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=5e-4)
     values = []
@@ -138,4 +136,3 @@ def test_a_few_steps_learn(half: bool) -> None:
         optimizer.step()
         values.append(float(total.detach()))
     assert values[-1] < 0.9 * values[0]
-    assert not any(p.grad is not None for p in body.parameters())
