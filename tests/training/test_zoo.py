@@ -121,6 +121,14 @@ def test_the_command_writes_weights_and_card(
     assert "wrote" in capsys.readouterr().out
 
 
+def test_check_measures_every_bundled_model_also_after_one_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(zoo, "check", lambda name, device: asked.append(name) or len(asked) > 1)
+    assert zoo.main(["--check", "--device", "cpu"]) == 1
+    assert sorted(asked) == list(CARDS)
+    assert zoo.main(["tiny-fcos", "--check", "--device", "cpu"]) == 0
+
+
 def test_weights_that_float16_cannot_hold_are_refused() -> None:
     with pytest.raises(ValueError, match="the weights b do not fit into float16"):
         zoo.stored({"a": torch.ones(2), "b": torch.tensor([1e6])})
