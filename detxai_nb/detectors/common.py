@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,15 @@ from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections
+
+_Item = TypeVar("_Item")
+
+
+class _End:
+    """Stands after the last step."""
+
+
+_END = _End()
 
 
 @contextmanager
@@ -25,6 +34,16 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
+
+
+def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
+    """What ``steps`` yields; ``torch.inference_mode`` is left for the time of each step, never for the caller's."""
+    while True:
+        with torch.inference_mode(False):
+            step = next(steps, _END)
+        if isinstance(step, _End):
+            return
+        yield step
 
 
 def to_tensor(pixels: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:

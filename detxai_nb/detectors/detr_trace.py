@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from detxai_nb.detectors.common import evaluating
+from detxai_nb.detectors.common import evaluating, outside_inference_mode
 from detxai_nb.detectors.detr_attention import Attention
 from detxai_nb.detectors.detr_replay import cut_at, record, replay
 from detxai_nb.detectors.detr_variants import Variant, anatomy_of
@@ -68,13 +68,7 @@ class DetrTrace:
 
         Also inside ``torch.inference_mode``, which is left for the time of each step.
         """
-        steps = self._chunks(detections, target)
-        while True:
-            with torch.inference_mode(False):
-                chunk = next(steps, None)
-            if chunk is None:
-                return
-            yield chunk
+        return outside_inference_mode(self._chunks(detections, target))
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """The same as (level, rows, gradient ``[n,C,h,w]``)."""

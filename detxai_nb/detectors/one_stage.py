@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from detxai_nb.detectors.common import outside_inference_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, GradientChunk, Level, Target
 
@@ -127,13 +128,7 @@ class OneStageTrace:
 
         Also inside ``torch.inference_mode``, which is left for the time of each step.
         """
-        steps = self._chunks(detections, target)
-        while True:
-            with torch.inference_mode(False):
-                chunk = next(steps, None)
-            if chunk is None:
-                return
-            yield chunk
+        return outside_inference_mode(self._chunks(detections, target))
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         levels, at, labels = self._resolve(detections, target)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.common import evaluating
+from detxai_nb.detectors.common import evaluating, outside_inference_mode
 from detxai_nb.detectors.one_stage import ANCHOR_FIELDS, rows_per_chunk
 from detxai_nb.detectors.roi_head import OpenRegions, RoiHead
 from detxai_nb.detectors.roi_layers import LayerBelow
@@ -67,13 +67,7 @@ class RoiTrace:
 
         Also inside ``torch.inference_mode``, which is left for the time of each step.
         """
-        steps = self._chunks(detections, target)
-        while True:
-            with torch.inference_mode(False):
-                chunk = next(steps, None)
-            if chunk is None:
-                return
-            yield chunk
+        return outside_inference_mode(self._chunks(detections, target))
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """The same as (level, rows, gradient ``[n,C,h,w]``)."""
