@@ -20,9 +20,9 @@ from detxai_nb.detectors.names import COCO_80
 from detxai_nb.detectors.pvt import pvt_fcos, pvt_retinanet
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.ssd import SsdDetector
-from detxai_nb.detectors.tiny import INPUT, tiny_faster_rcnn, tiny_fcos, tiny_retinanet, tiny_ssd
+from detxai_nb.detectors.tiny import tiny_faster_rcnn, tiny_fcos, tiny_retinanet, tiny_ssd
 from detxai_nb.detectors.tiny_classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet, tiny_vgg
-from detxai_nb.detectors.tiny_detr import tiny_detr
+from detxai_nb.detectors.tiny_detr import IMAGE_SETTINGS, tiny_detr
 from detxai_nb.detectors.tiny_pvt import tiny_pvt
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.detectors.yolox import YoloxDetector
@@ -93,12 +93,7 @@ _BUNDLED: dict[str, _Bundled] = {
         DetrDetector,
         f"small Conditional DETR {_SCENES}; needs transformers",
         tiny_detr,
-        {
-            "shortest_edge": INPUT["min_size"],
-            "longest_edge": INPUT["max_size"],
-            "mean": INPUT["image_mean"],
-            "std": INPUT["image_std"],
-        },
+        IMAGE_SETTINGS,
     ),
     "tiny-pvt": _Bundled(
         FcosDetector, f"small FCOS on a pyramid vision transformer {_SCENES}; needs transformers", _sized(tiny_pvt)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.models.detection import FCOS
 
-from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.tiny import tiny_fcos
-from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.training.losses import Targets, fcos_losses, prepare
+from detxai_nb.training.teaching import fcos_teacher, relative_distance
 
 WEIGHT = 2.0
 """Of the distance, beside FCOS's losses of about 1 together."""
@@ -29,7 +26,7 @@ def pvt_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> dic
     the teacher's, the distance is the only loss: the neck and head that were taken over would only forget.
     """
     pixels = prepare(model, images)
-    teacher = _teacher(str(images.device))
+    teacher = fcos_teacher(str(images.device))
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         with torch.no_grad():
             aims = teacher.backbone(pixels)
@@ -45,22 +42,7 @@ def pvt_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> dic
 
 def pyramid_distance(features: dict[str, Tensor], aims: dict[str, Tensor]) -> Tensor:
     """The mean squared difference over the mean square of the aims, averaged over the levels: 1 for a pyramid of 0."""
-    parts = []
-    for name, aim in aims.items():
-        aim = aim.float()
-        parts.append((features[name].float() - aim).square().mean() / aim.square().mean())
-    return torch.stack(parts).mean()
-
-
-@cache
-def _teacher(device: str) -> FCOS:
-    """The bundled tiny-fcos, frozen."""
-    state = read_weights(ZOO / "tiny-fcos.safetensors")
-    outputs = state["head.classification_head.cls_logits.bias"]
-    teacher = tiny_fcos(len(outputs))
-    fit_weights(teacher, state, "tiny-fcos")
-    teacher.backbone.to(memory_format=torch.channels_last)
-    return teacher.requires_grad_(False).eval().to(device)
+    return torch.stack([relative_distance(features[name], aim) for name, aim in aims.items()]).mean()
 
 
 class _Ready:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
@@ -11,11 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.detection import FCOS
 
-from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.tiny import tiny_fcos
-from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.detectors.yolox_network import Yolox
 from detxai_nb.training.losses import prepare as prepare_for_fcos
+from detxai_nb.training.teaching import fcos_teacher, relative_distance
 from detxai_nb.training.yolox_losses import losses_of, prepare
 
 WEIGHT = 4.0
@@ -35,12 +32,12 @@ def taught_yolox_losses(
     width of tiny-fcos's pyramid and towers, and are pulled to them before their activation. As long as they are further
     than ``NEAR`` away nothing else is learnt. The images have to fill whole cells of the coarsest level.
     """
-    teacher = _teacher(str(images.device))
+    teacher = fcos_teacher(str(images.device))
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         with torch.no_grad():
             aims = _teacher_maps(teacher, prepare_for_fcos(teacher, images))
         own = _maps(model, prepare(images))
-    distances = [_distance(one, aim) for maps, level in zip(own, aims) for one, aim in zip(maps, level)]
+    distances = [relative_distance(one, aim) for maps, level in zip(own, aims) for one, aim in zip(maps, level)]
     distance = torch.stack(distances).mean()
     if float(distance.detach()) >= NEAR:
         nothing = distance.new_zeros(())
@@ -70,18 +67,3 @@ def _teacher_maps(teacher: FCOS, pixels: Tensor) -> list[tuple[Tensor, Tensor, T
     towers = head.classification_head.conv[:-1], head.regression_head.conv[:-1]
     levels = [level.contiguous() for level in teacher.backbone(pixels).values()]
     return [(level, towers[0](level), towers[1](level)) for level in levels]
-
-
-def _distance(own: Tensor, aim: Tensor) -> Tensor:
-    """The mean squared difference over the mean square of the aim: 1 for a map of zeros."""
-    aim = aim.float()
-    return (own.float() - aim).square().mean() / aim.square().mean()
-
-
-@cache
-def _teacher(device: str) -> FCOS:
-    """The bundled tiny-fcos, frozen."""
-    state = read_weights(ZOO / "tiny-fcos.safetensors")
-    teacher = tiny_fcos(len(state["head.classification_head.cls_logits.bias"]))
-    fit_weights(teacher, state, "tiny-fcos")
-    return teacher.requires_grad_(False).eval().to(device)
