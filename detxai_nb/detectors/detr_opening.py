@@ -1,8 +1,8 @@
-"""Run a module's own forward while some of its parts answer from a recording: what follows a layer."""
+"""One forward pass of a module's own code, opened at a layer: from there on it keeps a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,27 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr_variants import BACKBONE, ENCODER, NECK, Anatomy
+
+Sizes = list[tuple[int, int]]
+"""(height, width) of each grid that goes into the encoder."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """``leaf`` ``[1,C,h,w]``: the layer's features; ``outputs``: the module's, with a graph from the leaf on."""
+
+    leaf: Tensor
+    outputs: Any
+    sizes: Sizes
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A layer as a piece of what ``part`` gives: how it is taken out, as ``[1,C,h,w]``, and put back."""
+
+    part: nn.Module
+    take: Callable[[Any, Sizes], Tensor]
+    put: Callable[[Any, Tensor, Sizes], Any]
 
 
 @contextmanager
@@ -27,82 +48,75 @@ def answering(part: nn.Module, answer: Callable[..., Any]) -> Iterator[None]:
             part.__dict__["forward"] = before
 
 
-def record(parts: Sequence[nn.Module], run: Callable[[], Any]) -> dict[nn.Module, Any]:
-    """What each of the parts gives while ``run`` runs."""
-    found: dict[nn.Module, Any] = {}
+def open_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened:
+    """What ``run``, one forward pass, gives with the layer's features as a leaf. ``layer``: of ``anatomy.layers``."""
+    cut = _cut_at(layer, anatomy)
+    sizes: dict[nn.Module, tuple[int, int]] = {}
+    leaves: list[Tensor] = []
 
-    def listening(part: nn.Module) -> Callable[..., Any]:
-        forward = part.forward
+    def measured(part: nn.Module, output: Tensor) -> Tensor:
+        sizes[part] = (int(output.shape[-2]), int(output.shape[-1]))
+        return output
 
-        def answer(*arguments: Any, **named: Any) -> Any:
-            found[part] = forward(*arguments, **named)
-            return found[part]
+    def cut_out(output: Any) -> Any:
+        seen = list(sizes.values())
+        leaves.append(cut.take(output, seen).detach().clone().requires_grad_())
+        torch.set_grad_enabled(True)
+        return cut.put(output, leaves[0], seen)
 
-        return answer
-
-    with ExitStack() as stack:
-        for part in parts:
-            stack.enter_context(answering(part, listening(part)))
-        run()
-    return found
-
-
-def replay(answers: Mapping[nn.Module, Any], run: Callable[[], Any]) -> Any:
-    """What ``run`` gives with the parts giving these answers instead of computing."""
-    with ExitStack() as stack:
-        for part, value in answers.items():
-            stack.enter_context(answering(part, lambda *_, value=value, **__: value))
-        return run()
+    with torch.no_grad(), ExitStack() as stack:
+        for part in anatomy.projections:
+            stack.enter_context(answering(part, _then(part.forward, lambda output, part=part: measured(part, output))))
+        stack.enter_context(answering(cut.part, _then(cut.part.forward, cut_out)))
+        outputs = run()
+    return Opened(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
 
 
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """Where a network is opened.
-
-    ``features`` ``[1,C,h,w]``: the layer's, as recorded. ``answers(leaf)``: the outputs of the parts up to there, with
-    ``leaf`` in place of the features; with them ``replay`` runs what follows.
-    """
-
-    features: Tensor
-    answers: Callable[[Tensor], dict[nn.Module, Any]]
+def _then(forward: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda *arguments, **named: change(forward(*arguments, **named))
 
 
-def cut_at(layer: str, anatomy: Anatomy, recorded: Mapping[nn.Module, Any]) -> Cut:
-    """The cut of a layer of ``anatomy.layers``."""
+def _cut_at(layer: str, anatomy: Anatomy) -> _Cut:
     kind, _, name = layer.partition(".")
     if kind == BACKBONE and name:
-        stages = list(anatomy.stages.values())
-        number = list(anatomy.stages).index(name)
-        before = {stage: recorded[stage] for stage in stages[:number]}
-        return Cut(recorded[stages[number]], lambda leaf: {**before, stages[number]: leaf})
-    maps = recorded[anatomy.backbone]
+        return _Cut(anatomy.stages[name], lambda output, _: output, lambda _, leaf, __: leaf)
     if kind == BACKBONE:
-        features, mask = maps[-1]
-        return Cut(features, lambda leaf: {anatomy.backbone: [*maps[:-1], (leaf, mask)]})
+        return _Cut(
+            anatomy.backbone,
+            lambda maps, _: maps[-1][0],
+            lambda maps, leaf, _: [*maps[:-1], (leaf, maps[-1][1])],
+        )
     if kind == NECK:
-        part = anatomy.projections[int(name)]
-        return Cut(recorded[part], lambda leaf: {anatomy.backbone: maps, part: leaf})
+        return _Cut(anatomy.projections[int(name)], lambda output, _: output, lambda _, leaf, __: leaf)
     if kind == ENCODER:
-        return _encoder_cut(int(name or 0), anatomy, recorded)
+        level = int(name or 0)
+        return _Cut(
+            anatomy.encoder,
+            lambda output, sizes: _grid(output.last_hidden_state, level, sizes),
+            lambda output, leaf, sizes: _with_grid(output, leaf, level, sizes),
+        )
     raise ValueError(f"unknown layer {layer!r}; known: {', '.join(anatomy.layers)}")
 
 
-def _encoder_cut(level: int, anatomy: Anatomy, recorded: Mapping[nn.Module, Any]) -> Cut:
-    output = recorded[anatomy.encoder]
-    memory = output.last_hidden_state
-
-    def answers(changed: Any) -> dict[nn.Module, Any]:
-        values = {**output, "last_hidden_state": changed}
-        return {anatomy.backbone: recorded[anatomy.backbone], anatomy.encoder: type(output)(**values)}
-
+def _grid(memory: Any, level: int, sizes: Sizes) -> Tensor:
+    """One level of an encoder's output, which is a list of grids or all of their cells in a row."""
     if not isinstance(memory, Tensor):
-        return Cut(memory[level], lambda leaf: answers([*memory[:level], leaf, *memory[level + 1 :]]))
-    shapes = [recorded[part].shape[-2:] for part in anatomy.projections]
-    parts = memory.split([height * width for height, width in shapes], dim=1)
-    grid = parts[level].transpose(1, 2).unflatten(2, shapes[level]).contiguous()
+        return memory[level]
+    return _split(memory, sizes)[level].transpose(1, 2).unflatten(2, sizes[level])
 
-    def with_level(leaf: Tensor) -> dict[nn.Module, Any]:
-        tokens = leaf.flatten(2).transpose(1, 2)
-        return answers(torch.cat([*parts[:level], tokens, *parts[level + 1 :]], dim=1))
 
-    return Cut(grid, with_level)
+def _with_grid(output: Any, leaf: Tensor, level: int, sizes: Sizes) -> Any:
+    """The encoder's output with another grid in place of one level."""
+    memory = output.last_hidden_state
+    changed: Any
+    if isinstance(memory, Tensor):
+        parts = list(_split(memory, sizes))
+        parts[level] = leaf.flatten(2).transpose(1, 2)
+        changed = torch.cat(parts, dim=1)
+    else:
+        changed = [*memory[:level], leaf, *memory[level + 1 :]]
+    return type(output)(**{**output, "last_hidden_state": changed})
+
+
+def _split(memory: Tensor, sizes: Sizes) -> tuple[Tensor, ...]:
+    return memory.split([height * width for height, width in sizes], dim=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,11 +13,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from detxai_nb.detectors.common import evaluating, outside_inference_mode
 from detxai_nb.detectors.detr_attention import Attention
-from detxai_nb.detectors.detr_replay import cut_at, record, replay
+from detxai_nb.detectors.detr_opening import open_at
 from detxai_nb.detectors.detr_variants import Variant, anatomy_of
 from detxai_nb.detectors.one_stage import MEMORY_BUDGET, grid_stride
 from detxai_nb.geometry import Placement
 from detxai_nb.types import SIDES, Detections, GradientChunk, Level, Target
+
+SINGLE_ROWS = 16
+"""Gradients in a chunk where they are computed one by one, so that work can be stopped in between."""
 
 _NOT_BATCHED = ("vmap", "Batching rule", "batching rule")
 """What PyTorch says where an operation has no gradient for a batch of vectors."""
@@ -25,8 +29,9 @@ _NOT_BATCHED = ("vmap", "Batching rule", "batching rule")
 class DetrTrace:
     """One forward pass of one image, kept open. See ``types.Trace``.
 
-    Every query sees the whole image, so gradients are dense. What follows the layer runs once, by the module's own
-    code and with a graph; the gradients of many predictions are one batched product with its Jacobian.
+    Every query sees the whole image, so gradients are dense, and each is a backward pass of its own through all that
+    follows the layer. On a GPU many are one batched product with the Jacobian; on a CPU, where that takes twice as
+    long (it needs attention written out in full), they are computed one by one.
     """
 
     def __init__(self, module: Any, variant: Variant, pixels: Tensor, placement: Placement, layer: str) -> None:
@@ -36,22 +41,18 @@ class DetrTrace:
         self._module = module
         self._variant = variant
         anatomy = anatomy_of(module, variant)
-        parts = [anatomy.backbone, *anatomy.stages.values(), *anatomy.projections, anatomy.encoder]
-        with evaluating(module):
-            with torch.no_grad():
-                recorded = record(parts, lambda: module(pixel_values=pixels))
-            cut = cut_at(layer, anatomy, recorded)
-            grid = tuple(recorded[anatomy.projections[-1]].shape[-2:])
-            self._attention = Attention(module, variant, pixels, placement, grid)
-            self._leaf = cut.features.detach().clone().requires_grad_()
-            # Of the attention kernels only the plain one has gradients that can be batched.
-            with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-                outputs = replay(cut.answers(self._leaf), lambda: module(pixel_values=pixels))
-        self._logits, self._boxes = outputs.logits[0], outputs.pred_boxes[0]
+        self._batched = batching_pays(pixels.device)
+        # Of the attention kernels only the plain one has gradients that can be batched.
+        kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
+        with evaluating(module), kernels:
+            opened = open_at(layer, anatomy, lambda: module(pixel_values=pixels))
+        self._leaf = opened.leaf
+        self._attention = Attention(module, variant, pixels, placement, opened.sizes[-1])
+        self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]
         self._cells = None
         if variant.chosen is not None:
-            self._cells = variant.chosen(outputs, len(self._logits))[0]
-        self._tokens = sum(recorded[part][0, 0].numel() for part in anatomy.projections)
+            self._cells = variant.chosen(opened.outputs, len(self._logits))[0]
+        self._tokens = sum(height * width for height, width in opened.sizes)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -100,7 +101,8 @@ class DetrTrace:
         for rows in torch.arange(len(queries), device=queries.device).split(self._rows_per_chunk()):
             with torch.enable_grad():
                 scalars = self._scalars(queries[rows], labels[rows], target)
-            yield GradientChunk(0, rows, _products(scalars, self._leaf))
+            products = _products if self._batched else _single_products
+            yield GradientChunk(0, rows, products(scalars, self._leaf))
 
     def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
         if target.part in SIDES:
@@ -135,6 +137,8 @@ class DetrTrace:
 
     def _rows_per_chunk(self) -> int:
         """How many predictions' gradients fit the budget: those of the layer and, larger, of one layer's attention."""
+        if not self._batched:
+            return max(1, min(SINGLE_ROWS, MEMORY_BUDGET // (self._leaf.numel() * self._leaf.element_size())))
         heads = max(getattr(self._module.config, "encoder_attention_heads", 8), 1)
         attended = heads * self._tokens**2 if self._variant.dense else heads * self._tokens * 64
         numbers = 3 * (self._leaf.numel() + attended)
@@ -147,11 +151,18 @@ def _places(wanted: Tensor, cells: Tensor) -> Tensor:
     return torch.where(same.any(dim=1), same.int().argmax(dim=1), len(cells))
 
 
+def batching_pays(device: torch.device) -> bool:
+    """Whether gradients of many predictions are faster as one batched product than one by one."""
+    return device.type != "cpu"
+
+
 def _products(scalars: Tensor, leaf: Tensor) -> Tensor:
-    """The gradient of each scalar ``[n]`` with respect to the leaf ``[1,C,h,w]``, ``[n,C,h,w]``."""
+    """The gradient of each scalar ``[n]`` with respect to the leaf ``[1,C,h,w]``, ``[n,C,h,w]``, all together."""
     one_each = torch.eye(len(scalars), dtype=scalars.dtype, device=scalars.device)
     try:
-        found = _vectors_times_jacobian(scalars, leaf, one_each, batched=True)
+        (found,) = torch.autograd.grad(
+            scalars, leaf, one_each, retain_graph=True, allow_unused=True, is_grads_batched=True
+        )
     except RuntimeError as error:
         if not any(word in str(error) for word in _NOT_BATCHED):
             raise
@@ -160,15 +171,15 @@ def _products(scalars: Tensor, leaf: Tensor) -> Tensor:
             RuntimeWarning,
             stacklevel=2,
         )
-        rows: Sequence[Tensor] = [_vectors_times_jacobian(scalars, leaf, row, batched=False) for row in one_each]
-        found = torch.stack(list(rows))
-    return found[:, 0]
+        return _single_products(scalars, leaf)
+    return leaf.new_zeros(len(scalars), *leaf.shape[1:]) if found is None else found[:, 0]
 
 
-def _vectors_times_jacobian(scalars: Tensor, leaf: Tensor, vectors: Tensor, batched: bool) -> Tensor:
-    (found,) = torch.autograd.grad(
-        scalars, leaf, vectors, retain_graph=True, allow_unused=True, is_grads_batched=batched
-    )
-    if found is not None:
-        return found
-    return leaf.new_zeros((len(vectors), *leaf.shape) if batched else leaf.shape)
+def _single_products(scalars: Tensor, leaf: Tensor) -> Tensor:
+    """The same, one by one."""
+    found = leaf.new_zeros(len(scalars), *leaf.shape[1:])
+    for row, scalar in enumerate(scalars):
+        (gradient,) = torch.autograd.grad(scalar, leaf, retain_graph=True, allow_unused=True)
+        if gradient is not None:
+            found[row] = gradient[0]
+    return found

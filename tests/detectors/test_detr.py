@@ -106,6 +106,22 @@ def test_gradients_of_the_other_variants_equal_the_slow_loop(kind: str) -> None:
             assert (chunk.gradient[row] - slow[0]).norm() <= tolerance * slow.norm()
 
 
+@pytest.mark.parametrize("kind", ["detr", "conditional-detr", "deformable-detr", "rt-detr"])
+def test_gradients_in_batches_equal_those_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = builder(kind)(torch.float64)
+    for layer in detector.layers:
+        single = detector.trace(IMAGE, layer)
+        chosen = choose(everything(detector, IMAGE), single)
+        with monkeypatch.context() as patched:
+            patched.setattr(detr_trace, "batching_pays", lambda device: True)
+            batched = detector.trace(IMAGE, layer)
+        for target in (Target(), Target("x2")):
+            one_by_one = torch.cat([chunk.gradient for chunk in single.chunks(chosen, target)])
+            together = torch.cat([chunk.gradient for chunk in batched.chunks(chosen, target)])
+            assert one_by_one.norm() > 0
+            assert (together - one_by_one).norm() <= 1e-9 * one_by_one.norm()
+
+
 class _Doubled(torch.autograd.Function):
     """An operation that has no rule for batches of gradients."""
 
@@ -123,7 +139,8 @@ class _Doubling(nn.Module):
         return _Doubled.apply(x)
 
 
-def test_what_cannot_be_batched_is_said_and_exact() -> None:
+def test_what_cannot_be_batched_is_said_and_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detr_trace, "batching_pays", lambda device: True)
     detector = builder("conditional-detr")(torch.float64)
     detector.module.class_labels_classifier = nn.Sequential(detector.module.class_labels_classifier, _Doubling())
     trace = detector.trace(IMAGE)
@@ -137,12 +154,15 @@ def test_what_cannot_be_batched_is_said_and_exact() -> None:
         assert (chunk.gradient[row] - slow[0]).norm() <= 1e-9 * slow.norm()
 
 
-def test_chunks_fit_the_memory_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("batched", [True, False])
+def test_chunks_fit_the_memory_budget(batched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detr_trace, "batching_pays", lambda device: batched)
     detector = builder("detr")(torch.float64)
     trace = detector.trace(IMAGE)
     found = everything(detector, IMAGE)
     (whole,) = trace.chunks(found, Target())
-    monkeypatch.setattr(detr_trace, "MEMORY_BUDGET", 60_000)
+    features = trace.levels[0].features
+    monkeypatch.setattr(detr_trace, "MEMORY_BUDGET", 4 * features.numel() * features.element_size())
     parts = list(trace.chunks(found, Target()))
     assert len(parts) > 1
     assert torch.equal(torch.cat([part.rows for part in parts]), torch.arange(len(found)))
