@@ -34,7 +34,7 @@ class HeatMaps:
     pixels, or None for a grid over the whole input; by default all are. ``placement`` says how the image lies in that
     input. ``image``: uint8 ``[H,W,3]``. ``status``: for each "ok" or "no positive evidence" (the map is zero
     everywhere). ``settings`` is every setting the method ran with; ``seed`` is None where nothing was random;
-    ``seconds`` is what it took.
+    ``seconds`` is what it took. ``figures``: further numbers of each map, by name, such as how reliable it is.
     """
 
     grids: tuple[Tensor, ...]
@@ -50,6 +50,7 @@ class HeatMaps:
     seconds: float = 0.0
     signed: bool = False
     corners: tuple[tuple[float, float] | None, ...] = ()
+    figures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.corners:
@@ -59,6 +60,9 @@ class HeatMaps:
                 f"{len(self.detections)} detections need as many grids, strides and corners, "
                 f"got {len(self.grids)}, {len(self.strides)} and {len(self.corners)}"
             )
+        for name, values in self.figures.items():
+            if len(values) != len(self):
+                raise ValueError(f"the figure {name!r} has {len(values)} values for {len(self)} maps")
 
     def __len__(self) -> int:
         return len(self.grids)
@@ -71,6 +75,7 @@ class HeatMaps:
             grids=tuple(self.grids[i] for i in rows),
             strides=tuple(self.strides[i] for i in rows),
             corners=tuple(self.corners[i] for i in rows),
+            figures={name: tuple(values[i] for i in rows) for name, values in self.figures.items()},
             detections=self.detections[rows],
         )
 
@@ -127,6 +132,7 @@ class HeatMaps:
             method=f"difference of {self.method}",
             settings={**self.settings, "others": len(self) - 1},
             signed=True,
+            figures={},
         )
 
     def plot(self, **options: Any) -> Any:
@@ -164,6 +170,7 @@ class HeatMaps:
                 "score_threshold": found.score_threshold,
                 "image_size": found.image_size,
             },
+            "figures": dict(self.figures),
             **{n: getattr(self, n) for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
         }
         arrays["image"] = self.image
@@ -198,6 +205,7 @@ class HeatMaps:
             image=arrays["image"],
             detections=Detections(**found, **about),
             target=Target(**meta["target"]),
+            figures={name: tuple(values) for name, values in meta.get("figures", {}).items()},
             **{n: meta[n] for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
         )
 

@@ -30,6 +30,14 @@ FADE = 0.25
 """Evidence fades in over this share of the range, so that the photograph stays visible where there is none; the
 widgets' front end does the same."""
 
+_ON_PICTURE: Mapping[str, Any] = {
+    "fontsize": 8,
+    "color": "white",
+    "parse_math": False,
+    "bbox": {"boxstyle": "round,pad=0.2", "fc": (0.07, 0.08, 0.1, 0.85), "ec": "none"},
+}
+"""How text on a photograph looks."""
+
 _LONGEST = 640  # pixels of a panel's longer side: more than any screen shows of it
 
 
@@ -50,7 +58,7 @@ def plot_maps(
     ``SEQUENTIAL``, for signed maps of ``DIVERGING`` (centred at zero). ``opacity``: 0 to 1, of the strongest evidence;
     weaker evidence fades out. ``scale``: "object" stretches each map over its own range, "shared" all over one.
     ``titles``: one for each map, by default number, class and score. At most ``max_objects`` are drawn, the first ones,
-    and the heading says how many there are.
+    and the heading says how many there are. What a method says of each map (``HeatMaps.figures``) stands on its panel.
 
     Raises ``ValueError`` for options out of range.
     """
@@ -124,17 +132,7 @@ def plot_detections(image: Any, detections: Detections, *, width: float = 6.0) -
     draw_photograph(axes, _shrink(pixels), pixels.shape[:2])
     for box, label in zip(detections.boxes.tolist(), _labels(detections)):
         draw_box(axes, box, 1.4)
-        axes.annotate(
-            label,
-            box[:2],
-            (0, 2),
-            textcoords="offset points",
-            fontsize=8,
-            color="white",
-            va="bottom",
-            parse_math=False,
-            bbox={"boxstyle": "round,pad=0.2", "fc": (0.07, 0.08, 0.1, 0.85), "ec": "none"},
-        )
+        axes.annotate(label, box[:2], (0, 2), textcoords="offset points", va="bottom", **_ON_PICTURE)
     best = "" if detections.highest_score is None else f"; the highest score was {detections.highest_score:.3f}"
     count = f"{len(detections)} detected" if len(detections) else f"nothing detected{best}"
     sheet.head(count)
@@ -213,6 +211,9 @@ def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float
     if style.boxes:
         draw_box(axes, maps.detections.boxes[0].tolist(), 1.8)
     axes.set_title(title, fontsize=9, loc="left", pad=3, parse_math=False)
+    if maps.figures:
+        said = "\n".join(f"{name} {values[0]:.2f}" for name, values in maps.figures.items())
+        axes.text(0.02, 0.03, said, transform=axes.transAxes, va="bottom", **_ON_PICTURE)
     if bar is None:
         return
     if high > low and maps.status[0] == OK:

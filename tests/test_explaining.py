@@ -157,7 +157,7 @@ def test_a_closed_detector_is_refused_in_words(image: np.ndarray, found: dx.Dete
         def detect(self, images: Any, score_threshold: float = 0.3) -> list[dx.Detections]:
             return [found]
 
-    with pytest.raises(TypeError, match="odam: gradient methods look inside the detector, and Closed has no trace"):
+    with pytest.raises(TypeError, match="odam: these methods look inside the detector, and Closed has no trace"):
         dx.explain(Closed(), image, found)
 
 

@@ -56,6 +56,17 @@ def test_values_are_placed_at_the_image() -> None:
     assert maps.status == (OK, OK, NO_POSITIVE_EVIDENCE)
 
 
+def test_figures_follow_their_maps_and_are_kept(tmp_path: Path) -> None:
+    maps = replace(some(), figures={"split-half correlation": (0.9, 0.25, float("nan"))}, seed=3)
+    assert maps[1].figures == {"split-half correlation": (0.25,)}
+    back = HeatMaps.load(maps.save(tmp_path / "maps"))
+    assert back[:2].figures == maps[:2].figures
+    assert np.isnan(back.figures["split-half correlation"][2])
+    assert maps.difference().figures == {}
+    with pytest.raises(ValueError, match="the figure 'reliability' has 2 values for 3 maps"):
+        replace(some(), figures={"reliability": (0.1, 0.2)})
+
+
 def test_a_map_of_a_region_is_placed_there_and_kept(tmp_path: Path) -> None:
     maps = replace(some(), corners=((2.5, 6.0), None, None), strides=((4.0, 4.0), (4.0, 4.0), (4.0, 4.0)))
     expected = maps.placement.maps_to_image(maps.grids[0][None], (4.0, 4.0), (2.5, 6.0))[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from detxai_nb.methods import odam  # isort: skip  # the table lists methods in the order of import
 from detxai_nb.methods import grad_cam, grad_cam_plus_plus
-from detxai_nb.methods.registry import METHODS, Context, Method, find_method, gradient_method
+from detxai_nb.methods.registry import METHODS, Context, Found, Method, find_method, gradient_method, whole_method
 
 if TYPE_CHECKING:
     import pandas
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Context",
+    "Found",
     "Method",
     "find_method",
     "grad_cam",
@@ -21,6 +22,7 @@ __all__ = [
     "gradient_method",
     "methods",
     "odam",
+    "whole_method",
 ]
 
 

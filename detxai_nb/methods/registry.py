@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor
 
-Kind = Literal["gradient", "perturbation"]
+from detxai_nb.types import PARTS, SCORES, Target
+
+Kind = Literal["gradient", "trace", "perturbation"]
 Rule = Callable[[Mapping[str, Any]], bool]
 
 
@@ -31,21 +33,47 @@ class Context:
 
 
 @dataclass(frozen=True, eq=False)
+class Found:
+    """The maps of a "trace" or "perturbation" method, one for each detection.
+
+    ``grids``: N tensors ``[h,w]``. ``strides`` and ``corners``: how each lies in the model's input, as in ``HeatMaps``;
+    None for maps at the image's own size, one value a pixel. ``figures``: further numbers by name, one for each map.
+    ``settings``: what the method decided by itself, such as how many steps it took. ``seed``: of what was random.
+    """
+
+    grids: Sequence[Tensor]
+    strides: Sequence[tuple[float, float]] | None = None
+    corners: Sequence[tuple[float, float] | None] | None = None
+    figures: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Method:
     """A method of explanation, as ``explain`` finds it.
 
     ``kind`` "gradient": ``function(activation, gradient, context, **settings) -> [n,h,w]`` with activation ``[C,h,w]``
-    (``[n,C,a,b]`` for windows) and gradient ``[n,C,h,w]``; "perturbation": ``function(detector, image, detections,
-    progress, **settings) -> [N,H,W]``. ``windowed(settings)``: handed only windows outside of which the gradient is
-    zero, it gives the window of the same map, which is zero outside. ``signed(settings)``: its maps can be negative.
+    (``[n,C,a,b]`` for windows) and gradient ``[n,C,h,w]``; "trace", for what needs more of an open detector:
+    ``function(trace, detections, progress, **settings) -> Found``; "perturbation", for any detector:
+    ``function(detector, image, detections, progress, **settings) -> Found`` with the image RGB uint8 ``[H,W,3]``.
+    ``progress(done, total)`` is to be called between steps; it may raise to end the work.
+
+    ``parts`` and ``scores``: the targets it can explain. ``needs``: what a detector has to name in ``offers``, further
+    abilities of its traces ("attention"). ``windowed(settings)``: handed only windows outside of which
+    the gradient is zero, it gives the window of the same map, which is zero outside. ``signed(settings)``: its maps can
+    be negative.
     """
 
     name: str
-    function: Callable[..., Tensor]
+    function: Callable[..., Any]
     kind: Kind = "gradient"
     title: str = ""
     source: str = ""
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    parts: tuple[str, ...] = PARTS
+    scores: tuple[str, ...] = SCORES
+    needs: tuple[str, ...] = ()
     windowed: Rule = lambda settings: False
     signed: Rule = lambda settings: False
 
@@ -68,6 +96,16 @@ class Method:
                 raise ValueError(f"{name} of {self.name!r} is one of {', '.join(map(repr, allowed))}; got {value!r}")
         return {**known, **settings}
 
+    def check_target(self, target: Target) -> None:
+        """Raise ``ValueError`` for a target that the method cannot explain."""
+        for what, asked, known in (("target", target.part, self.parts), ("score", target.score, self.scores)):
+            if asked not in known:
+                raise ValueError(
+                    f"method {self.name!r} has no maps of the {what} {asked!r}; it has: {', '.join(known)}"
+                )
+        if target.label is not None and self.kind != "gradient":
+            raise ValueError(f"method {self.name!r} explains each detection's own class; leave out the label")
+
 
 METHODS: dict[str, Method] = {}
 
@@ -84,7 +122,32 @@ def gradient_method(
     """Register the decorated function as a gradient method under the slug ``name``."""
 
     def register(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        METHODS[name] = Method(name, function, "gradient", title, source, choices or {}, windowed, signed)
+        METHODS[name] = Method(
+            name, function, "gradient", title, source, choices or {}, windowed=windowed, signed=signed
+        )
+        return function
+
+    return register
+
+
+def whole_method(
+    name: str,
+    kind: Literal["trace", "perturbation"],
+    *,
+    title: str,
+    source: str,
+    choices: Mapping[str, tuple[Any, ...]] | None = None,
+    needs: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+    """Register the decorated function, which makes all maps of an image itself, under the slug ``name``.
+
+    It explains the reported score of each detection's own class.
+    """
+
+    def register(function: Callable[..., Found]) -> Callable[..., Found]:
+        METHODS[name] = Method(
+            name, function, kind, title, source, choices or {}, parts=("class",), scores=("prob",), needs=needs
+        )
         return function
 
     return register

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from detxai_nb.explaining import COMBINE
 from detxai_nb.methods import METHODS, Method
+from detxai_nb.methods.running import COMBINE
 from detxai_nb.plots import DIVERGING, SEQUENTIAL
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, OpenDetector, Target
 
@@ -73,7 +73,7 @@ class Offer:
                 "take one from load_detector, or wrap your module"
             )
         is_open = isinstance(detector, OpenDetector)
-        methods = {name: m for name, m in METHODS.items() if is_open or m.kind != "gradient"}
+        methods = {name: m for name, m in METHODS.items() if is_open and m.kind == "gradient"}
         if not methods:
             raise ValueError(f"{type(detector).__name__} is closed (it has no trace), and every method looks inside")
         for method in methods.values():

@@ -161,5 +161,5 @@ def test_a_black_box_detects_but_no_method_that_looks_inside_explains_it() -> No
     assert isinstance(detector, Detector)
     assert not isinstance(detector, OpenDetector)
     found = detector.detect([IMAGE])[0]
-    with pytest.raises(TypeError, match="gradient methods look inside the detector, and PredictDetector has no trace"):
+    with pytest.raises(TypeError, match="these methods look inside the detector, and PredictDetector has no trace"):
         dx.explain(detector, IMAGE, found)

@@ -1,0 +1,178 @@
+"""Running one method: from a trace, or from a detector's answers, to heat maps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.geometry import Placement
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.methods.registry import Context, Found, Method
+from detxai_nb.types import SIDES, Detections, Detector, Level, Progress, Target, Trace, spread_windows, take_windows
+
+COMBINE = ("maximum", "normalized")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method to run with all its settings."""
+
+    method: Method
+    settings: Mapping[str, Any]
+    target: Target
+    combine: str
+
+    @classmethod
+    def of(cls, method: Method, target: Target, settings: dict[str, Any]) -> Job:
+        """A checked job; ``settings`` are those of the method, and ``combine`` for the target "combined"."""
+        method.check_target(target)
+        combine = settings.pop("combine", COMBINE[0]) if target.part == "combined" else COMBINE[0]
+        if combine not in COMBINE:
+            raise ValueError(f"combine is one of {', '.join(COMBINE)}; got {combine!r}")
+        return cls(method, method.complete(settings), target, combine)
+
+    @property
+    def parts(self) -> tuple[Target, ...]:
+        """The scalars whose maps it needs."""
+        if self.target.part != "combined":
+            return (self.target,)
+        return tuple(replace(self.target, part=part) for part in ("class", *SIDES))
+
+
+@dataclass
+class Steps:
+    """Counts finished maps for the progress callback."""
+
+    progress: Progress | None
+    total: int
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        """``count`` more maps are there."""
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+    def within(self, count: int) -> Progress:
+        """A callback for work that makes ``count`` maps together; it counts in steps of its own."""
+        before = self.done
+
+        def report(done: int, total: int) -> None:
+            self.done = before + count * done // max(total, 1)
+            if self.progress is not None:
+                self.progress(self.done, self.total)
+
+        return report
+
+
+def maps_from_trace(job: Job, trace: Trace, image: np.ndarray, detections: Detections, steps: Steps) -> HeatMaps:
+    """The maps of a "gradient" or "trace" method."""
+    started = time.perf_counter()
+    if job.method.kind == "gradient":
+        found = _from_gradients(job, trace, detections, steps)
+    else:
+        report = steps.within(len(detections))
+        found = job.method.function(trace, detections, report, **job.settings)
+    return _heat_maps(job, found, image, detections, started, trace.placement, trace.layer)
+
+
+def maps_from_answers(
+    job: Job, detector: Detector, image: np.ndarray, detections: Detections, steps: Steps
+) -> HeatMaps:
+    """The maps of a "perturbation" method."""
+    started = time.perf_counter()
+    report = steps.within(len(detections))
+    found = job.method.function(detector, image, detections, report, **job.settings)
+    return _heat_maps(job, found, image, detections, started, Placement.identity(*image.shape[:2]), None)
+
+
+def _heat_maps(
+    job: Job,
+    found: Found,
+    image: np.ndarray,
+    detections: Detections,
+    started: float,
+    placement: Placement,
+    layer: str | None,
+) -> HeatMaps:
+    if found.strides is None:
+        placement = Placement.identity(*image.shape[:2])
+    return HeatMaps(
+        grids=tuple(grid.detach().float() for grid in found.grids),
+        strides=tuple(found.strides) if found.strides is not None else ((1.0, 1.0),) * len(found.grids),
+        corners=tuple(found.corners or ()),
+        placement=placement,
+        image=image,
+        detections=detections,
+        target=job.target,
+        method=job.method.name,
+        layer=layer,
+        settings={**job.settings, **found.settings},
+        seed=found.seed,
+        seconds=time.perf_counter() - started,
+        signed=job.method.signed(job.settings),
+        figures={name: tuple(map(float, values)) for name, values in found.figures.items()},
+    )
+
+
+def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps) -> Found:
+    maps: list[list[Tensor]] = []
+    at: list[int] = []
+    for target in job.parts:
+        grids, at = _gradient_maps(job, trace, detections, target, steps)
+        maps.append(grids)
+    combined = job.target.part == "combined"
+    signed = job.method.signed(job.settings)
+    return Found(
+        grids=[_join(parts, job.combine, signed) for parts in zip(*maps)] if combined else maps[0],
+        strides=[trace.levels[level].stride for level in at],
+        corners=[trace.levels[level].corner for level in at],
+        settings={"combine": job.combine} if combined else {},
+    )
+
+
+def _gradient_maps(
+    job: Job, trace: Trace, detections: Detections, target: Target, steps: Steps
+) -> tuple[list[Tensor], list[int]]:
+    """The native map of each detection and the level it lies on."""
+    grids: dict[int, Tensor] = {}
+    at: dict[int, int] = {}
+    steps.add(0)
+    for chunk in trace.chunks(detections, target):
+        level = trace.levels[chunk.level]
+        height, width = level.features.shape[1:]
+        boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level)
+        context = Context((height, width), boxes)
+        if chunk.corner is not None and job.method.windowed(job.settings):
+            windows = take_windows(level.features, chunk.corner, chunk.gradient.shape[-2:])
+            found = job.method.function(windows, chunk.gradient, context, **job.settings)
+            found = spread_windows(found, chunk.corner, (height, width))
+        else:
+            found = job.method.function(level.features, chunk.dense(height, width), context, **job.settings)
+        for row, grid in zip(chunk.rows.tolist(), found.detach()):
+            grids[row], at[row] = grid.float(), chunk.level
+        steps.add(len(chunk.rows))
+    rows = range(len(detections))
+    return [grids[row] for row in rows], [at[row] for row in rows]
+
+
+def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:
+    (down, across), (y, x) = level.stride, level.corner or (0.0, 0.0)
+    return (trace.placement.boxes_to_input(boxes) - boxes.new_tensor([x, y] * 2)) / boxes.new_tensor([across, down] * 2)
+
+
+def _join(parts: Sequence[Tensor], combine: str, signed: bool) -> Tensor:
+    stack = torch.stack(list(parts))
+    if combine == "normalized":
+        low = torch.zeros_like(stack[:, :1, :1]) if signed else stack.amin(dim=(1, 2), keepdim=True)
+        high = (stack.abs() if signed else stack - low).amax(dim=(1, 2), keepdim=True)
+        stack = torch.where(high > 0, (stack - low) / torch.where(high > 0, high, 1), 0)
+    if not signed:
+        return stack.amax(dim=0)
+    return stack.gather(0, stack.abs().argmax(dim=0, keepdim=True))[0]
