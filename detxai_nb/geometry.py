@@ -131,3 +131,14 @@ class Placement:
         if corner is not None:
             weights[(at < 0) | (at > cells * stride)] = 0
         return weights.to(like.device)
+
+
+def grid_stride(input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
+    """The stride (y, x) of a pyramid grid ``[...,h,w]``: the power of two that makes ceil(input / stride) cells."""
+    found = []
+    for pixels, cells in zip(input_size, grid.shape[-2:]):
+        stride = 1
+        while -(-pixels // stride) > cells:
+            stride *= 2
+        found.append(float(stride))
+    return found[0], found[1]

@@ -116,6 +116,11 @@ class HeatMaps:
         ``D_i = H_i - max over the others of H_n`` of the normalised maps at the image's size, in -1..1. The others are
         all detections held here; of one object alone the difference is its own map, and ``settings["others"]`` is 0.
         """
+        if self.signed:
+            raise ValueError(
+                f"difference() compares how much speaks for each object, and these maps of {self.method!r} are signed; "
+                "take their positive() part first"
+            )
         maps = self.normalized()
         parts = maps.clone()
         if len(self) > 1:
@@ -133,6 +138,21 @@ class HeatMaps:
             settings={**self.settings, "others": len(self) - 1},
             signed=True,
             figures={},
+        )
+
+    def positive(self) -> HeatMaps:
+        """What speaks for each object: the positive part of signed maps, unsigned from then on.
+
+        Of difference maps these are the paper's "> 0" maps, which ``normalized`` scales to 0..1 again. Other maps come
+        back as they are.
+        """
+        if not self.signed:
+            return self
+        return replace(
+            self,
+            grids=tuple(grid.clamp(min=0) for grid in self.grids),
+            settings={**self.settings, "part": "positive"},
+            signed=False,
         )
 
     def plot(self, **options: Any) -> Any:

@@ -68,7 +68,7 @@ def test_explain_takes_method_target_layer_and_settings(photo: Path, tmp_path: P
     ("arguments", "message"),
     [
         (["--detector", "no-such"], "unknown detector 'no-such'; known: tiny-fcos"),
-        (["--method", "no-such"], "unknown method 'no-such'; known: grad-cam, grad-cam++, odam"),
+        (["--method", "no-such"], "unknown method 'no-such'; known: bbam"),
         (["--target", "x3"], "unknown target 'x3'; known: class, x1"),
         (["--layer", "no-such"], "no-such"),
         (["--setting", "direction=up"], "direction of 'odam' is one of 'positive'"),

@@ -111,6 +111,26 @@ def test_difference_of_one_object_is_its_own_map() -> None:
     assert one.difference().settings["others"] == 0
 
 
+def test_the_positive_part_of_a_difference_fills_0_to_1() -> None:
+    found = some().difference()
+    positive = found.positive()
+    assert torch.equal(positive.values, found.values.clamp(min=0))
+    assert not positive.signed
+    assert positive.settings["part"] == "positive"
+    normal = positive.normalized()
+    assert normal[:2].amax(dim=(1, 2)).tolist() == [1, 1]
+    # Where the positive part is everywhere above 0 its least value becomes 0.
+    assert (normal.amin(dim=(1, 2)) == 0).all()
+    assert positive.status == (OK, OK, NO_POSITIVE_EVIDENCE)
+    assert some().positive().settings == some().settings
+
+
+def test_signed_maps_have_no_difference() -> None:
+    with pytest.raises(ValueError, match=r"are signed; take their positive\(\) part first"):
+        some(signed=True).difference()
+    assert some(signed=True).positive().difference().signed
+
+
 def test_slicing() -> None:
     maps = some()
     assert len(maps[1]) == 1

@@ -85,6 +85,11 @@ class DetrDetector:
         """
         return anatomy_of(self.module, self._variant).layers
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What its traces can do besides gradients: "attention" where that is over all cells."""
+        return ("attention",) if self._variant.dense else ()
+
     @torch.inference_mode(False)
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from detxai_nb.detectors.common import evaluating
 from detxai_nb.detectors.detr_variants import Variant
-from detxai_nb.detectors.one_stage import grid_stride
-from detxai_nb.geometry import Placement
+from detxai_nb.geometry import Placement, grid_stride
 
 
 @dataclass(frozen=True, eq=False)
 class Attention:
     """The attention of one image's forward pass.
 
-    ``pixels`` ``[1,3,h,w]``: the network's input; ``grid``: rows and columns of the encoder's tokens.
+    ``pixels`` ``[1,3,h,w]``: the network's input; ``grid``: rows and columns of the encoder's tokens. The network runs
+    once for each kind of attention that is asked for; ``kept`` holds its weights for further queries.
     """
 
     module: Any
@@ -28,6 +28,7 @@ class Attention:
     pixels: Tensor
     placement: Placement
     grid: tuple[int, int]
+    kept: dict[bool, Tensor] = field(default_factory=dict)
 
     def maps(
         self, query: int | None, point: tuple[float, float] | None, average_heads: bool, average_layers: bool
@@ -40,7 +41,10 @@ class Attention:
                 f"{type(self.module).__name__} has deformable attention: each query looks at a few sampled points of "
                 "several grids, so it has no attention map over all cells; DETR, Conditional DETR and DAB-DETR have one"
             )
-        found = self._run(decoder=query is not None)
+        decoder = query is not None
+        if decoder not in self.kept:
+            self.kept[decoder] = self._run(decoder)
+        found = self.kept[decoder]
         row = query if point is None else _cell(point, self.placement, self.grid)
         if row is None or not 0 <= row < found.shape[2]:
             raise ValueError(f"there are {found.shape[2]} queries, numbered from 0; got {query}")

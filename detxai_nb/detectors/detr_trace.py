@@ -15,8 +15,8 @@ from detxai_nb.detectors.common import evaluating, outside_inference_mode
 from detxai_nb.detectors.detr_attention import Attention
 from detxai_nb.detectors.detr_opening import open_at
 from detxai_nb.detectors.detr_variants import Variant, anatomy_of
-from detxai_nb.detectors.one_stage import MEMORY_BUDGET, grid_stride
-from detxai_nb.geometry import Placement
+from detxai_nb.detectors.one_stage import MEMORY_BUDGET
+from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.types import SIDES, Detections, GradientChunk, Level, Target
 
 SINGLE_ROWS = 16

@@ -15,13 +15,13 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP
 
 from detxai_nb.detectors.common import batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.feature_pyramid import PyramidTranspose, is_linear
-from detxai_nb.detectors.one_stage import ANCHOR_FIELDS, BACKBONE, NECK, check_layer, grid_stride
+from detxai_nb.detectors.one_stage import ANCHOR_FIELDS, BACKBONE, NECK, check_layer
 from detxai_nb.detectors.roi_layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
 from detxai_nb.detectors.roi_pooling import Pooling
 from detxai_nb.detectors.roi_proposals import AnchorProposals, propose
 from detxai_nb.detectors.roi_trace import ROI, RoiTrace
 from detxai_nb.detectors.stages import BEFORE, open_parts
-from detxai_nb.geometry import Placement
+from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections, Level
 
@@ -44,6 +44,7 @@ class FasterRcnnDetector:
     """
 
     family = "faster_rcnn"
+    offers = ("regions",)
 
     def __init__(
         self,

@@ -179,17 +179,6 @@ def rows_per_chunk(features: Tensor) -> int:
     return max(1, MEMORY_BUDGET // (features.numel() * features.element_size() * 3))
 
 
-def grid_stride(input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
-    """The stride (y, x) of a pyramid grid ``[...,h,w]``: the power of two that makes ceil(input / stride) cells."""
-    found = []
-    for pixels, cells in zip(input_size, grid.shape[-2:]):
-        stride = 1
-        while -(-pixels // stride) > cells:
-            stride *= 2
-        found.append(float(stride))
-    return found[0], found[1]
-
-
 def open_stages(
     layer: str,
     features: Mapping[str, Tensor],

@@ -14,6 +14,7 @@ from detxai_nb.detectors.roi_head import OpenRegions, RoiHead
 from detxai_nb.detectors.roi_layers import LayerBelow
 from detxai_nb.detectors.roi_pooling import Pooling
 from detxai_nb.detectors.roi_proposals import AnchorProposals
+from detxai_nb.detectors.roi_regions import Regions
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, GradientChunk, Level, Target
 
@@ -73,6 +74,22 @@ class RoiTrace:
         """The same as (level, rows, gradient ``[n,C,h,w]``)."""
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
+
+    def regions(self, detections: Detections) -> Iterator[Regions]:
+        """The pooled regions of all detections with the box head on them, in parts that fit the memory budget.
+
+        Whatever the layer. Also inside ``torch.inference_mode``, which is left for the time of each step.
+        """
+        return outside_inference_mode(self._region_parts(detections))
+
+    def _region_parts(self, detections: Detections) -> Iterator[Regions]:
+        origins, labels = self._resolve(detections, Target())
+        for rows in self._parts(origins):
+            with torch.no_grad(), evaluating(self._module):
+                proposals = self._proposals.boxes(origins[rows])
+                features, levels = self._pooling(proposals)
+                corners, cells = (tuple(map(tuple, x.tolist())) for x in self._pooling.frames(levels, proposals))
+            yield Regions(self._module, rows, features, corners, cells, labels[rows], proposals)
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         origins, labels = self._resolve(detections, target)

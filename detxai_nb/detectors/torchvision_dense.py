@@ -13,9 +13,9 @@ from torchvision.models.detection.image_list import ImageList
 from detxai_nb.detectors.anchors import AnchorGrid
 from detxai_nb.detectors.common import batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense_head import Branches, DenseHead, Rule, head_layers
-from detxai_nb.detectors.one_stage import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace, check_layer, grid_stride
+from detxai_nb.detectors.one_stage import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace, check_layer
 from detxai_nb.detectors.stages import OpenBackbone
-from detxai_nb.geometry import Placement
+from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detxai_nb.methods import odam  # isort: skip  # the table lists methods in the order of import
-from detxai_nb.methods import grad_cam, grad_cam_plus_plus
+from detxai_nb.methods import (
+    bbam,
+    detr_attention,
+    eigen_cam,
+    grad_cam,
+    grad_cam_plus_plus,
+    layer_cam,
+    ss_grad_cam,
+    xgrad_cam,
+)
 from detxai_nb.methods.registry import METHODS, Context, Found, Method, find_method, gradient_method, whole_method
 
 if TYPE_CHECKING:
@@ -16,13 +25,19 @@ __all__ = [
     "Context",
     "Found",
     "Method",
+    "bbam",
+    "detr_attention",
+    "eigen_cam",
     "find_method",
     "grad_cam",
     "grad_cam_plus_plus",
     "gradient_method",
+    "layer_cam",
     "methods",
     "odam",
+    "ss_grad_cam",
     "whole_method",
+    "xgrad_cam",
 ]
 
 

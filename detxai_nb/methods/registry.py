@@ -39,6 +39,7 @@ class Found:
     ``grids``: N tensors ``[h,w]``. ``strides`` and ``corners``: how each lies in the model's input, as in ``HeatMaps``;
     None for maps at the image's own size, one value a pixel. ``figures``: further numbers by name, one for each map.
     ``settings``: what the method decided by itself, such as how many steps it took. ``seed``: of what was random.
+    ``layer``: the one that the maps explain, None where they are of no layer.
     """
 
     grids: Sequence[Tensor]
@@ -47,6 +48,7 @@ class Found:
     figures: Mapping[str, Sequence[float]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    layer: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

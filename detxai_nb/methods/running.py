@@ -79,7 +79,7 @@ def maps_from_trace(job: Job, trace: Trace, image: np.ndarray, detections: Detec
     else:
         report = steps.within(len(detections))
         found = job.method.function(trace, detections, report, **job.settings)
-    return _heat_maps(job, found, image, detections, started, trace.placement, trace.layer)
+    return _heat_maps(job, found, image, detections, started, trace.placement)
 
 
 def maps_from_answers(
@@ -89,7 +89,7 @@ def maps_from_answers(
     started = time.perf_counter()
     report = steps.within(len(detections))
     found = job.method.function(detector, image, detections, report, **job.settings)
-    return _heat_maps(job, found, image, detections, started, Placement.identity(*image.shape[:2]), None)
+    return _heat_maps(job, found, image, detections, started, Placement.identity(*image.shape[:2]))
 
 
 def _heat_maps(
@@ -99,7 +99,6 @@ def _heat_maps(
     detections: Detections,
     started: float,
     placement: Placement,
-    layer: str | None,
 ) -> HeatMaps:
     if found.strides is None:
         placement = Placement.identity(*image.shape[:2])
@@ -112,7 +111,7 @@ def _heat_maps(
         detections=detections,
         target=job.target,
         method=job.method.name,
-        layer=layer,
+        layer=found.layer,
         settings={**job.settings, **found.settings},
         seed=found.seed,
         seconds=time.perf_counter() - started,
@@ -134,6 +133,7 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
         strides=[trace.levels[level].stride for level in at],
         corners=[trace.levels[level].corner for level in at],
         settings={"combine": job.combine} if combined else {},
+        layer=trace.layer,
     )
 
 

@@ -204,7 +204,7 @@ def test_attention_leaves_the_module_as_it_was() -> None:
         trace.attention(query=9)
     detector.module.class_labels_classifier = nn.Linear(3, 3)
     with pytest.raises(RuntimeError):
-        trace.attention(query=0)
+        trace.attention(point=(100, 60))
     assert [config._attn_implementation for config in configs] == before
 
 

@@ -37,7 +37,8 @@ def own() -> Iterator[None]:
         for row in range(len(detections)):
             progress(row + 1, len(detections))
         grids = [level.features.sum(0) ** power * row for row in range(len(detections))]
-        return Found(grids, strides=[level.stride] * len(grids), figures={"power": [power] * len(grids)})
+        strides = [level.stride] * len(grids)
+        return Found(grids, strides, figures={"power": [power] * len(grids)}, layer=trace.layer)
 
     @whole_method("own-answers", "perturbation", title="Own", source="here", choices={"steps": (4, 8)})
     def from_answers(detector: Any, image: Any, detections: Any, progress: Any, *, steps: int = 4) -> Found:
