@@ -130,7 +130,7 @@ RECIPES: dict[str, Recipe] = {
         architecture="torchvision VGG with batch normalization, 24 to 128 channels and two linear layers",
         build=tiny_vgg,
         losses=taught_vgg_losses,
-        settings=Settings(steps=2400, batch=32, rate=2e-3, average=0.995, mix=_SINGLE, sizes=_SMALL),
+        settings=Settings(steps=3000, batch=32, rate=2e-3, average=0.998, mix=_SINGLE, sizes=_SMALL),
         notes=(("teacher", "tiny-resnet's maps (detxai_nb/training/classifier_losses.py)"),),
         measuring=CLASSIFICATION,
         image=_SQUEEZED,
