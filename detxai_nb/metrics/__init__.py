@@ -1,7 +1,92 @@
-"""Pure functions that measure detections and explanations."""
+"""What measures detections and explanations: pure functions, and the table of metrics that evaluations go through.
 
+``dx.metrics`` is this module, and it can be called: ``dx.metrics()`` is the table of what there is.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from detxai_nb.metrics import on_maps  # isort: skip  # the table lists metrics in the order of import
+from detxai_nb.metrics import on_detector
+from detxai_nb.metrics.answers import Answer, Answers, fastest_batch
+from detxai_nb.metrics.controls import centred_gaussians, random_maps
 from detxai_nb.metrics.detection import average_precision
-from detxai_nb.metrics.localization import box_masks, energy_pointing_game
+from detxai_nb.metrics.discrimination import object_discrimination_index
+from detxai_nb.metrics.evidence import evidence_energy, part_share
+from detxai_nb.metrics.faithfulness import Curves, box_areas, perturbation_curves
+from detxai_nb.metrics.localization import box_masks, compactness, energy_pointing_game, pointing_game
 from detxai_nb.metrics.matching import match
+from detxai_nb.metrics.perturbing import Perturbation
+from detxai_nb.metrics.pixel_order import pixel_order, tied_share
+from detxai_nb.metrics.registry import METRICS, Case, Measured, Metric, find_metric, metric
+from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
 
-__all__ = ["average_precision", "box_masks", "energy_pointing_game", "match"]
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "METRICS",
+    "Answer",
+    "Answers",
+    "Case",
+    "Curves",
+    "Measured",
+    "Metric",
+    "Perturbation",
+    "area_below",
+    "average_precision",
+    "box_areas",
+    "box_masks",
+    "centred_gaussians",
+    "compactness",
+    "energy_pointing_game",
+    "evidence_energy",
+    "fastest_batch",
+    "find_metric",
+    "match",
+    "metric",
+    "metrics",
+    "object_discrimination_index",
+    "on_detector",
+    "on_maps",
+    "part_share",
+    "perturbation_curves",
+    "pixel_order",
+    "pointing_game",
+    "random_maps",
+    "tied_share",
+    "visual_accuracy_curve",
+]
+
+
+def metrics() -> pandas.DataFrame:
+    """The metrics there are: name, title, which way is better, unit, what they need, settings with defaults, source."""
+    import pandas as pd
+
+    rows = [
+        {
+            "metric": m.name,
+            "title": m.title,
+            "better": "higher" if m.higher_is_better else "lower",
+            "unit": m.unit,
+            "needs": ", ".join(sorted(m.needs)),
+            "signed maps": m.signed,
+            "settings": ", ".join(f"{k}={v!r}" for k, v in m.settings.items()),
+            "source": m.source,
+        }
+        for m in METRICS.values()
+    ]
+    return pd.DataFrame(rows).set_index("metric")
+
+
+class _Callable(ModuleType):
+    """A module that can be called, so that ``dx.metrics`` has the functions and ``dx.metrics()`` is their table."""
+
+    def __call__(self) -> pandas.DataFrame:
+        return metrics()
+
+
+sys.modules[__name__].__class__ = _Callable

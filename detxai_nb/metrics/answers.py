@@ -1,0 +1,148 @@
+"""What a detector says about changed versions of an image: each different picture is asked about once."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from detxai_nb.types import Detections, Detector
+
+SCORE_THRESHOLD = 0.05
+MIN_IOU = 0.5
+_BATCH = 8
+"""On an accelerator: as many as the detectors put through their network at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the detector found in one picture, on the CPU, by falling score.
+
+    ``boxes`` ``[D,4]`` xyxy in pixels of the picture, ``scores`` ``[D]`` in 0..1, ``labels`` ``[D]``.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+
+    def follow(self, targets: Detections, min_iou: float = MIN_IOU) -> tuple[Tensor, Tensor]:
+        """What became of each of T targets here: its score and its IoU, float64 ``[T]`` each, on the CPU.
+
+        A target is found again, never by its number, in the detection of its class whose box has the highest IoU with
+        the target's box, if that is above ``min_iou`` (of several the one with the higher score). Both are 0 where
+        there is none.
+        """
+        count = len(targets)
+        if not len(self.scores) or not count:
+            return torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64)
+        overlaps = box_iou(targets.boxes.double().cpu(), self.boxes.double())
+        same = targets.labels.cpu()[:, None] == self.labels
+        # Sorted by falling score, so the first of equal IoUs has the higher score.
+        ious, best = torch.where(same, overlaps, -1).max(dim=1)
+        found = ious > min_iou
+        return torch.where(found, self.scores.double()[best], 0), torch.where(found, ious, 0)
+
+
+@dataclass(eq=False)
+class Answers:
+    """Asks a detector about pictures in batches and remembers the answers, not the pictures.
+
+    Share one among the metrics and methods of one photograph: what they have in common (the unchanged image, the black
+    one, maps of zeros) is then asked once. An answer is kept as its boxes, scores and labels; make a new one for every
+    photograph, so that memory does not grow. ``asked`` counts the pictures that the detector was given.
+
+    ``batch_size``: how many pictures it is given at once; None means 1 on the CPU, where several at a time took longer
+    each, and 8 elsewhere; ``fastest_batch`` tries it out. Where an accelerator's memory does not suffice it is halved.
+    """
+
+    detector: Detector
+    batch_size: int | None = None
+    asked: int = 0
+    _known: dict[tuple[float, bytes], Answer] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.batch_size is None:
+            self.batch_size = 1 if torch.device(self.detector.device).type == "cpu" else _BATCH
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is 1 or more, got {self.batch_size}")
+
+    def ask(
+        self, images: Iterable[np.ndarray], score_threshold: float = SCORE_THRESHOLD, batch_size: int | None = None
+    ) -> Iterator[Answer]:
+        """The answer to each of ``images`` (uint8 ``[H,W,3]``), in their order.
+
+        Streamed: at most ``batch_size`` new pictures (here or the object's own) are held at a time, and none that is
+        known. Detections with a score of at least ``score_threshold`` after the detector's own NMS are seen.
+        """
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is 1 or more, got {batch_size}")
+        order: list[tuple[float, bytes]] = []
+        new: dict[tuple[float, bytes], np.ndarray] = {}
+        for image in images:
+            key = score_threshold, _digest(image)
+            order.append(key)
+            if key not in self._known:
+                new.setdefault(key, image)
+            if not new or len(new) >= (batch_size or self.batch_size or 1):
+                self._detect(new, score_threshold)
+                new = {}
+                yield from (self._known[key] for key in order)
+                order.clear()
+        self._detect(new, score_threshold)
+        yield from (self._known[key] for key in order)
+
+    def _detect(self, new: dict[tuple[float, bytes], np.ndarray], score_threshold: float) -> None:
+        """Ask about the new pictures and remember the answers."""
+        keys, start = list(new), 0
+        most = len(keys)
+        while start < len(keys):
+            rows = keys[start : start + most]
+            try:
+                found = self.detector.detect([new[key] for key in rows], score_threshold)
+            except torch.OutOfMemoryError:
+                if most == 1:
+                    raise
+                most = max(1, most // 2)
+                self.batch_size = min(self.batch_size or 1, most)
+                continue
+            self._known.update(zip(rows, map(_answer, found)))
+            self.asked += len(rows)
+            start += len(rows)
+
+
+def fastest_batch(detector: Detector, image: np.ndarray, sizes: Sequence[int] = (1, 8), repeats: int = 3) -> int:
+    """Which of ``sizes`` takes the least time for a picture, by trying each ``repeats`` times in turn.
+
+    The fastest of the repeats counts, after one round that does not. Batches may differ from single pictures in the
+    last digits, so for figures that can be made again set the size found instead of trying anew.
+    """
+    if not sizes or min(sizes) < 1 or repeats < 1:
+        raise ValueError(f"sizes are 1 or more and repeats too, got {list(sizes)} and {repeats}")
+    best = dict.fromkeys(sizes, float("inf"))
+    for repeat in range(repeats + 1):
+        for size in best:
+            start = time.perf_counter()
+            # Reading the boxes waits for the device.
+            for found in detector.detect([image] * size, SCORE_THRESHOLD):
+                found.boxes.cpu()
+            if repeat:
+                best[size] = min(best[size], (time.perf_counter() - start) / size)
+    return min(best, key=best.__getitem__)
+
+
+def _answer(found: Detections) -> Answer:
+    return Answer(found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu())
+
+
+def _digest(image: np.ndarray) -> bytes:
+    if image.dtype != np.uint8 or image.ndim != 3:
+        raise ValueError(f"a picture is uint8 [H,W,3], got {image.dtype} {list(image.shape)}")
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()

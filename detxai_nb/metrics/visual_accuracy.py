@@ -1,0 +1,49 @@
+"""Visual explanation accuracy: the IoU of an object's mask and its thresholded map."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from detxai_nb.metrics.localization import check_not_negative, check_pairs
+
+THRESHOLDS: tuple[float, ...] = tuple(k / 20 for k in range(21))
+
+
+def visual_accuracy_curve(maps: Tensor, masks: Tensor, thresholds: tuple[float, ...] = THRESHOLDS) -> Tensor:
+    """IoU of each mask and the pixels of its map above each threshold: float64 ``[N,K]`` on the CPU, in 0..1.
+
+    ``maps`` ``[N,H,W]``: raw, non-negative, at the image's size; each is scaled to 0..1 by its own minimum and maximum
+    before it is compared, ``map > t``. A constant map (all zeros too) becomes zeros, so its IoU is 0; so is that of two
+    empty sets. ``masks`` bool ``[N,H,W]``: the annotated masks. ``thresholds`` K rising values, by default
+    0, 0.05, ... 1 (at 1 nothing is above, so the curve ends at 0). Oramas et al. (ICLR 2019), ODAM figure 5c; the
+    papers leave the scaling and the thresholds' spacing open.
+    """
+    check_pairs(maps, masks)
+    check_not_negative(maps)
+    if list(thresholds) != sorted(set(thresholds)):
+        raise ValueError(f"thresholds rise, got {thresholds}")
+    levels = torch.tensor(thresholds, dtype=maps.dtype, device=maps.device)
+    curves = torch.zeros(len(maps), len(thresholds), dtype=torch.float64)
+    # One map at a time: the numbers of levels of all of them would take eight bytes a pixel.
+    for row, (one, mask) in enumerate(zip(maps, masks)):
+        low, high = one.min(), one.max()
+        scaled = torch.where(high > low, (one - low) / torch.where(high > low, high - low, 1), 0)
+        # `passed` thresholds lie below a pixel's value, so it is above threshold k for every k < passed.
+        passed = torch.bucketize(scaled, levels)
+        inside, everywhere = (_above(p, len(thresholds)) for p in (passed[mask], passed.flatten()))
+        union = everywhere + mask.sum() - inside
+        curves[row] = (inside / union.clamp(min=1)).double().cpu()
+    return curves
+
+
+def _above(passed: Tensor, count: int) -> Tensor:
+    """How many pixels are above each of the thresholds, ``[count]``."""
+    return torch.bincount(passed, minlength=count + 1).flip(0).cumsum(0).flip(0)[1:]
+
+
+def area_below(curve: Tensor) -> Tensor:
+    """The area below curves ``[...,K]`` of equally spaced points from 0 to 1, by the trapezoid rule: ``[...]``."""
+    if curve.shape[-1] < 2:
+        raise ValueError(f"an area needs a curve of at least two points, got {curve.shape[-1]}")
+    return (curve[..., 1:] + curve[..., :-1]).mean(dim=-1) / 2

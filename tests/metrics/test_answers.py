@@ -1,0 +1,140 @@
+"""Asking a detector about changed pictures: each once, in batches, found again by class and IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pictures import BOXES, NAMES, Counting, detector, found, sample
+
+import detxai_nb as dx
+from detxai_nb.metrics import Answer, Answers, fastest_batch
+
+
+def shade(value: int) -> np.ndarray:
+    return np.full((6, 9, 3), value, np.uint8)
+
+
+def telling(image: np.ndarray) -> dict[str, Any]:
+    """One cup whose score tells the picture's shade."""
+    return {"boxes": [[0.0, 0.0, 5.0, 4.0]], "scores": [float(image[0, 0, 0]) / 255], "labels": [0]}
+
+
+def test_objects_are_found_by_class_and_overlap_never_by_number() -> None:
+    cup, pan = BOXES
+    answer = Answer(
+        boxes=torch.tensor([cup, cup, [2.0, 2.0, 11.0, 6.0], [0.0, 0.0, 20.0, 12.0]]),
+        scores=torch.tensor([0.9, 0.5, 0.7, 0.6]),
+        labels=torch.tensor([1, 0, 0, 1]),
+    )
+    targets = found([cup, pan, (1.0, 2.0, 11.0, 10.0), cup], (1.0, 1.0, 1.0, 1.0), (0, 1, 0, 1))
+    scores, ious = answer.follow(targets)
+    # The cup: its own box with 0.5, not the better scored pan at the same place; the pan is gone; an IoU of just 0.5
+    # is not above it.
+    assert scores.tolist() == pytest.approx([0.5, 0, 0, 0.9])
+    assert ious.tolist() == pytest.approx([1, 0, 0, 1])
+    scores, ious = answer.follow(targets, min_iou=0.0)
+    assert scores.tolist() == pytest.approx([0.5, 0.6, 0.5, 0.9])
+    assert ious.tolist() == pytest.approx([1, 40 / 240, 0.5, 1])
+
+
+def test_the_better_score_wins_among_equal_overlaps_and_nothing_is_found_in_nothing() -> None:
+    answer = Answer(torch.tensor([BOXES[0]] * 2), torch.tensor([0.8, 0.3]), torch.tensor([0, 0]))
+    assert answer.follow(found())[0].tolist() == pytest.approx([0.8, 0])
+    none = Answer(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long())
+    assert none.follow(found())[0].tolist() == [0, 0]
+    assert answer.follow(found([], [], []))[0].tolist() == []
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_every_picture_is_answered_in_order_and_asked_once(batch_size: int) -> None:
+    ask = Counting(telling)
+    answers = Answers(detector(ask), batch_size)
+    shades = [50, 50, 90, 50, 200, 90, 30, 31, 32, 50]
+    scores = [answer.scores.item() for answer in answers.ask(map(shade, shades))]
+    assert scores == pytest.approx([value / 255 for value in shades])
+    assert (ask.calls, answers.asked) == (6, 6)
+    again = [answer.scores.item() for answer in answers.ask([shade(32), shade(99)])]
+    assert again == pytest.approx([32 / 255, 99 / 255])
+    assert ask.calls == 7
+
+
+def test_pictures_are_streamed() -> None:
+    made: list[int] = []
+    largest = 0
+
+    def pictures() -> Iterator[np.ndarray]:
+        for value in range(60, 100):
+            made.append(value)
+            yield shade(value)
+
+    for number, _ in enumerate(Answers(detector(telling), 4).ask(pictures()), start=1):
+        largest = max(largest, len(made) - number)
+    assert largest == 3
+    assert len(made) == 40
+
+
+def test_batches_are_as_large_as_asked() -> None:
+    sizes: list[int] = []
+
+    def predict(images: list[np.ndarray]) -> list[Any]:
+        sizes.append(len(images))
+        return [telling(image) for image in images]
+
+    black_box = dx.wrap_predict(predict, NAMES, batched=True)
+    list(Answers(black_box, 2).ask(map(shade, (60, 70, 60, 80))))
+    assert sizes == [2, 1]
+    list(Answers(black_box, 2).ask(map(shade, (60, 70, 60, 80)), batch_size=4))
+    assert sizes == [2, 1, 3]
+    assert Answers(black_box).batch_size == 1, "on the CPU"
+
+
+def test_the_threshold_is_the_callers() -> None:
+    answers = Answers(detector(telling))
+    (seen,), (unseen,) = answers.ask([shade(20)], 0.05), answers.ask([shade(20)], 0.1)
+    assert (len(seen.scores), len(unseen.scores)) == (1, 0)
+
+
+def test_memory_that_does_not_suffice_halves_the_batch() -> None:
+    sizes: list[int] = []
+
+    class Small:
+        names, device = NAMES, torch.device("cpu")
+
+        def detect(self, images: Any, score_threshold: float = 0.3) -> Any:
+            sizes.append(len(images))
+            if len(images) > 2:
+                raise torch.OutOfMemoryError("no room")
+            return detector(telling).detect(images, score_threshold)
+
+    answers = Answers(Small(), 8)
+    scores = [answer.scores.item() for answer in answers.ask(map(shade, range(100, 108)))]
+    assert scores == pytest.approx([value / 255 for value in range(100, 108)])
+    assert sizes == [8, 4, 2, 2, 2, 2]
+    assert answers.batch_size == 2
+
+
+def test_an_error_of_the_detector_reaches_the_caller() -> None:
+    def broken(image: np.ndarray) -> Any:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        list(Answers(detector(broken)).ask([shade(1)]))
+
+
+def test_a_trial_names_one_of_the_sizes() -> None:
+    assert fastest_batch(detector(), sample().image, (1, 3), repeats=1) in (1, 3)
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(ValueError, match="batch_size is 1 or more, got 0"):
+        Answers(detector(), 0)
+    with pytest.raises(ValueError, match="batch_size is 1 or more, got 0"):
+        list(Answers(detector()).ask([shade(1)], batch_size=0))
+    with pytest.raises(ValueError, match="a picture is uint8"):
+        list(Answers(detector()).ask([shade(1) / 255]))
+    with pytest.raises(ValueError, match="sizes are 1 or more"):
+        fastest_batch(detector(), sample().image, ())
