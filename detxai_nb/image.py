@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -16,8 +17,44 @@ _open_picture = Image.open
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
+@dataclass(frozen=True, eq=False)
+class FloatImage:
+    """A picture that somebody changed and that must not be rounded before a detector sees it.
+
+    ``values``: float ``[3,H,W]``, RGB in 0..255, on any device. The ``detect`` of the detectors of this package takes
+    it like an image; what wants an array (``np.asarray``) gets it rounded, as uint8 ``[H,W,3]``.
+    """
+
+    values: torch.Tensor
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or self.values.shape[0] != 3 or not self.values.is_floating_point():
+            raise ValueError(
+                f"a FloatImage holds float values [3,H,W], got {self.values.dtype} {list(self.values.shape)}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, 3), as an array's."""
+        return (self.values.shape[1], self.values.shape[2], 3)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self.values.detach().permute(1, 2, 0).round().clamp(0, 255)
+        return values.to(torch.uint8).cpu().numpy().astype(dtype or np.uint8)
+
+
+@overload
+def load_image(source: FloatImage) -> FloatImage:
+    """A picture that is not to be rounded stays what it is."""
+
+
+@overload
 def load_image(source: Any) -> np.ndarray:
-    """Return the picture as RGB uint8 ``[H,W,3]``, upright, in an array of its own.
+    """Everything else becomes bytes."""
+
+
+def load_image(source: Any) -> np.ndarray | FloatImage:
+    """Return the picture as RGB uint8 ``[H,W,3]``, upright, in an array of its own; a ``FloatImage`` as it is.
 
     ``source`` is one of
 
@@ -34,6 +71,8 @@ def load_image(source: Any) -> np.ndarray:
     Raises ``FileNotFoundError`` for a path that is not there, ``ValueError`` for a file that is no readable picture or
     an array of another shape or range, and ``TypeError`` for anything else.
     """
+    if isinstance(source, FloatImage):
+        return source
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, torch.Tensor):

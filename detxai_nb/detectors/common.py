@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
+from detxai_nb.image import FloatImage
 from detxai_nb.types import Detections
 
 _Item = TypeVar("_Item")
@@ -46,8 +47,10 @@ def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
         yield step
 
 
-def to_tensor(pixels: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """uint8 ``[H,W,3]`` as ``[3,H,W]``, values 0..255, on the device."""
+def to_tensor(pixels: np.ndarray | FloatImage, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 ``[H,W,3]`` as ``[3,H,W]``, values 0..255, on the device; the values of a ``FloatImage`` as they are."""
+    if isinstance(pixels, FloatImage):
+        return pixels.values.to(device, dtype)
     return torch.from_numpy(pixels).to(device).permute(2, 0, 1).to(dtype)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from detxai_nb.methods import odam  # isort: skip  # the table lists methods in the order of import
 from detxai_nb.methods import (
     bbam,
+    d_rise,
     detr_attention,
     eigen_cam,
     grad_cam,
@@ -26,6 +27,7 @@ __all__ = [
     "Found",
     "Method",
     "bbam",
+    "d_rise",
     "detr_attention",
     "eigen_cam",
     "find_method",

@@ -1,0 +1,89 @@
+"""Asking a detector about many changed versions of one image, in batches that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.image import FloatImage
+from detxai_nb.types import Detections, Detector, OpenDetector
+
+LARGEST_BATCH = 64
+_SHARE_OF_FREE_MEMORY = 0.6
+
+
+class Asker:
+    """One detector and one image, for questions about changed versions of it.
+
+    ``pixels`` float32 ``[3,H,W]``, RGB in 0..255, on the detector's device: what is to be changed. ``score_threshold``:
+    of the answers. ``batch_size``: how many images are asked about together; by default 1 on the CPU, where larger
+    batches of full-size images are no faster, and on a GPU as many as fit into its free memory. It is halved whenever
+    the device runs out of memory.
+
+    ``exact``: whether the detector sees the float values. One that can be looked into does (see ``FloatImage``); any
+    other, such as a function, gets them rounded to uint8 ``[H,W,3]``.
+    """
+
+    def __init__(
+        self, detector: Detector, image: np.ndarray, *, score_threshold: float, batch_size: int | None = None
+    ) -> None:
+        self.detector = detector
+        self.exact = isinstance(detector, OpenDetector)
+        self.pixels = torch.from_numpy(image).to(detector.device).permute(2, 0, 1).float().contiguous()
+        self.score_threshold = score_threshold
+        self._measure = batch_size is None and detector.device.type == "cuda"
+        self.batch_size = batch_size or 1
+
+    def ask(self, make: Callable[[int], Tensor], most: int) -> list[Detections]:
+        """Answers about the next images, as many as go together, at least 1 and at most ``most``.
+
+        ``make(count)`` gives the next ``count`` images, float ``[count,3,H,W]`` in 0..255; it is called again with a
+        smaller count where the memory did not suffice. Raises what the detector raises, and
+        ``torch.OutOfMemoryError`` where a single image is too much.
+        """
+        while True:
+            count = min(self.batch_size, most)
+            found = self._answers(make, count) if not self._measure else self._first_answer(make)
+            if found is not None:
+                return found
+            # Only now has the failed attempt let go of its tensors.
+            self.batch_size = count // 2
+            if self.pixels.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    @torch.no_grad()
+    def _answers(self, make: Callable[[int], Tensor], count: int) -> list[Detections] | None:
+        """None where the memory did not suffice for several."""
+        try:
+            return self.detector.detect(self._hand_over(make(count)), self.score_threshold)
+        except torch.OutOfMemoryError:
+            if count == 1:
+                raise
+            return None
+
+    def _hand_over(self, images: Tensor) -> list[Any]:
+        if self.exact:
+            return [FloatImage(image) for image in images]
+        return list(images.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+    def _first_answer(self, make: Callable[[int], Tensor]) -> list[Detections] | None:
+        """The answer about one image, and from the memory that it took the size of the next batches."""
+        device = self.pixels.device
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        found = self._answers(make, 1)
+        taken = torch.cuda.max_memory_allocated(device) - before
+        free = torch.cuda.mem_get_info(device)[0]
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        self.batch_size, self._measure = fitting_batch(free + unused, taken), False
+        return found
+
+
+def fitting_batch(free: int, taken: int) -> int:
+    """The largest power of two of images that take ``taken`` bytes each and fit into ``free``, 1 to 64."""
+    fitting = int(_SHARE_OF_FREE_MEMORY * free // max(taken, 1))
+    return min(LARGEST_BATCH, 1 << max(fitting, 1).bit_length() - 1)
