@@ -1,7 +1,8 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
-from detxai_nb import data, metrics, widgets
+from detxai_nb import data, evaluation, metrics, widgets
 from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
+from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
 from detxai_nb.explaining import compare, explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
@@ -17,11 +18,17 @@ __all__ = [
     "compare",
     "data",
     "detectors",
+    "evaluate",
+    "evaluation",
     "explain",
     "load_detector",
     "load_image",
     "methods",
     "metrics",
+    "paired",
+    "read_evaluation",
+    "report",
+    "reproduce",
     "widgets",
     "wrap",
     "wrap_predict",

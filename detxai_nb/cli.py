@@ -1,4 +1,4 @@
-"""The command line: ``detxai-nb explain``, ``detectors``, ``methods`` and ``lab``."""
+"""The command line: ``detxai-nb explain``, ``evaluate``, ``detectors``, ``methods``, ``metrics`` and ``lab``."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="heat maps of the objects in a photograph, as a picture or as data")
     explain.set_defaults(run=_explain)
     explain.add_argument("photo", type=Path)
-    explain.add_argument("--detector", default="tiny-fcos", help="a name of `detxai-nb detectors` (%(default)s)")
-    explain.add_argument("--weights", type=Path, help="a weights file for the detector")
-    explain.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (%(default)s)")
+    _add_detector(explain)
     explain.add_argument("--method", default="odam", help="a name of `detxai-nb methods` (%(default)s)")
     explain.add_argument("--target", default="class", help="class, x1, y1, x2, y2 or combined (%(default)s)")
     explain.add_argument("--layer", help="the explained layer, by default the detector's own default")
@@ -46,16 +44,30 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--setting", action="append", default=[], metavar="NAME=VALUE", help="of the method, such as direction=signed"
     )
-    explain.add_argument(
-        "--detector-setting", action="append", default=[], metavar="NAME=VALUE", help="such as convention=rgb-imagenet"
-    )
     explain.add_argument("--colormap", help="a colour map of matplotlib")
     explain.add_argument(
         "--out", type=Path, action="append", required=True, metavar="FILE", help=".png or .npz; may be given twice"
     )
 
-    for name, what in (("detectors", "the detectors there are"), ("methods", "the methods of explanation there are")):
-        table = commands.add_parser(name, help=what)
+    evaluate = commands.add_parser("evaluate", help="a paper's table, with a detector and data of your own")
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++ or difference")
+    _add_detector(evaluate)
+    evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
+    evaluate.add_argument("--images", type=Path, help="the folder of the images of --coco, by default beside the file")
+    evaluate.add_argument(
+        "--scenes", type=int, default=200, help="without --coco: so many synthetic ones (%(default)s)"
+    )
+    evaluate.add_argument("--mode", default="plain", help="of the scenes: plain, tiny or crowd (%(default)s)")
+    evaluate.add_argument("--limit", type=int, help="only the first so many images")
+    evaluate.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
+    evaluate.add_argument("--slow", action="store_true", help="run d-rise too, which takes minutes an image on a CPU")
+    evaluate.add_argument("--without", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
+    evaluate.add_argument("--store", type=Path, help="a folder for the rows; the same command goes on where it stopped")
+
+    tables = {"detectors": "the detectors", "methods": "the methods of explanation", "metrics": "the metrics"}
+    for name, what in tables.items():
+        table = commands.add_parser(name, help=f"{what} there are")
         table.set_defaults(run=_table, table=name)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the start notebook")
@@ -65,6 +77,23 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--port", type=int, help="exactly this port")
     lab.add_argument("--ip", help="the address to listen on, by default this machine's own only")
     return parser
+
+
+def _add_detector(command: argparse.ArgumentParser) -> None:
+    """The options that say which detector."""
+    command.add_argument("--detector", default="tiny-fcos", help="a name of `detxai-nb detectors` (%(default)s)")
+    command.add_argument("--weights", type=Path, help="a weights file for the detector")
+    command.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (%(default)s)")
+    command.add_argument(
+        "--detector-setting", action="append", default=[], metavar="NAME=VALUE", help="such as convention=rgb-imagenet"
+    )
+
+
+def _detector(options: argparse.Namespace) -> Any:
+    import detxai_nb as dx
+
+    settings = _settings(options.detector_setting)
+    return dx.load_detector(options.detector, weights=options.weights, device=options.device, **settings)
 
 
 def _explain(options: argparse.Namespace) -> None:
@@ -77,9 +106,8 @@ def _explain(options: argparse.Namespace) -> None:
         if not path.parent.is_dir():
             raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     settings = _settings(options.setting)
-    of_detector = _settings(options.detector_setting)
     image = dx.load_image(options.photo)
-    detector = dx.load_detector(options.detector, weights=options.weights, device=options.device, **of_detector)
+    detector = _detector(options)
     found = detector.detect([image], score_threshold=options.score_threshold)[0]
     found.require_some()
     maps = dx.explain(
@@ -94,6 +122,29 @@ def _explain(options: argparse.Namespace) -> None:
         else:
             maps.save(path)
         print(f"wrote {path}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import detxai_nb as dx
+
+    if options.images is not None and options.coco is None:
+        raise ValueError("--images is the folder of the images of --coco; name that file too")
+    if options.coco is not None:
+        dataset: Sequence[Any] = dx.data.CocoDataset(options.coco, options.images)
+    else:
+        dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
+    found = dx.reproduce(
+        options.paper,
+        _detector(options),
+        dataset,
+        slow=options.slow,
+        without=options.without,
+        store=options.store,
+        seed=options.seed,
+        limit=options.limit,
+        progress=sys.stderr.isatty(),
+    )
+    print(found)
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ON_USE = {("heatmaps", "plots")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
-ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy"}
+ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}
 
 
 def _part(path: Path) -> str:

@@ -164,3 +164,21 @@ def test_an_alpha_channel_or_another_mode_is_no_obstacle(photo: Path, tmp_path: 
         str(tmp_path / "o.png"),
     ]
     assert main(arguments) == 0
+
+
+def test_evaluate_prints_the_papers_table_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "odam", "--device", "cpu", "--scenes", "3", "--store", str(tmp_path / "run")]
+    words += ["--without", "deletion-odam", "insertion-odam", "grad-cam++"]
+    assert main([*words, "--limit", "1"]) == 0
+    first = capsys.readouterr().out
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "energy-pointing-mask" in printed
+    assert "control: Gaussian" in printed
+    assert "of 1 images" in first
+    assert "of 3 images" in printed
+    assert "left out: d-rise" in printed
+    said = refusal(capsys, *words, "--seed", "2")
+    assert "seed was 0 and is now 2" in said
+    assert "unknown paper 'oddam'; known: odam" in refusal(capsys, "evaluate", "oddam", "--scenes", "1")
+    assert "name that file too" in refusal(capsys, "evaluate", "odam", "--images", str(tmp_path))

@@ -1,5 +1,5 @@
-"""Datasets: synthetic scenes with exact truth, and folders in COCO format."""
+"""Datasets: synthetic scenes with exact truth, folders in COCO format, PASCAL VOC and CrowdHuman."""
 
-from detxai_nb.data import coco, scenes
+from detxai_nb.data import coco, crowdhuman, scenes, voc
 
-__all__ = ["coco", "scenes"]
+__all__ = ["coco", "crowdhuman", "scenes", "voc"]

@@ -7,12 +7,13 @@ import os
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as rle
 
+from detxai_nb.data._paths import inside
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 
@@ -84,16 +85,7 @@ class CocoDataset(Sequence[Sample]):
 
     def image_path(self, index: int) -> Path:
         """Where image number ``index`` lies; ValueError if its name leads out of the folder of images."""
-        name = self.coco["images"][index]["file_name"]
-        windows = PureWindowsPath(name)
-        outside = windows.is_absolute() or windows.drive or windows.root or PurePosixPath(name).is_absolute()
-        path = self.folder / name
-        if outside or ".." in windows.parts or not path.resolve().is_relative_to(self.folder.resolve()):
-            raise ValueError(
-                f"the file name {name!r} in {self.path} leads out of the folder of images {self.folder}; "
-                "file names are relative paths inside that folder"
-            )
-        return path
+        return inside(self.folder, self.coco["images"][index]["file_name"], self.path)
 
     def _check_annotation(self, annotation: dict[str, Any]) -> None:
         where = f"annotation {annotation['id']} in {self.path}"

@@ -1,0 +1,26 @@
+"""Methods and metrics over a dataset: selection of objects, a store that survives interruptions, and the tables."""
+
+from detxai_nb.evaluation.pairs import Paired, paired
+from detxai_nb.evaluation.papers import PAPERS, Figure, Paper
+from detxai_nb.evaluation.reporting import Report, bootstrap, report
+from detxai_nb.evaluation.reproducing import reproduce
+from detxai_nb.evaluation.runner import evaluate, read_evaluation
+from detxai_nb.evaluation.selection import PROTOCOLS, Protocol, Selected, select
+
+__all__ = [
+    "PAPERS",
+    "PROTOCOLS",
+    "Figure",
+    "Paired",
+    "Paper",
+    "Protocol",
+    "Report",
+    "Selected",
+    "bootstrap",
+    "evaluate",
+    "paired",
+    "read_evaluation",
+    "report",
+    "reproduce",
+    "select",
+]

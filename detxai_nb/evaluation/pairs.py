@@ -1,0 +1,85 @@
+"""One method against another on the same objects: whether an ordering that a paper claims holds here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from detxai_nb.evaluation.reporting import RESAMPLES, bootstrap, table_of
+from detxai_nb.evaluation.runner import ATTRIBUTE
+from detxai_nb.metrics.registry import find_metric
+
+if TYPE_CHECKING:
+    import pandas
+
+HOLDS, REVERSED, UNDECIDED = "holds", "is the other way round", "is undecided"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """``first`` against ``second`` by one metric.
+
+    ``difference``: mean over objects of the first's value minus the second's; ``low``, ``high``: its 95% bootstrap
+    interval; ``count``: objects for which both are defined; ``better``: share of them for which the first is strictly
+    better. ``verdict`` on "the first is better": "holds" or "is the other way round" where the interval leaves out 0,
+    else "is undecided".
+    """
+
+    metric: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    count: int
+    better: float
+    verdict: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.first} better than {self.second} by {self.metric}: {self.verdict}; difference "
+            f"{self.difference:+.4g} (95% {self.low:+.4g} to {self.high:+.4g}), better for {self.better:.0%} of "
+            f"{self.count} objects"
+        )
+
+
+def paired(
+    evaluation: pandas.DataFrame | str | os.PathLike[str],
+    metric: str,
+    first: str,
+    second: str,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Paired:
+    """How two methods of an evaluation differ by a metric, object by object, which tells more than their two means.
+
+    ``evaluation``: what ``evaluate`` returned, or its store. The other arguments are as the table calls them; ``seed``
+    and ``resamples`` are of the bootstrap over objects. Raises ``ValueError`` for names that the table does not have
+    and where no object has both values.
+    """
+    frame = table_of(evaluation)
+    settings = frame.attrs[ATTRIBUTE]["settings"]
+    for what, name in (("metrics", metric), ("methods", first), ("methods", second)):
+        if name not in settings[what]:
+            raise ValueError(f"there is no {name!r} among the {what} of this table: {', '.join(settings[what])}")
+    rows = frame[frame["metric"] == metric].set_index(["image", "annotation"])
+    one, other = (rows.loc[rows["method"] == name, "value"] for name in (first, second))
+    both = (one - other).dropna().to_numpy(float)
+    if not len(both):
+        raise ValueError(f"no object has a value of {metric!r} by both {first!r} and {second!r}")
+    low, high = bootstrap(both, seed, resamples)
+    sign = 1 if find_metric(settings["metrics"][metric]["metric"]).higher_is_better else -1
+    apart = low > 0 or high < 0
+    return Paired(
+        metric=metric,
+        first=first,
+        second=second,
+        difference=float(both.mean()),
+        low=low,
+        high=high,
+        count=len(both),
+        better=float((sign * both > 0).mean()),
+        verdict=UNDECIDED if not apart else HOLDS if sign * both.mean() > 0 else REVERSED,
+    )

@@ -1,0 +1,234 @@
+"""Figures that papers print, beside which a report puts one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OTHERS = "*"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One printed number, in the unit of this package's metric (shares 0..1, areas of deletion curves in percent)."""
+
+    value: float
+    table: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One experiment of a paper and what it was made with.
+
+    ``figures``: by method and metric, by the names that they have here; "difference:odam" is the difference map of
+    ODAM, "deletion: s2" the figure "s2" among the extras of "deletion". ``protocol``: the preset of selection
+    closest to the paper's, "" where it does not say; ``targets``: the explained part by method, under ``OTHERS`` that
+    of all others. ``note``: what else differs.
+    """
+
+    title: str
+    detector: str
+    data: str
+    figures: Mapping[tuple[str, str], Figure]
+    protocol: str = ""
+    targets: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def target_of(self, method: str) -> str | None:
+        """The part that ``method`` explains in the paper, by its registered name; None where it does not say."""
+        return self.targets.get(method, self.targets.get(OTHERS))
+
+
+def _table(table: str, metrics: str, scale: float, rows: Mapping[str, str]) -> dict[tuple[str, str], Figure]:
+    """A printed table: metrics from left to right, methods with their numbers, which are divided by ``scale``."""
+    return {
+        (method, metric): Figure(round(float(number) / scale, 6), table)
+        for method, numbers in rows.items()
+        for metric, number in zip(metrics.split(), numbers.split(), strict=True)
+    }
+
+
+_POINTING = "pointing-game-box pointing-game-mask energy-pointing-box energy-pointing-mask"
+
+ODAM = Paper(
+    title="Zhao & Chan, ODAM (ICLR 2023)",
+    detector="FCOS, ResNet-50 FPN",
+    data="COCO val2017",
+    protocol="odam",
+    targets={OTHERS: "class"},
+    note="D-RISE with 5000 masks of 16x16 cells; the paper does not say how many objects were measured",
+    figures={
+        **_table(
+            "table 1",
+            "deletion-odam insertion-odam",
+            1,
+            {
+                "grad-cam": "92.79 36.78",
+                "grad-cam++": "92.52 36.18",
+                "d-rise": "73.35 43.35",
+                "odam": "72.68 50.33",
+            },
+        ),
+        **_table("table 1", "vea", 1, {"grad-cam": "0.039", "grad-cam++": "0.027", "d-rise": "0.157", "odam": "0.163"}),
+        **_table(
+            "table 3a",
+            "odi-box odi-mask",
+            100,
+            {"grad-cam": "77.0 72.7", "grad-cam++": "77.3 73.2", "d-rise": "71.0 66.3", "odam": "34.8 19.5"},
+        ),
+        **_table(
+            "table 4",
+            _POINTING,
+            100,
+            {
+                "grad-cam": "26.7 22.5 20.7 15.0",
+                "grad-cam++": "26.6 20.2 20.0 14.8",
+                "d-rise": "82.6 68.0 17.4 12.0",
+                "odam": "91.9 82.6 73.1 57.1",
+            },
+        ),
+        **_table(
+            "table 4", "compactness", 1, {"grad-cam": "4.34", "grad-cam++": "4.91", "d-rise": "5.17", "odam": "1.36"}
+        ),
+    },
+)
+
+ODAM_CROWDHUMAN = Paper(
+    title="Zhao & Chan, ODAM (ICLR 2023)",
+    detector="FCOS, ResNet-50 FPN",
+    data="CrowdHuman validation set",
+    protocol="odam",
+    targets={OTHERS: "class"},
+    note="one class only; the paper does not say whether full or visible boxes were taken",
+    figures={
+        **_table(
+            "table 3a", "odi-box", 100, {"grad-cam": "91.4", "grad-cam++": "92.0", "d-rise": "95.3", "odam": "56.9"}
+        ),
+        **_table(
+            "table 4",
+            "pointing-game-box energy-pointing-box",
+            100,
+            {"grad-cam": "15.7 9.7", "grad-cam++": "15.4 11.4", "d-rise": "1.5 1.7", "odam": "95.5 79.5"},
+        ),
+        **_table(
+            "table 4", "compactness", 1, {"grad-cam": "3.99", "grad-cam++": "3.84", "d-rise": "3.53", "odam": "1.04"}
+        ),
+    },
+)
+
+ODAM_VOC = Paper(
+    title="Zhao & Chan, ODAM (ICLR 2023), A.5.9",
+    detector="Faster R-CNN, in the source code of BBAM",
+    data="PASCAL VOC",
+    protocol="best",
+    targets={OTHERS: "class"},
+    note="the best-scoring prediction of each image; the paper does not say which split",
+    figures={
+        **_table(
+            "table 11",
+            "deletion-odam insertion-odam",
+            1,
+            {"grad-cam": "60.4 11.4", "grad-cam++": "53.9 22.4", "bbam": "27.5 48.7", "odam": "26.0 58.0"},
+        ),
+        **_table(
+            "table 11",
+            "pointing-game-box energy-pointing-box",
+            100,
+            {"grad-cam": "63.1 63.2", "grad-cam++": "62.2 63.3", "bbam": "97.0 96.9", "odam": "98.8 98.9"},
+        ),
+        **_table(
+            "table 11", "compactness", 1, {"grad-cam": "0.33", "grad-cam++": "0.25", "bbam": "0.059", "odam": "0.043"}
+        ),
+    },
+)
+
+SS_GRAD_CAM_PLUS_PLUS = Paper(
+    title="Yamauchi, Spatial Sensitive Grad-CAM++ (XAI4CV workshop)",
+    detector="not named on the poster",
+    data="not named on the poster",
+    note="the poster does not say how objects were selected or how pixels were deleted and inserted",
+    figures={
+        **_table(
+            "deletion and insertion",
+            "deletion insertion",
+            1,
+            {
+                "grad-cam": "0.201 0.650",
+                "grad-cam++": "0.104 0.853",
+                "d-rise": "0.154 0.781",
+                "odam": "0.113 0.745",
+                "ss-grad-cam": "0.071 0.916",
+                "ss-grad-cam++": "0.055 0.942",
+            },
+        ),
+        **{
+            (method, f"{metric}: s2"): figure
+            for (method, metric), figure in _table(
+                "deletion and insertion",
+                "deletion insertion",
+                1,
+                {
+                    "grad-cam": "0.241 0.655",
+                    "grad-cam++": "0.142 0.851",
+                    "d-rise": "0.201 0.766",
+                    "odam": "0.180 0.731",
+                    "ss-grad-cam": "0.135 0.867",
+                    "ss-grad-cam++": "0.102 0.901",
+                },
+            ).items()
+        },
+        **_table(
+            "pointing game",
+            _POINTING,
+            1,
+            {
+                "grad-cam": "0.389 0.330 0.127 0.08",
+                "grad-cam++": "0.649 0.563 0.150 0.09",
+                "d-rise": "0.624 0.505 0.119 0.070",
+                "odam": "0.916 0.804 0.737 0.546",
+                "ss-grad-cam": "0.911 0.769 0.726 0.509",
+                "ss-grad-cam++": "0.981 0.880 0.743 0.512",
+            },
+        ),
+    },
+)
+
+DIFFERENCE_MAP = Paper(
+    title="Xia, Zhao & Chan, difference maps",
+    detector="FCOS, ResNet-50 FPN",
+    data="COCO validation set",
+    protocol="difference",
+    targets={"odam": "combined", OTHERS: "class"},
+    figures=_table(
+        "table 1",
+        "deletion-difference insertion-difference deletion-difference-others insertion-difference-others",
+        1,
+        {
+            "grad-cam": "94.88 9.40 89.54 7.23",
+            "difference:grad-cam": "93.76 7.84 91.01 5.99",
+            "ss-grad-cam": "64.91 25.67 94.99 2.66",
+            "difference:ss-grad-cam": "65.24 26.33 95.70 3.10",
+            "ss-grad-cam++": "60.84 26.86 96.27 2.68",
+            "difference:ss-grad-cam++": "61.40 37.16 98.44 1.94",
+            "odam": "61.27 46.06 96.12 3.14",
+            "difference:odam": "60.74 44.25 99.01 1.58",
+        },
+    ),
+)
+
+PAPERS: dict[str, Paper] = {
+    "odam": ODAM,
+    "odam-crowdhuman": ODAM_CROWDHUMAN,
+    "odam-voc": ODAM_VOC,
+    "ss-grad-cam++": SS_GRAD_CAM_PLUS_PLUS,
+    "difference": DIFFERENCE_MAP,
+}
+
+
+def find_paper(paper: str | Paper) -> Paper:
+    """The paper of that name; a Paper of one's own is handed back."""
+    if isinstance(paper, Paper):
+        return paper
+    if paper not in PAPERS:
+        raise ValueError(f"unknown paper {paper!r}; known: {', '.join(PAPERS)}")
+    return PAPERS[paper]

@@ -1,0 +1,133 @@
+"""Parquet files of rows that are there whole or not at all, and say in their footers which images they hold."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from detxai_nb.evaluation.rows import COLUMNS, Record, join
+from detxai_nb.heatmaps import write_atomically
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_KEY = b"detxai-nb"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also when the machine goes down."""
+
+    def write(file: IO[bytes]) -> None:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+    write_atomically(path, write)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def level_of(path: Path) -> int:
+    """How often the rows of a file were merged with others."""
+    return int(path.name.split("-")[1])
+
+
+def metadata_of(records: Sequence[Record]) -> dict[bytes, bytes]:
+    """What the footer of a file says about its images."""
+    return {_KEY: json.dumps([asdict(record) for record in records]).encode()}
+
+
+def to_table(columns: Mapping[str, Sequence[Any]], records: Sequence[Record]) -> pyarrow.Table:
+    """The rows of some images with the records of these images."""
+    import pyarrow as pa
+
+    kinds = {
+        "whole": pa.int64(),
+        "number": pa.float64(),
+        "text": pa.string(),
+        "curve": pa.list_(pa.float64()),
+        "figures": pa.map_(pa.string(), pa.float64()),
+    }
+    schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()], metadata=metadata_of(records))
+    return pa.table({name: list(columns[name]) for name in COLUMNS}, schema=schema)
+
+
+def inventory(folder: Path) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]:
+    """The files with the records of their images, and those whose images are in a merged file already."""
+    files: dict[Path, tuple[Record, ...]] = {}
+    merged: list[Path] = []
+    seen: set[int] = set()
+    # A merged file is moved into place before those that it holds are removed, so it comes first here.
+    for path in sorted(folder.glob("images-*.parquet"), key=lambda path: (-level_of(path), path.name)):
+        records = read_records(path)
+        known = {record.image for record in records} & seen
+        if len(known) == len(records):
+            merged.append(path)
+            continue
+        if known:
+            raise ValueError(f"{path} holds images that another file of {folder} holds too; remove it")
+        seen |= {record.image for record in records}
+        files[path] = records
+    return files, merged
+
+
+def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int]) -> dict[str, Any]:
+    """The rows of these images, in this order."""
+    import pyarrow as pa
+
+    place = {image: number for number, image in enumerate(images)}
+    tables = [read_table(path) for path, records in files.items() if any(record.image in place for record in records)]
+    if not tables:
+        return join([])
+    table = pa.concat_tables(tables)
+    places = np.array([place.get(image, -1) for image in table.column("image").to_pylist()], np.int64)
+    # A stable sort: within an image the rows stay as they are.
+    order = np.argsort(places, kind="stable")
+    table = table.take(pa.array(order[places[order] >= 0]))
+    numeric = {name for name, kind in COLUMNS.items() if kind in ("whole", "number")}
+    return {
+        name: table.column(name).to_numpy() if name in numeric else table.column(name).to_pylist() for name in COLUMNS
+    }
+
+
+def read_table(path: Path) -> pyarrow.Table:
+    """The rows of a file; ``ValueError`` where it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # As bytes: a file that is mapped into memory could not be removed on every system.
+        return pq.read_table(pa.BufferReader(path.read_bytes())).replace_schema_metadata(None)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(_damaged(path, error)) from error
+
+
+def read_records(path: Path) -> tuple[Record, ...]:
+    """The records in a file's footer; ``ValueError`` where it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            found = json.loads(pq.read_schema(file).metadata[_KEY])
+        return tuple(Record(**{**one, "unknown": tuple(one["unknown"])}) for one in found)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path} is damaged ({error}); remove that file, and its images are measured again"

@@ -1,0 +1,191 @@
+"""What an evaluation runs: its methods and metrics with every setting, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detxai_nb.evaluation.identity import code_identity, plain
+from detxai_nb.evaluation.selection import Protocol
+from detxai_nb.methods import find_method
+from detxai_nb.methods.running import Job
+from detxai_nb.metrics.registry import METRICS, Metric, find_metric
+from detxai_nb.types import Target
+
+DIFFERENCE = "difference:"
+RANDOM = "control: random"
+GAUSSIAN = "control: Gaussian"
+CONTROLS = (RANDOM, GAUSSIAN)
+
+MethodLike = str | Callable[..., Any]
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class MapRun:
+    """One method with its settings, as ``compare`` runs it.
+
+    ``method``: a registered name or a function; ``settings``: those that were given, with "combine" where it applies;
+    ``seeded``: the method has a seed and none was given, so that each image gets its own.
+    """
+
+    method: MethodLike
+    settings: Mapping[str, Any]
+    target: Target
+    layer: str | None
+    seeded: bool
+
+    def same_maps(self, other: MapRun) -> bool:
+        """Whether the other run makes the same maps."""
+        return (self.method, self.target, self.layer) == (other.method, other.target, other.layer) and dict(
+            self.settings
+        ) == dict(other.settings)
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """A method of the table: ``name`` there, and how its maps are made (None for a control)."""
+
+    name: str
+    run: MapRun | None
+    difference: bool = False
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric of the table: ``name`` there, the registered metric (or one's own), and the given settings."""
+
+    name: str
+    metric: str | Metric
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one image's rows follow from, besides the image and the detector."""
+
+    methods: tuple[MethodRow, ...]
+    metrics: tuple[MetricRow, ...]
+    protocol: Protocol
+    seed: int
+
+    def needs(self, what: str) -> bool:
+        """Whether one of the metrics needs this ("mask", "part", "others", "detector")."""
+        return any(what in find_metric(row.metric).needs for row in self.metrics)
+
+    def record(self) -> dict[str, Any]:
+        """The plan as plain values, every default filled in."""
+        return {
+            "methods": {row.name: _method_record(row) for row in self.methods},
+            "metrics": {row.name: _metric_record(row) for row in self.metrics},
+            "protocol": {n: getattr(self.protocol, n) for n in ("name", "iou", "score", "at_least", "at_most")},
+            "seed": self.seed,
+        }
+
+
+def make_plan(
+    methods: Sequence[MethodLike],
+    metrics: Sequence[str | Metric],
+    protocol: Protocol,
+    *,
+    seed: int = 0,
+    method_settings: Settings | None = None,
+    metric_settings: Settings | None = None,
+    controls: bool = True,
+) -> Plan:
+    """The plan of an evaluation; its arguments are as in ``evaluate``.
+
+    Raises ``ValueError`` or ``TypeError`` for unknown or repeated names and settings, and where nothing is left to do.
+    """
+    if isinstance(methods, str) or isinstance(metrics, (str, Metric)):
+        raise TypeError("methods and metrics are lists of names, such as methods=['odam']")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed is a whole number, 0 or more; got {seed!r}")
+    given = {name: dict(settings) for name, settings in (method_settings or {}).items()}
+    rows = [_method_row(method, given) for method in methods]
+    rows += [MethodRow(name, None) for name in CONTROLS if controls]
+    measured = {name: dict(settings) for name, settings in (metric_settings or {}).items()}
+    wanted = [_metric_row(metric, measured) for metric in metrics]
+    _check_names("methods", [row.name for row in rows], set(given) - _bases(rows))
+    _check_names("metrics", [row.name for row in wanted], set(measured))
+    return Plan(tuple(rows), tuple(wanted), protocol, seed)
+
+
+def _bases(rows: Sequence[MethodRow]) -> set[str]:
+    """Rows that only difference maps are made of: their settings are used though they are not in the table."""
+    return {row.name.removeprefix(DIFFERENCE) for row in rows}
+
+
+def _check_names(what: str, names: list[str], given: set[str]) -> None:
+    if not names:
+        raise ValueError(f"{what} is empty; name at least one")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"{', '.join(twice)} stands twice among the {what}; give one of them another name, and name what it is in "
+            f"its settings, as in {what[:-1]}_settings={{'mine': {{'{what[:-1]}': {twice[0]!r}, ...}}}}"
+        )
+    stray = sorted(given - set(names))
+    if stray:
+        raise ValueError(f"settings for {', '.join(stray)}, which are not among the {what}: {', '.join(names)}")
+
+
+def _method_row(method: MethodLike, given: Mapping[str, dict[str, Any]]) -> MethodRow:
+    if not isinstance(method, str):
+        name = find_method(method).name
+        return MethodRow(name, _map_run(method, given.get(name, {})))
+    if method in CONTROLS:
+        raise ValueError(f"{method!r} is added by itself; leave it out, or pass controls=False to have no controls")
+    base = method.removeprefix(DIFFERENCE)
+    settings = dict(given.get(base, {}))
+    if base != method and method in given:
+        raise ValueError(f"a difference map is made of the maps of {base!r}; give its settings under that name")
+    return MethodRow(method, _map_run(settings.pop("method", base), settings), base != method)
+
+
+def _map_run(method: MethodLike, given: Mapping[str, Any]) -> MapRun:
+    settings = dict(given)
+    target, layer = Target.of(settings.pop("target", "class")), settings.pop("layer", None)
+    known = find_method(method)
+    Job.of(known, target, dict(settings))
+    return MapRun(method, settings, target, layer, "seed" in known.defaults and "seed" not in settings)
+
+
+def _metric_row(metric: str | Metric, given: Mapping[str, dict[str, Any]]) -> MetricRow:
+    if isinstance(metric, Metric):
+        registered: str | Metric = metric.name if METRICS.get(metric.name) is metric else metric
+        settings = dict(given.get(metric.name, {}))
+        metric.complete(settings)
+        return MetricRow(metric.name, registered, settings)
+    if not isinstance(metric, str):
+        raise TypeError(f"a metric is a name ({', '.join(METRICS)}) or a Metric, got {metric!r}")
+    settings = dict(given.get(metric, {}))
+    found = find_metric(settings.pop("metric", metric))
+    found.complete(settings)
+    return MetricRow(metric, found.name if METRICS.get(found.name) is found else found, settings)
+
+
+def _method_record(row: MethodRow) -> dict[str, Any]:
+    if row.run is None:
+        return {"control": row.name}
+    run, method = row.run, find_method(row.run.method)
+    job = Job.of(method, run.target, dict(run.settings))
+    settings = dict(job.settings)
+    if run.target.part == "combined":
+        settings["combine"] = job.combine
+    if run.seeded:
+        settings["seed"] = "of each image"
+    record: dict[str, Any] = {
+        "method": method.name if isinstance(run.method, str) else code_identity(run.method),
+        "settings": plain(settings, f"a setting of {row.name!r}"),
+        "target": plain(run.target, "target"),
+        "layer": run.layer,
+    }
+    return {**record, "difference": True} if row.difference else record
+
+
+def _metric_record(row: MetricRow) -> dict[str, Any]:
+    found = find_metric(row.metric)
+    name = found.name if isinstance(row.metric, str) else code_identity(found.function)
+    return {"metric": name, "settings": plain(found.complete(row.settings), f"a setting of {row.name!r}")}

@@ -1,0 +1,136 @@
+"""Images spread over the workers of an executor, in the same process, in others, or on other machines."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from detxai_nb.data.sample import Sample
+from detxai_nb.evaluation.measuring import measure_image
+from detxai_nb.evaluation.plan import Plan
+from detxai_nb.evaluation.rows import Part
+from detxai_nb.types import Detector
+
+IN_FLIGHT = 64
+"""So many images are with the executor at a time: enough for as many workers, and few enough to be held in memory."""
+
+_LATEST: dict[str, Shared] = {}
+"""In a worker process: what the tasks of the evaluation that it last worked for share."""
+
+
+class Shared:
+    """The plan and the detector, as every worker needs them.
+
+    A detector keeps state while it works, so each thread gets one of its own: a copy, or what ``make`` makes where the
+    detector came as a function. Pickled, it is unpickled once in each process and not with every task.
+    """
+
+    def __init__(self, plan: Plan, detector: Detector | None, make: Callable[[], Detector] | None) -> None:
+        self.plan = plan
+        self._detector = detector
+        self._make = make
+        self._token = uuid.uuid4().hex
+        self._packed: bytes | None = None
+        self._of_thread = threading.local()
+        self._making = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with self._making:
+            if self._packed is None:
+                self._packed = self._pack()
+        return _unpack, (self._token, self._packed)
+
+    def _pack(self) -> bytes:
+        try:
+            return pickle.dumps((self.plan, None if self._make else self._detector, self._make))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(
+                f"this detector, or one of the methods and metrics, cannot be sent to another process ({error}); hand "
+                "in an importable function that makes the detector, and registered methods and metrics"
+            ) from error
+
+    @property
+    def detector(self) -> Detector:
+        """The detector of the thread that asks."""
+        if not hasattr(self._of_thread, "detector"):
+            with self._making:
+                self._of_thread.detector = self._make() if self._make else copy.deepcopy(self._detector)
+        return self._of_thread.detector
+
+
+def _unpack(token: str, packed: bytes) -> Shared:
+    if token not in _LATEST:
+        shared = Shared(*pickle.loads(packed))
+        _LATEST.clear()
+        _LATEST[token] = shared
+    return _LATEST[token]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedMasks:
+    """Masks bool ``[M,H,W]`` at an eighth of their size, made again when called."""
+
+    bits: np.ndarray
+    width: int
+
+    @classmethod
+    def of(cls, masks: np.ndarray) -> PackedMasks:
+        """Packed ``masks``."""
+        return cls(np.packbits(masks, axis=-1), masks.shape[-1])
+
+    def __call__(self) -> np.ndarray:
+        return np.unpackbits(self.bits, axis=-1, count=self.width).astype(bool)
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """Stands in for masks that no metric of the evaluation says it needs."""
+
+    def __call__(self) -> np.ndarray:
+        raise ValueError("the masks were not sent to the worker: a metric that looks at them says needs=('mask',)")
+
+
+def portable(sample: Sample, plan: Plan) -> Sample:
+    """The sample with what the plan's metrics need of it, fit to be sent to another process."""
+    masks, parts = plan.needs("mask"), plan.needs("part") and sample.parts is not None
+    return replace(
+        sample,
+        load_masks=PackedMasks.of(sample.masks) if masks else NotSent(),
+        load_parts=PackedMasks.of(sample.parts) if parts and sample.parts is not None else None,
+    )
+
+
+def measure_shared(shared: Shared, sample: Sample, number: int) -> Part:
+    """One task: ``measure_image`` with the worker's own detector."""
+    return measure_image(shared.plan, shared.detector, sample, number)
+
+
+def spread(executor: Executor, shared: Shared, samples: Iterable[tuple[int, Sample]]) -> Iterator[Part]:
+    """The rows of each image, as the executor finishes them; ``IN_FLIGHT`` of them are handed out at a time.
+
+    Where a task fails or the caller stops early, the tasks that have not begun are cancelled; the executor stays the
+    caller's.
+    """
+    waiting: set[Future[Part]] = set()
+    source = iter(samples)
+    try:
+        while True:
+            for number, sample in islice(source, IN_FLIGHT - len(waiting)):
+                waiting.add(executor.submit(measure_shared, shared, portable(sample, shared.plan), number))
+            if not waiting:
+                return
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for task in done:
+                yield task.result()
+    finally:
+        for task in waiting:
+            task.cancel()

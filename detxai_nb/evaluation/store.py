@@ -1,0 +1,255 @@
+"""Where the rows of an evaluation are kept: a folder of Parquet files, one an image, merged as they grow in number.
+
+The folder can be read by anything that reads Parquet datasets. Each file is written beside its place, flushed to the
+disk and then moved there, so it is there whole or not at all; its footer says which images it holds, also those without
+rows. A process may end at any moment: what is left over is put right when the store is opened again.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from detxai_nb.evaluation.parquet import (
+    columns_of,
+    inventory,
+    level_of,
+    metadata_of,
+    read_table,
+    to_table,
+    write_whole,
+)
+from detxai_nb.evaluation.rows import Part, Record, join
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SETTINGS = "_settings.json"
+FORMAT = "detxai-nb evaluation 1"
+MERGE = 64
+"""So many files of one size are merged into one of the next."""
+
+_LOCK = "_lock"
+_PART = ".part"
+_TRIES = 5
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class MemoryStore:
+    """Keeps the rows for as long as it lives."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, Record] = {}
+        self._parts: dict[int, Part] = {}
+
+    def add(self, part: Part) -> None:
+        """Keep one image's rows."""
+        self.records[part.record.image] = part.record
+        self._parts[part.record.image] = part
+
+    def columns(self, images: Sequence[int]) -> dict[str, Any]:
+        """The rows of these images, in this order."""
+        return join(self._parts[image] for image in images)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class FolderStore:
+    """A folder of Parquet files. Made by ``open_store``, for one process at a time.
+
+    ``records``: what became of each image that is in it, by number.
+    """
+
+    def __init__(self, folder: Path, unlock: Callable[[], None]) -> None:
+        self.folder = folder
+        self._unlock = unlock
+        for left in folder.glob(f".*{_PART}"):
+            left.unlink()
+        self._files, merged = inventory(folder)
+        for path in merged:
+            path.unlink()
+        self.records: dict[int, Record] = {r.image: r for records in self._files.values() for r in records}
+
+    def add(self, part: Part) -> None:
+        """Keep one image's rows; once this returns they are on the disk.
+
+        Raises ``OSError``, and changes nothing, where they cannot be written.
+        """
+        self._write(self._path(0, part.record.image), to_table(part.columns, [part.record]), (part.record,))
+        self.records[part.record.image] = part.record
+        self._merge(0)
+
+    def columns(self, images: Sequence[int]) -> dict[str, Any]:
+        """The rows of these images, in this order."""
+        return columns_of(self._files, images)
+
+    def close(self) -> None:
+        """Let other processes open the store."""
+        self._unlock()
+
+    def _path(self, level: int, first: int) -> Path:
+        return self.folder / f"images-{level}-{first:09d}.parquet"
+
+    def _write(self, path: Path, table: pyarrow.Table, records: tuple[Record, ...]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer)
+        try:
+            write_whole(path, buffer.getvalue().to_pybytes())
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{path} could not be written ({error.strerror or error}). Nothing that was kept is lost: "
+                f"{len(self.records)} images are in {self.folder}. Make room and run the same evaluation again; "
+                "it goes on from there",
+            ) from error
+        self._files[path] = records
+
+    def _merge(self, level: int) -> None:
+        """Merge the files of a level where there are ``MERGE``. Unreadable images stay alone, to be replaced."""
+        import pyarrow as pa
+
+        files = sorted(p for p, records in self._files.items() if level_of(p) == level and not records[0].error)
+        if len(files) < MERGE:
+            return
+        records = tuple(sorted((r for path in files for r in self._files[path]), key=lambda record: record.image))
+        table = pa.concat_tables([read_table(path) for path in files])
+        order = np.argsort(table.column("image").to_numpy(), kind="stable")
+        table = table.take(pa.array(order)).replace_schema_metadata(metadata_of(records))
+        self._write(self._path(level + 1, records[0].image), table, records)
+        for path in files:
+            path.unlink()
+            del self._files[path]
+        self._merge(level + 1)
+
+
+def open_store(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> FolderStore:
+    """The store of an evaluation with these settings: a new one, or one to go on with.
+
+    Raises ``ValueError`` where the folder holds something else or an evaluation with other settings (naming what
+    differs), ``RuntimeError`` where another process is at work in it, ``ImportError`` where pyarrow is missing.
+    """
+    require_pyarrow()
+    folder = Path(path).expanduser()
+    known = folder / SETTINGS
+    if folder.is_file() or (folder.is_dir() and not known.is_file() and any(not _ours(p) for p in folder.iterdir())):
+        raise ValueError(f"{folder} is not the store of an evaluation; name a new folder for it")
+    folder.mkdir(parents=True, exist_ok=True)
+    unlock = _lock(folder)
+    try:
+        wanted = {"format": FORMAT, **settings}
+        if known.is_file():
+            _refuse_changes(folder, read_settings(folder), json.loads(json.dumps(wanted)))
+        else:
+            write_whole(known, json.dumps(wanted, indent=1).encode())
+        return FolderStore(folder, unlock)
+    except BaseException:
+        unlock()
+        raise
+
+
+def read_store(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Record], dict[str, Any]]:
+    """Settings, records and columns of an evaluation that is there, finished or still running; nothing is changed."""
+    require_pyarrow()
+    folder = Path(path).expanduser()
+    settings = read_settings(folder)
+    settings.pop("format")
+    for _ in range(_TRIES):
+        try:
+            files, _merged = inventory(folder)
+            records = sorted((r for found in files.values() for r in found), key=lambda record: record.image)
+            return settings, records, columns_of(files, [record.image for record in records])
+        except FileNotFoundError:
+            # The process that writes has merged some files since they were listed.
+            continue
+    raise RuntimeError(f"the files of {folder} change faster than they can be read; wait for the evaluation to end")
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the evaluation in ``folder``."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no evaluation at {folder}: it has no {SETTINGS}")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); start again in a new folder") from error
+    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
+        raise ValueError(f"{path} is not of the format {FORMAT!r} that this version reads; start again in a new folder")
+    return settings
+
+
+def require_pyarrow() -> None:
+    """``ImportError``, with what to install, where pyarrow is missing."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            'a store needs pyarrow, which is not installed: pip install "detxai-nb[evaluation]", '
+            "or leave out store=... to keep the rows in memory"
+        ) from error
+
+
+def _ours(path: Path) -> bool:
+    """Whether this is a leftover of an evaluation that ended before it had begun."""
+    return path.name == _LOCK or (path.name.startswith(f".{SETTINGS}.") and path.name.endswith(_PART))
+
+
+def _refuse_changes(folder: Path, kept: Any, wanted: Any) -> None:
+    """``ValueError`` where the settings differ, naming each difference."""
+    changed = list(_differences(kept, wanted, ""))
+    if changed:
+        raise ValueError(
+            f"{folder} holds an evaluation with other settings: {'; '.join(changed)}. Rows of different settings are "
+            "never mixed: take the same settings, or another folder"
+        )
+
+
+def _differences(kept: Any, wanted: Any, where: str) -> Iterator[str]:
+    if isinstance(kept, dict) and isinstance(wanted, dict):
+        for name in dict.fromkeys([*kept, *wanted]):
+            inner = f"{where}.{name}" if where else name
+            if name not in kept or name not in wanted:
+                yield f"{inner} is {'new' if name not in kept else 'missing now'}"
+            else:
+                yield from _differences(kept[name], wanted[name], inner)
+        if list(kept) != list(wanted) and set(kept) == set(wanted):
+            yield f"the order of {where} was {', '.join(kept)} and is now {', '.join(wanted)}"
+    elif kept != wanted:
+        yield f"{where} was {_short(kept)} and is now {_short(wanted)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _lock(folder: Path) -> Callable[[], None]:
+    """Claim the folder; the claim ends with the process, however that ends. Returns what gives it up."""
+    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network file systems have no locks; there the caller alone sees to it that one process writes.
+        if error.errno not in _NO_LOCKS:
+            os.close(handle)
+            raise RuntimeError(
+                f"another process is writing to {folder}; wait for it, or name another folder ({error})"
+            ) from error
+    return lambda: os.close(handle)

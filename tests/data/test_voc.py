@@ -1,0 +1,148 @@
+"""The reader of PASCAL VOC: boxes counted from 1, difficult objects, masks, and nothing outside the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detxai_nb.data.voc import AS_COCO, NAMES, VocDataset
+
+HEIGHT, WIDTH = 8, 12
+
+OBJECT = """<object><name>{name}</name><difficult>{difficult}</difficult><part><name>head</name><bndbox><xmin>1</xmin>
+</bndbox></part><bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin><xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox>
+</object>"""
+
+
+def xml(objects: list[tuple[str, int, tuple[object, ...]]], height: object = HEIGHT, width: object = WIDTH) -> str:
+    nodes = "".join(OBJECT.format(name=n, difficult=d, box=b) for n, d, b in objects)
+    return f"<annotation><size><width>{width}</width><height>{height}</height></size>{nodes}</annotation>"
+
+
+OBJECTS: list[tuple[str, int, tuple[object, ...]]] = [
+    ("sofa", 0, (1, 1, 4, 3)),
+    ("person", 1, (6, 2, 12, 8)),
+    ("dog", 0, ("2.5", 4, 4, 8)),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two pictures: one with three objects and masks, one with none."""
+    root = tmp_path / "VOC2012"
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main", "ImageSets/Segmentation", "SegmentationObject"):
+        (root / name).mkdir(parents=True)
+    for name, objects in (("2007_1", OBJECTS), ("2007_2", [])):
+        Image.new("RGB", (WIDTH, HEIGHT), (200, 10, 10)).save(root / "JPEGImages" / f"{name}.jpg")
+        (root / "Annotations" / f"{name}.xml").write_text(xml(objects), encoding="utf-8")
+    (root / "ImageSets/Main/val.txt").write_text("2007_1\n2007_2\n", encoding="utf-8")
+    (root / "ImageSets/Main/sofa_val.txt").write_text("2007_1  1\n", encoding="utf-8")
+    (root / "ImageSets/Segmentation/val.txt").write_text("2007_1\n", encoding="utf-8")
+    masks = np.zeros((HEIGHT, WIDTH), np.uint8)
+    masks[0:3, 0:4], masks[1:8, 5:12], masks[3:8, 2:4] = 1, 2, 3
+    masks[0, 0] = 255
+    # A palette whose colours are not the numbers, as VOC's are not.
+    picture = Image.fromarray(masks)
+    picture.putpalette([(7 * value) % 256 for value in range(768)])
+    picture.save(root / "SegmentationObject/2007_1.png")
+    return root
+
+
+def test_boxes_labels_and_difficult_objects(folder: Path) -> None:
+    dataset = VocDataset(folder)
+    first, second = dataset
+    assert dataset.names == NAMES
+    assert [dataset.names[label] for label in first.labels] == ["sofa", "person", "dog"]
+    assert first.boxes.tolist() == [[0, 0, 4, 3], [5, 1, 12, 8], [1.5, 3, 4, 8]]
+    assert first.boxes.dtype == np.float32
+    assert first.crowd.tolist() == [False, True, False]
+    assert (first.image_id, first.file_name, first.image.shape) == (1, "2007_1.jpg", (HEIGHT, WIDTH, 3))
+    assert (len(second), second.boxes.shape, second.image_id) == (0, (0, 4), 2)
+    assert VocDataset(folder, difficult=True)[0].crowd.tolist() == [False, False, False]
+    assert [sample.file_name for sample in dataset[1:]] == ["2007_2.jpg"]
+    assert dataset[-1].image_id == 2
+
+
+def test_masks_are_those_of_the_objects_without_their_borders(folder: Path) -> None:
+    dataset = VocDataset(folder, "Segmentation/val")
+    assert dataset.has_masks
+    masks = dataset[0].masks
+    assert masks.shape == (3, HEIGHT, WIDTH)
+    assert masks.dtype == bool
+    assert masks.sum((1, 2)).tolist() == [11, 49, 10]
+    assert not masks[:, 0, 0].any()
+    whole = VocDataset(folder)
+    assert not whole.has_masks
+    with pytest.raises(ValueError, match="VOC has no masks of 2007_2"):
+        whole[1].masks  # noqa: B018
+
+
+def test_classes_can_have_cocos_names(folder: Path) -> None:
+    dataset = VocDataset(folder, "sofa_val", rename=AS_COCO)
+    assert len(dataset) == 1
+    assert [dataset.names[label] for label in dataset[0].labels] == ["couch", "person", "dog"]
+    assert "airplane" in dataset.names
+    assert "aeroplane" not in dataset.names
+    with pytest.raises(ValueError, match="rename has settee, which are no classes here"):
+        VocDataset(folder, rename={"settee": "couch"})
+
+
+def test_identity_is_that_of_the_annotations(folder: Path) -> None:
+    before = VocDataset(folder).identity
+    moved = folder.rename(folder.parent / "elsewhere")
+    assert VocDataset(moved).identity == before
+    assert VocDataset(moved, difficult=True).identity != before
+    changed = xml([("dog", 0, (1, 1, 4, 3)), *OBJECTS[1:]])
+    (moved / "Annotations/2007_1.xml").write_text(changed, encoding="utf-8")
+    assert VocDataset(moved).identity != before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<annotation>", "is no XML"),
+        ("<annotation></annotation>", "has None at size/height"),
+        (xml([("dog", 0, (5, 1, 4, 3))]), r"object 1 in .* has the box \(5, 1\) to \(4, 3\)"),
+        (xml([("dog", 0, (1, 1, "wide", 3))]), "has 'wide' at bndbox/xmax"),
+        (xml([("dog", 0, (1, 1, "nan", 3))]), "has 'nan' at bndbox/xmax"),
+        (xml([("unicorn", 0, (1, 1, 4, 3))]), "is of the class 'unicorn'; known: aeroplane"),
+        ("<annotation><size><width>12</width><height>8</height></size><object/></annotation>", "of the class ''"),
+    ],
+)
+def test_malformed_annotations_are_refused(folder: Path, text: str, words: str) -> None:
+    (folder / "Annotations/2007_1.xml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=words):
+        VocDataset(folder)
+
+
+def test_files_that_are_not_there(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no .*train\.txt: folder is one like VOCdevkit"):
+        VocDataset(folder, "train")
+    (folder / "Annotations/2007_2.xml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"there is no annotation file .* for the image 2007_2"):
+        VocDataset(folder)
+    (folder / "JPEGImages/2007_1.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match="there is no image"):
+        VocDataset(folder, "sofa_val")[0]
+
+
+def test_a_picture_of_another_size_is_refused(folder: Path) -> None:
+    Image.new("RGB", (HEIGHT, WIDTH)).save(folder / "JPEGImages/2007_1.jpg")
+    with pytest.raises(ValueError, match="is 8x12 pixels, but its annotation file says 12x8"):
+        VocDataset(folder)[0]
+    Image.new("L", (HEIGHT, WIDTH)).save(folder / "SegmentationObject/2007_1.png")
+    Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "JPEGImages/2007_1.jpg")
+    with pytest.raises(ValueError, match="expected one number for each"):
+        VocDataset(folder)[0].masks  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "C:\\x", "..\\x"])
+def test_names_do_not_climb_out_of_the_folder(folder: Path, name: str) -> None:
+    (folder / "ImageSets/Main/val.txt").write_text(f"{name}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="leads out of the folder"):
+        VocDataset(folder)
+    with pytest.raises(ValueError, match="leads out of the folder"):
+        VocDataset(folder, "../../../val")

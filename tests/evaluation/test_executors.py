@@ -1,0 +1,149 @@
+"""Images spread over threads, processes and a Dask cluster give the table of one process."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import threading
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_evaluation import FEW_STEPS, METRICS, NAMES, Squares, assert_same, colours, find_colours, processes
+
+import detxai_nb as dx
+from detxai_nb.evaluation import evaluate, spreading
+from detxai_nb.evaluation.plan import make_plan
+from detxai_nb.evaluation.selection import PROTOCOLS
+from detxai_nb.evaluation.spreading import Shared, portable
+
+EVERY = (*METRICS, "vea")
+
+
+def run(executor: Executor | None = None, detector: Any = None, **changes: Any) -> pd.DataFrame:
+    return evaluate(
+        detector or colours(),
+        Squares(5),
+        [],
+        EVERY,
+        metric_settings=FEW_STEPS,
+        executor=executor,
+        progress=False,
+        **changes,
+    )
+
+
+@pytest.fixture(scope="module")
+def alone() -> pd.DataFrame:
+    return run()
+
+
+@pytest.mark.parametrize("in_flight", [1, 3, 64])
+def test_threads(alone: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, in_flight: int) -> None:
+    monkeypatch.setattr(spreading, "IN_FLIGHT", in_flight)
+    with ThreadPoolExecutor(3) as executor:
+        assert_same(run(executor), alone)
+        # The executor is still the caller's.
+        assert executor.submit(len, "ab").result() == 2
+
+
+def test_processes(alone: pd.DataFrame, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    with ProcessPoolExecutor(2, mp_context=processes()) as executor:
+        assert_same(run(executor, store=tmp_path / "run", limit=3), run(limit=3))
+        # Half of it by other processes, the rest here, and the detector made by a function.
+        assert_same(run(store=tmp_path / "run"), alone)
+        assert_same(run(executor, detector=colours, limit=2), run(limit=2))
+        unsendable = dx.wrap_predict(lambda image: find_colours(image), NAMES)
+        with pytest.raises(TypeError, match="cannot be sent to another process"):
+            run(executor, detector=unsendable)
+
+
+def test_dask_cluster_of_two_workers(alone: pd.DataFrame, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert_same(run(client.get_executor()), alone)
+        workers = set(client.run(_process_id).values())
+    assert len(workers) == 2
+
+
+def _process_id() -> int:
+    import os
+
+    return os.getpid()
+
+
+def test_each_thread_has_its_own_detector() -> None:
+    made: list[int] = []
+    used: dict[int, set[int]] = {}
+
+    class Watched:
+        names = NAMES
+        device = colours().device
+
+        def __init__(self) -> None:
+            made.append(id(self))
+            self.inside = colours()
+
+        def __deepcopy__(self, memo: Any) -> Watched:
+            return Watched()
+
+        def detect(self, images: Any, score_threshold: float = 0.3) -> Any:
+            used.setdefault(threading.get_ident(), set()).add(id(self))
+            return self.inside.detect(images, score_threshold)
+
+    for detector in (Watched(), Watched):
+        used.clear()
+        with ThreadPoolExecutor(2) as executor:
+            run(executor, detector=detector)
+        assert all(len(one) == 1 for one in used.values())
+        assert len(set().union(*used.values())) == len(used)
+    assert len(made) >= 4
+
+
+def test_a_failing_task_ends_the_run_and_cancels_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreading, "IN_FLIGHT", 4)
+    submitted: list[Future[Any]] = []
+
+    class Held(ThreadPoolExecutor):
+        """One thread, so that tasks wait."""
+
+        def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+            submitted.append(super().submit(*arguments, **named))
+            return submitted[-1]
+
+    def fails(image: np.ndarray) -> Any:
+        raise RuntimeError("the camera is gone")
+
+    with Held(1) as executor, pytest.raises(RuntimeError, match="the camera is gone"):
+        run(executor, detector=functools.partial(dx.wrap_predict, lambda image: fails(image), NAMES))
+    assert len(submitted) == 4
+
+
+def test_what_is_sent_is_small_and_whole() -> None:
+    plan = make_plan([], ["vea"], PROTOCOLS["default"])
+    sample = Squares()[0]
+    sent = pickle.loads(pickle.dumps(portable(sample, plan)))
+    assert np.array_equal(sent.masks, sample.masks)
+    assert np.array_equal(sent.image, sample.image)
+    assert sent.parts is None
+    without = portable(sample, make_plan([], ["compactness"], PROTOCOLS["default"]))
+    with pytest.raises(ValueError, match="masks were not sent"):
+        pickle.loads(pickle.dumps(without)).masks  # noqa: B018
+
+
+def test_the_detector_is_unpacked_once_in_a_process() -> None:
+    shared = Shared(make_plan([], ["compactness"], PROTOCOLS["default"]), colours(), None)
+    content = pickle.dumps(shared)
+    first, second = pickle.loads(content), pickle.loads(content)
+    assert first is second
+    assert first.detector is second.detector
+    assert first.detector is not shared.detector
