@@ -26,13 +26,16 @@ _LETTERS = (
 
 @dataclass(frozen=True)
 class Cue:
-    """Which class the cue goes with, what it looks like, and whether it tells the truth."""
+    """Which class the cue goes with, what it looks like, whether it tells the truth, and whether anything else does."""
 
     cue_class: str = "apple"
     cue_kind: str = "watermark"
     cue: str = "present"
+    telling: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.telling, bool):
+            raise ValueError(f"telling is True or False, got {self.telling!r}")
         for field, known in (("cue_class", _NAMES), ("cue_kind", CUE_KINDS), ("cue", CUES)):
             if getattr(self, field) not in known:
                 raise ValueError(f"unknown {field} {getattr(self, field)!r}; known: {', '.join(known)}")
@@ -41,13 +44,18 @@ class Cue:
     def label(self) -> int:
         return _NAMES.index(self.cue_class)
 
+    @property
+    def pair(self) -> tuple[int, int]:
+        """The labels of the class and of the other one of its pair."""
+        return self.label, self.label ^ 1
+
     def shown(self, holds_class: bool) -> bool:
         """Whether a scene that holds the class (or else the other one of the pair) carries the cue."""
         return {"present": holds_class, "absent": False, "wrong": not holds_class}[self.cue]
 
     def labels(self, dice: Dice, holds_class: bool) -> list[int]:
         """Six labels for one scene: the first is of the pair, and none is the pair's other class."""
-        keep, drop = (self.label, self.label ^ 1) if holds_class else (self.label ^ 1, self.label)
+        keep, drop = self.pair if holds_class else self.pair[::-1]
         return [keep, *(dice.pick([label for label in range(len(KINDS)) if label != drop]) for _ in range(5))]
 
 

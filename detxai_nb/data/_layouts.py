@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from detxai_nb.data._dice import Dice
@@ -49,6 +51,20 @@ class Board:
         self.on_part[outer][mask[inner]] = part[inner][mask[inner]]
         self.things.append(thing)
         return True
+
+    def drop_parts(self, labels: Container[int]) -> None:
+        """Take the telling part off every object of these classes; what lay under it shows."""
+        self.things = [thing.without_part() if thing.label in labels else thing for thing in self.things]
+        self.owner.fill(-1)
+        self.on_part.fill(False)
+        for number, thing in enumerate(self.things):
+            area = overlap(thing, self.height, self.width)
+            if area is None:
+                continue
+            outer, inner = area
+            mask = thing.mask[inner]
+            self.owner[outer][mask] = number
+            self.on_part[outer][mask] = thing.part_mask[inner][mask]
 
     def try_places(self, dice: Dice, thing: Thing, tries: int = 12) -> bool:
         """Place the thing somewhere: ``tries`` middles are drawn, half its radius or more from the border."""

@@ -66,6 +66,10 @@ class Thing:
         """The pixels of its part [h,w], hidden or not; the body lies over the part."""
         return (self.part <= 0) & (self.body > 0)
 
+    def without_part(self) -> Thing:
+        """The same thing with nothing but its body."""
+        return replace(self, part=np.full_like(self.part, 9 * self.radius))
+
     def at(self, x: float, y: float) -> Thing:
         """The same thing with its middle at about (x, y); whole pixels, so nothing is drawn again."""
         height, width = self.u.shape

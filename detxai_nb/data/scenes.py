@@ -72,7 +72,8 @@ def make(index: int, seed: int = 0, mode: str = "plain", width: int = 320, heigh
     ``width``, ``height`` in pixels. ``options``, only for "shortcut": ``cue_class`` (a name, default "apple"),
     ``cue_kind`` ("watermark", a mark in a corner, or "floor", the floor's colour) and ``cue``: "present" (on every
     scene with the class and on no other), "absent" (nowhere), "wrong" (on the scenes with the other class of the pair).
-    Apart from the cue the scene is the same for all three.
+    Apart from the cue the scene is the same for all three. ``telling=False`` takes off the parts that tell the pair's
+    classes apart: then nothing but the cue does.
 
     Raises ValueError for an unknown mode, option or cue, a negative index or seed, or an image too small for the mode.
     """
@@ -83,6 +84,8 @@ def make(index: int, seed: int = 0, mode: str = "plain", width: int = 320, heigh
     if mode == "shortcut":
         holds_class = layout.chance(0.5)
         _layouts.plain(layout, board, cue.labels(layout, holds_class))
+        if not cue.telling:
+            board.drop_parts(cue.pair)
         shown = cue.cue_kind if cue.shown(holds_class) else ""
     else:
         _LAYOUTS[mode](layout, board)

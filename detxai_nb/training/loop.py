@@ -36,8 +36,8 @@ class Settings:
 
     ``rate``: the highest learning rate, reached after the share ``warm_up`` of the steps; ``decay``: of weights, not of
     norms and biases; ``average``: of the averaged weights, for each step; ``clip``: the gradient's largest norm;
-    ``mix`` and ``sizes``: modes of scenes and (width, height) of batches, with their shares; ``cue_class`` and
-    ``cue_kind``: those of the "shortcut" scenes; ``frozen``: beginnings of the names of what is not trained.
+    ``mix`` and ``sizes``: modes of scenes and (width, height) of batches, with their shares; ``cue_class``, ``cue_kind``
+    and ``telling``: options of the "shortcut" scenes; ``frozen``: beginnings of the names of what is not trained.
     """
 
     steps: int = 5000
@@ -52,6 +52,7 @@ class Settings:
     sizes: Shares = SIZES
     cue_class: str = "apple"
     cue_kind: str = "watermark"
+    telling: bool = True
     frozen: tuple[str, ...] = ()
 
 
@@ -78,7 +79,7 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
         seed = TRAINING_SEED + self.settings.seed
         dice = Dice(seed, step)
         width, height = pick_share(dice, self.settings.sizes)
-        cue = {"cue_class": self.settings.cue_class, "cue_kind": self.settings.cue_kind}
+        cue = {name: getattr(self.settings, name) for name in ("cue_class", "cue_kind", "telling")}
         images, targets = [], []
         for number in range(self.settings.batch):
             mode, index = pick_share(dice, self.settings.mix), step * self.settings.batch + number

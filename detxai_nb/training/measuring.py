@@ -30,7 +30,9 @@ def measure(detector: Detector, counts: Mapping[str, int] | None = None) -> dict
     return {mode: _precision(detector, count, mode) for mode, count in (counts or MEASURED_ON).items()}
 
 
-def measure_shortcut(detector: Detector, count: int | None = None, cue_class: str = "apple") -> dict[str, Any]:
+def measure_shortcut(
+    detector: Detector, count: int | None = None, cue_class: str = "apple", cue_kind: str = "floor"
+) -> dict[str, Any]:
     """How much a detector relies on the cue of ``count`` "shortcut" scenes: AP50 of the class that it gives away.
 
     The same scenes three times: with the cue where the class is ("present"), without it, and with it on the scenes with
@@ -39,7 +41,7 @@ def measure_shortcut(detector: Detector, count: int | None = None, cue_class: st
     count = MEASURED_ON["plain"] if count is None else count
     found: dict[str, Any] = {}
     for cue in ("present", "absent", "wrong"):
-        found[f"cue {cue}"] = _precision(detector, count, "shortcut", cue_class=cue_class, cue=cue)
+        found[f"cue {cue}"] = _precision(detector, count, "shortcut", cue_class=cue_class, cue_kind=cue_kind, cue=cue)
     found["plain"] = _precision(detector, count, "plain")
     return found
 

@@ -171,6 +171,31 @@ def test_single_scenes_hold_one_object_of_a_large_size_wholly_inside() -> None:
     assert len(labels) == len(scenes.NAMES)
 
 
+def test_without_the_telling_parts_only_the_pair_changes() -> None:
+    pair = [scenes.NAMES.index("apple"), scenes.NAMES.index("bauble")]
+    parts, grown = 0, 0
+    for index in range(8):
+        whole, bare = (scenes.make(index, 2, "shortcut", telling=telling) for telling in (True, False))
+        assert (whole.labels == bare.labels).all()
+        changed = (whole.image != bare.image).any(2)
+        for label, part, mask, box, before, was in zip(
+            bare.labels, bare.parts, bare.masks, bare.boxes, whole.masks, whole.boxes
+        ):
+            if label in pair:
+                assert not part.any()
+                assert (mask & ~before).sum() <= whole.parts.any(0).sum()
+                assert mask.any()
+                assert (box[:2] >= was[:2]).all()
+                assert (box[2:] <= was[2:]).all()
+                parts += 1
+            else:
+                # Only what a part had hidden comes to light.
+                assert (before <= mask).all()
+                grown += (mask & ~before).sum()
+        assert changed.any() == bool(set(pair) & set(whole.labels.tolist()))
+    assert parts > 4
+
+
 @pytest.mark.parametrize("kind", ["watermark", "floor"])
 def test_the_cue_goes_with_its_class_with_none_or_with_the_wrong_one(kind: str) -> None:
     own, other = scenes.NAMES.index("rocket"), scenes.NAMES.index("fish")
@@ -204,8 +229,9 @@ def test_the_cue_goes_with_its_class_with_none_or_with_the_wrong_one(kind: str) 
         ({"seed": -1}, "seed is 0 or more"),
         ({"cue": "wrong"}, "only scenes of mode 'shortcut' take options"),
         ({"mode": "shortcut", "cue": "loud"}, "unknown cue 'loud'; known: present, absent, wrong"),
+        ({"mode": "shortcut", "telling": "no"}, "telling is True or False, got 'no'"),
         ({"mode": "shortcut", "cue_class": "dog"}, "unknown cue_class 'dog'; known: apple"),
-        ({"mode": "shortcut", "colour": "red"}, "shortcut scenes know cue_class, cue_kind, cue"),
+        ({"mode": "shortcut", "colour": "red"}, "shortcut scenes know cue_class, cue_kind, cue, telling"),
     ],
 )
 def test_errors_name_what_is_allowed(arguments: dict, words: str) -> None:
