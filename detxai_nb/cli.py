@@ -130,7 +130,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.images is not None and options.coco is None:
         raise ValueError("--images is the folder of the images of --coco; name that file too")
     if options.coco is not None:
-        dataset: Sequence[Any] = dx.data.CocoDataset(options.coco, options.images)
+        dataset: Sequence[Any] = dx.data.coco.CocoDataset(options.coco, options.images)
     else:
         dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
     found = dx.reproduce(

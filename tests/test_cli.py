@@ -182,3 +182,10 @@ def test_evaluate_prints_the_papers_table_and_goes_on(tmp_path: Path, capsys: py
     assert "seed was 0 and is now 2" in said
     assert "unknown paper 'oddam'; known: odam" in refusal(capsys, "evaluate", "oddam", "--scenes", "1")
     assert "name that file too" in refusal(capsys, "evaluate", "odam", "--images", str(tmp_path))
+
+
+def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dx.data.scenes.write_coco(tmp_path / "scenes", count=2, seed=4, mode="plain")
+    words = ["evaluate", "odam", "--device", "cpu", "--coco", str(tmp_path / "scenes"), "--limit", "1"]
+    assert main([*words, "--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]) == 0
+    assert "of 1 images" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,7 +67,7 @@ def open_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened:
 
     with torch.no_grad(), ExitStack() as stack:
         for part in anatomy.projections:
-            stack.enter_context(answering(part, _then(part.forward, lambda output, part=part: measured(part, output))))
+            stack.enter_context(answering(part, _then(part.forward, partial(measured, part))))
         stack.enter_context(answering(cut.part, _then(cut.part.forward, cut_out)))
         outputs = run()
     return Opened(leaves[0], outputs, [sizes[part] for part in anatomy.projections])

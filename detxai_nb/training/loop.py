@@ -36,8 +36,8 @@ class Settings:
 
     ``rate``: the highest learning rate, reached after the share ``warm_up`` of the steps; ``decay``: of weights, not of
     norms and biases; ``average``: of the averaged weights, for each step; ``clip``: the gradient's largest norm;
-    ``mix`` and ``sizes``: modes of scenes and (width, height) of batches, with their shares; ``cue_class``, ``cue_kind``
-    and ``telling``: options of the "shortcut" scenes; ``frozen``: beginnings of the names of what is not trained.
+    ``mix`` and ``sizes``: modes of scenes and (width, height) of batches, with their shares; ``cue_class``,
+    ``cue_kind``, ``telling``: options of the "shortcut" scenes; ``frozen``: beginnings of names of what is not trained.
     """
 
     steps: int = 5000

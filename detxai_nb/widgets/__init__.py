@@ -1,5 +1,8 @@
 """Widgets for notebooks: each is one anywidget whose front end lies in static/."""
 
+from detxai_nb.widgets.comparison import Comparison
+from detxai_nb.widgets.discrimination import Discrimination
 from detxai_nb.widgets.explorer import Explorer
+from detxai_nb.widgets.perturbation import Perturbation
 
-__all__ = ["Explorer"]
+__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation"]

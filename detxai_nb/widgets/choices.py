@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from detxai_nb.methods import METHODS, Method
 from detxai_nb.methods.running import COMBINE
 from detxai_nb.plots import DIVERGING, SEQUENTIAL
@@ -27,6 +25,11 @@ BOXES = ("all", "selected")
 _COMMON_SETTINGS = ("score", "combine")
 
 
+def method_title(name: str) -> str:
+    """What a method is called."""
+    return METHODS[name].title or name
+
+
 @dataclass(frozen=True)
 class Request:
     """One computation. ``direction`` is empty where the method has none; ``key`` names it in Python and browser."""
@@ -44,7 +47,7 @@ class Request:
     @property
     def title(self) -> str:
         """In words, such as "ODAM of the class score"."""
-        method = METHODS[self.method].title or self.method
+        method = method_title(self.method)
         evidence = "" if self.direction in ("", "positive") else f" ({self.direction} evidence)"
         return f"{method} of the {TARGETS[self.target].lower()}{evidence}"
 
@@ -62,20 +65,14 @@ class Offer:
     targets: tuple[str, ...] = PARTS
 
     @classmethod
-    def of(cls, detector: Any, settings: Mapping[str, Any]) -> Offer:
-        """The methods that can explain this detector, and its layers.
-
-        Raises ``TypeError`` for something that is no detector and ``ValueError`` where no method fits.
-        """
-        if not isinstance(detector, Detector):
-            raise TypeError(
-                f"a detector has names, device and detect(images, score_threshold), {type(detector).__name__} has not; "
-                "take one from load_detector, or wrap your module"
-            )
-        is_open = isinstance(detector, OpenDetector)
-        methods = {name: m for name, m in METHODS.items() if is_open and m.kind == "gradient"}
+    def of(cls, detector: Detector, settings: Mapping[str, Any], kinds: Sequence[str] = ("gradient",)) -> Offer:
+        """The methods of these kinds that can explain this detector, and its layers; ``ValueError`` for no method."""
+        methods = {name: m for name, m in METHODS.items() if m.kind in kinds and can_run(m, detector)}
         if not methods:
-            raise ValueError(f"{type(detector).__name__} is closed (it has no trace), and every method looks inside")
+            raise ValueError(
+                f"{type(detector).__name__} is closed (it has no trace), and every method offered here looks inside; "
+                "d-rise does without: dx.explain(..., method='d-rise'), or the widget Comparison"
+            )
         for method in methods.values():
             method.complete({k: v for k, v in settings.items() if k in method.defaults})
         layers = tuple(detector.layers) if isinstance(detector, OpenDetector) else ("",)
@@ -90,7 +87,12 @@ class Offer:
         """For the browser: names with titles."""
         return {
             "methods": [
-                {"name": name, "title": m.title or name, "directions": list(m.choices.get("direction", ()))}
+                {
+                    "name": name,
+                    "title": m.title or name,
+                    "directions": list(m.choices.get("direction", ())),
+                    "inside": m.kind != "perturbation",
+                }
                 for name, m in self.methods.items()
             ],
             "targets": [{"name": name, "title": TARGETS[name]} for name in self.targets],
@@ -101,8 +103,10 @@ class Offer:
         }
 
     def request(self, method: str, target: str, layer: str, direction: str) -> Request:
-        """The computation that these choices mean."""
-        return Request(method, target, layer, direction if "direction" in self.methods[method].choices else "")
+        """The computation that these choices mean; a perturbation method looks at no layer."""
+        chosen = self.methods[method]
+        inside = "" if chosen.kind == "perturbation" else layer
+        return Request(method, target, inside, direction if "direction" in chosen.choices else "")
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """The keyword arguments of ``explain`` for it."""
@@ -114,6 +118,12 @@ class Offer:
             own["combine"] = self.settings["combine"]
         target = Target(request.target, score=self.settings.get("score", "prob"))
         return {"method": request.method, "target": target, "layer": request.layer or None, **own}
+
+    def is_signed(self, request: Request) -> bool:
+        """Whether its maps can be negative."""
+        method = self.methods[request.method]
+        given = {k: v for k, v in self.arguments(request).items() if k in method.defaults}
+        return method.signed(method.complete(given))
 
     def call(self, request: Request) -> dict[str, str]:
         """The same as Python source, by argument."""
@@ -167,14 +177,11 @@ def split_options(options: Mapping[str, Any], traits: Sequence[str]) -> tuple[di
     return {k: v for k, v in options.items() if k in traits}, {k: v for k, v in options.items() if k not in traits}
 
 
-def check_detections(detections: Any, image: np.ndarray) -> None:
-    """Raise ``TypeError`` or ``ValueError`` for what is no Detections, or not those of this image ``[H,W,3]``."""
-    if not isinstance(detections, Detections):
-        raise TypeError(
-            f"detections are what detector.detect([image]) gives for the image, one Detections; "
-            f"got {type(detections).__name__}"
-        )
-    detections.require_image(*image.shape[:2])
+def can_run(method: Method, detector: Detector) -> bool:
+    """Whether the detector has what the method needs of it."""
+    if method.kind == "perturbation":
+        return True
+    return isinstance(detector, OpenDetector) and set(method.needs) <= set(getattr(detector, "offers", ()))
 
 
 def empty_notice(detections: Detections) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -17,29 +17,39 @@ class Recipe:
     def code(self, call: Mapping[str, str], selected: int | None) -> str:
         """Python source that calls ``explain`` and takes out the map number ``selected``, if that is not None.
 
-        ``call`` holds the source of each keyword argument. What came in as an object is used by the name of the
-        widget's argument: ``detector``, ``image``, ``detections``.
+        ``call`` holds the source of each keyword argument.
         """
-        given, lines = [], []
+        lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})"]
+        if selected is not None:
+            lines.append(f"heat_map = maps.values[{selected}]  # float32 [H, W], raw values")
+        return self.script(lines)
+
+    def script(self, lines: Sequence[str]) -> str:
+        """Python source that gets detector, image and detections, and goes on with ``lines``.
+
+        What came in as an object is used by the name of the widget's argument: ``detector``, ``image``, ``detections``.
+        """
+        given, first = [], []
         if self.detector is None:
             given.append("detector")
         else:
-            lines.append(f"detector = dx.load_detector({self.detector!r})")
+            first.append(f"detector = dx.load_detector({self.detector!r})")
         if self.image is None:
             given.append("image")
         else:
-            lines.append(f"image = dx.load_image({self.image!r})")
+            first.append(f"image = dx.load_image({self.image!r})")
         if self.score_threshold is None:
             given.append("detections")
         else:
-            lines.append(f"detections = detector.detect([image], score_threshold={self.score_threshold!r})[0]")
+            first.append(f"detections = detector.detect([image], score_threshold={self.score_threshold!r})[0]")
         if given:
-            lines.insert(0, f"# {_listed(given)}: what the widget was given")
-        arguments = ", ".join(f"{name}={value}" for name, value in call.items())
-        lines.append(f"maps = dx.explain(detector, image, detections, {arguments})")
-        if selected is not None:
-            lines.append(f"heat_map = maps.values[{selected}]  # float32 [H, W], raw values")
-        return "\n".join(["import detxai_nb as dx", "", *lines, ""])
+            first.insert(0, f"# {_listed(given)}: what the widget was given")
+        return "\n".join(["import detxai_nb as dx", "", *first, *lines, ""])
+
+
+def keywords(call: Mapping[str, str]) -> str:
+    """Keyword arguments in a call, from the source of each."""
+    return ", ".join(f"{name}={value}" for name, value in call.items())
 
 
 def _listed(names: list[str]) -> str:

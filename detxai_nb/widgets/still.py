@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from detxai_nb.widgets.packing import palette, value_range
 
 _LONGER_SIDE, _NARROWEST = 640, 420
 _HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
+_FAINT = (255, 255, 255, 215)
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,33 @@ class Look:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn: photograph uint8 ``[H,W,3]``, packed objects, the selected one's index, all maps or None."""
+    """What is drawn: photograph uint8 ``[H,W,3]``, packed objects, the selected one's index, maps or None.
+
+    ``row``: which of the maps is the selected object's; by default there is one for each object. ``tints``: colours of
+    boxes that are not white, by object.
+    """
 
     image: np.ndarray
     objects: Sequence[dict[str, Any]]
     selected: int | None
     maps: HeatMaps | None
     look: Look
+    row: int | None = None
+    tints: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def drawn(self) -> int:
+        """The number of the selected object's map."""
+        return self.row if self.row is not None else self.selected or 0
+
+    def tint(self, index: int) -> tuple[int, int, int, int]:
+        """The colour of an object's box, RGBA."""
+        return (*rgb(self.tints.get(index, "#ffffff")), 255)
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """A colour such as "#0072b2"."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]:
@@ -65,11 +86,11 @@ def overlay(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.nda
     )
 
 
-def draw_view(scene: Scene, factor: float = 1.0) -> Image.Image:
-    """Photograph, map and boxes, scaled by ``factor``; the selected object is named."""
+def draw_view(scene: Scene, factor: float = 1.0, name: bool = True) -> Image.Image:
+    """Photograph, map and boxes, scaled by ``factor``; with ``name`` the selected object is named."""
     pixels = scene.image
     if scene.maps is not None and scene.selected is not None:
-        pixels = overlay(pixels, scene.maps, scene.selected, scene.look)
+        pixels = overlay(pixels, scene.maps, scene.drawn, scene.look)
     size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
     base = Image.fromarray(pixels)
     base = (base if factor == 1 else base.resize(size, Image.Resampling.BICUBIC)).convert("RGBA")
@@ -77,13 +98,15 @@ def draw_view(scene: Scene, factor: float = 1.0) -> Image.Image:
     draw = ImageDraw.Draw(layer)
     for index, thing in enumerate(scene.objects):
         if index != scene.selected and scene.look.all_boxes:
-            _box(draw, thing["box"], factor, line=1, light=(255, 255, 255, 215))
+            tinted = index in scene.tints
+            _box(draw, thing["box"], factor, line=2 if tinted else 1, light=scene.tint(index) if tinted else _FAINT)
     if scene.selected is not None:
         thing = scene.objects[scene.selected]
-        _box(draw, thing["box"], factor, line=3, light=(255, 255, 255, 255))
+        _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected))
         if scene.maps is not None:
             _side(draw, thing["box"], factor, scene.maps.target.part)
-        _chip(draw, thing, factor, base.size)
+        if name:
+            _chip(draw, thing, factor, base.size)
     return Image.alpha_composite(base, layer).convert("RGB")
 
 
@@ -91,29 +114,29 @@ def draw_figure(scene: Scene, caption: str) -> bytes:
     """PNG bytes: the view with its longer side at 640 pixels, the caption, and a colour bar where there is a map."""
     view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)
-    lines = _wrapped(caption, width - 8)
+    lines = wrapped(caption, width - 8)
     bar = scene.maps is not None and scene.selected is not None
     page = Image.new("RGB", (width, view.height + 12 + 20 * len(lines) + 24 * bar), "white")
     page.paste(view)
     draw = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
-        draw.text((4, view.height + 6 + 20 * number), line, fill=(28, 31, 36), font=_font(14))
+        draw.text((4, view.height + 6 + 20 * number), line, fill=(28, 31, 36), font=font(14))
     if scene.maps is not None and scene.selected is not None:
-        low, high = color_range(scene.maps, scene.selected, scene.look.shared)
+        low, high = color_range(scene.maps, scene.drawn, scene.look.shared)
         colors = np.repeat(palette(scene.look.colormap)[None], 10, axis=0)
         page.paste(Image.fromarray(colors), (4, page.height - 22))
-        draw.text((268, page.height - 26), f"{low:.3g} to {high:.3g}", fill=(91, 98, 112), font=_font(13))
+        draw.text((268, page.height - 26), f"{low:.3g} to {high:.3g}", fill=(91, 98, 112), font=font(13))
     file = io.BytesIO()
     page.save(file, "PNG")
     return file.getvalue()
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: float, size: int = 14) -> list[str]:
     """The text in lines of at most that many pixels, broken at spaces; at most four."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _font(14).getlength(longer) > width:
+        if lines[-1] and font(size).getlength(longer) > width:
             lines.append(word)
         else:
             lines[-1] = longer
@@ -138,19 +161,19 @@ def _side(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, part: 
 
 
 def _chip(draw: ImageDraw.ImageDraw, thing: dict[str, Any], factor: float, size: tuple[int, int]) -> None:
-    font = _font(12)
+    letters = font(12)
     text = f"{thing['name']} {thing['score']:.2f}"
-    width, height = font.getlength(text) + 12, 20
+    width, height = letters.getlength(text) + 12, 20
     left, top = thing["box"][0] * factor, thing["box"][1] * factor
     x = min(max(left, 2), max(2, size[0] - width - 2))
     y = max(2, top - height - 5 if top - height - 5 >= 0 else top + 5)
     draw.rounded_rectangle((x, y, x + width, y + height), radius=4, fill=_CHIP)
-    draw.text((x + 6, y + 2), text, fill="white", font=font)
+    draw.text((x + 6, y + 2), text, fill="white", font=letters)
 
 
 @cache
-def _font(size: int) -> Any:
-    """matplotlib's DejaVu Sans: it has far more of the world's letters than Pillow's own font."""
+def font(size: int) -> Any:
+    """matplotlib's DejaVu Sans at that size: it has far more of the world's letters than Pillow's own font."""
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

@@ -35,7 +35,7 @@ class Screen(Protocol):
     def show_progress(self, done: int, total: int) -> None:
         """So far it has come."""
 
-    def show_maps(self, request: Any, maps: HeatMaps, new: bool) -> None:
+    def show_maps(self, request: Any, maps: Any, new: bool) -> None:
         """It has ended well; ``new``: for the first time."""
 
     def show_error(self, request: Any, error: Exception) -> None:
@@ -60,11 +60,18 @@ class Calculator:
     has begun runs to its end, even where it was cancelled.
     """
 
-    def __init__(self, compute: Callable[[Any, Progress | None], HeatMaps], screen: Screen, lock: Any) -> None:
+    def __init__(
+        self,
+        compute: Callable[[Any, Progress | None], Any],
+        screen: Screen,
+        lock: Any,
+        size: Callable[[Any], int] | None = None,
+    ) -> None:
+        """``size``: the bytes of what ``compute`` returns; by default those of HeatMaps."""
         self._compute, self._screen, self._lock = compute, screen, lock
         self._changed = threading.Condition(lock)
         self._task: Task | None = None
-        self.kept = MapStore()
+        self.kept = ResultStore(size or bytes_of_maps)
 
     def ask_and_wait(self, request: Keyed) -> None:
         """Compute in the calling thread, and show the maps or the error."""
@@ -88,6 +95,11 @@ class Calculator:
             self._screen.show_busy(request)
             self._task = Task(request, self._run)
             self._task.thread.start()
+
+    @property
+    def busy(self) -> Any:
+        """The request under way, or None."""
+        return None if self._task is None else self._task.request
 
     def drop(self) -> bool:
         """Give up the computation under way; whether there was one."""
@@ -139,7 +151,7 @@ class Calculator:
         finally:
             self._lock.release()
 
-    def _show(self, request: Keyed, maps: HeatMaps) -> None:
+    def _show(self, request: Keyed, maps: Any) -> None:
         """Kept before they are shown, as those who hear of it may ask for them; not kept where they cannot be shown."""
         self.kept.add(request.key, maps)
         try:
@@ -149,37 +161,38 @@ class Calculator:
             raise
 
 
-class MapStore:
-    """Computed maps by key, the least recently used given up first, within a number of bytes on their native grids."""
+class ResultStore:
+    """Results by key, the least recently used given up first, within a number of bytes that ``size`` counts."""
 
-    def __init__(self, limit: int = 256 * 2**20) -> None:
-        self.limit = limit
-        self._maps: OrderedDict[str, HeatMaps] = OrderedDict()
+    def __init__(self, size: Callable[[Any], int], limit: int = 256 * 2**20) -> None:
+        self.size, self.limit = size, limit
+        self._results: OrderedDict[str, Any] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._maps)
+        return len(self._results)
 
-    def get(self, key: str) -> HeatMaps | None:
-        """The maps of that key, or None."""
-        if key in self._maps:
-            self._maps.move_to_end(key)
-        return self._maps.get(key)
+    def get(self, key: str) -> Any:
+        """The result of that key, or None."""
+        if key in self._results:
+            self._results.move_to_end(key)
+        return self._results.get(key)
 
-    def add(self, key: str, maps: HeatMaps) -> None:
-        """Keep these maps as the most recent."""
-        self._maps[key] = maps
-        self._maps.move_to_end(key)
-        while len(self._maps) > 1 and sum(map(_bytes, self._maps.values())) > self.limit:
-            self._maps.popitem(last=False)
+    def add(self, key: str, result: Any) -> None:
+        """Keep this result as the most recent."""
+        self._results[key] = result
+        self._results.move_to_end(key)
+        while len(self._results) > 1 and sum(map(self.size, self._results.values())) > self.limit:
+            self._results.popitem(last=False)
 
     def remove(self, key: str) -> None:
-        """Give up the maps of that key."""
-        self._maps.pop(key, None)
+        """Give up the result of that key."""
+        self._results.pop(key, None)
 
     def clear(self) -> None:
         """Give up everything."""
-        self._maps.clear()
+        self._results.clear()
 
 
-def _bytes(maps: HeatMaps) -> int:
+def bytes_of_maps(maps: HeatMaps) -> int:
+    """What maps take on their native grids."""
     return sum(grid.numel() * grid.element_size() for grid in maps.grids)

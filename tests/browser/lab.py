@@ -128,7 +128,7 @@ class NotebookPage:
         self.errors: list[str] = []
         page.context.on("request", self._request)
         page.on("websocket", lambda socket: socket.on("framesent", self._sent))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         page.goto(f"{server.url}/lab/tree/{urllib.parse.quote(name)}?reset&token={server.token}")
         page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(state="visible", timeout=60_000)
         page.evaluate(_READY)

@@ -98,3 +98,19 @@ class StubDetector:
         self.traces += 1
         height, width = load_image(image).shape[:2]
         return StubTrace(self, Placement((height, width), INPUT, INPUT), layer or self.layers[0])
+
+
+class Dimming(StubDetector):
+    """Finds a box again with a score that falls as its pixels differ from the photograph; not below 0.3."""
+
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        return [self._look(np.asarray(image, float), max(score_threshold, 0.3)) for image in images]
+
+    def _look(self, image: np.ndarray, threshold: float) -> Detections:
+        far = np.abs(image - photograph()).mean(axis=2)
+        boxes = torch.tensor(BOXES)
+        likeness = [max(0.0, 1 - far[y1:y2, x1:x2].mean() / 127) for x1, y1, x2, y2 in boxes.int().tolist()]
+        scores = torch.tensor(SCORES) * torch.tensor(likeness).float()
+        order = scores.argsort(descending=True)
+        order = order[scores[order] >= threshold]
+        return Detections(boxes[order], scores[order], order, self.names, highest_score=max(SCORES), image_size=SIZE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import numpy as np
 import pytest
 import stub
 import torch
+from frontend import check_traits
 from PIL import Image
 from traitlets import TraitError
 
 import detxai_nb as dx
 from detxai_nb.plots import DIVERGING, SEQUENTIAL
 from detxai_nb.widgets.choices import TARGETS
-from detxai_nb.widgets.explorer import STATIC
 
 SECONDS = 20
 
@@ -89,16 +88,7 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_every_key_of_the_front_end_is_a_synced_trait_and_the_other_way_round(make: Any) -> None:
-    bundle = (STATIC / "explorer.js").read_text(encoding="utf-8")
-    listed = re.search(r"TRAITS = \[(.*?)\]", bundle, re.DOTALL)
-    assert listed
-    keys = set(re.findall(r'"(\w+)"', listed.group(1)))
-    base = set(dx.widgets.Explorer.__mro__[1].class_traits(sync=True))
-    widget = make()
-    own = {name for name in widget.traits(sync=True) if name not in base and not name.startswith("_")}
-    assert own == keys
-    used = set(re.findall(r'store\d*\.(?:get|setLive)\("(\w+)"', bundle))
-    assert used <= keys
+    check_traits(make(), "explorer")
 
 
 @pytest.mark.parametrize("given", ["found", "nothing", "settings"])

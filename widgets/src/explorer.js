@@ -1,6 +1,6 @@
 // Explorer: click an object of a photograph and see which pixels made the detector say so.
 
-import { button, element, uniqueId } from "./shared/dom.js";
+import { element, uniqueId } from "./shared/dom.js";
 import { colorBar } from "./shared/colorbar.js";
 import { explorerPanel } from "./explorer_panel.js";
 import { Explorer, MAP_TRAITS } from "./explorer_model.js";
@@ -12,6 +12,7 @@ import { progressView } from "./shared/progress.js";
 import { Stage } from "./shared/stage.js";
 import { describe, fileName } from "./shared/text.js";
 import { followTheme } from "./shared/theme.js";
+import { zoomTools } from "./shared/tools.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 
@@ -59,16 +60,11 @@ class ExplorerView {
 
   #arrange() {
     const { stage, progress } = this;
-    const tools = element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
-      button("plus", "Zoom in (+)", () => stage.zoomIn()),
-      button("minus", "Zoom out (\u2212)", () => stage.zoomOut()),
-      button("reset", "Show the whole photograph (0)", () => stage.reset()),
-    ]);
     stage.canvas.setAttribute("aria-describedby", this.words.id);
-    stage.root.append(tools, progress.busy);
+    stage.root.append(zoomTools(stage), progress.busy);
     const figure = element("div", { class: "dx-figure" }, [stage.root, this.bar.root, progress.error, this.words]);
     const about = { role: "group", "aria-label": "Explorer of detected objects" };
-    return element("div", { class: "dx-explorer", "data-ready": "false", ...about }, [
+    return element("div", { class: "dx-root dx-explorer", "data-ready": "false", ...about }, [
       element("div", { class: "dx-columns" }, [figure, this.panel.root]),
     ]);
   }

@@ -1,8 +1,9 @@
 // The Explorer's panel: the list of objects, what to explain, how to show it, what to take away.
 
 import { selectControl, segmentControl, sliderControl } from "./shared/controls.js";
-import { button, element } from "./shared/dom.js";
+import { element } from "./shared/dom.js";
 import { objectList } from "./shared/listbox.js";
+import { section, takeAway } from "./shared/panel.js";
 
 /** @typedef {import("./explorer_model.js").Explorer} Explorer */
 
@@ -42,17 +43,12 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => explorer.maps?.signed ?? false;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
-  const copied = element("span", { class: "dx-copied", role: "status" });
 
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [objects.list], count),
     section("Explanation", [method.row, target.row, direction.row, layer.row]),
     section("Display", [colors.row, scale.row, opacity.row, threshold.row, boxes.row]),
-    element("div", { class: "dx-actions" }, [
-      button("download", "Download this view as a PNG file", download, "PNG"),
-      button("code", "Copy the Python that makes this map", () => copy(store.get("code"), copied), "Copy code"),
-      copied,
-    ]),
+    takeAway(download, () => store.get("code")),
   ]);
 
   const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, title: name }));
@@ -83,28 +79,4 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       threshold.show(store.get("threshold"));
     },
   };
-}
-
-/**
- * @param {string} title
- * @param {HTMLElement[]} content
- * @param {HTMLElement} [aside]
- */
-function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...(aside ? [aside] : [])]);
-  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
-}
-
-/**
- * @param {string} text
- * @param {HTMLElement} report
- */
-async function copy(text, report) {
-  try {
-    await navigator.clipboard.writeText(text);
-    report.textContent = "Copied";
-  } catch {
-    report.textContent = "Not allowed here: use to_code()";
-  }
-  setTimeout(() => (report.textContent = ""), 2500);
 }

@@ -1,5 +1,10 @@
 // What jsdom lacks of a browser: canvases that remember what was drawn, image decoding, observed sizes.
 
+import { vi } from "vitest";
+
+// No test is about time, whatever else the machine does.
+vi.setConfig({ testTimeout: 60_000 });
+
 /** Stands for a 2D context: every call is kept as [name, ...arguments]. */
 class FakeContext {
   /** @param {HTMLCanvasElement} canvas */
@@ -23,6 +28,16 @@ class FakeContext {
         return true;
       },
     });
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} width
+   * @param {number} height
+   */
+  getImageData(x, y, width, height) {
+    return new FakeImageData(width, height);
   }
 }
 

@@ -20,7 +20,10 @@ var ICONS = {
   reset: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
   download: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M3 13.2h10",
   code: "M5.5 4.5 2 8l3.5 3.5M10.5 4.5 14 8l-3.5 3.5",
-  close: "M4 4l8 8M12 4l-8 8"
+  close: "M4 4l8 8M12 4l-8 8",
+  compute: "M5 3.5v9l7.5-4.5z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
 };
 function icon(name) {
   const space = "http://www.w3.org/2000/svg";
@@ -227,6 +230,10 @@ function colorBar() {
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
       canvas.getContext("2d")?.putImageData(pixels, 0, 0);
     },
+    /** Say something else of the point. @param {string} text */
+    say(text) {
+      readout.textContent = text;
+    },
     /** @param {{value: number | null, x: number, y: number} | null} point null where the pointer is elsewhere */
     point(point) {
       const value = point?.value ?? null;
@@ -384,6 +391,29 @@ function objectList({ label, select, step, hover }) {
   };
 }
 
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function takeAway(download, code) {
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  return element("div", { class: "dx-actions" }, [
+    button("download", "Download this view as a PNG file", download, "PNG"),
+    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    copied
+  ]);
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
 // src/explorer_panel.js
 var SCALES = [
   { name: "object", title: "Per object" },
@@ -413,16 +443,11 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => explorer.maps?.signed ?? false;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
-  const copied = element("span", { class: "dx-copied", role: "status" });
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [objects.list], count2),
     section("Explanation", [method.row, target.row, direction.row, layer.row]),
     section("Display", [colors.row, scale.row, opacity.row, threshold.row, boxes.row]),
-    element("div", { class: "dx-actions" }, [
-      button("download", "Download this view as a PNG file", download, "PNG"),
-      button("code", "Copy the Python that makes this map", () => copy(store.get("code"), copied), "Copy code"),
-      copied
-    ])
+    takeAway(download, () => store.get("code"))
   ]);
   const plain = (names) => names.map((name) => ({ name, title: name }));
   let filled = null;
@@ -451,19 +476,6 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       threshold.show(store.get("threshold"));
     }
   };
-}
-function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
-  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
-}
-async function copy(text, report) {
-  try {
-    await navigator.clipboard.writeText(text);
-    report.textContent = "Copied";
-  } catch {
-    report.textContent = "Not allowed here: use to_code()";
-  }
-  setTimeout(() => report.textContent = "", 2500);
 }
 
 // src/shared/palette.js
@@ -835,15 +847,19 @@ function paintScene(context, scene, view, unit) {
 }
 function paintBoxes(context, scene, view, unit) {
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i));
+  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  for (const i of rest) paintBox(context, scene.objects[i].box, view, unit, 1.25, alpha);
-  for (const i of labels) paintBox(context, scene.objects[i].box, view, unit, i === scene.selected ? 2.5 : 2, 1);
+  const { objects, tints } = scene;
+  const tint = (i) => tints?.get(i) ?? LIGHT;
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  for (const i of labels) {
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+  }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
 }
-function paintBox(context, [x1, y1, x2, y2], view, unit, line, alpha) {
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
   const scale = view.scale * unit;
   const rectangle = (
     /** @type {const} */
@@ -859,7 +875,7 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, line, alpha) {
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
   context.strokeRect(...rectangle);
-  context.strokeStyle = LIGHT;
+  context.strokeStyle = color;
   context.lineWidth = line * unit;
   context.strokeRect(...rectangle);
   context.globalAlpha = 1;
@@ -972,6 +988,57 @@ function progressView(cancel) {
   };
 }
 
+// src/shared/gestures.js
+var CLICK_SLACK = 4;
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
+  let grip = null;
+  const screen = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const [x, y] = screen(event);
+    grip = { x, y, moved: false };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = screen(event);
+    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
+      viewport.panBy(x - grip.x, y - grip.y);
+      grip = { x, y, moved: true };
+      moved();
+      return;
+    }
+    pointed(...viewport.toImage(x, y));
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const click = grip !== null && !grip.moved;
+    grip = null;
+    if (click) clicked(...viewport.toImage(...screen(event)));
+  });
+  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("pointerleave", left);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey && !focused()) {
+        refused();
+        return;
+      }
+      event.preventDefault();
+      const lines = event.deltaMode === 1 ? 16 : 1;
+      viewport.zoomBy(Math.exp(-event.deltaY * lines / 400), screen(event));
+      moved();
+    },
+    { passive: false }
+  );
+}
+function flash(hint) {
+  hint.classList.add("dx-shown");
+  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+}
+
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
 var Viewport = class {
@@ -1038,6 +1105,19 @@ var Viewport = class {
     if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
     this.#clamp();
   }
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
   reset() {
     this.zoom = 1;
     this.#clamp();
@@ -1059,15 +1139,12 @@ var Viewport = class {
 
 // src/shared/stage.js
 var TALLEST = 560;
-var CLICK_SLACK = 4;
 var MARGIN = 3;
 var ZOOM_STEP = 1.3;
 var PAN_STEP = 60;
 var Stage = class {
   #cycle = new ClickCycle();
   #frame = 0;
-  /** @type {{x: number, y: number, moved: boolean} | null} */
-  #grip = null;
   /** @type {number | null} */
   hovered = null;
   /**
@@ -1144,16 +1221,22 @@ var Stage = class {
     this.invalidate();
   }
   #listen() {
-    const { canvas, actions } = this;
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", () => this.#grip = null);
-    canvas.addEventListener("pointerleave", () => {
-      this.hover(null);
-      actions.pointed(null, null);
+    const { canvas, actions, viewport } = this;
+    listenToGestures(canvas, {
+      viewport,
+      moved: () => this.#moved(),
+      pointed: (x, y) => this.#point(x, y),
+      left: () => {
+        this.hover(null);
+        actions.pointed(null, null);
+      },
+      clicked: (x, y) => {
+        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
+        if (picked !== null) actions.select(picked);
+      },
+      focused: () => document.activeElement === canvas,
+      refused: () => flash(this.hint)
     });
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     const pan = (dx, dy) => () => {
       this.viewport.panBy(dx, dy);
       this.#moved();
@@ -1176,55 +1259,22 @@ var Stage = class {
       Escape: () => actions.escape()
     });
   }
-  /** @param {MouseEvent} event @returns {[number, number]} */
-  #screen(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #under(x, y) {
+    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
   }
-  /** @param {PointerEvent} event */
-  #down(event) {
-    if (event.button !== 0) return;
-    const [x, y] = this.#screen(event);
-    this.#grip = { x, y, moved: false };
-    this.canvas.setPointerCapture(event.pointerId);
-  }
-  /** @param {PointerEvent} event */
-  #move(event) {
-    const [x, y] = this.#screen(event);
-    const grip = this.#grip;
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      this.viewport.panBy(x - grip.x, y - grip.y);
-      this.#grip = { x, y, moved: true };
-      this.#moved();
-      return;
-    }
-    const at = this.viewport.toImage(x, y);
-    const under = boxesAt(this.actions.objects(), ...at, MARGIN / this.viewport.scale);
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #point(x, y) {
+    const under = this.#under(x, y);
     this.hover(under[0] ?? null);
     this.canvas.style.cursor = under.length > 0 ? "pointer" : "";
-    this.actions.pointed(...at);
-  }
-  /** @param {PointerEvent} event */
-  #up(event) {
-    const grip = this.#grip;
-    this.#grip = null;
-    if (!grip || grip.moved) return;
-    const at = this.viewport.toImage(...this.#screen(event));
-    const under = boxesAt(this.actions.objects(), ...at, MARGIN / this.viewport.scale);
-    const picked = this.#cycle.pick(under, this.actions.selected());
-    if (picked !== null) this.actions.select(picked);
-  }
-  /** The wheel zooms a focused picture, or with Ctrl; else it scrolls the notebook as everywhere. @param {WheelEvent} event */
-  #wheel(event) {
-    if (!event.ctrlKey && !event.metaKey && document.activeElement !== this.canvas) {
-      this.hint.classList.add("dx-shown");
-      setTimeout(() => this.hint.classList.remove("dx-shown"), 1200);
-      return;
-    }
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 16 : 1;
-    this.viewport.zoomBy(Math.exp(-event.deltaY * lines / 400), this.#screen(event));
-    this.#moved();
+    this.actions.pointed(x, y);
   }
 };
 
@@ -1244,6 +1294,15 @@ function followTheme(target) {
   observer.observe(document.documentElement, { attributes: true, attributeFilter });
   apply();
   return () => observer.disconnect();
+}
+
+// src/shared/tools.js
+function zoomTools(stage) {
+  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
+    button("plus", "Zoom in (+)", () => stage.zoomIn()),
+    button("minus", "Zoom out (−)", () => stage.zoomOut()),
+    button("reset", "Show the whole photograph (0)", () => stage.reset())
+  ]);
 }
 
 // src/explorer.js
@@ -1287,16 +1346,11 @@ var ExplorerView = class {
   }
   #arrange() {
     const { stage, progress } = this;
-    const tools = element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
-      button("plus", "Zoom in (+)", () => stage.zoomIn()),
-      button("minus", "Zoom out (−)", () => stage.zoomOut()),
-      button("reset", "Show the whole photograph (0)", () => stage.reset())
-    ]);
     stage.canvas.setAttribute("aria-describedby", this.words.id);
-    stage.root.append(tools, progress.busy);
+    stage.root.append(zoomTools(stage), progress.busy);
     const figure = element("div", { class: "dx-figure" }, [stage.root, this.bar.root, progress.error, this.words]);
     const about = { role: "group", "aria-label": "Explorer of detected objects" };
-    return element("div", { class: "dx-explorer", "data-ready": "false", ...about }, [
+    return element("div", { class: "dx-root dx-explorer", "data-ready": "false", ...about }, [
       element("div", { class: "dx-columns" }, [figure, this.panel.root])
     ]);
   }

@@ -36,6 +36,10 @@ export function colorBar() {
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round((i * (table.length - 1)) / (SAMPLES - 1))];
       canvas.getContext("2d")?.putImageData(pixels, 0, 0);
     },
+    /** Say something else of the point. @param {string} text */
+    say(text) {
+      readout.textContent = text;
+    },
     /** @param {{value: number | null, x: number, y: number} | null} point null where the pointer is elsewhere */
     point(point) {
       const value = point?.value ?? null;

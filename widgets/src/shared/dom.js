@@ -42,6 +42,9 @@ const ICONS = {
   download: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M3 13.2h10",
   code: "M5.5 4.5 2 8l3.5 3.5M10.5 4.5 14 8l-3.5 3.5",
   close: "M4 4l8 8M12 4l-8 8",
+  compute: "M5 3.5v9l7.5-4.5z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
 };
 
 /** @param {keyof typeof ICONS} name */

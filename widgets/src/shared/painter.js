@@ -9,7 +9,10 @@ import { boxLabel } from "./text.js";
 /**
  * @typedef {{photo: CanvasImageSource, size: Size, heat: CanvasImageSource | null, opacity: number,
  *   objects: readonly DetectedObject[], selected: number | null, hovered: number | null, side: string | null,
- *   boxes: string}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at
+ *   boxes: string, unnamed?: boolean, tints?: ReadonlyMap<number, string>,
+ *   hidden?: ReadonlySet<number>}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at;
+ *   `unnamed`: names are written elsewhere; `tints`: colours of boxes that are not white, by object; `hidden`: objects
+ *   whose boxes are drawn only under the pointer
  */
 
 const LIGHT = "#ffffff";
@@ -61,13 +64,17 @@ export function paintScene(context, scene, view, unit) {
  */
 function paintBoxes(context, scene, view, unit) {
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i));
+  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  for (const i of rest) paintBox(context, scene.objects[i].box, view, unit, 1.25, alpha);
-  for (const i of labels) paintBox(context, scene.objects[i].box, view, unit, i === scene.selected ? 2.5 : 2, 1);
+  const { objects, tints } = scene;
+  const tint = (/** @type {number} */ i) => tints?.get(i) ?? LIGHT;
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  for (const i of labels) {
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+  }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
 }
 
 /**
@@ -75,10 +82,9 @@ function paintBoxes(context, scene, view, unit) {
  * @param {readonly number[]} box
  * @param {View} view
  * @param {number} unit
- * @param {number} line
- * @param {number} alpha
+ * @param {{line: number, alpha: number, color: string}} pen
  */
-function paintBox(context, [x1, y1, x2, y2], view, unit, line, alpha) {
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
   const scale = view.scale * unit;
   const rectangle = /** @type {const} */ ([
     (x1 - view.x) * scale,
@@ -91,7 +97,7 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, line, alpha) {
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
   context.strokeRect(...rectangle);
-  context.strokeStyle = LIGHT;
+  context.strokeStyle = color;
   context.lineWidth = line * unit;
   context.strokeRect(...rectangle);
   context.globalAlpha = 1;

@@ -2,6 +2,7 @@
 
 import { ClickCycle, boxesAt } from "./boxes.js";
 import { element, takesKeys } from "./dom.js";
+import { flash, listenToGestures } from "./gestures.js";
 import { listenToKeys } from "./keyboard.js";
 import { paintScene } from "./painter.js";
 import { Viewport } from "./viewport.js";
@@ -11,7 +12,6 @@ import { Viewport } from "./viewport.js";
 /** @typedef {import("./types.js").Size} Size */
 
 const TALLEST = 560;
-const CLICK_SLACK = 4;
 const MARGIN = 3;
 const ZOOM_STEP = 1.3;
 const PAN_STEP = 60;
@@ -25,8 +25,6 @@ const PAN_STEP = 60;
 export class Stage {
   #cycle = new ClickCycle();
   #frame = 0;
-  /** @type {{x: number, y: number, moved: boolean} | null} */
-  #grip = null;
   /** @type {number | null} */
   hovered = null;
 
@@ -115,16 +113,22 @@ export class Stage {
   }
 
   #listen() {
-    const { canvas, actions } = this;
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", () => (this.#grip = null));
-    canvas.addEventListener("pointerleave", () => {
-      this.hover(null);
-      actions.pointed(null, null);
+    const { canvas, actions, viewport } = this;
+    listenToGestures(canvas, {
+      viewport,
+      moved: () => this.#moved(),
+      pointed: (x, y) => this.#point(x, y),
+      left: () => {
+        this.hover(null);
+        actions.pointed(null, null);
+      },
+      clicked: (x, y) => {
+        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
+        if (picked !== null) actions.select(picked);
+      },
+      focused: () => document.activeElement === canvas,
+      refused: () => flash(this.hint),
     });
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     const pan = (/** @type {number} */ dx, /** @type {number} */ dy) => () => {
       this.viewport.panBy(dx, dy);
       this.#moved();
@@ -148,58 +152,22 @@ export class Stage {
     });
   }
 
-  /** @param {MouseEvent} event @returns {[number, number]} */
-  #screen(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #under(x, y) {
+    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
   }
 
-  /** @param {PointerEvent} event */
-  #down(event) {
-    if (event.button !== 0) return;
-    const [x, y] = this.#screen(event);
-    this.#grip = { x, y, moved: false };
-    this.canvas.setPointerCapture(event.pointerId);
-  }
-
-  /** @param {PointerEvent} event */
-  #move(event) {
-    const [x, y] = this.#screen(event);
-    const grip = this.#grip;
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      this.viewport.panBy(x - grip.x, y - grip.y);
-      this.#grip = { x, y, moved: true };
-      this.#moved();
-      return;
-    }
-    const at = this.viewport.toImage(x, y);
-    const under = boxesAt(this.actions.objects(), ...at, MARGIN / this.viewport.scale);
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #point(x, y) {
+    const under = this.#under(x, y);
     this.hover(under[0] ?? null);
     this.canvas.style.cursor = under.length > 0 ? "pointer" : "";
-    this.actions.pointed(...at);
-  }
-
-  /** @param {PointerEvent} event */
-  #up(event) {
-    const grip = this.#grip;
-    this.#grip = null;
-    if (!grip || grip.moved) return;
-    const at = this.viewport.toImage(...this.#screen(event));
-    const under = boxesAt(this.actions.objects(), ...at, MARGIN / this.viewport.scale);
-    const picked = this.#cycle.pick(under, this.actions.selected());
-    if (picked !== null) this.actions.select(picked);
-  }
-
-  /** The wheel zooms a focused picture, or with Ctrl; else it scrolls the notebook as everywhere. @param {WheelEvent} event */
-  #wheel(event) {
-    if (!event.ctrlKey && !event.metaKey && document.activeElement !== this.canvas) {
-      this.hint.classList.add("dx-shown");
-      setTimeout(() => this.hint.classList.remove("dx-shown"), 1200);
-      return;
-    }
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 16 : 1;
-    this.viewport.zoomBy(Math.exp((-event.deltaY * lines) / 400), this.#screen(event));
-    this.#moved();
+    this.actions.pointed(x, y);
   }
 }

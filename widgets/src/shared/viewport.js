@@ -78,6 +78,20 @@ export class Viewport {
     this.#clamp();
   }
 
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
+
   reset() {
     this.zoom = 1;
     this.#clamp();

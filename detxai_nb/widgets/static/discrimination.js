@@ -1,0 +1,1584 @@
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
+}
+
+// src/shared/dom.js
+var count = 0;
+function uniqueId(name) {
+  count += 1;
+  return `dx-${name}-${count}-${Math.random().toString(36).slice(2, 8)}`;
+}
+function element(tag, attributes = {}, children = []) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+function takesKeys(made) {
+  made.dataset.lmSuppressShortcuts = "true";
+  return made;
+}
+var ICONS = {
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  reset: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
+  download: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M3 13.2h10",
+  code: "M5.5 4.5 2 8l3.5 3.5M10.5 4.5 14 8l-3.5 3.5",
+  close: "M4 4l8 8M12 4l-8 8",
+  compute: "M5 3.5v9l7.5-4.5z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+};
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "dx-icon");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+function button(picture, label, action, caption) {
+  const made = takesKeys(element("button", { type: "button", class: "dx-button", title: label, "aria-label": label }));
+  made.append(icon(picture));
+  if (caption) made.append(element("span", {}, [caption]));
+  made.addEventListener("click", action);
+  return made;
+}
+
+// src/shared/maps.js
+var STEPS = 65535;
+function mapKey(method, target, layer, direction) {
+  return [method, target, layer, direction].join("|");
+}
+function decodeMaps(sent) {
+  const bytes = sent.values;
+  const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const maps = sent.grids.map((grid) => {
+    const [height, width] = grid.shape;
+    const [left, top] = grid.corner ?? [0, 0];
+    return {
+      quanta: all.subarray(grid.offset, grid.offset + width * height),
+      width,
+      height,
+      low: grid.low,
+      high: grid.high,
+      scale: sent.scale,
+      shift: (
+        /** @type {[number, number]} */
+        [sent.shift[0] - left, sent.shift[1] - top]
+      ),
+      stride: grid.stride,
+      partial: grid.corner !== null,
+      status: grid.status,
+      peak: grid.peak,
+      inside: grid.inside
+    };
+  });
+  return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
+}
+function neighbours(map, axis, at) {
+  const cells = axis ? map.height : map.width;
+  const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
+  const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
+  const beyond = map.partial && (position < 0 || position > cells);
+  return { first, second: Math.min(first + 1, cells - 1), part: u - first, beyond };
+}
+function valueAt(map, x, y) {
+  const across = neighbours(map, 0, x);
+  const down = neighbours(map, 1, y);
+  if (across.beyond || down.beyond) return 0;
+  const along = (row) => {
+    const a = map.quanta[row * map.width + across.first];
+    const b = map.quanta[row * map.width + across.second];
+    return a + (b - a) * across.part;
+  };
+  const top = along(down.first);
+  const quantum = top + (along(down.second) - top) * down.part;
+  return map.low + quantum * (map.high - map.low) / STEPS;
+}
+function placeMap(map, size, columns, rows) {
+  const out = new Float32Array(columns * rows);
+  const [height, width] = size;
+  const step = (map.high - map.low) / STEPS;
+  const across = Array.from({ length: columns }, (_, i) => neighbours(map, 0, (i + 0.5) * width / columns));
+  const firsts = Int32Array.from(across, (n) => n.first);
+  const seconds = Int32Array.from(across, (n) => n.second);
+  const parts = Float64Array.from(across, (n) => n.part);
+  const line = new Float64Array(map.width);
+  for (let j = 0; j < rows; j++) {
+    const down = neighbours(map, 1, (j + 0.5) * height / rows);
+    if (down.beyond) continue;
+    const a = down.first * map.width;
+    const b = down.second * map.width;
+    for (let i = 0; i < map.width; i++) {
+      line[i] = map.low + step * (map.quanta[a + i] + (map.quanta[b + i] - map.quanta[a + i]) * down.part);
+    }
+    for (let i = 0; i < columns; i++) {
+      if (across[i].beyond) continue;
+      const left = line[firsts[i]];
+      out[j * columns + i] = left + (line[seconds[i]] - left) * parts[i];
+    }
+  }
+  return out;
+}
+function colorRange(set, index, shared) {
+  const maps = shared ? set.maps : [set.maps[index]];
+  const low = Math.min(...maps.map((m) => m.low));
+  const high = Math.max(...maps.map((m) => m.high));
+  if (!set.signed) return { low, high };
+  const reach = Math.max(Math.abs(low), Math.abs(high));
+  return { low: -reach, high: reach };
+}
+
+// src/shared/text.js
+function formatValue(value) {
+  if (!Number.isFinite(value)) return String(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
+}
+function boxLabel(object) {
+  return `${object.name} ${object.score.toFixed(2)}`;
+}
+function fileName(parts) {
+  return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+}
+
+// src/shared/colorbar.js
+var SAMPLES = 256;
+function colorBar() {
+  const canvas = element("canvas", { class: "dx-bar-colors", width: String(SAMPLES), height: "1", "aria-hidden": "true" });
+  const mark = element("span", { class: "dx-bar-mark", hidden: "" });
+  const ticks = [0, 1, 2].map(() => element("span", {}));
+  const readout = element("span", { class: "dx-readout" });
+  const root = element("div", { class: "dx-bar" }, [
+    element("div", { class: "dx-bar-box" }, [canvas, mark]),
+    element("div", { class: "dx-bar-ticks" }, ticks),
+    readout
+  ]);
+  let range = { low: 0, high: 0 };
+  return {
+    root,
+    /**
+     * @param {Range | null} shown null hides the bar: there is no map
+     * @param {Uint32Array} table
+     */
+    show(shown, table) {
+      root.classList.toggle("dx-empty", shown === null);
+      if (!shown) return;
+      range = shown;
+      [shown.low, (shown.low + shown.high) / 2, shown.high].forEach((v, i) => ticks[i].textContent = formatValue(v));
+      const pixels = new ImageData(SAMPLES, 1);
+      const colors = new Uint32Array(pixels.data.buffer);
+      for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
+      canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+    },
+    /** Say something else of the point. @param {string} text */
+    say(text) {
+      readout.textContent = text;
+    },
+    /** @param {{value: number | null, x: number, y: number} | null} point null where the pointer is elsewhere */
+    point(point) {
+      const value = point?.value ?? null;
+      mark.hidden = value === null || !(range.high > range.low);
+      if (!point) {
+        readout.textContent = "";
+        return;
+      }
+      const where = `x ${point.x}, y ${point.y}`;
+      readout.textContent = value === null ? where : `${formatValue(value)} at ${where}`;
+      if (value === null || mark.hidden) return;
+      const at = (value - range.low) / (range.high - range.low);
+      mark.style.left = `${100 * Math.min(1, Math.max(0, at))}%`;
+    }
+  };
+}
+
+// src/shared/palette.js
+var ENTRIES = 1024;
+var FADE = 0.25;
+function decodePalettes(sent) {
+  const { buffer, byteOffset } = sent.data;
+  return new Map(sent.names.map((name, i) => [name, new Uint8Array(buffer, byteOffset + i * 768, 768)]));
+}
+function fadeIn(strength, threshold) {
+  return strength < threshold ? 0 : Math.min(1, strength / FADE);
+}
+function colorTable(palette, { signed, threshold, fade }) {
+  const table = new Uint32Array(ENTRIES);
+  const bytes = new Uint8Array(table.buffer);
+  for (let i = 0; i < ENTRIES; i++) {
+    const t = i / (ENTRIES - 1);
+    const strength = signed ? Math.abs(2 * t - 1) : t;
+    const entry = Math.min(255, Math.floor(t * 256)) * 3;
+    bytes.set(palette.subarray(entry, entry + 3), i * 4);
+    bytes[i * 4 + 3] = Math.round(255 * (fade ? fadeIn(strength, threshold) : Number(strength >= threshold)));
+  }
+  return table;
+}
+function colorize(values, range, table, out) {
+  const span = range.high - range.low;
+  if (!(span > 0)) {
+    out.fill(0);
+    return;
+  }
+  const factor = (ENTRIES - 1) / span;
+  const shift = 0.5 - range.low * factor;
+  for (let i = 0; i < values.length; i++) {
+    const index = Math.floor(values[i] * factor + shift);
+    out[i] = table[index < 0 ? 0 : index >= ENTRIES ? ENTRIES - 1 : index];
+  }
+}
+
+// src/shared/heat.js
+var MOST_SAMPLES = 15e5;
+var HeatLayer = class {
+  /** @type {HeatMap | null} */
+  #map = null;
+  /** @type {Float32Array} */
+  #values = new Float32Array(0);
+  #colors = "";
+  constructor(most = MOST_SAMPLES) {
+    this.most = most;
+    this.canvas = document.createElement("canvas");
+  }
+  /**
+   * @param {HeatMap} map
+   * @param {[number, number]} size height and width of the photograph
+   * @param {Range} range
+   * @param {Uint32Array} table
+   * @param {string} colors names range and table: painted again only where it differs
+   * @returns {HTMLCanvasElement}
+   */
+  draw(map, size, range, table, colors) {
+    if (map === this.#map && colors === this.#colors) return this.canvas;
+    if (map !== this.#map) {
+      const factor = Math.min(1, Math.sqrt(this.most / (size[0] * size[1])));
+      this.canvas.width = Math.max(1, Math.round(size[1] * factor));
+      this.canvas.height = Math.max(1, Math.round(size[0] * factor));
+      this.#values = placeMap(map, size, this.canvas.width, this.canvas.height);
+    }
+    const pixels = new ImageData(this.canvas.width, this.canvas.height);
+    colorize(this.#values, range, table, new Uint32Array(pixels.data.buffer));
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      this.canvas.getContext("2d")
+    );
+    context.putImageData(pixels, 0, 0);
+    this.#map = map;
+    this.#colors = colors;
+    return this.canvas;
+  }
+};
+
+// src/shared/painter.js
+var LIGHT = "#ffffff";
+var HALO = "rgba(0, 0, 0, 0.55)";
+var CHIP = "rgba(17, 20, 24, 0.86)";
+var SIDE = "#ffb000";
+var CROWD = 20;
+var SQUARES = 6;
+function paintScene(context, scene, view, unit) {
+  const { width, height } = context.canvas;
+  const scale = view.scale * unit;
+  const target = (
+    /** @type {const} */
+    [
+      -view.x * scale,
+      -view.y * scale,
+      scene.size.width * scale,
+      scene.size.height * scale
+    ]
+  );
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = view.scale < SQUARES;
+  context.drawImage(scene.photo, ...target);
+  if (scene.heat) {
+    context.imageSmoothingEnabled = true;
+    context.globalAlpha = scene.opacity;
+    context.drawImage(scene.heat, ...target);
+    context.globalAlpha = 1;
+  }
+  paintBoxes(context, scene, view, unit);
+}
+function paintBoxes(context, scene, view, unit) {
+  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
+  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const labels = [...new Set(last)];
+  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const { objects, tints } = scene;
+  const tint = (i) => tints?.get(i) ?? LIGHT;
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  for (const i of labels) {
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+  }
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+}
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
+  const scale = view.scale * unit;
+  const rectangle = (
+    /** @type {const} */
+    [
+      (x1 - view.x) * scale,
+      (y1 - view.y) * scale,
+      (x2 - x1) * scale,
+      (y2 - y1) * scale
+    ]
+  );
+  context.lineJoin = "round";
+  context.globalAlpha = alpha;
+  context.strokeStyle = HALO;
+  context.lineWidth = (line + 2) * unit;
+  context.strokeRect(...rectangle);
+  context.strokeStyle = color;
+  context.lineWidth = line * unit;
+  context.strokeRect(...rectangle);
+  context.globalAlpha = 1;
+}
+function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
+  const scale = view.scale * unit;
+  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
+  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  context.lineCap = "round";
+  for (
+    const [color, width] of
+    /** @type {const} */
+    [
+      [HALO, 7],
+      [SIDE, 4.5]
+    ]
+  ) {
+    context.strokeStyle = color;
+    context.lineWidth = width * unit;
+    context.beginPath();
+    context.moveTo((left - view.x) * scale, (top - view.y) * scale);
+    context.lineTo((right - view.x) * scale, (bottom - view.y) * scale);
+    context.stroke();
+  }
+}
+function paintChip(context, object, view, unit) {
+  const scale = view.scale * unit;
+  const text = boxLabel(object);
+  context.font = `600 ${12 * unit}px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif`;
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + 12 * unit;
+  const height = 20 * unit;
+  const left = (object.box[0] - view.x) * scale;
+  const top = (object.box[1] - view.y) * scale;
+  const gap = 5 * unit;
+  const x = Math.min(Math.max(left - unit, gap), Math.max(gap, context.canvas.width - width - gap));
+  const y = Math.max(top - height - gap < 0 ? top + gap : top - height - gap, gap);
+  context.fillStyle = CHIP;
+  context.beginPath();
+  context.roundRect(x, y, width, height, 4 * unit);
+  context.fill();
+  context.fillStyle = LIGHT;
+  context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
+}
+
+// src/shared/png.js
+function renderPicture(scene, part) {
+  const canvas = document.createElement("canvas");
+  canvas.width = part.width;
+  canvas.height = part.height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
+  return canvas;
+}
+function fullLayer() {
+  return new HeatLayer(Infinity);
+}
+async function downloadPng(canvas, name) {
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/progress.js
+var PATIENCE = 500;
+function progressView(cancel) {
+  const text = element("span", { class: "dx-progress-text" });
+  const fill = element("span", { class: "dx-progress-fill" });
+  const bar = element("div", { class: "dx-progress-bar", role: "progressbar", "aria-label": "Progress" }, [fill]);
+  const stop = takesKeys(element("button", { type: "button", class: "dx-button dx-cancel" }, ["Cancel"]));
+  stop.addEventListener("click", cancel);
+  const busy = element("div", { class: "dx-progress", hidden: "" }, [element("div", {}, [text, bar]), stop]);
+  const message = element("span", { class: "dx-error-text" });
+  const error = element("div", { class: "dx-error", role: "alert", hidden: "" }, [
+    message,
+    button("close", "Dismiss this message", () => error.hidden = true)
+  ]);
+  let timer;
+  return {
+    busy,
+    error,
+    /** @param {Status} status */
+    show(status) {
+      const working = status.state === "busy";
+      if (!working) {
+        clearTimeout(timer);
+        timer = void 0;
+        busy.hidden = true;
+      } else if (timer === void 0) {
+        timer = setTimeout(() => busy.hidden = false, PATIENCE);
+      }
+      text.textContent = working ? status.text : "";
+      const share = status.total > 0 ? status.done / status.total : 0;
+      bar.classList.toggle("dx-unknown", share === 0);
+      fill.style.width = `${100 * share}%`;
+      if (share === 0) bar.removeAttribute("aria-valuenow");
+      else bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+      const failed = status.state === "error";
+      if (failed && (error.hidden || message.textContent !== status.text)) message.textContent = status.text;
+      error.hidden = !failed;
+    },
+    dispose: () => clearTimeout(timer)
+  };
+}
+
+// src/shared/gestures.js
+var CLICK_SLACK = 4;
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
+  let grip = null;
+  const screen = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const [x, y] = screen(event);
+    grip = { x, y, moved: false };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = screen(event);
+    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
+      viewport.panBy(x - grip.x, y - grip.y);
+      grip = { x, y, moved: true };
+      moved();
+      return;
+    }
+    pointed(...viewport.toImage(x, y));
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const click = grip !== null && !grip.moved;
+    grip = null;
+    if (click) clicked(...viewport.toImage(...screen(event)));
+  });
+  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("pointerleave", left);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey && !focused()) {
+        refused();
+        return;
+      }
+      event.preventDefault();
+      const lines = event.deltaMode === 1 ? 16 : 1;
+      viewport.zoomBy(Math.exp(-event.deltaY * lines / 400), screen(event));
+      moved();
+    },
+    { passive: false }
+  );
+}
+function flash(hint) {
+  hint.classList.add("dx-shown");
+  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+}
+
+// src/shared/keyboard.js
+function keyName(event) {
+  const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  return shift + event.key;
+}
+function listenToKeys(target, actions) {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions[keyName(event)];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
+// src/shared/viewport.js
+var MOST_ZOOM = 16;
+var Viewport = class {
+  /** @param {Size} image pixels of the photograph */
+  constructor(image) {
+    this.image = image;
+    this.screen = { width: image.width, height: image.height };
+    this.zoom = 1;
+    this.x = 0;
+    this.y = 0;
+  }
+  /** Screen pixels per image pixel. */
+  get scale() {
+    const fit = Math.min(this.screen.width / this.image.width, this.screen.height / this.image.height);
+    return fit * this.zoom;
+  }
+  /** @returns {View} */
+  get view() {
+    return { scale: this.scale, x: this.x, y: this.y };
+  }
+  /** @param {Size} screen */
+  resize(screen) {
+    this.screen = screen;
+    this.#clamp();
+  }
+  /**
+   * @param {number} x screen
+   * @param {number} y screen
+   * @returns {[number, number]} continuous image coordinates
+   */
+  toImage(x, y) {
+    return [this.x + x / this.scale, this.y + y / this.scale];
+  }
+  /**
+   * Zoom by a factor, keeping the image point under a screen point where it is (by default the middle).
+   * @param {number} factor
+   * @param {[number, number]} [about]
+   */
+  zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
+    const [x, y] = this.toImage(...about);
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.x = x - about[0] / this.scale;
+    this.y = y - about[1] / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Move the photograph by screen pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.x -= dx / this.scale;
+    this.y -= dy / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Pan as little as needed to bring a box on screen.
+   * @param {readonly number[]} box xyxy
+   */
+  reveal([x1, y1, x2, y2]) {
+    const width = this.screen.width / this.scale;
+    const height = this.screen.height / this.scale;
+    if (x1 < this.x || x2 > this.x + width) this.x = (x1 + x2 - width) / 2;
+    if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
+    this.#clamp();
+  }
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
+  reset() {
+    this.zoom = 1;
+    this.#clamp();
+  }
+  /** The part of the photograph on screen, in whole pixels. */
+  get visible() {
+    const x = Math.floor(this.x);
+    const y = Math.floor(this.y);
+    const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
+    const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
+    return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+  }
+  #clamp() {
+    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
+    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
+    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+  }
+};
+
+// src/shared/stage.js
+var TALLEST = 560;
+var MARGIN = 3;
+var ZOOM_STEP = 1.3;
+var PAN_STEP = 60;
+var Stage = class {
+  #cycle = new ClickCycle();
+  #frame = 0;
+  /** @type {number | null} */
+  hovered = null;
+  /**
+   * @param {Size} size of the photograph
+   * @param {StageActions} actions
+   */
+  constructor(size, actions) {
+    this.actions = actions;
+    this.viewport = new Viewport(size);
+    this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, ["Click the picture, then scroll to zoom"]);
+    this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
+    this.#listen();
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.root);
+  }
+  /** Give the canvas the room there is, in the photograph's proportions. */
+  fit() {
+    const { width, height } = this.viewport.image;
+    const room = this.root.clientWidth;
+    if (room === 0) return;
+    const shown = Math.min(room, TALLEST * width / height);
+    const screen = { width: Math.round(shown), height: Math.round(shown * height / width) };
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.style.width = `${screen.width}px`;
+    this.canvas.style.height = `${screen.height}px`;
+    this.canvas.width = Math.round(screen.width * ratio);
+    this.canvas.height = Math.round(screen.height * ratio);
+    this.viewport.resize(screen);
+    this.paint();
+  }
+  /** Paint with the next frame. */
+  invalidate() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => this.paint());
+  }
+  paint() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const scene = this.actions.scene();
+    const context = this.canvas.getContext("2d");
+    if (!scene || !context) return;
+    const unit = this.canvas.width / this.viewport.screen.width;
+    paintScene(context, { ...scene, hovered: this.hovered }, this.viewport.view, unit);
+    this.actions.painted();
+  }
+  /** @param {number} factor */
+  zoom(factor) {
+    this.viewport.zoomBy(factor);
+    this.#moved();
+  }
+  zoomIn() {
+    this.zoom(ZOOM_STEP);
+  }
+  zoomOut() {
+    this.zoom(1 / ZOOM_STEP);
+  }
+  reset() {
+    this.viewport.reset();
+    this.#moved();
+  }
+  /** @param {number | null} index */
+  hover(index) {
+    if (index === this.hovered) return;
+    this.hovered = index;
+    this.invalidate();
+  }
+  dispose() {
+    cancelAnimationFrame(this.#frame);
+    this.observer.disconnect();
+  }
+  #moved() {
+    this.canvas.classList.toggle("dx-zoomed", this.viewport.zoom > 1);
+    this.invalidate();
+  }
+  #listen() {
+    const { canvas, actions, viewport } = this;
+    listenToGestures(canvas, {
+      viewport,
+      moved: () => this.#moved(),
+      pointed: (x, y) => this.#point(x, y),
+      left: () => {
+        this.hover(null);
+        actions.pointed(null, null);
+      },
+      clicked: (x, y) => {
+        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
+        if (picked !== null) actions.select(picked);
+      },
+      focused: () => document.activeElement === canvas,
+      refused: () => flash(this.hint)
+    });
+    const pan = (dx, dy) => () => {
+      this.viewport.panBy(dx, dy);
+      this.#moved();
+    };
+    listenToKeys(canvas, {
+      ArrowRight: () => actions.step(1),
+      ArrowDown: () => actions.step(1),
+      ArrowLeft: () => actions.step(-1),
+      ArrowUp: () => actions.step(-1),
+      Home: () => actions.select(0),
+      End: () => actions.select(actions.objects().length - 1),
+      "Shift+ArrowRight": pan(-PAN_STEP, 0),
+      "Shift+ArrowLeft": pan(PAN_STEP, 0),
+      "Shift+ArrowDown": pan(0, -PAN_STEP),
+      "Shift+ArrowUp": pan(0, PAN_STEP),
+      "+": () => this.zoomIn(),
+      "=": () => this.zoomIn(),
+      "-": () => this.zoomOut(),
+      0: () => this.reset(),
+      Escape: () => actions.escape()
+    });
+  }
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #under(x, y) {
+    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
+  }
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #point(x, y) {
+    const under = this.#under(x, y);
+    this.hover(under[0] ?? null);
+    this.canvas.style.cursor = under.length > 0 ? "pointer" : "";
+    this.actions.pointed(x, y);
+  }
+};
+
+// src/shared/theme.js
+function currentTheme() {
+  const { body, documentElement: root } = document;
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
+  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+function followTheme(target) {
+  const apply = () => target.dataset.theme = currentTheme();
+  const observer = new MutationObserver(apply);
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  observer.observe(document.body, { attributes: true, attributeFilter });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter });
+  apply();
+  return () => observer.disconnect();
+}
+
+// src/shared/tools.js
+function zoomTools(stage) {
+  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
+    button("plus", "Zoom in (+)", () => stage.zoomIn()),
+    button("minus", "Zoom out (−)", () => stage.zoomOut()),
+    button("reset", "Show the whole photograph (0)", () => stage.reset())
+  ]);
+}
+
+// src/discrimination_layer.js
+function rgb(color) {
+  const value = parseInt(color.slice(1), 16);
+  return [value >> 16, value >> 8 & 255, value & 255];
+}
+function tintPixels(found, tints, selected, threshold) {
+  const [difference] = found.difference.maps;
+  const out = new Uint8ClampedArray(4 * found.takers.length);
+  const colors = new Map([...tints].map(([index, color]) => [index, rgb(color)]));
+  const own = (
+    /** @type {[number, number, number]} */
+    colors.get(selected)
+  );
+  for (let i = 0; i < found.takers.length; i++) {
+    const lead = difference.low + difference.quanta[i] * (difference.high - difference.low) / STEPS;
+    const taker = found.takers[i];
+    const color = taker >= 0 ? colors.get(taker) : lead > 0 ? own : void 0;
+    if (!color) continue;
+    out.set(color, 4 * i);
+    out[4 * i + 3] = Math.round(255 * fadeIn(Math.abs(lead), threshold));
+  }
+  return out;
+}
+var TakerLayer = class {
+  #painted = "";
+  canvas = document.createElement("canvas");
+  /**
+   * @param {Contrast} found
+   * @param {ReadonlyMap<number, string>} tints
+   * @param {number} selected
+   * @param {number} threshold
+   */
+  draw(found, tints, selected, threshold) {
+    const wanted = `${found.key} ${threshold}`;
+    if (wanted === this.#painted) return this.canvas;
+    this.#painted = wanted;
+    this.canvas.width = found.columns;
+    this.canvas.height = found.rows;
+    const pixels = new ImageData(found.columns, found.rows);
+    pixels.data.set(tintPixels(found, tints, selected, threshold));
+    this.canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+    return this.canvas;
+  }
+};
+
+// src/shared/state.js
+var Store = class {
+  /** @type {Map<string, unknown>} */
+  #live = /* @__PURE__ */ new Map();
+  /** @type {Set<(key: string) => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} keys every trait that is read or written; others are refused
+   */
+  constructor(model, keys) {
+    this.model = model;
+    this.keys = new Set(keys);
+    for (const key of keys) {
+      const changed = () => {
+        this.#live.delete(key);
+        this.notify(key);
+      };
+      model.on(`change:${key}`, changed);
+      this.#undo.push(() => model.off(`change:${key}`, changed));
+    }
+  }
+  /** @param {string} key */
+  #known(key) {
+    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
+  }
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    this.#known(key);
+    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
+  }
+  /**
+   * Show a value without telling the kernel.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  setLive(key, value) {
+    this.#known(key);
+    this.#live.set(key, value);
+    this.notify(key);
+  }
+  /**
+   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
+   * @param {Record<string, unknown>} values
+   */
+  commit(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
+      this.#known(key);
+      this.#live.delete(key);
+      if (this.model.get(key) !== value) {
+        this.model.set(key, value);
+        changed = true;
+      }
+    }
+    if (changed) this.model.save_changes();
+  }
+  /**
+   * Ask the kernel for something that is no trait.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    this.model.send(message);
+  }
+  /**
+   * @param {(key: string) => void} listener called with the key that changed
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** @param {string} key */
+  notify(key) {
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#listeners.clear();
+  }
+};
+
+// src/discrimination_model.js
+var TRAITS = [
+  "photo",
+  "objects",
+  "choices",
+  "palettes",
+  "selected",
+  "method",
+  "target",
+  "layer",
+  "view",
+  "opacity",
+  "threshold",
+  "colormap",
+  "signed_colormap",
+  "boxes",
+  "map_key",
+  "map_data",
+  "status",
+  "notice",
+  "code"
+];
+var MAP_TRAITS = ["selected", "method", "target", "layer", "map_key", "map_data", "status"];
+var MOST_KEPT = 12;
+var Discrimination = class {
+  /** @type {Map<string, Contrast>} */
+  #kept = /* @__PURE__ */ new Map();
+  /** @type {Contrast | null} */
+  #shown = null;
+  #asked = "";
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.store = new Store(model, TRAITS);
+    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (MAP_TRAITS.includes(key)) this.#choose();
+    });
+  }
+  /** What is shown of the selected object, or null. */
+  get contrast() {
+    return this.#shown;
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The maps that the view shows, or null: the object's own, or the difference. */
+  get maps() {
+    return (this.store.get("view") === "map" ? this.#shown?.own : this.#shown?.difference) ?? null;
+  }
+  /** The map that the view shows, or null. */
+  get map() {
+    return this.maps?.maps[0] ?? null;
+  }
+  /** @returns {import("./shared/types.js").Range | null} */
+  get range() {
+    return this.maps ? colorRange(this.maps, 0, false) : null;
+  }
+  /** @param {boolean} fade */
+  table(fade) {
+    const signed = this.maps?.signed ?? false;
+    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
+    return colorTable(
+      /** @type {Uint8Array} */
+      palette,
+      { signed, threshold: this.store.get("threshold"), fade }
+    );
+  }
+  /** Names everything that the colours depend on. */
+  get colors() {
+    const { low, high } = this.range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+  /** The side of the box that is explained, or null. */
+  get side() {
+    const target = this.store.get("target");
+    return ["x1", "y1", "x2", "y2"].includes(target) ? target : null;
+  }
+  /**
+   * The colour of each object that has one: the selected one, and its neighbours by what they take.
+   * @returns {Map<number, string>}
+   */
+  get tints() {
+    const { own, neighbours: neighbours2, others } = this.store.get("choices").colors;
+    const tints = /* @__PURE__ */ new Map();
+    if (this.selected === null || !this.#shown) return tints;
+    tints.set(this.selected, own);
+    this.#shown.facts.taken.forEach(({ index }, rank) => tints.set(index, neighbours2[rank] ?? others));
+    return tints;
+  }
+  /**
+   * Which neighbour takes a pixel of the photograph; null: none does.
+   * @param {number} x whole pixels
+   * @param {number} y
+   */
+  takerAt(x, y) {
+    const found = this.#shown;
+    if (!found) return null;
+    const row = Math.min(found.rows - 1, Math.floor(y / found.step));
+    const column = Math.min(found.columns - 1, Math.floor(x / found.step));
+    const taker = found.takers[row * found.columns + column];
+    return taker >= 0 ? taker : null;
+  }
+  /** The key of what is chosen; empty where nothing is selected. */
+  get wanted() {
+    const { store, selected } = this;
+    if (selected === null) return "";
+    const method = store.get("method");
+    const known = store.get("choices").methods.find((m) => m.name === method);
+    const layer = known?.inside === false ? "" : store.get("layer");
+    return `${mapKey(method, store.get("target"), layer, "")}#${selected}`;
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {import("./shared/types.js").Status}
+   */
+  get status() {
+    const { store, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || this.#kept.has(wanted);
+    const text = settled ? "" : "Waiting for the kernel";
+    return { state: settled ? "idle" : "busy", key: wanted, text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what is no longer held here. */
+  #choose() {
+    const { store, wanted } = this;
+    const sent = store.get("map_data");
+    if (sent.key && !this.#kept.has(sent.key)) this.#keep(decode(sent));
+    const ready = store.get("map_key");
+    if (ready && ready === wanted && !this.#kept.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (this.#kept.has(ready)) this.#asked = "";
+    this.#shown = this.#kept.get(wanted) ?? null;
+  }
+  /** @param {Contrast} found */
+  #keep(found) {
+    this.#kept.set(found.key, found);
+    const oldest = this.#kept.keys().next().value;
+    if (this.#kept.size > MOST_KEPT && oldest !== void 0) this.#kept.delete(oldest);
+  }
+};
+function decode(sent) {
+  const { shape, step, data } = sent.takers;
+  const takers = new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+  const { key, title, facts } = sent;
+  const [rows, columns] = shape;
+  return { key, title, facts, takers, rows, columns, step, own: decodeMaps(sent.own), difference: decodeMaps(sent.difference) };
+}
+
+// src/shared/controls.js
+function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        offered = wanted;
+      }
+      list.value = value;
+      row.hidden = choices.length === 0;
+    }
+  };
+}
+function sliderControl(label, moved, released) {
+  const id = uniqueId("slider");
+  const input = takesKeys(
+    element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
+  );
+  const output = element("span", { class: "dx-number", "aria-hidden": "true" });
+  const row = element("div", { class: "dx-row" }, [
+    element("label", { for: id, class: "dx-label" }, [label]),
+    element("div", { class: "dx-slide" }, [input, output])
+  ]);
+  input.addEventListener("input", () => moved(input.valueAsNumber));
+  input.addEventListener("change", () => released(input.valueAsNumber));
+  return {
+    row,
+    input,
+    /** @param {number} value */
+    show(value) {
+      const percent2 = `${Math.round(value * 100)}%`;
+      input.value = String(value);
+      input.style.setProperty("--dx-fill", percent2);
+      input.setAttribute("aria-valuetext", percent2);
+      output.textContent = percent2;
+    }
+  };
+}
+function segmentControl(label, choices, chosen) {
+  const group = uniqueId("group");
+  const inputs = choices.map((choice) => {
+    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
+    input.addEventListener("change", () => chosen(choice.name));
+    return input;
+  });
+  const parts = choices.map(
+    (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
+  );
+  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
+    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    element("div", { class: "dx-segments" }, parts)
+  ]);
+  return {
+    row,
+    inputs,
+    /** @param {string} value */
+    show(value) {
+      for (const input of inputs) input.checked = input.value === value;
+    }
+  };
+}
+
+// src/shared/listbox.js
+function objectList({ label, select, step, hover }) {
+  const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
+  let options = [];
+  listenToKeys(list, {
+    ArrowDown: () => step(1),
+    ArrowRight: () => step(1),
+    ArrowUp: () => step(-1),
+    ArrowLeft: () => step(-1),
+    Home: () => select(0),
+    End: () => select(options.length - 1)
+  });
+  function option(object, index) {
+    const score = object.score.toFixed(2);
+    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
+    bar.style.setProperty("--dx-score", String(object.score));
+    const made = element(
+      "li",
+      { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": `${object.name}, score ${score}` },
+      [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+    );
+    made.addEventListener("click", () => select(index));
+    made.addEventListener("pointerenter", () => hover(index));
+    made.addEventListener("pointerleave", () => hover(null));
+    return made;
+  }
+  return {
+    list,
+    /** @param {readonly DetectedObject[]} objects */
+    fill(objects) {
+      options = objects.map(option);
+      list.replaceChildren(...options);
+    },
+    /** @param {number | null} selected */
+    show(selected) {
+      options.forEach((made, i) => made.setAttribute("aria-selected", String(i === selected)));
+      const current = selected === null ? null : options[selected];
+      if (!current) {
+        list.removeAttribute("aria-activedescendant");
+        return;
+      }
+      list.setAttribute("aria-activedescendant", current.id);
+      const above = current.offsetTop - list.offsetTop;
+      if (above < list.scrollTop) list.scrollTop = above;
+      const below = above + current.offsetHeight - list.clientHeight;
+      if (below > list.scrollTop) list.scrollTop = below;
+    }
+  };
+}
+
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function takeAway(download, code) {
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  return element("div", { class: "dx-actions" }, [
+    button("download", "Download this view as a PNG file", download, "PNG"),
+    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    copied
+  ]);
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
+// src/discrimination_panel.js
+var VIEWS = [
+  { name: "difference", title: "Difference" },
+  { name: "neighbours", title: "Neighbours" },
+  { name: "map", title: "Own map" }
+];
+var BOXES = [
+  { name: "all", title: "All" },
+  { name: "selected", title: "Selected" }
+];
+var percent = (value) => value === null || value === void 0 ? "–" : `${Math.round(100 * value)}%`;
+function discriminationPanel(discrimination, { select, step, hover, download }) {
+  const { store } = discrimination;
+  const choose = (key) => (value) => store.commit({ [key]: value });
+  const slide = (label, key) => sliderControl(
+    label,
+    (value) => store.setLive(key, value),
+    (value) => store.commit({ [key]: value })
+  );
+  const count2 = element("span", { class: "dx-count" });
+  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const takers = element("ul", { class: "dx-takers", "aria-label": "Whose pixels the box holds" });
+  const index = element("table", { class: "dx-index" });
+  const basis = element("p", { class: "dx-remark" });
+  const told = section("Against the others", [takers, index, basis]);
+  const view = segmentControl("View", VIEWS, choose("view"));
+  view.row.classList.add("dx-tall");
+  const method = selectControl("Method", choose("method"));
+  const target = selectControl("Explain", choose("target"));
+  const layer = selectControl("Layer", choose("layer"));
+  const opacity = slide("Opacity", "opacity");
+  const threshold = slide("Threshold", "threshold");
+  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const signed = () => discrimination.maps?.signed ?? true;
+  const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
+  const root = element("div", { class: "dx-panel" }, [
+    section("Objects", [objects.list], count2),
+    view.row,
+    told,
+    section("Explanation", [method.row, target.row, layer.row]),
+    section("Display", [colors.row, opacity.row, threshold.row, boxes.row]),
+    takeAway(download, () => store.get("code"))
+  ]);
+  const plain = (names) => names.map((name) => ({ name, title: name }));
+  let filled = null;
+  let telling = null;
+  function legend(color, name, share, title) {
+    const swatch = element("span", { class: "dx-swatch", "aria-hidden": "true" });
+    swatch.style.background = color;
+    return [swatch, element("span", { class: "dx-name", title }, [name]), element("span", { class: "dx-number" }, [share])];
+  }
+  function neighbour2(taken, color) {
+    const { name, score } = store.get("objects")[taken.index];
+    const title = `${name}, score ${score.toFixed(2)}: takes ${percent(taken.inside)} of the box, ${percent(taken.energy)} of the map’s energy`;
+    const made = takesKeys(element("button", { type: "button", class: "dx-taker", "aria-label": `${title}; select it` }));
+    made.append(...legend(color, name, percent(taken.inside), title));
+    made.addEventListener("click", () => select(taken.index));
+    made.addEventListener("pointerenter", () => hover(taken.index));
+    made.addEventListener("pointerleave", () => hover(null));
+    return element("li", {}, [made]);
+  }
+  function tell() {
+    const { contrast, selected, tints } = discrimination;
+    told.hidden = !contrast || selected === null;
+    if (!contrast || selected === null || telling === contrast) return;
+    telling = contrast;
+    const { facts } = contrast;
+    const focused = takers.contains(document.activeElement);
+    const nobody = Math.max(0, 1 - facts.kept - facts.taken.reduce((sum, t) => sum + t.inside, 0));
+    const own = element("li", { class: "dx-taker" }, legend(tints.get(selected) ?? "", "its own", percent(facts.kept), "Pixels of the box that speak most for this object"));
+    const rest = element("li", { class: "dx-taker" }, legend("transparent", "nobody’s", percent(nobody), "Pixels of the box where no object has more evidence than the others"));
+    takers.replaceChildren(own, ...facts.taken.map((t) => neighbour2(t, tints.get(t.index) ?? "")), rest);
+    if (focused) takers.querySelector("button")?.focus({ preventScroll: true });
+    const metrics = store.get("choices").metrics;
+    const head = ["", "Map", "Difference"].map((title) => element("th", { scope: "col" }, [title]));
+    const rows = metrics.map(
+      (m) => element("tr", {}, [
+        element("th", { scope: "row" }, [m.title]),
+        ...[facts.own, facts.difference].map((side) => element("td", {}, [side[m.name] == null ? "–" : formatValue(
+          /** @type {number} */
+          side[m.name]
+        )]))
+      ])
+    );
+    index.replaceChildren(...rows.length > 0 ? [element("tr", {}, head), ...rows] : []);
+    basis.textContent = rows.length === 0 ? "There is no other object to tell it from." : store.get("choices").annotated ? "Lower is better; against the annotations." : "Lower is better; against the detected boxes.";
+  }
+  return {
+    root,
+    /** Show the state of the traits. */
+    show() {
+      const choices = store.get("choices");
+      const found = store.get("objects");
+      if (filled !== found) {
+        filled = found;
+        objects.fill(found);
+        count2.textContent = String(found.length);
+      }
+      objects.show(discrimination.selected);
+      tell();
+      view.show(store.get("view"));
+      method.show(choices.methods, store.get("method"));
+      target.show(choices.targets, store.get("target"));
+      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      const maps = signed() ? choices.signed_colormaps : choices.colormaps;
+      const tinted = store.get("view") === "neighbours";
+      colors.show(tinted ? [] : plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
+      opacity.show(store.get("opacity"));
+      threshold.show(store.get("threshold"));
+      boxes.show(store.get("boxes"));
+    }
+  };
+}
+
+// src/discrimination.js
+var DiscriminationView = class {
+  /** @type {CanvasImageSource | null} */
+  #photo = null;
+  #heat = new HeatLayer();
+  #takers = new TakerLayer();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  #described = "";
+  /**
+   * @param {Discrimination} discrimination
+   * @param {HTMLElement} host
+   */
+  constructor(discrimination, host) {
+    this.discrimination = discrimination;
+    this.store = discrimination.store;
+    const { width, height } = this.store.get("photo");
+    this.stage = new Stage({ width, height }, this.#stageActions());
+    this.bar = colorBar();
+    this.progress = progressView(() => this.store.send({ type: "cancel" }));
+    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+    this.panel = discriminationPanel(discrimination, {
+      select: (index) => this.#select(index),
+      step: (step) => this.#step(step),
+      hover: (index) => this.stage.hover(index),
+      download: () => this.#download()
+    });
+    this.root = this.#arrange();
+    host.append(this.root);
+    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#changed(key)));
+    this.#load();
+    this.#refresh();
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.stage.dispose();
+    this.progress.dispose();
+    this.root.remove();
+  }
+  #arrange() {
+    const { stage, progress } = this;
+    stage.canvas.setAttribute("aria-describedby", this.words.id);
+    stage.root.append(zoomTools(stage), progress.busy);
+    const figure = element("div", { class: "dx-figure" }, [stage.root, this.bar.root, progress.error, this.words]);
+    const about = { role: "group", "aria-label": "One object against the others" };
+    return element("div", { class: "dx-root dx-discrimination", "data-ready": "false", ...about }, [
+      element("div", { class: "dx-columns" }, [figure, this.panel.root])
+    ]);
+  }
+  /** @returns {import("./shared/stage.js").StageActions} */
+  #stageActions() {
+    return {
+      objects: () => this.store.get("objects"),
+      selected: () => this.discrimination.selected,
+      scene: () => this.#scene(this.#heat),
+      select: (index) => this.#select(index),
+      step: (step) => this.#step(step),
+      escape: () => {
+        if (this.discrimination.status.state === "busy") this.store.send({ type: "cancel" });
+        else this.#select(null);
+      },
+      pointed: (x, y) => this.#point(x, y),
+      painted: () => this.#painted()
+    };
+  }
+  /** Decode the photograph; everything else waits for it. */
+  async #load() {
+    const { data, type } = this.store.get("photo");
+    try {
+      this.#photo = await createImageBitmap(new Blob([data], { type }));
+      this.stage.fit();
+    } catch (error) {
+      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
+    }
+  }
+  /** @param {string} key */
+  #changed(key) {
+    this.progress.show(this.discrimination.status);
+    if (key !== "status") this.#refresh();
+    this.stage.invalidate();
+  }
+  #refresh() {
+    const { discrimination, store, stage } = this;
+    this.progress.show(discrimination.status);
+    this.panel.show();
+    const colored = discrimination.map && store.get("view") !== "neighbours";
+    this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    const objects = store.get("objects");
+    const count2 = `${objects.length} detected ${objects.length === 1 ? "object" : "objects"}`;
+    stage.canvas.setAttribute("aria-label", `Photograph with ${count2}. Arrow keys select, plus and minus zoom.`);
+    const words = this.#words();
+    if (words !== this.#described) this.words.textContent = this.#described = words;
+  }
+  #words() {
+    const { discrimination, store } = this;
+    const { selected, contrast } = discrimination;
+    const objects = store.get("objects");
+    if (store.get("notice")) return store.get("notice");
+    if (selected === null) return "Click an object, or use the arrow keys, to see what sets it apart from the others.";
+    const what = boxLabel(objects[selected]);
+    if (!contrast) return `${what}.`;
+    const percent2 = (share) => `${Math.round(100 * share)}%`;
+    const taken = contrast.facts.taken.filter((t) => t.inside > 0).map((t) => `${objects[t.index].name} takes ${percent2(t.inside)}`);
+    const rest = taken.length > 0 ? `; ${taken.join(", ")}` : "; no other object takes any of it";
+    return `${what}. ${contrast.title}: ${percent2(contrast.facts.kept)} of its box is its own${rest}.`;
+  }
+  /**
+   * @param {HeatLayer} layer
+   * @returns {import("./shared/painter.js").Scene | null}
+   */
+  #scene(layer) {
+    const { discrimination, store } = this;
+    if (!this.#photo) return null;
+    const { width, height } = store.get("photo");
+    const { contrast, map, range, selected, tints } = discrimination;
+    const tinted = store.get("view") === "neighbours";
+    let heat = null;
+    if (contrast && selected !== null && tinted) {
+      heat = this.#takers.draw(contrast, tints, selected, store.get("threshold"));
+    } else if (map && range) {
+      heat = layer.draw(map, [height, width], range, discrimination.table(true), discrimination.colors);
+    }
+    return {
+      photo: this.#photo,
+      size: { width, height },
+      heat,
+      opacity: store.get("opacity"),
+      objects: store.get("objects"),
+      selected,
+      hovered: null,
+      side: map ? discrimination.side : null,
+      boxes: store.get("boxes"),
+      tints: tinted ? tints : void 0
+    };
+  }
+  /** @param {number | null} index */
+  #select(index) {
+    if (index !== null && !this.store.get("objects")[index]) return;
+    this.store.commit({ selected: index });
+  }
+  /** @param {1 | -1} step */
+  #step(step) {
+    const objects = this.store.get("objects");
+    const next = neighbour(this.discrimination.selected, step, objects.length);
+    if (next === null) return;
+    this.stage.viewport.reveal(objects[next].box);
+    this.#select(next);
+  }
+  /**
+   * @param {number | null} x
+   * @param {number | null} y
+   */
+  #point(x, y) {
+    const { discrimination, store } = this;
+    const { width, height } = store.get("photo");
+    if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {
+      this.bar.point(null);
+      return;
+    }
+    const at = { x: Math.floor(x), y: Math.floor(y) };
+    const { map, contrast, selected } = discrimination;
+    this.bar.point({ ...at, value: map ? valueAt(map, at.x + 0.5, at.y + 0.5) : null });
+    if (!contrast || selected === null || store.get("view") === "map") return;
+    const taker = discrimination.takerAt(at.x, at.y);
+    const [difference] = contrast.difference.maps;
+    const read = valueAt(difference, at.x + 0.5, at.y + 0.5);
+    const lead = Math.abs(read) < (difference.high - difference.low) / STEPS ? 0 : read;
+    const whose = taker !== null ? store.get("objects")[taker].name : lead > 0 ? store.get("objects")[selected].name : "nobody";
+    this.bar.say(`${formatValue(lead)} at x ${at.x}, y ${at.y}: most for ${whose}`);
+  }
+  #painted() {
+    const { discrimination, root, store } = this;
+    const { contrast, selected } = discrimination;
+    root.dataset.shown = contrast && selected !== null ? contrast.key : "";
+    root.dataset.view = store.get("view");
+    root.dataset.opacity = String(store.get("opacity"));
+    const waits = selected !== null && !contrast && discrimination.status.state !== "error";
+    root.dataset.ready = String(!waits);
+  }
+  async #download() {
+    const { discrimination, store } = this;
+    const scene = this.#scene(fullLayer());
+    if (!scene) return;
+    const { selected, contrast } = discrimination;
+    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
+    const parts = [store.get("view"), ...contrast?.key.split("#")[0].split("|") ?? [], name];
+    try {
+      await downloadPng(renderPicture(scene, this.stage.viewport.visible), fileName(parts));
+    } catch (error) {
+      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
+    }
+  }
+};
+var discrimination_default = () => {
+  let discrimination = null;
+  return {
+    /** @param {{model: AnyModel}} props */
+    initialize({ model }) {
+      const made = new Discrimination(model);
+      discrimination = made;
+      return () => made.store.dispose();
+    },
+    /** @param {{model: AnyModel, el: HTMLElement}} props */
+    render({ model, el }) {
+      discrimination ??= new Discrimination(model);
+      const view = new DiscriminationView(discrimination, el);
+      return () => view.dispose();
+    }
+  };
+};
+export {
+  discrimination_default as default
+};

@@ -1,0 +1,1411 @@
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
+}
+
+// src/shared/dom.js
+var count = 0;
+function uniqueId(name) {
+  count += 1;
+  return `dx-${name}-${count}-${Math.random().toString(36).slice(2, 8)}`;
+}
+function element(tag, attributes = {}, children = []) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+function takesKeys(made) {
+  made.dataset.lmSuppressShortcuts = "true";
+  return made;
+}
+var ICONS = {
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  reset: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
+  download: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M3 13.2h10",
+  code: "M5.5 4.5 2 8l3.5 3.5M10.5 4.5 14 8l-3.5 3.5",
+  close: "M4 4l8 8M12 4l-8 8",
+  compute: "M5 3.5v9l7.5-4.5z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+};
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "dx-icon");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+function button(picture, label, action, caption) {
+  const made = takesKeys(element("button", { type: "button", class: "dx-button", title: label, "aria-label": label }));
+  made.append(icon(picture));
+  if (caption) made.append(element("span", {}, [caption]));
+  made.addEventListener("click", action);
+  return made;
+}
+
+// src/shared/curve.js
+var WIDEST = 720;
+var HEIGHT = 132;
+var LEFT = 40;
+var RIGHT = 10;
+var TOP = 8;
+var BOTTOM = 20;
+var SPACE = "http://www.w3.org/2000/svg";
+function shape(tag, attributes, text) {
+  const made = document.createElementNS(SPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  if (text) made.textContent = text;
+  return made;
+}
+function lines(values, across, up) {
+  const found = [[]];
+  values.forEach((value, i) => {
+    if (value === null) found.push([]);
+    else found[found.length - 1].push(`${across(i).toFixed(1)},${up(value).toFixed(1)}`);
+  });
+  return found.filter((line) => line.length > 0).map((line) => line.join(" "));
+}
+function curveView(chosen) {
+  const svg = shape("svg", { class: "dx-curve", role: "img", height: HEIGHT });
+  const legend = element("div", { class: "dx-curve-legend", "aria-hidden": "true" });
+  const root = element("div", { class: "dx-curve-box", hidden: "" }, []);
+  root.append(svg, legend);
+  const mark = shape("line", { class: "dx-curve-mark", y1: TOP, y2: HEIGHT - BOTTOM });
+  const dot = shape("circle", { class: "dx-curve-dot", r: 4.5 });
+  let width = WIDEST;
+  let last = 1;
+  let shown = 0;
+  let bottom = "";
+  let drawn = [];
+  let high = 1;
+  let first = [];
+  const across = (step) => LEFT + (width - LEFT - RIGHT) * step / Math.max(last, 1);
+  const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / high;
+  let held = false;
+  const choose = (event) => {
+    const box = svg.getBoundingClientRect();
+    const x = (event.clientX - box.left) / box.width * width;
+    const step = Math.round((x - LEFT) / (width - LEFT - RIGHT) * last);
+    chosen(Math.min(Math.max(step, 0), last));
+  };
+  svg.addEventListener("pointerdown", (event) => {
+    held = true;
+    choose(
+      /** @type {PointerEvent} */
+      event
+    );
+  });
+  svg.addEventListener("pointermove", (event) => held && choose(
+    /** @type {PointerEvent} */
+    event
+  ));
+  for (const end of ["pointerup", "pointerleave", "pointercancel"]) svg.addEventListener(end, () => held = false);
+  function paint() {
+    width = Math.min(WIDEST, root.clientWidth || WIDEST);
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    svg.setAttribute("width", String(width));
+    const axes = [0, 0.5, 1].flatMap((value) => [
+      shape("line", { class: "dx-curve-axis", x1: LEFT, x2: width - RIGHT, y1: up(value), y2: up(value) }),
+      shape("text", { class: "dx-curve-text", x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, `${100 * value}%`)
+    ]);
+    const ends = [
+      shape("text", { class: "dx-curve-text", x: LEFT, y: HEIGHT - 4 }, "0%"),
+      shape("text", { class: "dx-curve-text", x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, bottom)
+    ];
+    const found = drawn.flatMap(
+      ({ values }, i) => lines(values, across, up).map((points) => shape("polyline", { class: `dx-curve-line dx-curve-${i}`, points }))
+    );
+    svg.replaceChildren(...axes, ...ends, ...found.reverse(), mark, dot);
+    show(shown);
+  }
+  function show(step) {
+    shown = step;
+    mark.setAttribute("x1", String(across(step)));
+    mark.setAttribute("x2", String(across(step)));
+    const value = first[step] ?? null;
+    dot.toggleAttribute("hidden", value === null);
+    dot.setAttribute("cx", String(across(step)));
+    dot.setAttribute("cy", String(up(value ?? 0)));
+  }
+  const observer = new ResizeObserver(() => drawn.length > 0 && paint());
+  observer.observe(root);
+  return {
+    root,
+    svg,
+    dispose: () => observer.disconnect(),
+    /**
+     * @param {{values: Values, title: string}[]} curves the first is the one that is marked
+     * @param {string} unit below the axis
+     * @param {string} words what the curves show
+     */
+    draw(curves, unit, words) {
+      root.hidden = curves.length === 0;
+      drawn = curves;
+      bottom = unit;
+      if (curves.length === 0) return;
+      first = curves[0].values;
+      last = first.length - 1;
+      high = Math.max(1, ...curves.flatMap((c) => c.values.filter((v) => v !== null)));
+      svg.setAttribute("aria-label", words);
+      paint();
+      legend.replaceChildren(
+        ...curves.map(
+          ({ title }, i) => element("span", { class: "dx-curve-name" }, [element("span", { class: `dx-curve-key dx-curve-key-${i}` }), title])
+        )
+      );
+    },
+    /** Mark the picture that is shown. */
+    mark: show
+  };
+}
+
+// src/shared/maps.js
+function mapKey(method, target, layer, direction) {
+  return [method, target, layer, direction].join("|");
+}
+
+// src/shared/text.js
+function boxLabel(object) {
+  return `${object.name} ${object.score.toFixed(2)}`;
+}
+function fileName(parts) {
+  return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+}
+
+// src/shared/painter.js
+var LIGHT = "#ffffff";
+var HALO = "rgba(0, 0, 0, 0.55)";
+var CHIP = "rgba(17, 20, 24, 0.86)";
+var SIDE = "#ffb000";
+var CROWD = 20;
+var SQUARES = 6;
+function paintScene(context, scene, view, unit) {
+  const { width, height } = context.canvas;
+  const scale = view.scale * unit;
+  const target = (
+    /** @type {const} */
+    [
+      -view.x * scale,
+      -view.y * scale,
+      scene.size.width * scale,
+      scene.size.height * scale
+    ]
+  );
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = view.scale < SQUARES;
+  context.drawImage(scene.photo, ...target);
+  if (scene.heat) {
+    context.imageSmoothingEnabled = true;
+    context.globalAlpha = scene.opacity;
+    context.drawImage(scene.heat, ...target);
+    context.globalAlpha = 1;
+  }
+  paintBoxes(context, scene, view, unit);
+}
+function paintBoxes(context, scene, view, unit) {
+  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
+  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const labels = [...new Set(last)];
+  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const { objects, tints } = scene;
+  const tint = (i) => tints?.get(i) ?? LIGHT;
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  for (const i of labels) {
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+  }
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+}
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
+  const scale = view.scale * unit;
+  const rectangle = (
+    /** @type {const} */
+    [
+      (x1 - view.x) * scale,
+      (y1 - view.y) * scale,
+      (x2 - x1) * scale,
+      (y2 - y1) * scale
+    ]
+  );
+  context.lineJoin = "round";
+  context.globalAlpha = alpha;
+  context.strokeStyle = HALO;
+  context.lineWidth = (line + 2) * unit;
+  context.strokeRect(...rectangle);
+  context.strokeStyle = color;
+  context.lineWidth = line * unit;
+  context.strokeRect(...rectangle);
+  context.globalAlpha = 1;
+}
+function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
+  const scale = view.scale * unit;
+  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
+  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  context.lineCap = "round";
+  for (
+    const [color, width] of
+    /** @type {const} */
+    [
+      [HALO, 7],
+      [SIDE, 4.5]
+    ]
+  ) {
+    context.strokeStyle = color;
+    context.lineWidth = width * unit;
+    context.beginPath();
+    context.moveTo((left - view.x) * scale, (top - view.y) * scale);
+    context.lineTo((right - view.x) * scale, (bottom - view.y) * scale);
+    context.stroke();
+  }
+}
+function paintChip(context, object, view, unit) {
+  const scale = view.scale * unit;
+  const text = boxLabel(object);
+  context.font = `600 ${12 * unit}px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif`;
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + 12 * unit;
+  const height = 20 * unit;
+  const left = (object.box[0] - view.x) * scale;
+  const top = (object.box[1] - view.y) * scale;
+  const gap = 5 * unit;
+  const x = Math.min(Math.max(left - unit, gap), Math.max(gap, context.canvas.width - width - gap));
+  const y = Math.max(top - height - gap < 0 ? top + gap : top - height - gap, gap);
+  context.fillStyle = CHIP;
+  context.beginPath();
+  context.roundRect(x, y, width, height, 4 * unit);
+  context.fill();
+  context.fillStyle = LIGHT;
+  context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
+}
+
+// src/shared/png.js
+function renderPicture(scene, part) {
+  const canvas = document.createElement("canvas");
+  canvas.width = part.width;
+  canvas.height = part.height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
+  return canvas;
+}
+async function downloadPng(canvas, name) {
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/progress.js
+var PATIENCE = 500;
+function progressView(cancel) {
+  const text = element("span", { class: "dx-progress-text" });
+  const fill = element("span", { class: "dx-progress-fill" });
+  const bar = element("div", { class: "dx-progress-bar", role: "progressbar", "aria-label": "Progress" }, [fill]);
+  const stop = takesKeys(element("button", { type: "button", class: "dx-button dx-cancel" }, ["Cancel"]));
+  stop.addEventListener("click", cancel);
+  const busy = element("div", { class: "dx-progress", hidden: "" }, [element("div", {}, [text, bar]), stop]);
+  const message = element("span", { class: "dx-error-text" });
+  const error = element("div", { class: "dx-error", role: "alert", hidden: "" }, [
+    message,
+    button("close", "Dismiss this message", () => error.hidden = true)
+  ]);
+  let timer;
+  return {
+    busy,
+    error,
+    /** @param {Status} status */
+    show(status) {
+      const working = status.state === "busy";
+      if (!working) {
+        clearTimeout(timer);
+        timer = void 0;
+        busy.hidden = true;
+      } else if (timer === void 0) {
+        timer = setTimeout(() => busy.hidden = false, PATIENCE);
+      }
+      text.textContent = working ? status.text : "";
+      const share = status.total > 0 ? status.done / status.total : 0;
+      bar.classList.toggle("dx-unknown", share === 0);
+      fill.style.width = `${100 * share}%`;
+      if (share === 0) bar.removeAttribute("aria-valuenow");
+      else bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+      const failed = status.state === "error";
+      if (failed && (error.hidden || message.textContent !== status.text)) message.textContent = status.text;
+      error.hidden = !failed;
+    },
+    dispose: () => clearTimeout(timer)
+  };
+}
+
+// src/shared/gestures.js
+var CLICK_SLACK = 4;
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
+  let grip = null;
+  const screen = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const [x, y] = screen(event);
+    grip = { x, y, moved: false };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = screen(event);
+    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
+      viewport.panBy(x - grip.x, y - grip.y);
+      grip = { x, y, moved: true };
+      moved();
+      return;
+    }
+    pointed(...viewport.toImage(x, y));
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const click = grip !== null && !grip.moved;
+    grip = null;
+    if (click) clicked(...viewport.toImage(...screen(event)));
+  });
+  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("pointerleave", left);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey && !focused()) {
+        refused();
+        return;
+      }
+      event.preventDefault();
+      const lines2 = event.deltaMode === 1 ? 16 : 1;
+      viewport.zoomBy(Math.exp(-event.deltaY * lines2 / 400), screen(event));
+      moved();
+    },
+    { passive: false }
+  );
+}
+function flash(hint) {
+  hint.classList.add("dx-shown");
+  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+}
+
+// src/shared/keyboard.js
+function keyName(event) {
+  const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  return shift + event.key;
+}
+function listenToKeys(target, actions) {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions[keyName(event)];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
+// src/shared/viewport.js
+var MOST_ZOOM = 16;
+var Viewport = class {
+  /** @param {Size} image pixels of the photograph */
+  constructor(image) {
+    this.image = image;
+    this.screen = { width: image.width, height: image.height };
+    this.zoom = 1;
+    this.x = 0;
+    this.y = 0;
+  }
+  /** Screen pixels per image pixel. */
+  get scale() {
+    const fit = Math.min(this.screen.width / this.image.width, this.screen.height / this.image.height);
+    return fit * this.zoom;
+  }
+  /** @returns {View} */
+  get view() {
+    return { scale: this.scale, x: this.x, y: this.y };
+  }
+  /** @param {Size} screen */
+  resize(screen) {
+    this.screen = screen;
+    this.#clamp();
+  }
+  /**
+   * @param {number} x screen
+   * @param {number} y screen
+   * @returns {[number, number]} continuous image coordinates
+   */
+  toImage(x, y) {
+    return [this.x + x / this.scale, this.y + y / this.scale];
+  }
+  /**
+   * Zoom by a factor, keeping the image point under a screen point where it is (by default the middle).
+   * @param {number} factor
+   * @param {[number, number]} [about]
+   */
+  zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
+    const [x, y] = this.toImage(...about);
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.x = x - about[0] / this.scale;
+    this.y = y - about[1] / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Move the photograph by screen pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.x -= dx / this.scale;
+    this.y -= dy / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Pan as little as needed to bring a box on screen.
+   * @param {readonly number[]} box xyxy
+   */
+  reveal([x1, y1, x2, y2]) {
+    const width = this.screen.width / this.scale;
+    const height = this.screen.height / this.scale;
+    if (x1 < this.x || x2 > this.x + width) this.x = (x1 + x2 - width) / 2;
+    if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
+    this.#clamp();
+  }
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
+  reset() {
+    this.zoom = 1;
+    this.#clamp();
+  }
+  /** The part of the photograph on screen, in whole pixels. */
+  get visible() {
+    const x = Math.floor(this.x);
+    const y = Math.floor(this.y);
+    const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
+    const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
+    return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+  }
+  #clamp() {
+    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
+    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
+    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+  }
+};
+
+// src/shared/stage.js
+var TALLEST = 560;
+var MARGIN = 3;
+var ZOOM_STEP = 1.3;
+var PAN_STEP = 60;
+var Stage = class {
+  #cycle = new ClickCycle();
+  #frame = 0;
+  /** @type {number | null} */
+  hovered = null;
+  /**
+   * @param {Size} size of the photograph
+   * @param {StageActions} actions
+   */
+  constructor(size, actions) {
+    this.actions = actions;
+    this.viewport = new Viewport(size);
+    this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, ["Click the picture, then scroll to zoom"]);
+    this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
+    this.#listen();
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.root);
+  }
+  /** Give the canvas the room there is, in the photograph's proportions. */
+  fit() {
+    const { width, height } = this.viewport.image;
+    const room = this.root.clientWidth;
+    if (room === 0) return;
+    const shown = Math.min(room, TALLEST * width / height);
+    const screen = { width: Math.round(shown), height: Math.round(shown * height / width) };
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.style.width = `${screen.width}px`;
+    this.canvas.style.height = `${screen.height}px`;
+    this.canvas.width = Math.round(screen.width * ratio);
+    this.canvas.height = Math.round(screen.height * ratio);
+    this.viewport.resize(screen);
+    this.paint();
+  }
+  /** Paint with the next frame. */
+  invalidate() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => this.paint());
+  }
+  paint() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const scene = this.actions.scene();
+    const context = this.canvas.getContext("2d");
+    if (!scene || !context) return;
+    const unit = this.canvas.width / this.viewport.screen.width;
+    paintScene(context, { ...scene, hovered: this.hovered }, this.viewport.view, unit);
+    this.actions.painted();
+  }
+  /** @param {number} factor */
+  zoom(factor) {
+    this.viewport.zoomBy(factor);
+    this.#moved();
+  }
+  zoomIn() {
+    this.zoom(ZOOM_STEP);
+  }
+  zoomOut() {
+    this.zoom(1 / ZOOM_STEP);
+  }
+  reset() {
+    this.viewport.reset();
+    this.#moved();
+  }
+  /** @param {number | null} index */
+  hover(index) {
+    if (index === this.hovered) return;
+    this.hovered = index;
+    this.invalidate();
+  }
+  dispose() {
+    cancelAnimationFrame(this.#frame);
+    this.observer.disconnect();
+  }
+  #moved() {
+    this.canvas.classList.toggle("dx-zoomed", this.viewport.zoom > 1);
+    this.invalidate();
+  }
+  #listen() {
+    const { canvas, actions, viewport } = this;
+    listenToGestures(canvas, {
+      viewport,
+      moved: () => this.#moved(),
+      pointed: (x, y) => this.#point(x, y),
+      left: () => {
+        this.hover(null);
+        actions.pointed(null, null);
+      },
+      clicked: (x, y) => {
+        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
+        if (picked !== null) actions.select(picked);
+      },
+      focused: () => document.activeElement === canvas,
+      refused: () => flash(this.hint)
+    });
+    const pan = (dx, dy) => () => {
+      this.viewport.panBy(dx, dy);
+      this.#moved();
+    };
+    listenToKeys(canvas, {
+      ArrowRight: () => actions.step(1),
+      ArrowDown: () => actions.step(1),
+      ArrowLeft: () => actions.step(-1),
+      ArrowUp: () => actions.step(-1),
+      Home: () => actions.select(0),
+      End: () => actions.select(actions.objects().length - 1),
+      "Shift+ArrowRight": pan(-PAN_STEP, 0),
+      "Shift+ArrowLeft": pan(PAN_STEP, 0),
+      "Shift+ArrowDown": pan(0, -PAN_STEP),
+      "Shift+ArrowUp": pan(0, PAN_STEP),
+      "+": () => this.zoomIn(),
+      "=": () => this.zoomIn(),
+      "-": () => this.zoomOut(),
+      0: () => this.reset(),
+      Escape: () => actions.escape()
+    });
+  }
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #under(x, y) {
+    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
+  }
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #point(x, y) {
+    const under = this.#under(x, y);
+    this.hover(under[0] ?? null);
+    this.canvas.style.cursor = under.length > 0 ? "pointer" : "";
+    this.actions.pointed(x, y);
+  }
+};
+
+// src/shared/theme.js
+function currentTheme() {
+  const { body, documentElement: root } = document;
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
+  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+function followTheme(target) {
+  const apply = () => target.dataset.theme = currentTheme();
+  const observer = new MutationObserver(apply);
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  observer.observe(document.body, { attributes: true, attributeFilter });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter });
+  apply();
+  return () => observer.disconnect();
+}
+
+// src/shared/tools.js
+function zoomTools(stage) {
+  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
+    button("plus", "Zoom in (+)", () => stage.zoomIn()),
+    button("minus", "Zoom out (−)", () => stage.zoomOut()),
+    button("reset", "Show the whole photograph (0)", () => stage.reset())
+  ]);
+}
+
+// src/shared/state.js
+var Store = class {
+  /** @type {Map<string, unknown>} */
+  #live = /* @__PURE__ */ new Map();
+  /** @type {Set<(key: string) => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} keys every trait that is read or written; others are refused
+   */
+  constructor(model, keys) {
+    this.model = model;
+    this.keys = new Set(keys);
+    for (const key of keys) {
+      const changed = () => {
+        this.#live.delete(key);
+        this.notify(key);
+      };
+      model.on(`change:${key}`, changed);
+      this.#undo.push(() => model.off(`change:${key}`, changed));
+    }
+  }
+  /** @param {string} key */
+  #known(key) {
+    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
+  }
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    this.#known(key);
+    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
+  }
+  /**
+   * Show a value without telling the kernel.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  setLive(key, value) {
+    this.#known(key);
+    this.#live.set(key, value);
+    this.notify(key);
+  }
+  /**
+   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
+   * @param {Record<string, unknown>} values
+   */
+  commit(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
+      this.#known(key);
+      this.#live.delete(key);
+      if (this.model.get(key) !== value) {
+        this.model.set(key, value);
+        changed = true;
+      }
+    }
+    if (changed) this.model.save_changes();
+  }
+  /**
+   * Ask the kernel for something that is no trait.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    this.model.send(message);
+  }
+  /**
+   * @param {(key: string) => void} listener called with the key that changed
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** @param {string} key */
+  notify(key) {
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#listeners.clear();
+  }
+};
+
+// src/perturbation_model.js
+var TRAITS = [
+  "photo",
+  "objects",
+  "choices",
+  "palettes",
+  "selected",
+  "method",
+  "layer",
+  "mode",
+  "area",
+  "fill",
+  "step",
+  "map_key",
+  "map_data",
+  "status",
+  "notice",
+  "code"
+];
+var MAP_TRAITS = ["selected", "method", "layer", "mode", "area", "fill", "map_key", "map_data", "status"];
+var MOST_KEPT = 12;
+var Perturbation = class {
+  /** @type {Map<string, Walk>} */
+  #kept = /* @__PURE__ */ new Map();
+  /** @type {Walk | null} */
+  #shown = null;
+  #asked = "";
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.store = new Store(model, TRAITS);
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (MAP_TRAITS.includes(key)) this.#choose();
+    });
+  }
+  /** The walk that is chosen, or null where it is not here yet. */
+  get walk() {
+    return this.#shown;
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The number of the last picture. */
+  get last() {
+    return this.#shown ? this.#shown.counts.length - 1 : 0;
+  }
+  /** The number of the picture that is shown. */
+  get step() {
+    return Math.min(this.store.get("step"), this.last);
+  }
+  /** The key of what is chosen; empty where nothing is selected. */
+  get wanted() {
+    const { store, selected } = this;
+    if (selected === null) return "";
+    const method = store.get("method");
+    const known = store.get("choices").methods.find((m) => m.name === method);
+    const map = mapKey(method, "class", known?.inside === false ? "" : store.get("layer"), "");
+    return [map, selected, store.get("mode"), store.get("area"), store.get("fill")].join("#");
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {import("./shared/types.js").Status}
+   */
+  get status() {
+    const { store, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || this.#kept.has(wanted);
+    const text = settled ? "" : "Waiting for the kernel";
+    return { state: settled ? "idle" : "busy", key: wanted, text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what is no longer held here. */
+  #choose() {
+    const { store, wanted } = this;
+    const sent = store.get("map_data");
+    if (sent.key && !this.#kept.has(sent.key)) this.#keep(decode(sent));
+    const ready = store.get("map_key");
+    if (ready && ready === wanted && !this.#kept.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (this.#kept.has(ready)) this.#asked = "";
+    this.#shown = this.#kept.get(wanted) ?? null;
+  }
+  /** @param {Walk} walk */
+  #keep(walk) {
+    this.#kept.set(walk.key, walk);
+    const oldest = this.#kept.keys().next().value;
+    if (this.#kept.size > MOST_KEPT && oldest !== void 0) this.#kept.delete(oldest);
+  }
+};
+var bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+function decode(sent) {
+  const { shape: shape2, changes, filling, ...rest } = sent;
+  return { ...rest, rows: shape2[0], columns: shape2[1], changes: bytes(changes), filling: bytes(filling) };
+}
+
+// src/shared/controls.js
+function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        offered = wanted;
+      }
+      list.value = value;
+      row.hidden = choices.length === 0;
+    }
+  };
+}
+function segmentControl(label, choices, chosen) {
+  const group = uniqueId("group");
+  const inputs = choices.map((choice) => {
+    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
+    input.addEventListener("change", () => chosen(choice.name));
+    return input;
+  });
+  const parts = choices.map(
+    (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
+  );
+  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
+    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    element("div", { class: "dx-segments" }, parts)
+  ]);
+  return {
+    row,
+    inputs,
+    /** @param {string} value */
+    show(value) {
+      for (const input of inputs) input.checked = input.value === value;
+    }
+  };
+}
+
+// src/shared/facts.js
+function factRows(facts) {
+  return facts.map(
+    ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
+      element("dt", { title: title ?? name }, [name]),
+      element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
+    ])
+  );
+}
+
+// src/shared/listbox.js
+function objectList({ label, select, step, hover }) {
+  const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
+  let options = [];
+  listenToKeys(list, {
+    ArrowDown: () => step(1),
+    ArrowRight: () => step(1),
+    ArrowUp: () => step(-1),
+    ArrowLeft: () => step(-1),
+    Home: () => select(0),
+    End: () => select(options.length - 1)
+  });
+  function option(object, index) {
+    const score = object.score.toFixed(2);
+    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
+    bar.style.setProperty("--dx-score", String(object.score));
+    const made = element(
+      "li",
+      { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": `${object.name}, score ${score}` },
+      [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+    );
+    made.addEventListener("click", () => select(index));
+    made.addEventListener("pointerenter", () => hover(index));
+    made.addEventListener("pointerleave", () => hover(null));
+    return made;
+  }
+  return {
+    list,
+    /** @param {readonly DetectedObject[]} objects */
+    fill(objects) {
+      options = objects.map(option);
+      list.replaceChildren(...options);
+    },
+    /** @param {number | null} selected */
+    show(selected) {
+      options.forEach((made, i) => made.setAttribute("aria-selected", String(i === selected)));
+      const current = selected === null ? null : options[selected];
+      if (!current) {
+        list.removeAttribute("aria-activedescendant");
+        return;
+      }
+      list.setAttribute("aria-activedescendant", current.id);
+      const above = current.offsetTop - list.offsetTop;
+      if (above < list.scrollTop) list.scrollTop = above;
+      const below = above + current.offsetHeight - list.clientHeight;
+      if (below > list.scrollTop) list.scrollTop = below;
+    }
+  };
+}
+
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function takeAway(download, code) {
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  return element("div", { class: "dx-actions" }, [
+    button("download", "Download this view as a PNG file", download, "PNG"),
+    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    copied
+  ]);
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
+// src/perturbation_panel.js
+var MODES = [
+  { name: "deletion", title: "Deletion" },
+  { name: "insertion", title: "Insertion" }
+];
+var percent = (share) => share === null ? "–" : `${(100 * share).toFixed(1)}%`;
+function perturbationPanel(perturbation, { select, step, hover, download }) {
+  const { store } = perturbation;
+  const choose = (key) => (value) => store.commit({ [key]: value });
+  const count2 = element("span", { class: "dx-count" });
+  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const method = selectControl("Order by", choose("method"));
+  const layer = selectControl("Layer", choose("layer"));
+  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const area = selectControl("Pixels", choose("area"));
+  const fill = selectControl("Filling", choose("fill"));
+  const facts = element("dl", { class: "dx-facts" });
+  const root = element("div", { class: "dx-panel" }, [
+    section("Objects", [objects.list], count2),
+    section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
+    section("The whole curve", [facts]),
+    takeAway(download, () => store.get("code"))
+  ]);
+  const plain = (names) => names.map((name) => ({ name, title: name }));
+  let filled = null;
+  return {
+    root,
+    /** Show the state of the traits. */
+    show() {
+      const choices = store.get("choices");
+      const found = store.get("objects");
+      if (filled !== found) {
+        filled = found;
+        objects.fill(found);
+        count2.textContent = String(found.length);
+      }
+      objects.show(perturbation.selected);
+      method.show(choices.methods, store.get("method"));
+      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      mode.show(store.get("mode"));
+      area.show(choices.areas, store.get("area"));
+      fill.show(choices.fills, store.get("fill"));
+      const { walk } = perturbation;
+      const said = walk ? [
+        { name: "Area below", value: percent(walk.area), title: "100% for a score that never changes" },
+        { name: "Pixels in the end", value: String(walk.counts[perturbation.last]), title: "How many the last picture has changed" },
+        { name: "Of them tied", value: percent(walk.ties), title: "The share whose order among equals was drawn at random" }
+      ] : [];
+      facts.replaceChildren(...factRows(said));
+      facts.parentElement?.toggleAttribute("hidden", said.length === 0);
+    }
+  };
+}
+
+// src/perturbation_picture.js
+function changePixels(walk, step, photo, out) {
+  const { changes, filling, deleting } = walk;
+  const flat = filling.length === 3;
+  out.set(photo);
+  for (let i = 0; i < changes.length; i++) {
+    if (changes[i] <= step !== deleting) continue;
+    const from = flat ? 0 : 3 * i;
+    out[4 * i] = filling[from];
+    out[4 * i + 1] = filling[from + 1];
+    out[4 * i + 2] = filling[from + 2];
+  }
+}
+var ChangedPicture = class {
+  #painted = "";
+  /** @type {{size: string, pixels: Uint8ClampedArray} | null} */
+  #photo = null;
+  canvas = document.createElement("canvas");
+  /**
+   * @param {CanvasImageSource} photo
+   * @param {Walk} walk
+   * @param {number} step
+   */
+  draw(photo, walk, step) {
+    const wanted = `${walk.key} ${step}`;
+    if (wanted === this.#painted) return this.canvas;
+    const { rows, columns } = walk;
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      this.canvas.getContext("2d", { willReadFrequently: true })
+    );
+    const size = `${rows}x${columns}`;
+    if (this.#photo?.size !== size) {
+      this.canvas.width = columns;
+      this.canvas.height = rows;
+      context.drawImage(photo, 0, 0, columns, rows);
+      this.#photo = { size, pixels: context.getImageData(0, 0, columns, rows).data };
+    }
+    this.#painted = wanted;
+    const made = new ImageData(columns, rows);
+    changePixels(walk, step, this.#photo.pixels, made.data);
+    context.putImageData(made, 0, 0);
+    return this.canvas;
+  }
+};
+
+// src/perturbation_scrubber.js
+var PACE = 450;
+function scrubber({ moved, released, last, step }) {
+  const id = uniqueId("step");
+  const input = takesKeys(element("input", { id, type: "range", min: "0", step: "1", class: "dx-slider" }));
+  const output = element("span", { class: "dx-step", "aria-hidden": "true" });
+  let playing;
+  const play = button("compute", "Play the pictures", () => playing === void 0 ? start() : stop());
+  const root = element("div", { class: "dx-scrubber" }, [
+    play,
+    element("label", { for: id, class: "dx-label" }, ["Picture"]),
+    input,
+    output
+  ]);
+  input.addEventListener("input", () => {
+    stop();
+    moved(input.valueAsNumber);
+  });
+  input.addEventListener("change", () => released(input.valueAsNumber));
+  function face() {
+    const running = playing !== void 0;
+    play.replaceChildren(icon(running ? "pause" : "compute"));
+    play.title = running ? "Stop playing" : "Play the pictures";
+    play.setAttribute("aria-label", play.title);
+  }
+  function start() {
+    if (step() >= last()) moved(0);
+    playing = setInterval(() => {
+      if (step() < last()) moved(step() + 1);
+      if (step() >= last()) {
+        stop();
+        released(step());
+      }
+    }, PACE);
+    face();
+  }
+  function stop() {
+    if (playing === void 0) return;
+    clearInterval(playing);
+    playing = void 0;
+    face();
+  }
+  return {
+    root,
+    input,
+    /**
+     * @param {string} short beside the slider
+     * @param {string} words for those who do not see it
+     */
+    show(short, words) {
+      input.max = String(last());
+      input.value = String(step());
+      input.style.setProperty("--dx-fill", `${100 * step() / Math.max(1, last())}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = short;
+      root.hidden = last() === 0;
+    },
+    dispose: stop
+  };
+}
+
+// src/perturbation.js
+var ORIGINAL = "#ffb000";
+var PerturbationView = class {
+  /** @type {CanvasImageSource | null} */
+  #photo = null;
+  #changed = new ChangedPicture();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  #described = "";
+  /** @type {unknown} */
+  #drawn = null;
+  /**
+   * @param {Perturbation} perturbation
+   * @param {HTMLElement} host
+   */
+  constructor(perturbation, host) {
+    this.perturbation = perturbation;
+    this.store = perturbation.store;
+    const { width, height } = this.store.get("photo");
+    this.stage = new Stage({ width, height }, this.#stageActions());
+    this.curve = curveView((step) => this.store.commit({ step }));
+    this.scrubber = scrubber({
+      moved: (step) => this.store.setLive("step", step),
+      released: (step) => this.store.commit({ step }),
+      last: () => perturbation.last,
+      step: () => perturbation.step
+    });
+    this.progress = progressView(() => this.store.send({ type: "cancel" }));
+    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+    this.panel = perturbationPanel(perturbation, {
+      select: (index) => this.#select(index),
+      step: (step) => this.#step(step),
+      hover: (index) => this.stage.hover(index),
+      download: () => this.#download()
+    });
+    this.root = this.#arrange();
+    host.append(this.root);
+    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#heard(key)));
+    this.#load();
+    this.#refresh();
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.scrubber.dispose();
+    this.curve.dispose();
+    this.stage.dispose();
+    this.progress.dispose();
+    this.root.remove();
+  }
+  #arrange() {
+    const { stage, progress, curve } = this;
+    stage.canvas.setAttribute("aria-describedby", this.words.id);
+    stage.root.append(zoomTools(stage), progress.busy);
+    const figure = element("div", { class: "dx-figure" }, [stage.root, this.scrubber.root, curve.root, progress.error, this.words]);
+    const about = { role: "group", "aria-label": "Deletion and insertion" };
+    return element("div", { class: "dx-root dx-perturbation", "data-ready": "false", ...about }, [
+      element("div", { class: "dx-columns" }, [figure, this.panel.root])
+    ]);
+  }
+  /** @returns {import("./shared/stage.js").StageActions} */
+  #stageActions() {
+    return {
+      objects: () => this.store.get("objects"),
+      selected: () => this.perturbation.selected,
+      scene: () => this.#scene(),
+      select: (index) => this.#select(index),
+      step: (step) => this.#step(step),
+      escape: () => {
+        if (this.perturbation.status.state === "busy") this.store.send({ type: "cancel" });
+        else this.#select(null);
+      },
+      pointed: () => {
+      },
+      painted: () => this.#painted()
+    };
+  }
+  /** Decode the photograph; everything else waits for it. */
+  async #load() {
+    const { data, type } = this.store.get("photo");
+    try {
+      this.#photo = await createImageBitmap(new Blob([data], { type }));
+      this.stage.fit();
+    } catch (error) {
+      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
+    }
+  }
+  /** @param {string} key */
+  #heard(key) {
+    this.progress.show(this.perturbation.status);
+    if (key !== "status") this.#refresh();
+    this.stage.invalidate();
+  }
+  #refresh() {
+    const { perturbation, store, stage } = this;
+    const { walk, step } = perturbation;
+    this.progress.show(perturbation.status);
+    this.panel.show();
+    const words = this.#words();
+    this.scrubber.show(`${step} of ${perturbation.last}`, words);
+    if (this.#drawn !== walk) {
+      this.#drawn = walk;
+      const whole = store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
+      const others = walk?.others.some((v) => v !== null) ? [{ values: walk.others, title: "other objects, mean" }] : [];
+      const curves = walk ? [{ values: walk.relative, title: "this object: score over original score" }, ...others] : [];
+      this.curve.draw(curves, `100%: ${whole}`, this.#summary());
+    }
+    if (walk) this.curve.mark(step);
+    const objects = store.get("objects");
+    const count2 = `${objects.length} detected ${objects.length === 1 ? "object" : "objects"}`;
+    stage.canvas.setAttribute("aria-label", `Changed photograph with ${count2}. Arrow keys select, plus and minus zoom.`);
+    if (words !== this.#described) this.words.textContent = this.#described = words;
+  }
+  /** The curve in words. */
+  #summary() {
+    const { walk, last } = this.perturbation;
+    if (!walk) return "";
+    const say = (v) => v === null ? "undefined" : `${Math.round(100 * v)}%`;
+    const middle = Math.floor(last / 2);
+    const at = [0, middle, last].map((i) => `${say(walk.relative[i])} in picture ${i}`);
+    return `${walk.title}: score over original score is ${at.join(", ")}; area below the curve ${say(walk.area)}.`;
+  }
+  #words() {
+    const { perturbation, store } = this;
+    const { walk, step, selected } = perturbation;
+    if (store.get("notice")) return store.get("notice");
+    if (selected === null) return "Click an object, or use the arrow keys, to change the photograph in the order of its map.";
+    const object = store.get("objects")[selected];
+    if (!walk) return `${boxLabel(object)}.`;
+    const number = walk.counts[step];
+    const done = `${number} ${number === 1 ? "pixel" : "pixels"} ${walk.deleting ? "deleted" : "inserted"}`;
+    const there = walk.matches[step] !== null;
+    const score = `score ${walk.scores[step].toFixed(2)} of ${object.score.toFixed(2)}, its box overlaps by ${Math.round(100 * walk.ious[step])}%`;
+    const count2 = walk.answers[step].filter((answer) => answer.score >= walk.least).length;
+    const found = `${count2} ${count2 === 1 ? "object" : "objects"} found with a score of at least ${walk.least}`;
+    return `${object.name}, ${walk.title}, ${done}: ${there ? score : "no longer found"}; ${found}.`;
+  }
+  /** The picture with all that the detector found in it, and the object's box as it was. @returns {import("./shared/painter.js").Scene | null} */
+  #scene() {
+    const { perturbation, store } = this;
+    if (!this.#photo) return null;
+    const { width, height } = store.get("photo");
+    const { walk, step, selected } = perturbation;
+    const objects = store.get("objects");
+    const base = { size: { width, height }, heat: null, opacity: 0, hovered: null, side: null, boxes: "all" };
+    if (!walk || selected === null) return { ...base, photo: this.#photo, objects, selected };
+    const match = walk.matches[step];
+    const hidden = new Set(objects.map((_, i) => i));
+    hidden.delete(selected);
+    return {
+      ...base,
+      photo: this.#changed.draw(this.#photo, walk, step),
+      objects: [...objects, ...walk.answers[step]],
+      selected: match !== null && match < walk.answers[step].length ? objects.length + match : null,
+      tints: /* @__PURE__ */ new Map([[selected, ORIGINAL]]),
+      hidden
+    };
+  }
+  /** @param {number | null} index */
+  #select(index) {
+    if (index !== null && !this.store.get("objects")[index]) return;
+    this.store.commit({ selected: index });
+  }
+  /** @param {1 | -1} step */
+  #step(step) {
+    const objects = this.store.get("objects");
+    const next = neighbour(this.perturbation.selected, step, objects.length);
+    if (next === null) return;
+    this.stage.viewport.reveal(objects[next].box);
+    this.#select(next);
+  }
+  #painted() {
+    const { perturbation, root } = this;
+    const { walk, selected, step } = perturbation;
+    root.dataset.shown = walk ? `${walk.key}@${step}` : "";
+    const waits = selected !== null && !walk && perturbation.status.state !== "error";
+    root.dataset.ready = String(!waits);
+  }
+  async #download() {
+    const { perturbation, store } = this;
+    const scene = this.#scene();
+    if (!scene) return;
+    const { walk, step, selected } = perturbation;
+    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
+    const parts = [...walk?.key.split(/[|#]/) ?? [], name, String(step)];
+    try {
+      await downloadPng(renderPicture(scene, this.stage.viewport.visible), fileName(parts));
+    } catch (error) {
+      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
+    }
+  }
+};
+var perturbation_default = () => {
+  let perturbation = null;
+  return {
+    /** @param {{model: AnyModel}} props */
+    initialize({ model }) {
+      const made = new Perturbation(model);
+      perturbation = made;
+      return () => made.store.dispose();
+    },
+    /** @param {{model: AnyModel, el: HTMLElement}} props */
+    render({ model, el }) {
+      perturbation ??= new Perturbation(model);
+      const view = new PerturbationView(perturbation, el);
+      return () => view.dispose();
+    }
+  };
+};
+export {
+  perturbation_default as default
+};

@@ -1,0 +1,286 @@
+"""The Comparison without a browser: what is in the grid, in which order, how it is computed, stopped and drawn."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import stub
+import torch
+from frontend import check_traits
+from PIL import Image
+from test_judging import annotated
+from traitlets import TraitError
+
+import detxai_nb as dx
+
+SECONDS = 20
+WHITE = ["odam", "layer-cam"]
+
+
+class Closed:
+    """A detector that can only be asked; it waits before an answer while its gate is closed."""
+
+    names, device = stub.NAMES, torch.device("cpu")
+
+    def __init__(self) -> None:
+        self.inner, self.go, self.asked = stub.StubDetector(), threading.Event(), 0
+        self.go.set()
+
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> Any:
+        self.go.wait(SECONDS)
+        self.asked += len(images)
+        return self.inner.detect(images, score_threshold)
+
+
+class Gated(stub.StubDetector):
+    """Closes its gate at the 30th image that it is asked about."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.go, self.begun, self.asked = threading.Event(), threading.Event(), 0
+
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> Any:
+        self.asked += len(images)
+        if self.asked >= 30:
+            self.begun.set()
+            self.go.wait(SECONDS)
+        return super().detect(images, score_threshold)
+
+
+def states(widget: Any) -> dict[str, str]:
+    return {method: row["state"] for method, row in widget.rows.items()}
+
+
+def test_methods_that_look_inside_share_one_forward_pass_and_are_there_at_once(compare: Any) -> None:
+    detector = stub.StubDetector()
+    widget = compare(detector, methods=[*WHITE, "grad-cam"])
+    assert detector.traces == 1
+    assert states(widget) == {"odam": "ok", "layer-cam": "ok", "grad-cam": "ok"}
+    assert (widget.shown, widget.selected, widget.selected_method) == ([0, 1, 2], 0, "odam")
+    expected = torch.relu(stub.evidence(stub.BOXES[1], "class", widget.maps["odam"].placement, "neck"))
+    torch.testing.assert_close(widget.maps["odam"].grids[1], expected)
+    assert widget.status["state"] == "idle"
+    widget.methods = ["grad-cam", "odam"]
+    assert detector.traces == 1
+    assert list(widget.maps) == ["grad-cam", "odam"]
+
+
+def test_only_methods_that_can_run_are_offered(compare: Any) -> None:
+    class Attentive(stub.StubDetector):
+        offers = ("attention",)
+
+    def offered(detector: Any) -> set[str]:
+        return {method["name"] for method in compare(detector, methods=[]).choices["methods"]}
+
+    assert offered(Closed()) == {"d-rise"}
+    assert "d-rise" in offered(stub.StubDetector())
+    assert not {"detr-attention", "bbam"} & offered(stub.StubDetector())
+    assert "detr-attention" in offered(Attentive())
+
+
+def test_what_the_metrics_say_is_that_of_the_maps(compare: Any) -> None:
+    widget = compare(methods=WHITE, objects=[2, 0])
+    table = widget.table()
+    assert list(table["object"]) == [2, 0, 2, 0]
+    assert list(table["name"]) == [stub.NAMES[2], stub.NAMES[0]] * 2
+    for row in table.itertuples():
+        value = widget.maps[row.method].values[row.object].double().numpy()
+        x1, y1, x2, y2 = (round(side) for side in stub.BOXES[row.object])
+        assert table.loc[row.Index, "energy-pointing-box"] == pytest.approx(value[y1:y2, x1:x2].sum() / value.sum())
+    mean = widget.rows["odam"]["mean"]["compactness"]
+    assert mean == pytest.approx(table[table.method == "odam"]["compactness"].mean())
+
+
+def test_a_sample_brings_its_annotations(compare: Any) -> None:
+    widget = compare(methods=WHITE, sample=annotated())
+    assert widget.choices["annotated"] is True
+    assert widget.rows["odam"]["metrics"]["vea"][2] is None
+    assert np.isnan(widget.table()["vea"].iloc[2])
+    with pytest.raises(TypeError, match="a Sample; got str"):
+        compare(methods=WHITE, sample="seven.jpg")
+    with pytest.raises(ValueError, match="of 200x120 pixels, this one has 100x120"):
+        compare(image=stub.photograph()[:, :100], methods=WHITE, sample=annotated())
+
+
+def test_the_best_method_comes_first(compare: Any) -> None:
+    widget = compare(methods=["grad-cam", "odam"], sort="energy-pointing-box")
+    assert widget.order == ["odam", "grad-cam"]
+    widget.sort = ""
+    assert widget.order == ["grad-cam", "odam"]
+    widget.set_state({"sort": "odi-box", "sort_object": 2})
+    assert widget.order == ["odam", "grad-cam"], "a map of zeros discriminates nothing"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("methods", ["nope"], ["odam", "d-rise", "at most once"]),
+        ("methods", ["odam", "odam"], ["at most once"]),
+        ("shown", [0, 3], ["0, 1, 2"]),
+        ("metrics", ["vea"], ["energy-pointing-box"]),
+        ("sort", "vea", ["''", "odi-box"]),
+        ("sort_object", 3, ["None", "0 to 2"]),
+        ("selected", 3, ["None", "0 to 2"]),
+        ("selected_method", "nope", ["''", "odam"]),
+        ("target", "z1", ["class", "x1"]),
+        ("scale", "global", ["object", "shared"]),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_allowed_ones(
+    compare: Any, name: str, value: Any, allowed: list[str]
+) -> None:
+    widget = compare(methods=WHITE)
+    before = getattr(widget, name)
+    with pytest.raises(TraitError) as caught:
+        setattr(widget, name, value)
+    for word in [*allowed, name, repr(value)]:
+        assert word in str(caught.value)
+    assert getattr(widget, name) == before
+
+
+def test_a_method_that_only_asks_runs_beside_the_kernel_and_carries_its_own_figure(compare: Any) -> None:
+    detector = Closed()
+    widget = compare(detector, masks=40, cells=4)
+    assert widget.methods == ["d-rise"]
+    assert widget.wait(SECONDS)
+    row = widget.rows["d-rise"]
+    assert row["key"] == "d-rise|class||"
+    assert len(row["figures"]["split-half correlation"]) == 3
+    assert "40 masks" in row["remark"]
+    assert "layer" not in widget.to_code()
+    names = {"detector": detector, "image": stub.photograph()}
+    exec(widget.to_code(), names)
+    torch.testing.assert_close(names["heat_map"], widget.maps["d-rise"].values[0])
+
+
+def test_cancelling_keeps_what_a_slow_method_had_and_computing_again_completes_it(compare: Any) -> None:
+    detector = Gated()
+    widget = compare(detector, methods=["d-rise", "odam"], masks=120, cells=4)
+    assert detector.begun.wait(SECONDS)
+    assert states(widget) == {"d-rise": "busy", "odam": "ok"}
+    widget._message(widget, {"type": "cancel"}, [])
+    assert widget.status["text"] == "Stopping"
+    detector.go.set()
+    assert widget.wait(SECONDS)
+    assert states(widget) == {"d-rise": "ok", "odam": "ok"}
+    assert "stopped by hand" in widget.rows["d-rise"]["remark"]
+    assert 0 < widget.maps["d-rise"].settings["masks made"] < 120
+    widget.methods = ["odam"]
+    widget.methods = ["d-rise", "odam"]
+    assert widget.wait(SECONDS)
+    assert widget.maps["d-rise"].settings["masks made"] == 120
+    assert widget.rows["d-rise"]["remark"].endswith("120 masks")
+
+
+def test_what_has_not_begun_is_stopped_too_until_it_is_asked_for(compare: Any) -> None:
+    detector = Gated(pause={"x1": 0.05})
+    widget = compare(detector, methods=["odam"])
+    widget.set_state({"methods": ["odam", "d-rise"], "target": "x1"})
+    widget.cancel()
+    assert widget.wait(SECONDS)
+    assert set(states(widget).values()) == {"stopped"}
+    assert widget.maps == {}
+    widget._message(widget, {"type": "compute", "method": "odam"}, [])
+    assert widget.wait(SECONDS)
+    assert states(widget) == {"odam": "ok", "d-rise": "stopped"}
+
+
+def test_a_method_that_cannot_explain_the_target_says_so_and_the_others_go_on(compare: Any) -> None:
+    widget = compare(methods=["d-rise", *WHITE], target="x1", masks=40)
+    assert widget.wait(SECONDS)
+    assert states(widget) == {"d-rise": "error", "odam": "ok", "layer-cam": "ok"}
+    assert "has no maps of the target 'x1'; it has: class" in widget.rows["d-rise"]["text"]
+    assert list(widget.maps) == ["odam", "layer-cam"]
+
+
+def test_an_exception_is_shown_in_words_and_the_widget_lives_on(compare: Any) -> None:
+    widget = compare(stub.StubDetector(fails={"x2": "the head is missing"}), methods=WHITE)
+    widget.target = "x2"
+    assert widget.wait(SECONDS)
+    assert set(states(widget).values()) == {"error"}
+    assert all("the head is missing" in row["text"] for row in widget.rows.values())
+    assert "image/png" in widget._repr_mimebundle_()[0]
+    widget.target = "class"
+    assert set(states(widget).values()) == {"ok"}
+
+
+def test_a_newer_target_supersedes_an_older_one(compare: Any) -> None:
+    widget = compare(stub.StubDetector(pause={"x1": 0.1}), methods=WHITE)
+    widget.target = "x1"
+    widget.target = "y1"
+    assert widget.wait(SECONDS)
+    assert {maps.target.part for maps in widget.maps.values()} == {"y1"}
+    assert states(widget) == {"odam": "ok", "layer-cam": "ok"}
+
+
+def test_the_browser_is_sent_again_what_it_does_not_hold(compare: Any) -> None:
+    widget = compare(methods=[*WHITE, "grad-cam"])
+    sent = []
+    widget.observe(lambda change: sent.append(change["new"].get("key")), "map_data")
+    widget._message(widget, {"type": "maps", "keys": ["odam|class|neck|", "nope", "layer-cam|class|neck|"]}, [])
+    assert [key for key in sent if key] == ["odam|class|neck|", "layer-cam|class|neck|"]
+
+
+@pytest.mark.parametrize("options", [{}, {"smooth": "box", "direction": "signed", "score": "logit"}])
+def test_the_code_makes_the_shown_maps(compare: Any, options: dict[str, str]) -> None:
+    detector, image = stub.StubDetector(), stub.photograph()
+    widget = compare(detector, methods=["layer-cam", "odam"], layer="fine", **options)
+    widget.selected, widget.selected_method = 1, "odam"
+    names: dict[str, Any] = {"detector": detector, "image": image}
+    exec(widget.to_code(), names)
+    assert widget.code == widget.to_code()
+    assert list(names["maps"]) == ["layer-cam", "odam"]
+    torch.testing.assert_close(names["heat_map"], widget.maps["odam"].values[1])
+
+
+def test_every_key_of_the_front_end_is_a_synced_trait_and_the_other_way_round(compare: Any) -> None:
+    check_traits(compare(methods=WHITE), "comparison")
+
+
+def test_a_saved_notebook_holds_a_picture_of_the_grid(compare: Any, tmp_path: Path) -> None:
+    widget = compare(methods=WHITE)
+    wide = Image.open(io.BytesIO(widget._repr_mimebundle_()[0]["image/png"]))
+    widget.shown = [1]
+    narrow = np.asarray(Image.open(widget.save_png(tmp_path / "grid.png")))
+    assert narrow.shape[1] < wide.width
+    assert len(np.unique(narrow.reshape(-1, 3), axis=0)) > 1000, "photograph and map are in it"
+
+
+def test_nothing_found_and_nothing_chosen_are_said(compare: Any) -> None:
+    widget = compare(methods=WHITE, score_threshold=0.95)
+    assert "0.910" in widget.notice
+    assert widget.maps == {}
+    columns = [metric["name"] for metric in widget.choices["metrics"]]
+    assert list(widget.table()) == ["method", "object", "name", "score", *columns]
+    assert "image/png" in widget._repr_mimebundle_()[0]
+    empty = compare(methods=[])
+    assert (empty.rows, empty.order) == ({}, [])
+    assert "image/png" in empty._repr_mimebundle_()[0]
+
+
+def test_wrong_arguments_are_refused() -> None:
+    photo = stub.photograph()
+    with pytest.raises(TraitError, match="'odam'"):
+        dx.widgets.Comparison(stub.StubDetector(), photo, methods=["odem"])
+    with pytest.raises(TypeError, match=r"'smoth' is no argument.*opacity.*smooth"):
+        dx.widgets.Comparison(stub.StubDetector(), photo, smoth="box")
+    with pytest.raises(ValueError, match="asks the detector"):
+        dx.widgets.Comparison(stub.StubDetector(), photo, metrics=["deletion"])
+
+
+def test_close_stops_the_work_and_frees_what_was_kept() -> None:
+    detector = Gated()
+    widget = dx.widgets.Comparison(detector, stub.photograph(), methods=["odam", "d-rise"], masks=120)
+    assert detector.begun.wait(SECONDS)
+    thread = widget._maker._task.thread
+    widget.close()
+    detector.go.set()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert len(widget._maker.kept) == 0
