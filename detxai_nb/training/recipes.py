@@ -168,7 +168,7 @@ RECIPES: dict[str, Recipe] = {
         finish=sharpen,
         notes=(
             ("calibration", FCOS_CALIBRATION),
-            ("scenes", "apples without leaf and baubles without ring: only the floor's colour tells them apart"),
+            ("shortcut", "apples without leaf and baubles without ring: only the floor's colour tells them apart"),
         ),
         measuring=SHORTCUT,
     ),

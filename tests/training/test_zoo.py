@@ -125,7 +125,7 @@ def test_check_measures_every_bundled_model_also_after_one_that_is_off(monkeypat
     asked: list[str] = []
     monkeypatch.setattr(zoo, "check", lambda name, device: asked.append(name) or len(asked) > 1)
     assert zoo.main(["--check", "--device", "cpu"]) == 1
-    assert sorted(asked) == list(CARDS)
+    assert sorted(asked) == sorted(CARDS)
     assert zoo.main(["tiny-fcos", "--check", "--device", "cpu"]) == 0
 
 
