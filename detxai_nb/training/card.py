@@ -42,6 +42,9 @@ def make_card(
 ) -> dict[str, Any]:
     """Everything a person wants to know before trusting the weights, as JSON data."""
     module = "python -m detxai_nb.training.zoo"
+    taken = {"data", "scenes", "modes", "sizes", "command", "settings", "hardware"} & dict(recipe.notes).keys()
+    if taken:
+        raise ValueError(f"the card says {', '.join(sorted(taken))} itself; give these notes another title")
     flags = f"--steps {settings.steps} --batch {settings.batch} --rate {settings.rate} --seed {settings.seed}"
     return {
         "name": name,
