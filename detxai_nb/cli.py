@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--mode", default="plain", help="of the scenes: plain, tiny or crowd (%(default)s)")
     evaluate.add_argument("--limit", type=int, help="only the first so many images")
+    evaluate.add_argument(
+        "--protocol", help="which objects: default, odam, difference or best (one an image); by default the paper's"
+    )
     evaluate.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     evaluate.add_argument("--slow", action="store_true", help="run d-rise too, which takes minutes an image on a CPU")
     evaluate.add_argument("--without", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
@@ -133,6 +136,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         dataset: Sequence[Any] = dx.data.coco.CocoDataset(options.coco, options.images)
     else:
         dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
+    protocol = {} if options.protocol is None else {"protocol": options.protocol}
     found = dx.reproduce(
         options.paper,
         _detector(options),
@@ -143,6 +147,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         seed=options.seed,
         limit=options.limit,
         progress=sys.stderr.isatty(),
+        **protocol,
     )
     print(found)
 

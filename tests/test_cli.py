@@ -187,5 +187,13 @@ def test_evaluate_prints_the_papers_table_and_goes_on(tmp_path: Path, capsys: py
 def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dx.data.scenes.write_coco(tmp_path / "scenes", count=2, seed=4, mode="plain")
     words = ["evaluate", "odam", "--device", "cpu", "--coco", str(tmp_path / "scenes"), "--limit", "1"]
-    assert main([*words, "--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]) == 0
-    assert "of 1 images" in capsys.readouterr().out
+    words += ["--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "of 1 images" in printed
+    assert "selected by protocol 'odam'" in printed
+    assert main([*words, "--protocol", "best"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of " in printed
+    assert "selected by protocol 'best'" in printed
+    assert "unknown protocol 'beste'; known: default" in refusal(capsys, *words, "--protocol", "beste")
