@@ -1,31 +1,19 @@
 // Discrimination: which pixels speak for the clicked object alone, and which neighbour takes the others.
 
-import { neighbour } from "./shared/boxes.js";
 import { colorBar } from "./shared/colorbar.js";
-import { element, uniqueId } from "./shared/dom.js";
 import { HeatLayer } from "./shared/heat.js";
 import { STEPS, valueAt } from "./shared/maps.js";
-import { downloadPng, fullLayer, renderPicture } from "./shared/png.js";
-import { progressView } from "./shared/progress.js";
-import { Stage } from "./shared/stage.js";
-import { boxLabel, fileName, formatValue } from "./shared/text.js";
-import { followTheme } from "./shared/theme.js";
-import { zoomTools } from "./shared/tools.js";
+import { fullLayer, renderPicture } from "./shared/png.js";
+import { boxLabel, formatValue } from "./shared/text.js";
+import { pictureParts, widget } from "./shared/view.js";
 import { TakerLayer } from "./discrimination_layer.js";
 import { Discrimination } from "./discrimination_model.js";
 import { discriminationPanel } from "./discrimination_panel.js";
 
-/** @typedef {import("@anywidget/types").AnyModel} AnyModel */
-
 /** One view of the widget in the page. */
 class DiscriminationView {
-  /** @type {CanvasImageSource | null} */
-  #photo = null;
   #heat = new HeatLayer();
   #takers = new TakerLayer();
-  /** @type {Array<() => void>} */
-  #undo = [];
-  #described = "";
 
   /**
    * @param {Discrimination} discrimination
@@ -34,88 +22,37 @@ class DiscriminationView {
   constructor(discrimination, host) {
     this.discrimination = discrimination;
     this.store = discrimination.store;
-    const { width, height } = this.store.get("photo");
-    this.stage = new Stage({ width, height }, this.#stageActions());
-    this.bar = colorBar();
-    this.progress = progressView(() => this.store.send({ type: "cancel" }));
-    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
-    this.panel = discriminationPanel(discrimination, {
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      hover: (index) => this.stage.hover(index),
-      download: () => this.#download(),
+    this.parts = pictureParts(discrimination, {
+      scene: () => this.#scene(this.#heat),
+      pointed: (x, y) => this.#point(x, y),
+      painted: () => this.#painted(),
     });
-    this.root = this.#arrange();
-    host.append(this.root);
-    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#changed(key)));
-    this.#load();
+    this.bar = colorBar();
+    this.panel = discriminationPanel(discrimination, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("discrimination", "One object against the others", [this.bar.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
   }
 
   dispose() {
-    for (const undo of this.#undo) undo();
-    this.stage.dispose();
-    this.progress.dispose();
-    this.root.remove();
-  }
-
-  #arrange() {
-    const { stage, progress } = this;
-    stage.canvas.setAttribute("aria-describedby", this.words.id);
-    stage.root.append(zoomTools(stage), progress.busy);
-    const figure = element("div", { class: "dx-figure" }, [stage.root, this.bar.root, progress.error, this.words]);
-    const about = { role: "group", "aria-label": "One object against the others" };
-    return element("div", { class: "dx-root dx-discrimination", "data-ready": "false", ...about }, [
-      element("div", { class: "dx-columns" }, [figure, this.panel.root]),
-    ]);
-  }
-
-  /** @returns {import("./shared/stage.js").StageActions} */
-  #stageActions() {
-    return {
-      objects: () => this.store.get("objects"),
-      selected: () => this.discrimination.selected,
-      scene: () => this.#scene(this.#heat),
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      escape: () => {
-        if (this.discrimination.status.state === "busy") this.store.send({ type: "cancel" });
-        else this.#select(null);
-      },
-      pointed: (x, y) => this.#point(x, y),
-      painted: () => this.#painted(),
-    };
-  }
-
-  /** Decode the photograph; everything else waits for it. */
-  async #load() {
-    const { data, type } = this.store.get("photo");
-    try {
-      this.#photo = await createImageBitmap(new Blob([data], { type }));
-      this.stage.fit();
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
-    }
+    this.parts.dispose();
   }
 
   /** @param {string} key */
   #changed(key) {
-    this.progress.show(this.discrimination.status);
+    this.parts.progress.show(this.discrimination.status);
     if (key !== "status") this.#refresh();
-    this.stage.invalidate();
+    this.parts.stage.invalidate();
   }
 
   #refresh() {
-    const { discrimination, store, stage } = this;
-    this.progress.show(discrimination.status);
+    const { discrimination, store, parts } = this;
+    parts.progress.show(discrimination.status);
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
     this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
-    const objects = store.get("objects");
-    const count = `${objects.length} detected ${objects.length === 1 ? "object" : "objects"}`;
-    stage.canvas.setAttribute("aria-label", `Photograph with ${count}. Arrow keys select, plus and minus zoom.`);
-    const words = this.#words();
-    if (words !== this.#described) this.words.textContent = this.#described = words;
+    parts.label("Photograph");
+    parts.say(this.#words());
   }
 
   #words() {
@@ -137,8 +74,9 @@ class DiscriminationView {
    * @returns {import("./shared/painter.js").Scene | null}
    */
   #scene(layer) {
-    const { discrimination, store } = this;
-    if (!this.#photo) return null;
+    const { discrimination, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const { contrast, map, range, selected, tints } = discrimination;
     const tinted = store.get("view") === "neighbours";
@@ -150,7 +88,7 @@ class DiscriminationView {
       heat = layer.draw(map, [height, width], range, discrimination.table(true), discrimination.colors);
     }
     return {
-      photo: this.#photo,
+      photo,
       size: { width, height },
       heat,
       opacity: store.get("opacity"),
@@ -161,21 +99,6 @@ class DiscriminationView {
       boxes: store.get("boxes"),
       tints: tinted ? tints : undefined,
     };
-  }
-
-  /** @param {number | null} index */
-  #select(index) {
-    if (index !== null && !this.store.get("objects")[index]) return;
-    this.store.commit({ selected: index });
-  }
-
-  /** @param {1 | -1} step */
-  #step(step) {
-    const objects = this.store.get("objects");
-    const next = neighbour(this.discrimination.selected, step, objects.length);
-    if (next === null) return;
-    this.stage.viewport.reveal(objects[next].box);
-    this.#select(next);
   }
 
   /**
@@ -212,36 +135,18 @@ class DiscriminationView {
     root.dataset.ready = String(!waits);
   }
 
-  async #download() {
+  #download() {
     const { discrimination, store } = this;
     const scene = this.#scene(fullLayer());
     if (!scene) return;
     const { selected, contrast } = discrimination;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
     const parts = [store.get("view"), ...(contrast?.key.split("#")[0].split("|") ?? []), name];
-    try {
-      await downloadPng(renderPicture(scene, this.stage.viewport.visible), fileName(parts));
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
-    }
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 }
 
-export default () => {
-  /** @type {Discrimination | null} */
-  let discrimination = null;
-  return {
-    /** @param {{model: AnyModel}} props */
-    initialize({ model }) {
-      const made = new Discrimination(model);
-      discrimination = made;
-      return () => made.store.dispose();
-    },
-    /** @param {{model: AnyModel, el: HTMLElement}} props */
-    render({ model, el }) {
-      discrimination ??= new Discrimination(model);
-      const view = new DiscriminationView(discrimination, el);
-      return () => view.dispose();
-    },
-  };
-};
+export default widget(
+  (model) => new Discrimination(model),
+  (discrimination, host) => new DiscriminationView(discrimination, host),
+);

@@ -251,6 +251,13 @@ function colorBar() {
   };
 }
 
+// src/shared/boxes.js
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
+}
+
 // src/shared/palette.js
 var ENTRIES = 1024;
 var FADE = 0.25;
@@ -490,34 +497,6 @@ function progressView(cancel) {
   };
 }
 
-// src/shared/theme.js
-function currentTheme() {
-  const { body, documentElement: root } = document;
-  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
-  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
-  if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
-  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-}
-function followTheme(target) {
-  const apply = () => target.dataset.theme = currentTheme();
-  const observer = new MutationObserver(apply);
-  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
-  observer.observe(document.body, { attributes: true, attributeFilter });
-  observer.observe(document.documentElement, { attributes: true, attributeFilter });
-  apply();
-  return () => observer.disconnect();
-}
-
-// src/shared/facts.js
-function factRows(facts) {
-  return facts.map(
-    ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
-      element("dt", { title: title ?? name }, [name]),
-      element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
-    ])
-  );
-}
-
 // src/shared/gestures.js
 var CLICK_SLACK = 4;
 function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
@@ -567,6 +546,231 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, foc
 function flash(hint) {
   hint.classList.add("dx-shown");
   setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+}
+
+// src/shared/keyboard.js
+function keyName(event) {
+  const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  return shift + event.key;
+}
+function listenToKeys(target, actions) {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions[keyName(event)];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
+// src/shared/viewport.js
+var MOST_ZOOM = 16;
+var Viewport = class {
+  /** @param {Size} image pixels of the photograph */
+  constructor(image) {
+    this.image = image;
+    this.screen = { width: image.width, height: image.height };
+    this.zoom = 1;
+    this.x = 0;
+    this.y = 0;
+  }
+  /** Screen pixels per image pixel. */
+  get scale() {
+    const fit = Math.min(this.screen.width / this.image.width, this.screen.height / this.image.height);
+    return fit * this.zoom;
+  }
+  /** @returns {View} */
+  get view() {
+    return { scale: this.scale, x: this.x, y: this.y };
+  }
+  /** @param {Size} screen */
+  resize(screen) {
+    this.screen = screen;
+    this.#clamp();
+  }
+  /**
+   * @param {number} x screen
+   * @param {number} y screen
+   * @returns {[number, number]} continuous image coordinates
+   */
+  toImage(x, y) {
+    return [this.x + x / this.scale, this.y + y / this.scale];
+  }
+  /**
+   * Zoom by a factor, keeping the image point under a screen point where it is (by default the middle).
+   * @param {number} factor
+   * @param {[number, number]} [about]
+   */
+  zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
+    const [x, y] = this.toImage(...about);
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.x = x - about[0] / this.scale;
+    this.y = y - about[1] / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Move the photograph by screen pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.x -= dx / this.scale;
+    this.y -= dy / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Pan as little as needed to bring a box on screen.
+   * @param {readonly number[]} box xyxy
+   */
+  reveal([x1, y1, x2, y2]) {
+    const width = this.screen.width / this.scale;
+    const height = this.screen.height / this.scale;
+    if (x1 < this.x || x2 > this.x + width) this.x = (x1 + x2 - width) / 2;
+    if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
+    this.#clamp();
+  }
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
+  reset() {
+    this.zoom = 1;
+    this.#clamp();
+  }
+  /** The part of the photograph on screen, in whole pixels. */
+  get visible() {
+    const x = Math.floor(this.x);
+    const y = Math.floor(this.y);
+    const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
+    const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
+    return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+  }
+  #clamp() {
+    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
+    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
+    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+  }
+};
+
+// src/shared/theme.js
+function currentTheme() {
+  const { body, documentElement: root } = document;
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
+  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+function followTheme(target) {
+  const apply = () => target.dataset.theme = currentTheme();
+  const observer = new MutationObserver(apply);
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  observer.observe(document.body, { attributes: true, attributeFilter });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter });
+  apply();
+  return () => observer.disconnect();
+}
+
+// src/shared/view.js
+function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  let photo = null;
+  let said = "";
+  const undo = [];
+  const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+  async function decode(decoded) {
+    const { data, type } = store.get("photo");
+    try {
+      photo = await createImageBitmap(new Blob([data], { type }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+  return {
+    words,
+    progress,
+    cancel,
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     */
+    begin(host, root, { changed, decoded }) {
+      host.append(root);
+      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      decode(decoded);
+    },
+    /**
+     * Hand a picture to the browser as a file.
+     * @param {() => HTMLCanvasElement} draw
+     * @param {string[]} name
+     */
+    async save(draw, name) {
+      try {
+        await downloadPng(draw(), fileName(name));
+      } catch (error) {
+        fail(`The picture was not saved: ${error}`);
+      }
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    }
+  };
+}
+function widget(share, view) {
+  return () => {
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      }
+    };
+  };
+}
+
+// src/shared/facts.js
+function factRows(facts) {
+  return facts.map(
+    ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
+      element("dt", { title: title ?? name }, [name]),
+      element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
+    ])
+  );
 }
 
 // src/comparison_cell.js
@@ -691,127 +895,6 @@ var Cell = class {
       unnamed: true
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
-  }
-};
-
-// src/shared/keyboard.js
-function keyName(event) {
-  const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
-  return shift + event.key;
-}
-function listenToKeys(target, actions) {
-  target.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = actions[keyName(event)];
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation();
-    action();
-  });
-}
-
-// src/shared/boxes.js
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
-}
-
-// src/shared/viewport.js
-var MOST_ZOOM = 16;
-var Viewport = class {
-  /** @param {Size} image pixels of the photograph */
-  constructor(image) {
-    this.image = image;
-    this.screen = { width: image.width, height: image.height };
-    this.zoom = 1;
-    this.x = 0;
-    this.y = 0;
-  }
-  /** Screen pixels per image pixel. */
-  get scale() {
-    const fit = Math.min(this.screen.width / this.image.width, this.screen.height / this.image.height);
-    return fit * this.zoom;
-  }
-  /** @returns {View} */
-  get view() {
-    return { scale: this.scale, x: this.x, y: this.y };
-  }
-  /** @param {Size} screen */
-  resize(screen) {
-    this.screen = screen;
-    this.#clamp();
-  }
-  /**
-   * @param {number} x screen
-   * @param {number} y screen
-   * @returns {[number, number]} continuous image coordinates
-   */
-  toImage(x, y) {
-    return [this.x + x / this.scale, this.y + y / this.scale];
-  }
-  /**
-   * Zoom by a factor, keeping the image point under a screen point where it is (by default the middle).
-   * @param {number} factor
-   * @param {[number, number]} [about]
-   */
-  zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
-    const [x, y] = this.toImage(...about);
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
-    this.x = x - about[0] / this.scale;
-    this.y = y - about[1] / this.scale;
-    this.#clamp();
-  }
-  /**
-   * Move the photograph by screen pixels.
-   * @param {number} dx
-   * @param {number} dy
-   */
-  panBy(dx, dy) {
-    this.x -= dx / this.scale;
-    this.y -= dy / this.scale;
-    this.#clamp();
-  }
-  /**
-   * Pan as little as needed to bring a box on screen.
-   * @param {readonly number[]} box xyxy
-   */
-  reveal([x1, y1, x2, y2]) {
-    const width = this.screen.width / this.scale;
-    const height = this.screen.height / this.scale;
-    if (x1 < this.x || x2 > this.x + width) this.x = (x1 + x2 - width) / 2;
-    if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
-    this.#clamp();
-  }
-  /**
-   * Show a box as large as it fits, with half its size of surroundings on every side.
-   * @param {readonly number[]} box xyxy
-   */
-  show([x1, y1, x2, y2]) {
-    this.zoom = 1;
-    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
-    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
-    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
-    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
-    this.#clamp();
-  }
-  reset() {
-    this.zoom = 1;
-    this.#clamp();
-  }
-  /** The part of the photograph on screen, in whole pixels. */
-  get visible() {
-    const x = Math.floor(this.x);
-    const y = Math.floor(this.y);
-    const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
-    const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
-    return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
-  }
-  #clamp() {
-    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
-    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
-    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
   }
 };
 
@@ -1601,11 +1684,6 @@ function renderGrid(grid) {
 
 // src/comparison.js
 var ComparisonView = class {
-  /** @type {CanvasImageSource | null} */
-  #photo = null;
-  /** @type {Array<() => void>} */
-  #undo = [];
-  #described = "";
   /**
    * @param {Comparison} comparison
    * @param {HTMLElement} host
@@ -1614,63 +1692,41 @@ var ComparisonView = class {
     this.comparison = comparison;
     this.store = comparison.store;
     this.bar = colorBar();
-    this.progress = progressView(() => this.store.send({ type: "cancel" }));
-    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+    this.parts = viewParts(this.store);
     this.grid = new Grid(comparison, {
       select: (place) => this.#select(place),
       escape: () => this.#escape(),
       pointed: (byKey) => this.#pointed(byKey),
       compute: (method) => this.store.send({ type: "compute", method }),
-      photo: () => this.#photo,
+      photo: this.parts.photo,
       painted: () => this.#painted()
     });
     this.sort = sortControls(comparison);
     this.panel = comparisonPanel(comparison, { download: () => this.#download() });
     this.root = this.#arrange();
-    host.append(this.root);
-    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#changed(key)));
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.grid.fit() });
     this.#refresh();
-    this.#load();
   }
   dispose() {
-    for (const undo of this.#undo) undo();
+    this.parts.dispose();
     this.grid.dispose();
-    this.progress.dispose();
-    this.root.remove();
   }
   #arrange() {
-    const { grid, progress } = this;
+    const { grid, sort, bar, panel } = this;
+    const { words, progress, frame } = this.parts;
     const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
       button("plus", "Zoom in (+)", () => grid.zoomIn()),
       button("minus", "Zoom out (−)", () => grid.zoomOut()),
       button("frame", "Show the selected object (f)", () => grid.frame()),
       button("reset", "Show the whole photograph (0)", () => grid.reset())
     ]);
-    grid.table.setAttribute("aria-describedby", this.words.id);
-    const over = element("div", { class: "dx-over" }, [tools, this.sort.root, progress.busy]);
-    const about = { role: "group", "aria-label": "Comparison of methods" };
-    return element("div", { class: "dx-root dx-comparison", "data-ready": "false", ...about }, [
-      over,
-      progress.error,
-      grid.root,
-      this.bar.root,
-      this.words,
-      this.panel.root
-    ]);
-  }
-  /** Decode the photograph; everything else waits for it. */
-  async #load() {
-    const { data, type } = this.store.get("photo");
-    try {
-      this.#photo = await createImageBitmap(new Blob([data], { type }));
-      this.grid.fit();
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
-    }
+    grid.table.setAttribute("aria-describedby", words.id);
+    const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);
+    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, panel.root]);
   }
   /** @param {string} key */
   #changed(key) {
-    this.progress.show(this.#status);
+    this.parts.progress.show(this.#status);
     if (key === "status") this.grid.heads();
     else this.#refresh();
   }
@@ -1683,21 +1739,16 @@ var ComparisonView = class {
     ) } : status;
   }
   #refresh() {
-    const { comparison, store } = this;
+    const { comparison, store, parts } = this;
     const { selected } = comparison;
-    this.progress.show(this.#status);
+    parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
     this.grid.show();
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
     this.#pointed(false);
-    this.#say(this.#words(selected), store.get("notice"));
-  }
-  /** @param {string} words @param {string} notice */
-  #say(words, notice) {
-    const said = notice || words;
-    if (said !== this.#described) this.words.textContent = this.#described = said;
+    parts.say(store.get("notice") || this.#words(selected));
   }
   /** @param {Place | null} selected */
   #words(selected) {
@@ -1727,44 +1778,29 @@ var ComparisonView = class {
       const value2 = grid.cell({ method, object })?.valueAt(probe);
       return `${comparison.title(method)} ${figure(value2)}`;
     });
-    this.#say(`${boxLabel(this.store.get("objects")[object])}, at ${probe.x}, ${probe.y}: ${values.join("; ")}.`, "");
+    this.parts.say(`${boxLabel(this.store.get("objects")[object])}, at ${probe.x}, ${probe.y}: ${values.join("; ")}.`);
   }
   #painted() {
     const { comparison, root, store } = this;
     const { order, shown, selected } = comparison;
-    const painted = this.#photo ? order.filter((method) => comparison.maps(method)) : [];
+    const photo = this.parts.photo();
+    const painted = photo ? order.filter((method) => comparison.maps(method)) : [];
     root.dataset.shown = painted.join(" ");
     root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
     root.dataset.opacity = String(store.get("opacity"));
     const settled = order.every((m) => comparison.maps(m) || ["stopped", "error"].includes(comparison.row(m).state));
-    root.dataset.ready = String(this.#photo !== null && (settled || shown.length === 0));
+    root.dataset.ready = String(photo !== null && (settled || shown.length === 0));
   }
-  async #download() {
-    try {
-      await downloadPng(renderGrid(this.grid), fileName(["comparison", this.store.get("target"), ...this.comparison.order]));
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
-    }
+  #download() {
+    const { store, order } = this.comparison;
+    return this.parts.save(() => renderGrid(this.grid), ["comparison", store.get("target"), ...order]);
   }
 };
-var comparison_default = () => {
-  let comparison = null;
-  return {
-    /** @param {{model: AnyModel}} props */
-    initialize({ model }) {
-      const made = new Comparison(model);
-      comparison = made;
-      return () => made.store.dispose();
-    },
-    /** @param {{model: AnyModel, el: HTMLElement}} props */
-    render({ model, el }) {
-      comparison ??= new Comparison(model);
-      const view = new ComparisonView(comparison, el);
-      return () => view.dispose();
-    }
-  };
-};
+var comparison_default = widget(
+  (model) => new Comparison(model),
+  (comparison, host) => new ComparisonView(comparison, host)
+);
 export {
   comparison_default as default
 };

@@ -1,42 +1,3 @@
-// src/shared/boxes.js
-function boxesAt(objects, x, y, margin = 0) {
-  const area = (i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return (x2 - x1) * (y2 - y1);
-  };
-  return objects.map((_, i) => i).filter((i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
-  }).sort((a, b) => area(a) - area(b) || a - b);
-}
-var ClickCycle = class {
-  /** @type {number | null} */
-  #last = null;
-  #among = "";
-  /**
-   * @param {number[]} candidates from `boxesAt`
-   * @param {number | null} selected what is selected now
-   * @returns {number | null}
-   */
-  pick(candidates, selected) {
-    if (candidates.length === 0) return null;
-    const among = candidates.join();
-    const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
-      /** @type {number} */
-      this.#last
-    ) + 1 : 0;
-    this.#among = among;
-    this.#last = candidates[at % candidates.length];
-    return this.#last;
-  }
-};
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
-}
-
 // src/shared/dom.js
 var count = 0;
 function uniqueId(name) {
@@ -445,6 +406,45 @@ async function downloadPng(canvas, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
 
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
+}
+
 // src/shared/progress.js
 var PATIENCE = 500;
 function progressView(cancel) {
@@ -818,6 +818,140 @@ function zoomTools(stage) {
     button("minus", "Zoom out (−)", () => stage.zoomOut()),
     button("reset", "Show the whole photograph (0)", () => stage.reset())
   ]);
+}
+
+// src/shared/view.js
+function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  let photo = null;
+  let said = "";
+  const undo = [];
+  const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+  async function decode2(decoded) {
+    const { data, type } = store.get("photo");
+    try {
+      photo = await createImageBitmap(new Blob([data], { type }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+  return {
+    words,
+    progress,
+    cancel,
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     */
+    begin(host, root, { changed, decoded }) {
+      host.append(root);
+      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      decode2(decoded);
+    },
+    /**
+     * Hand a picture to the browser as a file.
+     * @param {() => HTMLCanvasElement} draw
+     * @param {string[]} name
+     */
+    async save(draw, name) {
+      try {
+        await downloadPng(draw(), fileName(name));
+      } catch (error) {
+        fail(`The picture was not saved: ${error}`);
+      }
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    }
+  };
+}
+function pictureParts(shared, { scene, painted, pointed = () => {
+} }) {
+  const { store } = shared;
+  const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
+  const { words, progress } = parts;
+  const objects = () => store.get("objects");
+  function select(index) {
+    if (index === null || objects()[index]) store.commit({ selected: index });
+  }
+  function step(by) {
+    const next = neighbour(shared.selected, by, objects().length);
+    if (next === null) return;
+    stage.viewport.reveal(objects()[next].box);
+    select(next);
+  }
+  function escape() {
+    if (shared.status.state === "busy") parts.cancel();
+    else select(null);
+  }
+  const { width, height } = store.get("photo");
+  const selected = () => shared.selected;
+  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  stage.canvas.setAttribute("aria-describedby", words.id);
+  stage.root.append(zoomTools(stage), progress.busy);
+  return {
+    ...parts,
+    stage,
+    /** What the panel's list of objects does. */
+    list: { select, step, hover: (index) => stage.hover(index) },
+    /**
+     * Picture, what belongs below it, and the panel beside it.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} below
+     * @param {HTMLElement} panel
+     */
+    arrange(kind, label, below, panel) {
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
+    },
+    /** Say what the picture is. @param {string} what */
+    label(what) {
+      const count2 = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+    },
+    dispose() {
+      parts.dispose();
+      stage.dispose();
+    }
+  };
+}
+function widget(share, view) {
+  return () => {
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      }
+    };
+  };
 }
 
 // src/discrimination_layer.js
@@ -1371,13 +1505,8 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
 
 // src/discrimination.js
 var DiscriminationView = class {
-  /** @type {CanvasImageSource | null} */
-  #photo = null;
   #heat = new HeatLayer();
   #takers = new TakerLayer();
-  /** @type {Array<() => void>} */
-  #undo = [];
-  #described = "";
   /**
    * @param {Discrimination} discrimination
    * @param {HTMLElement} host
@@ -1385,82 +1514,34 @@ var DiscriminationView = class {
   constructor(discrimination, host) {
     this.discrimination = discrimination;
     this.store = discrimination.store;
-    const { width, height } = this.store.get("photo");
-    this.stage = new Stage({ width, height }, this.#stageActions());
-    this.bar = colorBar();
-    this.progress = progressView(() => this.store.send({ type: "cancel" }));
-    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
-    this.panel = discriminationPanel(discrimination, {
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      hover: (index) => this.stage.hover(index),
-      download: () => this.#download()
+    this.parts = pictureParts(discrimination, {
+      scene: () => this.#scene(this.#heat),
+      pointed: (x, y) => this.#point(x, y),
+      painted: () => this.#painted()
     });
-    this.root = this.#arrange();
-    host.append(this.root);
-    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#changed(key)));
-    this.#load();
+    this.bar = colorBar();
+    this.panel = discriminationPanel(discrimination, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("discrimination", "One object against the others", [this.bar.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
   }
   dispose() {
-    for (const undo of this.#undo) undo();
-    this.stage.dispose();
-    this.progress.dispose();
-    this.root.remove();
-  }
-  #arrange() {
-    const { stage, progress } = this;
-    stage.canvas.setAttribute("aria-describedby", this.words.id);
-    stage.root.append(zoomTools(stage), progress.busy);
-    const figure = element("div", { class: "dx-figure" }, [stage.root, this.bar.root, progress.error, this.words]);
-    const about = { role: "group", "aria-label": "One object against the others" };
-    return element("div", { class: "dx-root dx-discrimination", "data-ready": "false", ...about }, [
-      element("div", { class: "dx-columns" }, [figure, this.panel.root])
-    ]);
-  }
-  /** @returns {import("./shared/stage.js").StageActions} */
-  #stageActions() {
-    return {
-      objects: () => this.store.get("objects"),
-      selected: () => this.discrimination.selected,
-      scene: () => this.#scene(this.#heat),
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      escape: () => {
-        if (this.discrimination.status.state === "busy") this.store.send({ type: "cancel" });
-        else this.#select(null);
-      },
-      pointed: (x, y) => this.#point(x, y),
-      painted: () => this.#painted()
-    };
-  }
-  /** Decode the photograph; everything else waits for it. */
-  async #load() {
-    const { data, type } = this.store.get("photo");
-    try {
-      this.#photo = await createImageBitmap(new Blob([data], { type }));
-      this.stage.fit();
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
-    }
+    this.parts.dispose();
   }
   /** @param {string} key */
   #changed(key) {
-    this.progress.show(this.discrimination.status);
+    this.parts.progress.show(this.discrimination.status);
     if (key !== "status") this.#refresh();
-    this.stage.invalidate();
+    this.parts.stage.invalidate();
   }
   #refresh() {
-    const { discrimination, store, stage } = this;
-    this.progress.show(discrimination.status);
+    const { discrimination, store, parts } = this;
+    parts.progress.show(discrimination.status);
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
     this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
-    const objects = store.get("objects");
-    const count2 = `${objects.length} detected ${objects.length === 1 ? "object" : "objects"}`;
-    stage.canvas.setAttribute("aria-label", `Photograph with ${count2}. Arrow keys select, plus and minus zoom.`);
-    const words = this.#words();
-    if (words !== this.#described) this.words.textContent = this.#described = words;
+    parts.label("Photograph");
+    parts.say(this.#words());
   }
   #words() {
     const { discrimination, store } = this;
@@ -1480,8 +1561,9 @@ var DiscriminationView = class {
    * @returns {import("./shared/painter.js").Scene | null}
    */
   #scene(layer) {
-    const { discrimination, store } = this;
-    if (!this.#photo) return null;
+    const { discrimination, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const { contrast, map, range, selected, tints } = discrimination;
     const tinted = store.get("view") === "neighbours";
@@ -1492,7 +1574,7 @@ var DiscriminationView = class {
       heat = layer.draw(map, [height, width], range, discrimination.table(true), discrimination.colors);
     }
     return {
-      photo: this.#photo,
+      photo,
       size: { width, height },
       heat,
       opacity: store.get("opacity"),
@@ -1503,19 +1585,6 @@ var DiscriminationView = class {
       boxes: store.get("boxes"),
       tints: tinted ? tints : void 0
     };
-  }
-  /** @param {number | null} index */
-  #select(index) {
-    if (index !== null && !this.store.get("objects")[index]) return;
-    this.store.commit({ selected: index });
-  }
-  /** @param {1 | -1} step */
-  #step(step) {
-    const objects = this.store.get("objects");
-    const next = neighbour(this.discrimination.selected, step, objects.length);
-    if (next === null) return;
-    this.stage.viewport.reveal(objects[next].box);
-    this.#select(next);
   }
   /**
    * @param {number | null} x
@@ -1548,37 +1617,20 @@ var DiscriminationView = class {
     const waits = selected !== null && !contrast && discrimination.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
-  async #download() {
+  #download() {
     const { discrimination, store } = this;
     const scene = this.#scene(fullLayer());
     if (!scene) return;
     const { selected, contrast } = discrimination;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
     const parts = [store.get("view"), ...contrast?.key.split("#")[0].split("|") ?? [], name];
-    try {
-      await downloadPng(renderPicture(scene, this.stage.viewport.visible), fileName(parts));
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
-    }
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 };
-var discrimination_default = () => {
-  let discrimination = null;
-  return {
-    /** @param {{model: AnyModel}} props */
-    initialize({ model }) {
-      const made = new Discrimination(model);
-      discrimination = made;
-      return () => made.store.dispose();
-    },
-    /** @param {{model: AnyModel, el: HTMLElement}} props */
-    render({ model, el }) {
-      discrimination ??= new Discrimination(model);
-      const view = new DiscriminationView(discrimination, el);
-      return () => view.dispose();
-    }
-  };
-};
+var discrimination_default = widget(
+  (model) => new Discrimination(model),
+  (discrimination, host) => new DiscriminationView(discrimination, host)
+);
 export {
   discrimination_default as default
 };

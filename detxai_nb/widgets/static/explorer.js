@@ -773,45 +773,6 @@ var HeatLayer = class {
   }
 };
 
-// src/shared/boxes.js
-function boxesAt(objects, x, y, margin = 0) {
-  const area = (i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return (x2 - x1) * (y2 - y1);
-  };
-  return objects.map((_, i) => i).filter((i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
-  }).sort((a, b) => area(a) - area(b) || a - b);
-}
-var ClickCycle = class {
-  /** @type {number | null} */
-  #last = null;
-  #among = "";
-  /**
-   * @param {number[]} candidates from `boxesAt`
-   * @param {number | null} selected what is selected now
-   * @returns {number | null}
-   */
-  pick(candidates, selected) {
-    if (candidates.length === 0) return null;
-    const among = candidates.join();
-    const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
-      /** @type {number} */
-      this.#last
-    ) + 1 : 0;
-    this.#among = among;
-    this.#last = candidates[at % candidates.length];
-    return this.#last;
-  }
-};
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
-}
-
 // src/shared/painter.js
 var LIGHT = "#ffffff";
 var HALO = "rgba(0, 0, 0, 0.55)";
@@ -944,6 +905,45 @@ async function downloadPng(canvas, name) {
   link.download = `${name}.png`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
 }
 
 // src/shared/progress.js
@@ -1305,14 +1305,143 @@ function zoomTools(stage) {
   ]);
 }
 
+// src/shared/view.js
+function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  let photo = null;
+  let said = "";
+  const undo = [];
+  const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+  async function decode(decoded) {
+    const { data, type } = store.get("photo");
+    try {
+      photo = await createImageBitmap(new Blob([data], { type }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+  return {
+    words,
+    progress,
+    cancel,
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     */
+    begin(host, root, { changed, decoded }) {
+      host.append(root);
+      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      decode(decoded);
+    },
+    /**
+     * Hand a picture to the browser as a file.
+     * @param {() => HTMLCanvasElement} draw
+     * @param {string[]} name
+     */
+    async save(draw, name) {
+      try {
+        await downloadPng(draw(), fileName(name));
+      } catch (error) {
+        fail(`The picture was not saved: ${error}`);
+      }
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    }
+  };
+}
+function pictureParts(shared, { scene, painted, pointed = () => {
+} }) {
+  const { store } = shared;
+  const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
+  const { words, progress } = parts;
+  const objects = () => store.get("objects");
+  function select(index) {
+    if (index === null || objects()[index]) store.commit({ selected: index });
+  }
+  function step(by) {
+    const next = neighbour(shared.selected, by, objects().length);
+    if (next === null) return;
+    stage.viewport.reveal(objects()[next].box);
+    select(next);
+  }
+  function escape() {
+    if (shared.status.state === "busy") parts.cancel();
+    else select(null);
+  }
+  const { width, height } = store.get("photo");
+  const selected = () => shared.selected;
+  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  stage.canvas.setAttribute("aria-describedby", words.id);
+  stage.root.append(zoomTools(stage), progress.busy);
+  return {
+    ...parts,
+    stage,
+    /** What the panel's list of objects does. */
+    list: { select, step, hover: (index) => stage.hover(index) },
+    /**
+     * Picture, what belongs below it, and the panel beside it.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} below
+     * @param {HTMLElement} panel
+     */
+    arrange(kind, label, below, panel) {
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
+    },
+    /** Say what the picture is. @param {string} what */
+    label(what) {
+      const count2 = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+    },
+    dispose() {
+      parts.dispose();
+      stage.dispose();
+    }
+  };
+}
+function widget(share, view) {
+  return () => {
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      }
+    };
+  };
+}
+
 // src/explorer.js
 var ExplorerView = class {
-  /** @type {CanvasImageSource | null} */
-  #photo = null;
   #heat = new HeatLayer();
-  /** @type {Array<() => void>} */
-  #undo = [];
-  #described = "";
   /**
    * @param {Explorer} explorer
    * @param {HTMLElement} host
@@ -1320,82 +1449,34 @@ var ExplorerView = class {
   constructor(explorer, host) {
     this.explorer = explorer;
     this.store = explorer.store;
-    const { width, height } = this.store.get("photo");
-    this.stage = new Stage({ width, height }, this.#stageActions());
-    this.bar = colorBar();
-    this.progress = progressView(() => explorer.cancel());
-    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
-    this.panel = explorerPanel(explorer, {
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      hover: (index) => this.stage.hover(index),
-      download: () => this.#download()
-    });
-    this.root = this.#arrange();
-    host.append(this.root);
-    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#changed(key)));
-    this.#load();
-    this.#refresh();
-    this.progress.show(this.explorer.status);
-  }
-  dispose() {
-    for (const undo of this.#undo) undo();
-    this.stage.dispose();
-    this.progress.dispose();
-    this.root.remove();
-  }
-  #arrange() {
-    const { stage, progress } = this;
-    stage.canvas.setAttribute("aria-describedby", this.words.id);
-    stage.root.append(zoomTools(stage), progress.busy);
-    const figure = element("div", { class: "dx-figure" }, [stage.root, this.bar.root, progress.error, this.words]);
-    const about = { role: "group", "aria-label": "Explorer of detected objects" };
-    return element("div", { class: "dx-root dx-explorer", "data-ready": "false", ...about }, [
-      element("div", { class: "dx-columns" }, [figure, this.panel.root])
-    ]);
-  }
-  /** @returns {import("./shared/stage.js").StageActions} */
-  #stageActions() {
-    return {
-      objects: () => this.store.get("objects"),
-      selected: () => this.explorer.selected,
+    this.parts = pictureParts(explorer, {
       scene: () => this.#scene(this.#heat),
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      escape: () => {
-        if (this.explorer.status.state === "busy") this.explorer.cancel();
-        else this.#select(null);
-      },
       pointed: (x, y) => this.#point(x, y),
       painted: () => this.#painted()
-    };
+    });
+    this.bar = colorBar();
+    this.panel = explorerPanel(explorer, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("explorer", "Explorer of detected objects", [this.bar.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
+    this.#refresh();
+    this.parts.progress.show(explorer.status);
   }
-  /** Decode the photograph; everything else waits for it. */
-  async #load() {
-    const { data, type } = this.store.get("photo");
-    try {
-      this.#photo = await createImageBitmap(new Blob([data], { type }));
-      this.stage.fit();
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
-    }
+  dispose() {
+    this.parts.dispose();
   }
   /** @param {string} key */
   #changed(key) {
-    if (MAP_TRAITS.includes(key)) this.progress.show(this.explorer.status);
+    if (MAP_TRAITS.includes(key)) this.parts.progress.show(this.explorer.status);
     if (key !== "status") this.#refresh();
-    this.stage.invalidate();
+    this.parts.stage.invalidate();
   }
   /** Bring controls, list, colour bar and words up to date. */
   #refresh() {
-    const { explorer, store, stage } = this;
+    const { explorer, store, parts } = this;
     this.panel.show();
     this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
-    const objects = store.get("objects");
-    const count2 = `${objects.length} detected ${objects.length === 1 ? "object" : "objects"}`;
-    stage.canvas.setAttribute("aria-label", `Photograph with ${count2}. Arrow keys select, plus and minus zoom.`);
-    const words = this.#words();
-    if (words !== this.#described) this.words.textContent = this.#described = words;
+    parts.label("Photograph");
+    parts.say(this.#words());
   }
   #words() {
     const { explorer, store } = this;
@@ -1409,13 +1490,14 @@ var ExplorerView = class {
    * @returns {import("./shared/painter.js").Scene | null}
    */
   #scene(layer) {
-    const { explorer, store } = this;
-    if (!this.#photo) return null;
+    const { explorer, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const { map, range } = explorer;
     const drawn = map && range ? layer.draw(map, [height, width], range, explorer.table(true), explorer.colors) : null;
     return {
-      photo: this.#photo,
+      photo,
       size: { width, height },
       heat: drawn,
       opacity: store.get("opacity"),
@@ -1425,20 +1507,6 @@ var ExplorerView = class {
       side: map ? explorer.side : null,
       boxes: store.get("boxes")
     };
-  }
-  /** @param {number | null} index */
-  #select(index) {
-    const { store } = this;
-    if (index !== null && !store.get("objects")[index]) return;
-    store.commit({ selected: index });
-  }
-  /** @param {1 | -1} step */
-  #step(step) {
-    const objects = this.store.get("objects");
-    const next = neighbour(this.explorer.selected, step, objects.length);
-    if (next === null) return;
-    this.stage.viewport.reveal(objects[next].box);
-    this.#select(next);
   }
   /**
    * @param {number | null} x
@@ -1461,36 +1529,19 @@ var ExplorerView = class {
     const waits = explorer.selected !== null && !explorer.map && explorer.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
-  async #download() {
+  #download() {
     const { explorer, store } = this;
     const scene = this.#scene(fullLayer());
     if (!scene) return;
     const selected = explorer.selected;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    try {
-      await downloadPng(renderPicture(scene, this.stage.viewport.visible), fileName([...explorer.maps?.key.split("|") ?? [], name]));
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
-    }
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...explorer.maps?.key.split("|") ?? [], name]);
   }
 };
-var explorer_default = () => {
-  let explorer = null;
-  return {
-    /** @param {{model: AnyModel}} props */
-    initialize({ model }) {
-      const made = new Explorer(model);
-      explorer = made;
-      return () => made.store.dispose();
-    },
-    /** @param {{model: AnyModel, el: HTMLElement}} props */
-    render({ model, el }) {
-      explorer ??= new Explorer(model);
-      const view = new ExplorerView(explorer, el);
-      return () => view.dispose();
-    }
-  };
-};
+var explorer_default = widget(
+  (model) => new Explorer(model),
+  (explorer, host) => new ExplorerView(explorer, host)
+);
 export {
   explorer_default as default
 };

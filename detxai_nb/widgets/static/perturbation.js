@@ -1,42 +1,3 @@
-// src/shared/boxes.js
-function boxesAt(objects, x, y, margin = 0) {
-  const area = (i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return (x2 - x1) * (y2 - y1);
-  };
-  return objects.map((_, i) => i).filter((i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
-  }).sort((a, b) => area(a) - area(b) || a - b);
-}
-var ClickCycle = class {
-  /** @type {number | null} */
-  #last = null;
-  #among = "";
-  /**
-   * @param {number[]} candidates from `boxesAt`
-   * @param {number | null} selected what is selected now
-   * @returns {number | null}
-   */
-  pick(candidates, selected) {
-    if (candidates.length === 0) return null;
-    const among = candidates.join();
-    const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
-      /** @type {number} */
-      this.#last
-    ) + 1 : 0;
-    this.#among = among;
-    this.#last = candidates[at % candidates.length];
-    return this.#last;
-  }
-};
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
-}
-
 // src/shared/dom.js
 var count = 0;
 function uniqueId(name) {
@@ -341,6 +302,45 @@ async function downloadPng(canvas, name) {
   link.download = `${name}.png`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
 }
 
 // src/shared/progress.js
@@ -716,6 +716,140 @@ function zoomTools(stage) {
     button("minus", "Zoom out (−)", () => stage.zoomOut()),
     button("reset", "Show the whole photograph (0)", () => stage.reset())
   ]);
+}
+
+// src/shared/view.js
+function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  let photo = null;
+  let said = "";
+  const undo = [];
+  const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+  async function decode2(decoded) {
+    const { data, type } = store.get("photo");
+    try {
+      photo = await createImageBitmap(new Blob([data], { type }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+  return {
+    words,
+    progress,
+    cancel,
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     */
+    begin(host, root, { changed, decoded }) {
+      host.append(root);
+      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      decode2(decoded);
+    },
+    /**
+     * Hand a picture to the browser as a file.
+     * @param {() => HTMLCanvasElement} draw
+     * @param {string[]} name
+     */
+    async save(draw, name) {
+      try {
+        await downloadPng(draw(), fileName(name));
+      } catch (error) {
+        fail(`The picture was not saved: ${error}`);
+      }
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    }
+  };
+}
+function pictureParts(shared, { scene, painted, pointed = () => {
+} }) {
+  const { store } = shared;
+  const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
+  const { words, progress } = parts;
+  const objects = () => store.get("objects");
+  function select(index) {
+    if (index === null || objects()[index]) store.commit({ selected: index });
+  }
+  function step(by) {
+    const next = neighbour(shared.selected, by, objects().length);
+    if (next === null) return;
+    stage.viewport.reveal(objects()[next].box);
+    select(next);
+  }
+  function escape() {
+    if (shared.status.state === "busy") parts.cancel();
+    else select(null);
+  }
+  const { width, height } = store.get("photo");
+  const selected = () => shared.selected;
+  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  stage.canvas.setAttribute("aria-describedby", words.id);
+  stage.root.append(zoomTools(stage), progress.busy);
+  return {
+    ...parts,
+    stage,
+    /** What the panel's list of objects does. */
+    list: { select, step, hover: (index) => stage.hover(index) },
+    /**
+     * Picture, what belongs below it, and the panel beside it.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} below
+     * @param {HTMLElement} panel
+     */
+    arrange(kind, label, below, panel) {
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
+    },
+    /** Say what the picture is. @param {string} what */
+    label(what) {
+      const count2 = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+    },
+    dispose() {
+      parts.dispose();
+      stage.dispose();
+    }
+  };
+}
+function widget(share, view) {
+  return () => {
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      }
+    };
+  };
 }
 
 // src/shared/state.js
@@ -1201,12 +1335,7 @@ function scrubber({ moved, released, last, step }) {
 // src/perturbation.js
 var ORIGINAL = "#ffb000";
 var PerturbationView = class {
-  /** @type {CanvasImageSource | null} */
-  #photo = null;
   #changed = new ChangedPicture();
-  /** @type {Array<() => void>} */
-  #undo = [];
-  #described = "";
   /** @type {unknown} */
   #drawn = null;
   /**
@@ -1216,8 +1345,10 @@ var PerturbationView = class {
   constructor(perturbation, host) {
     this.perturbation = perturbation;
     this.store = perturbation.store;
-    const { width, height } = this.store.get("photo");
-    this.stage = new Stage({ width, height }, this.#stageActions());
+    this.parts = pictureParts(perturbation, {
+      scene: () => this.#scene(),
+      painted: () => this.#painted()
+    });
     this.curve = curveView((step) => this.store.commit({ step }));
     this.scrubber = scrubber({
       moved: (step) => this.store.setLive("step", step),
@@ -1225,75 +1356,26 @@ var PerturbationView = class {
       last: () => perturbation.last,
       step: () => perturbation.step
     });
-    this.progress = progressView(() => this.store.send({ type: "cancel" }));
-    this.words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
-    this.panel = perturbationPanel(perturbation, {
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      hover: (index) => this.stage.hover(index),
-      download: () => this.#download()
-    });
-    this.root = this.#arrange();
-    host.append(this.root);
-    this.#undo.push(followTheme(this.root), this.store.subscribe((key) => this.#heard(key)));
-    this.#load();
+    this.panel = perturbationPanel(perturbation, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("perturbation", "Deletion and insertion", [this.scrubber.root, this.curve.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#heard(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
   }
   dispose() {
-    for (const undo of this.#undo) undo();
     this.scrubber.dispose();
     this.curve.dispose();
-    this.stage.dispose();
-    this.progress.dispose();
-    this.root.remove();
-  }
-  #arrange() {
-    const { stage, progress, curve } = this;
-    stage.canvas.setAttribute("aria-describedby", this.words.id);
-    stage.root.append(zoomTools(stage), progress.busy);
-    const figure = element("div", { class: "dx-figure" }, [stage.root, this.scrubber.root, curve.root, progress.error, this.words]);
-    const about = { role: "group", "aria-label": "Deletion and insertion" };
-    return element("div", { class: "dx-root dx-perturbation", "data-ready": "false", ...about }, [
-      element("div", { class: "dx-columns" }, [figure, this.panel.root])
-    ]);
-  }
-  /** @returns {import("./shared/stage.js").StageActions} */
-  #stageActions() {
-    return {
-      objects: () => this.store.get("objects"),
-      selected: () => this.perturbation.selected,
-      scene: () => this.#scene(),
-      select: (index) => this.#select(index),
-      step: (step) => this.#step(step),
-      escape: () => {
-        if (this.perturbation.status.state === "busy") this.store.send({ type: "cancel" });
-        else this.#select(null);
-      },
-      pointed: () => {
-      },
-      painted: () => this.#painted()
-    };
-  }
-  /** Decode the photograph; everything else waits for it. */
-  async #load() {
-    const { data, type } = this.store.get("photo");
-    try {
-      this.#photo = await createImageBitmap(new Blob([data], { type }));
-      this.stage.fit();
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The photograph cannot be shown: ${error}`, done: 0, total: 0 });
-    }
+    this.parts.dispose();
   }
   /** @param {string} key */
   #heard(key) {
-    this.progress.show(this.perturbation.status);
+    this.parts.progress.show(this.perturbation.status);
     if (key !== "status") this.#refresh();
-    this.stage.invalidate();
+    this.parts.stage.invalidate();
   }
   #refresh() {
-    const { perturbation, store, stage } = this;
+    const { perturbation, store, parts } = this;
     const { walk, step } = perturbation;
-    this.progress.show(perturbation.status);
+    parts.progress.show(perturbation.status);
     this.panel.show();
     const words = this.#words();
     this.scrubber.show(`${step} of ${perturbation.last}`, words);
@@ -1305,10 +1387,8 @@ var PerturbationView = class {
       this.curve.draw(curves, `100%: ${whole}`, this.#summary());
     }
     if (walk) this.curve.mark(step);
-    const objects = store.get("objects");
-    const count2 = `${objects.length} detected ${objects.length === 1 ? "object" : "objects"}`;
-    stage.canvas.setAttribute("aria-label", `Changed photograph with ${count2}. Arrow keys select, plus and minus zoom.`);
-    if (words !== this.#described) this.words.textContent = this.#described = words;
+    parts.label("Changed photograph");
+    parts.say(words);
   }
   /** The curve in words. */
   #summary() {
@@ -1336,37 +1416,25 @@ var PerturbationView = class {
   }
   /** The picture with all that the detector found in it, and the object's box as it was. @returns {import("./shared/painter.js").Scene | null} */
   #scene() {
-    const { perturbation, store } = this;
-    if (!this.#photo) return null;
+    const { perturbation, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const { walk, step, selected } = perturbation;
     const objects = store.get("objects");
     const base = { size: { width, height }, heat: null, opacity: 0, hovered: null, side: null, boxes: "all" };
-    if (!walk || selected === null) return { ...base, photo: this.#photo, objects, selected };
+    if (!walk || selected === null) return { ...base, photo, objects, selected };
     const match = walk.matches[step];
     const hidden = new Set(objects.map((_, i) => i));
     hidden.delete(selected);
     return {
       ...base,
-      photo: this.#changed.draw(this.#photo, walk, step),
+      photo: this.#changed.draw(photo, walk, step),
       objects: [...objects, ...walk.answers[step]],
       selected: match !== null && match < walk.answers[step].length ? objects.length + match : null,
       tints: /* @__PURE__ */ new Map([[selected, ORIGINAL]]),
       hidden
     };
-  }
-  /** @param {number | null} index */
-  #select(index) {
-    if (index !== null && !this.store.get("objects")[index]) return;
-    this.store.commit({ selected: index });
-  }
-  /** @param {1 | -1} step */
-  #step(step) {
-    const objects = this.store.get("objects");
-    const next = neighbour(this.perturbation.selected, step, objects.length);
-    if (next === null) return;
-    this.stage.viewport.reveal(objects[next].box);
-    this.#select(next);
   }
   #painted() {
     const { perturbation, root } = this;
@@ -1375,37 +1443,20 @@ var PerturbationView = class {
     const waits = selected !== null && !walk && perturbation.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
-  async #download() {
+  #download() {
     const { perturbation, store } = this;
     const scene = this.#scene();
     if (!scene) return;
     const { walk, step, selected } = perturbation;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
     const parts = [...walk?.key.split(/[|#]/) ?? [], name, String(step)];
-    try {
-      await downloadPng(renderPicture(scene, this.stage.viewport.visible), fileName(parts));
-    } catch (error) {
-      this.progress.show({ state: "error", key: "", text: `The picture was not saved: ${error}`, done: 0, total: 0 });
-    }
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 };
-var perturbation_default = () => {
-  let perturbation = null;
-  return {
-    /** @param {{model: AnyModel}} props */
-    initialize({ model }) {
-      const made = new Perturbation(model);
-      perturbation = made;
-      return () => made.store.dispose();
-    },
-    /** @param {{model: AnyModel, el: HTMLElement}} props */
-    render({ model, el }) {
-      perturbation ??= new Perturbation(model);
-      const view = new PerturbationView(perturbation, el);
-      return () => view.dispose();
-    }
-  };
-};
+var perturbation_default = widget(
+  (model) => new Perturbation(model),
+  (perturbation, host) => new PerturbationView(perturbation, host)
+);
 export {
   perturbation_default as default
 };

@@ -1,0 +1,178 @@
+// What the views of all widgets do alike: the photograph, words, work and errors; selection on a stage; the life of a view.
+
+import { neighbour } from "./boxes.js";
+import { element, uniqueId } from "./dom.js";
+import { downloadPng } from "./png.js";
+import { progressView } from "./progress.js";
+import { Stage } from "./stage.js";
+import { fileName } from "./text.js";
+import { followTheme } from "./theme.js";
+import { zoomTools } from "./tools.js";
+
+/** @typedef {import("@anywidget/types").AnyModel} AnyModel */
+/** @typedef {import("./stage.js").StageActions} StageActions */
+/** @typedef {import("./state.js").Store} Store */
+
+/**
+ * The parts of any view.
+ * @param {Store} store
+ * @param {() => void} [cancel] gives up the work under way; by default the kernel is asked to
+ */
+export function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  /** @type {CanvasImageSource | null} */
+  let photo = null;
+  let said = "";
+  /** @type {Array<() => void>} */
+  const undo = [];
+  const fail = (/** @type {string} */ text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+
+  /** @param {() => void} decoded */
+  async function decode(decoded) {
+    const { data, type } = store.get("photo");
+    try {
+      photo = await createImageBitmap(new Blob([data], { type }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+
+  return {
+    words,
+    progress,
+    cancel,
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) =>
+      element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     */
+    begin(host, root, { changed, decoded }) {
+      host.append(root);
+      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      decode(decoded);
+    },
+    /**
+     * Hand a picture to the browser as a file.
+     * @param {() => HTMLCanvasElement} draw
+     * @param {string[]} name
+     */
+    async save(draw, name) {
+      try {
+        await downloadPng(draw(), fileName(name));
+      } catch (error) {
+        fail(`The picture was not saved: ${error}`);
+      }
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    },
+  };
+}
+
+/**
+ * The parts of a view with one picture, in which objects are selected.
+ * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void}} shared
+ * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed">>} actions
+ */
+export function pictureParts(shared, { scene, painted, pointed = () => {} }) {
+  const { store } = shared;
+  const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
+  const { words, progress } = parts;
+  const objects = () => store.get("objects");
+
+  /** @param {number | null} index */
+  function select(index) {
+    if (index === null || objects()[index]) store.commit({ selected: index });
+  }
+
+  /** @param {1 | -1} by */
+  function step(by) {
+    const next = neighbour(shared.selected, by, objects().length);
+    if (next === null) return;
+    stage.viewport.reveal(objects()[next].box);
+    select(next);
+  }
+
+  function escape() {
+    if (shared.status.state === "busy") parts.cancel();
+    else select(null);
+  }
+
+  const { width, height } = store.get("photo");
+  const selected = () => shared.selected;
+  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  stage.canvas.setAttribute("aria-describedby", words.id);
+  stage.root.append(zoomTools(stage), progress.busy);
+
+  return {
+    ...parts,
+    stage,
+    /** What the panel's list of objects does. */
+    list: { select, step, hover: (/** @type {number | null} */ index) => stage.hover(index) },
+    /**
+     * Picture, what belongs below it, and the panel beside it.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} below
+     * @param {HTMLElement} panel
+     */
+    arrange(kind, label, below, panel) {
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
+    },
+    /** Say what the picture is. @param {string} what */
+    label(what) {
+      const count = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      stage.canvas.setAttribute("aria-label", `${what} with ${count}. Arrow keys select, plus and minus zoom.`);
+    },
+    dispose() {
+      parts.dispose();
+      stage.dispose();
+    },
+  };
+}
+
+/**
+ * The module that anywidget loads: views of one model share what `share` makes of it.
+ * @template {{store: Store}} Shared
+ * @param {(model: AnyModel) => Shared} share
+ * @param {(shared: Shared, host: HTMLElement) => {dispose: () => void}} view
+ */
+export function widget(share, view) {
+  return () => {
+    /** @type {Shared | null} */
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      },
+    };
+  };
+}
