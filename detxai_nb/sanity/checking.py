@@ -16,7 +16,7 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.methods.running import Steps
 from detxai_nb.sanity.measuring import edge_maps, score_entropies, table_of
-from detxai_nb.sanity.randomizing import INITS, Randomizer
+from detxai_nb.sanity.randomizing import INITS, Randomizer, drawn_tensors
 from detxai_nb.sanity.result import EDGES, SanityResult, Step
 from detxai_nb.sanity.similarity import MEASURES, check_measures
 from detxai_nb.sanity.stages import stages
@@ -92,7 +92,7 @@ def check(
     run.count = Steps(progress, _TICKS * len(run.inputs) * (1 + len(steps) * len(plan.seeds)))
     with run.held():
         run.go()
-    every = {path for step in steps for path in step.layers}
+    weighty = sum(bool(drawn_tensors(part)) for part in detector.module.modules())
     about = {
         "layers": layers,
         "init": init,
@@ -113,7 +113,7 @@ def check(
         seeds=plan.seeds,
         measures=plan.measures,
         threshold=threshold,
-        full=mode == "cascading" and len(every) == len(stages(detector, pixels, "layers")),
+        full=mode == "cascading" and len(steps[-1].layers) == weighty,
         entropies=run.entropies,
         settings={**about, "method_settings": dict(method_settings or {})},
         seconds=time.perf_counter() - started,
@@ -180,6 +180,9 @@ class _OneTrace:
     def __init__(self, detector: Any) -> None:
         self._detector = detector
         self._trace: Trace | None = None
+        # By name what the protocols ask for, which do not look into __getattr__.
+        self.names, self.device, self.layers = detector.names, detector.device, detector.layers
+        self.detect = detector.detect
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._detector, name)
@@ -189,6 +192,11 @@ class _OneTrace:
         if self._trace is None:
             self._trace = self._detector.trace(image, layer)
         return self._trace
+
+
+def _one_trace(detector: Any) -> Any:
+    """Such a detector, called as the given one is, so that what is wrong is said of that."""
+    return type(type(detector).__name__, (_OneTrace,), {})(detector)
 
 
 class _Run:
@@ -209,6 +217,7 @@ class _Run:
         self.detector, self.pixels, self.detections = detector, pixels, detections
         self.own, self.plan, self.steps, self.seen = own, plan, steps, seen
         self.inputs = [pixels] if not plan.smooth else _noisy(pixels, plan.smooth, plan.noise)
+        self.edges: HeatMaps | None = None
         self.originals: dict[str, HeatMaps] = {}
         self.maps: dict[tuple[str, int, int], HeatMaps] = {}
         self.entropies: dict[tuple[int, int], tuple[float, ...]] = {}
@@ -222,8 +231,6 @@ class _Run:
     def go(self) -> None:
         """All steps of all seeds; the weights are back at the end, whatever happens."""
         self.originals = self._explained(0, 0)
-        if isinstance(self.detector, OpenDetector):
-            self.entropies[(0, 0)] = self._entropy()
         randomizer = Randomizer(self.detector.module)
         try:
             with randomizer:
@@ -234,16 +241,14 @@ class _Run:
 
     def _run_of(self, randomizer: Randomizer, seed: int) -> None:
         done: set[str] = set()
-        randomizer.restore()
+        randomizer.start_over()
         for step in self.steps:
             if self.plan.mode == "independent":
-                randomizer.restore()
+                randomizer.start_over()
                 done = set()
             randomizer.randomize([p for p in step.layers if p not in done], seed, self.plan.init, below=False)
             done.update(step.layers)
             found = self._explained(step.number, seed)
-            if step is self.steps[-1] and self.entropies:
-                self.entropies[(step.number, seed)] = self._entropy()
             self.maps.update({(name, step.number, seed): maps for name, maps in found.items()})
             if self.seen is not None:
                 self.seen(step, seed, found)
@@ -251,24 +256,29 @@ class _Run:
     def _explained(self, number: int, seed: int) -> dict[str, HeatMaps]:
         """The maps by method with the weights as they are, the control last; notes the explained scalars."""
         found: list[dict[str, HeatMaps]] = []
-        for i, pixels in enumerate(self.inputs):
-            once = _OneTrace(self.detector)
-            report = self.count.within(_TICKS)
-            # The first time by the detector itself, so that what is wrong is said of it.
-            asked = once if self.originals else self.detector
-            found.append(compare(asked, pixels, self.detections, progress=report, **self.own))
-            if i == 0 and isinstance(self.detector, OpenDetector):
-                # Of the clean image, which has a trace already unless copies are noisy.
-                trace = self.detector.trace(self.pixels) if self.plan.smooth else once.trace(pixels, self.own["layer"])
-                target = self.own["target"]
-                target = replace(target, part="class") if target.part == "combined" else target
-                self.scores[(number, seed)] = trace.scalars(self.detections, target).float().cpu()
+        open_ = isinstance(self.detector, OpenDetector)
+        for pixels in self.inputs:
+            asked = _one_trace(self.detector) if open_ else self.detector
+            before = self.count.done
+            found.append(compare(asked, pixels, self.detections, progress=self.count.within(_TICKS), **self.own))
+            self.count.done = before
+            self.count.add(_TICKS)
+        if open_:
+            # Of the clean image, which has a trace already unless copies are noisy.
+            last = not number or number == len(self.steps)
+            self._note(self.detector if self.plan.smooth else asked, number, seed, last)
         maps = {name: _mean([one[name] for one in found], self.pixels) for name in found[0]}
-        maps[EDGES] = edge_maps(self.inputs, next(iter(maps.values())))
-        return maps
+        self.edges = self.edges or edge_maps(self.inputs, next(iter(maps.values())))
+        return {**maps, EDGES: self.edges}
 
-    def _entropy(self) -> tuple[float, ...]:
-        return score_entropies(self.detector.trace(self.pixels), self.detections)
+    def _note(self, detector: Any, number: int, seed: int, entropy: bool) -> None:
+        """The explained scalars of the clean image, and the entropy of the scores."""
+        trace = detector.trace(self.pixels, self.own["layer"])
+        target = self.own["target"]
+        target = replace(target, part="class") if target.part == "combined" else target
+        self.scores[(number, seed)] = trace.scalars(self.detections, target).float().cpu()
+        if entropy:
+            self.entropies[(number, seed)] = score_entropies(trace, self.detections)
 
 
 def _mean(found: Sequence[HeatMaps], pixels: np.ndarray) -> HeatMaps:

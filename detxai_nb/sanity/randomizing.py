@@ -61,7 +61,7 @@ class Randomizer:
         kept = _Kept(self.module)
         self._kept = kept
         try:
-            kept.shield_buffers()
+            kept.shield()
         except BaseException:
             kept.restore()
             raise
@@ -72,10 +72,17 @@ class Randomizer:
         self._kept = None
 
     def restore(self) -> None:
-        """Everything as it was before the block; it may be randomized again then."""
+        """Everything as it was before the block."""
         if self._kept is not None:
             self._kept.restore()
 
+    def start_over(self) -> None:
+        """Inside the block: the trained weights again, to randomize others."""
+        if self._kept is not None:
+            self._kept.restore()
+            self._kept.shield()
+
+    @torch.inference_mode(False)
     def randomize(self, layers: Sequence[str], seed: int = 0, init: str = "normal", below: bool = True) -> None:
         """Give ``layers`` random weights, on top of those that are random already.
 
@@ -108,20 +115,21 @@ class _Kept:
         self._data = {key: (tensor, tensor.data) for key, tensor in tensors.items()}
         self._buffers = {id(b): b for p in parts for b in p._buffers.values() if b is not None}
         self._named = [(part, dict(part._parameters), dict(part._buffers)) for part in parts]
-        self._flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in tensors.values()]
+        self._flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in tensors.values() if tensor.is_leaf]
         self._training = [(part, part.training) for part in parts]
         self._hooks = [
             (h, dict(h)) for part in parts for name in _HOOKS if (h := getattr(part, name, None)) is not None
         ]
         self._numbers = _NumberState(tensors.values())
-        # What is added to a gradient in place must not reach the caller's.
-        for tensor in tensors.values():
-            tensor.grad = None
 
-    def shield_buffers(self) -> None:
-        """Let every buffer point to a copy, so that what a forward pass does to it is undone too."""
+    @torch.inference_mode(False)
+    def shield(self) -> None:
+        """Let every buffer point to a copy and no tensor have a gradient, so that what is added to them is undone."""
         for buffer in self._buffers.values():
             buffer.data = buffer.data.clone()
+        for tensor, _, grad in self._flags:
+            if grad is not None:
+                tensor.grad = None
 
     def give_back(self, part: nn.Module) -> None:
         """The trained values of one layer's own tensors."""
@@ -151,13 +159,16 @@ class _Kept:
         for tensor, data in self._data.values():
             tensor.data = data
         for tensor, requires_grad, grad in self._flags:
-            tensor.requires_grad_(requires_grad)
-            tensor.grad = grad
+            if tensor.requires_grad != requires_grad:
+                tensor.requires_grad_(requires_grad)
+            if tensor.grad is not grad:
+                tensor.grad = grad
         for part, training in self._training:
             part.training = training
         for hooks, before in self._hooks:
-            hooks.clear()
-            hooks.update(before)
+            if dict(hooks) != before:
+                hooks.clear()
+                hooks.update(before)
         self._numbers.restore()
 
 
@@ -201,10 +212,13 @@ def _draw(part: nn.Module, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for tensor in drawn_tensors(part):
         values = tensor.data
-        wide = values.double() if values.numel() < 2**16 else values.float()
-        mean, std = float(wide.mean()), float(wide.std(unbiased=False))
         numbers = torch.randn(values.shape, generator=generator)
-        tensor.data = (numbers * std + mean).to(values) if std > 0 else values.clone()
+        if not values.numel() or values.min() == values.max():
+            tensor.data = values.clone()
+            continue
+        wide = values.double() if values.device.type != "mps" else values.float()
+        numbers = numbers * float(wide.std(unbiased=False)) + float(wide.mean())
+        tensor.data = numbers.to(values)
 
 
 def _resets(part: nn.Module) -> bool:

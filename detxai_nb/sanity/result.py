@@ -43,7 +43,7 @@ class SanityResult:
     on the CPU. ``table``: a DataFrame with a row for each method, step, seed, object and measure: the similarities (1
     means the same map), "complexity" of the randomized map (entropy in bits of its values' histogram), "score" (the
     explained scalar) and "score change" (the same less the trained network's); step 0, of seed -1, is the trained
-    network, with complexity and score. ``status`` of a row: "ok", "vanished" (the randomized map is constant), "no
+    network, with complexity and scores. ``status`` of a row: "ok", "vanished" (the randomized map is constant), "no
     original map" (the original one is) or "not finite"; a similarity is NaN then. ``full``: whether the last step of a
     cascade leaves no trained weight. ``entropies``: by (step's number, seed) the entropy in bits of each prediction's
     scores over all classes, for the trained network (0, 0) and the last step. ``settings``: all that it ran with.

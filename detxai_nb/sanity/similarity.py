@@ -39,7 +39,9 @@ def check_measures(measures: Any) -> tuple[str, ...]:
 
 
 def similarity(measure: str, first: np.ndarray, second: np.ndarray) -> float:
-    """One of ``MEASURES`` of two maps ``[h,w]`` of one grid; NaN where it is not defined."""
+    """One of ``MEASURES`` of two maps ``[h,w]`` of one grid: 1 for equal ones, NaN where it is not defined."""
+    if not _constant(first) and np.array_equal(first, second):
+        return 1.0
     return _FUNCTIONS[measure](first, second)
 
 
