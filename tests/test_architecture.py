@@ -17,11 +17,11 @@ LAYERS = (
     ("heatmaps",),
     ("data", "detectors", "methods", "metrics", "nms"),
     ("explaining", "evaluation", "profiles", "sanity", "tiny", "training"),
-    ("plots", "sheet", "widgets", "cli", "lab", "__main__"),
+    ("plots", "sanity_plots", "sheet", "widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# HeatMaps.plot draws itself; the import stands inside the method, so that nothing loads matplotlib before.
-ON_USE = {("heatmaps", "plots")}
+# What draws itself imports that inside the method, so that nothing loads matplotlib before.
+ON_USE = {("heatmaps", "plots"), ("sanity", "sanity_plots")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}

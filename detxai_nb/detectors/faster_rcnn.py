@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -74,6 +75,7 @@ class FasterRcnnDetector:
         self.names = tuple(names)
         self.nms_threshold = heads.nms_thresh if nms_threshold is None else nms_threshold
         self.max_detections = heads.detections_per_img if max_detections is None else max_detections
+        self._held: dict[tuple[int, ...], Tensor] = {}
 
     @property
     def device(self) -> torch.device:
@@ -122,8 +124,25 @@ class FasterRcnnDetector:
             else:
                 pyramid, pooling, below = self._before_neck(layer, batch, placement)
         maps = list(pyramid.values())
-        proposals = AnchorProposals(self.module.rpn, ImageList(batch, [placement.resized]), maps, placement.resized)
+        images = ImageList(batch, [placement.resized])
+        proposals = AnchorProposals(self.module.rpn, images, maps, placement.resized, self._held)
         return RoiTrace(placement, layer, self.module, proposals, pooling, below)
+
+    @contextmanager
+    def holding(self, image: Any, detections: Detections) -> Iterator[None]:
+        """Inside, traces of this image keep the proposals of these detections as they are now.
+
+        The proposals are boxes that the weights make; held, the same regions are explained while the weights change.
+        """
+        before = self._held
+        regions = self.trace(image).regions(detections)
+        boxes = torch.cat([part.proposals for part in regions]) if len(detections) else detections.boxes
+        origins = [] if detections.origins is None else detections.origins.tolist()
+        try:
+            self._held = dict(zip(map(tuple, origins), boxes.detach().clone()))
+            yield
+        finally:
+            self._held = before
 
     def _prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
         """Images of one shape as the module's own transform makes them, ``[B,3,h,w]``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -64,9 +64,18 @@ class AnchorProposals:
     """The proposals of one image, each computed again from the anchor it came from.
 
     torchvision's head is local, so it runs on the few cells around each anchor only; any other runs on all levels once.
+    ``held``: proposals ``[4]`` by their anchor that are what they are, whatever the head says.
     """
 
-    def __init__(self, rpn: Any, images: ImageList, pyramid: Sequence[Tensor], size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        rpn: Any,
+        images: ImageList,
+        pyramid: Sequence[Tensor],
+        size: tuple[int, int],
+        held: Mapping[tuple[int, ...], Tensor] | None = None,
+    ) -> None:
+        self._held = dict(held or {})
         self._rpn = rpn
         self._images = images
         self._pyramid = pyramid
@@ -97,6 +106,9 @@ class AnchorProposals:
             deltas = self._deltas_at(level, origins[mine, 1:3])[torch.arange(len(mine), device=mine.device), number]
             boxes = self._rpn.box_coder.decode(deltas, [anchors])[:, 0]
             found[mine] = clip_boxes_to_image(boxes, self._size)
+        for i, origin in enumerate(map(tuple, origins.tolist()) if self._held else ()):
+            if origin in self._held:
+                found[i] = self._held[origin]
         return found
 
     def _deltas_at(self, level: int, at: Tensor) -> Tensor:

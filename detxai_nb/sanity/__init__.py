@@ -1,0 +1,35 @@
+"""Sanity checks: whether explanations depend on what the detector has learnt, by taking its weights away.
+
+After Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018), as G-CAME (figures 6 and 8) and ODAM (figure 10)
+apply it to detectors, with the variants of Hedström et al., "Sanity Checks Revisited" (2024).
+"""
+
+from detxai_nb.sanity.checking import MODES, THRESHOLD, check
+from detxai_nb.sanity.randomizing import INITS, Randomizer, randomized
+from detxai_nb.sanity.result import EDGES, FAILS, PASSES, UNDECIDED, SanityResult, Step
+from detxai_nb.sanity.similarity import MEASURES, hog, sobel, spearman, spearman_abs, ssim
+from detxai_nb.sanity.stages import PRESETS, Stage, stages
+
+__all__ = [
+    "EDGES",
+    "FAILS",
+    "INITS",
+    "MEASURES",
+    "MODES",
+    "PASSES",
+    "PRESETS",
+    "THRESHOLD",
+    "UNDECIDED",
+    "Randomizer",
+    "SanityResult",
+    "Stage",
+    "Step",
+    "check",
+    "hog",
+    "randomized",
+    "sobel",
+    "spearman",
+    "spearman_abs",
+    "ssim",
+    "stages",
+]

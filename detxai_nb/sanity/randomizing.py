@@ -1,0 +1,252 @@
+"""Random weights in place of trained ones, for a while: everything comes back bit for bit, whatever happens inside.
+
+The trained tensors are never written to. A layer's parameters point to new memory while they are random, and back to
+the trained memory afterwards, so an interruption in the middle cannot leave half a weight behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+INITS = ("normal", "default")
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+_NORM = {"weight", "bias", "running_mean", "running_var"}
+
+
+@contextmanager
+def randomized(module: nn.Module, layers: Sequence[str], seed: int = 0, init: str = "normal") -> Iterator[None]:
+    """Inside, ``layers`` (dotted paths of submodules, each with all below it) have random weights; see ``Randomizer``.
+
+    Afterwards the module is what it was, bit for bit, also after an exception or ``KeyboardInterrupt``.
+    """
+    with Randomizer(module) as randomizer:
+        randomizer.randomize(layers, seed, init)
+        yield
+
+
+class Randomizer:
+    """Randomizes more and more layers of a module, and undoes it: ``with Randomizer(module) as r: r.randomize(...)``.
+
+    What comes back at the end of the block, or with ``restore``: parameters and buffers, ``requires_grad``, ``.grad``,
+    training flags, hooks, and the state of the global random numbers (torch's, Python's and NumPy's). It takes the
+    memory of the random tensors and of a second copy of the buffers. A second ``KeyboardInterrupt`` while the trained
+    weights are put back is held until all of them are back.
+
+    Of each layer every floating-point parameter is drawn anew; those of norms (batch, group, layer) are parameters like
+    any other, and a frozen batch norm's weight and bias count as such although they are buffers. The running mean and
+    variance of a batch norm are no weights: they stay with "normal", and go back to 0 and 1 with "default".
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self._kept: _Kept | None = None
+
+    def __enter__(self) -> Randomizer:
+        kept = _Kept(self.module)
+        self._kept = kept
+        try:
+            kept.shield()
+        except BaseException:
+            kept.restore()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.restore()
+        self._kept = None
+
+    def restore(self) -> None:
+        """Everything as it was before the block."""
+        if self._kept is not None:
+            self._kept.restore()
+
+    def start_over(self) -> None:
+        """Inside the block: the trained weights again, to randomize others."""
+        if self._kept is not None:
+            self._kept.restore()
+            self._kept.shield()
+
+    @torch.inference_mode(False)
+    def randomize(self, layers: Sequence[str], seed: int = 0, init: str = "normal", below: bool = True) -> None:
+        """Give ``layers`` random weights, on top of those that are random already.
+
+        ``below``: with all that lies below each of them, or only their own tensors.
+        ``init`` "normal": each tensor from a normal distribution with its own mean and standard deviation (of its
+        trained values; a tensor of one value, or of equal ones, stays). "default": by the layer's own
+        ``reset_parameters``; a layer that has none is drawn as with "normal". The numbers follow from ``seed`` and the
+        layer's path alone: the same whatever else is random, and for "normal" on every device.
+
+        Raises ``ValueError`` for an unknown ``init`` or path, and ``RuntimeError`` outside the block.
+        """
+        if init not in INITS:
+            raise ValueError(f"init is one of {', '.join(map(repr, INITS))}; got {init!r}")
+        if self._kept is None:
+            raise RuntimeError("weights are randomized inside a `with Randomizer(module) as r:` block only")
+        done: set[int] = set()
+        for path, part in _parts(self.module, layers, below):
+            if id(part) not in done:
+                done.add(id(part))
+                self._kept.give_back(part)
+                (_reset if init == "default" and _resets(part) else _draw)(part, _seed_of(seed, path))
+
+
+class _Kept:
+    """What a module was: references to the trained memory, and the small states."""
+
+    def __init__(self, module: nn.Module) -> None:
+        parts = list(module.modules())
+        tensors = {id(t): t for p in parts for t in (*p._parameters.values(), *p._buffers.values()) if t is not None}
+        self._data = {key: (tensor, tensor.data) for key, tensor in tensors.items()}
+        self._buffers = {id(b): b for p in parts for b in p._buffers.values() if b is not None}
+        self._named = [(part, dict(part._parameters), dict(part._buffers)) for part in parts]
+        self._flags = [(tensor, tensor.requires_grad, tensor.grad) for tensor in tensors.values() if tensor.is_leaf]
+        self._training = [(part, part.training) for part in parts]
+        self._hooks = [
+            (h, dict(h)) for part in parts for name in _HOOKS if (h := getattr(part, name, None)) is not None
+        ]
+        self._numbers = _NumberState(tensors.values())
+
+    @torch.inference_mode(False)
+    def shield(self) -> None:
+        """Let every buffer point to a copy and no tensor have a gradient, so that what is added to them is undone."""
+        for buffer in self._buffers.values():
+            buffer.data = buffer.data.clone()
+        for tensor, _, grad in self._flags:
+            if grad is not None:
+                tensor.grad = None
+
+    def give_back(self, part: nn.Module) -> None:
+        """The trained values of one layer's own tensors."""
+        for tensor in part._parameters.values():
+            if tensor is not None:
+                tensor.data = self._data[id(tensor)][1]
+        for buffer in part._buffers.values():
+            if buffer is not None and id(buffer) in self._data:
+                buffer.data = self._data[id(buffer)][1].clone()
+
+    def restore(self) -> None:
+        """All of it; an interrupt meanwhile is raised once it is done."""
+        interrupted: KeyboardInterrupt | None = None
+        while True:
+            try:
+                self._restore()
+                break
+            except KeyboardInterrupt as error:
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
+
+    def _restore(self) -> None:
+        for part, parameters, buffers in self._named:
+            part._parameters.update(parameters)
+            part._buffers.update(buffers)
+        for tensor, data in self._data.values():
+            tensor.data = data
+        for tensor, requires_grad, grad in self._flags:
+            if tensor.requires_grad != requires_grad:
+                tensor.requires_grad_(requires_grad)
+            if tensor.grad is not grad:
+                tensor.grad = grad
+        for part, training in self._training:
+            part.training = training
+        for hooks, before in self._hooks:
+            if dict(hooks) != before:
+                hooks.clear()
+                hooks.update(before)
+        self._numbers.restore()
+
+
+class _NumberState:
+    """The state of the global random numbers: torch's on the CPU and the module's GPUs, Python's and NumPy's."""
+
+    def __init__(self, tensors: Any) -> None:
+        self._devices = sorted({t.device.index for t in tensors if t.device.type == "cuda"})
+        self._gpus = [torch.cuda.get_rng_state(index) for index in self._devices]
+        self._state = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
+
+    def restore(self) -> None:
+        """Put it back."""
+        torch.set_rng_state(self._state[0])
+        random.setstate(self._state[1])
+        np.random.set_state(self._state[2])  # noqa: NPY002
+        for index, state in zip(self._devices, self._gpus):
+            torch.cuda.set_rng_state(state, index)
+
+
+def drawn_tensors(part: nn.Module) -> list[Tensor]:
+    """The tensors of the layer itself, not of those below it, that randomizing draws anew."""
+    own: list[Tensor] = [t for t in part._parameters.values() if t is not None]
+    if not own and set(part._buffers) >= _NORM:
+        own = [t for name in ("weight", "bias") if (t := part._buffers[name]) is not None]
+    return [tensor for tensor in own if tensor.is_floating_point()]
+
+
+def _parts(module: nn.Module, layers: Sequence[str], below: bool) -> Iterator[tuple[str, nn.Module]]:
+    if isinstance(layers, str):
+        raise TypeError(f"layers is a sequence of paths of submodules, got the text {layers!r}")
+    known = dict(module.named_modules())
+    for path in layers:
+        if path not in known:
+            raise ValueError(f"{type(module).__name__} has no submodule {path!r}; see named_modules()")
+        yield from known[path].named_modules(prefix=path) if below else [(path, known[path])]
+
+
+def _draw(part: nn.Module, seed: int) -> None:
+    """Normal numbers with each tensor's own moments, drawn on the CPU."""
+    generator = torch.Generator().manual_seed(seed)
+    for tensor in drawn_tensors(part):
+        values = tensor.data
+        numbers = torch.randn(values.shape, generator=generator)
+        if not values.numel() or values.min() == values.max():
+            tensor.data = values.clone()
+            continue
+        wide = values.double() if values.device.type != "mps" else values.float()
+        numbers = numbers * float(wide.std(unbiased=False)) + float(wide.mean())
+        tensor.data = numbers.to(values)
+
+
+def _resets(part: nn.Module) -> bool:
+    return any(hasattr(part, name) for name in ("reset_parameters", "_reset_parameters")) or _is_frozen_norm(part)
+
+
+def _is_frozen_norm(part: nn.Module) -> bool:
+    return not part._parameters and set(part._buffers) >= _NORM
+
+
+def _reset(part: nn.Module, seed: int) -> None:
+    """The layer's own initialisation, on memory of its own."""
+    own = [t for t in (*part._parameters.values(), *part._buffers.values()) if t is not None]
+    for tensor in own:
+        tensor.data = tensor.data.clone()
+    if _is_frozen_norm(part):
+        for name in _NORM:
+            buffer = part._buffers[name]
+            if buffer is not None:
+                buffer.data.fill_(1.0 if name in ("weight", "running_var") else 0.0)
+        return
+    with torch.random.fork_rng(sorted({t.device.index for t in own if t.device.type == "cuda"})), torch.no_grad():
+        torch.manual_seed(seed)
+        reset: Any = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+        reset()
+
+
+def _seed_of(seed: int, path: str) -> int:
+    """A seed for one layer: the same on every platform, whatever other layers there are."""
+    digest = hashlib.blake2b(f"{seed} {path}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
