@@ -189,3 +189,12 @@ def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixt
     words = ["evaluate", "odam", "--device", "cpu", "--coco", str(tmp_path / "scenes"), "--limit", "1"]
     assert main([*words, "--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]) == 0
     assert "of 1 images" in capsys.readouterr().out
+
+
+def test_the_help_names_every_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    # Where the line is too narrow, the help breaks a name at its hyphens too.
+    said = "".join(capsys.readouterr().out.split())
+    *most, last = dx.evaluation.PAPERS
+    assert f"{','.join(most)}or{last}" in said
