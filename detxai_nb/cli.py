@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="a paper's table, with a detector and data of your own")
     evaluate.set_defaults(run=_evaluate)
-    evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++ or difference")
+    evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came")
     _add_detector(evaluate)
     evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
     evaluate.add_argument("--images", type=Path, help="the folder of the images of --coco, by default beside the file")

@@ -49,6 +49,13 @@ class Placement:
         """Input pixels per image pixel, ``(y, x)``."""
         return self.resized[0] / self.image_size[0], self.resized[1] / self.image_size[1]
 
+    @property
+    def canvas_size(self) -> tuple[float, float]:
+        """The whole input, its padding too, in pixels of the image, ``(height, width)``."""
+        # Whole numbers are multiplied first: without padding this is the image's size to the last digit.
+        height, width = (i * n / r for i, n, r in zip(self.image_size, self.input_size, self.resized))
+        return height, width
+
     def _factors(self, like: Tensor) -> tuple[Tensor, Tensor]:
         y, x = self.scale
         factor = torch.tensor([x, y, x, y], dtype=like.dtype, device=like.device)

@@ -189,6 +189,7 @@ class HeatMaps:
                 "highest_score": found.highest_score,
                 "score_threshold": found.score_threshold,
                 "image_size": found.image_size,
+                "canvas_size": found.canvas_size,
             },
             "figures": dict(self.figures),
             **{n: getattr(self, n) for n in ("method", "layer", "settings", "seed", "seconds", "signed")},

@@ -63,7 +63,8 @@ class Detections:
     or None; ``objectness`` ``[N]`` or None; ``origins`` int64 ``[N,K]``: where each came from inside the model, one
     column for each name in ``origin_fields`` (pyramid level and location, proposal, or query), or None;
     ``highest_score``: the highest score the detector gave in this image, also where it is below the threshold;
-    ``image_size``: (height, width).
+    ``image_size``: (height, width); ``canvas_size``: (height, width) of the network's whole input, its padding too, in
+    pixels of the image, or None where nobody knows it.
     """
 
     boxes: Tensor
@@ -77,6 +78,7 @@ class Detections:
     highest_score: float | None = None
     score_threshold: float | None = None
     image_size: tuple[int, int] | None = None
+    canvas_size: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.scores)

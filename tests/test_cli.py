@@ -197,3 +197,12 @@ def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "1 of " in printed
     assert "selected by protocol 'best'" in printed
     assert "unknown protocol 'beste'; known: default" in refusal(capsys, *words, "--protocol", "beste")
+
+
+def test_the_help_names_every_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    # Where the line is too narrow, the help breaks a name at its hyphens too.
+    said = "".join(capsys.readouterr().out.split())
+    *most, last = dx.evaluation.PAPERS
+    assert f"{','.join(most)}or{last}" in said

@@ -76,6 +76,7 @@ def gather_detections(
         labels=labels[order],
         names=names,
         image_size=placement.image_size,
+        canvas_size=placement.canvas_size,
         **rows,
     )
 

@@ -188,4 +188,5 @@ def _method_record(row: MethodRow) -> dict[str, Any]:
 def _metric_record(row: MetricRow) -> dict[str, Any]:
     found = find_metric(row.metric)
     name = found.name if isinstance(row.metric, str) else code_identity(found.function)
-    return {"metric": name, "settings": plain(found.complete(row.settings), f"a setting of {row.name!r}")}
+    record = {"metric": name, "settings": plain(found.complete(row.settings), f"a setting of {row.name!r}")}
+    return record if found.tools is None else {**record, "tools": dict(found.tools())}

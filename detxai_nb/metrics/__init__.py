@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from detxai_nb.metrics import on_maps  # isort: skip  # the table lists metrics in the order of import
-from detxai_nb.metrics import on_detector
+from detxai_nb.metrics import on_tiny_objects, on_detector, on_masked_image  # isort: skip
 from detxai_nb.metrics.answers import Answer, Answers, fastest_batch
 from detxai_nb.metrics.controls import centred_gaussians, random_maps
 from detxai_nb.metrics.detection import average_precision
@@ -18,10 +18,13 @@ from detxai_nb.metrics.discrimination import object_discrimination_index
 from detxai_nb.metrics.evidence import evidence_energy, part_share
 from detxai_nb.metrics.faithfulness import Curves, box_areas, perturbation_curves
 from detxai_nb.metrics.localization import box_masks, compactness, energy_pointing_game, pointing_game
+from detxai_nb.metrics.masked_image import highest_part, masked_image, webp_bytes, webp_encoder
 from detxai_nb.metrics.matching import match
+from detxai_nb.metrics.on_tiny_objects import TINY, canvas_share
 from detxai_nb.metrics.perturbing import Perturbation
 from detxai_nb.metrics.pixel_order import pixel_order, tied_share
 from detxai_nb.metrics.registry import METRICS, Case, Measured, Metric, find_metric, metric
+from detxai_nb.metrics.running_time import RunningTime, running_time
 from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
+    "TINY",
     "Answer",
     "Answers",
     "Case",
@@ -36,29 +40,38 @@ __all__ = [
     "Measured",
     "Metric",
     "Perturbation",
+    "RunningTime",
     "area_below",
     "average_precision",
     "box_areas",
     "box_masks",
+    "canvas_share",
     "centred_gaussians",
     "compactness",
     "energy_pointing_game",
     "evidence_energy",
     "fastest_batch",
     "find_metric",
+    "highest_part",
+    "masked_image",
     "match",
     "metric",
     "metrics",
     "object_discrimination_index",
     "on_detector",
     "on_maps",
+    "on_masked_image",
+    "on_tiny_objects",
     "part_share",
     "perturbation_curves",
     "pixel_order",
     "pointing_game",
     "random_maps",
+    "running_time",
     "tied_share",
     "visual_accuracy_curve",
+    "webp_bytes",
+    "webp_encoder",
 ]
 
 

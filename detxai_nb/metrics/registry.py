@@ -37,7 +37,9 @@ class Metric:
     ``function(case, **settings)`` returns a Measured; its keyword-only arguments are the settings. ``needs``: what a
     Case has to bring: "mask" (instance masks), "part" (masks of the part that tells the class), "detector" (it is asked
     about changed images); "others" tells that the metric says nothing in an image with one object alone. ``signed``: it
-    takes maps with negative values, such as difference maps. ``unit``: "1" or "%", that of the value.
+    takes maps with negative values, such as difference maps. ``unit``: "1" or "%", that of the value. ``tools``: gives
+    by name the versions of what its values depend on outside of this package; an evaluation keeps them with its
+    settings.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Metric:
     signed: bool = False
     unit: str = "1"
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    tools: Callable[[], Mapping[str, str]] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def metric(
 ) -> Callable[[Callable[..., Measured]], Callable[..., Measured]]:
     """Register the decorated function, ``(case, *, settings...) -> Measured``, under the slug ``name``.
 
-    ``about``: the further fields of Metric, such as ``signed``, ``unit`` and ``choices``.
+    ``about``: the further fields of Metric, such as ``signed``, ``unit``, ``choices`` and ``tools``.
     """
     unknown = set(needs) - set(NEEDS)
     if unknown:

@@ -132,6 +132,11 @@ def test_some_printed_figures_checked_against_the_page() -> None:
     assert odam["grad-cam", "odi-mask"].value == 0.727
     assert difference["difference:odam", "deletion-difference-others"].value == 99.01
     assert difference["ss-grad-cam", "insertion-difference"].value == 25.67
+    came = PAPERS["g-came"].figures
+    assert came["g-came", "tiny-energy-pointing-box"].value == 0.261
+    assert came["d-rise", "energy-pointing-box"].value == 0.184
+    assert came["d-rise", "confidence-drop"].value == 0.423
+    assert came["g-came", "information-drop"].value == 0.2915
     assert PAPERS["odam-voc"].figures["bbam", "compactness"].value == 0.059
     assert PAPERS["odam-crowdhuman"].figures["d-rise", "odi-box"].value == 0.953
     assert PAPERS["ss-grad-cam++"].figures["ss-grad-cam++", "insertion: s2"].value == 0.901

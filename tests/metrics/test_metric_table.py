@@ -19,6 +19,8 @@ ZERO_IF_EMPTY = {
     "energy-pointing-mask",
     "vea",
     "evidence-energy",
+    "tiny-pointing-game-box",
+    "tiny-energy-pointing-box",
 }
 UNDEFINED_IF_EMPTY = {"compactness", "odi-box", "odi-mask"}
 BETTER_LOWER = {
@@ -29,14 +31,21 @@ BETTER_LOWER = {
     "deletion-odam",
     "deletion-difference",
     "insertion-difference-others",
+    "information-drop",
 }
-ASKING = {name for name in METRICS if "deletion" in name or "insertion" in name}
+CHANGING = {name for name in METRICS if "deletion" in name or "insertion" in name}
+"""These change the image step by step and have curves."""
+MASKING = {"confidence-drop", "information-drop"}
+"""These change it once. All of them order pixels and go by the detected box."""
+ORDERING = CHANGING | MASKING
+SETTINGS = {name: {"at_most": 1.0} for name in METRICS if name.startswith("tiny-")}
+"""With these every metric says something about the objects here, none of which is tiny."""
 
 
 def test_the_table_lists_every_metric() -> None:
     table = dx.metrics.metrics()
     assert list(table.index) == list(METRICS)
-    assert set(METRICS) == ZERO_IF_EMPTY | UNDEFINED_IF_EMPTY | ASKING
+    assert set(METRICS) == ZERO_IF_EMPTY | UNDEFINED_IF_EMPTY | ORDERING
     assert {name for name, better in table["better"].items() if better == "lower"} == BETTER_LOWER
     assert (table["source"] != "").all()
     assert table.loc["deletion-odam", "settings"].startswith("steps=100, every=10, fill=None, ties='random'")
@@ -51,47 +60,47 @@ def test_every_metric_gives_one_double_for_each_object_and_changes_nothing(name:
     kept = MAPS.clone()
     one = case(MAPS, detector=detector())
     pixels = one.sample.image.copy()
-    result = METRICS[name].measure(one)
+    result = METRICS[name].measure(one, **SETTINGS.get(name, {}))
     assert isinstance(result, Measured)
     assert (result.value.dtype, result.value.shape, result.value.device.type) == (torch.float64, (2,), "cpu")
     assert torch.isfinite(result.value).all()
     assert all(extra.shape == (2,) for extra in result.extras.values())
-    assert (result.curve is None) == (name != "vea" and name not in ASKING)
-    assert (result.ties is None) == (name not in ASKING)
+    assert (result.curve is None) == (name != "vea" and name not in CHANGING)
+    assert (result.ties is None) == (name not in ORDERING)
     assert torch.equal(MAPS, kept)
     assert (one.sample.image == pixels).all()
-    assert torch.equal(METRICS[name].measure(one).value, result.value)
+    assert torch.equal(METRICS[name].measure(one, **SETTINGS.get(name, {})).value, result.value)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_an_empty_map_is_a_miss_or_undefined(name: str) -> None:
-    value = METRICS[name].measure(case(torch.zeros_like(MAPS), detector=detector())).value
+    value = METRICS[name].measure(case(torch.zeros_like(MAPS), detector=detector()), **SETTINGS.get(name, {})).value
     if name in UNDEFINED_IF_EMPTY:
         assert value.isnan().all()
     elif name in ZERO_IF_EMPTY:
         assert value.tolist() == [0, 0]
     else:
-        assert torch.isfinite(value).all(), "in random order"
+        assert torch.isfinite(value).all(), "in random order, or unchanged"
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_without_an_annotation(name: str) -> None:
-    value = METRICS[name].measure(case(MAPS, (0, -1), detector=detector())).value
+    value = METRICS[name].measure(case(MAPS, (0, -1), detector=detector()), **SETTINGS.get(name, {})).value
     assert math.isfinite(value[0])
-    assert math.isnan(value[1]) == (name not in ASKING), "deletion and insertion go by the detected box"
+    assert math.isnan(value[1]) == (name not in ORDERING), "what changes the image goes by the detected box"
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_nothing_to_measure(name: str) -> None:
     one = case(MAPS[:0], (), detections=found([], [], []), sample=sample([], []), detector=detector())
-    assert METRICS[name].measure(one).value.shape == (0,)
+    assert METRICS[name].measure(one, **SETTINGS.get(name, {})).value.shape == (0,)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_signed_maps_are_taken_or_refused_in_words(name: str) -> None:
     signed = case(MAPS - 0.5, signed=True, detector=detector())
     if METRICS[name].signed:
-        assert torch.isfinite(METRICS[name].measure(signed).value).all()
+        assert torch.isfinite(METRICS[name].measure(signed, **SETTINGS.get(name, {})).value).all()
     else:
         with pytest.raises(ValueError, match=rf"{name} is defined for maps without negative values.*positive_part"):
             METRICS[name].measure(signed)
