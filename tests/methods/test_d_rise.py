@@ -217,7 +217,10 @@ def test_an_open_detector_sees_float_pixels() -> None:
         ({"batch_size": 0}, "batch_size is a whole number of at least 1, got 0"),
         ({"seed": -1}, "seed is a whole number of at least 0"),
         ({"probability": 1}, "probability, of keeping a cell, lies between 0 and 1, got 1"),
-        ({"probability": 0.123}, "a fraction with a denominator of at most 20.*or sampling='plain'"),
+        (
+            {"probability": 0.123, "sampling": "balanced"},
+            "a fraction with a denominator of at most 20.*or sampling='plain'",
+        ),
         ({"until": 1.5}, "until lies in 0..1, got 1.5"),
         ({"score_threshold": -0.1}, "score_threshold lies in 0..1"),
         ({"sampling": "sobol"}, "sampling of 'd-rise' is one of 'balanced', 'plain'; got 'sobol'"),

@@ -43,7 +43,7 @@ def test_forecast_holds_in_shorter_and_longer_runs(sampling: str, goal: float) -
 
 def test_no_sign_of_an_object_needs_masks_without_end() -> None:
     nothing = dx.wrap_predict(lambda image: ([], [], []), NAMES)
-    found = Answers(nothing, IMAGE, TARGETS, Settings(masks=20, cells=4))
+    found = Answers(nothing, IMAGE, TARGETS, Settings(masks=20, cells=4, sampling="balanced", probability=0.5))
     found.ask(20)
     with pytest.raises(ValueError, match="1 masks are 0 whole groups of 2; two are the least"):
         masks_needed(found, 0.8)
