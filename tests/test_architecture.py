@@ -21,7 +21,8 @@ LAYERS = (
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # HeatMaps.plot draws itself; the import stands inside the method, so that nothing loads matplotlib before.
-ON_USE = {("heatmaps", "plots")}
+# So do the figures of tiny objects.
+ON_USE = {("heatmaps", "plots"), ("tiny", "plots"), ("tiny", "sheet")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}
