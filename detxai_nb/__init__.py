@@ -1,6 +1,6 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
-from detxai_nb import data, evaluation, metrics, profiles, sanity, widgets
+from detxai_nb import data, evaluation, metrics, profiles, sanity, tiny, widgets
 from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
 from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
 from detxai_nb.explaining import compare, explain
@@ -31,6 +31,7 @@ __all__ = [
     "report",
     "reproduce",
     "sanity",
+    "tiny",
     "widgets",
     "wrap",
     "wrap_predict",

@@ -40,6 +40,11 @@ def _picture_class() -> type[Figure]:
     return Picture
 
 
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of that size in inches, which a notebook shows by itself."""
+    return _picture_class()(figsize=(width, height), dpi=_DPI)
+
+
 class Sheet:
     """A figure with a grid of panels of the photograph's shape, laid out in inches."""
 
@@ -51,7 +56,7 @@ class Sheet:
         self.bar = _BAR if bars else 0.0
         across = max(_HEADING, _GAP + columns * (self.wide + _GAP))
         self.size = (across, _TITLE + rows * (_TITLE + self.tall + self.bar) + _GAP)
-        self.figure = _picture_class()(figsize=self.size, dpi=_DPI)
+        self.figure = new_figure(*self.size)
 
     def head(self, text: str) -> None:
         """Write a heading at the top left, never read as a formula."""

@@ -20,8 +20,8 @@ LAYERS = (
     ("plots", "sanity_plots", "sheet", "widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# What draws itself imports that inside the method, so that nothing loads matplotlib before.
-ON_USE = {("heatmaps", "plots"), ("sanity", "sanity_plots")}
+# What draws itself imports that inside the function, so that nothing loads matplotlib before.
+ON_USE = {("heatmaps", "plots"), ("sanity", "sanity_plots"), ("tiny", "plots"), ("tiny", "sheet")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}

@@ -31,6 +31,7 @@ def some(signed: bool = False) -> HeatMaps:
         highest_score=0.9,
         score_threshold=0.3,
         image_size=(HEIGHT, WIDTH),
+        canvas_size=(HEIGHT * 1.5, WIDTH * 1.25),
     )
     return HeatMaps(
         grids=tuple(grid - 0.5 for grid in grids) if signed else grids,
@@ -161,7 +162,15 @@ def test_a_file_holds_everything(tmp_path: Path, signed: bool) -> None:
     assert np.array_equal(back.image, maps.image)
     for name in ("boxes", "scores", "labels", "class_scores", "origins"):
         assert torch.equal(getattr(back.detections, name), getattr(maps.detections, name))
-    for name in ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "objectness"):
+    for name in (
+        "names",
+        "origin_fields",
+        "highest_score",
+        "score_threshold",
+        "image_size",
+        "canvas_size",
+        "objectness",
+    ):
         assert getattr(back.detections, name) == getattr(maps.detections, name)
 
 

@@ -1,0 +1,23 @@
+"""Tiny objects: how large the maps of small objects are, what they give to a neighbour, and how alike two of them are.
+
+After G-CAME, sec. 4.2.3 and figure 5: maps of tiny objects drift to what lies around them, and the maps of two that
+touch may be the same. ``objects`` and ``pairs`` measure both, ``plot`` and ``crops`` show it.
+"""
+
+from detxai_nb.metrics.on_tiny_objects import TINY
+from detxai_nb.tiny.drawing import crops, plot
+from detxai_nb.tiny.measuring import box_distances, half_energy_share, nearest_boxes, similarity
+from detxai_nb.tiny.objects import objects
+from detxai_nb.tiny.pairs import pairs
+
+__all__ = [
+    "TINY",
+    "box_distances",
+    "crops",
+    "half_energy_share",
+    "nearest_boxes",
+    "objects",
+    "pairs",
+    "plot",
+    "similarity",
+]
