@@ -1,6 +1,6 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
-from detxai_nb import data, evaluation, metrics, widgets
+from detxai_nb import data, evaluation, metrics, profiles, widgets
 from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
 from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
 from detxai_nb.explaining import compare, explain
@@ -26,6 +26,7 @@ __all__ = [
     "methods",
     "metrics",
     "paired",
+    "profiles",
     "read_evaluation",
     "report",
     "reproduce",

@@ -16,7 +16,7 @@ LAYERS = (
     ("types", "image", "geometry"),
     ("heatmaps",),
     ("data", "detectors", "methods", "metrics", "nms"),
-    ("explaining", "evaluation", "sanity", "tiny", "training"),
+    ("explaining", "evaluation", "profiles", "sanity", "tiny", "training"),
     ("plots", "sheet", "widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,125 @@
+"""The two ways to run the notebooks: "quick" with what the package brings, "paper" with a paper's detector and COCO."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detxai_nb.data.coco import CocoDataset
+from detxai_nb.data.sample import Sample
+from detxai_nb.data.scenes import Scenes
+from detxai_nb.detectors import load_detector
+from detxai_nb.heatmaps import write_atomically
+from detxai_nb.types import Detector
+
+PROFILES = ("quick", "paper")
+PROFILE = "DETXAI_NB_PROFILE"
+COCO = "DETXAI_NB_COCO"
+RECORD = ".detxai-nb-paths.json"
+"""In the working folder: where the datasets lie, so that they are asked for once."""
+STORES = "detxai-nb-runs"
+"""The folder, in the working folder, of the paper profile's evaluations."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a notebook works with: ``name`` is one of ``PROFILES``, ``store`` a folder for evaluations or None."""
+
+    name: str
+    detector: Detector
+    dataset: Sequence[Sample]
+    store: Path | None
+
+    def at(self, run: str) -> Path | None:
+        """Where the rows of this run go, to be handed on as ``store=``; None, in memory, in the quick profile."""
+        return None if self.store is None else self.store / run
+
+
+def name() -> str:
+    """The profile that the environment variable DETXAI_NB_PROFILE asks for, "quick" by default.
+
+    Raises ``ValueError`` for any other value.
+    """
+    found = os.environ.get(PROFILE) or PROFILES[0]
+    if found not in PROFILES:
+        raise ValueError(f"{PROFILE} is {' or '.join(PROFILES)}, got {found!r}")
+    return found
+
+
+def current(detector: str = "tiny-fcos", paper_detector: str = "fcos_resnet50_fpn", scenes: int = 8) -> Profile:
+    """Detector, dataset and store of the profile that DETXAI_NB_PROFILE asks for.
+
+    "quick": the bundled ``detector`` on the CPU and the first ``scenes`` synthetic scenes, those with which
+    ``detxai-nb evaluate --scenes`` begins; rows stay in memory. "paper": ``paper_detector`` with its downloaded weights
+    and COCO val2017 (see ``coco``); the rows of each run are kept in the folder ``STORES``, so that it goes on where it
+    stopped.
+
+    Raises ``ValueError`` for an unknown profile, and what ``load_detector`` and ``coco`` raise.
+    """
+    if name() == "quick":
+        return Profile("quick", load_detector(detector, device="cpu"), Scenes(scenes), None)
+    dataset = coco()
+    store = Path(STORES)
+    store.mkdir(exist_ok=True)
+    return Profile("paper", load_detector(paper_detector), dataset, store)
+
+
+def coco() -> CocoDataset:
+    """COCO val2017, from where DETXAI_NB_COCO says; else from where it lay last time; else the reader is asked once.
+
+    The place is a COCO annotation file, a folder with ``instances.json``, or COCO's own folder with
+    ``annotations/instances_val2017.json``; images lie in ``images`` or ``val2017`` beside it. What was typed is kept in
+    ``RECORD`` in the working folder once it could be read.
+
+    Raises ``FileNotFoundError`` where nothing lies there, or where it is not known and nobody can be asked.
+    """
+    given = os.environ.get(COCO) or _remembered()
+    if given:
+        return open_coco(given)
+    typed = _ask()
+    dataset = open_coco(typed)
+    text = json.dumps({COCO: str(Path(typed).expanduser().resolve())}, indent=1)
+    write_atomically(Path(RECORD), lambda file: file.write(text.encode()))
+    return dataset
+
+
+def open_coco(place: str | os.PathLike[str]) -> CocoDataset:
+    """The dataset at ``place``, which is read as ``coco`` describes; raises what ``CocoDataset`` raises."""
+    path = Path(place).expanduser()
+    official = path / "annotations" / "instances_val2017.json"
+    path = official if official.is_file() else path
+    split = re.fullmatch(r"instances_(\w+)", path.stem)
+    beside = path.parent.parent / split[1] if split else path
+    return CocoDataset(path, beside if beside.is_dir() and path.is_file() else None)
+
+
+def _remembered() -> str | None:
+    """The place in ``RECORD``, None where there is none."""
+    path = Path(RECORD)
+    if not path.is_file():
+        return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))[COCO])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.resolve()} is damaged; delete it, and you are asked again") from error
+
+
+def _ask() -> str:
+    """What the reader types; FileNotFoundError where nobody can or nothing is typed."""
+    try:
+        typed = input("COCO val2017 lies in (annotation file or folder): ").strip()
+    except (EOFError, OSError, RuntimeError) as error:  # ipykernel raises a RuntimeError where no front end can ask
+        raise _unknown() from error
+    if not typed:
+        raise _unknown()
+    return typed
+
+
+def _unknown() -> FileNotFoundError:
+    return FileNotFoundError(
+        f"the paper profile needs COCO val2017: set {COCO} to its annotation file or folder, or {PROFILE}=quick"
+    )

@@ -1,0 +1,113 @@
+"""The notebooks' two profiles: quick never asks, paper asks once and remembers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import detxai_nb as dx
+from detxai_nb import profiles
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of its own, without the environment's variables, where nobody can be asked."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    for variable in (profiles.PROFILE, profiles.COCO):
+        monkeypatch.delenv(variable, raising=False)
+
+    def nobody(prompt: str) -> str:
+        raise EOFError(prompt)
+
+    monkeypatch.setattr("builtins.input", nobody)
+    return work
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    """A folder with instances.json and images."""
+    return dx.data.scenes.write_coco(tmp_path / "flat", count=2, width=96, height=64)
+
+
+@pytest.fixture
+def official(flat: Path, tmp_path: Path) -> Path:
+    """The same dataset laid out as COCO is distributed."""
+    folder = tmp_path / "coco"
+    (folder / "annotations").mkdir(parents=True)
+    shutil.copy(flat / "instances.json", folder / "annotations" / "instances_val2017.json")
+    shutil.copytree(flat / "images", folder / "val2017")
+    return folder
+
+
+def test_quick_is_the_default_and_asks_nobody(alone: Path) -> None:
+    profile = dx.profiles.current(scenes=3)
+    assert (profile.name, len(profile.dataset), profile.at("table")) == ("quick", 3, None)
+    assert (profile.dataset[0].image == dx.data.scenes.make(0, seed=1).image).all()
+    assert profile.detector.names == dx.data.scenes.NAMES
+    assert list(alone.iterdir()) == []
+
+
+def test_another_profile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(profiles.PROFILE, "fast")
+    with pytest.raises(ValueError, match="quick or paper, got 'fast'"):
+        dx.profiles.current()
+
+
+def test_paper_takes_the_dataset_named_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, official: Path, alone: Path
+) -> None:
+    monkeypatch.setenv(profiles.PROFILE, "paper")
+    monkeypatch.setenv(profiles.COCO, str(official))
+    profile = dx.profiles.current(paper_detector="tiny-fcos")
+    assert (profile.name, len(profile.dataset)) == ("paper", 2)
+    assert profile.at("table") == Path(profiles.STORES) / "table"
+    assert (alone / profiles.STORES).is_dir()
+    assert not (alone / profiles.RECORD).exists()
+
+
+@pytest.mark.parametrize("inside", ["", "annotations/instances_val2017.json"])
+def test_the_layout_of_coco_is_understood(official: Path, inside: str) -> None:
+    dataset = profiles.open_coco(official / inside)
+    assert dataset.folder == official / "val2017"
+    assert dataset[1].image.shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize("inside", ["", "instances.json"])
+def test_a_flat_folder_is_understood(flat: Path, inside: str) -> None:
+    assert profiles.open_coco(flat / inside).folder == flat / "images"
+
+
+def test_the_reader_is_asked_once(monkeypatch: pytest.MonkeyPatch, flat: Path) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or f" {flat} ")
+    assert [len(profiles.coco()), len(profiles.coco())] == [2, 2]
+    assert len(asked) == 1
+
+
+def test_what_cannot_be_read_is_not_remembered(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: str(alone / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="no annotation file"):
+        profiles.coco()
+    assert not (alone / profiles.RECORD).exists()
+
+
+@pytest.mark.parametrize("answer", [EOFError, RuntimeError, OSError, ""])
+def test_nobody_to_ask_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+    def reply(_: str) -> str:
+        if isinstance(answer, str):
+            return answer
+        raise answer  # type: ignore[misc]
+
+    monkeypatch.setattr("builtins.input", reply)
+    with pytest.raises(FileNotFoundError, match="set DETXAI_NB_COCO"):
+        profiles.coco()
+
+
+def test_a_damaged_record_is_named(alone: Path) -> None:
+    (alone / profiles.RECORD).write_text("[]")
+    with pytest.raises(ValueError, match="delete it"):
+        profiles.coco()
