@@ -58,7 +58,7 @@ def plot_sanity(
     _draw_curves(_space(sheet, len(result.methods), below), result, curve, measure)
     name = result.detections.label_names()[number]
     how = "down to each stage" if result.mode == "cascading" else "in each stage alone"
-    sheet.head(f"{number}: {name}, random weights {how} (maps of seed {seed}; {len(result.seeds)} seeds)")
+    sheet.head(f"{number}: {name}, random {how}; maps of seed {seed}")
     return sheet.figure
 
 
