@@ -20,7 +20,7 @@ from PIL import Image
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURE = "image/png"
-LARGEST = 4_000_000  # bytes
+LARGEST = 8_000_000  # bytes
 LEVELS = 32  # for each colour channel: half the bytes of a photograph with noise, and hardly to be seen
 
 

@@ -11,7 +11,7 @@ from detxai_nb.evaluation.papers import Paper, find_paper
 from detxai_nb.evaluation.plan import DIFFERENCE
 from detxai_nb.evaluation.reporting import Report, report
 from detxai_nb.evaluation.runner import evaluate
-from detxai_nb.methods import find_method
+from detxai_nb.methods import METHODS, find_method
 from detxai_nb.metrics.registry import find_metric
 from detxai_nb.types import Detector
 
@@ -33,9 +33,9 @@ def reproduce(
     """The table of ``paper`` (a name of ``PAPERS`` or a ``Paper``) for this detector on this dataset.
 
     Its methods, metrics, protocol and target are those of the paper as far as this detector and dataset can follow:
-    methods that need another kind of detector, and metrics that need masks where the dataset has none, are left out and
-    named in the notes. ``slow``: also the methods of ``SLOW``. ``without``: methods or metrics to leave out.
-    ``method_settings``, ``store`` and the further ``options`` are those of ``evaluate``.
+    methods that need another kind of detector or are not in this package, and metrics that need masks where the dataset
+    has none, are left out and named in the notes. ``slow``: also the methods of ``SLOW``. ``without``: methods or
+    metrics to leave out. ``method_settings``, ``store`` and the further ``options`` are those of ``evaluate``.
 
     Returns the report, with the paper's figures beside one's own. Raises ``ValueError`` for an unknown paper or where
     nothing is left, and what ``evaluate`` raises.
@@ -45,7 +45,11 @@ def reproduce(
     left_out = dict.fromkeys(without, "asked for")
     methods, metrics = methods_of(printed), metrics_of(printed)
     for name in methods:
-        needs = find_method(name.removeprefix(DIFFERENCE)).needs
+        base = name.removeprefix(DIFFERENCE)
+        if base not in METHODS:
+            left_out.setdefault(name, "is no method of this package")
+            continue
+        needs = find_method(base).needs
         if not slow and name in SLOW:
             left_out.setdefault(name, "takes thousands of forward passes an image; slow=True runs it")
         elif missing := [need for need in needs if need not in getattr(first, "offers", ())]:

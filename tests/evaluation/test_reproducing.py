@@ -20,6 +20,7 @@ OWN = Paper(
         ("difference:odam", "energy-pointing-box"): Figure(0.8, "table 9"),
         ("d-rise", "odi-mask"): Figure(0.5, "table 9"),
         ("bbam", "deletion: s2"): Figure(0.5, "table 9"),
+        ("another", "odi-mask"): Figure(0.6, "table 9"),
     },
     targets={"odam": "x1", "*": "class"},
 )
@@ -29,7 +30,7 @@ def test_every_printed_method_and_metric_is_there() -> None:
     for paper in PAPERS.values():
         assert {name.removeprefix("difference:") for name in methods_of(paper)} <= METHODS.keys() | {"d-rise", "g-came"}
         assert set(metrics_of(paper)) <= METRICS.keys()
-    assert methods_of(OWN) == ("odam", "difference:odam", "d-rise", "bbam")
+    assert methods_of(OWN) == ("odam", "difference:odam", "d-rise", "bbam", "another")
     assert metrics_of(OWN) == ("energy-pointing-box", "odi-mask", "deletion")
 
 
@@ -55,6 +56,7 @@ def test_what_does_not_fit_is_left_out_and_named() -> None:
     assert "left out: deletion, asked for" in said
     assert "left out: d-rise, takes thousands of forward passes" in said
     assert "left out: bbam, needs a detector that offers regions" in said
+    assert "left out: another, is no method of this package" in said
     assert "the paper explains the target" not in said
 
 
