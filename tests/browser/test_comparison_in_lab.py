@@ -141,9 +141,9 @@ def test_a_slow_method_is_added_shows_progress_and_keeps_what_it_had(widget: Sho
     widget.root.get_by_label("D-RISE").check()
     cancel = widget.root.get_by_role("button", name="Cancel")
     cancel.wait_for(state="visible")
-    widget.until(
-        lambda: widget.root.get_by_role("progressbar").get_attribute("aria-valuenow"), "it tells how far it is"
-    )
+    # The first sign comes with the first of three objects, which takes a busy machine 10 s.
+    progress = widget.root.get_by_role("progressbar")
+    widget.until(lambda: progress.get_attribute("aria-valuenow"), "it tells how far it is", 40)
     cancel.click()
     widget.notebook.run_until(STATE, "d-rise:ok", 30)
     widget.expect("shown", "grad-cam odam layer-cam d-rise")
