@@ -4,5 +4,6 @@ from detxai_nb.widgets.comparison import Comparison
 from detxai_nb.widgets.discrimination import Discrimination
 from detxai_nb.widgets.explorer import Explorer
 from detxai_nb.widgets.perturbation import Perturbation
+from detxai_nb.widgets.sanity_check import SanityCheck
 
-__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation"]
+__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck"]

@@ -6,9 +6,15 @@ import { flash, listenToGestures } from "./shared/gestures.js";
 import { HeatLayer } from "./shared/heat.js";
 import { valueAt } from "./shared/maps.js";
 import { paintScene } from "./shared/painter.js";
-import { boxLabel, formatValue } from "./shared/text.js";
+import { formatValue } from "./shared/text.js";
 
-/** @typedef {import("./comparison_model.js").Comparison} Comparison */
+/**
+ * What a grid of methods and columns shows: those of Comparison are objects. `labels` are the words for the grid, for
+ * where it is empty and for the figures in the head of a row.
+ * @typedef {Pick<import("./comparison_model.js").Comparison, "store" | "order" | "shown" | "selected" | "metrics" | "status"
+ *   | "side" | "title" | "row" | "maps" | "map" | "range" | "table" | "colors" | "isBest" | "label" | "objectOf"
+ *   | "labels">} Shared
+ */
 /** @typedef {import("./comparison_model.js").Place} Place */
 /** @typedef {import("./shared/viewport.js").Viewport} Viewport */
 
@@ -25,7 +31,7 @@ export class Cell {
   #said = "";
 
   /**
-   * @param {Comparison} comparison
+   * @param {Shared} comparison
    * @param {Place} place
    * @param {Viewport} viewport shared by all cells
    * @param {{select: (place: Place) => void, pointed: (x: number | null, y: number | null) => void,
@@ -82,9 +88,8 @@ export class Cell {
       ...factRows(lines.map(({ title, value, best }) => ({ name: title, value: figure(value), best }))),
     );
     const words = lines.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
-    const object = comparison.store.get("objects")[place.object];
     const status = chip ? [chip] : [];
-    root.setAttribute("aria-label", [comparison.title(place.method), boxLabel(object), ...status, ...words].join("; "));
+    root.setAttribute("aria-label", [comparison.title(place.method), comparison.label(place.object), ...status, ...words].join("; "));
   }
 
   /**
@@ -134,7 +139,7 @@ export class Cell {
       heat: drawn,
       opacity: store.get("opacity"),
       objects: store.get("objects"),
-      selected: place.object,
+      selected: comparison.objectOf(place.object),
       hovered: null,
       side: map ? comparison.side : null,
       boxes: store.get("boxes"),

@@ -4,11 +4,10 @@ import { element, button } from "./shared/dom.js";
 import { factRows } from "./shared/facts.js";
 import { listenToKeys } from "./shared/keyboard.js";
 import { neighbour } from "./shared/boxes.js";
-import { boxLabel } from "./shared/text.js";
 import { Viewport } from "./shared/viewport.js";
 import { Cell, figure } from "./comparison_cell.js";
 
-/** @typedef {import("./comparison_model.js").Comparison} Comparison */
+/** @typedef {import("./comparison_cell.js").Shared} Shared */
 /** @typedef {import("./comparison_model.js").Place} Place */
 
 const TALLEST = 320;
@@ -25,7 +24,7 @@ export class Grid {
   probe = null;
 
   /**
-   * @param {Comparison} comparison
+   * @param {Shared} comparison
    * @param {{select: (place: Place) => void, escape: () => void, pointed: (byKey: boolean) => void,
    *   compute: (method: string) => void, photo: () => CanvasImageSource | null, painted: () => void}} actions
    */
@@ -34,7 +33,7 @@ export class Grid {
     this.actions = actions;
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height });
-    this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": "Methods and objects" });
+    this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
     this.empty = element("p", { class: "dx-words", hidden: "" });
     this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
     this.#listen();
@@ -65,7 +64,7 @@ export class Grid {
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
     this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || "Choose at least one object and one method below.";
+    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -121,9 +120,10 @@ export class Grid {
 
   /** Show the selected object as large as it fits, with some of what is around it. */
   frame() {
-    const object = this.comparison.selected?.object;
-    if (object === undefined) return;
-    this.viewport.show(this.comparison.store.get("objects")[object].box);
+    const { comparison } = this;
+    if (!comparison.selected) return;
+    const object = comparison.objectOf(comparison.selected.object);
+    this.viewport.show(comparison.store.get("objects")[object].box);
     this.invalidate();
   }
 
@@ -134,8 +134,7 @@ export class Grid {
    */
   #arrange(order, shown) {
     const { comparison, table } = this;
-    const objects = comparison.store.get("objects");
-    const arranged = JSON.stringify([order, shown, shown.map((i) => boxLabel(objects[i]))]);
+    const arranged = JSON.stringify([order, shown, shown.map((i) => comparison.label(i))]);
     if (arranged === this.#arranged) return;
     this.#arranged = arranged;
     const focused = document.activeElement;
@@ -143,7 +142,7 @@ export class Grid {
     for (const key of [...this.#cells.keys()]) if (!cells.has(key)) this.#cells.delete(key);
     for (const [key, place] of cells) if (!this.#cells.has(key)) this.#cells.set(key, this.#make(place));
     const heads = shown.map((i) => {
-      const label = boxLabel(objects[i]);
+      const label = comparison.label(i);
       return element("div", { class: "dx-object", role: "columnheader", title: label }, [label]);
     });
     const corner = element("div", { role: "columnheader", "aria-label": "Method" });

@@ -3,6 +3,7 @@
 import { MapCache, colorRange, decodeMaps, mapKey } from "./shared/maps.js";
 import { colorTable, decodePalettes } from "./shared/palette.js";
 import { Store } from "./shared/state.js";
+import { boxLabel } from "./shared/text.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 /** @typedef {import("./shared/types.js").MapSet} MapSet */
@@ -49,6 +50,7 @@ export const TRAITS = [
 const MAP_TRAITS = ["methods", "target", "layer", "rows", "map_data"];
 
 export class Comparison {
+  labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = new Map();
   /** @type {Set<string>} */
@@ -95,7 +97,17 @@ export class Comparison {
     return this.shown.includes(object) && store.get("methods").includes(method) ? { method, object } : null;
   }
 
-  /** @param {string} method */
+  /** What is said above a column. @param {number} column @returns {string} */
+  label(column) {
+    return boxLabel(this.store.get("objects")[column]);
+  }
+
+  /** The object whose maps a column has. @param {number} column */
+  objectOf(column) {
+    return column;
+  }
+
+  /** @param {string} method @returns {string} */
   title(method) {
     const found = this.store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === method);
     return found?.title ?? method;

@@ -28,8 +28,7 @@ export function renderGrid(grid) {
   context.fillStyle = "#1c1f24";
   const left = (/** @type {number} */ column) => SIDE + column * (width + GAP);
   shown.forEach((object, column) => {
-    const { name, score } = comparison.store.get("objects")[object];
-    context.fillText(`${name} ${score.toFixed(2)}`, left(column), HEAD / 2, width);
+    context.fillText(comparison.label(object), left(column), HEAD / 2, width);
   });
   order.forEach((method, row) => {
     const top = HEAD + row * (height + GAP);

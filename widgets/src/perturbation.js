@@ -67,7 +67,7 @@ class PerturbationView {
       const whole = store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
       const others = walk?.others.some((v) => v !== null) ? [{ values: walk.others, title: "other objects, mean" }] : [];
       const curves = walk ? [{ values: walk.relative, title: "this object: score over original score" }, ...others] : [];
-      this.curve.draw(curves, `100%: ${whole}`, this.#summary());
+      this.curve.draw(curves, ["0%", `100%: ${whole}`], this.#summary());
     }
     if (walk) this.curve.mark(step);
     parts.label("Changed photograph");

@@ -781,7 +781,7 @@ var Cell = class {
   #heat = new HeatLayer(MOST_SAMPLES2);
   #said = "";
   /**
-   * @param {Comparison} comparison
+   * @param {Shared} comparison
    * @param {Place} place
    * @param {Viewport} viewport shared by all cells
    * @param {{select: (place: Place) => void, pointed: (x: number | null, y: number | null) => void,
@@ -840,9 +840,8 @@ var Cell = class {
       ...factRows(lines.map(({ title, value, best }) => ({ name: title, value: figure(value), best })))
     );
     const words = lines.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
-    const object = comparison.store.get("objects")[place.object];
     const status = chip ? [chip] : [];
-    root.setAttribute("aria-label", [comparison.title(place.method), boxLabel(object), ...status, ...words].join("; "));
+    root.setAttribute("aria-label", [comparison.title(place.method), comparison.label(place.object), ...status, ...words].join("; "));
   }
   /**
    * The value at a point of the photograph, or null.
@@ -888,7 +887,7 @@ var Cell = class {
       heat: drawn,
       opacity: store.get("opacity"),
       objects: store.get("objects"),
-      selected: place.object,
+      selected: comparison.objectOf(place.object),
       hovered: null,
       side: map ? comparison.side : null,
       boxes: store.get("boxes"),
@@ -910,7 +909,7 @@ var Grid = class {
   /** @type {{x: number, y: number} | null} */
   probe = null;
   /**
-   * @param {Comparison} comparison
+   * @param {Shared} comparison
    * @param {{select: (place: Place) => void, escape: () => void, pointed: (byKey: boolean) => void,
    *   compute: (method: string) => void, photo: () => CanvasImageSource | null, painted: () => void}} actions
    */
@@ -919,7 +918,7 @@ var Grid = class {
     this.actions = actions;
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height });
-    this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": "Methods and objects" });
+    this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
     this.empty = element("p", { class: "dx-words", hidden: "" });
     this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
     this.#listen();
@@ -947,7 +946,7 @@ var Grid = class {
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
     this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || "Choose at least one object and one method below.";
+    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -994,9 +993,10 @@ var Grid = class {
   }
   /** Show the selected object as large as it fits, with some of what is around it. */
   frame() {
-    const object = this.comparison.selected?.object;
-    if (object === void 0) return;
-    this.viewport.show(this.comparison.store.get("objects")[object].box);
+    const { comparison } = this;
+    if (!comparison.selected) return;
+    const object = comparison.objectOf(comparison.selected.object);
+    this.viewport.show(comparison.store.get("objects")[object].box);
     this.invalidate();
   }
   /**
@@ -1006,8 +1006,7 @@ var Grid = class {
    */
   #arrange(order, shown) {
     const { comparison, table } = this;
-    const objects = comparison.store.get("objects");
-    const arranged = JSON.stringify([order, shown, shown.map((i) => boxLabel(objects[i]))]);
+    const arranged = JSON.stringify([order, shown, shown.map((i) => comparison.label(i))]);
     if (arranged === this.#arranged) return;
     this.#arranged = arranged;
     const focused = document.activeElement;
@@ -1015,7 +1014,7 @@ var Grid = class {
     for (const key of [...this.#cells.keys()]) if (!cells.has(key)) this.#cells.delete(key);
     for (const [key, place] of cells) if (!this.#cells.has(key)) this.#cells.set(key, this.#make(place));
     const heads = shown.map((i) => {
-      const label = boxLabel(objects[i]);
+      const label = comparison.label(i);
       return element("div", { class: "dx-object", role: "columnheader", title: label }, [label]);
     });
     const corner = element("div", { role: "columnheader", "aria-label": "Method" });
@@ -1276,6 +1275,7 @@ var TRAITS = [
 ];
 var MAP_TRAITS = ["methods", "target", "layer", "rows", "map_data"];
 var Comparison = class {
+  labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = /* @__PURE__ */ new Map();
   /** @type {Set<string>} */
@@ -1315,7 +1315,15 @@ var Comparison = class {
     const method = store.get("selected_method");
     return this.shown.includes(object) && store.get("methods").includes(method) ? { method, object } : null;
   }
-  /** @param {string} method */
+  /** What is said above a column. @param {number} column @returns {string} */
+  label(column) {
+    return boxLabel(this.store.get("objects")[column]);
+  }
+  /** The object whose maps a column has. @param {number} column */
+  objectOf(column) {
+    return column;
+  }
+  /** @param {string} method @returns {string} */
   title(method) {
     const found = this.store.get("choices").methods.find((m) => m.name === method);
     return found?.title ?? method;
@@ -1668,8 +1676,7 @@ function renderGrid(grid) {
   context.fillStyle = "#1c1f24";
   const left = (column) => SIDE2 + column * (width + GAP);
   shown.forEach((object, column) => {
-    const { name, score } = comparison.store.get("objects")[object];
-    context.fillText(`${name} ${score.toFixed(2)}`, left(column), HEAD / 2, width);
+    context.fillText(comparison.label(object), left(column), HEAD / 2, width);
   });
   order.forEach((method, row) => {
     const top = HEAD + row * (height + GAP);

@@ -66,7 +66,13 @@ function lines(values, across, up) {
   });
   return found.filter((line) => line.length > 0).map((line) => line.join(" "));
 }
-function curveView(chosen) {
+function bands(low, high, across, up) {
+  const known = low.map((value, i) => high[i] === null ? null : value);
+  const above = high.map((value, i) => low[i] === null ? null : value);
+  const below = lines(known, across, up);
+  return lines(above, across, up).map((line, i) => `${line} ${below[i].split(" ").reverse().join(" ")}`);
+}
+function curveView(chosen, say = (value) => `${100 * value}%`) {
   const svg = shape("svg", { class: "dx-curve", role: "img", height: HEIGHT });
   const legend = element("div", { class: "dx-curve-legend", "aria-hidden": "true" });
   const root = element("div", { class: "dx-curve-box", hidden: "" }, []);
@@ -76,12 +82,13 @@ function curveView(chosen) {
   let width = WIDEST;
   let last = 1;
   let shown = 0;
-  let bottom = "";
+  let ends = ["", ""];
   let drawn = [];
   let high = 1;
+  let low = 0;
   let first = [];
   const across = (step) => LEFT + (width - LEFT - RIGHT) * step / Math.max(last, 1);
-  const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / high;
+  const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low);
   let held = false;
   const choose = (event) => {
     const box = svg.getBoundingClientRect();
@@ -105,18 +112,23 @@ function curveView(chosen) {
     width = Math.min(WIDEST, root.clientWidth || WIDEST);
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     svg.setAttribute("width", String(width));
-    const axes = [0, 0.5, 1].flatMap((value) => [
+    const axes = [-1, -0.5, 0, 0.5, 1].filter((value) => value >= low).flatMap((value) => [
       shape("line", { class: "dx-curve-axis", x1: LEFT, x2: width - RIGHT, y1: up(value), y2: up(value) }),
-      shape("text", { class: "dx-curve-text", x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, `${100 * value}%`)
+      shape("text", { class: "dx-curve-text", x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, say(value))
     ]);
-    const ends = [
-      shape("text", { class: "dx-curve-text", x: LEFT, y: HEIGHT - 4 }, "0%"),
-      shape("text", { class: "dx-curve-text", x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, bottom)
+    const words = [
+      shape("text", { class: "dx-curve-text", x: LEFT, y: HEIGHT - 4 }, ends[0]),
+      shape("text", { class: "dx-curve-text", x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, ends[1])
     ];
     const found = drawn.flatMap(
       ({ values }, i) => lines(values, across, up).map((points) => shape("polyline", { class: `dx-curve-line dx-curve-${i}`, points }))
     );
-    svg.replaceChildren(...axes, ...ends, ...found.reverse(), mark, dot);
+    const around = drawn.flatMap(
+      (curve, i) => bands(curve.low ?? [], curve.high ?? [], across, up).map(
+        (points) => shape("polygon", { class: `dx-curve-band dx-curve-${i}`, points })
+      )
+    );
+    svg.replaceChildren(...around, ...axes, ...words, ...found.reverse(), mark, dot);
     show(shown);
   }
   function show(step) {
@@ -135,18 +147,20 @@ function curveView(chosen) {
     svg,
     dispose: () => observer.disconnect(),
     /**
-     * @param {{values: Values, title: string}[]} curves the first is the one that is marked
-     * @param {string} unit below the axis
+     * @param {readonly Curve[]} curves the first is the one that is marked
+     * @param {[string, string]} below what is said below both ends of the axis
      * @param {string} words what the curves show
      */
-    draw(curves, unit, words) {
+    draw(curves, below, words) {
       root.hidden = curves.length === 0;
       drawn = curves;
-      bottom = unit;
+      ends = below;
       if (curves.length === 0) return;
       first = curves[0].values;
       last = first.length - 1;
-      high = Math.max(1, ...curves.flatMap((c) => c.values.filter((v) => v !== null)));
+      const all = curves.flatMap((c) => [...c.values, ...c.low ?? [], ...c.high ?? []].filter((v) => v !== null));
+      high = Math.max(1, ...all);
+      low = Math.min(0, ...all);
       svg.setAttribute("aria-label", words);
       paint();
       legend.replaceChildren(
@@ -1384,7 +1398,7 @@ var PerturbationView = class {
       const whole = store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
       const others = walk?.others.some((v) => v !== null) ? [{ values: walk.others, title: "other objects, mean" }] : [];
       const curves = walk ? [{ values: walk.relative, title: "this object: score over original score" }, ...others] : [];
-      this.curve.draw(curves, `100%: ${whole}`, this.#summary());
+      this.curve.draw(curves, ["0%", `100%: ${whole}`], this.#summary());
     }
     if (walk) this.curve.mark(step);
     parts.label("Changed photograph");

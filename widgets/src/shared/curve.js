@@ -1,8 +1,9 @@
-// Curves over the pictures of a walk, with a mark at the one that is shown; a click shows another.
+// Curves over steps, with a mark at the one that is shown; a click shows another.
 
 import { element } from "./dom.js";
 
 /** @typedef {readonly (number | null)[]} Values */
+/** `low` and `high`: the spread around it, drawn as an area. @typedef {{values: Values, title: string, low?: Values, high?: Values}} Curve */
 
 const WIDEST = 720;
 const HEIGHT = 132;
@@ -41,8 +42,26 @@ export function lines(values, across, up) {
   return found.filter((line) => line.length > 0).map((line) => line.join(" "));
 }
 
-/** @param {(step: number) => void} chosen */
-export function curveView(chosen) {
+/**
+ * Outlines of the area between two curves, one for each stretch where both are known.
+ * @param {Values} low
+ * @param {Values} high
+ * @param {(step: number) => number} across
+ * @param {(value: number) => number} up
+ * @returns {string[]}
+ */
+export function bands(low, high, across, up) {
+  const known = low.map((value, i) => (high[i] === null ? null : value));
+  const above = high.map((value, i) => (low[i] === null ? null : value));
+  const below = lines(known, across, up);
+  return lines(above, across, up).map((line, i) => `${line} ${below[i].split(" ").reverse().join(" ")}`);
+}
+
+/**
+ * @param {(step: number) => void} chosen
+ * @param {(value: number) => string} [say] a value at the axis
+ */
+export function curveView(chosen, say = (value) => `${100 * value}%`) {
   const svg = shape("svg", { class: "dx-curve", role: "img", height: HEIGHT });
   const legend = element("div", { class: "dx-curve-legend", "aria-hidden": "true" });
   const root = element("div", { class: "dx-curve-box", hidden: "" }, []);
@@ -52,14 +71,15 @@ export function curveView(chosen) {
   let width = WIDEST;
   let last = 1;
   let shown = 0;
-  let bottom = "";
-  /** @type {{values: Values, title: string}[]} */
+  let ends = ["", ""];
+  /** @type {readonly Curve[]} */
   let drawn = [];
   let high = 1;
+  let low = 0;
   /** @type {Values} */
   let first = [];
   const across = (/** @type {number} */ step) => LEFT + ((width - LEFT - RIGHT) * step) / Math.max(last, 1);
-  const up = (/** @type {number} */ value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * value) / high;
+  const up = (/** @type {number} */ value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - low)) / (high - low);
   let held = false;
   const choose = (/** @type {PointerEvent} */ event) => {
     const box = svg.getBoundingClientRect();
@@ -79,18 +99,23 @@ export function curveView(chosen) {
     width = Math.min(WIDEST, root.clientWidth || WIDEST);
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     svg.setAttribute("width", String(width));
-    const axes = [0, 0.5, 1].flatMap((value) => [
+    const axes = [-1, -0.5, 0, 0.5, 1].filter((value) => value >= low).flatMap((value) => [
       shape("line", { class: "dx-curve-axis", x1: LEFT, x2: width - RIGHT, y1: up(value), y2: up(value) }),
-      shape("text", { class: "dx-curve-text", x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, `${100 * value}%`),
+      shape("text", { class: "dx-curve-text", x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, say(value)),
     ]);
-    const ends = [
-      shape("text", { class: "dx-curve-text", x: LEFT, y: HEIGHT - 4 }, "0%"),
-      shape("text", { class: "dx-curve-text", x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, bottom),
+    const words = [
+      shape("text", { class: "dx-curve-text", x: LEFT, y: HEIGHT - 4 }, ends[0]),
+      shape("text", { class: "dx-curve-text", x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, ends[1]),
     ];
     const found = drawn.flatMap(({ values }, i) =>
       lines(values, across, up).map((points) => shape("polyline", { class: `dx-curve-line dx-curve-${i}`, points })),
     );
-    svg.replaceChildren(...axes, ...ends, ...found.reverse(), mark, dot);
+    const around = drawn.flatMap((curve, i) =>
+      bands(curve.low ?? [], curve.high ?? [], across, up).map((points) =>
+        shape("polygon", { class: `dx-curve-band dx-curve-${i}`, points }),
+      ),
+    );
+    svg.replaceChildren(...around, ...axes, ...words, ...found.reverse(), mark, dot);
     show(shown);
   }
 
@@ -113,18 +138,20 @@ export function curveView(chosen) {
     svg,
     dispose: () => observer.disconnect(),
     /**
-     * @param {{values: Values, title: string}[]} curves the first is the one that is marked
-     * @param {string} unit below the axis
+     * @param {readonly Curve[]} curves the first is the one that is marked
+     * @param {[string, string]} below what is said below both ends of the axis
      * @param {string} words what the curves show
      */
-    draw(curves, unit, words) {
+    draw(curves, below, words) {
       root.hidden = curves.length === 0;
       drawn = curves;
-      bottom = unit;
+      ends = below;
       if (curves.length === 0) return;
       first = curves[0].values;
       last = first.length - 1;
-      high = Math.max(1, ...curves.flatMap((c) => c.values.filter((v) => v !== null)));
+      const all = curves.flatMap((c) => [...c.values, ...(c.low ?? []), ...(c.high ?? [])].filter((v) => v !== null));
+      high = Math.max(1, ...all);
+      low = Math.min(0, ...all);
       svg.setAttribute("aria-label", words);
       paint();
       legend.replaceChildren(

@@ -1,0 +1,1918 @@
+// src/shared/boxes.js
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
+}
+
+// src/shared/dom.js
+var count = 0;
+function uniqueId(name) {
+  count += 1;
+  return `dx-${name}-${count}-${Math.random().toString(36).slice(2, 8)}`;
+}
+function element(tag, attributes = {}, children = []) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+function takesKeys(made) {
+  made.dataset.lmSuppressShortcuts = "true";
+  return made;
+}
+var ICONS = {
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  reset: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
+  download: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M3 13.2h10",
+  code: "M5.5 4.5 2 8l3.5 3.5M10.5 4.5 14 8l-3.5 3.5",
+  close: "M4 4l8 8M12 4l-8 8",
+  compute: "M5 3.5v9l7.5-4.5z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+};
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "dx-icon");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+function button(picture, label, action, caption) {
+  const made = takesKeys(element("button", { type: "button", class: "dx-button", title: label, "aria-label": label }));
+  made.append(icon(picture));
+  if (caption) made.append(element("span", {}, [caption]));
+  made.addEventListener("click", action);
+  return made;
+}
+
+// src/shared/maps.js
+var STEPS = 65535;
+function decodeMaps(sent) {
+  const bytes = sent.values;
+  const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const maps = sent.grids.map((grid) => {
+    const [height, width] = grid.shape;
+    const [left, top] = grid.corner ?? [0, 0];
+    return {
+      quanta: all.subarray(grid.offset, grid.offset + width * height),
+      width,
+      height,
+      low: grid.low,
+      high: grid.high,
+      scale: sent.scale,
+      shift: (
+        /** @type {[number, number]} */
+        [sent.shift[0] - left, sent.shift[1] - top]
+      ),
+      stride: grid.stride,
+      partial: grid.corner !== null,
+      status: grid.status,
+      peak: grid.peak,
+      inside: grid.inside
+    };
+  });
+  return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
+}
+function neighbours(map, axis, at) {
+  const cells = axis ? map.height : map.width;
+  const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
+  const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
+  const beyond = map.partial && (position < 0 || position > cells);
+  return { first, second: Math.min(first + 1, cells - 1), part: u - first, beyond };
+}
+function valueAt(map, x, y) {
+  const across = neighbours(map, 0, x);
+  const down = neighbours(map, 1, y);
+  if (across.beyond || down.beyond) return 0;
+  const along = (row) => {
+    const a = map.quanta[row * map.width + across.first];
+    const b = map.quanta[row * map.width + across.second];
+    return a + (b - a) * across.part;
+  };
+  const top = along(down.first);
+  const quantum = top + (along(down.second) - top) * down.part;
+  return map.low + quantum * (map.high - map.low) / STEPS;
+}
+function placeMap(map, size, columns, rows) {
+  const out = new Float32Array(columns * rows);
+  const [height, width] = size;
+  const step = (map.high - map.low) / STEPS;
+  const across = Array.from({ length: columns }, (_, i) => neighbours(map, 0, (i + 0.5) * width / columns));
+  const firsts = Int32Array.from(across, (n) => n.first);
+  const seconds = Int32Array.from(across, (n) => n.second);
+  const parts = Float64Array.from(across, (n) => n.part);
+  const line = new Float64Array(map.width);
+  for (let j = 0; j < rows; j++) {
+    const down = neighbours(map, 1, (j + 0.5) * height / rows);
+    if (down.beyond) continue;
+    const a = down.first * map.width;
+    const b = down.second * map.width;
+    for (let i = 0; i < map.width; i++) {
+      line[i] = map.low + step * (map.quanta[a + i] + (map.quanta[b + i] - map.quanta[a + i]) * down.part);
+    }
+    for (let i = 0; i < columns; i++) {
+      if (across[i].beyond) continue;
+      const left = line[firsts[i]];
+      out[j * columns + i] = left + (line[seconds[i]] - left) * parts[i];
+    }
+  }
+  return out;
+}
+function colorRange(set, index, shared) {
+  const maps = shared ? set.maps : [set.maps[index]];
+  const low = Math.min(...maps.map((m) => m.low));
+  const high = Math.max(...maps.map((m) => m.high));
+  if (!set.signed) return { low, high };
+  const reach = Math.max(Math.abs(low), Math.abs(high));
+  return { low: -reach, high: reach };
+}
+
+// src/shared/text.js
+function formatValue(value) {
+  if (!Number.isFinite(value)) return String(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
+}
+function boxLabel(object) {
+  return `${object.name} ${object.score.toFixed(2)}`;
+}
+function fileName(parts) {
+  return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+}
+
+// src/shared/colorbar.js
+var SAMPLES = 256;
+function colorBar() {
+  const canvas = element("canvas", { class: "dx-bar-colors", width: String(SAMPLES), height: "1", "aria-hidden": "true" });
+  const mark = element("span", { class: "dx-bar-mark", hidden: "" });
+  const ticks = [0, 1, 2].map(() => element("span", {}));
+  const readout = element("span", { class: "dx-readout" });
+  const root = element("div", { class: "dx-bar" }, [
+    element("div", { class: "dx-bar-box" }, [canvas, mark]),
+    element("div", { class: "dx-bar-ticks" }, ticks),
+    readout
+  ]);
+  let range = { low: 0, high: 0 };
+  return {
+    root,
+    /**
+     * @param {Range | null} shown null hides the bar: there is no map
+     * @param {Uint32Array} table
+     */
+    show(shown, table) {
+      root.classList.toggle("dx-empty", shown === null);
+      if (!shown) return;
+      range = shown;
+      [shown.low, (shown.low + shown.high) / 2, shown.high].forEach((v, i) => ticks[i].textContent = formatValue(v));
+      const pixels = new ImageData(SAMPLES, 1);
+      const colors = new Uint32Array(pixels.data.buffer);
+      for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
+      canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+    },
+    /** Say something else of the point. @param {string} text */
+    say(text) {
+      readout.textContent = text;
+    },
+    /** @param {{value: number | null, x: number, y: number} | null} point null where the pointer is elsewhere */
+    point(point) {
+      const value = point?.value ?? null;
+      mark.hidden = value === null || !(range.high > range.low);
+      if (!point) {
+        readout.textContent = "";
+        return;
+      }
+      const where = `x ${point.x}, y ${point.y}`;
+      readout.textContent = value === null ? where : `${formatValue(value)} at ${where}`;
+      if (value === null || mark.hidden) return;
+      const at = (value - range.low) / (range.high - range.low);
+      mark.style.left = `${100 * Math.min(1, Math.max(0, at))}%`;
+    }
+  };
+}
+
+// src/shared/curve.js
+var WIDEST = 720;
+var HEIGHT = 132;
+var LEFT = 40;
+var RIGHT = 10;
+var TOP = 8;
+var BOTTOM = 20;
+var SPACE = "http://www.w3.org/2000/svg";
+function shape(tag, attributes, text) {
+  const made = document.createElementNS(SPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  if (text) made.textContent = text;
+  return made;
+}
+function lines(values, across, up) {
+  const found = [[]];
+  values.forEach((value, i) => {
+    if (value === null) found.push([]);
+    else found[found.length - 1].push(`${across(i).toFixed(1)},${up(value).toFixed(1)}`);
+  });
+  return found.filter((line) => line.length > 0).map((line) => line.join(" "));
+}
+function bands(low, high, across, up) {
+  const known = low.map((value, i) => high[i] === null ? null : value);
+  const above = high.map((value, i) => low[i] === null ? null : value);
+  const below = lines(known, across, up);
+  return lines(above, across, up).map((line, i) => `${line} ${below[i].split(" ").reverse().join(" ")}`);
+}
+function curveView(chosen, say = (value) => `${100 * value}%`) {
+  const svg = shape("svg", { class: "dx-curve", role: "img", height: HEIGHT });
+  const legend = element("div", { class: "dx-curve-legend", "aria-hidden": "true" });
+  const root = element("div", { class: "dx-curve-box", hidden: "" }, []);
+  root.append(svg, legend);
+  const mark = shape("line", { class: "dx-curve-mark", y1: TOP, y2: HEIGHT - BOTTOM });
+  const dot = shape("circle", { class: "dx-curve-dot", r: 4.5 });
+  let width = WIDEST;
+  let last = 1;
+  let shown = 0;
+  let ends = ["", ""];
+  let drawn = [];
+  let high = 1;
+  let low = 0;
+  let first = [];
+  const across = (step) => LEFT + (width - LEFT - RIGHT) * step / Math.max(last, 1);
+  const up = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low);
+  let held = false;
+  const choose = (event) => {
+    const box = svg.getBoundingClientRect();
+    const x = (event.clientX - box.left) / box.width * width;
+    const step = Math.round((x - LEFT) / (width - LEFT - RIGHT) * last);
+    chosen(Math.min(Math.max(step, 0), last));
+  };
+  svg.addEventListener("pointerdown", (event) => {
+    held = true;
+    choose(
+      /** @type {PointerEvent} */
+      event
+    );
+  });
+  svg.addEventListener("pointermove", (event) => held && choose(
+    /** @type {PointerEvent} */
+    event
+  ));
+  for (const end of ["pointerup", "pointerleave", "pointercancel"]) svg.addEventListener(end, () => held = false);
+  function paint() {
+    width = Math.min(WIDEST, root.clientWidth || WIDEST);
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    svg.setAttribute("width", String(width));
+    const axes = [-1, -0.5, 0, 0.5, 1].filter((value) => value >= low).flatMap((value) => [
+      shape("line", { class: "dx-curve-axis", x1: LEFT, x2: width - RIGHT, y1: up(value), y2: up(value) }),
+      shape("text", { class: "dx-curve-text", x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, say(value))
+    ]);
+    const words = [
+      shape("text", { class: "dx-curve-text", x: LEFT, y: HEIGHT - 4 }, ends[0]),
+      shape("text", { class: "dx-curve-text", x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, ends[1])
+    ];
+    const found = drawn.flatMap(
+      ({ values }, i) => lines(values, across, up).map((points) => shape("polyline", { class: `dx-curve-line dx-curve-${i}`, points }))
+    );
+    const around = drawn.flatMap(
+      (curve, i) => bands(curve.low ?? [], curve.high ?? [], across, up).map(
+        (points) => shape("polygon", { class: `dx-curve-band dx-curve-${i}`, points })
+      )
+    );
+    svg.replaceChildren(...around, ...axes, ...words, ...found.reverse(), mark, dot);
+    show(shown);
+  }
+  function show(step) {
+    shown = step;
+    mark.setAttribute("x1", String(across(step)));
+    mark.setAttribute("x2", String(across(step)));
+    const value = first[step] ?? null;
+    dot.toggleAttribute("hidden", value === null);
+    dot.setAttribute("cx", String(across(step)));
+    dot.setAttribute("cy", String(up(value ?? 0)));
+  }
+  const observer = new ResizeObserver(() => drawn.length > 0 && paint());
+  observer.observe(root);
+  return {
+    root,
+    svg,
+    dispose: () => observer.disconnect(),
+    /**
+     * @param {readonly Curve[]} curves the first is the one that is marked
+     * @param {[string, string]} below what is said below both ends of the axis
+     * @param {string} words what the curves show
+     */
+    draw(curves, below, words) {
+      root.hidden = curves.length === 0;
+      drawn = curves;
+      ends = below;
+      if (curves.length === 0) return;
+      first = curves[0].values;
+      last = first.length - 1;
+      const all = curves.flatMap((c) => [...c.values, ...c.low ?? [], ...c.high ?? []].filter((v) => v !== null));
+      high = Math.max(1, ...all);
+      low = Math.min(0, ...all);
+      svg.setAttribute("aria-label", words);
+      paint();
+      legend.replaceChildren(
+        ...curves.map(
+          ({ title }, i) => element("span", { class: "dx-curve-name" }, [element("span", { class: `dx-curve-key dx-curve-key-${i}` }), title])
+        )
+      );
+    },
+    /** Mark the picture that is shown. */
+    mark: show
+  };
+}
+
+// src/shared/palette.js
+var ENTRIES = 1024;
+var FADE = 0.25;
+function decodePalettes(sent) {
+  const { buffer, byteOffset } = sent.data;
+  return new Map(sent.names.map((name, i) => [name, new Uint8Array(buffer, byteOffset + i * 768, 768)]));
+}
+function fadeIn(strength, threshold) {
+  return strength < threshold ? 0 : Math.min(1, strength / FADE);
+}
+function colorTable(palette, { signed, threshold, fade }) {
+  const table = new Uint32Array(ENTRIES);
+  const bytes = new Uint8Array(table.buffer);
+  for (let i = 0; i < ENTRIES; i++) {
+    const t = i / (ENTRIES - 1);
+    const strength = signed ? Math.abs(2 * t - 1) : t;
+    const entry = Math.min(255, Math.floor(t * 256)) * 3;
+    bytes.set(palette.subarray(entry, entry + 3), i * 4);
+    bytes[i * 4 + 3] = Math.round(255 * (fade ? fadeIn(strength, threshold) : Number(strength >= threshold)));
+  }
+  return table;
+}
+function colorize(values, range, table, out) {
+  const span = range.high - range.low;
+  if (!(span > 0)) {
+    out.fill(0);
+    return;
+  }
+  const factor = (ENTRIES - 1) / span;
+  const shift = 0.5 - range.low * factor;
+  for (let i = 0; i < values.length; i++) {
+    const index = Math.floor(values[i] * factor + shift);
+    out[i] = table[index < 0 ? 0 : index >= ENTRIES ? ENTRIES - 1 : index];
+  }
+}
+
+// src/shared/heat.js
+var MOST_SAMPLES = 15e5;
+var HeatLayer = class {
+  /** @type {HeatMap | null} */
+  #map = null;
+  /** @type {Float32Array} */
+  #values = new Float32Array(0);
+  #colors = "";
+  constructor(most = MOST_SAMPLES) {
+    this.most = most;
+    this.canvas = document.createElement("canvas");
+  }
+  /**
+   * @param {HeatMap} map
+   * @param {[number, number]} size height and width of the photograph
+   * @param {Range} range
+   * @param {Uint32Array} table
+   * @param {string} colors names range and table: painted again only where it differs
+   * @returns {HTMLCanvasElement}
+   */
+  draw(map, size, range, table, colors) {
+    if (map === this.#map && colors === this.#colors) return this.canvas;
+    if (map !== this.#map) {
+      const factor = Math.min(1, Math.sqrt(this.most / (size[0] * size[1])));
+      this.canvas.width = Math.max(1, Math.round(size[1] * factor));
+      this.canvas.height = Math.max(1, Math.round(size[0] * factor));
+      this.#values = placeMap(map, size, this.canvas.width, this.canvas.height);
+    }
+    const pixels = new ImageData(this.canvas.width, this.canvas.height);
+    colorize(this.#values, range, table, new Uint32Array(pixels.data.buffer));
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      this.canvas.getContext("2d")
+    );
+    context.putImageData(pixels, 0, 0);
+    this.#map = map;
+    this.#colors = colors;
+    return this.canvas;
+  }
+};
+
+// src/shared/painter.js
+var LIGHT = "#ffffff";
+var HALO = "rgba(0, 0, 0, 0.55)";
+var CHIP = "rgba(17, 20, 24, 0.86)";
+var SIDE = "#ffb000";
+var CROWD = 20;
+var SQUARES = 6;
+function paintScene(context, scene, view, unit) {
+  const { width, height } = context.canvas;
+  const scale = view.scale * unit;
+  const target = (
+    /** @type {const} */
+    [
+      -view.x * scale,
+      -view.y * scale,
+      scene.size.width * scale,
+      scene.size.height * scale
+    ]
+  );
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = view.scale < SQUARES;
+  context.drawImage(scene.photo, ...target);
+  if (scene.heat) {
+    context.imageSmoothingEnabled = true;
+    context.globalAlpha = scene.opacity;
+    context.drawImage(scene.heat, ...target);
+    context.globalAlpha = 1;
+  }
+  paintBoxes(context, scene, view, unit);
+}
+function paintBoxes(context, scene, view, unit) {
+  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
+  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const labels = [...new Set(last)];
+  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const { objects, tints } = scene;
+  const tint = (i) => tints?.get(i) ?? LIGHT;
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  for (const i of labels) {
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+  }
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+}
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
+  const scale = view.scale * unit;
+  const rectangle = (
+    /** @type {const} */
+    [
+      (x1 - view.x) * scale,
+      (y1 - view.y) * scale,
+      (x2 - x1) * scale,
+      (y2 - y1) * scale
+    ]
+  );
+  context.lineJoin = "round";
+  context.globalAlpha = alpha;
+  context.strokeStyle = HALO;
+  context.lineWidth = (line + 2) * unit;
+  context.strokeRect(...rectangle);
+  context.strokeStyle = color;
+  context.lineWidth = line * unit;
+  context.strokeRect(...rectangle);
+  context.globalAlpha = 1;
+}
+function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
+  const scale = view.scale * unit;
+  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
+  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  context.lineCap = "round";
+  for (
+    const [color, width] of
+    /** @type {const} */
+    [
+      [HALO, 7],
+      [SIDE, 4.5]
+    ]
+  ) {
+    context.strokeStyle = color;
+    context.lineWidth = width * unit;
+    context.beginPath();
+    context.moveTo((left - view.x) * scale, (top - view.y) * scale);
+    context.lineTo((right - view.x) * scale, (bottom - view.y) * scale);
+    context.stroke();
+  }
+}
+function paintChip(context, object, view, unit) {
+  const scale = view.scale * unit;
+  const text = boxLabel(object);
+  context.font = `600 ${12 * unit}px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif`;
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + 12 * unit;
+  const height = 20 * unit;
+  const left = (object.box[0] - view.x) * scale;
+  const top = (object.box[1] - view.y) * scale;
+  const gap = 5 * unit;
+  const x = Math.min(Math.max(left - unit, gap), Math.max(gap, context.canvas.width - width - gap));
+  const y = Math.max(top - height - gap < 0 ? top + gap : top - height - gap, gap);
+  context.fillStyle = CHIP;
+  context.beginPath();
+  context.roundRect(x, y, width, height, 4 * unit);
+  context.fill();
+  context.fillStyle = LIGHT;
+  context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
+}
+
+// src/shared/png.js
+async function downloadPng(canvas, name) {
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/progress.js
+var PATIENCE = 500;
+function progressView(cancel) {
+  const text = element("span", { class: "dx-progress-text" });
+  const fill = element("span", { class: "dx-progress-fill" });
+  const bar = element("div", { class: "dx-progress-bar", role: "progressbar", "aria-label": "Progress" }, [fill]);
+  const stop = takesKeys(element("button", { type: "button", class: "dx-button dx-cancel" }, ["Cancel"]));
+  stop.addEventListener("click", cancel);
+  const busy = element("div", { class: "dx-progress", hidden: "" }, [element("div", {}, [text, bar]), stop]);
+  const message = element("span", { class: "dx-error-text" });
+  const error = element("div", { class: "dx-error", role: "alert", hidden: "" }, [
+    message,
+    button("close", "Dismiss this message", () => error.hidden = true)
+  ]);
+  let timer;
+  return {
+    busy,
+    error,
+    /** @param {Status} status */
+    show(status) {
+      const working = status.state === "busy";
+      if (!working) {
+        clearTimeout(timer);
+        timer = void 0;
+        busy.hidden = true;
+      } else if (timer === void 0) {
+        timer = setTimeout(() => busy.hidden = false, PATIENCE);
+      }
+      text.textContent = working ? status.text : "";
+      const share = status.total > 0 ? status.done / status.total : 0;
+      bar.classList.toggle("dx-unknown", share === 0);
+      fill.style.width = `${100 * share}%`;
+      if (share === 0) bar.removeAttribute("aria-valuenow");
+      else bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+      const failed = status.state === "error";
+      if (failed && (error.hidden || message.textContent !== status.text)) message.textContent = status.text;
+      error.hidden = !failed;
+    },
+    dispose: () => clearTimeout(timer)
+  };
+}
+
+// src/shared/gestures.js
+var CLICK_SLACK = 4;
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
+  let grip = null;
+  const screen = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const [x, y] = screen(event);
+    grip = { x, y, moved: false };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = screen(event);
+    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
+      viewport.panBy(x - grip.x, y - grip.y);
+      grip = { x, y, moved: true };
+      moved();
+      return;
+    }
+    pointed(...viewport.toImage(x, y));
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const click = grip !== null && !grip.moved;
+    grip = null;
+    if (click) clicked(...viewport.toImage(...screen(event)));
+  });
+  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("pointerleave", left);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey && !focused()) {
+        refused();
+        return;
+      }
+      event.preventDefault();
+      const lines2 = event.deltaMode === 1 ? 16 : 1;
+      viewport.zoomBy(Math.exp(-event.deltaY * lines2 / 400), screen(event));
+      moved();
+    },
+    { passive: false }
+  );
+}
+function flash(hint) {
+  hint.classList.add("dx-shown");
+  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+}
+
+// src/shared/keyboard.js
+function keyName(event) {
+  const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  return shift + event.key;
+}
+function listenToKeys(target, actions) {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions[keyName(event)];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
+// src/shared/viewport.js
+var MOST_ZOOM = 16;
+var Viewport = class {
+  /** @param {Size} image pixels of the photograph */
+  constructor(image) {
+    this.image = image;
+    this.screen = { width: image.width, height: image.height };
+    this.zoom = 1;
+    this.x = 0;
+    this.y = 0;
+  }
+  /** Screen pixels per image pixel. */
+  get scale() {
+    const fit = Math.min(this.screen.width / this.image.width, this.screen.height / this.image.height);
+    return fit * this.zoom;
+  }
+  /** @returns {View} */
+  get view() {
+    return { scale: this.scale, x: this.x, y: this.y };
+  }
+  /** @param {Size} screen */
+  resize(screen) {
+    this.screen = screen;
+    this.#clamp();
+  }
+  /**
+   * @param {number} x screen
+   * @param {number} y screen
+   * @returns {[number, number]} continuous image coordinates
+   */
+  toImage(x, y) {
+    return [this.x + x / this.scale, this.y + y / this.scale];
+  }
+  /**
+   * Zoom by a factor, keeping the image point under a screen point where it is (by default the middle).
+   * @param {number} factor
+   * @param {[number, number]} [about]
+   */
+  zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
+    const [x, y] = this.toImage(...about);
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.x = x - about[0] / this.scale;
+    this.y = y - about[1] / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Move the photograph by screen pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.x -= dx / this.scale;
+    this.y -= dy / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Pan as little as needed to bring a box on screen.
+   * @param {readonly number[]} box xyxy
+   */
+  reveal([x1, y1, x2, y2]) {
+    const width = this.screen.width / this.scale;
+    const height = this.screen.height / this.scale;
+    if (x1 < this.x || x2 > this.x + width) this.x = (x1 + x2 - width) / 2;
+    if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
+    this.#clamp();
+  }
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
+  reset() {
+    this.zoom = 1;
+    this.#clamp();
+  }
+  /** The part of the photograph on screen, in whole pixels. */
+  get visible() {
+    const x = Math.floor(this.x);
+    const y = Math.floor(this.y);
+    const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
+    const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
+    return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+  }
+  #clamp() {
+    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
+    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
+    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+  }
+};
+
+// src/shared/theme.js
+function currentTheme() {
+  const { body, documentElement: root } = document;
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
+  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+function followTheme(target) {
+  const apply = () => target.dataset.theme = currentTheme();
+  const observer = new MutationObserver(apply);
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  observer.observe(document.body, { attributes: true, attributeFilter });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter });
+  apply();
+  return () => observer.disconnect();
+}
+
+// src/shared/view.js
+function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  let photo = null;
+  let said = "";
+  const undo = [];
+  const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+  async function decode(decoded) {
+    const { data, type } = store.get("photo");
+    try {
+      photo = await createImageBitmap(new Blob([data], { type }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+  return {
+    words,
+    progress,
+    cancel,
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     */
+    begin(host, root, { changed, decoded }) {
+      host.append(root);
+      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      decode(decoded);
+    },
+    /**
+     * Hand a picture to the browser as a file.
+     * @param {() => HTMLCanvasElement} draw
+     * @param {string[]} name
+     */
+    async save(draw, name) {
+      try {
+        await downloadPng(draw(), fileName(name));
+      } catch (error) {
+        fail(`The picture was not saved: ${error}`);
+      }
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    }
+  };
+}
+function widget(share, view) {
+  return () => {
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      }
+    };
+  };
+}
+
+// src/shared/facts.js
+function factRows(facts) {
+  return facts.map(
+    ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
+      element("dt", { title: title ?? name }, [name]),
+      element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
+    ])
+  );
+}
+
+// src/comparison_cell.js
+var MOST_SAMPLES2 = 3e5;
+var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
+var figure = (value) => value === null || value === void 0 ? "–" : formatValue(value);
+var Cell = class {
+  #heat = new HeatLayer(MOST_SAMPLES2);
+  #said = "";
+  /**
+   * @param {Shared} comparison
+   * @param {Place} place
+   * @param {Viewport} viewport shared by all cells
+   * @param {{select: (place: Place) => void, pointed: (x: number | null, y: number | null) => void,
+   *   moved: () => void, photo: () => CanvasImageSource | null}} actions
+   */
+  constructor(comparison, place, viewport, actions) {
+    this.comparison = comparison;
+    this.place = place;
+    this.viewport = viewport;
+    this.photo = actions.photo;
+    this.canvas = element("canvas", { class: "dx-canvas", "aria-hidden": "true" });
+    this.mark = element("span", { class: "dx-probe", hidden: "" });
+    this.state = element("span", { class: "dx-state", hidden: "" });
+    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, ["Click, then scroll to zoom"]);
+    this.picture = element("div", { class: "dx-picture" }, [this.canvas, this.mark, this.state, this.hint]);
+    this.readout = element("div", { class: "dx-value" });
+    this.figures = element("dl", { class: "dx-figures" });
+    this.root = takesKeys(
+      element("div", { class: "dx-cell", role: "gridcell", tabindex: "-1" }, [this.picture, this.readout, this.figures])
+    );
+    this.root.addEventListener("focus", () => actions.select(place));
+    listenToGestures(this.canvas, {
+      viewport,
+      moved: actions.moved,
+      pointed: actions.pointed,
+      left: () => actions.pointed(null, null),
+      clicked: () => this.root.focus({ preventScroll: true }),
+      focused: () => document.activeElement === this.root,
+      refused: () => flash(this.hint)
+    });
+  }
+  /** Bring words and numbers up to date. @param {boolean} selected */
+  show(selected) {
+    const { comparison, place, root } = this;
+    const row = comparison.row(place.method);
+    root.setAttribute("aria-selected", String(selected));
+    const wait = (
+      /** @type {Record<string, string>} */
+      STATES[row.state] ?? ""
+    );
+    const map = comparison.map(place);
+    const chip = map && map.status !== "ok" ? map.status : wait;
+    this.state.hidden = chip === "";
+    this.state.textContent = chip;
+    const said = comparison.metrics.map((metric) => ({
+      title: metric.title,
+      value: row.metrics[metric.name]?.[place.object],
+      best: comparison.isBest(metric, place)
+    }));
+    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
+    const lines2 = row.state === "ok" ? [...said, ...own] : [];
+    const all = JSON.stringify([lines2, chip]);
+    if (all === this.#said) return;
+    this.#said = all;
+    this.figures.replaceChildren(
+      ...factRows(lines2.map(({ title, value, best }) => ({ name: title, value: figure(value), best })))
+    );
+    const words = lines2.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
+    const status = chip ? [chip] : [];
+    root.setAttribute("aria-label", [comparison.title(place.method), comparison.label(place.object), ...status, ...words].join("; "));
+  }
+  /**
+   * The value at a point of the photograph, or null.
+   * @param {{x: number, y: number} | null} probe whole pixels
+   */
+  valueAt(probe) {
+    const map = this.comparison.map(this.place);
+    return probe && map ? valueAt(map, probe.x + 0.5, probe.y + 0.5) : null;
+  }
+  /** Mark the point that all cells show, and its value here. @param {{x: number, y: number} | null} probe */
+  probe(probe) {
+    const { mark, readout, viewport } = this;
+    mark.hidden = probe === null;
+    readout.textContent = figure(this.valueAt(probe)).replace("–", probe ? "–" : " ");
+    if (!probe) return;
+    const { x, y, scale } = viewport.view;
+    mark.style.transform = `translate(${(probe.x + 0.5 - x) * scale}px, ${(probe.y + 0.5 - y) * scale}px)`;
+  }
+  /** Give the canvas the size that all cells have. */
+  fit() {
+    const { width, height } = this.viewport.screen;
+    const ratio = window.devicePixelRatio || 1;
+    this.picture.style.width = this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+  }
+  paint() {
+    const { comparison, place, canvas, viewport } = this;
+    const { store } = comparison;
+    const context = canvas.getContext("2d");
+    const photo = this.photo();
+    if (!context || !photo) return;
+    canvas.classList.toggle("dx-zoomed", viewport.zoom > 1);
+    const { width, height } = store.get("photo");
+    const map = comparison.map(place);
+    const range = comparison.range(place);
+    const table = () => comparison.table(place.method, true);
+    const drawn = map && range ? this.#heat.draw(map, [height, width], range, table(), comparison.colors(place)) : null;
+    const scene = {
+      photo,
+      size: { width, height },
+      heat: drawn,
+      opacity: store.get("opacity"),
+      objects: store.get("objects"),
+      selected: comparison.objectOf(place.object),
+      hovered: null,
+      side: map ? comparison.side : null,
+      boxes: store.get("boxes"),
+      unnamed: true
+    };
+    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
+  }
+};
+
+// src/comparison_grid.js
+var TALLEST = 320;
+var ZOOM_STEP = 1.3;
+var PAN_STEP = 40;
+var Grid = class {
+  /** @type {Map<string, Cell>} */
+  #cells = /* @__PURE__ */ new Map();
+  #arranged = "";
+  #frame = 0;
+  /** @type {{x: number, y: number} | null} */
+  probe = null;
+  /**
+   * @param {Shared} comparison
+   * @param {{select: (place: Place) => void, escape: () => void, pointed: (byKey: boolean) => void,
+   *   compute: (method: string) => void, photo: () => CanvasImageSource | null, painted: () => void}} actions
+   */
+  constructor(comparison, actions) {
+    this.comparison = comparison;
+    this.actions = actions;
+    const { width, height } = comparison.store.get("photo");
+    this.viewport = new Viewport({ width, height });
+    this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
+    this.empty = element("p", { class: "dx-words", hidden: "" });
+    this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
+    this.#listen();
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.root);
+  }
+  dispose() {
+    cancelAnimationFrame(this.#frame);
+    this.observer.disconnect();
+  }
+  /** @param {Place} place */
+  cell({ method, object }) {
+    return this.#cells.get(`${method}|${object}`);
+  }
+  /** Bring the grid up to date with the traits. */
+  show() {
+    const { comparison } = this;
+    const { order, shown, selected } = comparison;
+    this.#arrange(order, shown);
+    this.heads();
+    const first = selected ?? (order.length > 0 && shown.length > 0 ? { method: order[0], object: shown[0] } : null);
+    for (const cell of this.#cells.values()) {
+      const { method, object } = cell.place;
+      cell.show(selected?.method === method && selected.object === object);
+      cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
+    }
+    this.empty.hidden = order.length > 0 && shown.length > 0;
+    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
+    this.#probed(false);
+    this.invalidate();
+  }
+  /** Bring what is said of each method up to date. */
+  heads() {
+    for (const method of this.comparison.order) this.#head(method);
+  }
+  /** Give every cell the room there is, in the photograph's proportions. */
+  fit() {
+    const room = [...this.#cells.values()][0]?.root.clientWidth ?? 0;
+    const { width, height } = this.viewport.image;
+    if (room === 0) return;
+    const shown = Math.max(40, Math.min(room - 8, TALLEST * width / height));
+    this.viewport.resize({ width: Math.round(shown), height: Math.max(1, Math.round(shown * height / width)) });
+    for (const cell of this.#cells.values()) cell.fit();
+    this.paint();
+  }
+  /** Paint with the next frame. */
+  invalidate() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => this.paint());
+  }
+  paint() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    for (const cell of this.#cells.values()) cell.paint();
+    this.#probed(false);
+    this.actions.painted();
+  }
+  /** @param {number} factor */
+  zoom(factor) {
+    this.viewport.zoomBy(factor);
+    this.invalidate();
+  }
+  zoomIn() {
+    this.zoom(ZOOM_STEP);
+  }
+  zoomOut() {
+    this.zoom(1 / ZOOM_STEP);
+  }
+  reset() {
+    this.viewport.reset();
+    this.invalidate();
+  }
+  /** Show the selected object as large as it fits, with some of what is around it. */
+  frame() {
+    const { comparison } = this;
+    if (!comparison.selected) return;
+    const object = comparison.objectOf(comparison.selected.object);
+    this.viewport.show(comparison.store.get("objects")[object].box);
+    this.invalidate();
+  }
+  /**
+   * Rows, columns and cells; those that stay keep what they have painted, and the focus.
+   * @param {string[]} order
+   * @param {number[]} shown
+   */
+  #arrange(order, shown) {
+    const { comparison, table } = this;
+    const arranged = JSON.stringify([order, shown, shown.map((i) => comparison.label(i))]);
+    if (arranged === this.#arranged) return;
+    this.#arranged = arranged;
+    const focused = document.activeElement;
+    const cells = new Map(order.flatMap((method) => shown.map((object) => [`${method}|${object}`, { method, object }])));
+    for (const key of [...this.#cells.keys()]) if (!cells.has(key)) this.#cells.delete(key);
+    for (const [key, place] of cells) if (!this.#cells.has(key)) this.#cells.set(key, this.#make(place));
+    const heads = shown.map((i) => {
+      const label = comparison.label(i);
+      return element("div", { class: "dx-object", role: "columnheader", title: label }, [label]);
+    });
+    const corner = element("div", { role: "columnheader", "aria-label": "Method" });
+    const lines2 = order.map((method) => {
+      const head = element("div", { class: "dx-method", role: "rowheader" });
+      head.dataset.method = method;
+      const found = shown.map((object) => (
+        /** @type {Cell} */
+        this.cell({ method, object }).root
+      ));
+      return element("div", { class: "dx-line", role: "row" }, [head, ...found]);
+    });
+    table.style.setProperty("--dx-columns", String(Math.max(1, shown.length)));
+    table.hidden = order.length === 0 || shown.length === 0;
+    table.replaceChildren(element("div", { class: "dx-line dx-top", role: "row" }, [corner, ...heads]), ...lines2);
+    if (focused instanceof HTMLElement && table.contains(focused)) focused.focus({ preventScroll: true });
+    this.fit();
+  }
+  /** @param {Place} place */
+  #make(place) {
+    const { comparison, viewport, actions } = this;
+    return new Cell(comparison, place, viewport, {
+      select: actions.select,
+      pointed: (x, y) => this.#point(x, y),
+      moved: () => this.invalidate(),
+      photo: actions.photo
+    });
+  }
+  /** What is said of a method as a whole: its name, what it took, its means, what went wrong. @param {string} method */
+  #head(method) {
+    const { comparison, table, actions } = this;
+    const head = [...table.querySelectorAll(".dx-method")].find((e) => (
+      /** @type {HTMLElement} */
+      e.dataset.method === method
+    ));
+    if (!head) return;
+    const row = comparison.row(method);
+    const { done, total } = comparison.status;
+    const share = row.state === "busy" && total > 0 ? Math.round(100 * done / total) : 0;
+    const said = JSON.stringify([row, share, comparison.metrics, comparison.shown.length]);
+    if (
+      /** @type {HTMLElement} */
+      head.dataset.said === said
+    ) return;
+    head.dataset.said = said;
+    const parts = [element("strong", {}, [comparison.title(method)])];
+    if (row.remark) parts.push(element("span", { class: "dx-remark" }, [row.remark]));
+    if (row.state === "busy") parts.push(...this.#work(share));
+    if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
+    if (row.state === "error" || row.state === "stopped") {
+      const title = comparison.title(method);
+      parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
+    }
+    if (row.state === "ok" && comparison.shown.length > 1 && comparison.metrics.length > 0) {
+      const means = factRows(comparison.metrics.map((m) => ({ name: m.title, value: figure(row.mean[m.name]) })));
+      const about = `Mean of ${comparison.shown.length} objects`;
+      parts.push(element("span", { class: "dx-remark" }, [about]), element("dl", { class: "dx-figures" }, means));
+    }
+    head.replaceChildren(...parts);
+  }
+  /** A bar in the method's own row, as the strip above the grid may be out of sight. @param {number} share percent */
+  #work(share) {
+    const fill = element("span", { class: "dx-progress-fill" });
+    fill.style.width = `${share}%`;
+    const bar = element("span", { class: `dx-progress-bar${share === 0 ? " dx-unknown" : ""}`, "aria-hidden": "true" }, [fill]);
+    return [element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]), bar];
+  }
+  /**
+   * @param {number | null} x
+   * @param {number | null} y
+   */
+  #point(x, y) {
+    const { width, height } = this.viewport.image;
+    const outside = x === null || y === null || x < 0 || y < 0 || x >= width || y >= height;
+    this.probe = outside ? null : { x: Math.floor(x), y: Math.floor(y) };
+    this.#probed(true);
+  }
+  /** @param {boolean} told whether the point is new @param {boolean} [byKey] */
+  #probed(told, byKey = false) {
+    for (const cell of this.#cells.values()) cell.probe(this.probe);
+    if (told) this.actions.pointed(byKey);
+  }
+  /** Move the point by a share of what is on screen; the first time it comes to the strongest evidence. @param {number} dx @param {number} dy */
+  #nudge(dx, dy) {
+    const selected = this.comparison.selected;
+    if (!selected) return;
+    const { width, height } = this.viewport.image;
+    const peak = this.comparison.map(selected)?.peak ?? [width / 2, height / 2];
+    const step = Math.max(1, Math.round(this.viewport.visible.width / 40));
+    const at = this.probe ?? { x: Math.floor(peak[0]), y: Math.floor(peak[1]) };
+    const moved = this.probe ? { x: at.x + dx * step, y: at.y + dy * step } : at;
+    this.probe = {
+      x: Math.min(Math.max(moved.x, 0), width - 1),
+      y: Math.min(Math.max(moved.y, 0), height - 1)
+    };
+    this.#probed(true, true);
+  }
+  /** @param {-1 | 0 | 1} down @param {-1 | 0 | 1} right */
+  #step(down, right) {
+    const { order, shown, selected } = this.comparison;
+    if (order.length === 0 || shown.length === 0) return;
+    const from = selected ?? { method: order[0], object: shown[0] };
+    const row = neighbour(order.indexOf(from.method), down, order.length) ?? 0;
+    const column = neighbour(shown.indexOf(from.object), right, shown.length) ?? 0;
+    this.#go(row, column);
+  }
+  /** @param {number} row @param {number} column */
+  #go(row, column) {
+    const { order, shown } = this.comparison;
+    this.cell({ method: order[row], object: shown[column] })?.root.focus();
+  }
+  #listen() {
+    const pan = (dx, dy) => () => {
+      this.viewport.panBy(dx, dy);
+      this.invalidate();
+    };
+    const row = () => Math.max(0, this.comparison.order.indexOf(this.comparison.selected?.method ?? ""));
+    listenToKeys(this.table, {
+      ArrowRight: () => this.#step(0, 1),
+      ArrowLeft: () => this.#step(0, -1),
+      ArrowDown: () => this.#step(1, 0),
+      ArrowUp: () => this.#step(-1, 0),
+      Home: () => this.#go(row(), 0),
+      End: () => this.#go(row(), this.comparison.shown.length - 1),
+      "Shift+ArrowRight": pan(-PAN_STEP, 0),
+      "Shift+ArrowLeft": pan(PAN_STEP, 0),
+      "Shift+ArrowDown": pan(0, -PAN_STEP),
+      "Shift+ArrowUp": pan(0, PAN_STEP),
+      w: () => this.#nudge(0, -1),
+      a: () => this.#nudge(-1, 0),
+      s: () => this.#nudge(0, 1),
+      d: () => this.#nudge(1, 0),
+      f: () => this.frame(),
+      "+": () => this.zoomIn(),
+      "=": () => this.zoomIn(),
+      "-": () => this.zoomOut(),
+      0: () => this.reset(),
+      Escape: () => this.actions.escape()
+    });
+  }
+};
+
+// src/comparison_png.js
+var SIDE2 = 150;
+var HEAD = 28;
+var GAP = 8;
+function renderGrid(grid) {
+  const { comparison, viewport } = grid;
+  const { order, shown } = comparison;
+  const { width, height } = viewport.screen;
+  const ratio = window.devicePixelRatio || 1;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(ratio * (SIDE2 + shown.length * (width + GAP)));
+  canvas.height = Math.round(ratio * (HEAD + order.length * (height + GAP)));
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.font = '600 13px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+  context.textBaseline = "middle";
+  context.fillStyle = "#1c1f24";
+  const left = (column) => SIDE2 + column * (width + GAP);
+  shown.forEach((object, column) => {
+    context.fillText(comparison.label(object), left(column), HEAD / 2, width);
+  });
+  order.forEach((method, row) => {
+    const top = HEAD + row * (height + GAP);
+    context.fillText(comparison.title(method), GAP, top + 12, SIDE2 - 2 * GAP);
+    shown.forEach((object, column) => {
+      const cell = grid.cell({ method, object });
+      if (cell) context.drawImage(cell.canvas, left(column), top, width, height);
+    });
+  });
+  return canvas;
+}
+
+// src/shared/state.js
+var Store = class {
+  /** @type {Map<string, unknown>} */
+  #live = /* @__PURE__ */ new Map();
+  /** @type {Set<(key: string) => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} keys every trait that is read or written; others are refused
+   */
+  constructor(model, keys) {
+    this.model = model;
+    this.keys = new Set(keys);
+    for (const key of keys) {
+      const changed = () => {
+        this.#live.delete(key);
+        this.notify(key);
+      };
+      model.on(`change:${key}`, changed);
+      this.#undo.push(() => model.off(`change:${key}`, changed));
+    }
+  }
+  /** @param {string} key */
+  #known(key) {
+    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
+  }
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    this.#known(key);
+    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
+  }
+  /**
+   * Show a value without telling the kernel.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  setLive(key, value) {
+    this.#known(key);
+    this.#live.set(key, value);
+    this.notify(key);
+  }
+  /**
+   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
+   * @param {Record<string, unknown>} values
+   */
+  commit(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
+      this.#known(key);
+      this.#live.delete(key);
+      if (this.model.get(key) !== value) {
+        this.model.set(key, value);
+        changed = true;
+      }
+    }
+    if (changed) this.model.save_changes();
+  }
+  /**
+   * Ask the kernel for something that is no trait.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    this.model.send(message);
+  }
+  /**
+   * @param {(key: string) => void} listener called with the key that changed
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** @param {string} key */
+  notify(key) {
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#listeners.clear();
+  }
+};
+
+// src/sanity_check_model.js
+var TRAITS = [
+  "photo",
+  "objects",
+  "choices",
+  "palettes",
+  "selected",
+  "methods",
+  "mode",
+  "layers",
+  "seeds",
+  "measure",
+  "selected_method",
+  "step",
+  "seed",
+  "opacity",
+  "threshold",
+  "colormap",
+  "signed_colormap",
+  "boxes",
+  "wanted",
+  "map_data",
+  "status",
+  "notice",
+  "code"
+];
+var SanityCheck = class {
+  labels = { grid: "Methods and steps", empty: "Choose an object and methods below, then run the check." };
+  /** The grid shows no figures of metrics. @type {Metric[]} */
+  metrics = [];
+  /** @type {null} */
+  side = null;
+  /** @type {Map<string, MapSet>} */
+  #maps = /* @__PURE__ */ new Map();
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.store = new Store(model, TRAITS);
+    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.#take();
+    this.store.subscribe((key) => {
+      if (key === "map_data") this.#take();
+    });
+  }
+  /** What the kernel found, or null before the first run. */
+  get found() {
+    const sent = this.store.get("map_data");
+    return sent.key ? sent : null;
+  }
+  /** Whether what is shown is not what is chosen. */
+  get stale() {
+    return this.found !== null && this.found.key !== this.store.get("wanted");
+  }
+  /** The methods of the grid, the control last. @returns {string[]} */
+  get order() {
+    return this.judged.map(({ name }) => name);
+  }
+  /** @returns {Judged[]} */
+  get judged() {
+    return this.found?.methods ?? [];
+  }
+  /** The steps, from left to right. @returns {number[]} */
+  get shown() {
+    return (this.found?.stages ?? []).map((_, i) => i);
+  }
+  /** The cell in focus, or null. @returns {Place | null} */
+  get selected() {
+    const method = this.store.get("selected_method");
+    const object = Math.min(this.store.get("step"), this.shown.length - 1);
+    return this.order.includes(method) ? { method, object } : null;
+  }
+  /** The object that is chosen for the next run, or null. @returns {number | null} */
+  get chosen() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The seeds that have maps. @returns {number[]} */
+  get seeds() {
+    return this.found?.seeds ?? [];
+  }
+  /** @returns {string} */
+  get measureTitle() {
+    const name = this.store.get("measure");
+    return this.store.get("choices").measures.find((m) => m.name === name)?.title ?? name;
+  }
+  /** @param {number} column @returns {string} */
+  label(column) {
+    return this.found?.stages[column] ?? "";
+  }
+  /** The object that was checked, whichever is chosen for the next run. */
+  objectOf() {
+    return Number(this.found?.key.split("#")[1] ?? 0);
+  }
+  /** @param {string} method @returns {string} */
+  title(method) {
+    return this.judged.find(({ name }) => name === method)?.title ?? method;
+  }
+  /** @param {string} method @returns {import("./comparison_model.js").Row} */
+  row(method) {
+    const own = this.judged.find(({ name }) => name === method);
+    const values = this.shown.map((step) => this.figure({ method, object: step }));
+    const remark = own ? `${own.verdict}: ${own.words}` : "";
+    return { key: "", state: "ok", text: "", remark, figures: { [this.measureTitle]: values }, metrics: {}, mean: {} };
+  }
+  /** The similarity of one cell, of the seed that is shown. @param {Place} place @returns {number | null} */
+  figure(place) {
+    return this.found?.figures[this.store.get("measure")][this.#key(place)] ?? null;
+  }
+  /** @param {string} method @returns {Spread | null} */
+  curve(method) {
+    return this.found?.curves[this.store.get("measure")][method] ?? null;
+  }
+  /** @param {string} method */
+  maps(method) {
+    return this.#maps.get(`${method}|0`) ?? null;
+  }
+  /** @param {Place} place */
+  map(place) {
+    return this.#maps.get(this.#key(place))?.maps[0] ?? null;
+  }
+  /** @param {Place} place @returns {import("./shared/types.js").Range | null} */
+  range(place) {
+    const maps = this.#maps.get(this.#key(place));
+    return maps ? colorRange(maps, 0, false) : null;
+  }
+  /** @param {string} method @param {boolean} fade */
+  table(method, fade) {
+    const signed = this.maps(method)?.signed ?? false;
+    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
+    return colorTable(
+      /** @type {Uint8Array} */
+      palette,
+      { signed, threshold: this.store.get("threshold"), fade }
+    );
+  }
+  /** Names everything that the colours of a cell depend on. @param {Place} place */
+  colors(place) {
+    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+  isBest() {
+    return false;
+  }
+  /** @returns {import("./shared/types.js").Status} */
+  get status() {
+    return this.store.get("status");
+  }
+  /** @param {Place} place */
+  #key({ method, object }) {
+    return object === 0 ? `${method}|0` : `${method}|${object}|${this.store.get("seed")}`;
+  }
+  #take() {
+    const sent = this.store.get("map_data").maps ?? {};
+    this.#maps = new Map(Object.entries(sent).map(([key, maps]) => [key, decodeMaps(maps)]));
+  }
+};
+
+// src/shared/checklist.js
+function checkList(label, changed) {
+  const root = element("div", { class: "dx-checks", role: "group", "aria-label": label });
+  let offered = "";
+  let boxes = [];
+  return {
+    root,
+    /**
+     * @param {readonly {name: string, title: string, aside?: string}[]} choices
+     * @param {readonly string[]} chosen
+     */
+    show(choices, chosen) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        offered = wanted;
+        boxes = choices.map((choice) => takesKeys(element("input", { type: "checkbox", value: choice.name })));
+        const rows = choices.map(
+          (choice, i) => element("label", { class: "dx-check" }, [
+            boxes[i],
+            element("span", { class: "dx-name", title: choice.title }, [choice.title]),
+            element("span", { class: "dx-number" }, [choice.aside ?? ""])
+          ])
+        );
+        for (const box of boxes) {
+          box.addEventListener("change", () => changed(boxes.filter((b) => b.checked).map((b) => b.value)));
+        }
+        root.replaceChildren(...rows);
+      }
+      for (const box of boxes) box.checked = chosen.includes(box.value);
+      root.hidden = choices.length === 0;
+    }
+  };
+}
+
+// src/shared/controls.js
+function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        offered = wanted;
+      }
+      list.value = value;
+      row.hidden = choices.length === 0;
+    }
+  };
+}
+function sliderControl(label, moved, released) {
+  const id = uniqueId("slider");
+  const input = takesKeys(
+    element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
+  );
+  const output = element("span", { class: "dx-number", "aria-hidden": "true" });
+  const row = element("div", { class: "dx-row" }, [
+    element("label", { for: id, class: "dx-label" }, [label]),
+    element("div", { class: "dx-slide" }, [input, output])
+  ]);
+  input.addEventListener("input", () => moved(input.valueAsNumber));
+  input.addEventListener("change", () => released(input.valueAsNumber));
+  return {
+    row,
+    input,
+    /** @param {number} value */
+    show(value) {
+      const percent = `${Math.round(value * 100)}%`;
+      input.value = String(value);
+      input.style.setProperty("--dx-fill", percent);
+      input.setAttribute("aria-valuetext", percent);
+      output.textContent = percent;
+    }
+  };
+}
+function segmentControl(label, choices, chosen) {
+  const group = uniqueId("group");
+  const inputs = choices.map((choice) => {
+    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
+    input.addEventListener("change", () => chosen(choice.name));
+    return input;
+  });
+  const parts = choices.map(
+    (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
+  );
+  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
+    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    element("div", { class: "dx-segments" }, parts)
+  ]);
+  return {
+    row,
+    inputs,
+    /** @param {string} value */
+    show(value) {
+      for (const input of inputs) input.checked = input.value === value;
+    }
+  };
+}
+
+// src/shared/listbox.js
+function objectList({ label, select, step, hover }) {
+  const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
+  let options = [];
+  listenToKeys(list, {
+    ArrowDown: () => step(1),
+    ArrowRight: () => step(1),
+    ArrowUp: () => step(-1),
+    ArrowLeft: () => step(-1),
+    Home: () => select(0),
+    End: () => select(options.length - 1)
+  });
+  function option(object, index) {
+    const score = object.score.toFixed(2);
+    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
+    bar.style.setProperty("--dx-score", String(object.score));
+    const made = element(
+      "li",
+      { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": `${object.name}, score ${score}` },
+      [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+    );
+    made.addEventListener("click", () => select(index));
+    made.addEventListener("pointerenter", () => hover(index));
+    made.addEventListener("pointerleave", () => hover(null));
+    return made;
+  }
+  return {
+    list,
+    /** @param {readonly DetectedObject[]} objects */
+    fill(objects) {
+      options = objects.map(option);
+      list.replaceChildren(...options);
+    },
+    /** @param {number | null} selected */
+    show(selected) {
+      options.forEach((made, i) => made.setAttribute("aria-selected", String(i === selected)));
+      const current = selected === null ? null : options[selected];
+      if (!current) {
+        list.removeAttribute("aria-activedescendant");
+        return;
+      }
+      list.setAttribute("aria-activedescendant", current.id);
+      const above = current.offsetTop - list.offsetTop;
+      if (above < list.scrollTop) list.scrollTop = above;
+      const below = above + current.offsetHeight - list.clientHeight;
+      if (below > list.scrollTop) list.scrollTop = below;
+    }
+  };
+}
+
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function takeAway(download, code) {
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  return element("div", { class: "dx-actions" }, [
+    button("download", "Download this view as a PNG file", download, "PNG"),
+    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    copied
+  ]);
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
+// src/sanity_check_panel.js
+var MODES = [
+  { name: "cascading", title: "Cascading" },
+  { name: "independent", title: "Independent" }
+];
+var BOXES = [
+  { name: "all", title: "All" },
+  { name: "selected", title: "Own" }
+];
+var MOST_SEEDS = 5;
+function sanityPanel(check, { run, select, step, download }) {
+  const { store } = check;
+  const choose = (key) => (value) => store.commit({ [key]: value });
+  const slide = (label, key) => sliderControl(
+    label,
+    (value) => store.setLive(key, value),
+    (value) => store.commit({ [key]: value })
+  );
+  const objects = objectList({ label: "Detected objects", select, step, hover: () => {
+  } });
+  const methods = checkList("Methods checked", (chosen) => {
+    const fits = chosen.length <= store.get("choices").most_methods;
+    if (fits) store.commit({ methods: chosen });
+    else show();
+  });
+  const most = element("p", { class: "dx-remark" });
+  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const layers = selectControl("Stages", choose("layers"));
+  const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
+  const start = button("compute", "Run the check that is chosen", run, "Run");
+  const stale = element("p", { class: "dx-remark" });
+  const measure = selectControl("Measure", choose("measure"));
+  const seed = selectControl("Maps of seed", (value) => store.commit({ seed: Number(value) }));
+  const colors = selectControl("Colours", choose("colormap"));
+  const signed = selectControl("Signed", choose("signed_colormap"));
+  const opacity = slide("Opacity", "opacity");
+  const threshold = slide("Threshold", "threshold");
+  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const root = element("div", { class: "dx-panel dx-wide" }, [
+    section("Object", [objects.list]),
+    section("Methods", [methods.root, most]),
+    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), stale]),
+    section("Shown", [measure.row, seed.row]),
+    section("Display", [colors.row, signed.row, opacity.row, threshold.row, boxes.row]),
+    takeAway(download, () => store.get("code"))
+  ]);
+  const plain = (names) => names.map((name) => ({ name, title: name }));
+  let filled = null;
+  function show() {
+    const choices = store.get("choices");
+    const found = store.get("objects");
+    if (filled !== found) {
+      filled = found;
+      objects.fill(found);
+    }
+    objects.show(check.chosen);
+    methods.show(
+      choices.methods.map((m) => ({ name: m.name, title: m.title })),
+      store.get("methods")
+    );
+    most.textContent = `Up to ${choices.most_methods} at a time; edges stand beside them as a control that must fail.`;
+    mode.show(store.get("mode"));
+    layers.show(choices.presets, store.get("layers"));
+    const now = JSON.stringify(store.get("seeds"));
+    const offered = [1, 3, MOST_SEEDS].map((n) => JSON.stringify([...Array(n).keys()]));
+    const all = offered.includes(now) ? offered : [...offered, now];
+    seeds.show(
+      all.map((name) => ({ name, title: JSON.parse(name).join(", ") })),
+      now
+    );
+    start.disabled = store.get("wanted") === "";
+    stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : check.found?.note ?? "";
+    measure.show(choices.measures, store.get("measure"));
+    seed.show(plain(check.seeds.map(String)), String(store.get("seed")));
+    colors.show(plain(choices.colormaps), store.get("colormap"));
+    signed.show(check.order.some((m) => check.maps(m)?.signed) ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
+    opacity.show(store.get("opacity"));
+    threshold.show(store.get("threshold"));
+    boxes.show(store.get("boxes"));
+  }
+  return { root, show };
+}
+
+// src/sanity_check.js
+var SanityView = class {
+  /** What the curves were drawn from. */
+  #drawn = "";
+  /**
+   * @param {SanityCheck} check
+   * @param {HTMLElement} host
+   */
+  constructor(check, host) {
+    this.check = check;
+    this.store = check.store;
+    this.bar = colorBar();
+    this.parts = viewParts(this.store);
+    this.curve = curveView((step) => this.store.commit({ step }), String);
+    this.grid = new Grid(check, {
+      select: ({ method, object }) => this.store.commit({ selected_method: method, step: object }),
+      escape: () => check.status.state === "busy" && this.parts.cancel(),
+      pointed: (byKey) => this.#pointed(byKey),
+      compute: () => {
+      },
+      photo: this.parts.photo,
+      painted: () => this.#painted()
+    });
+    this.panel = sanityPanel(check, {
+      run: () => this.store.send({ type: "run" }),
+      select: (index) => this.store.commit({ selected: index }),
+      step: (by) => this.store.commit({ selected: neighbour(check.chosen, by, this.store.get("objects").length) }),
+      download: () => this.#download()
+    });
+    this.root = this.#arrange();
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
+    this.#refresh();
+  }
+  dispose() {
+    this.parts.dispose();
+    this.curve.dispose();
+    this.grid.dispose();
+  }
+  #arrange() {
+    const { grid, bar, curve, panel } = this;
+    const { words, progress, frame } = this.parts;
+    const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
+      button("plus", "Zoom in (+)", () => grid.zoomIn()),
+      button("minus", "Zoom out (−)", () => grid.zoomOut()),
+      button("frame", "Show the object (f)", () => grid.frame()),
+      button("reset", "Show the whole photograph (0)", () => grid.reset())
+    ]);
+    grid.table.setAttribute("aria-describedby", words.id);
+    const over = element("div", { class: "dx-over" }, [tools, progress.busy]);
+    const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
+    return frame("sanity-check", "Sanity check of explanations", content);
+  }
+  /** Before the first run there is no cell that would be painted. */
+  #decoded() {
+    this.grid.fit();
+    this.grid.invalidate();
+  }
+  /** @param {string} key */
+  #changed(key) {
+    this.parts.progress.show(this.check.status);
+    if (key === "status") this.#painted();
+    else this.#refresh();
+  }
+  #refresh() {
+    const { check, store, parts } = this;
+    const { selected } = check;
+    parts.progress.show(check.status);
+    this.panel.show();
+    this.grid.show();
+    const range = selected ? check.range(selected) : null;
+    this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));
+    this.#pointed(false);
+    this.#curves();
+    parts.say(store.get("notice") || this.#words());
+  }
+  /** The method in focus first, with the spread over the seeds. */
+  #curves() {
+    const { check } = this;
+    const first = check.selected?.method ?? check.order[0];
+    const order = check.order.length > 0 ? [first, ...check.order.filter((m) => m !== first)] : [];
+    const curves = order.map((method) => {
+      const { median, low, high } = (
+        /** @type {import("./sanity_check_model.js").Spread} */
+        check.curve(method)
+      );
+      return { values: median, low, high, title: check.title(method) };
+    });
+    const drawn = JSON.stringify(curves);
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      const said = curves.map(({ title, values }) => `${title} ${values.map(figure).join(", ")}`);
+      const last = check.shown.length - 1;
+      this.curve.draw(curves, [check.label(0), check.label(last)], `${check.measureTitle} at each step: ${said.join("; ")}.`);
+    }
+    if (check.selected) this.curve.mark(check.selected.object);
+  }
+  #words() {
+    const { check } = this;
+    if (!check.found) return check.labels.empty;
+    const { selected } = check;
+    const verdicts = check.judged.map(({ title, verdict, words }) => `${title} ${verdict}: ${words}`);
+    const { note } = check.found;
+    if (!selected) return [note, `${verdicts.join(". ")}.`].join(" ").trim();
+    const own = check.judged.find(({ name }) => name === selected.method);
+    const value = selected.object === 0 ? "" : `, ${check.measureTitle} ${figure(check.figure(selected))}`;
+    return `${check.title(selected.method)}, ${check.label(selected.object)}${value}. It ${own?.verdict}: ${own?.words}.`;
+  }
+  /** The point has moved. @param {boolean} byKey then its values are said as well */
+  #pointed(byKey) {
+    const { check, grid } = this;
+    const { probe } = grid;
+    const { selected } = check;
+    this.bar.point(probe ? { ...probe, value: selected ? grid.cell(selected)?.valueAt(probe) ?? null : null } : null);
+    if (!byKey || !probe || !selected) return;
+    const values = check.shown.map((step) => {
+      const value = grid.cell({ method: selected.method, object: step })?.valueAt(probe);
+      return `${check.label(step)} ${figure(value)}`;
+    });
+    this.parts.say(`${check.title(selected.method)}, at ${probe.x}, ${probe.y}: ${values.join("; ")}.`);
+  }
+  #painted() {
+    const { check, root, store } = this;
+    const { selected } = check;
+    root.dataset.shown = check.found?.key ?? "";
+    root.dataset.seeds = check.seeds.join(" ");
+    root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
+    root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
+    root.dataset.opacity = String(store.get("opacity"));
+    root.dataset.ready = String(this.parts.photo() !== null && check.status.state !== "busy");
+  }
+  #download() {
+    const { order, found } = this.check;
+    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...found ? [found.key.split("#")[2]] : [], ...order]);
+  }
+};
+var sanity_check_default = widget(
+  (model) => new SanityCheck(model),
+  (check, host) => new SanityView(check, host)
+);
+export {
+  sanity_check_default as default
+};

@@ -1,0 +1,108 @@
+"""The SanityCheck without a browser: traits, runs, what a cancelled one keeps, code and pictures."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import stub
+from frontend import check_traits
+from PIL import Image
+from traitlets import TraitError
+
+import detxai_nb as dx
+from detxai_nb.data import scenes
+
+SECONDS = 60
+STATES = 6
+"""The trained network and five stages."""
+
+
+@pytest.fixture(scope="module")
+def detector() -> Any:
+    return dx.load_detector("tiny-fcos", device="cpu")
+
+
+@pytest.fixture
+def check(make_any: Any, detector: Any) -> Any:
+    """``check(**options)``: a SanityCheck by ODAM alone with one seed, closed after the test."""
+    image = scenes.make(2, 11).image
+    given = {"methods": ["odam"], "seeds": [0]}
+    return lambda **options: make_any(dx.widgets.SanityCheck, detector, image, **{**given, **options})
+
+
+def test_nothing_runs_before_it_is_asked_for_and_the_result_is_that_of_the_check(check: Any, detector: Any) -> None:
+    widget = check()
+    assert (widget.map_data, widget.status["state"]) == ({}, "idle")
+    with pytest.raises(RuntimeError, match="run\\(\\)"):
+        _ = widget.result
+    before = {name: value.clone() for name, value in detector.module.state_dict().items()}
+    widget.run()
+    assert widget.wait(SECONDS)
+    assert all((before[name] == value).all() for name, value in detector.module.state_dict().items())
+    sent = widget.map_data
+    assert sent["key"] == widget.wanted == "odam#0#cascading#papers#0"
+    assert [m["verdict"] for m in sent["methods"]] == ["passes", "fails"]
+    assert (len(sent["stages"]), len(sent["maps"]), sent["note"]) == (STATES, 2 * STATES, "")
+    names: dict[str, Any] = {"detector": detector, "image": widget._subject.image}
+    exec(widget.to_code(), names)
+    own = names["result"].curve("spearman")
+    own = own[own["method"] == "odam"]["median"].tolist()
+    assert sent["curves"]["spearman"]["odam"]["median"] == pytest.approx([1.0, *own])
+
+
+def test_cancelled_halfway_it_keeps_what_it_had_and_runs_again(check: Any) -> None:
+    widget = check(seeds=[0, 1, 2])
+    widget.run()
+    end = time.monotonic() + SECONDS
+    while (widget._found is None or len(widget._found.maps) < 4) and time.monotonic() < end:
+        time.sleep(0.01)
+    widget.cancel()
+    assert "of 15 steps" in widget.map_data["note"]
+    assert widget.result.maps
+    widget.seeds = [0]
+    widget.run()
+    assert widget.wait(SECONDS)
+    assert (widget.map_data["note"], widget.result.seeds) == ("", (0,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("mode", "nope", ["cascading", "independent"]),
+        ("layers", "nope", ["papers", "blocks"]),
+        ("methods", ["odam", "grad-cam", "layer-cam", "d-rise"], ["up to 3"]),
+        ("seeds", [0, 0], ["different"]),
+        ("measure", "nope", ["spearman", "ssim"]),
+        ("step", -1, ["from 0"]),
+        ("selected", 99, ["None"]),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_allowed_ones(check: Any, name: str, value: Any, allowed: list[str]) -> None:
+    widget = check()
+    with pytest.raises(TraitError) as caught:
+        setattr(widget, name, value)
+    for word in [*allowed, name]:
+        assert word in str(caught.value)
+
+
+def test_a_detector_without_a_module_is_refused(make_any: Any) -> None:
+    with pytest.raises(TypeError, match="module"):
+        make_any(dx.widgets.SanityCheck, stub.StubDetector())
+
+
+def test_every_key_of_the_front_end_is_a_synced_trait_and_the_other_way_round(check: Any) -> None:
+    check_traits(check(), "sanity_check")
+
+
+def test_the_picture_is_the_grid(check: Any) -> None:
+    widget = check()
+    narrow = Image.open(io.BytesIO(widget._repr_mimebundle_()[0]["image/png"]))
+    widget.run()
+    assert widget.wait(SECONDS)
+    picture = Image.open(io.BytesIO(widget._repr_mimebundle_()[0]["image/png"]))
+    assert picture.width > 2 * narrow.width
+    assert np.asarray(picture).std() > 0
