@@ -184,11 +184,10 @@ class SanityCheck(PhotoWidget):
             known = ", ".join(map(repr, allowed[trait]))
             return None if value in allowed[trait] else f"{trait} is one of {known}; got {value!r}"
         if trait == "methods":
-            known = list(self._offer.methods)
-            fine = len(set(value)) == len(value) <= MOST_METHODS and set(value) <= set(known)
-            return (
-                None if fine else f"methods are up to {MOST_METHODS} different ones of {', '.join(known)}; got {value}"
-            )
+            offered = list(self._offer.methods)
+            if len(set(value)) == len(value) <= MOST_METHODS and set(value) <= set(offered):
+                return None
+            return f"methods are up to {MOST_METHODS} different ones of {', '.join(offered)}; got {value}"
         if trait == "seeds":
             fine = len(set(value)) == len(value) > 0 and min(value) >= 0
             return None if fine else f"seeds are different whole numbers from 0, at least one; got {value}"
@@ -222,7 +221,7 @@ class SanityCheck(PhotoWidget):
         lines = []
         for method in result.methods:
             words = falling.judged(result, method)
-            states = [result.originals[method]]
+            states: list[HeatMaps | None] = [result.originals[method]]
             states += [result.maps.get((method, s.number, self.seed)) for s in result.steps]
             cells = []
             for number, maps in enumerate(states):
