@@ -27,7 +27,8 @@ class Kind:
     ``build(dtype, **settings)``: the detector, always the same, with ``NAMES`` as its classes where the family has no
     background, on an input of about 100 pixels. ``scalar``: from the default layer on; ``layer_scalar``: from the layer
     that the trace names. ``everything(detector, image)``: many detections, with suppression off. ``choose(found,
-    trace)``: the few of them that are tested. ``sides``: whether its predictions have boxes of their own.
+    trace)``: the few of them that are tested. ``sides``: whether its predictions have boxes of their own. ``float32``:
+    how far a map may be from the float64 one, as a share of its maximum.
     """
 
     build: Callable[..., Any]
@@ -36,6 +37,7 @@ class Kind:
     choose: Callable[[dx.Detections, Any], dx.Detections] | None = None
     layer_scalar: Scalar | None = None
     sides: bool = True
+    float32: float = 1e-4
 
 
 def photograph(height: int = 150, width: int = 213, seed: int = 0) -> np.ndarray:

@@ -93,7 +93,7 @@ def test_gradients_equal_the_slow_loop(
 
 
 def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: Any, chosen: dx.Detections) -> None:
-    """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each map's maximum.
+    """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each maximum (DETRs 3e-4).
 
     Grad-CAM++'s weight has a pole where sum(A) * G = -2, SSGrad-CAM++'s one like it, and SSGrad-CAM takes the mean of a
     gradient whose values may cancel. There a map is as uncertain as G's own last digits make it: what it moves when the
@@ -117,7 +117,9 @@ def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: A
             expected = function(activation, gradient[None], context)[0]
             moved = sum(float((function(activation, g[None], context)[0] - expected).abs().max()) for g in others)
             uncertain = moved if name in UNCERTAIN else 0.0
-            assert (maps[name].grids[row] - expected).abs().max() <= 1e-4 * expected.abs().max() + uncertain, name
+            assert (maps[name].grids[row] - expected).abs().max() <= about.float32 * expected.abs().max() + uncertain, (
+                name
+            )
 
 
 def test_trace_gives_the_reported_scores(detector: Any) -> None:

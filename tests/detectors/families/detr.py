@@ -160,7 +160,8 @@ def choose(found: dx.Detections, trace: Any) -> dx.Detections:
 
 
 def kind(name: str, **changes: Any) -> Kind:
-    return Kind(builder(name, **changes), scalar, everything, choose, layer_scalar=scalar)
+    # Through encoder and decoder float32's last digits add up: 1.05e-4 was seen, on one processor and not on another.
+    return Kind(builder(name, **changes), scalar, everything, choose, layer_scalar=scalar, float32=3e-4)
 
 
 KINDS = {
