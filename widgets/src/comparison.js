@@ -14,6 +14,8 @@ import { renderGrid } from "./comparison_png.js";
 
 /** One view of the widget in the page. */
 class ComparisonView {
+  #described = "";
+
   /**
    * @param {Comparison} comparison
    * @param {HTMLElement} host
@@ -80,7 +82,9 @@ class ComparisonView {
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
     this.#pointed(false);
-    parts.say(store.get("notice") || this.#words(selected));
+    const words = store.get("notice") || this.#words(selected);
+    // What was said of a point stays until there is something else to say.
+    if (words !== this.#described) parts.say((this.#described = words));
   }
 
   /** @param {Place | null} selected */

@@ -1691,6 +1691,7 @@ function renderGrid(grid) {
 
 // src/comparison.js
 var ComparisonView = class {
+  #described = "";
   /**
    * @param {Comparison} comparison
    * @param {HTMLElement} host
@@ -1755,7 +1756,8 @@ var ComparisonView = class {
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
     this.#pointed(false);
-    parts.say(store.get("notice") || this.#words(selected));
+    const words = store.get("notice") || this.#words(selected);
+    if (words !== this.#described) parts.say(this.#described = words);
   }
   /** @param {Place | null} selected */
   #words(selected) {
