@@ -18,6 +18,9 @@ from detxai_nb.types import Detections, Progress
 Figures = dict[str, list[float | None]]
 """By metric one value for each object, None where the metric is undefined."""
 
+ON_REQUEST = frozenset({"information-drop", "tiny-pointing-game-box", "tiny-energy-pointing-box"})
+"""Measured where they are named only: the first encodes a picture for each map, the others hold for tiny objects."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judge:
@@ -34,7 +37,7 @@ class Judge:
 
     @classmethod
     def of(cls, image: np.ndarray, detections: Detections, sample: Sample | None, names: Sequence[str] | None) -> Judge:
-        """The metrics of that name; by default all that need no further answers of the detector.
+        """The metrics of that name; by default all but ``ON_REQUEST`` that need no further answers of the detector.
 
         Raises ``ValueError`` for an unknown metric, for one that asks the detector, and without annotations for one
         that needs masks or parts.
@@ -46,7 +49,7 @@ class Judge:
         if annotated and _has_masks(used):
             known |= {"mask", *(["part"] if used.parts is not None else [])}
         if names is None:
-            chosen = [m for m in METRICS.values() if m.needs <= known]
+            chosen = [m for m in METRICS.values() if m.needs <= known and m.name not in ON_REQUEST]
         else:
             chosen = [_checked(find_metric(name), known | {"others"}, annotated) for name in names]
         return cls(tuple(chosen), used, numbers, annotated)
