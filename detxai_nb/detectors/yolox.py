@@ -88,10 +88,7 @@ class YoloxDetector:
         with evaluating(self.module):
             for rows in batches_of_one_shape([self.input_size] * len(pixels)):
                 prepared = [self._prepare(pixels[row]) for row in rows]
-                batch = torch.stack([tensor for tensor, _ in prepared])
-                # The CPU's depthwise convolutions and activations are faster with the channels last.
-                layout = torch.channels_last if batch.device.type == "cpu" else torch.contiguous_format
-                outputs = self.module(batch.contiguous(memory_format=layout))
+                outputs = self.module(torch.stack([tensor for tensor, _ in prepared]))
                 for i, (_, placement) in enumerate(prepared):
                     found.append(self._decode([level[i] for level in outputs], placement, score_threshold))
         return found
