@@ -86,7 +86,7 @@ def check(
     _require_steady(detector, detections)
     methods = [methods] if isinstance(methods, str) or callable(methods) else list(methods)
     own: dict[str, Any] = {"methods": methods, "target": target, "layer": layer, "settings": method_settings}
-    steps = _steps(detector, pixels, plan, layers)
+    steps = steps_of(detector, pixels, plan.mode, layers)
     run = _Run(detector, pixels, detections.to(detector.device), own, plan, steps, seen)
     started = time.perf_counter()
     run.count = Steps(progress, _TICKS * len(run.inputs) * (1 + len(steps) * len(plan.seeds)))
@@ -166,9 +166,10 @@ def _require_steady(detector: Any, detections: Detections) -> None:
         )
 
 
-def _steps(detector: Any, pixels: np.ndarray, plan: _Plan, layers: str | Sequence[str]) -> tuple[Step, ...]:
+def steps_of(detector: Any, pixels: np.ndarray, mode: str, layers: str | Sequence[str]) -> tuple[Step, ...]:
+    """The steps of a check of the image uint8 ``[H,W,3]``; ``mode`` and ``layers`` are those of ``check``."""
     found = stages(detector, pixels, layers)
-    cascading = plan.mode == "cascading"
+    cascading = mode == "cascading"
     return tuple(
         Step(i, stage.name, stage.down_to if cascading else stage.layers) for i, stage in enumerate(found, start=1)
     )

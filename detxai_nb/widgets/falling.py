@@ -12,6 +12,7 @@ import numpy as np
 from detxai_nb import sanity
 from detxai_nb.explaining import compare
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.sanity.checking import steps_of
 from detxai_nb.sanity.measuring import table_of
 from detxai_nb.types import Detections, Progress, Target
 from detxai_nb.widgets import packing
@@ -94,13 +95,7 @@ def title_of(method: str) -> str:
 
 def begin(detector: Any, image: np.ndarray, one: Detections, check: Check) -> Found:
     """Nothing found yet, of a check of one object."""
-    found = sanity.stages(detector, image, check.layers)
-    cascading = check.mode == "cascading"
-    steps = tuple(
-        sanity.Step(i, stage.name, stage.down_to if cascading else stage.layers)
-        for i, stage in enumerate(found, start=1)
-    )
-    return Found(check, image, one.to("cpu"), steps)
+    return Found(check, image, one.to("cpu"), steps_of(detector, image, check.mode, check.layers))
 
 
 def run(
