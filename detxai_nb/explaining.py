@@ -31,9 +31,10 @@ def explain(
 
     ``image``: what ``load_image`` takes. ``method``: a registered name or a gradient method's function. ``target``: a
     part ("class", "x1", "y1", "x2", "y2", "combined") or a ``Target``. ``layer``: one of ``detector.layers``, by
-    default the first. ``settings``: those of the method; with the target "combined" also ``combine``: "maximum" joins
-    the five raw maps by their element-wise maximum, as ODAM and the difference-map paper do, "normalized" scales each
-    to 0..1 first (signed maps keep the value of the largest magnitude). Values are raw, ``[N,H,W]`` on first use.
+    default the one that the method prefers (G-CAME: the class branch's end), else the first. ``settings``: those of the
+    method; with the target "combined" also ``combine``: "maximum" joins the five raw maps by their element-wise
+    maximum, as ODAM and the difference-map paper do, "normalized" scales each to 0..1 first (signed maps keep the value
+    of the largest magnitude). Values are raw, ``[N,H,W]`` on first use.
 
     Raises ``ValueError`` for no detections, unknown names, or detections that do not belong to the image, and
     ``TypeError`` for a detector that cannot be looked into. ``progress(done, total)`` is called between chunks; what it
@@ -63,9 +64,11 @@ def compare(
     progress: Progress | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, HeatMaps]:
-    """Heat maps of the same detections by several methods, by the method's name; the methods share one forward pass.
+    """Heat maps of the same detections by several methods, by the method's name.
 
-    ``settings`` holds, by method name, what ``explain`` takes as keyword arguments; the rest is as in ``explain``.
+    Methods that explain the same layer share one forward pass: all with a ``layer`` that is given, and without one all
+    but those that prefer a layer of their own. ``settings`` holds, by method name, what ``explain`` takes as keyword
+    arguments; the rest is as in ``explain``.
     """
     pixels = load_image(image)
     target = Target.of(target)
@@ -79,19 +82,31 @@ def compare(
     looking = [job.method for job in jobs if job.method.kind != "perturbation"]
     _check_abilities(detector, looking, layer)
     detections = detections.to(detector.device)
-    started = time.perf_counter()
-    trace = cast(OpenDetector, detector).trace(pixels, layer) if looking else None
-    shared = time.perf_counter() - started
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
     found = {}
+    for own, together in _by_layer(jobs, detector, layer):
+        started = time.perf_counter()
+        looks = any(job.method.kind != "perturbation" for job in together)
+        trace = cast(OpenDetector, detector).trace(pixels, own) if looks else None
+        shared = time.perf_counter() - started
+        for job in together:
+            if trace is None or job.method.kind == "perturbation":
+                maps = maps_from_answers(job, detector, pixels, detections, steps)
+            else:
+                maps = maps_from_trace(job, trace, pixels, detections, steps)
+                maps = replace(maps, seconds=shared + maps.seconds)
+            found[job.method.name] = maps
+    return {job.method.name: found[job.method.name] for job in jobs}
+
+
+def _by_layer(jobs: Sequence[Job], detector: Detector, layer: str | None) -> list[tuple[str | None, list[Job]]]:
+    """The jobs that one forward pass can serve, with its layer; perturbation methods go with any."""
+    offered = getattr(detector, "layers", ())
+    found: dict[str | None, list[Job]] = {}
     for job in jobs:
-        if trace is None or job.method.kind == "perturbation":
-            maps = maps_from_answers(job, detector, pixels, detections, steps)
-        else:
-            maps = maps_from_trace(job, trace, pixels, detections, steps)
-            maps = replace(maps, seconds=shared + maps.seconds)
-        found[job.method.name] = maps
-    return found
+        own = layer if layer is not None or not offered else job.method.layer_of(offered)
+        found.setdefault(None if offered and own == offered[0] else own, []).append(job)
+    return list(found.items())
 
 
 def _name(method: Any) -> str:

@@ -28,6 +28,8 @@ class RoiTrace:
     is a level of its own, and ``levels`` lists the regions that were asked for so far.
     """
 
+    two_stage = True
+
     def __init__(
         self,
         placement: Placement,

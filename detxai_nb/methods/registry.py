@@ -20,11 +20,16 @@ class Context:
     """What a gradient method may know besides activation and gradient.
 
     ``size``: (h, w) of the whole level, also where only a window is handed in. ``boxes`` ``[n,4]``: xyxy of the
-    predictions in cells of the level's grid (a cell's centre at +0.5).
+    predictions in cells of the level's grid (a cell's centre at +0.5). ``input_size``: (h, w) of the network's input in
+    pixels. ``two_stage``: whether the predictions were pooled from regions. ``corner`` int64 ``[n,2]``: for a "compact"
+    method the row and column of the first cell of each gradient window, None where it is handed whole gradients.
     """
 
     size: tuple[int, int]
     boxes: Tensor
+    input_size: tuple[int, int] | None = None
+    two_stage: bool = False
+    corner: Tensor | None = None
 
     @property
     def area(self) -> int:
@@ -63,8 +68,10 @@ class Method:
 
     ``parts`` and ``scores``: the targets it can explain. ``needs``: what a detector has to name in ``offers``, further
     abilities of its traces ("attention"). ``windowed(settings)``: handed only windows outside of which
-    the gradient is zero, it gives the window of the same map, which is zero outside. ``signed(settings)``: its maps can
-    be negative.
+    the gradient is zero, it gives the window of the same map, which is zero outside. ``compact(settings)``: handed the
+    gradient as such windows with their corners in the context, and the whole activation, it gives the whole map.
+    ``signed(settings)``: its maps can be negative. ``prefers``: layers that it is meant for, the most wanted first; the
+    first that a detector has is explained where none is asked for, and without one the detector's own default.
     """
 
     name: str
@@ -77,7 +84,9 @@ class Method:
     scores: tuple[str, ...] = SCORES
     needs: tuple[str, ...] = ()
     windowed: Rule = lambda settings: False
+    compact: Rule = lambda settings: False
     signed: Rule = lambda settings: False
+    prefers: tuple[str, ...] = ()
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -97,6 +106,10 @@ class Method:
             if allowed is not None and value not in allowed:
                 raise ValueError(f"{name} of {self.name!r} is one of {', '.join(map(repr, allowed))}; got {value!r}")
         return {**known, **settings}
+
+    def layer_of(self, layers: Sequence[str]) -> str | None:
+        """The layer of a detector with these ``layers`` that it explains by default; None for the detector's own."""
+        return next((name for name in self.prefers if name in layers), None)
 
     def check_target(self, target: Target) -> None:
         """Raise ``ValueError`` for a target that the method cannot explain."""
@@ -119,13 +132,24 @@ def gradient_method(
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     windowed: Rule = lambda settings: False,
+    compact: Rule = lambda settings: False,
     signed: Rule = lambda settings: False,
+    prefers: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Register the decorated function as a gradient method under the slug ``name``."""
 
     def register(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         METHODS[name] = Method(
-            name, function, "gradient", title, source, choices or {}, windowed=windowed, signed=signed
+            name,
+            function,
+            "gradient",
+            title,
+            source,
+            choices or {},
+            windowed=windowed,
+            compact=compact,
+            signed=signed,
+            prefers=prefers,
         )
         return function
 
@@ -140,6 +164,7 @@ def whole_method(
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     needs: tuple[str, ...] = (),
+    signed: Rule = lambda settings: False,
 ) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
     """Register the decorated function, which makes all maps of an image itself, under the slug ``name``.
 
@@ -148,7 +173,16 @@ def whole_method(
 
     def register(function: Callable[..., Found]) -> Callable[..., Found]:
         METHODS[name] = Method(
-            name, function, kind, title, source, choices or {}, parts=("class",), scores=("prob",), needs=needs
+            name,
+            function,
+            kind,
+            title,
+            source,
+            choices or {},
+            parts=("class",),
+            scores=("prob",),
+            needs=needs,
+            signed=signed,
         )
         return function
 

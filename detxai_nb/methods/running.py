@@ -148,8 +148,11 @@ def _gradient_maps(
         level = trace.levels[chunk.level]
         height, width = level.features.shape[1:]
         boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level)
-        context = Context((height, width), boxes)
-        if chunk.corner is not None and job.method.windowed(job.settings):
+        context = Context((height, width), boxes, trace.placement.input_size, getattr(trace, "two_stage", False))
+        if chunk.corner is not None and job.method.compact(job.settings):
+            context = replace(context, corner=chunk.corner)
+            found = job.method.function(level.features, chunk.gradient, context, **job.settings)
+        elif chunk.corner is not None and job.method.windowed(job.settings):
             windows = take_windows(level.features, chunk.corner, chunk.gradient.shape[-2:])
             found = job.method.function(windows, chunk.gradient, context, **job.settings)
             found = spread_windows(found, chunk.corner, (height, width))

@@ -78,6 +78,8 @@ def running_time(
         )
     device = torch.device(detector.device)
     placed = detections.to(device)
+    if layer is None and not asks:
+        layer = job.method.layer_of(cast(OpenDetector, detector).layers)
     forward, own = [], []
     for _ in range(warm_up + repeats):
         started = _now(device)

@@ -176,11 +176,11 @@ def steps_of(detector: Any, pixels: np.ndarray, mode: str, layers: str | Sequenc
 
 
 class _OneTrace:
-    """A detector whose ``trace`` of an image runs once, for all that look into it."""
+    """A detector whose ``trace`` of an image runs once for each layer, for all that look into it."""
 
     def __init__(self, detector: Any) -> None:
         self._detector = detector
-        self._trace: Trace | None = None
+        self._traces: dict[str, Trace] = {}
         # By name what the protocols ask for, which do not look into __getattr__.
         self.names, self.device, self.layers = detector.names, detector.device, detector.layers
         self.detect = detector.detect
@@ -189,10 +189,11 @@ class _OneTrace:
         return getattr(self._detector, name)
 
     def trace(self, image: Any, layer: str | None = None) -> Trace:
-        """The one trace; whoever asks means the same image and layer."""
-        if self._trace is None:
-            self._trace = self._detector.trace(image, layer)
-        return self._trace
+        """The one trace of that layer; whoever asks means the same image."""
+        name = layer or self.layers[0]
+        if name not in self._traces:
+            self._traces[name] = self._detector.trace(image, name)
+        return self._traces[name]
 
 
 def _one_trace(detector: Any) -> Any:

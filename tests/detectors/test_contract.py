@@ -27,7 +27,7 @@ TARGETS = [
     Target(score="logit", label=2),
 ]
 IMAGE = photograph()
-UNCERTAIN = ("grad-cam++", "ss-grad-cam", "ss-grad-cam++")
+UNCERTAIN = ("grad-cam++", "ss-grad-cam", "ss-grad-cam++", "g-came")
 """Methods that can magnify the rounding of a gradient."""
 
 
@@ -96,21 +96,23 @@ def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: A
     """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each maximum (DETRs 3e-4).
 
     Grad-CAM++'s weight has a pole where sum(A) * G = -2, SSGrad-CAM++'s one like it, and SSGrad-CAM takes the mean of a
-    gradient whose values may cancel. There a map is as uncertain as G's own last digits make it: what it moves when the
-    exact gradient changes by a hundred-thousandth, and when it is the float32 one.
+    gradient whose values may cancel; so does G-CAME, whose masks are as wide as that mean's logarithm. There a map is
+    as uncertain as G's own last digits make it: what it moves when the exact gradient changes by a hundred-thousandth,
+    and when it is the float32 one.
     """
     single = build(kind)
     opened = single.trace(IMAGE)
     levels = [Level(x.name, x.features.double(), x.stride) for x in opened.levels]
     trace = SimpleNamespace(levels=levels, layer=opened.layer, placement=opened.placement)
     methods = [name for name, method in METHODS.items() if method.kind == "gradient"]
-    maps = dx.compare(single, IMAGE, chosen, methods=methods)
+    maps = dx.compare(single, IMAGE, chosen, methods=methods, layer=opened.layer)
     found = dense(opened, chosen, Target())
     for row, (_, slow) in enumerate(slow_gradients(about.scalar, detector, trace, chosen, Target())):
         level, single_gradient = found[row]
         activation, gradient = levels[level].features, slow[level]
         assert (single_gradient - gradient).norm() <= 1e-4 * gradient.norm()
-        context = Context((activation.shape[1], activation.shape[2]), torch.zeros(1, 4))
+        size = (activation.shape[1], activation.shape[2])
+        context = Context(size, torch.zeros(1, 4), opened.placement.input_size, getattr(opened, "two_stage", False))
         others = [gradient * (1 - 1e-5), gradient * (1 + 1e-5), single_gradient.double()]
         for name in methods:
             function = METHODS[name].function
