@@ -56,6 +56,7 @@ class Request:
 class Offer:
     """What one widget offers for its detector; ``settings`` are those that the caller gave for methods.
 
+    ``layers``: first "", the layer that a method prefers or else the detector's default, then those of the detector.
     ``targets``: all parts, or those that the detector names in an attribute ``targets`` (a classifier has no sides).
     """
 
@@ -75,7 +76,7 @@ class Offer:
             )
         for method in methods.values():
             method.complete({k: v for k, v in settings.items() if k in method.defaults})
-        layers = tuple(detector.layers) if isinstance(detector, OpenDetector) else ("",)
+        layers = ("", *(detector.layers if isinstance(detector, OpenDetector) else ()))
         return cls(methods, layers, dict(settings), tuple(getattr(detector, "targets", PARTS)))
 
     @property
@@ -108,6 +109,10 @@ class Offer:
         inside = "" if chosen.kind == "perturbation" else layer
         return Request(method, target, inside, direction if "direction" in chosen.choices else "")
 
+    def layer_after(self, request: Request, layer: str) -> str:
+        """The chosen layer when going back to ``request``: its own, or ``layer`` where its method looks at none."""
+        return layer if self.methods[request.method].kind == "perturbation" else request.layer
+
     def arguments(self, request: Request) -> dict[str, Any]:
         """The keyword arguments of ``explain`` for it."""
         method = self.methods[request.method]
@@ -126,8 +131,10 @@ class Offer:
         return method.signed(method.complete(given))
 
     def call(self, request: Request) -> dict[str, str]:
-        """The same as Python source, by argument."""
+        """The same as Python source, by argument; without a layer where that is the method's own."""
         arguments = self.arguments(request)
+        if arguments["layer"] is None:
+            del arguments["layer"]
         target = arguments["target"]
         plain = target == Target(target.part)
         shown = {name: repr(value) for name, value in arguments.items()}

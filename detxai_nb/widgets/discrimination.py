@@ -148,8 +148,6 @@ class Discrimination(OneResultWidget):
         """The Python that makes the difference maps for what is chosen now, and takes out the selected one."""
         call = self._offer.call(self._request)
         positive = ".positive()" if self._offer.is_signed(self._request) else ""
-        if not self._request.layer:
-            del call["layer"]
         lines = [
             f"maps = dx.explain(detector, image, detections, {keywords(call)})",
             f"difference = maps{positive}.difference()",
@@ -184,7 +182,7 @@ class Discrimination(OneResultWidget):
     def _go_back(self, request: Pair) -> None:
         of = request.request
         self.method, self.target, self.selected = of.method, of.target, request.index
-        self.layer = of.layer or self.layer
+        self.layer = self._offer.layer_after(of, self.layer)
 
     @traitlets.observe("method", "target", "layer", "selected")
     def _changed(self, change: Any) -> None:

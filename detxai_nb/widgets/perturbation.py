@@ -147,8 +147,6 @@ class Perturbation(OneResultWidget):
     def to_code(self) -> str:
         """The Python that makes the pictures and the curve of the selected object."""
         call = self._offer.call(self._request)
-        if not self._request.layer:
-            del call["layer"]
         lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})"]
         way, found = self._wanted, self._kept()
         if way is not None and found is not None:
@@ -195,7 +193,8 @@ class Perturbation(OneResultWidget):
         return Way(self._request, self.selected, self.mode, self.area, self.fill)
 
     def _go_back(self, request: Way) -> None:
-        self.method, self.layer = request.request.method, request.request.layer or self.layer
+        self.method = request.request.method
+        self.layer = self._offer.layer_after(request.request, self.layer)
         self.selected, self.mode, self.area, self.fill = request.index, request.mode, request.area, request.fill
 
     @traitlets.observe(*_CHOSEN)

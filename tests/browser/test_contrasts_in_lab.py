@@ -42,7 +42,7 @@ def notebook(open_notebook: Callable[..., NotebookPage]) -> NotebookPage:
 def walk(notebook: NotebookPage) -> Shown:
     notebook.run_cell(WALK)
     widget = Shown(notebook, "perturbation")
-    widget.expect("shown", "odam|class|neck|#0#deletion#box#@0")
+    widget.expect("shown", "odam|class||#0#deletion#box#@0")
     return widget
 
 
@@ -50,7 +50,7 @@ def walk(notebook: NotebookPage) -> Shown:
 def apart(notebook: NotebookPage, walk: Shown) -> Shown:
     notebook.run_cell(APART)
     widget = Shown(notebook, "discrimination")
-    widget.expect("shown", "odam|class|neck|#0")
+    widget.expect("shown", "odam|class||#0")
     return widget
 
 
@@ -62,7 +62,7 @@ def test_scrubbing_changes_the_picture_without_a_message(walk: Shown) -> None:
     slider = walk.root.get_by_label("Picture", exact=True)
     sent = walk.notebook.comm_messages
     slider.evaluate("e => { e.value = 10; e.dispatchEvent(new Event('input', { bubbles: true })); }")
-    walk.expect("shown", "odam|class|neck|#0#deletion#box#@10")
+    walk.expect("shown", "odam|class||#0#deletion#box#@10")
     assert walk.notebook.comm_messages == sent
     points = [(x + 0.5, y + 0.5) for x in range(35, 80, 9) for y in range(35, 85, 9)]
     far = [np.abs(walk.pixel(canvas, x, y) - photo[int(y), int(x)]).max() for x, y in points]
@@ -75,7 +75,7 @@ def test_the_slider_takes_keys_and_tells_python(walk: Shown) -> None:
     slider.focus()
     walk.page.keyboard.press("Home")
     walk.page.keyboard.press("ArrowRight")
-    walk.expect("shown", "odam|class|neck|#0#deletion#box#@1")
+    walk.expect("shown", "odam|class||#0#deletion#box#@1")
     assert "pixels deleted" in (slider.get_attribute("aria-valuetext") or "")
     walk.notebook.run_until(WALKED, "walk=0 deletion 1.")
     box = walk.root.locator("svg.dx-curve").bounding_box()
@@ -85,9 +85,9 @@ def test_the_slider_takes_keys_and_tells_python(walk: Shown) -> None:
 
 def test_another_mode_and_object_are_computed(walk: Shown) -> None:
     walk.root.get_by_role("radio", name="Insertion").check(force=True)
-    walk.expect("shown", "odam|class|neck|#0#insertion#box#@10")
+    walk.expect("shown", "odam|class||#0#insertion#box#@10")
     walk.root.get_by_role("option").nth(2).click()
-    walk.expect("shown", "odam|class|neck|#2#insertion#box#@10")
+    walk.expect("shown", "odam|class||#2#insertion#box#@10")
     walk.notebook.run_until(WALKED, "walk=2 insertion ")
 
 
@@ -107,7 +107,7 @@ def test_a_neighbour_in_the_legend_is_selected_by_a_click(apart: Shown) -> None:
     legend = apart.root.locator(".dx-takers")
     assert legend.inner_text().count("%") >= 3
     legend.get_by_role("button").first.click()
-    apart.expect("shown", "odam|class|neck|#1")
+    apart.expect("shown", "odam|class||#1")
     apart.notebook.run_until(SET_APART, "apart=1 ")
     apart.root.get_by_role("radio", name="Difference").check(force=True)
     low, middle, high = apart.root.locator(".dx-bar-ticks span").all_inner_texts()

@@ -35,7 +35,7 @@ widget.opacity, widget.threshold, widget.colormap, widget.scale = 0.75, 0.0, "vi
 widget.boxes = "all"
 """,
 ]
-FIRST = "odam|class|neck|positive#0"
+FIRST = "odam|class||positive#0"
 INSIDE = ((45.5, 45.5), (75.5, 60.5), (150.5, 75.5))
 """A point in both of the overlapping boxes, one in the larger of them only, one in the third box."""
 
@@ -66,7 +66,7 @@ def test_a_click_selects_in_python_and_paints_the_map(widget: Widget) -> None:
     assert_painted(widget, 0, expected(0))
     before = widget.notebook.run_cell(STATE)
     widget.click(*INSIDE[2])
-    widget.expect("shown", "odam|class|neck|positive#2")
+    widget.expect("shown", "odam|class||positive#2")
     assert_painted(widget, 2, expected(2))
     after = widget.notebook.run_until(STATE, "selected=2 ")
     assert after.split("traces")[1] == before.split("traces")[1], "selecting computes nothing"
@@ -76,7 +76,7 @@ def test_a_click_selects_in_python_and_paints_the_map(widget: Widget) -> None:
 def test_repeated_clicks_go_round_overlapping_boxes(widget: Widget) -> None:
     for wanted in (1, 0, 1):
         widget.click(*INSIDE[0])
-        widget.expect("shown", f"odam|class|neck|positive#{wanted}")
+        widget.expect("shown", f"odam|class||positive#{wanted}")
     widget.click(*INSIDE[1])
     widget.expect("shown", FIRST)
 
@@ -105,7 +105,7 @@ def test_arrow_keys_select_and_leave_the_notebook_alone(widget: Widget) -> None:
         ("End", 2),
     ]:
         widget.page.keyboard.press(key)
-        widget.expect("shown", f"odam|class|neck|positive#{wanted}")
+        widget.expect("shown", f"odam|class||positive#{wanted}")
     widget.page.keyboard.press("Escape")
     widget.expect("shown", "")
     widget.root.get_by_role("listbox").focus()
@@ -158,14 +158,14 @@ def test_the_opacity_slider_repaints_without_a_message(widget: Widget) -> None:
 
 def test_another_target_is_computed_once(widget: Widget) -> None:
     widget.choose("Explain", "x1")
-    widget.expect("shown", "odam|x1|neck|positive#0")
+    widget.expect("shown", "odam|x1||positive#0")
     assert_painted(widget, 0, expected(0, "x1"))
     assert np.abs(widget.pixel(20, 58.5) - [255, 176, 0]).max() <= 3, "the explained side is marked"
     count = widget.notebook.run_until(STATE, "target=x1 ").split("traces=")[1]
     widget.choose("Explain", "class")
     widget.expect("shown", FIRST)
     widget.choose("Explain", "x1")
-    widget.expect("shown", "odam|x1|neck|positive#0")
+    widget.expect("shown", "odam|x1||positive#0")
     assert widget.notebook.run_until(STATE, "target=x1 ").split("traces=")[1] == count
 
 
@@ -173,7 +173,7 @@ def test_signed_evidence_gets_a_diverging_colour_map(widget: Widget) -> None:
     colours = widget.root.get_by_label("Colours", exact=True)
     assert colours.input_value() == "viridis"
     widget.choose("Evidence", "signed")
-    widget.expect("shown", "odam|class|neck|signed#0")
+    widget.expect("shown", "odam|class||signed#0")
     assert colours.input_value() == "RdBu_r"
     low, middle, high = widget.root.locator(".dx-bar-ticks span").all_inner_texts()
     assert (low, middle) == (f"\u2212{high}", "0")
@@ -204,7 +204,7 @@ def test_an_exception_is_shown_as_text_and_the_widget_lives_on(widget: Widget) -
 
 def test_what_python_sets_is_shown(widget: Widget) -> None:
     widget.notebook.run_cell(SET)
-    widget.expect("shown", "odam|y1|neck|positive#2")
+    widget.expect("shown", "odam|y1||positive#2")
     widget.expect("opacity", "0.25")
     assert widget.root.get_by_label("Explain", exact=True).input_value() == "y1"
     assert widget.root.get_by_label("Colours", exact=True).input_value() == "magma"
@@ -249,7 +249,7 @@ def test_the_png_has_the_photographs_resolution(widget: Widget) -> None:
     with widget.page.expect_download() as waiting:
         widget.root.get_by_role("button", name="PNG").click()
     file = waiting.value.path()
-    assert waiting.value.suggested_filename == "odam-class-neck-positive-cup.png"
+    assert waiting.value.suggested_filename == "odam-class-positive-cup.png"
     picture = np.asarray(Image.open(io.BytesIO(file.read_bytes())).convert("RGB")).astype(int)
     assert picture.shape == (*stub.SIZE, 3)
     wanted = expected(0)

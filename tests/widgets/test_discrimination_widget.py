@@ -20,7 +20,7 @@ from detxai_nb.metrics import box_masks, object_discrimination_index
 from detxai_nb.widgets.discrimination import COLORS, OWN_COLOR
 
 SECONDS = 20
-FIRST = "odam|class|neck|#0"
+FIRST = "odam|class||#0"
 
 
 def test_the_first_object_is_set_against_the_others_when_the_widget_is_made(discriminate: Any) -> None:
@@ -41,7 +41,7 @@ def test_selecting_asks_the_detector_nothing_and_going_back_computes_nothing(dis
     sent = widget.map_data
     widget.selected = 2
     assert widget.wait(SECONDS)
-    assert widget.map_key == "odam|class|neck|#2"
+    assert widget.map_key == "odam|class||#2"
     assert widget.contrast.index == 2
     assert detector.traces == 1
     second = widget.map_data
@@ -54,7 +54,7 @@ def test_selecting_asks_the_detector_nothing_and_going_back_computes_nothing(dis
 
 def test_the_index_is_measured_of_the_map_and_of_the_positive_difference(discriminate: Any) -> None:
     widget = discriminate()
-    maps = widget._bases.get("odam|class|neck|")
+    maps = widget._bases.get("odam|class||")
     masks = box_masks(torch.tensor(stub.BOXES), *stub.SIZE)
     for index in range(3):
         widget.selected = index

@@ -24,7 +24,7 @@ SECONDS = 20
 def test_the_first_object_is_explained_when_the_widget_is_made(make: Any) -> None:
     widget = make()
     assert widget.selected == 0
-    assert widget.map_key == "odam|class|neck|positive" == widget.map_data["key"]
+    assert widget.map_key == "odam|class||positive" == widget.map_data["key"]
     assert len(widget.map_data["grids"]) == len(stub.BOXES)
     assert widget.status["state"] == "idle"
     expected = torch.relu(stub.evidence(stub.BOXES[1], "class", widget.maps.placement, "neck"))
@@ -183,3 +183,21 @@ def test_signed_maps_are_centred_on_zero(make: Any) -> None:
     low, high = color_range(widget.maps, 0, shared=True)
     assert low == -high
     assert high == max(float(grid.abs().max()) for grid in widget.maps.grids)
+
+
+def test_a_method_is_shown_on_the_layer_it_prefers() -> None:
+    """Its own by default; one that is chosen holds for every method."""
+    detector = dx.load_detector("tiny-yolox", device="cpu")
+    widget = dx.widgets.Explorer(detector, dx.data.scenes.Scenes(1)[0].image, method="g-came")
+    assert widget.wait(SECONDS)
+    assert (widget.layer, widget.maps.layer) == ("", "head.class")
+    assert "layer" not in widget.to_code()
+    widget.method = "odam"
+    assert widget.wait(SECONDS)
+    assert widget.maps.layer == "neck"
+    widget.layer = "backbone"
+    widget.method = "g-came"
+    assert widget.wait(SECONDS)
+    assert widget.maps.layer == "backbone"
+    assert "layer='backbone'" in widget.to_code()
+    widget.close()

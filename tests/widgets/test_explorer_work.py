@@ -45,7 +45,7 @@ def test_selecting_and_going_back_compute_nothing(make: Any) -> None:
     widget.target = "x1"
     assert widget.wait(SECONDS)
     assert detector.traces == 2
-    assert widget.map_key == "odam|x1|neck|positive"
+    assert widget.map_key == "odam|x1||positive"
     sent = widget.map_data
     widget.target = "class"
     assert widget.map_key == first["key"]
@@ -63,11 +63,11 @@ def test_a_newer_choice_supersedes_an_older_one(make: Any) -> None:
     widget.target = "y1"
     detector.go.set()
     assert widget.wait(SECONDS)
-    assert widget.map_key == "odam|y1|neck|positive"
+    assert widget.map_key == "odam|y1||positive"
     assert widget.status["state"] == "idle"
     widget.target = "x1"
     assert widget.wait(SECONDS)
-    assert widget.map_key == "odam|x1|neck|positive", "what was given up can be asked for again"
+    assert widget.map_key == "odam|x1||positive", "what was given up can be asked for again"
 
 
 def test_cancelling_goes_back_to_what_is_shown(make: Any) -> None:
@@ -108,7 +108,7 @@ def test_an_exception_is_shown_in_words_and_the_widget_lives_on(make: Any) -> No
         _ = widget.maps
     assert "image/png" in widget._repr_mimebundle_()[0]
     widget.target = "class"
-    assert widget.map_key == "odam|class|neck|positive"
+    assert widget.map_key == "odam|class||positive"
     assert widget.status["state"] == "idle"
 
 
@@ -117,7 +117,7 @@ def test_an_exception_in_the_first_computation_leaves_a_widget(make: Any) -> Non
     assert "no head at all" in widget.status["text"]
     widget.target = "y1"
     assert widget.wait(SECONDS)
-    assert widget.map_key == "odam|y1|neck|positive"
+    assert widget.map_key == "odam|y1||positive"
 
 
 def test_the_browser_is_sent_again_what_it_no_longer_holds(make: Any) -> None:
@@ -135,7 +135,7 @@ def test_what_the_browser_sets_arrives_and_computes(make: Any) -> None:
     widget.set_state({"selected": 1, "opacity": 0.2, "target": "y2"})
     assert widget.wait(SECONDS)
     assert (widget.selected, widget.opacity) == (1, 0.2)
-    assert widget.map_key == "odam|y2|neck|positive"
+    assert widget.map_key == "odam|y2||positive"
 
 
 def test_an_observer_may_make_another_widget_while_one_computes(make: Any) -> None:
@@ -148,7 +148,7 @@ def test_an_observer_may_make_another_widget_while_one_computes(make: Any) -> No
     browser.join(SECONDS)
     assert not browser.is_alive()
     assert widget.wait(SECONDS)
-    assert widget.map_key == "odam|y1|neck|positive"
+    assert widget.map_key == "odam|y1||positive"
 
 
 @pytest.mark.parametrize("name", ["target", "map_key"])
@@ -175,4 +175,4 @@ def test_close_frees_what_was_kept_and_stops_the_work() -> None:
     thread.join(SECONDS)
     assert not thread.is_alive()
     assert len(widget._maker.kept) == 0
-    assert widget.map_key == "odam|class|neck|positive"
+    assert widget.map_key == "odam|class||positive"

@@ -16,7 +16,7 @@ from test_judging import annotated
 from traitlets import TraitError
 
 SECONDS = 20
-FIRST = "odam|class|neck|#0#deletion#box#"
+FIRST = "odam|class||#0#deletion#box#"
 
 
 def test_the_first_object_is_walked_through_when_the_widget_is_made(perturb: Any) -> None:

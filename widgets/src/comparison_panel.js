@@ -1,7 +1,7 @@
 // The Comparison's panel: which objects, methods and metrics, what to explain, how to show it, what to take away.
 
 import { checkList } from "./shared/checklist.js";
-import { segmentControl, selectControl, sliderControl } from "./shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "./shared/controls.js";
 import { element } from "./shared/dom.js";
 import { section, takeAway } from "./shared/panel.js";
 
@@ -83,7 +83,6 @@ export function comparisonPanel(comparison, { download }) {
     takeAway(download, () => store.get("code")),
   ]);
 
-  const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, title: name }));
   return {
     root,
     /** Show the state of the traits. */
@@ -101,7 +100,7 @@ export function comparisonPanel(comparison, { download }) {
         ? "Measured against the annotations; \u2013 where an object has none."
         : "Measured against the detected boxes: there are no annotations.";
       target.show(choices.targets, store.get("target"));
-      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       colors.show(plain(choices.colormaps), store.get("colormap"));
       signedColors.show(signed() ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
       scale.show(store.get("scale"));

@@ -1,6 +1,6 @@
 // The panel: the objects, what is told of the selected one and of each neighbour, what to explain, how to show it.
 
-import { segmentControl, selectControl, sliderControl } from "./shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "./shared/controls.js";
 import { element, takesKeys } from "./shared/dom.js";
 import { objectList } from "./shared/listbox.js";
 import { section, takeAway } from "./shared/panel.js";
@@ -62,7 +62,6 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
     takeAway(download, () => store.get("code")),
   ]);
 
-  const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, title: name }));
   /** @type {unknown} */
   let filled = null;
   /** @type {unknown} */
@@ -131,7 +130,7 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
       view.show(store.get("view"));
       method.show(choices.methods, store.get("method"));
       target.show(choices.targets, store.get("target"));
-      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       const maps = signed() ? choices.signed_colormaps : choices.colormaps;
       const tinted = store.get("view") === "neighbours";
       colors.show(tinted ? [] : plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));

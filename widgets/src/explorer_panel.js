@@ -1,6 +1,6 @@
 // The Explorer's panel: the list of objects, what to explain, how to show it, what to take away.
 
-import { selectControl, segmentControl, sliderControl } from "./shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "./shared/controls.js";
 import { element } from "./shared/dom.js";
 import { objectList } from "./shared/listbox.js";
 import { section, takeAway } from "./shared/panel.js";
@@ -51,7 +51,6 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
     takeAway(download, () => store.get("code")),
   ]);
 
-  const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, title: name }));
   /** @type {unknown} */
   let filled = null;
   return {
@@ -70,7 +69,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       target.show(choices.targets, store.get("target"));
       const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
-      layer.show(plain(choices.layers), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       const maps = signed() ? choices.signed_colormaps : choices.colormaps;
       colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
       scale.show(store.get("scale"));

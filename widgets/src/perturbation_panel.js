@@ -1,6 +1,6 @@
 // The panel: which object, in the order of which map, how the photograph is changed, what to take away.
 
-import { segmentControl, selectControl } from "./shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl } from "./shared/controls.js";
 import { element } from "./shared/dom.js";
 import { factRows } from "./shared/facts.js";
 import { objectList } from "./shared/listbox.js";
@@ -38,7 +38,6 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
     section("The whole curve", [facts]),
     takeAway(download, () => store.get("code")),
   ]);
-  const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, title: name }));
   /** @type {unknown} */
   let filled = null;
 
@@ -55,7 +54,7 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
       }
       objects.show(perturbation.selected);
       method.show(choices.methods, store.get("method"));
-      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       mode.show(store.get("mode"));
       area.show(choices.areas, store.get("area"));
       fill.show(choices.fills, store.get("fill"));

@@ -1,7 +1,7 @@
 // The panel: what is checked and how, which part of it is shown, how it looks, what to take away.
 
 import { checkList } from "./shared/checklist.js";
-import { segmentControl, selectControl, sliderControl } from "./shared/controls.js";
+import { plain, segmentControl, selectControl, sliderControl } from "./shared/controls.js";
 import { button, element } from "./shared/dom.js";
 import { objectList } from "./shared/listbox.js";
 import { section, takeAway } from "./shared/panel.js";
@@ -59,7 +59,6 @@ export function sanityPanel(check, { run, select, step, download }) {
     section("Display", [colors.row, signed.row, opacity.row, threshold.row, boxes.row]),
     takeAway(download, () => store.get("code")),
   ]);
-  const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, title: name }));
   /** @type {unknown} */
   let filled = null;
 

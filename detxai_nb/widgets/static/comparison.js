@@ -1489,6 +1489,10 @@ function selectControl(label, chosen) {
     }
   };
 }
+var plain = (names) => names.map((name) => ({ name, title: name }));
+function layerChoices(layers) {
+  return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
+}
 function sliderControl(label, moved, released) {
   const id = uniqueId("slider");
   const input = takesKeys(
@@ -1624,7 +1628,6 @@ function comparisonPanel(comparison, { download }) {
     section("Display", [colors.row, signedColors.row, scale.row, opacity.row, threshold.row, boxes.row]),
     takeAway(download, () => store.get("code"))
   ]);
-  const plain = (names) => names.map((name) => ({ name, title: name }));
   return {
     root,
     /** Show the state of the traits. */
@@ -1640,7 +1643,7 @@ function comparisonPanel(comparison, { download }) {
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = choices.annotated ? "Measured against the annotations; – where an object has none." : "Measured against the detected boxes: there are no annotations.";
       target.show(choices.targets, store.get("target"));
-      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       colors.show(plain(choices.colormaps), store.get("colormap"));
       signedColors.show(signed() ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
       scale.show(store.get("scale"));

@@ -1267,6 +1267,10 @@ function selectControl(label, chosen) {
     }
   };
 }
+var plain = (names) => names.map((name) => ({ name, title: name }));
+function layerChoices(layers) {
+  return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
+}
 function sliderControl(label, moved, released) {
   const id = uniqueId("slider");
   const input = takesKeys(
@@ -1432,7 +1436,6 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
     section("Display", [colors.row, opacity.row, threshold.row, boxes.row]),
     takeAway(download, () => store.get("code"))
   ]);
-  const plain = (names) => names.map((name) => ({ name, title: name }));
   let filled = null;
   let telling = null;
   function legend(color, name, share, title) {
@@ -1492,7 +1495,7 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
       view.show(store.get("view"));
       method.show(choices.methods, store.get("method"));
       target.show(choices.targets, store.get("target"));
-      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       const maps = signed() ? choices.signed_colormaps : choices.colormaps;
       const tinted = store.get("view") === "neighbours";
       colors.show(tinted ? [] : plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));

@@ -276,6 +276,10 @@ function selectControl(label, chosen) {
     }
   };
 }
+var plain = (names) => names.map((name) => ({ name, title: name }));
+function layerChoices(layers) {
+  return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
+}
 function sliderControl(label, moved, released) {
   const id = uniqueId("slider");
   const input = takesKeys(
@@ -449,7 +453,6 @@ function explorerPanel(explorer, { select, step, hover, download }) {
     section("Display", [colors.row, scale.row, opacity.row, threshold.row, boxes.row]),
     takeAway(download, () => store.get("code"))
   ]);
-  const plain = (names) => names.map((name) => ({ name, title: name }));
   let filled = null;
   return {
     root,
@@ -467,7 +470,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       target.show(choices.targets, store.get("target"));
       const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
-      layer.show(plain(choices.layers), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       const maps = signed() ? choices.signed_colormaps : choices.colormaps;
       colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
       scale.show(store.get("scale"));

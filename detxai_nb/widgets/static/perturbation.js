@@ -1078,6 +1078,9 @@ function selectControl(label, chosen) {
     }
   };
 }
+function layerChoices(layers) {
+  return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
+}
 function segmentControl(label, choices, chosen) {
   const group = uniqueId("group");
   const inputs = choices.map((choice) => {
@@ -1208,7 +1211,6 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
     section("The whole curve", [facts]),
     takeAway(download, () => store.get("code"))
   ]);
-  const plain = (names) => names.map((name) => ({ name, title: name }));
   let filled = null;
   return {
     root,
@@ -1223,7 +1225,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
       }
       objects.show(perturbation.selected);
       method.show(choices.methods, store.get("method"));
-      layer.show(plain(choices.layers.filter(Boolean)), store.get("layer"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
       mode.show(store.get("mode"));
       area.show(choices.areas, store.get("area"));
       fill.show(choices.fills, store.get("fill"));

@@ -1569,6 +1569,7 @@ function selectControl(label, chosen) {
     }
   };
 }
+var plain = (names) => names.map((name) => ({ name, title: name }));
 function sliderControl(label, moved, released) {
   const id = uniqueId("slider");
   const input = takesKeys(
@@ -1737,7 +1738,6 @@ function sanityPanel(check, { run, select, step, download }) {
     section("Display", [colors.row, signed.row, opacity.row, threshold.row, boxes.row]),
     takeAway(download, () => store.get("code"))
   ]);
-  const plain = (names) => names.map((name) => ({ name, title: name }));
   let filled = null;
   function show() {
     const choices = store.get("choices");

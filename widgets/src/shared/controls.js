@@ -35,6 +35,22 @@ export function selectControl(label, chosen) {
 }
 
 /**
+ * Choices that are called by their own names.
+ * @param {readonly string[]} names
+ * @returns {Choice[]}
+ */
+export const plain = (names) => names.map((name) => ({ name, title: name }));
+
+/**
+ * The layers of a detector; the empty name is the layer that the method prefers. None for a closed detector.
+ * @param {readonly string[]} layers
+ * @returns {Choice[]}
+ */
+export function layerChoices(layers) {
+  return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
+}
+
+/**
  * A slider from 0 to 100%. `moved` is called while it moves, `released` when the gesture ends.
  * @param {string} label
  * @param {(value: number) => void} moved
