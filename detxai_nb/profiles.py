@@ -50,22 +50,44 @@ def name() -> str:
     return found
 
 
-def current(detector: str = "tiny-fcos", paper_detector: str = "fcos_resnet50_fpn", scenes: int = 8) -> Profile:
+def current(
+    detector: str = "tiny-fcos",
+    paper_detector: str = "fcos_resnet50_fpn",
+    scenes: int = 8,
+    paper_weights: str | None = None,
+) -> Profile:
     """Detector, dataset and store of the profile that DETXAI_NB_PROFILE asks for.
 
     "quick": the bundled ``detector`` on the CPU and the first ``scenes`` synthetic scenes, those with which
     ``detxai-nb evaluate --scenes`` begins; rows stay in memory. "paper": ``paper_detector`` with its downloaded weights
     and COCO val2017 (see ``coco``); the rows of each run are kept in the folder ``STORES``, so that it goes on where it
-    stopped.
+    stopped. ``paper_weights``: for a detector that does not download its weights, the name of the environment variable
+    that says where their file lies; without it the file is asked for as COCO is.
 
-    Raises ``ValueError`` for an unknown profile, and what ``load_detector`` and ``coco`` raise.
+    Raises ``ValueError`` for an unknown profile, and what ``load_detector``, ``weights`` and ``coco`` raise.
     """
     if name() == "quick":
         return Profile("quick", load_detector(detector, device="cpu"), Scenes(scenes), None)
     dataset = coco()
     store = Path(STORES)
     store.mkdir(exist_ok=True)
-    return Profile("paper", load_detector(paper_detector), dataset, store)
+    own = {} if paper_weights is None else {"weights": weights(paper_weights, paper_detector)}
+    return Profile("paper", load_detector(paper_detector, **own), dataset, store)
+
+
+def weights(variable: str, detector: str) -> Path:
+    """The file of weights of ``detector``, from where the environment ``variable`` says, or found as ``coco`` is.
+
+    Raises ``FileNotFoundError`` where there is no such file, or where it is not known and nobody can be asked.
+    """
+    unknown = f"the paper profile needs weights of {detector}: set {variable} to their file, or {PROFILE}=quick"
+    given = os.environ.get(variable) or _remembered(variable)
+    path = Path(given or _ask(f"The weights of {detector} lie in (file): ", unknown)).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; {unknown}")
+    if not given:
+        _remember(variable, path)
+    return path
 
 
 def coco() -> CocoDataset:
@@ -77,13 +99,13 @@ def coco() -> CocoDataset:
 
     Raises ``FileNotFoundError`` where nothing lies there, or where it is not known and nobody can be asked.
     """
-    given = os.environ.get(COCO) or _remembered()
+    given = os.environ.get(COCO) or _remembered(COCO)
     if given:
         return open_coco(given)
-    typed = _ask()
+    unknown = f"the paper profile needs COCO val2017: set {COCO} to its annotation file or folder, or {PROFILE}=quick"
+    typed = _ask("COCO val2017 lies in (annotation file or folder): ", unknown)
     dataset = open_coco(typed)
-    text = json.dumps({COCO: str(Path(typed).expanduser().resolve())}, indent=1)
-    write_atomically(Path(RECORD), lambda file: file.write(text.encode()))
+    _remember(COCO, Path(typed))
     return dataset
 
 
@@ -97,29 +119,33 @@ def open_coco(place: str | os.PathLike[str]) -> CocoDataset:
     return CocoDataset(path, beside if beside.is_dir() and path.is_file() else None)
 
 
-def _remembered() -> str | None:
-    """The place in ``RECORD``, None where there is none."""
+def _record() -> dict[str, str]:
+    """The places that were typed, by the variable that could have said them."""
     path = Path(RECORD)
     if not path.is_file():
-        return None
+        return {}
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))[COCO])
-    except (ValueError, KeyError, TypeError) as error:
+        return {str(name): str(place) for name, place in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (ValueError, AttributeError) as error:
         raise ValueError(f"{path.resolve()} is damaged; delete it, and you are asked again") from error
 
 
-def _ask() -> str:
-    """What the reader types; FileNotFoundError where nobody can or nothing is typed."""
+def _remembered(variable: str) -> str | None:
+    """The place in ``RECORD``, None where there is none."""
+    return _record().get(variable)
+
+
+def _remember(variable: str, place: Path) -> None:
+    text = json.dumps({**_record(), variable: str(place.expanduser().resolve())}, indent=1)
+    write_atomically(Path(RECORD), lambda file: file.write(text.encode()))
+
+
+def _ask(question: str, unknown: str) -> str:
+    """What the reader types; FileNotFoundError saying ``unknown`` where nobody can or nothing is typed."""
     try:
-        typed = input("COCO val2017 lies in (annotation file or folder): ").strip()
+        typed = input(question).strip()
     except (EOFError, OSError, RuntimeError) as error:  # ipykernel raises a RuntimeError where no front end can ask
-        raise _unknown() from error
+        raise FileNotFoundError(unknown) from error
     if not typed:
-        raise _unknown()
+        raise FileNotFoundError(unknown)
     return typed
-
-
-def _unknown() -> FileNotFoundError:
-    return FileNotFoundError(
-        f"the paper profile needs COCO val2017: set {COCO} to its annotation file or folder, or {PROFILE}=quick"
-    )

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 import detxai_nb as dx
 from detxai_nb import profiles
+from detxai_nb.detectors.yolox_network import SIZES, Yolox
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,24 @@ def test_nobody_to_ask_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("builtins.input", reply)
     with pytest.raises(FileNotFoundError, match="set DETXAI_NB_COCO"):
         profiles.coco()
+
+
+def test_weights_that_no_one_downloads_are_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch, flat: Path, tmp_path: Path, alone: Path
+) -> None:
+    """Beside COCO's place, in the same record; the environment goes before it."""
+    asked: list[str] = []
+    file = tmp_path / "yolox_nano.safetensors"
+    save_file(Yolox(80, SIZES["yolox-nano"]).state_dict(), file)
+    monkeypatch.setenv(profiles.PROFILE, "paper")
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or (str(file), str(flat))["COCO" in prompt])
+    for _ in range(2):
+        profile = profiles.current(paper_detector="yolox-nano", paper_weights="DETXAI_NB_YOLOX")
+        assert (len(profile.dataset), profile.detector.input_size) == (2, (416, 416))
+    assert len(asked) == 2
+    monkeypatch.setenv("DETXAI_NB_YOLOX", str(alone / "gone.safetensors"))
+    with pytest.raises(FileNotFoundError, match=r"gone\.safetensors.*set DETXAI_NB_YOLOX"):
+        profiles.weights("DETXAI_NB_YOLOX", "yolox-nano")
 
 
 def test_a_damaged_record_is_named(alone: Path) -> None:
