@@ -140,6 +140,7 @@ def whole_method(
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     needs: tuple[str, ...] = (),
+    signed: Rule = lambda settings: False,
 ) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
     """Register the decorated function, which makes all maps of an image itself, under the slug ``name``.
 
@@ -148,7 +149,16 @@ def whole_method(
 
     def register(function: Callable[..., Found]) -> Callable[..., Found]:
         METHODS[name] = Method(
-            name, function, kind, title, source, choices or {}, parts=("class",), scores=("prob",), needs=needs
+            name,
+            function,
+            kind,
+            title,
+            source,
+            choices or {},
+            parts=("class",),
+            scores=("prob",),
+            needs=needs,
+            signed=signed,
         )
         return function
 
