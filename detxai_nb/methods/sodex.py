@@ -15,7 +15,7 @@ from detxai_nb.methods.registry import Found, whole_method
 from detxai_nb.methods.sodex_surrogate import draw_shown, fit, nearness
 from detxai_nb.types import Detections, Detector, Progress
 
-FIT = "weighted R²"
+FIT, LEFT_OUT = "weighted R²", "leave-one-out R²"
 HIDDEN = ("mean", "black", "grey")
 
 
@@ -85,17 +85,21 @@ def sodex(
     the score, below 0 where hiding it would help. Objects share the images and the detector's answers.
 
     The score is ``class_overlaps``: IoU with the object's box times the score of its class, the largest over the
-    detections. So does D-RISE, but it compares whole vectors of class probabilities; the paper's own score is that of
-    the detection that overlaps the box best, which jumps where another detection comes to overlap it better. The
-    paper's superpixels are those of the package lime (quickshift); here they are SLIC's, of like size everywhere, with
-    its ``segments`` (about as many as there will be), ``compactness`` and ``sigma`` (of smoothing, in pixels). Kernel
-    (``kernel_width``), ridge (``alpha``), sampling and ``hidden`` are lime's: "mean" paints a hidden superpixel in its
-    mean colour, "black" 0, "grey" 127.5; a function sees it rounded. Linear models weigh samples by ``nearness``.
+    detections. So does D-RISE, but it compares whole vectors of class probabilities. The detection that overlaps the
+    box best would give a score that jumps where another comes to overlap it better; the product does not.
 
-    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``Asker``. ``figures``: the
-    "weighted R²" of each object's linear model, the share of the score's variance that it explains. Where that is low,
-    the score is no sum of what superpixels add, and the map says little; NaN for a score that never changed, whose map
-    is zero. ``settings["superpixels"]``: how many there are; hundreds need more samples than 1000.
+    Samples (each superpixel shown with a probability of 0.5, the first sample is the whole image), kernel
+    (``kernel_width``, see ``nearness``), ridge (``alpha``) and ``hidden`` are those of the package lime: a hidden
+    superpixel is painted in its "mean" colour, "black" or "grey" (127.5), rounded where the detector is a function.
+    Superpixels are SLIC's, of like size everywhere, and not lime's quickshift's; ``segments``: about as many, the true
+    number is in ``settings["superpixels"]``; ``compactness`` and ``sigma`` (of smoothing, in pixels): the larger, the
+    less they follow edges. Noise joins them into few: take a larger compactness there.
+
+    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``Asker``. ``figures``: how far each
+    object's linear model may be trusted. "weighted R²" is the share of the score's variance that it explains, of the
+    samples it was fitted to: with many superpixels and few samples it flatters. "leave-one-out R²" is that of samples
+    it has not seen. Where it is low, the score is no sum of what superpixels add, or the samples are too few, and the
+    map says little; both are NaN for a score that never changed, whose map is zero.
 
     What ``progress`` raises ends the work with nothing. Raises ``ImportError`` without scikit-image, ``ValueError`` for
     settings out of range.
@@ -113,7 +117,7 @@ def sodex(
     surrogate = fit(shown, scores, nearness(shown, chosen.kernel_width), chosen.alpha)
     return Found(
         grids=list(surrogate.coefficients.float()[:, labels].to(detector.device)),
-        figures={FIT: surrogate.determination.tolist()},
+        figures={FIT: surrogate.determination.tolist(), LEFT_OUT: surrogate.left_out.tolist()},
         settings={
             "superpixels": count,
             "rounded": not asker.exact,

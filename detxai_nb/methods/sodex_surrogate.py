@@ -17,13 +17,15 @@ class Surrogate:
     """A linear model for each of T objects: float64, on the CPU.
 
     ``coefficients`` ``[T,S]``: what showing each of the S parts adds to the score. ``intercepts`` ``[T]``: the score
-    with every part hidden. ``determination`` ``[T]``: the weighted R² of the fit, at most 1; NaN for a score that never
-    changed, whose coefficients are 0.
+    with every part hidden. ``determination`` ``[T]``: the weighted R² of the fit, at most 1, and ``left_out`` ``[T]``
+    that of each sample's score as the model of all other samples has it; NaN for a score that never changed, whose
+    coefficients are 0.
     """
 
     coefficients: Tensor
     intercepts: Tensor
     determination: Tensor
+    left_out: Tensor
 
 
 def draw_shown(samples: int, parts: int, seed: int) -> Tensor:
@@ -59,8 +61,15 @@ def fit(shown: Tensor, scores: Tensor, weights: Tensor, alpha: float) -> Surroga
     total = (weights * centred**2).sum(dim=0)
     constant = total <= _ROUNDING**2 * (weights * scores**2).sum(dim=0)
     matrix = rows.T @ (weights * rows) + alpha * torch.eye(rows.shape[1], dtype=torch.float64)
-    found = torch.cholesky_solve(rows.T @ (weights * centred), torch.linalg.cholesky(matrix))
-    found = torch.where(constant, 0.0, found)
-    left = (weights * (centred - rows @ found) ** 2).sum(dim=0)
-    determination = torch.where(constant, math.nan, 1 - left / torch.where(constant, 1.0, total))
-    return Surrogate(found.T, mean_score - mean_row @ found, determination)
+    solved = torch.cholesky_solve((weights * rows).T, torch.linalg.cholesky(matrix))
+    found = torch.where(constant, 0.0, solved @ centred)
+    residual = centred - rows @ found
+    # How far each sample's score pulls the model's value there: what divides its residual once it is left out.
+    leverage = share[:, 0] + (rows * solved.T).sum(dim=1)
+
+    def explained(residual: Tensor) -> Tensor:
+        left = (weights * residual**2).sum(dim=0)
+        return torch.where(constant, math.nan, 1 - left / torch.where(constant, 1.0, total))
+
+    left_out = explained(residual / (1 - leverage[:, None]))
+    return Surrogate(found.T, mean_score - mean_row @ found, explained(residual), left_out)

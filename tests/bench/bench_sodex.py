@@ -33,7 +33,7 @@ from bench_d_rise import picture, seconds
 import detxai_nb as dx
 from detxai_nb.image import FloatImage
 from detxai_nb.methods.asking import Asker
-from detxai_nb.methods.sodex import FIT, Hiding, Settings, superpixels
+from detxai_nb.methods.sodex import FIT, LEFT_OUT, Hiding, Settings, superpixels
 from detxai_nb.methods.sodex_surrogate import draw_shown, fit, nearness
 
 
@@ -97,11 +97,12 @@ def fits(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -
     for segments in (50, 100, 200):
         started = time.perf_counter()
         maps = dx.explain(detector, image, found, method="sodex", samples=samples, segments=segments)
-        each = maps.figures[FIT]
-        print(
-            f"{maps.settings['superpixels']:4d} superpixels, {samples} samples: {FIT} {statistics.median(each):.2f} "
-            f"({min(each):.2f} to {max(each):.2f}), {time.perf_counter() - started:.0f} s"
+        said = ", ".join(
+            f"{name} {statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
+            for name, each in ((name, maps.figures[name]) for name in (FIT, LEFT_OUT))
         )
+        took = time.perf_counter() - started
+        print(f"{maps.settings['superpixels']:4d} superpixels, {samples} samples: {said}, {took:.0f} s")
 
 
 def main() -> None:

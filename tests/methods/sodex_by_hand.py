@@ -38,7 +38,7 @@ def maps_by_hand(detector: Any, image: np.ndarray, maps: dx.HeatMaps) -> tuple[n
     weights = [np.sqrt(np.exp(-(cosine_distance(row) ** 2) / settings["kernel_width"] ** 2)) for row in shown]
     found, fits = np.zeros((len(targets), *labels.shape)), []
     for t in range(len(targets)):
-        values, r2 = ridge_by_hand(shown.astype(float), scores[:, t], np.array(weights), settings["alpha"])
+        values, r2, _ = ridge_by_hand(shown.astype(float), scores[:, t], np.array(weights), settings["alpha"])
         for s, value in enumerate(values):
             found[t][labels == s] = value
         fits.append(r2)
@@ -77,15 +77,18 @@ def cosine_distance(row: np.ndarray) -> float:
     return 1 - row.sum() / length if length else 1.0
 
 
-def ridge_by_hand(rows: np.ndarray, scores: np.ndarray, weights: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
-    """Coefficients and weighted R²: scikit-learn's, or without it least squares with rows for the penalty."""
+def ridge_by_hand(
+    rows: np.ndarray, scores: np.ndarray, weights: np.ndarray, alpha: float
+) -> tuple[np.ndarray, float, float]:
+    """Coefficients, weighted R² and intercept: scikit-learn's, or else least squares with rows for the penalty."""
     if Ridge is not None:
         model = Ridge(alpha=alpha).fit(rows, scores, sample_weight=weights)
-        return model.coef_, model.score(rows, scores, sample_weight=weights)
+        return model.coef_, model.score(rows, scores, sample_weight=weights), float(model.intercept_)
     root, parts = np.sqrt(weights)[:, None], rows.shape[1]
     ones = np.hstack([rows, np.ones((len(rows), 1))])
     penalty = np.hstack([np.sqrt(alpha) * np.eye(parts), np.zeros((parts, 1))])
     sides = np.concatenate([root[:, 0] * scores, np.zeros(parts)])
     found = np.linalg.lstsq(np.vstack([root * ones, penalty]), sides, rcond=None)[0]
     left = weights @ (scores - ones @ found) ** 2
-    return found[:-1], 1 - left / (weights @ (scores - np.average(scores, weights=weights)) ** 2)
+    total = weights @ (scores - np.average(scores, weights=weights)) ** 2
+    return found[:-1], 1 - left / total, float(found[-1])

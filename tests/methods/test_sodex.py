@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 from d_rise_by_hand import HEIGHT, NAMES, WIDTH, Glow, photograph
-from sodex_by_hand import maps_by_hand, score_by_hand
+from sodex_by_hand import maps_by_hand, ridge_by_hand, score_by_hand
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.image import FloatImage
 from detxai_nb.methods.d_rise_weights import class_overlaps
-from detxai_nb.methods.sodex import FIT, HIDDEN, superpixels
+from detxai_nb.methods.sodex import FIT, HIDDEN, LEFT_OUT, superpixels
 from detxai_nb.methods.sodex_surrogate import draw_shown, fit, nearness
 from detxai_nb.types import Cancelled
 
@@ -150,7 +150,7 @@ def test_result_says_how_it_came_about(tmp_path: Path) -> None:
     assert maps.settings["rounded"] is False
     assert maps.settings["precision"] == "fp32"
     assert len(maps.figures[FIT]) == 3
-    assert max(maps.figures[FIT]) <= 1
+    assert all(out < fitted <= 1 for out, fitted in zip(maps.figures[LEFT_OUT], maps.figures[FIT]))
     again = dx.HeatMaps.load(maps.save(tmp_path / "maps"))
     assert again.signed
     assert again.figures == maps.figures
@@ -160,7 +160,7 @@ def test_it_is_drawn_about_zero_with_its_fit() -> None:
     maps = maps_of()
     figure = maps.plot()
     written = {text.get_text() for axes in figure.axes for text in axes.texts}
-    assert f"{FIT} {maps.figures[FIT][0]:.2f}" in written
+    assert f"{FIT} {maps.figures[FIT][0]:.2f}\n{LEFT_OUT} {maps.figures[LEFT_OUT][0]:.2f}" in written
     ticks = [[label.get_text() for label in axes.get_xticklabels()] for axes in figure.axes]
     assert any(len(t) == 3 and t[1] == "0" and t[0].lstrip("-") == t[2] for t in ticks), ticks
 
@@ -263,12 +263,12 @@ def test_an_object_whose_score_never_changes_gets_zeros_and_no_fit(answer: Any) 
     maps = maps_of(detector)
     assert not maps.values.any()
     assert set(maps.status) == {"no positive evidence"}
-    assert np.isnan(maps.figures[FIT]).all()
+    assert np.isnan([maps.figures[FIT], maps.figures[LEFT_OUT]]).all()
 
 
 def test_an_object_found_in_the_whole_image_alone_has_a_poor_fit() -> None:
     maps, _ = switches(lambda shown: 0.9 if shown.all() else 0.0)
-    assert maps.figures[FIT][0] < 0.5
+    assert maps.figures[LEFT_OUT][0] < 0.2
 
 
 def test_how_surely_an_object_is_found() -> None:
@@ -302,6 +302,21 @@ def test_samples_near_the_whole_image_count_more() -> None:
     cosine = np.divide(rows @ ones, lengths, out=np.zeros(300), where=lengths > 0)
     expected = np.sqrt(np.exp(-((1 - cosine) ** 2) / 0.25**2))
     np.testing.assert_allclose(nearness(shown, 0.25).numpy(), expected, atol=1e-12)
+
+
+def test_a_left_out_sample_is_one_that_the_model_has_not_seen() -> None:
+    random = np.random.default_rng(0)
+    rows, weights = random.random((40, 6)) < 0.5, random.uniform(0.1, 1, 40)
+    scores = rows @ random.normal(size=6) + random.normal(size=40)
+    found = fit(torch.from_numpy(rows), torch.from_numpy(scores[:, None]), torch.from_numpy(weights), alpha=0.7)
+    errors = np.zeros(40)
+    for i in range(40):
+        others = np.arange(40) != i
+        values, _, intercept = ridge_by_hand(rows[others].astype(float), scores[others], weights[others], 0.7)
+        errors[i] = scores[i] - intercept - rows[i] @ values
+    total = weights @ (scores - np.average(scores, weights=weights)) ** 2
+    assert float(found.left_out) == pytest.approx(1 - weights @ errors**2 / total, abs=1e-10)
+    assert float(found.left_out) < float(found.determination)
 
 
 def test_intercept_is_not_penalised() -> None:
