@@ -113,7 +113,7 @@ def sodex(
     labels, count = superpixels(image, segments, compactness, sigma)
     asker = Asker(detector, image, score_threshold=score_threshold, batch_size=batch_size)
     shown = draw_shown(samples, count, seed)
-    scores = _scores(asker, Hiding(asker.pixels, labels, hidden), shown, detections.to(detector.device), progress)
+    scores = ask_all(asker, Hiding(asker.pixels, labels, hidden), shown, detections.to(detector.device), progress)
     surrogate = fit(shown, scores, nearness(shown, chosen.kernel_width), chosen.alpha)
     return Found(
         grids=list(surrogate.coefficients.float()[:, labels].to(detector.device)),
@@ -169,7 +169,7 @@ class Hiding:
         return means.float().to(self.labels.device)[:, self.labels]
 
 
-def _scores(asker: Asker, hiding: Hiding, shown: Tensor, targets: Detections, progress: Progress) -> Tensor:
+def ask_all(asker: Asker, hiding: Hiding, shown: Tensor, targets: Detections, progress: Progress) -> Tensor:
     """The score of each target in each sample, ``[N,T]`` on the CPU."""
     scores = torch.zeros(len(shown), len(targets))
     done = 0

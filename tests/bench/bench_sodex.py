@@ -4,17 +4,14 @@
 
 YOLOX-nano on one of the COCO photographs beside the checkout, explaining its detections of the highest scores.
 
-"all / plain passes": the time of `explain` for all objects (superpixels, hiding, detecting, comparing with the objects,
-regression, maps) over the time of `detect` on the same changed images made beforehand, one image at a time, before and
-after it. "seconds an image" is that time spread over the default number of samples: the passes and what goes with each
-grow with it, superpixels and maps do not.
+"asking / plain passes": the time for asking about changed images (hiding superpixels, detecting, comparing with the
+objects) over the time of `detect` on the same images made beforehand; in turns of ten, one image at a time, the median.
+"parts" do not ask the detector: superpixels, regression and maps for the default number of samples. The last line of
+these adds them up: the cost of an image over that of the plain passes, and in seconds.
 
-"one at a time / all together": the usual way, LIME for each object with passes of its own, over all objects at once.
-The loop explains --alone of the objects and is taken to go on like that for the others; with --alone at the number of
-objects nothing is estimated.
-
-"parts": superpixels, regression and maps by themselves, for the default number of samples; they do not ask the
-detector.
+"one at a time / all together": the usual way, LIME for each object with passes of its own, over all objects at once,
+both by `explain` with --samples. The loop explains --alone of the objects and is taken to go on like that for the
+others; with --alone at the number of objects nothing is estimated. "fits" are those of --fits samples.
 """
 
 from __future__ import annotations
@@ -33,51 +30,34 @@ from bench_d_rise import picture, seconds
 import detxai_nb as dx
 from detxai_nb.image import FloatImage
 from detxai_nb.methods.asking import Asker
-from detxai_nb.methods.sodex import FIT, LEFT_OUT, Hiding, Settings, superpixels
+from detxai_nb.methods.sodex import FIT, LEFT_OUT, Hiding, Settings, ask_all, superpixels
 from detxai_nb.methods.sodex_surrogate import draw_shown, fit, nearness
 
 
-def changed_images(detector: Any, image: np.ndarray, samples: int) -> list[FloatImage]:
-    """The images that an explanation with the default settings asks about."""
+def asking(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Asking over plain passes, and seconds of a plain pass: each wall and processor."""
     labels, count = superpixels(image, Settings.segments, Settings.compactness, Settings.sigma)
     asker = Asker(detector, image, score_threshold=Settings.score_threshold)
-    hiding = Hiding(asker.pixels, labels, Settings.hidden)
-    return [FloatImage(one) for one in hiding.images(draw_shown(samples, count, Settings.seed))]
+    hiding, shown = Hiding(asker.pixels, labels, Settings.hidden), draw_shown(samples, count, Settings.seed)
+    ratios, plain = [], []
+    for rows in shown.split(10):
+        images = [FloatImage(one) for one in hiding.images(rows)]
+
+        def ask(rows: torch.Tensor = rows) -> None:
+            ask_all(asker, hiding, rows, found, lambda done, total: None)
+
+        def detect(images: list[FloatImage] = images) -> None:
+            for one in images:
+                detector.detect([one], Settings.score_threshold)
+
+        before, asked, after = seconds(detect), seconds(ask), seconds(detect)
+        ratios.append(2 * asked / (before + after))
+        plain.append((before + after) / 2 / len(images))
+    return np.median(ratios, axis=0), np.median(plain, axis=0)
 
 
-def passes(detector: Any, image: np.ndarray, found: dx.Detections, options: argparse.Namespace) -> None:
-    """All objects against plain passes, and one object at a time against all."""
-    images = changed_images(detector, image, options.samples)
-
-    def plain() -> None:
-        for one in images:
-            detector.detect([one], Settings.score_threshold)
-
-    def all_together() -> dx.HeatMaps:
-        return dx.explain(detector, image, found, method="sodex", samples=options.samples)
-
-    def one_at_a_time() -> None:
-        for index in range(options.alone):
-            dx.explain(detector, image, found[index], method="sodex", samples=options.samples)
-
-    detector.detect(images[:1], Settings.score_threshold)
-    before, together, after = seconds(plain), seconds(all_together), seconds(plain)
-    alone = seconds(one_at_a_time) * len(found) / options.alone
-    each = (before + after) / 2 / options.samples
-    fixed = seconds(lambda: superpixels(image, Settings.segments, Settings.compactness, Settings.sigma))
-    whole = (together - fixed) / options.samples * Settings.samples + fixed
-    wall, processor = together / each / options.samples
-    print(f"plain pass                   {each[0] * 1e3:7.1f} ms wall  {each[1] * 1e3:7.1f} ms processor")
-    print(f"all / plain passes           {wall:7.3f} wall     {processor:7.3f} processor  ({options.samples} samples)")
-    print(
-        f"seconds an image             {whole[0]:7.1f} wall     {whole[1]:7.1f} processor  ({Settings.samples} samples)"
-    )
-    wall, processor = alone / together
-    print(f"one at a time / all together {wall:7.2f} wall     {processor:7.2f} processor  ({len(found)} objects)")
-
-
-def parts(image: np.ndarray, found: dx.Detections) -> None:
-    """Milliseconds of what does not ask the detector, the median of three."""
+def parts(image: np.ndarray, found: dx.Detections) -> np.ndarray:
+    """Seconds of what does not ask the detector, wall and processor: medians of three."""
     labels, count = superpixels(image, Settings.segments, Settings.compactness, Settings.sigma)
     shown = draw_shown(Settings.samples, count, Settings.seed)
     scores = torch.rand(len(shown), len(found), generator=torch.Generator().manual_seed(0))
@@ -87,9 +67,23 @@ def parts(image: np.ndarray, found: dx.Detections) -> None:
         "regression": lambda: fit(shown, scores, nearness(shown, Settings.kernel_width), Settings.alpha),
         "maps": lambda: coefficients[:, labels],
     }
-    took = {name: statistics.median(float(seconds(call)[1]) for _ in range(3)) for name, call in work.items()}
-    said = ", ".join(f"{name} {value * 1e3:.1f}" for name, value in took.items())
+    took = {name: np.median([seconds(call) for _ in range(3)], axis=0) for name, call in work.items()}
+    said = ", ".join(f"{name} {processor * 1e3:.1f}" for name, (_, processor) in took.items())
     print(f"parts, processor ms: {said} ({count} superpixels, {len(found)} objects)")
+    return np.sum(list(took.values()), axis=0)
+
+
+def one_at_a_time(detector: Any, image: np.ndarray, found: dx.Detections, samples: int, alone: int) -> None:
+    """The loop over objects against all of them together."""
+
+    def explain(objects: dx.Detections) -> None:
+        dx.explain(detector, image, objects, method="sodex", samples=samples)
+
+    together = seconds(lambda: explain(found))
+    loop = np.sum([seconds(lambda index=index: explain(found[index])) for index in range(alone)], axis=0)
+    again = seconds(lambda: explain(found))
+    wall, processor = loop / alone * len(found) / ((together + again) / 2)
+    print(f"one at a time / all together {wall:7.2f} wall {processor:7.2f} processor ({len(found)} objects)")
 
 
 def fits(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -> None:
@@ -126,8 +120,14 @@ def main() -> None:
     print(
         f"torch {torch.__version__}, {options.threads} threads, {image.shape[1]}x{image.shape[0]}, {len(found)} objects"
     )
-    passes(detector, image, found, options)
-    parts(image, found)
+    ratio, plain = asking(detector, image, found, options.samples)
+    print(f"plain pass            {plain[0] * 1e3:7.1f} ms wall  {plain[1] * 1e3:7.1f} ms processor")
+    print(f"asking / plain passes {ratio[0]:7.3f} wall     {ratio[1]:7.3f} processor")
+    whole = parts(image, found) + ratio * plain * Settings.samples
+    wall, processor = whole / (plain * Settings.samples)
+    print(f"all / plain passes for {Settings.samples} samples: {wall:.3f} wall, {processor:.3f} processor")
+    print(f"seconds an image for {Settings.samples} samples: {whole[0]:.0f} wall, {whole[1]:.0f} processor")
+    one_at_a_time(detector, image, found, options.samples, options.alone)
     if options.fits:
         fits(detector, image, found, options.fits)
 
