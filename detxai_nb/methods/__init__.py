@@ -14,6 +14,7 @@ from detxai_nb.methods import (
     grad_cam,
     grad_cam_plus_plus,
     layer_cam,
+    sodex,
     ss_grad_cam,
     xgrad_cam,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "layer_cam",
     "methods",
     "odam",
+    "sodex",
     "ss_grad_cam",
     "whole_method",
     "xgrad_cam",

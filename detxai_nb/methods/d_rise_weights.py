@@ -1,4 +1,4 @@
-"""D-RISE's weights: how much of each explained object a detector still finds."""
+"""How much of each explained object a detector still finds in other images: D-RISE's weights, and SODEx's."""
 
 from __future__ import annotations
 
@@ -21,16 +21,44 @@ def similarities(targets: Detections, found: Sequence[Detections]) -> Tensor:
     label and what is left to 1 is spread evenly over the other classes, as in the package vision-explanation-methods.
     A classifier's detections all have the whole image and one vector, so that all its classes get the same weights.
     """
-    counts = torch.tensor([len(detections) for detections in found])
-    image = torch.arange(len(found)).repeat_interleave(counts).to(targets.scores.device)
-    pair = box_iou(targets.boxes.float(), torch.cat([d.boxes for d in found]).float()).nan_to_num(0.0)
     ours = F.normalize(class_vectors(targets), dim=1)
     theirs = F.normalize(torch.cat([class_vectors(d) for d in found]), dim=1)
-    pair = pair * (ours @ theirs.T).clamp(0, 1)
+    pair = _overlaps(targets, found) * (ours @ theirs.T).clamp(0, 1)
     if all(d.objectness is not None for d in found):
         pair = pair * torch.cat([d.objectness for d in found if d.objectness is not None]).float()
-    best = pair.new_zeros(len(targets), len(found))
-    return best.scatter_reduce(1, image.expand(len(targets), -1), pair, "amax").T
+    return _largest(pair, found)
+
+
+def class_overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
+    """How surely each of the T ``targets`` is found in each of the B answers: float32 ``[B,T]`` in 0..1.
+
+    The largest over the answer's detections of IoU of the boxes times the score that the detection gives the target's
+    own class: its class probability times its objectness. Objectness is left out where the detector reports none; where
+    it reports no class probabilities, a detection of another class counts nothing. 0 where nothing overlaps.
+    """
+    scores = torch.cat([_scores_of(targets.labels, detections) for detections in found], dim=1)
+    return _largest(_overlaps(targets, found) * scores, found)
+
+
+def _scores_of(labels: Tensor, detections: Detections) -> Tensor:
+    """The scores ``[T,N]`` that the N detections give the classes ``labels``."""
+    if detections.class_scores is None:
+        return detections.scores.float() * (detections.labels == labels[:, None])
+    scores = detections.class_scores.float().T[labels]
+    return scores if detections.objectness is None else scores * detections.objectness.float()
+
+
+def _overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
+    """IoU ``[T,D]`` of the targets with the detections of all answers in a row; 0 where both boxes are empty."""
+    return box_iou(targets.boxes.float(), torch.cat([d.boxes for d in found]).float()).nan_to_num(0.0)
+
+
+def _largest(pair: Tensor, found: Sequence[Detections]) -> Tensor:
+    """The largest of each answer's columns of ``pair`` ``[T,D]``, as ``[B,T]``; 0 for an answer without any."""
+    counts = torch.tensor([len(detections) for detections in found])
+    image = torch.arange(len(found)).repeat_interleave(counts).to(pair.device)
+    best = pair.new_zeros(len(pair), len(found))
+    return best.scatter_reduce(1, image.expand(len(pair), -1), pair, "amax").T
 
 
 def class_vectors(detections: Detections) -> Tensor:

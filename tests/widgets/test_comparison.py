@@ -78,8 +78,8 @@ def test_only_methods_that_can_run_are_offered(compare: Any) -> None:
     def offered(detector: Any) -> set[str]:
         return {method["name"] for method in compare(detector, methods=[]).choices["methods"]}
 
-    assert offered(Closed()) == {"d-rise"}
-    assert "d-rise" in offered(stub.StubDetector())
+    assert offered(Closed()) == {"d-rise", "sodex"}
+    assert {"d-rise", "sodex"} <= offered(stub.StubDetector())
     assert not {"detr-attention", "bbam"} & offered(stub.StubDetector())
     assert "detr-attention" in offered(Attentive())
 
@@ -146,8 +146,7 @@ def test_a_wrong_value_is_refused_with_the_allowed_ones(
 
 def test_a_method_that_only_asks_runs_beside_the_kernel_and_carries_its_own_figure(compare: Any) -> None:
     detector = Closed()
-    widget = compare(detector, masks=40, cells=4)
-    assert widget.methods == ["d-rise"]
+    widget = compare(detector, methods=["d-rise"], masks=40, cells=4)
     assert widget.wait(SECONDS)
     row = widget.rows["d-rise"]
     assert row["key"] == "d-rise|class||"
@@ -157,6 +156,18 @@ def test_a_method_that_only_asks_runs_beside_the_kernel_and_carries_its_own_figu
     names = {"detector": detector, "image": stub.photograph()}
     exec(widget.to_code(), names)
     torch.testing.assert_close(names["heat_map"], widget.maps["d-rise"].values[0])
+
+
+def test_of_a_closed_detector_all_that_only_ask_are_compared_signed_maps_too(compare: Any) -> None:
+    pytest.importorskip("skimage", reason="superpixels need: pip install scikit-image")
+    widget = compare(Closed(), masks=20, cells=4, samples=30, segments=6)
+    assert widget.methods == ["d-rise", "sodex"]
+    assert widget.wait(SECONDS)
+    assert states(widget) == {"d-rise": "ok", "sodex": "ok"}
+    assert len(widget.rows["sodex"]["figures"]["weighted R²"]) == 3
+    assert widget.map_data["key"] == "sodex|class||"
+    assert widget.map_data["signed"] is True
+    assert "'sodex': {'samples': 30, 'segments': 6}" in widget.to_code()
 
 
 def test_cancelling_keeps_what_a_slow_method_had_and_computing_again_completes_it(compare: Any) -> None:
