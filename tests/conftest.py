@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import hypothesis
@@ -12,18 +13,32 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure() -> None:
-    """At most as many threads on a workstation as on the small machine that runs these tests for all; no deadlines."""
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+    """At most as many threads on a workstation as on the small machine that runs these tests for all; no deadlines.
+
+    One thread where pytest-xdist runs several processes.
+    """
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
     # No test is about time, whatever else the machine does.
     hypothesis.settings.register_profile("no deadline", deadline=None)
     hypothesis.settings.load_profile("no deadline")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark browser tests in the JUnit report: `.ci/run` fails where one of them was skipped."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark browser tests in the JUnit report: `.ci/run` fails where one of them was skipped.
+
+    And for pytest-xdist (`-n 2 --dist loadgroup`) what belongs together, by what its fixtures share: a module, of the
+    detectors' contract one kind of detector, and each notebook alone. Notebooks, the longest, come first.
+    """
     for item in items:
         if item.get_closest_marker("browser") is not None:
             item.user_properties.append(("browser", "yes"))
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        own = getattr(item, "callspec", None)
+        kind = own.params.get("kind", own.params.get("path", "")) if own else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {kind}"))
+    items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
 @pytest.fixture(scope="session")

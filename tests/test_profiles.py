@@ -117,7 +117,9 @@ def test_weights_that_no_one_downloads_are_asked_for_once(
     file = tmp_path / "yolox_nano.safetensors"
     save_file(Yolox(80, SIZES["yolox-nano"]).state_dict(), file)
     monkeypatch.setenv(profiles.PROFILE, "paper")
-    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or (str(file), str(flat))["COCO" in prompt])
+    monkeypatch.setattr(
+        "builtins.input", lambda prompt: asked.append(prompt) or (str(file), str(flat))["COCO" in prompt]
+    )
     for _ in range(2):
         profile = profiles.current(paper_detector="yolox-nano", paper_weights="DETXAI_NB_YOLOX")
         assert (len(profile.dataset), profile.detector.input_size) == (2, (416, 416))

@@ -24,7 +24,7 @@ import detxai_nb as dx
 
 DETECTORS = ("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-detr")
 METHODS = ("odam", "grad-cam", "grad-cam++")
-JUDGED = ("odam", "grad-cam", "layer-cam", "eigen-cam")
+JUDGED = ("odam", "grad-cam", "g-came", "layer-cam", "eigen-cam")
 SCENES, SEED = (0, 2, 5), 11
 
 
