@@ -30,6 +30,8 @@ VALUES: Mapping[str, str] = {
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SMALLEST = 24  # pixels of a crop's side
+AROUND = 3.0
+"""By default the side of a crop over the longer side of its box."""
 
 
 def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TINY) -> Figure:
@@ -91,7 +93,7 @@ def crops(
     row: Mapping[str, Any],
     methods: Sequence[MethodLike] = METHODS,
     *,
-    around: float = 3.0,
+    around: float = AROUND,
     opacity: float = 0.6,
     target: Target | str = "class",
     layer: str | None = None,
@@ -115,18 +117,16 @@ def crops(
     samples = samples_of(detector, image_or_dataset, find_protocol(protocol))
     if not 0 <= number < len(samples):
         raise ValueError(f"the row is of image {number}, and there are {len(samples)}; hand in the same dataset")
-    looked = look(
-        detector, samples, number, methods, target=target, layer=layer, settings=settings, protocol=protocol
-    )
+    looked = look(detector, samples, number, methods, target=target, layer=layer, settings=settings, protocol=protocol)
     known = [] if looked is None else looked.selected.annotations.tolist()
     if looked is None or not set(wanted) <= set(known):
         raise ValueError(
             f"the row is of annotations {wanted}, selected here are {known}; hand in the row's dataset and protocol"
         )
-    return draw_crops(looked, [known.index(one) for one in wanted], around, opacity)
+    return crops_of(looked, [known.index(one) for one in wanted], around=around, opacity=opacity)
 
 
-def draw_crops(looked: Looked, rows: Sequence[int], around: float, opacity: float) -> Figure:
+def crops_of(looked: Looked, rows: Sequence[int], *, around: float = AROUND, opacity: float = 0.6) -> Figure:
     """The crops of these objects of one image; the other arguments are those of ``crops``."""
     from detxai_nb.plots import overlay
     from detxai_nb.sheet import Sheet, draw_box, draw_photograph

@@ -11,7 +11,7 @@ import { boxLabel } from "./shared/text.js";
 /**
  * One method in the grid: `state` is "ok", "waiting", "busy", "stopped" or "error"; `metrics` and the method's own
  * `figures` have one value for each object, null where there is none; `mean` is over the objects shown.
- * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | null)[]>,
+ * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | string | null | undefined)[]>,
  *   metrics: Record<string, (number | null)[]>, mean: Record<string, number | null>}} Row
  */
 /** @typedef {{name: string, title: string, higher: boolean, unit: string, source: string}} Metric */
