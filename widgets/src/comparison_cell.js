@@ -12,11 +12,11 @@ import { formatValue } from "./shared/text.js";
  * What a grid of methods and columns shows: those of Comparison are objects. `labels` are the words for the grid, for
  * where it is empty and for the figures in the head of a row.
  * @typedef {Pick<import("./comparison_model.js").Comparison, "store" | "order" | "shown" | "selected" | "metrics" | "status"
- *   | "side" | "title" | "row" | "maps" | "map" | "range" | "table" | "colors" | "isBest" | "label" | "objectOf"
- *   | "labels"> & {scene?: (place: Place) => Pick<Scene, "objects" | "selected" | "boxes" | "tints" | "dashed">,
- *   frameBox?: (place: Place) => readonly number[], mostZoom?: number}} Shared `scene`: which boxes are drawn, where they
- *   are not those of the detected objects; `frameBox`: what is shown large in a cell, where that is not the object's box
+ *   | "side" | "title" | "row" | "maps" | "map" | "range" | "table" | "colors" | "isBest" | "label"
+ *   | "labels" | "frameBox"> & {scene: (place: Place) => Boxes, mostZoom?: number}} Shared `scene`: which boxes are
+ *   drawn; `frameBox`: what is shown large in a cell
  */
+/** @typedef {Pick<Scene, "objects" | "selected" | "boxes" | "tints" | "dashed">} Boxes */
 /** @typedef {import("./comparison_model.js").Place} Place */
 /** @typedef {import("./shared/painter.js").Scene} Scene */
 /** @typedef {import("./shared/viewport.js").Viewport} Viewport */
@@ -147,11 +147,7 @@ export class Cell {
       hovered: null,
       side: map ? comparison.side : null,
       unnamed: true,
-      ...(comparison.scene?.(place) ?? {
-        objects: store.get("objects"),
-        selected: comparison.objectOf(place.object),
-        boxes: store.get("boxes"),
-      }),
+      ...comparison.scene(place),
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }

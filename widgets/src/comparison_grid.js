@@ -122,8 +122,7 @@ export class Grid {
   frame() {
     const { comparison } = this;
     if (!comparison.selected) return;
-    const { selected, store } = comparison;
-    this.viewport.show(comparison.frameBox?.(selected) ?? store.get("objects")[comparison.objectOf(selected.object)].box);
+    this.viewport.show(comparison.frameBox(comparison.selected));
     this.invalidate();
   }
 

@@ -102,9 +102,14 @@ export class Comparison {
     return boxLabel(this.store.get("objects")[column]);
   }
 
-  /** The object whose maps a column has. @param {number} column */
-  objectOf(column) {
-    return column;
+  /** The boxes of a cell. @param {Place} place @returns {import("./comparison_cell.js").Boxes} */
+  scene({ object }) {
+    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
+  }
+
+  /** What is shown large in a cell. @param {Place} place @returns {readonly number[]} */
+  frameBox({ object }) {
+    return this.store.get("objects")[object].box;
   }
 
   /** @param {string} method @returns {string} */

@@ -55,6 +55,7 @@ class TinyView {
     this.panel = tinyPanel(tiny, { download: () => this.#download() });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
+    this.scatter.fit();
     this.theme = new MutationObserver(() => this.scatter.invalidate());
     this.theme.observe(this.root, { attributes: true, attributeFilter: ["data-theme"] });
     this.#refresh();
@@ -228,7 +229,7 @@ class TinyView {
   #frame(key) {
     if (!this.#grid || !this.#crops) return;
     this.#framed = key;
-    this.#grid.viewport.show(/** @type {[number, number, number, number]} */ (this.#crops.frameBox()));
+    this.#grid.viewport.show(this.#crops.frameBox());
     this.#grid.invalidate();
     const [first] = this.tiny.chosen;
     this.#stage?.viewport.reveal(this.tiny.thing(first).box);

@@ -82,10 +82,6 @@ export class Crops {
     return boxLabel(this.tiny.thing(this.numbers[Number(row)]));
   }
 
-  objectOf() {
-    return 0;
-  }
-
   /** @param {string} row @returns {import("./comparison_model.js").Row} */
   row(row) {
     const { tiny } = this;

@@ -905,11 +905,7 @@ var Cell = class {
       hovered: null,
       side: map ? comparison.side : null,
       unnamed: true,
-      ...comparison.scene?.(place) ?? {
-        objects: store.get("objects"),
-        selected: comparison.objectOf(place.object),
-        boxes: store.get("boxes")
-      }
+      ...comparison.scene(place)
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
@@ -1013,8 +1009,7 @@ var Grid = class {
   frame() {
     const { comparison } = this;
     if (!comparison.selected) return;
-    const { selected, store } = comparison;
-    this.viewport.show(comparison.frameBox?.(selected) ?? store.get("objects")[comparison.objectOf(selected.object)].box);
+    this.viewport.show(comparison.frameBox(comparison.selected));
     this.invalidate();
   }
   /**
@@ -1337,9 +1332,13 @@ var Comparison = class {
   label(column) {
     return boxLabel(this.store.get("objects")[column]);
   }
-  /** The object whose maps a column has. @param {number} column */
-  objectOf(column) {
-    return column;
+  /** The boxes of a cell. @param {Place} place @returns {import("./comparison_cell.js").Boxes} */
+  scene({ object }) {
+    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
+  }
+  /** What is shown large in a cell. @param {Place} place @returns {readonly number[]} */
+  frameBox({ object }) {
+    return this.store.get("objects")[object].box;
   }
   /** @param {string} method @returns {string} */
   title(method) {

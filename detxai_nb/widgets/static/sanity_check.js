@@ -976,11 +976,7 @@ var Cell = class {
       hovered: null,
       side: map ? comparison.side : null,
       unnamed: true,
-      ...comparison.scene?.(place) ?? {
-        objects: store.get("objects"),
-        selected: comparison.objectOf(place.object),
-        boxes: store.get("boxes")
-      }
+      ...comparison.scene(place)
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
@@ -1084,8 +1080,7 @@ var Grid = class {
   frame() {
     const { comparison } = this;
     if (!comparison.selected) return;
-    const { selected, store } = comparison;
-    this.viewport.show(comparison.frameBox?.(selected) ?? store.get("objects")[comparison.objectOf(selected.object)].box);
+    this.viewport.show(comparison.frameBox(comparison.selected));
     this.invalidate();
   }
   /**
@@ -1460,8 +1455,16 @@ var SanityCheck = class {
     return this.found?.stages[column] ?? "";
   }
   /** The object that was checked, whichever is chosen for the next run. */
-  objectOf() {
+  get object() {
     return Number(this.found?.key.split("#")[1] ?? 0);
+  }
+  /** The boxes of every cell. @returns {import("./comparison_cell.js").Boxes} */
+  scene() {
+    return { objects: this.store.get("objects"), selected: this.object, boxes: this.store.get("boxes") };
+  }
+  /** What is shown large in every cell. @returns {readonly number[]} */
+  frameBox() {
+    return this.store.get("objects")[this.object].box;
   }
   /** @param {string} method @returns {string} */
   title(method) {

@@ -1093,11 +1093,7 @@ var Cell = class {
       hovered: null,
       side: map ? comparison.side : null,
       unnamed: true,
-      ...comparison.scene?.(place) ?? {
-        objects: store.get("objects"),
-        selected: comparison.objectOf(place.object),
-        boxes: store.get("boxes")
-      }
+      ...comparison.scene(place)
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
@@ -1201,8 +1197,7 @@ var Grid = class {
   frame() {
     const { comparison } = this;
     if (!comparison.selected) return;
-    const { selected, store } = comparison;
-    this.viewport.show(comparison.frameBox?.(selected) ?? store.get("objects")[comparison.objectOf(selected.object)].box);
+    this.viewport.show(comparison.frameBox(comparison.selected));
     this.invalidate();
   }
   /**
@@ -1512,9 +1507,6 @@ var Crops = class {
   /** @param {string} row @returns {string} */
   title(row) {
     return boxLabel(this.tiny.thing(this.numbers[Number(row)]));
-  }
-  objectOf() {
-    return 0;
   }
   /** @param {string} row @returns {import("./comparison_model.js").Row} */
   row(row) {
@@ -2615,6 +2607,7 @@ var TinyView = class {
     this.panel = tinyPanel(tiny, { download: () => this.#download() });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
+    this.scatter.fit();
     this.theme = new MutationObserver(() => this.scatter.invalidate());
     this.theme.observe(this.root, { attributes: true, attributeFilter: ["data-theme"] });
     this.#refresh();
@@ -2780,10 +2773,7 @@ var TinyView = class {
   #frame(key) {
     if (!this.#grid || !this.#crops) return;
     this.#framed = key;
-    this.#grid.viewport.show(
-      /** @type {[number, number, number, number]} */
-      this.#crops.frameBox()
-    );
+    this.#grid.viewport.show(this.#crops.frameBox());
     this.#grid.invalidate();
     const [first] = this.tiny.chosen;
     this.#stage?.viewport.reveal(this.tiny.thing(first).box);
