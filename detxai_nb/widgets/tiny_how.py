@@ -41,7 +41,7 @@ class How:
             Job.of(find_method(name), target, dict(own))
         return cls(
             target,
-            arguments["layer"],
+            arguments["layer"] or None,
             settings,
             find_protocol(arguments["protocol"]),
             arguments["at_most"],

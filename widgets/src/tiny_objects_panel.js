@@ -1,7 +1,7 @@
 // The panel: what is run, how it looks, what to take away; the touching pairs; the means of tiny and larger objects.
 
 import { checkList } from "./shared/checklist.js";
-import { segmentControl, selectControl, sliderControl } from "./shared/controls.js";
+import { plain, segmentControl, selectControl, sliderControl } from "./shared/controls.js";
 import { element } from "./shared/dom.js";
 import { listBox } from "./shared/listbox.js";
 import { section, takeAway } from "./shared/panel.js";
@@ -68,10 +68,7 @@ export function tinyPanel(tiny, { download }) {
       now === null ? "" : String(now),
     );
     stale.textContent = tiny.stale ? "What is shown is another run: run this one to see it." : "";
-    colors.show(
-      choices.colormaps.map((/** @type {string} */ name) => ({ name, title: name })),
-      store.get("colormap"),
-    );
+    colors.show(plain(choices.colormaps), store.get("colormap"));
     opacity.show(store.get("opacity"));
     threshold.show(store.get("threshold"));
     boxes.show(store.get("boxes"));

@@ -256,6 +256,7 @@ function selectControl(label, chosen) {
     }
   };
 }
+var plain = (names) => names.map((name) => ({ name, title: name }));
 function sliderControl(label, moved, released) {
   const id = uniqueId("slider");
   const input = takesKeys(
@@ -2446,10 +2447,7 @@ function tinyPanel(tiny, { download }) {
       now === null ? "" : String(now)
     );
     stale.textContent = tiny.stale ? "What is shown is another run: run this one to see it." : "";
-    colors.show(
-      choices.colormaps.map((name) => ({ name, title: name })),
-      store.get("colormap")
-    );
+    colors.show(plain(choices.colormaps), store.get("colormap"));
     opacity.show(store.get("opacity"));
     threshold.show(store.get("threshold"));
     boxes.show(store.get("boxes"));
