@@ -1,7 +1,7 @@
 // Bundles each widget into one ES module and one style sheet: a notebook loads them from a blob URL, where imports fail.
 import { build } from "esbuild";
 
-const WIDGETS = ["explorer", "comparison", "discrimination", "perturbation", "sanity_check"];
+const WIDGETS = ["explorer", "comparison", "discrimination", "perturbation", "sanity_check", "tiny_objects"];
 
 await build({
   entryPoints: WIDGETS.flatMap((name) => [`src/${name}.js`, `src/${name}.css`]),

@@ -10,7 +10,7 @@ import torch
 
 from detxai_nb.evaluation.selection import Protocol, find_protocol
 from detxai_nb.metrics.on_tiny_objects import TINY
-from detxai_nb.tiny.walking import METHODS, Looked, MethodLike, samples_of, walk
+from detxai_nb.tiny.walking import METHODS, Looked, MethodLike, look, samples_of
 from detxai_nb.types import Detector, Target
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ VALUES: Mapping[str, str] = {
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SMALLEST = 24  # pixels of a crop's side
+AROUND = 3.0
+"""By default the side of a crop over the longer side of its box."""
 
 
 def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TINY) -> Figure:
@@ -53,7 +55,7 @@ def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TIN
         x, y = rows["canvas_share"].to_numpy(float), rows[value].to_numpy(float)
         colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
         axes.scatter(x, y, s=16, color=colour, marker=mark, alpha=0.45, linewidths=0)
-        axes.plot(*_medians(x, y), color=colour, marker=mark, markersize=5, lw=1.6, label=method)
+        axes.plot(*medians(x, y), color=colour, marker=mark, markersize=5, lw=1.6, label=method)
     axes.axvline(at_most, color="0.35", lw=1, ls=":")
     axes.annotate("tiny", (at_most, 1), (-4, -4), xycoords=("data", "axes fraction"), textcoords="offset points",
                   ha="right", va="top", fontsize=8, color="0.35")  # fmt: skip
@@ -77,7 +79,7 @@ def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TIN
     return figure
 
 
-def _medians(x: np.ndarray, y: np.ndarray) -> tuple[list[float], list[float]]:
+def medians(x: np.ndarray, y: np.ndarray) -> tuple[list[float], list[float]]:
     """The medians of groups of equally many points, from left to right."""
     if not len(x):
         return [], []
@@ -91,7 +93,7 @@ def crops(
     row: Mapping[str, Any],
     methods: Sequence[MethodLike] = METHODS,
     *,
-    around: float = 3.0,
+    around: float = AROUND,
     opacity: float = 0.6,
     target: Target | str = "class",
     layer: str | None = None,
@@ -115,22 +117,22 @@ def crops(
     samples = samples_of(detector, image_or_dataset, find_protocol(protocol))
     if not 0 <= number < len(samples):
         raise ValueError(f"the row is of image {number}, and there are {len(samples)}; hand in the same dataset")
-    how: dict[str, Any] = {"target": target, "layer": layer, "settings": settings, "protocol": protocol}
-    looked = next(walk(detector, [samples[number]], methods, **how), None)
+    looked = look(detector, samples, number, methods, target=target, layer=layer, settings=settings, protocol=protocol)
     known = [] if looked is None else looked.selected.annotations.tolist()
     if looked is None or not set(wanted) <= set(known):
         raise ValueError(
             f"the row is of annotations {wanted}, selected here are {known}; hand in the row's dataset and protocol"
         )
-    return _draw_crops(looked, [known.index(one) for one in wanted], around, opacity)
+    return crops_of(looked, [known.index(one) for one in wanted], around=around, opacity=opacity)
 
 
-def _draw_crops(looked: Looked, rows: Sequence[int], around: float, opacity: float) -> Figure:
+def crops_of(looked: Looked, rows: Sequence[int], *, around: float = AROUND, opacity: float = 0.6) -> Figure:
+    """The crops of these objects of one image; the other arguments are those of ``crops``."""
     from detxai_nb.plots import overlay
     from detxai_nb.sheet import Sheet, draw_box, draw_photograph
 
     image, found = looked.sample.image, looked.selected.detections
-    x1, y1, x2, y2 = _window(found.boxes[list(rows)].cpu(), image.shape[:2], around)
+    x1, y1, x2, y2 = window(found.boxes[list(rows)].cpu(), image.shape[:2], around)
     part = image[y1:y2, x1:x2]
     sheet = Sheet(part, len(rows), 1 + len(looked.maps), side=2.2, bars=False)
     for line, row in enumerate(rows):
@@ -152,7 +154,7 @@ def _draw_crops(looked: Looked, rows: Sequence[int], around: float, opacity: flo
     return sheet.figure
 
 
-def _window(boxes: torch.Tensor, size: Sequence[int], around: float) -> tuple[int, int, int, int]:
+def window(boxes: torch.Tensor, size: Sequence[int], around: float) -> tuple[int, int, int, int]:
     """A square (xyxy, whole pixels) about all boxes, moved into the image where it reaches out and cut to it."""
     height, width = size
     low, high = boxes[:, :2].amin(dim=0).tolist(), boxes[:, 2:].amax(dim=0).tolist()

@@ -62,8 +62,7 @@ def objects(
     """
     import pandas as pd
 
-    if not 0 < at_most <= 1:
-        raise ValueError(f"at_most is a share of the network's input, above 0 and up to 1; got {at_most}")
+    check_at_most(at_most)
     looked = walk(
         detector,
         image_or_dataset,
@@ -74,11 +73,18 @@ def objects(
         protocol=protocol,
         limit=limit,
     )
-    rows = [row for one in looked for row in _rows(one, at_most)]
+    rows = [row for one in looked for row in object_rows(one, at_most)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(looked: Looked, at_most: float) -> Iterator[dict[str, Any]]:
+def check_at_most(at_most: float) -> None:
+    """``ValueError`` for what is no share."""
+    if not 0 < at_most <= 1:
+        raise ValueError(f"at_most is a share of the network's input, above 0 and up to 1; got {at_most}")
+
+
+def object_rows(looked: Looked, at_most: float) -> Iterator[dict[str, Any]]:
+    """The rows of one image, as in ``objects``."""
     found, sample = looked.selected.detections, looked.sample
     annotations = looked.selected.annotations
     shares = canvas_share(found, *sample.image.shape[:2])

@@ -51,8 +51,7 @@ def pairs(
     """
     import pandas as pd
 
-    if not gap >= 0:
-        raise ValueError(f"gap is a number of pixels, 0 or more; got {gap}")
+    check_gap(gap)
     looked = walk(
         detector,
         image_or_dataset,
@@ -63,11 +62,18 @@ def pairs(
         protocol=protocol,
         limit=limit,
     )
-    rows = [row for one in looked for row in _rows(one, gap)]
+    rows = [row for one in looked for row in pair_rows(one, gap)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(looked: Looked, gap: float) -> Iterator[dict[str, Any]]:
+def check_gap(gap: float) -> None:
+    """``ValueError`` for what is no distance."""
+    if not gap >= 0:
+        raise ValueError(f"gap is a number of pixels, 0 or more; got {gap}")
+
+
+def pair_rows(looked: Looked, gap: float) -> Iterator[dict[str, Any]]:
+    """The rows of one image, as in ``pairs``."""
     found, annotations = looked.selected.detections, looked.selected.annotations
     gaps = box_distances(torch.from_numpy(looked.sample.boxes)[annotations])
     labels = found.labels.cpu()

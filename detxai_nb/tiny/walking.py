@@ -16,7 +16,7 @@ from detxai_nb.explaining import compare
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.metrics.localization import box_masks
-from detxai_nb.types import Detections, Detector, Target
+from detxai_nb.types import Detections, Detector, Progress, Target
 
 METHODS = ("odam", "grad-cam")
 
@@ -65,26 +65,45 @@ def walk(
         raise TypeError(f"methods is a list of names, such as [{methods!r}]")
     if limit is not None and limit < 1:
         raise ValueError(f"limit is a number of images, 1 or more, or None for all; got {limit!r}")
-    chosen = find_protocol(protocol)
-    samples = samples_of(detector, data, chosen)
+    samples = samples_of(detector, data, find_protocol(protocol))
+    how: dict[str, Any] = {"target": target, "layer": layer, "settings": settings, "protocol": protocol}
     for number in range(len(samples) if limit is None else min(limit, len(samples))):
-        sample = samples[number]
-        if not isinstance(sample, Sample):
-            raise TypeError(f"a dataset holds Samples, this one a {type(sample).__name__}; hand in pictures one by one")
-        selected = select(_detect(detector, sample.image, chosen), sample, chosen)
-        if not len(selected.detections):
-            continue
-        found = compare(
-            detector,
-            sample.image,
-            selected.detections,
-            methods=methods,
-            target=target,
-            layer=layer,
-            settings=settings,
-        )
-        # What speaks against an object is no energy.
-        yield Looked(number, sample, selected, {name: maps.positive() for name, maps in found.items()})
+        looked = look(detector, samples, number, methods, **how)
+        if looked is not None:
+            yield looked
+
+
+def look(
+    detector: Detector,
+    samples: Sequence[Sample],
+    number: int,
+    methods: Sequence[MethodLike],
+    *,
+    target: Target | str = "class",
+    layer: str | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    protocol: str | Protocol = "default",
+    progress: Progress | None = None,
+) -> Looked | None:
+    """Image ``number`` of ``samples``, None where no object of it is selected; ``progress`` as in ``compare``."""
+    sample, chosen = samples[number], find_protocol(protocol)
+    if not isinstance(sample, Sample):
+        raise TypeError(f"a dataset holds Samples, this one a {type(sample).__name__}; hand in pictures one by one")
+    selected = select(_detect(detector, sample.image, chosen), sample, chosen)
+    if not len(selected.detections):
+        return None
+    found = compare(
+        detector,
+        sample.image,
+        selected.detections,
+        methods=methods,
+        target=target,
+        layer=layer,
+        settings=settings,
+        progress=progress,
+    )
+    # What speaks against an object is no energy.
+    return Looked(number, sample, selected, {name: maps.positive() for name, maps in found.items()})
 
 
 def samples_of(detector: Detector, data: Any, protocol: Protocol) -> Sequence[Sample]:

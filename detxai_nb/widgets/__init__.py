@@ -5,5 +5,6 @@ from detxai_nb.widgets.discrimination import Discrimination
 from detxai_nb.widgets.explorer import Explorer
 from detxai_nb.widgets.perturbation import Perturbation
 from detxai_nb.widgets.sanity_check import SanityCheck
+from detxai_nb.widgets.tiny_objects import TinyObjects
 
-__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck"]
+__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "TinyObjects"]

@@ -1,4 +1,4 @@
-"""What the widgets over one photograph have in common: the photograph, the objects, and work beside the kernel."""
+"""What widgets have in common: work beside the kernel, and what is said of it; of most, a photograph with objects."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ STATIC = Path(__file__).parent / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
 
 
-class PhotoWidget(anywidget.AnyWidget):
-    """A photograph with its detected objects, and a calculator beside the kernel.
+class WorkWidget(anywidget.AnyWidget):
+    """A widget with a calculator beside the kernel.
 
     What the browser sends is handled by the kernel's main thread once the running cell has ended, or by a subshell's
     thread beside it (ipykernel 7 in JupyterLab 4.4 and later does both); therefore one lock guards what comes in and
@@ -34,12 +34,9 @@ class PhotoWidget(anywidget.AnyWidget):
     ``_picture`` and ``_photo_picture``; what its ``_problem`` needs has to be there before this constructor is called.
     """
 
-    photo = traitlets.Dict().tag(sync=True)
-    objects: Any = traitlets.List().tag(sync=True)
     choices = traitlets.Dict().tag(sync=True)
     palettes = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     map_data = traitlets.Dict().tag(sync=True)
     status = traitlets.Dict(dict(IDLE)).tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
@@ -48,27 +45,18 @@ class PhotoWidget(anywidget.AnyWidget):
     _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
     """The bytes of what ``_compute`` returns."""
 
-    def __init__(self, subject: Subject, **traits: Any) -> None:
-        self._subject = subject
+    def __init__(self, **traits: Any) -> None:
         self._lock = threading.RLock()
-        self._maker = Calculator(self._compute, self, self._lock, self._size)
+        self._maker = self._calculator()
         self.error: Exception | None = None
         """What the last computation raised, None where it went well."""
-        super().__init__(
-            photo=packing.pack_photo(subject.image),
-            objects=packing.pack_objects(subject.detections),
-            palettes=packing.pack_palettes(),
-            notice=empty_notice(subject.detections),
-            **{"selected": 0 if len(subject.detections) else None, **traits},
-        )
+        super().__init__(palettes=packing.pack_palettes(), **traits)
         self._ready = True
         self.on_msg(self._message)
         self.code = self.to_code()
 
-    @property
-    def detections(self) -> Detections:
-        """The objects, in the order of ``selected``."""
-        return self._subject.detections
+    def _calculator(self) -> Calculator:
+        return Calculator(self._compute, self, self._lock, self._size)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is being computed, at most ``timeout`` seconds; whether that is so."""
@@ -170,3 +158,25 @@ class PhotoWidget(anywidget.AnyWidget):
         """Publish ``package`` also where it is the one sent last."""
         self.map_data = {}
         self.map_data = package
+
+
+class PhotoWidget(WorkWidget):
+    """A photograph with its detected objects, and a calculator beside the kernel."""
+
+    photo = traitlets.Dict().tag(sync=True)
+    objects: Any = traitlets.List().tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def __init__(self, subject: Subject, **traits: Any) -> None:
+        self._subject = subject
+        super().__init__(
+            photo=packing.pack_photo(subject.image),
+            objects=packing.pack_objects(subject.detections),
+            notice=empty_notice(subject.detections),
+            **{"selected": 0 if len(subject.detections) else None, **traits},
+        )
+
+    @property
+    def detections(self) -> Detections:
+        """The objects, in the order of ``selected``."""
+        return self._subject.detections

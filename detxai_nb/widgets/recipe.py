@@ -29,22 +29,28 @@ class Recipe:
 
         What came in as an object is used by the name of the widget's argument: ``detector``, ``image``, ``detections``.
         """
-        given, first = [], []
-        if self.detector is None:
-            given.append("detector")
-        else:
-            first.append(f"detector = dx.load_detector({self.detector!r})")
-        if self.image is None:
-            given.append("image")
-        else:
-            first.append(f"image = dx.load_image({self.image!r})")
-        if self.score_threshold is None:
-            given.append("detections")
-        else:
-            first.append(f"detections = detector.detect([image], score_threshold={self.score_threshold!r})[0]")
-        if given:
-            first.insert(0, f"# {_listed(given)}: what the widget was given")
-        return "\n".join(["import detxai_nb as dx", "", *first, *lines, ""])
+        found = None
+        if self.score_threshold is not None:
+            found = f"detector.detect([image], score_threshold={self.score_threshold!r})[0]"
+        return script_of({**self.opening(), "detections": found}, lines)
+
+    def opening(self) -> dict[str, str | None]:
+        """Where detector and image come from, as source."""
+        return {
+            "detector": None if self.detector is None else f"dx.load_detector({self.detector!r})",
+            "image": None if self.image is None else f"dx.load_image({self.image!r})",
+        }
+
+
+def script_of(names: Mapping[str, str | None], lines: Sequence[str]) -> str:
+    """Python source that gets these names, each from its source, and goes on with ``lines``.
+
+    A name without source stands for an object that the caller holds already.
+    """
+    given = [name for name, source in names.items() if source is None]
+    first = [f"# {_listed(given)}: what the widget was given"] if given else []
+    first += [f"{name} = {source}" for name, source in names.items() if source is not None]
+    return "\n".join(["import detxai_nb as dx", "", *first, *lines, ""])
 
 
 def keywords(call: Mapping[str, str]) -> str:

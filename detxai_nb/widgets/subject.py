@@ -36,12 +36,7 @@ class Subject:
             os.fspath(image) if isinstance(image, (str, os.PathLike)) else None,
             score_threshold if detections is None else None,
         )
-        opened = load_detector(detector) if isinstance(detector, str) else detector
-        if not isinstance(opened, Detector):
-            raise TypeError(
-                f"a detector has names, device and detect(images, score_threshold), {type(opened).__name__} has not; "
-                "take one from load_detector, or wrap your module"
-            )
+        opened = opened_detector(detector)
         pixels = load_image(image)
         if detections is None:
             detections = opened.detect([pixels], score_threshold=score_threshold)[0]
@@ -58,6 +53,17 @@ class Subject:
                 f"the sample is a photograph of {sample.image.shape[1]}x{sample.image.shape[0]} pixels, this one has "
                 f"{width}x{height}; hand in sample.image with its sample"
             )
+
+
+def opened_detector(detector: Any) -> Detector:
+    """The detector, loaded where it is a name; ``TypeError`` for what is none."""
+    opened = load_detector(detector) if isinstance(detector, str) else detector
+    if not isinstance(opened, Detector):
+        raise TypeError(
+            f"a detector has names, device and detect(images, score_threshold), {type(opened).__name__} has not; "
+            "take one from load_detector, or wrap your module"
+        )
+    return opened
 
 
 def _check_detections(detections: Any, image: np.ndarray) -> None:

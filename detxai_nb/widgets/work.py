@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from detxai_nb.heatmaps import HeatMaps
@@ -66,8 +67,12 @@ class Calculator:
         screen: Screen,
         lock: Any,
         size: Callable[[Any], int] | None = None,
+        turn: AbstractContextManager[Any] = COMPUTING,
     ) -> None:
-        """``size``: the bytes of what ``compute`` returns; by default those of HeatMaps."""
+        """``size``: the bytes of what ``compute`` returns; by default those of HeatMaps. ``turn``: held while it
+        computes; what takes COMPUTING itself, step by step, lets others in between.
+        """
+        self._turn = turn
         self._compute, self._screen, self._lock = compute, screen, lock
         self._changed = threading.Condition(lock)
         self._task: Task | None = None
@@ -76,7 +81,7 @@ class Calculator:
     def ask_and_wait(self, request: Keyed) -> None:
         """Compute in the calling thread, and show the maps or the error."""
         try:
-            with COMPUTING:
+            with self._turn:
                 maps = self._compute(request, None)
             self._show(request, maps)
         except Exception as error:  # whatever a method or a detector raises is shown, in words
@@ -121,7 +126,7 @@ class Calculator:
 
     def _run(self, task: Task) -> None:
         try:
-            with COMPUTING:
+            with self._turn:
                 self._report(task, 0, 0)
                 maps = self._compute(task.request, lambda done, total: self._report(task, done, total))
             with self._lock:

@@ -12,10 +12,13 @@ import { formatValue } from "./shared/text.js";
  * What a grid of methods and columns shows: those of Comparison are objects. `labels` are the words for the grid, for
  * where it is empty and for the figures in the head of a row.
  * @typedef {Pick<import("./comparison_model.js").Comparison, "store" | "order" | "shown" | "selected" | "metrics" | "status"
- *   | "side" | "title" | "row" | "maps" | "map" | "range" | "table" | "colors" | "isBest" | "label" | "objectOf"
- *   | "labels">} Shared
+ *   | "side" | "title" | "row" | "maps" | "map" | "range" | "table" | "colors" | "isBest" | "label"
+ *   | "labels" | "frameBox"> & {scene: (place: Place) => Boxes, mostZoom?: number}} Shared `scene`: which boxes are
+ *   drawn; `frameBox`: what is shown large in a cell
  */
+/** @typedef {Pick<Scene, "objects" | "selected" | "boxes" | "tints" | "dashed">} Boxes */
 /** @typedef {import("./comparison_model.js").Place} Place */
+/** @typedef {import("./shared/painter.js").Scene} Scene */
 /** @typedef {import("./shared/viewport.js").Viewport} Viewport */
 
 /** A cell is small, so fewer samples do than for a picture of its own. */
@@ -23,8 +26,9 @@ const MOST_SAMPLES = 3e5;
 
 const STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
 
-/** A figure for people: a dash where there is none. @param {number | null | undefined} value */
-export const figure = (value) => (value === null || value === undefined ? "\u2013" : formatValue(value));
+/** A figure for people: a dash where there is none; words as they are. @param {number | string | null | undefined} value */
+export const figure = (value) =>
+  value === null || value === undefined ? "\u2013" : typeof value === "string" ? value : formatValue(value);
 
 export class Cell {
   #heat = new HeatLayer(MOST_SAMPLES);
@@ -69,6 +73,7 @@ export class Cell {
     const { comparison, place, root } = this;
     const row = comparison.row(place.method);
     root.setAttribute("aria-selected", String(selected));
+    root.dataset.label = comparison.label(place.object);
     const wait = /** @type {Record<string, string>} */ (STATES)[row.state] ?? "";
     const map = comparison.map(place);
     const chip = map && map.status !== "ok" ? map.status : wait;
@@ -80,7 +85,8 @@ export class Cell {
       best: comparison.isBest(metric, place),
     }));
     const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
-    const lines = row.state === "ok" ? [...said, ...own] : [];
+    // What is undefined does not apply here; what is null has no value.
+    const lines = row.state === "ok" ? [...said, ...own].filter(({ value }) => value !== undefined) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
@@ -138,12 +144,10 @@ export class Cell {
       size: { width, height },
       heat: drawn,
       opacity: store.get("opacity"),
-      objects: store.get("objects"),
-      selected: comparison.objectOf(place.object),
       hovered: null,
       side: map ? comparison.side : null,
-      boxes: store.get("boxes"),
       unnamed: true,
+      ...comparison.scene(place),
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }

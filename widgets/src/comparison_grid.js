@@ -32,7 +32,7 @@ export class Grid {
     this.comparison = comparison;
     this.actions = actions;
     const { width, height } = comparison.store.get("photo");
-    this.viewport = new Viewport({ width, height });
+    this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
     this.empty = element("p", { class: "dx-words", hidden: "" });
     this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
@@ -122,8 +122,7 @@ export class Grid {
   frame() {
     const { comparison } = this;
     if (!comparison.selected) return;
-    const object = comparison.objectOf(comparison.selected.object);
-    this.viewport.show(comparison.store.get("objects")[object].box);
+    this.viewport.show(comparison.frameBox(comparison.selected));
     this.invalidate();
   }
 

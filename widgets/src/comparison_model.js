@@ -11,7 +11,7 @@ import { boxLabel } from "./shared/text.js";
 /**
  * One method in the grid: `state` is "ok", "waiting", "busy", "stopped" or "error"; `metrics` and the method's own
  * `figures` have one value for each object, null where there is none; `mean` is over the objects shown.
- * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | null)[]>,
+ * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | string | null | undefined)[]>,
  *   metrics: Record<string, (number | null)[]>, mean: Record<string, number | null>}} Row
  */
 /** @typedef {{name: string, title: string, higher: boolean, unit: string, source: string}} Metric */
@@ -102,9 +102,14 @@ export class Comparison {
     return boxLabel(this.store.get("objects")[column]);
   }
 
-  /** The object whose maps a column has. @param {number} column */
-  objectOf(column) {
-    return column;
+  /** The boxes of a cell. @param {Place} place @returns {import("./comparison_cell.js").Boxes} */
+  scene({ object }) {
+    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
+  }
+
+  /** What is shown large in a cell. @param {Place} place @returns {readonly number[]} */
+  frameBox({ object }) {
+    return this.store.get("objects")[object].box;
   }
 
   /** @param {string} method @returns {string} */

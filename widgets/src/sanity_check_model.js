@@ -115,8 +115,18 @@ export class SanityCheck {
   }
 
   /** The object that was checked, whichever is chosen for the next run. */
-  objectOf() {
+  get object() {
     return Number(this.found?.key.split("#")[1] ?? 0);
+  }
+
+  /** The boxes of every cell. @returns {import("./comparison_cell.js").Boxes} */
+  scene() {
+    return { objects: this.store.get("objects"), selected: this.object, boxes: this.store.get("boxes") };
+  }
+
+  /** What is shown large in every cell. @returns {readonly number[]} */
+  frameBox() {
+    return this.store.get("objects")[this.object].box;
   }
 
   /** @param {string} method @returns {string} */

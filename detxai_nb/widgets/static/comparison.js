@@ -375,14 +375,15 @@ function paintBoxes(context, scene, view, unit) {
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
   const { objects, tints } = scene;
   const tint = (i) => tints?.get(i) ?? LIGHT;
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  const pen = (i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
   for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
   if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
 }
-function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
   const rectangle = (
     /** @type {const} */
@@ -395,12 +396,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color })
   );
   context.lineJoin = "round";
   context.globalAlpha = alpha;
+  context.setLineDash(dashed ? [6 * unit, 4 * unit] : []);
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
   context.strokeRect(...rectangle);
   context.strokeStyle = color;
   context.lineWidth = line * unit;
   context.strokeRect(...rectangle);
+  context.setLineDash([]);
   context.globalAlpha = 1;
 }
 function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
@@ -567,9 +570,13 @@ function listenToKeys(target, actions) {
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
 var Viewport = class {
-  /** @param {Size} image pixels of the photograph */
-  constructor(image) {
+  /**
+   * @param {Size} image pixels of the photograph
+   * @param {number} [most] how far it can be zoomed
+   */
+  constructor(image, most = MOST_ZOOM) {
     this.image = image;
+    this.most = most;
     this.screen = { width: image.width, height: image.height };
     this.zoom = 1;
     this.x = 0;
@@ -604,7 +611,7 @@ var Viewport = class {
    */
   zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
     const [x, y] = this.toImage(...about);
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.zoom = Math.min(this.most, Math.max(1, this.zoom * factor));
     this.x = x - about[0] / this.scale;
     this.y = y - about[1] / this.scale;
     this.#clamp();
@@ -638,7 +645,7 @@ var Viewport = class {
     this.zoom = 1;
     const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
     const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.zoom = Math.min(this.most, Math.max(1, Math.min(across, down) / this.scale));
     this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
     this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
     this.#clamp();
@@ -689,9 +696,13 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode(decoded) {
-    const { data, type } = store.get("photo");
+    const sent = store.get("photo");
+    photo = null;
+    if (!sent.data) return;
     try {
-      photo = await createImageBitmap(new Blob([data], { type }));
+      const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
+      if (store.get("photo") !== sent) return;
+      photo = made;
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -715,14 +726,18 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      */
     frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
     /**
-     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
      * @param {HTMLElement} root
      * @param {{changed: (key: string) => void, decoded: () => void}} actions
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
-      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      const follow = (key) => {
+        if (key === "photo") decode(decoded);
+        changed(key);
+      };
+      undo.push(followTheme(root), store.subscribe(follow), () => root.remove());
       decode(decoded);
     },
     /**
@@ -776,7 +791,7 @@ function factRows(facts) {
 // src/comparison_cell.js
 var MOST_SAMPLES2 = 3e5;
 var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
-var figure = (value) => value === null || value === void 0 ? "–" : formatValue(value);
+var figure = (value) => value === null || value === void 0 ? "–" : typeof value === "string" ? value : formatValue(value);
 var Cell = class {
   #heat = new HeatLayer(MOST_SAMPLES2);
   #said = "";
@@ -818,6 +833,7 @@ var Cell = class {
     const { comparison, place, root } = this;
     const row = comparison.row(place.method);
     root.setAttribute("aria-selected", String(selected));
+    root.dataset.label = comparison.label(place.object);
     const wait = (
       /** @type {Record<string, string>} */
       STATES[row.state] ?? ""
@@ -832,7 +848,7 @@ var Cell = class {
       best: comparison.isBest(metric, place)
     }));
     const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
-    const lines = row.state === "ok" ? [...said, ...own] : [];
+    const lines = row.state === "ok" ? [...said, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
@@ -886,12 +902,10 @@ var Cell = class {
       size: { width, height },
       heat: drawn,
       opacity: store.get("opacity"),
-      objects: store.get("objects"),
-      selected: comparison.objectOf(place.object),
       hovered: null,
       side: map ? comparison.side : null,
-      boxes: store.get("boxes"),
-      unnamed: true
+      unnamed: true,
+      ...comparison.scene(place)
     };
     paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
@@ -917,7 +931,7 @@ var Grid = class {
     this.comparison = comparison;
     this.actions = actions;
     const { width, height } = comparison.store.get("photo");
-    this.viewport = new Viewport({ width, height });
+    this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
     this.empty = element("p", { class: "dx-words", hidden: "" });
     this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
@@ -995,8 +1009,7 @@ var Grid = class {
   frame() {
     const { comparison } = this;
     if (!comparison.selected) return;
-    const object = comparison.objectOf(comparison.selected.object);
-    this.viewport.show(comparison.store.get("objects")[object].box);
+    this.viewport.show(comparison.frameBox(comparison.selected));
     this.invalidate();
   }
   /**
@@ -1319,9 +1332,13 @@ var Comparison = class {
   label(column) {
     return boxLabel(this.store.get("objects")[column]);
   }
-  /** The object whose maps a column has. @param {number} column */
-  objectOf(column) {
-    return column;
+  /** The boxes of a cell. @param {Place} place @returns {import("./comparison_cell.js").Boxes} */
+  scene({ object }) {
+    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
+  }
+  /** What is shown large in a cell. @param {Place} place @returns {readonly number[]} */
+  frameBox({ object }) {
+    return this.store.get("objects")[object].box;
   }
   /** @param {string} method @returns {string} */
   title(method) {

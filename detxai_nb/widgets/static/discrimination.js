@@ -312,14 +312,15 @@ function paintBoxes(context, scene, view, unit) {
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
   const { objects, tints } = scene;
   const tint = (i) => tints?.get(i) ?? LIGHT;
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  const pen = (i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
   for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
   if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
 }
-function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
   const rectangle = (
     /** @type {const} */
@@ -332,12 +333,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color })
   );
   context.lineJoin = "round";
   context.globalAlpha = alpha;
+  context.setLineDash(dashed ? [6 * unit, 4 * unit] : []);
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
   context.strokeRect(...rectangle);
   context.strokeStyle = color;
   context.lineWidth = line * unit;
   context.strokeRect(...rectangle);
+  context.setLineDash([]);
   context.globalAlpha = 1;
 }
 function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
@@ -557,9 +560,13 @@ function listenToKeys(target, actions) {
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
 var Viewport = class {
-  /** @param {Size} image pixels of the photograph */
-  constructor(image) {
+  /**
+   * @param {Size} image pixels of the photograph
+   * @param {number} [most] how far it can be zoomed
+   */
+  constructor(image, most = MOST_ZOOM) {
     this.image = image;
+    this.most = most;
     this.screen = { width: image.width, height: image.height };
     this.zoom = 1;
     this.x = 0;
@@ -594,7 +601,7 @@ var Viewport = class {
    */
   zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
     const [x, y] = this.toImage(...about);
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.zoom = Math.min(this.most, Math.max(1, this.zoom * factor));
     this.x = x - about[0] / this.scale;
     this.y = y - about[1] / this.scale;
     this.#clamp();
@@ -628,7 +635,7 @@ var Viewport = class {
     this.zoom = 1;
     const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
     const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.zoom = Math.min(this.most, Math.max(1, Math.min(across, down) / this.scale));
     this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
     this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
     this.#clamp();
@@ -829,9 +836,13 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode2(decoded) {
-    const { data, type } = store.get("photo");
+    const sent = store.get("photo");
+    photo = null;
+    if (!sent.data) return;
     try {
-      photo = await createImageBitmap(new Blob([data], { type }));
+      const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
+      if (store.get("photo") !== sent) return;
+      photo = made;
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -855,14 +866,18 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      */
     frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
     /**
-     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
      * @param {HTMLElement} root
      * @param {{changed: (key: string) => void, decoded: () => void}} actions
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
-      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      const follow = (key) => {
+        if (key === "photo") decode2(decoded);
+        changed(key);
+      };
+      undo.push(followTheme(root), store.subscribe(follow), () => root.remove());
       decode2(decoded);
     },
     /**
@@ -1321,7 +1336,18 @@ function segmentControl(label, choices, chosen) {
 }
 
 // src/shared/listbox.js
-function objectList({ label, select, step, hover }) {
+function objectList(actions) {
+  return listBox(actions, (object) => {
+    const score = object.score.toFixed(2);
+    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
+    bar.style.setProperty("--dx-score", String(object.score));
+    return {
+      said: `${object.name}, score ${score}`,
+      content: [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+    };
+  });
+}
+function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
   let options = [];
   listenToKeys(list, {
@@ -1332,15 +1358,9 @@ function objectList({ label, select, step, hover }) {
     Home: () => select(0),
     End: () => select(options.length - 1)
   });
-  function option(object, index) {
-    const score = object.score.toFixed(2);
-    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
-    bar.style.setProperty("--dx-score", String(object.score));
-    const made = element(
-      "li",
-      { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": `${object.name}, score ${score}` },
-      [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
-    );
+  function option(item, index) {
+    const { said, content } = show(item);
+    const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -1348,9 +1368,9 @@ function objectList({ label, select, step, hover }) {
   }
   return {
     list,
-    /** @param {readonly DetectedObject[]} objects */
-    fill(objects) {
-      options = objects.map(option);
+    /** @param {readonly Item[]} items */
+    fill(items) {
+      options = items.map(option);
       list.replaceChildren(...options);
     },
     /** @param {number | null} selected */

@@ -1,15 +1,31 @@
-// The detected objects as a list: the same selection as in the picture, for keyboard and screen reader.
+// A list of which one is selected, for keyboard and screen reader: of the detected objects, or of anything else.
 
 import { element, takesKeys, uniqueId } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
 
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
 
+/** @typedef {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void}} ListActions */
+
+/** The detected objects: the same selection as in the picture. @param {{label: string} & ListActions} actions */
+export function objectList(actions) {
+  return listBox(actions, (/** @type {DetectedObject} */ object) => {
+    const score = object.score.toFixed(2);
+    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
+    bar.style.setProperty("--dx-score", String(object.score));
+    return {
+      said: `${object.name}, score ${score}`,
+      content: [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])],
+    };
+  });
+}
+
 /**
- * @param {{label: string, select: (index: number) => void, step: (step: 1 | -1) => void,
- *   hover: (index: number | null) => void}} actions
+ * @template Item
+ * @param {{label: string} & ListActions} actions
+ * @param {(item: Item) => {said: string, content: Node[]}} show what stands in a line, and how it is read out
  */
-export function objectList({ label, select, step, hover }) {
+export function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
   /** @type {HTMLElement[]} */
   let options = [];
@@ -23,18 +39,12 @@ export function objectList({ label, select, step, hover }) {
   });
 
   /**
-   * @param {DetectedObject} object
+   * @param {Item} item
    * @param {number} index
    */
-  function option(object, index) {
-    const score = object.score.toFixed(2);
-    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
-    bar.style.setProperty("--dx-score", String(object.score));
-    const made = element(
-      "li",
-      { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": `${object.name}, score ${score}` },
-      [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])],
-    );
+  function option(item, index) {
+    const { said, content } = show(item);
+    const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -43,9 +53,9 @@ export function objectList({ label, select, step, hover }) {
 
   return {
     list,
-    /** @param {readonly DetectedObject[]} objects */
-    fill(objects) {
-      options = objects.map(option);
+    /** @param {readonly Item[]} items */
+    fill(items) {
+      options = items.map(option);
       list.replaceChildren(...options);
     },
     /** @param {number | null} selected */

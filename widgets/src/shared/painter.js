@@ -9,10 +9,10 @@ import { boxLabel } from "./text.js";
 /**
  * @typedef {{photo: CanvasImageSource, size: Size, heat: CanvasImageSource | null, opacity: number,
  *   objects: readonly DetectedObject[], selected: number | null, hovered: number | null, side: string | null,
- *   boxes: string, unnamed?: boolean, tints?: ReadonlyMap<number, string>,
+ *   boxes: string, unnamed?: boolean, tints?: ReadonlyMap<number, string>, dashed?: ReadonlySet<number>,
  *   hidden?: ReadonlySet<number>}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at;
- *   `unnamed`: names are written elsewhere; `tints`: colours of boxes that are not white, by object; `hidden`: objects
- *   whose boxes are drawn only under the pointer
+ *   `unnamed`: names are written elsewhere; `tints`: colours of boxes that are not white, by object; `dashed`: objects
+ *   whose boxes are broken lines; `hidden`: those whose boxes are drawn only under the pointer
  */
 
 const LIGHT = "#ffffff";
@@ -69,9 +69,10 @@ function paintBoxes(context, scene, view, unit) {
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
   const { objects, tints } = scene;
   const tint = (/** @type {number} */ i) => tints?.get(i) ?? LIGHT;
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, color: tint(i) });
+  const pen = (/** @type {number} */ i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
+  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
   for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, color: tint(i) });
+    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
   if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
@@ -82,9 +83,9 @@ function paintBoxes(context, scene, view, unit) {
  * @param {readonly number[]} box
  * @param {View} view
  * @param {number} unit
- * @param {{line: number, alpha: number, color: string}} pen
+ * @param {{line: number, alpha: number, color: string, dashed: boolean}} pen
  */
-function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color }) {
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
   const rectangle = /** @type {const} */ ([
     (x1 - view.x) * scale,
@@ -94,12 +95,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color })
   ]);
   context.lineJoin = "round";
   context.globalAlpha = alpha;
+  context.setLineDash(dashed ? [6 * unit, 4 * unit] : []);
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
   context.strokeRect(...rectangle);
   context.strokeStyle = color;
   context.lineWidth = line * unit;
   context.strokeRect(...rectangle);
+  context.setLineDash([]);
   context.globalAlpha = 1;
 }
 

@@ -28,11 +28,16 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
   const undo = [];
   const fail = (/** @type {string} */ text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
 
-  /** @param {() => void} decoded */
+  /** A widget over many photographs may begin without one. @param {() => void} decoded */
   async function decode(decoded) {
-    const { data, type } = store.get("photo");
+    const sent = store.get("photo");
+    photo = null;
+    if (!sent.data) return;
     try {
-      photo = await createImageBitmap(new Blob([data], { type }));
+      const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
+      // A newer one is decoded by a call of its own.
+      if (store.get("photo") !== sent) return;
+      photo = made;
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -58,14 +63,18 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
     frame: (kind, label, content) =>
       element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
     /**
-     * Put the root into the page, follow its theme and the traits, and decode the photograph.
+     * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
      * @param {HTMLElement} root
      * @param {{changed: (key: string) => void, decoded: () => void}} actions
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
-      undo.push(followTheme(root), store.subscribe(changed), () => root.remove());
+      const follow = (/** @type {string} */ key) => {
+        if (key === "photo") decode(decoded);
+        changed(key);
+      };
+      undo.push(followTheme(root), store.subscribe(follow), () => root.remove());
       decode(decoded);
     },
     /**

@@ -6,9 +6,13 @@
 export const MOST_ZOOM = 16;
 
 export class Viewport {
-  /** @param {Size} image pixels of the photograph */
-  constructor(image) {
+  /**
+   * @param {Size} image pixels of the photograph
+   * @param {number} [most] how far it can be zoomed
+   */
+  constructor(image, most = MOST_ZOOM) {
     this.image = image;
+    this.most = most;
     /** @type {Size} */
     this.screen = { width: image.width, height: image.height };
     this.zoom = 1;
@@ -49,7 +53,7 @@ export class Viewport {
    */
   zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
     const [x, y] = this.toImage(...about);
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor));
+    this.zoom = Math.min(this.most, Math.max(1, this.zoom * factor));
     this.x = x - about[0] / this.scale;
     this.y = y - about[1] / this.scale;
     this.#clamp();
@@ -86,7 +90,7 @@ export class Viewport {
     this.zoom = 1;
     const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
     const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
-    this.zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(across, down) / this.scale));
+    this.zoom = Math.min(this.most, Math.max(1, Math.min(across, down) / this.scale));
     this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
     this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
     this.#clamp();
