@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.sample import Sample
@@ -71,7 +72,7 @@ def current(
     dataset = coco()
     store = Path(STORES)
     store.mkdir(exist_ok=True)
-    own = {} if paper_weights is None else {"weights": weights(paper_weights, paper_detector)}
+    own: dict[str, Any] = {} if paper_weights is None else {"weights": weights(paper_weights, paper_detector)}
     return Profile("paper", load_detector(paper_detector, **own), dataset, store)
 
 
