@@ -23,6 +23,7 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("no deadline")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark browser tests in the JUnit report: `.ci/run` fails where one of them was skipped.
 
@@ -34,10 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.user_properties.append(("browser", "yes"))
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    alone = {"test_contract": "kind", "test_notebooks": "path"}
     for item in items:
         own = getattr(item, "callspec", None)
-        kind = own.params.get("kind", own.params.get("path", "")) if own else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {kind}"))
+        part = own.params.get(alone.get(item.path.stem, ""), "") if own else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name} {item.path.stem} {part}"))
     items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
