@@ -23,23 +23,11 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("no deadline")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark browser tests in the JUnit report: `.ci/run` fails where one of them was skipped.
-
-    And for pytest-xdist (`-n 2 --dist loadgroup`) what belongs together, by what its fixtures share: a module, of the
-    detectors' contract one kind of detector, and each notebook alone. Notebooks, the longest, come first.
-    """
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark browser tests in the JUnit report, `.ci/run` fails where one of them was skipped; notebooks come first."""
     for item in items:
         if item.get_closest_marker("browser") is not None:
             item.user_properties.append(("browser", "yes"))
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    alone = {"test_contract": "kind", "test_notebooks": "path"}
-    for item in items:
-        own = getattr(item, "callspec", None)
-        part = own.params.get(alone.get(item.path.stem, ""), "") if own else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name} {item.path.stem} {part}"))
     items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
