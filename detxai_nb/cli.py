@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ OUTPUTS = (".png", ".npz")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, or 2 with one sentence on stderr for what cannot be done."""
+    """Run one command and return its exit status: 0, 130 for Ctrl-C, or 2 with one
+    sentence on stderr for what cannot be done.
+    """
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -22,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"detxai-nb: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        kept = "; the same command goes on from its store" if getattr(options, "store", None) else ""
+        print(f"detxai-nb: interrupted{kept}", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -66,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     evaluate.add_argument("--slow", action="store_true", help="run d-rise too, which takes minutes an image on a CPU")
     evaluate.add_argument("--without", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
+    evaluate.add_argument(
+        "--workers", type=int, metavar="N", help="so many processes, also on one GPU; by default this one alone"
+    )
     evaluate.add_argument("--store", type=Path, help="a folder for the rows; the same command goes on where it stopped")
 
     tables = {"detectors": "the detectors", "methods": "the methods of explanation", "metrics": "the metrics"}
@@ -92,11 +103,12 @@ def _add_detector(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _detector(options: argparse.Namespace) -> Any:
+def _detector(options: argparse.Namespace) -> Callable[[], Any]:
+    """What makes the detector, here or in another process."""
     import detxai_nb as dx
 
     settings = _settings(options.detector_setting)
-    return dx.load_detector(options.detector, weights=options.weights, device=options.device, **settings)
+    return partial(dx.load_detector, options.detector, weights=options.weights, device=options.device, **settings)
 
 
 def _explain(options: argparse.Namespace) -> None:
@@ -110,7 +122,7 @@ def _explain(options: argparse.Namespace) -> None:
             raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     settings = _settings(options.setting)
     image = dx.load_image(options.photo)
-    detector = _detector(options)
+    detector = _detector(options)()
     found = detector.detect([image], score_threshold=options.score_threshold)[0]
     found.require_some()
     maps = dx.explain(
@@ -137,18 +149,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
     protocol = {} if options.protocol is None else {"protocol": options.protocol}
-    found = dx.reproduce(
-        options.paper,
-        _detector(options),
-        dataset,
-        slow=options.slow,
-        without=options.without,
-        store=options.store,
-        seed=options.seed,
-        limit=options.limit,
-        progress=sys.stderr.isatty(),
-        **protocol,
-    )
+    detector, alone = _detector(options), options.workers is None
+    with nullcontext() if alone else dx.evaluation.worker_processes(options.workers) as executor:
+        found = dx.reproduce(
+            options.paper,
+            detector() if alone else detector,
+            dataset,
+            slow=options.slow,
+            without=options.without,
+            store=options.store,
+            seed=options.seed,
+            limit=options.limit,
+            executor=executor,
+            progress=sys.stderr.isatty(),
+            **protocol,
+        )
     print(found)
 
 

@@ -184,6 +184,30 @@ def test_evaluate_prints_the_papers_table_and_goes_on(tmp_path: Path, capsys: py
     assert "name that file too" in refusal(capsys, "evaluate", "odam", "--images", str(tmp_path))
 
 
+def test_evaluate_with_workers_prints_the_table_of_one_process(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "odam", "--device", "cpu", "--scenes", "2"]
+    words += ["--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]
+    assert main(words) == 0
+    alone = capsys.readouterr().out
+    assert main([*words, "--workers", "2"]) == 0
+    assert capsys.readouterr().out == alone
+    assert "at least 1, got 0" in refusal(capsys, *words, "--workers", "0")
+
+
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dx, "reproduce", interrupted)
+    words = ["evaluate", "odam", "--device", "cpu", "--scenes", "1"]
+    assert main([*words, "--store", str(tmp_path / "run")]) == 130
+    assert "interrupted; the same command goes on from its store" in capsys.readouterr().err
+    assert main(words) == 130
+    assert "goes on" not in capsys.readouterr().err
+
+
 def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dx.data.scenes.write_coco(tmp_path / "scenes", count=2, seed=4, mode="plain")
     words = ["evaluate", "odam", "--device", "cpu", "--coco", str(tmp_path / "scenes"), "--limit", "1"]

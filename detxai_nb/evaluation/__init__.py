@@ -6,6 +6,7 @@ from detxai_nb.evaluation.reporting import Report, bootstrap, report
 from detxai_nb.evaluation.reproducing import reproduce
 from detxai_nb.evaluation.runner import evaluate, read_evaluation
 from detxai_nb.evaluation.selection import PROTOCOLS, Protocol, Selected, select
+from detxai_nb.evaluation.spreading import worker_processes
 
 __all__ = [
     "PAPERS",
@@ -23,4 +24,5 @@ __all__ = [
     "report",
     "reproduce",
     "select",
+    "worker_processes",
 ]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
+import os
 import pickle
+import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import torch
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.measuring import measure_image
@@ -134,3 +140,45 @@ def spread(executor: Executor, shared: Shared, samples: Iterable[tuple[int, Samp
     finally:
         for task in waiting:
             task.cancel()
+
+
+@contextmanager
+def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """An executor of ``count`` new processes on this machine, each with its share of the processor's cores.
+
+    They are started afresh, not forked, as CUDA asks for; so a script that uses them has its work under ``if __name__
+    == "__main__":``. On one GPU several share it: what they save is the time that the GPU waits for Python. Ctrl-C,
+    another error in the block or the end of this process, however it comes, ends them at once; so in the middle of an
+    image. Raises ``ValueError`` for a ``count`` below 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"worker processes are a whole number of at least 1, got {count!r}")
+    context = multiprocessing.get_context("spawn")
+    # Nothing is ever sent: the workers read until this end is closed, by us or by our death.
+    theirs, ours = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(count, context, _begin_worker, (threads_each(count), theirs))
+    try:
+        yield executor
+        executor.shutdown()
+    finally:
+        ours.close()
+        executor.shutdown()
+        theirs.close()
+
+
+def threads_each(count: int) -> int:
+    """How many threads each of ``count`` processes takes so that together they have no more than there are cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(torch.get_num_threads(), cores // count))
+
+
+def _begin_worker(threads: int, parent: Connection) -> None:
+    # The terminal sends Ctrl-C to all; what it means is the parent's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Connection) -> None:
+    parent.poll(None)
+    os._exit(1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import pickle
 import threading
+import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_evaluation import FEW_STEPS, METRICS, NAMES, Squares, assert_same, colours, find_colours, processes
 
 import detxai_nb as dx
 from detxai_nb.evaluation import evaluate, spreading
 from detxai_nb.evaluation.plan import make_plan
 from detxai_nb.evaluation.selection import PROTOCOLS
-from detxai_nb.evaluation.spreading import Shared, portable
+from detxai_nb.evaluation.spreading import Shared, portable, threads_each, worker_processes
 
 EVERY = (*METRICS, "vea")
 
@@ -62,6 +65,29 @@ def test_processes(alone: pd.DataFrame, tmp_path: Path) -> None:
             run(executor, detector=unsendable)
 
 
+def test_worker_processes_of_this_machine(alone: pd.DataFrame, tmp_path: Path) -> None:
+    with worker_processes(2) as executor:
+        assert_same(run(executor, detector=colours), alone)
+        workers = list(executor.map(_process_id, range(8)))
+    assert os.getpid() not in workers
+    assert 1 <= len(set(workers)) <= 2
+
+
+def test_an_error_ends_the_worker_processes_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), worker_processes(1) as executor:
+        executor.submit(time.sleep, 10**6)
+        raise KeyboardInterrupt
+
+
+def test_worker_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    assert [threads_each(count) for count in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
+    for count in (0, True, 2.0):
+        with pytest.raises(ValueError, match="at least 1, got"), worker_processes(count):
+            pass
+
+
 def test_dask_cluster_of_two_workers(alone: pd.DataFrame, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
     with (
@@ -75,9 +101,7 @@ def test_dask_cluster_of_two_workers(alone: pd.DataFrame, tmp_path: Path) -> Non
     assert len(workers) == 2
 
 
-def _process_id() -> int:
-    import os
-
+def _process_id(number: int = 0) -> int:
     return os.getpid()
 
 
