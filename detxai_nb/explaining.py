@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 
+from detxai_nb.detectors.precision import full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.methods import Method, find_method
@@ -85,18 +86,25 @@ def compare(
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
     found = {}
     for own, together in _by_layer(jobs, detector, layer):
-        started = time.perf_counter()
-        looks = any(job.method.kind != "perturbation" for job in together)
-        trace = cast(OpenDetector, detector).trace(pixels, own) if looks else None
-        shared = time.perf_counter() - started
+        looking = [job for job in together if job.method.kind != "perturbation"]
+        if looking:
+            found.update(_looked(looking, cast(OpenDetector, detector), own, pixels, detections, steps))
         for job in together:
-            if trace is None or job.method.kind == "perturbation":
-                maps = maps_from_answers(job, detector, pixels, detections, steps)
-            else:
-                maps = maps_from_trace(job, trace, pixels, detections, steps)
-                maps = replace(maps, seconds=shared + maps.seconds)
-            found[job.method.name] = maps
+            if job.method.kind == "perturbation":
+                found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)
     return {job.method.name: found[job.method.name] for job in jobs}
+
+
+def _looked(
+    jobs: Sequence[Job], detector: OpenDetector, layer: str | None, image: Any, detections: Detections, steps: Steps
+) -> dict[str, HeatMaps]:
+    """The maps of methods that look into one forward pass, and what each took with its share of that pass."""
+    with full_float32(detector.device):
+        started = time.perf_counter()
+        trace = detector.trace(image, layer)
+        shared = time.perf_counter() - started
+        found = {job.method.name: maps_from_trace(job, trace, image, detections, steps) for job in jobs}
+    return {name: replace(maps, seconds=shared + maps.seconds) for name, maps in found.items()}
 
 
 def _by_layer(jobs: Sequence[Job], detector: Detector, layer: str | None) -> list[tuple[str | None, list[Job]]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import torch
 
+from detxai_nb.detectors.precision import full_float32
 from detxai_nb.image import load_image
 from detxai_nb.methods import find_method
 from detxai_nb.methods.running import Job, Steps, maps_from_answers, maps_from_trace
@@ -82,17 +84,18 @@ def running_time(
         layer = job.method.layer_of(cast(OpenDetector, detector).layers)
     forward, own = [], []
     for _ in range(warm_up + repeats):
-        started = _now(device)
-        trace = None if asks else cast(OpenDetector, detector).trace(pixels, layer)
-        opened = _now(device)
-        steps = Steps(None, len(placed))
-        if trace is None:
-            maps = maps_from_answers(job, detector, pixels, placed, steps)
-        else:
-            maps = maps_from_trace(job, trace, pixels, placed, steps)
-        _ = maps.values
-        forward.append(0.0 if asks else opened - started)
-        own.append((_now(device) - opened) / len(placed))
+        with nullcontext() if asks else full_float32(device):
+            started = _now(device)
+            trace = None if asks else cast(OpenDetector, detector).trace(pixels, layer)
+            opened = _now(device)
+            steps = Steps(None, len(placed))
+            if trace is None:
+                maps = maps_from_answers(job, detector, pixels, placed, steps)
+            else:
+                maps = maps_from_trace(job, trace, pixels, placed, steps)
+            _ = maps.values
+            forward.append(0.0 if asks else opened - started)
+            own.append((_now(device) - opened) / len(placed))
     forward, own = forward[warm_up:], own[warm_up:]
     return RunningTime(
         method=job.method.name,

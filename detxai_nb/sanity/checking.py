@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from detxai_nb.detectors.precision import full_float32
 from detxai_nb.explaining import compare
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
@@ -232,10 +233,11 @@ class _Run:
 
     def go(self) -> None:
         """All steps of all seeds; the weights are back at the end, whatever happens."""
-        self.originals = self._explained(0, 0)
+        with full_float32(self.detector.device):
+            self.originals = self._explained(0, 0)
         randomizer = Randomizer(self.detector.module)
         try:
-            with randomizer:
+            with randomizer, full_float32(self.detector.device):
                 for seed in self.plan.seeds:
                     self._run_of(randomizer, seed)
         finally:

@@ -1,13 +1,14 @@
 """What D-RISE costs beyond the detector's own forward passes, and beside another implementation of it.
 
     python tests/bench/bench_d_rise.py [--shared ../shared] [--masks 100] [--repeats 5] [--objects 10] [--threads 1]
+                                       [--device cpu] [--precision fp32] [--batch 1]
 
 YOLOX-nano at 640 on one of the COCO photographs beside the checkout, explaining its detections of the highest scores.
 
 "overhead": the time for asking about masked images (making masks, masking, detecting, weighing, adding to the
-split-half sums) over the time of `detect` on the same masked images made beforehand; both in one run, in turns, one
-image at a time. The maps themselves are computed once at the end; that time stands in a line of its own, and the last
-line spreads it over the masks of the default budget.
+split-half sums) over the time of `detect` on the same masked images made beforehand; both in one run, in turns, so many
+images at a time as `--batch` says. The maps themselves are computed once at the end; that time stands in a line of its
+own, and the last line spreads it over the masks of the default budget.
 
 "vision-explanation-methods": the time of that package's D-RISE over this one's, with the same detector, objects, number
 of cells and number of masks, both from the first mask to the finished maps, in turns. Left out where the package is not
@@ -41,9 +42,11 @@ except ImportError as error:
 
 
 def seconds(work: Callable[[], object]) -> np.ndarray:
-    """Wall time and processor time of one call."""
+    """Wall time and processor time of one call, and of what it gave a GPU to do."""
     start = np.array([time.perf_counter(), time.process_time()])
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return np.array([time.perf_counter(), time.process_time()]) - start
 
 
@@ -58,10 +61,10 @@ def picture(detector: Any, shared: Path, objects: int) -> tuple[np.ndarray, dx.D
 
 def overhead(detector: Any, image: np.ndarray, found: dx.Detections, options: argparse.Namespace) -> None:
     """Asking against plain passes, in turns of ten masks."""
-    answers = Answers(detector, image, found, Settings(masks=options.masks, until=None))
+    answers = Answers(detector, image, found, Settings(masks=options.masks, until=None, batch_size=options.batch))
     ratios, plain = [], []
     while answers.done < options.masks:
-        rows = slice(answers.done, min(answers.done + 10, options.masks))
+        rows = slice(answers.done, min(answers.done + max(10, options.batch), options.masks))
         images = [FloatImage(one) for one in answers.grid.masks(answers.drawn[rows])[:, None] * answers.asker.pixels]
 
         def ask(upto: int = rows.stop) -> None:
@@ -69,8 +72,8 @@ def overhead(detector: Any, image: np.ndarray, found: dx.Detections, options: ar
                 answers.ask(upto)
 
         def detect(images: list[FloatImage] = images) -> None:
-            for one in images:
-                detector.detect([one], answers.settings.score_threshold)
+            for first in range(0, len(images), options.batch):
+                detector.detect(images[first : first + options.batch], answers.settings.score_threshold)
 
         before, asked, after = seconds(detect), seconds(ask), seconds(detect)
         ratios.append(2 * asked / (before + after))
@@ -98,13 +101,17 @@ def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options
         def predict(self, x: torch.Tensor) -> list[Any]:
             return [record(answer) for answer in detector.detect([FloatImage(one * 255) for one in x], 0.05)]
 
-    pixels = torch.from_numpy(image).permute(2, 0, 1).float()[None] / 255
+    pixels = torch.from_numpy(image).to(detector.device).permute(2, 0, 1).float()[None] / 255
 
     def theirs() -> object:
-        return drise.DRISE_saliency(Wrapped(), pixels, [record(found)], options.masks, (Settings.cells,) * 2)
+        cells = (Settings.cells,) * 2
+        return drise.DRISE_saliency(
+            Wrapped(), pixels, [record(found)], options.masks, cells, device=str(detector.device)
+        )
 
     def ours() -> object:
-        return list(improving(detector, image, found, masks=options.masks, until=None))[-1].maps()
+        batch = options.batch if detector.device.type == "cpu" else None
+        return list(improving(detector, image, found, masks=options.masks, until=None, batch_size=batch))[-1].maps()
 
     times = [(seconds(theirs), seconds(ours)) for _ in range(options.repeats)]
     for name, column in (("theirs", 0), ("ours", 1)):
@@ -115,14 +122,14 @@ def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options
 
 
 def batches(detector: Any, image: np.ndarray, options: argparse.Namespace) -> None:
-    """Milliseconds an image in batches of 1, 2, 4 and 8, in turns."""
-    sizes = (1, 2, 4, 8)
+    """Milliseconds an image in batches of 1 to 8, on a GPU to 32, in turns."""
+    sizes = (1, 2, 4, 8) if detector.device.type == "cpu" else (1, 8, 16, 32)
     took: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in range(options.repeats):
         for size in sizes:
             took[size].append(float(seconds(lambda size=size: detector.detect([image] * size, 0.05))[1]) / size)
     shown = ", ".join(f"{size}: {statistics.median(took[size]) * 1e3:.1f}" for size in sizes)
-    print(f"processor ms an image by batch: {shown}")
+    print(f"{'processor' if detector.device.type == 'cpu' else 'wall'} ms an image by batch: {shown}")
 
 
 def main() -> None:
@@ -133,12 +140,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--objects", type=int, default=10)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--batch", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    detector = yolox_nano(options.shared)
+    detector = yolox_nano(options.shared, device=options.device, precision=options.precision)
     image, found = picture(detector, options.shared, options.objects)
     print(
-        f"torch {torch.__version__}, {options.threads} threads, {image.shape[1]}x{image.shape[0]}, {len(found)} objects"
+        f"torch {torch.__version__}, {options.threads} threads, {options.device}, {options.precision}, "
+        f"batch {options.batch}, {image.shape[1]}x{image.shape[0]}, {len(found)} objects"
     )
     overhead(detector, image, found, options)
     batches(detector, image, options)

@@ -23,10 +23,11 @@ from detxai_nb.metrics import average_precision, box_masks, energy_pointing_game
 METHODS = ("odam", "grad-cam", "grad-cam++")
 
 
-def yolox_nano(shared: Path) -> Any:
+def yolox_nano(shared: Path, **settings: Any) -> Any:
     """The detector as its weights were trained."""
     weights = shared / "weights" / "yolox_nano_coco.safetensors"
-    return dx.load_detector("yolox-nano", weights=weights, convention="rgb-imagenet", input_size=640, device="cpu")
+    given = {"convention": "rgb-imagenet", "input_size": 640, "device": "cpu", **settings}
+    return dx.load_detector("yolox-nano", weights=weights, **given)
 
 
 def precision(detector: Any, dataset: CocoDataset) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from torchvision.ops import box_iou
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.precision import HalfPrecision, at_precision, half_precision, require_precision
+from detxai_nb.detectors.precision import (
+    HalfPrecision,
+    at_precision,
+    full_float32,
+    half_precision,
+    require_precision,
+)
 from detxai_nb.types import OpenDetector, Target
 
 CPU = torch.device("cpu")
@@ -84,3 +90,14 @@ def test_what_cannot_be_computed_is_refused_in_words(exact, monkeypatch: pytest.
         at_precision(exact, "int8")
     with pytest.raises(ValueError, match="a device of the kind 'meta' does not compute in bf16"):
         require_precision(torch.device("meta"), "bf16")
+
+
+def test_full_float32_forbids_shorter_numbers_on_a_gpu_and_only_inside() -> None:
+    settings = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [where.allow_tf32 for where in settings]
+    with full_float32(CPU):
+        assert [where.allow_tf32 for where in settings] == before
+    with pytest.raises(KeyboardInterrupt), full_float32(torch.device("cuda")):
+        assert not any(where.allow_tf32 for where in settings)
+        raise KeyboardInterrupt
+    assert [where.allow_tf32 for where in settings] == before
