@@ -22,6 +22,8 @@ from detxai_nb.types import SIDES, Detections, GradientChunk, Level, Target
 SINGLE_ROWS = 16
 """Gradients in a chunk where they are computed one by one, so that work can be stopped in between."""
 
+_APART = 1e-3
+"""So far, as a share of their norms, may batched gradients be from their sum's: float32's last digits, no more."""
 _NOT_BATCHED = ("vmap", "Batching rule", "batching rule")
 """What PyTorch says where an operation has no gradient for a batch of vectors."""
 
@@ -101,8 +103,10 @@ class DetrTrace:
         for rows in torch.arange(len(queries), device=queries.device).split(self._rows_per_chunk()):
             with torch.enable_grad():
                 scalars = self._scalars(queries[rows], labels[rows], target)
-            products = _products if self._batched else _single_products
-            yield GradientChunk(0, rows, products(scalars, self._leaf))
+            gradients = _products(scalars, self._leaf) if self._batched else None
+            # What fails once fails for the next predictions too.
+            self._batched = gradients is not None
+            yield GradientChunk(0, rows, _single_products(scalars, self._leaf) if gradients is None else gradients)
 
     def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
         if target.part in SIDES:
@@ -156,8 +160,12 @@ def batching_pays(device: torch.device) -> bool:
     return device.type != "cpu"
 
 
-def _products(scalars: Tensor, leaf: Tensor) -> Tensor:
-    """The gradient of each scalar ``[n]`` with respect to the leaf ``[1,C,h,w]``, ``[n,C,h,w]``, all together."""
+def _products(scalars: Tensor, leaf: Tensor) -> Tensor | None:
+    """The gradient of each scalar ``[n]`` with respect to the leaf ``[1,C,h,w]``, ``[n,C,h,w]``, all together.
+
+    None, with a warning, where that cannot be done or comes out wrong: together the gradients are that of the scalars'
+    sum, which takes one more pass and tells.
+    """
     one_each = torch.eye(len(scalars), dtype=scalars.dtype, device=scalars.device)
     try:
         (found,) = torch.autograd.grad(
@@ -166,13 +174,19 @@ def _products(scalars: Tensor, leaf: Tensor) -> Tensor:
     except RuntimeError as error:
         if not any(word in str(error) for word in _NOT_BATCHED):
             raise
-        warnings.warn(
-            f"this module has an operation whose gradients cannot be batched, they are computed one by one: {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return _single_products(scalars, leaf)
-    return leaf.new_zeros(len(scalars), *leaf.shape[1:]) if found is None else found[:, 0]
+        _warn(f"this module has an operation whose gradients cannot be batched, they are computed one by one: {error}")
+        return None
+    if found is None:
+        return leaf.new_zeros(len(scalars), *leaf.shape[1:])
+    (whole,) = torch.autograd.grad(scalars.sum(), leaf, retain_graph=True, allow_unused=True)
+    if whole is not None and (found.sum(dim=0) - whole).norm() > _APART * found.flatten(1).norm(dim=1).sum():
+        _warn("this module's gradients come out wrong in batches on this device, they are computed one by one")
+        return None
+    return found[:, 0]
+
+
+def _warn(words: str) -> None:
+    warnings.warn(words, RuntimeWarning, stacklevel=3)
 
 
 def _single_products(scalars: Tensor, leaf: Tensor) -> Tensor:

@@ -154,6 +154,25 @@ def test_what_cannot_be_batched_is_said_and_exact(monkeypatch: pytest.MonkeyPatc
         assert (chunk.gradient[row] - slow[0]).norm() <= 1e-9 * slow.norm()
 
 
+def test_batches_that_come_out_wrong_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detr_trace, "batching_pays", lambda device: True)
+    detector, honest = builder("rt-detr")(torch.float64), torch.autograd.grad
+
+    def wrong_in_batches(*tensors: Any, is_grads_batched: bool = False, **settings: Any) -> tuple[Tensor, ...]:
+        (found,) = honest(*tensors, is_grads_batched=is_grads_batched, **settings)
+        return (found * (1 + 0.1 * is_grads_batched),)
+
+    chosen = choose(everything(detector, IMAGE), None)
+    (expected,) = detector.trace(IMAGE).chunks(chosen, Target())
+    trace = detector.trace(IMAGE)
+    monkeypatch.setattr(torch.autograd, "grad", wrong_in_batches)
+    with pytest.warns(RuntimeWarning, match="come out wrong in batches on this device, they are computed one by one"):
+        (chunk,) = trace.chunks(chosen, Target())
+    assert torch.allclose(chunk.gradient, expected.gradient, rtol=1e-9)
+    # Said once for a trace.
+    list(trace.chunks(chosen, Target()))
+
+
 @pytest.mark.parametrize("batched", [True, False])
 def test_chunks_fit_the_memory_budget(batched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detr_trace, "batching_pays", lambda device: batched)

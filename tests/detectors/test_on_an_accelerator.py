@@ -158,7 +158,7 @@ def test_a_sanity_check_leaves_the_weights_as_they_were() -> None:
 
 def full_size_fcos() -> Any:
     module = fcos_resnet50_fpn(weights=None, weights_backbone=None).eval().to(DEVICE)
-    return dx.wrap(module, family="fcos")
+    return dx.wrap(module, family="fcos", names=[str(number) for number in range(91)])
 
 
 @needs_memory
