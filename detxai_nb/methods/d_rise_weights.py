@@ -16,17 +16,22 @@ def similarities(targets: Detections, found: Sequence[Detections]) -> Tensor:
     """How well each of the T ``targets`` is found in each of the B answers: float32 ``[B,T]`` in 0..1.
 
     The largest over the answer's detections of IoU of the boxes times cosine of the class probabilities times the
-    detection's objectness (Petsiuk et al., D-RISE, CVPR 2021, section 3). Objectness is left out where the detector
-    reports none. Class probabilities are the whole vector; of a detector that reports none, each score stands at its
+    detection's objectness (Petsiuk et al., D-RISE, CVPR 2021, section 3). Objectness is left out of the answers that
+    report none. Class probabilities are the whole vector; of a detector that reports none, each score stands at its
     label and what is left to 1 is spread evenly over the other classes, as in the package vision-explanation-methods.
     A classifier's detections all have the whole image and one vector, so that all its classes get the same weights.
     """
     ours = F.normalize(class_vectors(targets), dim=1)
     theirs = F.normalize(torch.cat([class_vectors(d) for d in found]), dim=1)
     pair = _overlaps(targets, found) * (ours @ theirs.T).clamp(0, 1)
-    if all(d.objectness is not None for d in found):
-        pair = pair * torch.cat([d.objectness for d in found if d.objectness is not None]).float()
-    return _largest(pair, found)
+    return _largest(pair * torch.cat([_objectness(d) for d in found]), found)
+
+
+def _objectness(detections: Detections) -> Tensor:
+    """float32 ``[N]``, ones where none is reported."""
+    if detections.objectness is None:
+        return torch.ones_like(detections.scores, dtype=torch.float32)
+    return detections.objectness.float()
 
 
 def class_overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:

@@ -85,11 +85,11 @@ class Comparison(PhotoWidget):
         **options: Any,
     ) -> None:
         """``detector``, ``image``, ``detections``, ``score_threshold``: as for Explorer. ``methods``: by default the
-        first three that can run. ``objects``: those shown first, by default the first 4. ``sample``: the photograph
-        with its annotations, for the metrics that need them; without it the detected boxes take their place.
-        ``metrics``: names of registered ones; by default all are measured that ask the detector nothing, and a few
-        shown. ``options``: further traits and settings of methods (``masks=800``), which go to the methods that have
-        them.
+        first three that look inside, of a detector that cannot be looked into d-rise alone. ``objects``: those shown
+        first, by default the first 4. ``sample``: the photograph with its annotations, for the metrics that need them;
+        without it the detected boxes take their place. ``metrics``: names of registered ones; by default all are
+        measured that ask the detector nothing, and a few shown. ``options``: further traits and settings of methods
+        (``masks=800``), which go to the methods that have them.
         """
         traits, settings = split_options(options, _OPTIONS)
         subject = Subject.of(detector, image, detections, score_threshold)
@@ -103,7 +103,7 @@ class Comparison(PhotoWidget):
         self._enough = threading.Event()
         self._begun = False
         count = len(subject.detections)
-        chosen = list(self._offer.methods)[:3] if methods is None else list(methods)
+        chosen = _to_begin_with(self._offer) if methods is None else list(methods)
         super().__init__(
             subject,
             choices={**self._offer.packed(), "metrics": self._judge.packed(), "annotated": self._judge.annotated},
@@ -348,3 +348,9 @@ class Comparison(PhotoWidget):
             self.scale == "shared",
             self.boxes == "all",
         )
+
+
+def _to_begin_with(offer: Offer) -> list[str]:
+    """Three methods that look inside; where there is none, one that asks, since each asks hundreds of times."""
+    looking = [name for name, method in offer.methods.items() if method.kind != "perturbation"]
+    return looking[:3] or list(offer.methods)[:1]

@@ -37,6 +37,12 @@ def test_weights_of_a_batch(objectness: bool) -> None:
     assert similarities(targets, [some(0, 0), some(0, 0)]).tolist() == [[0.0] * 4] * 2
 
 
+def test_an_answer_without_objectness_leaves_the_others_theirs() -> None:
+    targets, with_it, without = some(4, seed=0), some(5, seed=1), some(5, seed=2, objectness=False)
+    both = similarities(targets, [with_it, without])
+    assert torch.allclose(both, torch.cat([similarities(targets, [one]) for one in (with_it, without)]))
+
+
 def test_boxes_without_area_are_found_nowhere() -> None:
     flat = dx.Detections(torch.tensor([[5.0, 5.0, 5.0, 5.0]]), torch.ones(1), torch.zeros(1, dtype=torch.long), NAMES)
     assert similarities(flat, [flat]).tolist() == [[0.0]]

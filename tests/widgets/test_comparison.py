@@ -158,10 +158,14 @@ def test_a_method_that_only_asks_runs_beside_the_kernel_and_carries_its_own_figu
     torch.testing.assert_close(names["heat_map"], widget.maps["d-rise"].values[0])
 
 
-def test_of_a_closed_detector_all_that_only_ask_are_compared_signed_maps_too(compare: Any) -> None:
+def test_a_closed_detector_is_asked_by_one_method_to_begin_with(compare: Any) -> None:
+    assert compare(Closed(), masks=20, cells=4).methods == ["d-rise"]
+    assert len(compare(stub.StubDetector()).methods) == 3
+
+
+def test_methods_that_only_ask_are_compared_signed_maps_too(compare: Any) -> None:
     pytest.importorskip("skimage", reason="superpixels need: pip install scikit-image")
-    widget = compare(Closed(), masks=20, cells=4, samples=30, segments=6)
-    assert widget.methods == ["d-rise", "sodex"]
+    widget = compare(Closed(), methods=["d-rise", "sodex"], masks=20, cells=4, samples=30, segments=6)
     assert widget.wait(SECONDS)
     assert states(widget) == {"d-rise": "ok", "sodex": "ok"}
     assert len(widget.rows["sodex"]["figures"]["weighted R²"]) == 3
