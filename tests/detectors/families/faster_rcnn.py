@@ -186,8 +186,8 @@ def layer_scalar(
     detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
     if trace.layer != "roi":
-        return scalar(detector, trace, pyramid_from(detector, trace, leaves), one, label, target)
-    pyramid = pyramid_from(detector, trace, leaves)
+        return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
+    pyramid = pyramid_from(detector, trace, *leaves)
     proposal = proposal_of(detector, features_of(detector, pyramid), trace, one)
     corners = torch.tensor([level.corner for level in trace.levels])
     number = int((corners - proposal[0, [1, 0]]).abs().sum(dim=1).argmin())
@@ -213,7 +213,8 @@ class Constant(nn.Module):
         return self.value
 
 
-def pyramid_from(detector: Any, trace: Any, leaves: list[Tensor]) -> list[Tensor]:
+@lru_cache(maxsize=1)
+def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
     """The pyramid's levels with their extra one, from backbone stages or lateral outputs, by the module's own code."""
     backbone = detector.module.backbone
     given = {level.name: leaf for level, leaf in zip(trace.levels, leaves)}
