@@ -31,7 +31,8 @@ UNCERTAIN = ("grad-cam++", "ss-grad-cam", "ss-grad-cam++", "g-came")
 """Methods that can magnify the rounding of a gradient."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# A hyphen ends the part of a test's name by which tests/handing_out.py keeps the tests of a kind together.
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.replace("-", "_"))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -44,6 +45,12 @@ def about(kind: str) -> Kind:
 @pytest.fixture(scope="module")
 def detector(kind: str) -> Any:
     return build(kind, torch.float64)
+
+
+@pytest.fixture(scope="module")
+def single(kind: str) -> Any:
+    """The same detector in float32."""
+    return build(kind)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +99,7 @@ def test_gradients_equal_the_slow_loop(
         assert_equal(fast[row], slow)
 
 
-def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: Any, chosen: dx.Detections) -> None:
+def test_maps_in_float32_equal_the_slow_loop(about: Kind, detector: Any, single: Any, chosen: dx.Detections) -> None:
     """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each maximum (DETRs 3e-4).
 
     Grad-CAM++'s weight has a pole where sum(A) * G = -2, SSGrad-CAM++'s one like it, and SSGrad-CAM takes the mean of a
@@ -100,7 +107,6 @@ def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: A
     as uncertain as G's own last digits make it: what it moves when the exact gradient changes by a hundred-thousandth,
     and when it is the float32 one.
     """
-    single = build(kind)
     opened = single.trace(IMAGE)
     levels = [Level(x.name, x.features.double(), x.stride) for x in opened.levels]
     trace = SimpleNamespace(levels=levels, layer=opened.layer, placement=opened.placement)
@@ -205,32 +211,30 @@ def state(module: torch.nn.Module) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("failure", ["none", "head", "progress"])
-def test_the_module_is_left_as_it_was(
-    about: Kind, detector: Any, failure: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = detector.detect([IMAGE], 0.0)[0][:3]
-    detector.module.train()
-    next(iter(detector.module.modules())).training = True
-    before = state(detector.module)
+def test_the_module_is_left_as_it_was(about: Kind, single: Any, failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = single.detect([IMAGE], 0.0)[0][:3]
+    single.module.train()
+    next(iter(single.module.modules())).training = True
+    before = state(single.module)
     try:
-        for layer in detector.layers:
+        for layer in single.layers:
             if failure == "none":
                 target = "combined" if about.sides else "class"
-                dx.explain(detector, IMAGE, found, target=target, layer=layer)
+                dx.explain(single, IMAGE, found, target=target, layer=layer)
             elif failure == "head":
                 # Past the default layer some gradients are known without a backward pass.
-                fails = pytest.raises if layer == detector.layers[0] else suppress
+                fails = pytest.raises if layer == single.layers[0] else suppress
                 with monkeypatch.context() as patch, fails(RuntimeError):
                     patch.setattr(torch.autograd, "grad", _fail)
-                    dx.explain(detector, IMAGE, found, layer=layer)
+                    dx.explain(single, IMAGE, found, layer=layer)
             else:
                 with pytest.raises(dx.Cancelled):
-                    dx.explain(detector, IMAGE, found, layer=layer, progress=_cancel)
-        after = state(detector.module)
+                    dx.explain(single, IMAGE, found, layer=layer, progress=_cancel)
+        after = state(single.module)
         assert all(torch.equal(after["weights"][k], v) for k, v in before.pop("weights").items())
         assert {k: after[k] for k in before} == before
     finally:
-        detector.module.eval()
+        single.module.eval()
 
 
 def _fail(*_: Any, **__: Any) -> None:

@@ -99,9 +99,7 @@ def outputs_from(detector: Any, layer: str, level: int, leaf: Tensor) -> dict[st
     classes, boxes = detector.module.head.classification_head, detector.module.head.regression_head
     towers = {"class": classes.conv, "box": boxes.conv}
     seen = {
-        name: from_tower(tower, 3, layer, leaf)
-        if layer.startswith(f"head.{name}")
-        else tower(neck_of(detector)[level])
+        name: from_tower(tower, 3, layer, leaf) if layer.startswith(f"head.{name}") else tower(neck_of(detector)[level])
         for name, tower in towers.items()
     }
     return {
