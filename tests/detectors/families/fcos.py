@@ -65,7 +65,7 @@ def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, 
 
 
 @lru_cache(maxsize=1)
-def outputs_of(head: nn.Module, *pyramid: Tensor) -> dict[str, Tensor]:
+def outputs_of(head: nn.Module, *pyramid: Tensor) -> Any:
     """The head's outputs: all detections of the same maps share one forward pass."""
     return head(list(pyramid))
 

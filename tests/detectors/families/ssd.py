@@ -57,9 +57,8 @@ def layer_scalar(
         return scalar_of(detector, trace, neck_of(detector), outputs, one, (label, target))
     if not hasattr(detector.module.backbone, "extra"):
         return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
-    names = [level.name for level in detector.trace(photograph(), "backbone").levels]
     everywhere = trace.layer == "backbone"
-    start = int(one.origins[0, 0]) if everywhere else names.index(trace.layer)
+    start = int(one.origins[0, 0]) if everywhere else stages_of(detector).index(trace.layer)
     pyramid = from_stage(detector, start, leaves[start if everywhere else 0])
     return scalar(detector, trace, pyramid, one, label, target)
 
@@ -78,6 +77,12 @@ def from_activation(detector: Any, layer: str, *leaves: Tensor) -> dict[str, Ten
         "cls_logits": flat(outputs("class", head.classification_head.module_list), CLASSES),
         "bbox_regression": flat(outputs("box", head.regression_head.module_list), 4),
     }
+
+
+@lru_cache(maxsize=1)
+def stages_of(detector: Any) -> list[str]:
+    """The layers of the backbone's stages."""
+    return [level.name for level in detector.trace(photograph(), "backbone").levels]
 
 
 @lru_cache(maxsize=1)
