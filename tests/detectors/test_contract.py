@@ -59,6 +59,12 @@ def trace(detector: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
+def reported(detector: Any) -> dx.Detections:
+    """All that the detector reports without a threshold."""
+    return detector.detect([IMAGE], 0.0)[0]
+
+
+@pytest.fixture(scope="module")
 def chosen(about: Kind, detector: Any, trace: Any) -> dx.Detections:
     """A few detections of every level, those at the map's border first."""
     return (about.choose or spread)(about.everything(detector, IMAGE), trace)
@@ -130,26 +136,23 @@ def test_maps_in_float32_equal_the_slow_loop(about: Kind, detector: Any, single:
             )
 
 
-def test_trace_gives_the_reported_scores(detector: Any) -> None:
-    found = detector.detect([IMAGE], 0.0)[0]
-    assert torch.allclose(detector.trace(IMAGE).scalars(found, Target()), found.scores, atol=1e-5)
-    rows = torch.arange(len(found))
-    reported = found.class_scores[rows, found.labels]
-    if found.objectness is not None:
-        reported = reported * found.objectness
-    assert torch.allclose(reported, found.scores)
+def test_trace_gives_the_reported_scores(trace: Any, reported: dx.Detections) -> None:
+    assert torch.allclose(trace.scalars(reported, Target()), reported.scores, atol=1e-5)
+    scores = reported.class_scores[torch.arange(len(reported)), reported.labels]
+    if reported.objectness is not None:
+        scores = scores * reported.objectness
+    assert torch.allclose(scores, reported.scores)
 
 
-def test_detections_are_sorted_inside_the_image_and_above_the_threshold(detector: Any) -> None:
-    every = detector.detect([IMAGE], 0.0)[0]
-    middle = float(every.scores[len(every) // 2])
+def test_detections_are_sorted_inside_the_image_and_above_the_threshold(detector: Any, reported: dx.Detections) -> None:
+    middle = float(reported.scores[len(reported) // 2])
     found = detector.detect([IMAGE], middle)[0]
-    assert 0 < len(found) < len(every)
+    assert 0 < len(found) < len(reported)
     assert (found.scores >= middle).all()
     assert (found.scores.diff() <= 0).all()
     assert found.boxes.min() >= 0
     assert (found.boxes[:, 2:].amax(0) <= torch.tensor([213, 150])).all()
-    assert found.highest_score == pytest.approx(float(every.scores[0]))
+    assert found.highest_score == pytest.approx(float(reported.scores[0]))
     nothing = detector.detect([IMAGE], 1.0)[0]
     assert len(nothing) == 0
     assert nothing.highest_score == pytest.approx(found.highest_score)
@@ -184,8 +187,8 @@ def test_unknown_layer_lists_the_known(detector: Any) -> None:
         detector.trace(IMAGE, "no")
 
 
-def test_detections_of_another_image_are_refused(detector: Any) -> None:
-    own = detector.detect([IMAGE], 0.0)[0][:1]
+def test_detections_of_another_image_are_refused(detector: Any, reported: dx.Detections) -> None:
+    own = reported[:1]
     far = dx.Detections(
         own.boxes,
         own.scores,
@@ -245,9 +248,9 @@ def _cancel(done: int, total: int) -> None:
     raise dx.Cancelled
 
 
-def test_works_inside_inference_mode(detector: Any) -> None:
+def test_works_inside_inference_mode(detector: Any, reported: dx.Detections) -> None:
     with torch.inference_mode():
         found = detector.detect([IMAGE], 0.0)[0][:2]
         inside = dx.explain(detector, IMAGE, found)
-    outside = dx.explain(detector, IMAGE, detector.detect([IMAGE], 0.0)[0][:2])
+    outside = dx.explain(detector, IMAGE, reported[:2])
     assert all(torch.allclose(a, b) for a, b in zip(inside.grids, outside.grids))
