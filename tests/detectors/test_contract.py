@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from kinds import KINDS, build
-from models import Kind, photograph, spread
+from models import Kind, forget, photograph, spread
 from reference import slow_gradients
 from torch import Tensor
 
@@ -43,8 +44,9 @@ def about(kind: str) -> Kind:
 
 
 @pytest.fixture(scope="module")
-def detector(kind: str) -> Any:
-    return build(kind, torch.float64)
+def detector(kind: str) -> Iterator[Any]:
+    yield build(kind, torch.float64)
+    forget()
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from models import NAMES, Kind, photograph
+from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -105,7 +104,7 @@ def scalar(
     return logits.softmax(0)[label] if softmax else logits[label].sigmoid()
 
 
-@lru_cache(maxsize=1)
+@in_common
 def outputs_from(detector: DetrDetector, layer: str, leaf: Tensor) -> Any:
     """The whole module with forward hooks that put the leaf in place of the layer's output."""
     part, changed = _replacement(detector, layer, leaf)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models import NAMES, Kind, enliven, photograph
+from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor, nn
 from torchvision.models.detection import (
     FasterRCNN,
@@ -144,7 +143,7 @@ def choose(found: dx.Detections, trace: Any) -> dx.Detections:
     return best[rows]
 
 
-@lru_cache(maxsize=1)
+@in_common
 def features_of(detector: Any, *leaves: Tensor) -> dict[str, Tensor]:
     """The pyramid by name, from its levels; with the one that torchvision puts on top."""
     levels, names = list(leaves), [str(i) for i in range(len(leaves))]
@@ -163,7 +162,7 @@ def proposal_of(detector: Any, features: dict[str, Tensor], trace: Any, one: dx.
     return clip_boxes_to_image(boxes[flat], trace.placement.resized)
 
 
-@lru_cache(maxsize=1)
+@in_common
 @torch.no_grad()
 def proposals_of(detector: Any, placement: Any, *pyramid: Tensor) -> tuple[list[torch.Size], Tensor]:
     """Each level's anchors a cell, height and width, and the proposals of all anchors, ``[M,1,4]``."""
@@ -203,7 +202,7 @@ def layer_scalar(
     return scalar_of(detector, leaves[number], proposal, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def stages_of(detector: Any) -> dict[str, Tensor]:
     """The backbone's outputs for the photograph of the contract."""
     dtype = next(detector.module.parameters()).dtype
@@ -222,7 +221,7 @@ class Constant(nn.Module):
         return self.value
 
 
-@lru_cache(maxsize=1)
+@in_common
 def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
     """The pyramid's levels with their extra one, from backbone stages or lateral outputs, by the module's own code."""
     backbone = detector.module.backbone

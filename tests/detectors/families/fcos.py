@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from families.faster_rcnn import pyramid_from
-from models import NAMES, Kind, enliven, photograph, spread
+from models import NAMES, Kind, enliven, in_common, photograph, spread
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS, fcos_resnet50_fpn
 
@@ -64,13 +63,13 @@ def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, 
     return scalar_of({name: output[0, cell] for name, output in outputs.items()}, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def outputs_of(head: nn.Module, *pyramid: Tensor) -> Any:
     """The head's outputs: all detections of the same maps share one forward pass."""
     return head(list(pyramid))
 
 
-@lru_cache(maxsize=1)
+@in_common
 def neck_of(detector: Any) -> list[Tensor]:
     """The pyramid for the photograph of the contract."""
     return [level.features[None] for level in detector.trace(photograph()).levels]
@@ -93,7 +92,7 @@ def layer_scalar(
     return scalar_of({name: output[0, :, row, column] for name, output in outputs.items()}, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def outputs_from(detector: Any, layer: str, level: int, leaf: Tensor) -> dict[str, Tensor]:
     """A level's outputs ``[1,K,h,w]`` from the activation of one of the head's towers."""
     classes, boxes = detector.module.head.classification_head, detector.module.head.regression_head

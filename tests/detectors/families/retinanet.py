@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import torch
 from families.faster_rcnn import pyramid_from, tame
 from families.fcos import everything, from_tower, neck_of, outputs_of
-from models import NAMES, Kind, enliven
+from models import NAMES, Kind, enliven, in_common
 from torch import Tensor
 from torchvision.models.detection import RetinaNet, retinanet_resnet50_fpn, retinanet_resnet50_fpn_v2
 from torchvision.models.detection.image_list import ImageList
@@ -87,7 +86,7 @@ def layer_scalar(
     return scalar_of(detector, trace, neck_of(detector), outputs, one, (label, target))
 
 
-@lru_cache(maxsize=1)
+@in_common
 def outputs_from(detector: Any, layer: str, *leaves: Tensor) -> dict[str, Tensor]:
     """The head's outputs from the activations of one of its towers."""
     classes, boxes = detector.module.head.classification_head, detector.module.head.regression_head

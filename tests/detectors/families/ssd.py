@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from families.faster_rcnn import pyramid_from
 from families.fcos import everything, neck_of
 from families.retinanet import flat, scalar, scalar_of
-from models import NAMES, Kind, enliven, photograph
+from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor, nn
 from torchvision.models import vgg16
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
@@ -63,7 +62,7 @@ def layer_scalar(
     return scalar(detector, trace, pyramid, one, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def from_activation(detector: Any, layer: str, *leaves: Tensor) -> dict[str, Tensor]:
     """The head's outputs from the activations of its depthwise convolutions."""
     head = detector.module.head
@@ -79,13 +78,13 @@ def from_activation(detector: Any, layer: str, *leaves: Tensor) -> dict[str, Ten
     }
 
 
-@lru_cache(maxsize=1)
+@in_common
 def stages_of(detector: Any) -> list[str]:
     """The layers of the backbone's stages."""
     return [level.name for level in detector.trace(photograph(), "backbone").levels]
 
 
-@lru_cache(maxsize=1)
+@in_common
 def from_stage(detector: Any, start: int, leaf: Tensor) -> list[Tensor]:
     """All maps from one stage of the backbone on: the layer's, or for "backbone" that of the prediction's own map."""
     backbone = detector.module.backbone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from families.fcos import neck_of
-from models import NAMES, Kind, photograph
+from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -75,7 +75,7 @@ def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, 
     return logit if target.score == "logit" else logit.sigmoid()
 
 
-@lru_cache(maxsize=1)
+@in_common
 def outputs_of(head: Any, *leaves: Tensor) -> dict[str, Tensor]:
     """The head's outputs: all detections of the same maps share one forward pass."""
     return head.forward_head(list(leaves), **(head.one2one if head.end2end else head.one2many))
@@ -90,7 +90,7 @@ def layer_scalar(
     return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
     """The maps that enter the head, from the layer's, through the network as ultralytics runs it."""
     model = detector.module

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from families.fcos import neck_of, outputs_of
-from models import NAMES, Kind, enliven, photograph
+from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor
 
 import detxai_nb as dx
@@ -60,7 +59,7 @@ def layer_scalar(
     return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def from_tower(detector: Any, layer: str, level: int, leaf: Tensor) -> Tensor:
     """A level's outputs from the activation of a tower: "head.class" the last, "head.class.0" the first."""
     head = detector.module.head
@@ -73,7 +72,7 @@ def from_tower(detector: Any, layer: str, level: int, leaf: Tensor) -> Tensor:
     return torch.cat([head.reg_preds[level](box), head.obj_preds[level](box), head.cls_preds[level](classes)], dim=1)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
     """The neck's levels from the backbone's stages or from its maps before the bottom-up path."""
     network = detector.module.backbone
