@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import handing_out
 import hypothesis
 import pytest
 import torch
@@ -24,11 +26,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark browser tests in the JUnit report, `.ci/run` fails where one of them was skipped; notebooks come first."""
+    """Mark browser tests in the JUnit report, `.ci/run` fails where one of them was skipped; the longest come first."""
     for item in items:
         if item.get_closest_marker("browser") is not None:
             item.user_properties.append(("browser", "yes"))
-    items.sort(key=lambda item: item.path.stem != "test_notebooks")
+    items.sort(key=lambda item: handing_out.rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whole files go to one process, but for those whose tests have less in common; pytest-xdist need not be there."""
+    return handing_out.scheduler(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The scripts of `.ci/` say no where they should."""
+"""The scripts of `.ci/` say no where they should, and its processes are given what belongs together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import handing_out
 import pytest
 
 CI = Path(__file__).resolve().parents[1] / ".ci"
@@ -53,3 +54,26 @@ def test_the_wheel_holds_what_is_committed_and_nothing_else(script: Callable[[st
     assert module.faults({*whole, "tests/test_cli.py"}, committed, 1000) == ["tests/test_cli.py does not belong there"]
     assert module.faults(whole - {"x.dist-info/licenses/LICENSE"}, committed, 1000) == ["the licence is missing"]
     assert "more than" in module.faults(whole, committed, 10**9)[0]
+
+
+def test_what_shares_a_page_a_model_or_a_notebook_is_one_unit() -> None:
+    contract, notebooks = "tests/detectors/test_contract.py", "tests/test_notebooks.py"
+    kinds = [f"{contract}::test_{name}" for name in ("a[yolox_nano-x1-prob]", "b[yolox_nano]", "a[yolox_tiny-x1-prob]")]
+    assert [handing_out.unit(kind)[len(contract) :] for kind in kinds] == [
+        "[yolox_nano]",
+        "[yolox_nano]",
+        "[yolox_tiny]",
+    ]
+    assert handing_out.unit(f"{notebooks}::test_it_runs[01_odam]") == f"{notebooks}[01_odam]"
+    assert handing_out.unit(f"{notebooks}::test_there_is_a_start") == notebooks
+    assert handing_out.unit("tests/browser/test_grid.py::test_c[one-two]") == "tests/browser/test_grid.py"
+    order = sorted(
+        ["tests/data/test_coco.py::test_d", "tests/browser/test_grid.py::test_c", *kinds], key=handing_out.rank
+    )
+    assert order[:3] == kinds
+    assert order[-1] == "tests/data/test_coco.py::test_d"
+
+
+@pytest.mark.parametrize("path", [*handing_out.APART, *handing_out.LONGEST])
+def test_what_is_handed_out_first_is_there(path: str) -> None:
+    assert (CI.parent / path).exists()

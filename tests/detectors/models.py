@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,23 @@ NAMES = tuple("abcdefg")
 Scalar = Callable[[Any, Any, list[Tensor], dx.Detections, int, Target], Tensor]
 """``scalar(detector, trace, leaves, one, label, target)``: the explained scalar of the one detection, the slow obvious
 way: the module's own code with a graph, from ``leaves`` (a ``[1,C,h,w]`` copy of each of the trace's levels) on."""
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_KEPT: list[Any] = []
+
+
+def in_common(function: _Function) -> _Function:
+    """The function, which remembers its last result: what all detections of the same maps have in common."""
+    remembering: Any = lru_cache(maxsize=1)(function)
+    _KEPT.append(remembering)
+    return remembering
+
+
+def forget() -> None:
+    """Let go of what is in common: it holds a detector and a graph."""
+    for function in _KEPT:
+        function.cache_clear()
 
 
 @dataclass(frozen=True)

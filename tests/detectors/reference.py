@@ -14,14 +14,17 @@ from detxai_nb.types import Detections, Target
 def slow_gradients(
     scalar: Scalar, detector: Any, trace: Any, detections: Detections, target: Target
 ) -> list[tuple[Tensor, list[Tensor]]]:
-    """For each detection the scalar and its gradients on every level of the trace, ``[C,h,w]`` each."""
+    """For each detection the scalar and its gradients on every level of the trace, ``[C,h,w]`` each.
+
+    All are given the same leaves, so that ``scalar`` may compute what does not depend on the detection once for all.
+    """
     found = []
+    leaves = [level.features[None].clone().requires_grad_() for level in trace.levels]
     for one in detections:
-        leaves = [level.features[None].clone().requires_grad_() for level in trace.levels]
         label = int(one.labels[0]) if target.label is None else target.label
         with torch.enable_grad():
             value = scalar(detector, trace, leaves, one, label, target)
-        gradients = torch.autograd.grad(value, leaves, allow_unused=True)
+        gradients = torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=True)
         zero = [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, gradients)]
         found.append((value.detach(), [gradient[0] for gradient in zero]))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from kinds import KINDS, build
-from models import Kind, photograph, spread
+from models import Kind, forget, photograph, spread
 from reference import slow_gradients
 from torch import Tensor
 
@@ -31,7 +32,8 @@ UNCERTAIN = ("grad-cam++", "ss-grad-cam", "ss-grad-cam++", "g-came")
 """Methods that can magnify the rounding of a gradient."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# A hyphen ends the part of a test's name by which tests/handing_out.py keeps the tests of a kind together.
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.replace("-", "_"))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -42,13 +44,26 @@ def about(kind: str) -> Kind:
 
 
 @pytest.fixture(scope="module")
-def detector(kind: str) -> Any:
-    return build(kind, torch.float64)
+def detector(kind: str) -> Iterator[Any]:
+    yield build(kind, torch.float64)
+    forget()
+
+
+@pytest.fixture(scope="module")
+def single(kind: str) -> Any:
+    """The same detector in float32."""
+    return build(kind)
 
 
 @pytest.fixture(scope="module")
 def trace(detector: Any) -> Any:
     return detector.trace(IMAGE)
+
+
+@pytest.fixture(scope="module")
+def reported(detector: Any) -> dx.Detections:
+    """All that the detector reports without a threshold."""
+    return detector.detect([IMAGE], 0.0)[0]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +107,7 @@ def test_gradients_equal_the_slow_loop(
         assert_equal(fast[row], slow)
 
 
-def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: Any, chosen: dx.Detections) -> None:
+def test_maps_in_float32_equal_the_slow_loop(about: Kind, detector: Any, single: Any, chosen: dx.Detections) -> None:
     """The float64 loop on the same features against the float32 maps of explain, to 1e-4 of each maximum (DETRs 3e-4).
 
     Grad-CAM++'s weight has a pole where sum(A) * G = -2, SSGrad-CAM++'s one like it, and SSGrad-CAM takes the mean of a
@@ -100,7 +115,6 @@ def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: A
     as uncertain as G's own last digits make it: what it moves when the exact gradient changes by a hundred-thousandth,
     and when it is the float32 one.
     """
-    single = build(kind)
     opened = single.trace(IMAGE)
     levels = [Level(x.name, x.features.double(), x.stride) for x in opened.levels]
     trace = SimpleNamespace(levels=levels, layer=opened.layer, placement=opened.placement)
@@ -124,26 +138,23 @@ def test_maps_in_float32_equal_the_slow_loop(kind: str, about: Kind, detector: A
             )
 
 
-def test_trace_gives_the_reported_scores(detector: Any) -> None:
-    found = detector.detect([IMAGE], 0.0)[0]
-    assert torch.allclose(detector.trace(IMAGE).scalars(found, Target()), found.scores, atol=1e-5)
-    rows = torch.arange(len(found))
-    reported = found.class_scores[rows, found.labels]
-    if found.objectness is not None:
-        reported = reported * found.objectness
-    assert torch.allclose(reported, found.scores)
+def test_trace_gives_the_reported_scores(trace: Any, reported: dx.Detections) -> None:
+    assert torch.allclose(trace.scalars(reported, Target()), reported.scores, atol=1e-5)
+    scores = reported.class_scores[torch.arange(len(reported)), reported.labels]
+    if reported.objectness is not None:
+        scores = scores * reported.objectness
+    assert torch.allclose(scores, reported.scores)
 
 
-def test_detections_are_sorted_inside_the_image_and_above_the_threshold(detector: Any) -> None:
-    every = detector.detect([IMAGE], 0.0)[0]
-    middle = float(every.scores[len(every) // 2])
+def test_detections_are_sorted_inside_the_image_and_above_the_threshold(detector: Any, reported: dx.Detections) -> None:
+    middle = float(reported.scores[len(reported) // 2])
     found = detector.detect([IMAGE], middle)[0]
-    assert 0 < len(found) < len(every)
+    assert 0 < len(found) < len(reported)
     assert (found.scores >= middle).all()
     assert (found.scores.diff() <= 0).all()
     assert found.boxes.min() >= 0
     assert (found.boxes[:, 2:].amax(0) <= torch.tensor([213, 150])).all()
-    assert found.highest_score == pytest.approx(float(every.scores[0]))
+    assert found.highest_score == pytest.approx(float(reported.scores[0]))
     nothing = detector.detect([IMAGE], 1.0)[0]
     assert len(nothing) == 0
     assert nothing.highest_score == pytest.approx(found.highest_score)
@@ -178,8 +189,8 @@ def test_unknown_layer_lists_the_known(detector: Any) -> None:
         detector.trace(IMAGE, "no")
 
 
-def test_detections_of_another_image_are_refused(detector: Any) -> None:
-    own = detector.detect([IMAGE], 0.0)[0][:1]
+def test_detections_of_another_image_are_refused(detector: Any, reported: dx.Detections) -> None:
+    own = reported[:1]
     far = dx.Detections(
         own.boxes,
         own.scores,
@@ -205,32 +216,30 @@ def state(module: torch.nn.Module) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("failure", ["none", "head", "progress"])
-def test_the_module_is_left_as_it_was(
-    about: Kind, detector: Any, failure: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = detector.detect([IMAGE], 0.0)[0][:3]
-    detector.module.train()
-    next(iter(detector.module.modules())).training = True
-    before = state(detector.module)
+def test_the_module_is_left_as_it_was(about: Kind, single: Any, failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = single.detect([IMAGE], 0.0)[0][:3]
+    single.module.train()
+    next(iter(single.module.modules())).training = True
+    before = state(single.module)
     try:
-        for layer in detector.layers:
+        for layer in single.layers:
             if failure == "none":
                 target = "combined" if about.sides else "class"
-                dx.explain(detector, IMAGE, found, target=target, layer=layer)
+                dx.explain(single, IMAGE, found, target=target, layer=layer)
             elif failure == "head":
                 # Past the default layer some gradients are known without a backward pass.
-                fails = pytest.raises if layer == detector.layers[0] else suppress
+                fails = pytest.raises if layer == single.layers[0] else suppress
                 with monkeypatch.context() as patch, fails(RuntimeError):
                     patch.setattr(torch.autograd, "grad", _fail)
-                    dx.explain(detector, IMAGE, found, layer=layer)
+                    dx.explain(single, IMAGE, found, layer=layer)
             else:
                 with pytest.raises(dx.Cancelled):
-                    dx.explain(detector, IMAGE, found, layer=layer, progress=_cancel)
-        after = state(detector.module)
+                    dx.explain(single, IMAGE, found, layer=layer, progress=_cancel)
+        after = state(single.module)
         assert all(torch.equal(after["weights"][k], v) for k, v in before.pop("weights").items())
         assert {k: after[k] for k in before} == before
     finally:
-        detector.module.eval()
+        single.module.eval()
 
 
 def _fail(*_: Any, **__: Any) -> None:
@@ -241,9 +250,9 @@ def _cancel(done: int, total: int) -> None:
     raise dx.Cancelled
 
 
-def test_works_inside_inference_mode(detector: Any) -> None:
+def test_works_inside_inference_mode(detector: Any, reported: dx.Detections) -> None:
     with torch.inference_mode():
         found = detector.detect([IMAGE], 0.0)[0][:2]
         inside = dx.explain(detector, IMAGE, found)
-    outside = dx.explain(detector, IMAGE, detector.detect([IMAGE], 0.0)[0][:2])
+    outside = dx.explain(detector, IMAGE, reported[:2])
     assert all(torch.allclose(a, b) for a, b in zip(inside.grids, outside.grids))

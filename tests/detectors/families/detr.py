@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from models import NAMES, Kind, photograph
+from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -89,16 +89,9 @@ def builder(kind: str, **changes: Any) -> Callable[..., DetrDetector]:
 def scalar(
     detector: DetrDetector, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
-    """The whole module with forward hooks that put the leaf in place of the layer's output."""
     module = detector.module
-    part, changed = _replacement(detector, trace.layer, leaves[0])
-    hook = part.register_forward_hook(changed)
+    outputs = outputs_from(detector, trace.layer, leaves[0])
     height, width = trace.placement.input_size
-    dtype = leaves[0].dtype
-    try:
-        outputs = module(pixel_values=detector._prepare([IMAGE])[0].to(dtype))
-    finally:
-        hook.remove()
     query = _query(detector, outputs, one)
     if target.part in SIDES:
         x, y, w, h = outputs.pred_boxes[0, query].unbind()
@@ -109,6 +102,17 @@ def scalar(
         return logits[label]
     softmax = type(module).__name__ == "DetrForObjectDetection"
     return logits.softmax(0)[label] if softmax else logits[label].sigmoid()
+
+
+@in_common
+def outputs_from(detector: DetrDetector, layer: str, leaf: Tensor) -> Any:
+    """The whole module with forward hooks that put the leaf in place of the layer's output."""
+    part, changed = _replacement(detector, layer, leaf)
+    hook = part.register_forward_hook(changed)
+    try:
+        return detector.module(pixel_values=detector._prepare([IMAGE])[0].to(leaf.dtype))
+    finally:
+        hook.remove()
 
 
 def _replacement(detector: DetrDetector, layer: str, leaf: Tensor) -> tuple[nn.Module, Callable[..., Any]]:

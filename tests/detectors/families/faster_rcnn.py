@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models import NAMES, Kind, enliven, photograph
+from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor, nn
 from torchvision.models.detection import (
     FasterRCNN,
@@ -144,7 +143,8 @@ def choose(found: dx.Detections, trace: Any) -> dx.Detections:
     return best[rows]
 
 
-def features_of(detector: Any, leaves: list[Tensor]) -> dict[str, Tensor]:
+@in_common
+def features_of(detector: Any, *leaves: Tensor) -> dict[str, Tensor]:
     """The pyramid by name, from its levels; with the one that torchvision puts on top."""
     levels, names = list(leaves), [str(i) for i in range(len(leaves))]
     extra = detector.module.backbone.fpn.extra_blocks
@@ -155,19 +155,27 @@ def features_of(detector: Any, leaves: list[Tensor]) -> dict[str, Tensor]:
 
 def proposal_of(detector: Any, features: dict[str, Tensor], trace: Any, one: dx.Detections) -> Tensor:
     """The proposal ``[1,4]`` by torchvision's proposal network on all anchors."""
-    rpn, pyramid = detector.module.rpn, list(features.values())
-    images = ImageList(pyramid[0].new_zeros(1, 3, *trace.placement.input_size), [trace.placement.resized])
-    objectness, deltas = rpn.head(pyramid)
-    counts = [x.numel() for x in objectness]
+    sizes, boxes = proposals_of(detector, trace.placement, *features.values())
     level, row, column, anchor = one.origins[0].tolist()
-    flat = (row * pyramid[level].shape[3] + column) * objectness[level].shape[1] + anchor + sum(counts[:level])
+    before = sum(anchors * height * width for anchors, height, width in sizes[:level])
+    flat = (row * sizes[level][2] + column) * sizes[level][0] + anchor + before
+    return clip_boxes_to_image(boxes[flat], trace.placement.resized)
+
+
+@in_common
+@torch.no_grad()
+def proposals_of(detector: Any, placement: Any, *pyramid: Tensor) -> tuple[list[torch.Size], Tensor]:
+    """Each level's anchors a cell, height and width, and the proposals of all anchors, ``[M,1,4]``."""
+    rpn = detector.module.rpn
+    images = ImageList(pyramid[0].new_zeros(1, 3, *placement.input_size), [placement.resized])
+    objectness, deltas = rpn.head(list(pyramid))
+    sizes = [x.shape[1:] for x in objectness]
     _, deltas = concat_box_prediction_layers(objectness, deltas)
-    boxes = rpn.box_coder.decode(deltas, rpn.anchor_generator(images, pyramid))[flat].detach()
-    return clip_boxes_to_image(boxes, trace.placement.resized)
+    return sizes, rpn.box_coder.decode(deltas, rpn.anchor_generator(images, list(pyramid)))
 
 
 def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target) -> Tensor:
-    features, heads = features_of(detector, leaves), detector.module.roi_heads
+    features, heads = features_of(detector, *leaves), detector.module.roi_heads
     proposal = proposal_of(detector, features, trace, one)
     pooled = heads.box_roi_pool(features, [proposal], [trace.placement.resized])
     return scalar_of(detector, pooled, proposal, label, target)
@@ -186,15 +194,15 @@ def layer_scalar(
     detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
     if trace.layer != "roi":
-        return scalar(detector, trace, pyramid_from(detector, trace, leaves), one, label, target)
-    pyramid = pyramid_from(detector, trace, leaves)
-    proposal = proposal_of(detector, features_of(detector, pyramid), trace, one)
+        return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
+    pyramid = pyramid_from(detector, trace, *leaves)
+    proposal = proposal_of(detector, features_of(detector, *pyramid), trace, one)
     corners = torch.tensor([level.corner for level in trace.levels])
     number = int((corners - proposal[0, [1, 0]]).abs().sum(dim=1).argmin())
     return scalar_of(detector, leaves[number], proposal, label, target)
 
 
-@lru_cache(maxsize=1)
+@in_common
 def stages_of(detector: Any) -> dict[str, Tensor]:
     """The backbone's outputs for the photograph of the contract."""
     dtype = next(detector.module.parameters()).dtype
@@ -213,7 +221,8 @@ class Constant(nn.Module):
         return self.value
 
 
-def pyramid_from(detector: Any, trace: Any, leaves: list[Tensor]) -> list[Tensor]:
+@in_common
+def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
     """The pyramid's levels with their extra one, from backbone stages or lateral outputs, by the module's own code."""
     backbone = detector.module.backbone
     given = {level.name: leaf for level, leaf in zip(trace.levels, leaves)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models import NAMES, Kind, enliven, photograph, spread
+from families.faster_rcnn import pyramid_from
+from models import NAMES, Kind, enliven, in_common, photograph, spread
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS, fcos_resnet50_fpn
 
@@ -58,9 +58,21 @@ def choose(found: dx.Detections, trace: Any) -> dx.Detections:
 
 def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target) -> Tensor:
     level, row, column = one.origins[0].tolist()
-    outputs = detector.module.head([leaves[level]])
+    outputs = outputs_of(detector.module.head, leaves[level])
     cell = row * leaves[level].shape[3] + column
     return scalar_of({name: output[0, cell] for name, output in outputs.items()}, label, target)
+
+
+@in_common
+def outputs_of(head: nn.Module, *pyramid: Tensor) -> Any:
+    """The head's outputs: all detections of the same maps share one forward pass."""
+    return head(list(pyramid))
+
+
+@in_common
+def neck_of(detector: Any) -> list[Tensor]:
+    """The pyramid for the photograph of the contract."""
+    return [level.features[None] for level in detector.trace(photograph()).levels]
 
 
 def scalar_of(outputs: dict[str, Tensor], label: int, target: Target) -> Tensor:
@@ -74,23 +86,26 @@ def layer_scalar(
     detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
     if not trace.layer.startswith("head."):
-        return scalar(detector, trace, pyramid_from(detector, trace, leaves), one, label, target)
+        return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
     level, row, column = one.origins[0].tolist()
-    features = detector.trace(photograph()).levels[level].features[None]
+    outputs = outputs_from(detector, trace.layer, level, leaves[level])
+    return scalar_of({name: output[0, :, row, column] for name, output in outputs.items()}, label, target)
+
+
+@in_common
+def outputs_from(detector: Any, layer: str, level: int, leaf: Tensor) -> dict[str, Tensor]:
+    """A level's outputs ``[1,K,h,w]`` from the activation of one of the head's towers."""
     classes, boxes = detector.module.head.classification_head, detector.module.head.regression_head
     towers = {"class": classes.conv, "box": boxes.conv}
     seen = {
-        name: from_tower(tower, 3, trace.layer, leaves[level])
-        if trace.layer.startswith(f"head.{name}")
-        else tower(features)
+        name: from_tower(tower, 3, layer, leaf) if layer.startswith(f"head.{name}") else tower(neck_of(detector)[level])
         for name, tower in towers.items()
     }
-    outputs = {
+    return {
         "cls_logits": classes.cls_logits(seen["class"]),
         "bbox_regression": boxes.bbox_reg(seen["box"]).relu(),
         "bbox_ctrness": boxes.bbox_ctrness(seen["box"]),
     }
-    return scalar_of({name: output[0, :, row, column] for name, output in outputs.items()}, label, target)
 
 
 def from_tower(tower: Sequence[nn.Module], each: int, layer: str, leaf: Tensor) -> Tensor:
@@ -99,31 +114,6 @@ def from_tower(tower: Sequence[nn.Module], each: int, layer: str, leaf: Tensor) 
     for part in list(tower)[each * (int(number[0]) + 1) :] if number else []:
         leaf = part(leaf)
     return leaf
-
-
-class Constant(nn.Module):
-    """Gives a tensor whatever it gets."""
-
-    def __init__(self, value: Tensor) -> None:
-        super().__init__()
-        self.value = value
-
-    def forward(self, _: Any) -> Tensor:
-        return self.value
-
-
-def pyramid_from(detector: Any, trace: Any, leaves: list[Tensor]) -> list[Tensor]:
-    """The neck's maps from backbone stages or from the lateral outputs of the feature pyramid."""
-    backbone = copy.deepcopy(detector.module.backbone)
-    images, _ = detector.module.transform([torch.from_numpy(photograph()).permute(2, 0, 1).to(leaves[0].dtype) / 255])
-    stages = backbone.body(images.tensors)
-    given = {level.name: leaf for level, leaf in zip(trace.levels, leaves)}
-    if trace.layer == "neck.before":
-        for i in range(len(backbone.fpn.inner_blocks)):
-            backbone.fpn.inner_blocks[i] = Constant(given[f"neck.before.{i}"])
-    keys = backbone.body.return_layers
-    backbone.body = Constant({key: given.get(f"backbone.{name}", stages[key]) for name, key in keys.items()})
-    return list(backbone(images.tensors).values())
 
 
 KINDS = {"fcos": kind_of(small_fcos), "tiny-fcos": kind_of(bundled_fcos)}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from families.faster_rcnn import tame
-from families.fcos import everything, from_tower, pyramid_from
-from models import NAMES, Kind, enliven, photograph
+from families.faster_rcnn import pyramid_from, tame
+from families.fcos import everything, from_tower, neck_of, outputs_of
+from models import NAMES, Kind, enliven, in_common
 from torch import Tensor
 from torchvision.models.detection import RetinaNet, retinanet_resnet50_fpn, retinanet_resnet50_fpn_v2
 from torchvision.models.detection.image_list import ImageList
@@ -48,7 +48,7 @@ def kind_of(make: Callable[[], RetinaNet]) -> Kind:
 
 
 def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target) -> Tensor:
-    outputs = detector.module.head(leaves)
+    outputs = outputs_of(detector.module.head, *leaves)
     return scalar_of(detector, trace, leaves, outputs, one, (label, target))
 
 
@@ -81,20 +81,25 @@ def layer_scalar(
     detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
     if not trace.layer.startswith("head."):
-        return scalar(detector, trace, pyramid_from(detector, trace, leaves), one, label, target)
+        return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
+    outputs = outputs_from(detector, trace.layer, *leaves)
+    return scalar_of(detector, trace, neck_of(detector), outputs, one, (label, target))
+
+
+@in_common
+def outputs_from(detector: Any, layer: str, *leaves: Tensor) -> dict[str, Tensor]:
+    """The head's outputs from the activations of one of its towers."""
     classes, boxes = detector.module.head.classification_head, detector.module.head.regression_head
-    pyramid = [level.features[None] for level in detector.trace(photograph()).levels]
 
     def seen(name: str, tower: Any) -> list[Tensor]:
-        if trace.layer.startswith(f"head.{name}"):
-            return [from_tower(tower, 1, trace.layer, leaf) for leaf in leaves]
-        return [tower(features) for features in pyramid]
+        if layer.startswith(f"head.{name}"):
+            return [from_tower(tower, 1, layer, leaf) for leaf in leaves]
+        return [tower(features) for features in neck_of(detector)]
 
-    outputs = {
+    return {
         "cls_logits": flat([classes.cls_logits(x) for x in seen("class", classes.conv)], len(NAMES)),
         "bbox_regression": flat([boxes.bbox_reg(x) for x in seen("box", boxes.conv)], 4),
     }
-    return scalar_of(detector, trace, pyramid, outputs, one, (label, target))
 
 
 def flat(maps: list[Tensor], values: int) -> Tensor:

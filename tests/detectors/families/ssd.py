@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from families.fcos import everything, pyramid_from
+from families.faster_rcnn import pyramid_from
+from families.fcos import everything, neck_of
 from families.retinanet import flat, scalar, scalar_of
-from models import NAMES, Kind, enliven, photograph
+from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor, nn
 from torchvision.models import vgg16
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
@@ -51,44 +52,49 @@ def layer_scalar(
     detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
     if trace.layer.startswith("head."):
-        return from_activation(detector, trace, leaves, one, (label, target))
-    chain = hasattr(detector.module.backbone, "extra")
-    pyramid = from_stage(detector, trace, leaves, one) if chain else pyramid_from(detector, trace, leaves)
+        outputs = from_activation(detector, trace.layer, *leaves)
+        return scalar_of(detector, trace, neck_of(detector), outputs, one, (label, target))
+    if not hasattr(detector.module.backbone, "extra"):
+        return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
+    everywhere = trace.layer == "backbone"
+    start = int(one.origins[0, 0]) if everywhere else stages_of(detector).index(trace.layer)
+    pyramid = from_stage(detector, start, leaves[start if everywhere else 0])
     return scalar(detector, trace, pyramid, one, label, target)
 
 
-def from_activation(
-    detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, asked: tuple[int, Target]
-) -> Tensor:
-    """From the activations of the head's depthwise convolutions."""
+@in_common
+def from_activation(detector: Any, layer: str, *leaves: Tensor) -> dict[str, Tensor]:
+    """The head's outputs from the activations of its depthwise convolutions."""
     head = detector.module.head
-    pyramid = [level.features[None] for level in detector.trace(photograph()).levels]
 
     def outputs(name: str, modules: nn.ModuleList) -> list[Tensor]:
-        if trace.layer == f"head.{name}":
+        if layer == f"head.{name}":
             return [module[-1](leaf) for module, leaf in zip(modules, leaves)]
-        return [module(features) for module, features in zip(modules, pyramid)]
+        return [module(features) for module, features in zip(modules, neck_of(detector))]
 
-    found = {
+    return {
         "cls_logits": flat(outputs("class", head.classification_head.module_list), CLASSES),
         "bbox_regression": flat(outputs("box", head.regression_head.module_list), 4),
     }
-    return scalar_of(detector, trace, pyramid, found, one, asked)
 
 
-def from_stage(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections) -> list[Tensor]:
+@in_common
+def stages_of(detector: Any) -> list[str]:
+    """The layers of the backbone's stages."""
+    return [level.name for level in detector.trace(photograph(), "backbone").levels]
+
+
+@in_common
+def from_stage(detector: Any, start: int, leaf: Tensor) -> list[Tensor]:
     """All maps from one stage of the backbone on: the layer's, or for "backbone" that of the prediction's own map."""
     backbone = detector.module.backbone
     on_vgg = isinstance(backbone, SSDFeatureExtractorVGG)
     parts = [*([backbone.features] if on_vgg else backbone.features), *backbone.extra]
-    names = [level.name for level in detector.trace(photograph(), "backbone").levels]
-    everywhere = trace.layer == "backbone"
-    start = int(one.origins[0, 0]) if everywhere else names.index(trace.layer)
-    dtype = leaves[0].dtype
+    dtype = leaf.dtype
     images, _ = detector.module.transform([torch.from_numpy(photograph()).permute(2, 0, 1).to(dtype) / 255])
     x, found = images.tensors, []
     for i, part in enumerate(parts):
-        x = part(x) if i != start else leaves[start if everywhere else 0]
+        x = part(x) if i != start else leaf
         found.append(x)
     if on_vgg:
         found[0] = backbone.scale_weight.view(1, -1, 1, 1) * F.normalize(found[0])

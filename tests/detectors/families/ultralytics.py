@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import NAMES, Kind, photograph
+from families.fcos import neck_of
+from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -66,8 +67,7 @@ def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, 
     """The explained scalar from the maps that enter the head, by the head's own decoding."""
     head = detector.module.model[-1]
     level, row, column = one.origins[0].tolist()
-    branches = head.one2one if head.end2end else head.one2many
-    raw = head.forward_head(leaves, **branches)
+    raw = outputs_of(head, *leaves)
     cell = sum(leaf.shape[2] * leaf.shape[3] for leaf in leaves[:level]) + row * leaves[level].shape[3] + column
     if target.part in SIDES:
         return head.dfl(raw["boxes"])[0, SIDES.index(target.part), cell]
@@ -75,13 +75,25 @@ def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, 
     return logit if target.score == "logit" else logit.sigmoid()
 
 
+@in_common
+def outputs_of(head: Any, *leaves: Tensor) -> dict[str, Tensor]:
+    """The head's outputs: all detections of the same maps share one forward pass."""
+    return head.forward_head(list(leaves), **(head.one2one if head.end2end else head.one2many))
+
+
 def layer_scalar(
     detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target
 ) -> Tensor:
     """The same from the layer's maps, through the network as ultralytics runs it."""
-    model = detector.module
     if trace.layer.startswith("head."):
         return _tower_scalar(detector, trace.layer.removeprefix("head."), leaves, one, label, target)
+    return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
+
+
+@in_common
+def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
+    """The maps that enter the head, from the layer's, through the network as ultralytics runs it."""
+    model = detector.module
     start = len(model.yaml["backbone"])
     given = dict(zip((int(level.name.split(".")[1]) for level in trace.levels), leaves))
     if trace.layer.startswith("neck."):
@@ -94,7 +106,7 @@ def layer_scalar(
         x = given[part.i] if part.i in given else part(x)
         outputs.append(x if part.i in given or part.i >= start else x.detach())
         x = outputs[-1]
-    return scalar(detector, trace, [outputs[i] for i in model.model[-1].f], one, label, target)
+    return [outputs[i] for i in model.model[-1].f]
 
 
 def _tower_scalar(
@@ -106,8 +118,7 @@ def _tower_scalar(
     branch, *stop = layer.split(".")
     branches = head.one2one if head.end2end else head.one2many
     if branch == ("class" if target.part in SIDES else "box"):
-        maps = [x.features[None] for x in detector.trace(photograph()).levels]
-        return scalar(detector, None, maps, one, label, target) + 0 * sum(leaf.sum() for leaf in leaves)
+        return scalar(detector, None, neck_of(detector), one, label, target) + 0 * sum(leaf.sum() for leaf in leaves)
     blocks = branches["cls_head" if branch == "class" else "box_head"][level]
     raw = blocks[int(stop[0]) + 1 if stop else -1 :](leaves[level])[0, :, row, column]
     if target.part in SIDES:

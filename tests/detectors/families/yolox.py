@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import NAMES, Kind, enliven, photograph
+from families.fcos import neck_of, outputs_of
+from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor
 
 import detxai_nb as dx
@@ -38,7 +39,7 @@ def everything(detector: Any, image: np.ndarray) -> dx.Detections:
 
 def scalar(detector: Any, trace: Any, leaves: list[Tensor], one: dx.Detections, label: int, target: Target) -> Tensor:
     level, row, column = one.origins[0].tolist()
-    return scalar_of(detector.module.head(leaves)[level][0, :, row, column], label, target)
+    return scalar_of(outputs_of(detector.module.head, *leaves)[level][0, :, row, column], label, target)
 
 
 def scalar_of(outputs: Tensor, label: int, target: Target) -> Tensor:
@@ -55,14 +56,14 @@ def layer_scalar(
     if trace.layer.startswith("head."):
         outputs = from_tower(detector, trace.layer, level, leaves[level])
         return scalar_of(outputs[0, :, row, column], label, target)
-    pyramid = pyramid_from(detector, trace, leaves)
-    return scalar_of(detector.module.head(pyramid)[level][0, :, row, column], label, target)
+    return scalar(detector, trace, pyramid_from(detector, trace, *leaves), one, label, target)
 
 
+@in_common
 def from_tower(detector: Any, layer: str, level: int, leaf: Tensor) -> Tensor:
     """A level's outputs from the activation of a tower: "head.class" the last, "head.class.0" the first."""
     head = detector.module.head
-    x = head.stems[level](detector.trace(photograph()).levels[level].features[None])
+    x = head.stems[level](neck_of(detector)[level])
     towers = {"class": head.cls_convs[level], "box": head.reg_convs[level]}
     _, branch, *number = layer.split(".")
     seen = {name: tower(x) for name, tower in towers.items() if name != branch}
@@ -71,7 +72,8 @@ def from_tower(detector: Any, layer: str, level: int, leaf: Tensor) -> Tensor:
     return torch.cat([head.reg_preds[level](box), head.obj_preds[level](box), head.cls_preds[level](classes)], dim=1)
 
 
-def pyramid_from(detector: Any, trace: Any, leaves: list[Tensor]) -> list[Tensor]:
+@in_common
+def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
     """The neck's levels from the backbone's stages or from its maps before the bottom-up path."""
     network = detector.module.backbone
     given = {level.name: leaf for level, leaf in zip(trace.levels, leaves)}

@@ -1,0 +1,37 @@
+"""How the tests are dealt out to the processes of pytest-xdist: in which units, and which units first."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+APART = ("tests/test_notebooks.py", "tests/detectors/test_contract.py")
+"""Files whose tests share a model or a notebook only where their first parameter is the same."""
+LONGEST = (*APART, "tests/browser/", "tests/detectors/test_yolox.py", "tests/training/test_zoo.py")
+"""Files and folders that take longest, the longest first."""
+
+
+def unit(nodeid: str) -> str:
+    """Tests of the same unit run in one process: those of one file, in ``APART`` those of one first parameter."""
+    path, _, test = nodeid.partition("::")
+    parameter = re.search(r"\[(\w+)", test) if path in APART else None
+    return f"{path}[{parameter[1]}]" if parameter else path
+
+
+def rank(nodeid: str) -> int:
+    """By this number tests are sorted: a long unit that begins last would keep one process busy and the others idle."""
+    return next((number for number, start in enumerate(LONGEST) if nodeid.startswith(start)), len(LONGEST))
+
+
+def scheduler(config: pytest.Config, log: Any) -> Any:
+    """xdist's scheduler of whole files, but of these units and in the order of collection, not by number of tests."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class UnitScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit(nodeid)
+
+    config.option.loadscopereorder = False
+    return UnitScheduling(config, log)
