@@ -31,7 +31,8 @@ THRESHOLD = 0.5
 _TICKS = 100  # of progress in one comparison
 
 Seen = Callable[[Step, int, Mapping[str, HeatMaps]], None]
-"""Called as ``seen(step, seed, maps by method)`` after each step."""
+"""Called as ``seen(step, seed, maps by method)``: first for the trained network, a step of number 0, seed -1 and no
+layers, then after each step."""
 
 
 def check(
@@ -75,8 +76,9 @@ def check(
     the noise as a share of the image's range, and copies are rounded to uint8. 0 is the classic test. Their efficient
     test (eMPRT) reads off any run: ``SanityResult.efficient``; ``layers="all"`` is the cheapest.
 
-    ``progress(done, total)`` is called throughout and may raise; ``seen`` after each step. The detector is what it was
-    afterwards, bit for bit, whatever is raised.
+    ``progress(done, total)`` is called throughout and may raise; ``seen(step, seed, maps by method)`` after each step,
+    first of all for the trained network as a step of number 0 and seed -1. The detector is what it was afterwards, bit
+    for bit, whatever is raised.
 
     Raises ``TypeError`` for a detector without a module, or one whose queries change with its weights; ``ValueError``
     for settings out of range; otherwise what ``compare`` raises.
@@ -235,6 +237,7 @@ class _Run:
         """All steps of all seeds; the weights are back at the end, whatever happens."""
         with full_float32(self.detector.device):
             self.originals = self._explained(0, 0)
+        self._show(Step(0, "trained", ()), -1, self.originals)
         randomizer = Randomizer(self.detector.module)
         try:
             with randomizer, full_float32(self.detector.device):
@@ -254,8 +257,11 @@ class _Run:
             done.update(step.layers)
             found = self._explained(step.number, seed)
             self.maps.update({(name, step.number, seed): maps for name, maps in found.items()})
-            if self.seen is not None:
-                self.seen(step, seed, found)
+            self._show(step, seed, found)
+
+    def _show(self, step: Step, seed: int, found: dict[str, HeatMaps]) -> None:
+        if self.seen is not None:
+            self.seen(step, seed, found)
 
     def _explained(self, number: int, seed: int) -> dict[str, HeatMaps]:
         """The maps by method with the weights as they are, the control last; notes the explained scalars."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from detxai_nb import sanity
-from detxai_nb.explaining import compare
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.sanity.checking import steps_of
 from detxai_nb.sanity.measuring import table_of
@@ -64,8 +63,10 @@ class Found:
 
     def seen(self, step: sanity.Step, seed: int, found: Mapping[str, HeatMaps]) -> None:
         """Take what the check found in one more state of the network."""
-        self.originals.setdefault(sanity.EDGES, found[sanity.EDGES])
-        self.maps.update({(name, step.number, seed): maps for name, maps in found.items()})
+        if not step.number:
+            self.originals.update(found)
+        else:
+            self.maps.update({(name, step.number, seed): maps for name, maps in found.items()})
 
     def result(self) -> sanity.SanityResult:
         """All of it so far; a verdict counts the runs that came to the last step."""
@@ -103,11 +104,6 @@ def run(
 ) -> sanity.SanityResult:
     """Run the check; ``found`` has all that was found whenever it ends. ``settings``: by method."""
     check = found.check
-    # Asked once more here, as the check hands out only what comes after.
-    alive = None if progress is None else lambda done, total: progress(0, 0)
-    found.originals.update(
-        compare(detector, found.image, one, methods=list(check.methods), settings=settings, progress=alive)
-    )
     return sanity.check(
         detector,
         found.image,
