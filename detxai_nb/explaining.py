@@ -86,9 +86,9 @@ def compare(
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
     found = {}
     for own, together in _by_layer(jobs, detector, layer):
-        looking = [job for job in together if job.method.kind != "perturbation"]
-        if looking:
-            found.update(_looked(looking, cast(OpenDetector, detector), own, pixels, detections, steps))
+        inside = [job for job in together if job.method.kind != "perturbation"]
+        if inside:
+            found.update(_looked(inside, cast(OpenDetector, detector), own, pixels, detections, steps))
         for job in together:
             if job.method.kind == "perturbation":
                 found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)

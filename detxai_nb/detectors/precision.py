@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -61,13 +61,13 @@ def full_float32(device: torch.device) -> Iterator[None]:
     if torch.device(device).type != "cuda":
         yield
         return
-    products: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    name, exact = "allow_tf32", False
+    cudnn: Any = torch.backends.cudnn
+    products, name, exact = (cudnn, torch.backends.cuda.matmul), "allow_tf32", cast(Any, False)
     try:
         before = [getattr(product, name) for product in products]
     except RuntimeError:
         # The caller uses the names that PyTorch 2.9 brought, with which the old ones cannot be read any more.
-        products, name, exact = (torch.backends.cudnn.conv, torch.backends.cuda.matmul), "fp32_precision", "ieee"
+        products, name, exact = (cudnn.conv, torch.backends.cuda.matmul), "fp32_precision", "ieee"
         before = [getattr(product, name) for product in products]
     try:
         for product in products:

@@ -186,7 +186,7 @@ def test_a_narrow_page_scrolls_the_grid_and_nothing_else(widget: Shown) -> None:
     widget.until(lambda: " at x " in readout.inner_text(), "the point is read beside the colour bar")
     box = widget.root.locator(".dx-grid-box")
     try:
-        for width in (620, 560):
+        for width in (620, 560, 520, 500):
             widget.page.set_viewport_size({"width": width, "height": 900})
             widget.until(lambda: box.evaluate("e => e.scrollWidth > e.clientWidth"), "the grid scrolls within itself")
             widget.until(lambda: not widget.root.evaluate(STICKING_OUT), f"nothing sticks out at {width}")
