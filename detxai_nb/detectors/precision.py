@@ -70,12 +70,15 @@ def full_float32(device: torch.device) -> Iterator[None]:
         products, name, exact = (cudnn.conv, torch.backends.cuda.matmul), "fp32_precision", "ieee"
         before = [getattr(product, name) for product in products]
     try:
-        for product in products:
-            setattr(product, name, exact)
+        # Only what differs: written anew, a setting that was never made counts as one that was.
+        for product, value in zip(products, before):
+            if value != exact:
+                setattr(product, name, exact)
         yield
     finally:
         for product, value in zip(products, before):
-            setattr(product, name, value)
+            if value != exact:
+                setattr(product, name, value)
 
 
 class HalfPrecision:
