@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def test_kills_at_random_moments_leave_the_same_table(tmp_path: Path, monkeypatc
         process.start()
         assert begun.wait(300)
         time.sleep(float(random.uniform(0, duration)))
-        os.kill(process.pid or 0, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL)
         if process.exitcode == 0:
