@@ -29,8 +29,11 @@ from detxai_nb.types import Detector
 IN_FLIGHT = 64
 """So many images are with the executor at a time: enough for as many workers, and few enough to be held in memory."""
 
+KEPT = 4
+"""Of so many evaluations does a worker process keep the detector: several may share one executor."""
+
 _LATEST: dict[str, Shared] = {}
-"""In a worker process: what the tasks of the evaluation that it last worked for share."""
+"""In a worker process: what the tasks of each evaluation share, that which it last worked for at the end."""
 
 
 class Shared:
@@ -74,11 +77,11 @@ class Shared:
 
 
 def _unpack(token: str, packed: bytes) -> Shared:
-    if token not in _LATEST:
-        shared = Shared(*pickle.loads(packed))
-        _LATEST.clear()
-        _LATEST[token] = shared
-    return _LATEST[token]
+    shared = _LATEST.pop(token, None) or Shared(*pickle.loads(packed))
+    _LATEST[token] = shared
+    while len(_LATEST) > KEPT:
+        del _LATEST[next(iter(_LATEST))]
+    return shared
 
 
 @dataclass(frozen=True, eq=False)

@@ -171,3 +171,17 @@ def test_the_detector_is_unpacked_once_in_a_process() -> None:
     assert first is second
     assert first.detector is second.detector
     assert first.detector is not shared.detector
+
+
+def test_evaluations_that_share_a_process_keep_their_detectors() -> None:
+    plan = make_plan([], ["compactness"], PROTOCOLS["default"])
+    contents = [pickle.dumps(Shared(plan, colours(), None)) for _ in range(spreading.KEPT + 1)]
+    *several, last = contents
+    kept = [pickle.loads(content) for content in several]
+    assert [pickle.loads(content) for content in several] == kept
+    pickle.loads(last)
+    # The one longest unused gave way.
+    assert [pickle.loads(content) is old for content, old in zip(reversed(several), reversed(kept))] == [
+        *[True] * (len(kept) - 1),
+        False,
+    ]
