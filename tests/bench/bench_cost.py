@@ -1,7 +1,7 @@
 """What explaining N objects of one photograph costs, as a ratio to one plain forward pass of the same detector.
 
     python tests/bench/bench_cost.py [--repeats 5] [--threads 1] [--objects 1 10 50 100] [--loop 1 10] [--patience 15]
-                                     [--markdown] [--detectors yolox-nano ...]
+                                     [--markdown] [--detectors yolox-nano ...] [--device cpu]
 
 Every family, full size, random weights: the cost does not depend on them. The picture is 640x480. A plain forward pass
 is `detect` on that picture, threshold and NMS included. "class" and "combined" are `explain` with ODAM for the class
@@ -85,9 +85,11 @@ def loop(family: Family, detector: Any, image: np.ndarray, found: dx.Detections)
 
 
 def seconds(work: Callable[[], object]) -> np.ndarray:
-    """Wall time and processor time of one call."""
+    """Wall time and processor time of one call, and of what it gave a GPU to do."""
     start = np.array([time.perf_counter(), time.process_time()])
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return np.array([time.perf_counter(), time.process_time()]) - start
 
 
@@ -180,6 +182,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--loop", type=int, nargs="*", default=[1, 10], help="for so many objects also the usual way")
     parser.add_argument("--patience", type=float, default=15.0, help="seconds; a row that took longer is timed once")
     parser.add_argument("--detectors", nargs="+", default=list(FAMILIES), choices=list(FAMILIES), metavar="NAME")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--markdown", action="store_true", help="the table for a README; the lines go to stderr")
     return parser.parse_args()
 
@@ -191,7 +194,7 @@ def main() -> None:
     # Random weights make transformers and torchvision warn about things that do not matter here.
     warnings.simplefilter("ignore")
     progress = sys.stderr if options.markdown else sys.stdout
-    print(f"torch {torch.__version__}, {options.threads} threads, 640x480, float32", file=progress)
+    print(f"torch {torch.__version__}, {options.threads} threads, {options.device}, 640x480, float32", file=progress)
     head = f"{'detector':<20} {'what':<16} {'objects':>7} {'time':>11} {'ratio':>7} {'cpu':>7}"
     print(head, file=progress, flush=True)
     image, rows, plain = picture(), [], {}
@@ -202,6 +205,7 @@ def main() -> None:
         except (ImportError, ValueError) as error:
             print(f"{name:<20} left out: {type(error).__name__}: {error}", file=progress, flush=True)
             continue
+        detector.module.to(options.device)
         mine, plain[name] = measure(name, detector, image, options)
         print(f"{name:<20} {'plain forward':<16} {'-':>7} {plain[name]:>8.0f} ms", file=progress)
         print("\n".join(row.line() for row in mine), file=progress, flush=True)

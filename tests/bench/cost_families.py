@@ -222,7 +222,7 @@ def region_scores(detector: Any, image: np.ndarray, found: dx.Detections) -> tup
     """Faster R-CNN as its authors' code goes about it: the box head on every proposal, N of which are explained."""
     module = detector.module
     with torch.no_grad():
-        images, _ = module.transform([torch.from_numpy(image).permute(2, 0, 1) / 255])
+        images, _ = module.transform([torch.from_numpy(image).to(detector.device).permute(2, 0, 1) / 255])
         features = module.backbone(images.tensors)
         proposals, _ = module.rpn(images, features)
     leaves = {name: x.clone().requires_grad_() for name, x in features.items()}
