@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from torchvision.models.detection import fcos_resnet50_fpn
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.precision import at_precision
+from detxai_nb.detectors.precision import at_precision, full_float32
 from detxai_nb.methods import METHODS
 from detxai_nb.methods.asking import Asker
 from detxai_nb.metrics.answers import Answers
@@ -35,6 +36,13 @@ needs_memory = pytest.mark.skipif(DEVICE != "cuda", reason="needs a CUDA device'
 BUNDLED = tuple(dx.detectors().query("weights == 'bundled'").index)
 SMALL = {"d-rise": {"masks": 60, "until": None}, "sodex": {"samples": 60}, "bbam": {"steps": 20}}
 """The methods that ask many times, with few questions."""
+
+
+@pytest.fixture
+def in_float32() -> Iterator[None]:
+    """Whole float32 in `detect` too, where PyTorch's default on a GPU is TensorFloat-32."""
+    with full_float32(torch.device(DEVICE)):
+        yield
 
 
 def pair(name: str) -> tuple[Any, Any, np.ndarray, dx.Detections]:
@@ -71,6 +79,7 @@ def test_gradients_in_float64_are_the_cpus(kind: str) -> None:
                 assert (gradient - expected[row]).norm() <= 1e-7 * expected[row].norm()
 
 
+@pytest.mark.usefixtures("in_float32")
 @pytest.mark.parametrize("name", BUNDLED)
 def test_detections_are_the_cpus(name: str) -> None:
     cpu, other, image, _ = pair(name)
@@ -104,12 +113,12 @@ def test_every_method_runs_and_gradient_maps_are_the_cpus(name: str) -> None:
         assert all(apart(one, two) <= most for one, two in zip(expected.grids, maps.grids))
 
 
+@pytest.mark.usefixtures("in_float32")
 def test_the_same_seed_gives_the_same_d_rise_map_and_half_precision_nearly_so() -> None:
     cpu, other, image, chosen = pair("tiny-fcos")
     settings: dict[str, Any] = {"method": "d-rise", "masks": 200, "until": None}
     there = chosen.to(other.device)
     expected, found = dx.explain(cpu, image, chosen, **settings), dx.explain(other, image, there, **settings)
-    # TensorFloat-32 on a GPU, unless the caller forbids it.
     assert all(apart(one, two) <= 0.02 for one, two in zip(expected.grids, found.grids))
     if DEVICE == "cpu":
         return  # Half precision is slow there, and a test of its own.
@@ -117,6 +126,7 @@ def test_the_same_seed_gives_the_same_d_rise_map_and_half_precision_nearly_so() 
     assert all(apart(one, two) <= 0.1 for one, two in zip(expected.grids, half.grids))
 
 
+@pytest.mark.usefixtures("in_float32")
 def test_every_metric_is_the_cpus() -> None:
     cpu, other, _, _ = pair("tiny-fcos")
     names = list(dx.metrics().index)
