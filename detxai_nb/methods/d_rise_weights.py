@@ -49,8 +49,7 @@ def _scores_of(labels: Tensor, detections: Detections) -> Tensor:
     """The scores ``[T,N]`` that the N detections give the classes ``labels``."""
     if detections.class_scores is None:
         return detections.scores.float() * (detections.labels == labels[:, None])
-    scores = detections.class_scores.float().T[labels]
-    return scores if detections.objectness is None else scores * detections.objectness.float()
+    return detections.class_scores.float().T[labels] * _objectness(detections)
 
 
 def _overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:

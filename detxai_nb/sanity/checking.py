@@ -76,9 +76,8 @@ def check(
     the noise as a share of the image's range, and copies are rounded to uint8. 0 is the classic test. Their efficient
     test (eMPRT) reads off any run: ``SanityResult.efficient``; ``layers="all"`` is the cheapest.
 
-    ``progress(done, total)`` is called throughout and may raise; ``seen(step, seed, maps by method)`` after each step,
-    first of all for the trained network as a step of number 0 and seed -1. The detector is what it was afterwards, bit
-    for bit, whatever is raised.
+    ``progress(done, total)`` is called throughout and may raise; ``seen`` as told at ``Seen``. The detector is what it
+    was afterwards, bit for bit, whatever is raised.
 
     Raises ``TypeError`` for a detector without a module, or one whose queries change with its weights; ``ValueError``
     for settings out of range; otherwise what ``compare`` raises.
@@ -93,7 +92,8 @@ def check(
     run = _Run(detector, pixels, detections.to(detector.device), own, plan, steps, seen)
     started = time.perf_counter()
     run.count = Steps(progress, _TICKS * len(run.inputs) * (1 + len(steps) * len(plan.seeds)))
-    with run.held():
+    # Also the scores, which are not the maps' own.
+    with run.held(), full_float32(detector.device):
         run.go()
     weighty = sum(bool(drawn_tensors(part)) for part in detector.module.modules())
     about = {
@@ -235,12 +235,11 @@ class _Run:
 
     def go(self) -> None:
         """All steps of all seeds; the weights are back at the end, whatever happens."""
-        with full_float32(self.detector.device):
-            self.originals = self._explained(0, 0)
+        self.originals = self._explained(0, 0)
         self._show(Step(0, "trained", ()), -1, self.originals)
         randomizer = Randomizer(self.detector.module)
         try:
-            with randomizer, full_float32(self.detector.device):
+            with randomizer:
                 for seed in self.plan.seeds:
                     self._run_of(randomizer, seed)
         finally:

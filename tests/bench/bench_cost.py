@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from clocks import seconds
 from cost_families import FAMILIES, Family
 from torch import nn
 
@@ -82,15 +82,6 @@ def loop(family: Family, detector: Any, image: np.ndarray, found: dx.Detections)
         for gradient, leaf in zip(gradients, leaves):
             if gradient is not None:
                 torch.relu((gradient * leaf.detach()).sum(1))
-
-
-def seconds(work: Callable[[], object]) -> np.ndarray:
-    """Wall time and processor time of one call, and of what it gave a GPU to do."""
-    start = np.array([time.perf_counter(), time.process_time()])
-    work()
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    return np.array([time.perf_counter(), time.process_time()]) - start
 
 
 def ways_of(detector: Any) -> tuple[str, ...]:

@@ -21,13 +21,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from clocks import seconds
 from measure_coco_mini import yolox_nano
 
 import detxai_nb as dx
@@ -39,15 +38,6 @@ try:
     from vision_explanation_methods.explanations import common, drise
 except ImportError as error:
     drise, MISSING = None, str(error)
-
-
-def seconds(work: Callable[[], object]) -> np.ndarray:
-    """Wall time and processor time of one call, and of what it gave a GPU to do."""
-    start = np.array([time.perf_counter(), time.process_time()])
-    work()
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    return np.array([time.perf_counter(), time.process_time()]) - start
 
 
 def picture(detector: Any, shared: Path, objects: int) -> tuple[np.ndarray, dx.Detections]:
@@ -124,12 +114,13 @@ def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options
 def batches(detector: Any, image: np.ndarray, options: argparse.Namespace) -> None:
     """Milliseconds an image in batches of 1 to 8, on a GPU to 32, in turns."""
     sizes = (1, 2, 4, 8) if detector.device.type == "cpu" else (1, 8, 16, 32)
+    clock, which = (1, "processor") if detector.device.type == "cpu" else (0, "wall")
     took: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in range(options.repeats):
         for size in sizes:
-            took[size].append(float(seconds(lambda size=size: detector.detect([image] * size, 0.05))[1]) / size)
+            took[size].append(float(seconds(lambda size=size: detector.detect([image] * size, 0.05))[clock]) / size)
     shown = ", ".join(f"{size}: {statistics.median(took[size]) * 1e3:.1f}" for size in sizes)
-    print(f"{'processor' if detector.device.type == 'cpu' else 'wall'} ms an image by batch: {shown}")
+    print(f"{which} ms an image by batch: {shown}")
 
 
 def main() -> None:

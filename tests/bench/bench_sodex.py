@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_d_rise import picture, seconds
+from bench_d_rise import picture
+from clocks import seconds
 
 import detxai_nb as dx
 from detxai_nb.image import FloatImage

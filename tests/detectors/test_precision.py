@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -101,3 +103,23 @@ def test_full_float32_forbids_shorter_numbers_on_a_gpu_and_only_inside() -> None
         assert not any(where.allow_tf32 for where in settings)
         raise KeyboardInterrupt
     assert [where.allow_tf32 for where in settings] == before
+
+
+def test_the_last_of_several_threads_gives_the_settings_back() -> None:
+    entered, leave = threading.Barrier(2), threading.Event()
+
+    def hold() -> None:
+        with full_float32(torch.device("cuda")):
+            entered.wait(60)
+            leave.wait(60)
+
+    before = torch.backends.cudnn.allow_tf32
+    assert before
+    thread = threading.Thread(target=hold)
+    with full_float32(torch.device("cuda")):
+        thread.start()
+        entered.wait(60)
+    assert not torch.backends.cudnn.allow_tf32
+    leave.set()
+    thread.join(60)
+    assert torch.backends.cudnn.allow_tf32 == before

@@ -65,7 +65,7 @@ def test_processes(alone: pd.DataFrame, tmp_path: Path) -> None:
             run(executor, detector=unsendable)
 
 
-def test_worker_processes_of_this_machine(alone: pd.DataFrame, tmp_path: Path) -> None:
+def test_worker_processes_of_this_machine(alone: pd.DataFrame) -> None:
     with worker_processes(2) as executor:
         assert_same(run(executor, detector=colours), alone)
         workers = list(executor.map(_process_id, range(8)))
