@@ -138,7 +138,9 @@ def server(tmp_path: Path) -> Iterator[tuple[str, str, Path]]:
     with log.open("w") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, cwd=lab._PACKAGE.parent)
         try:
-            yield f"http://127.0.0.1:{port}", _token(process, log), work
+            token = _token(process, log)
+            _await_answer(port)
+            yield f"http://127.0.0.1:{port}", token, work
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
@@ -154,6 +156,19 @@ def _token(process: subprocess.Popen, log: Path) -> str:
             break
         time.sleep(0.1)
     raise AssertionError(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+def _await_answer(port: int) -> None:
+    """The address is printed a moment before the server listens there; on a busy machine that shows."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def _get(server: tuple[str, str, Path], path: str) -> Any:
