@@ -1,6 +1,7 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
 from detxai_nb import data, evaluation, metrics, profiles, sanity, tiny, widgets
+from detxai_nb._version import __version__
 from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
 from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
 from detxai_nb.explaining import compare, explain
@@ -9,12 +10,12 @@ from detxai_nb.image import load_image
 from detxai_nb.methods import methods
 from detxai_nb.types import Cancelled, Detections, Target
 
-__version__ = "0.1.0"
 __all__ = [
     "Cancelled",
     "Detections",
     "HeatMaps",
     "Target",
+    "__version__",
     "compare",
     "data",
     "detectors",

@@ -83,7 +83,7 @@ class HeatMaps:
         height, width = self.placement.image_size
         return f"HeatMaps({len(self)} of {width}x{height}, method={self.method!r}, target={self.target.part!r})"
 
-    @property
+    @cached_property
     def status(self) -> tuple[str, ...]:
         """For each map "ok", or "no positive evidence" where it is zero everywhere."""
         return tuple(OK if bool(grid.any()) else NO_POSITIVE_EVIDENCE for grid in self.grids)

@@ -13,7 +13,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__in
 
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
-    ("types", "image", "geometry"),
+    ("_version", "types", "image", "geometry"),
     ("heatmaps",),
     ("data", "detectors", "methods", "metrics", "nms"),
     ("explaining", "evaluation", "profiles", "sanity", "tiny", "training"),

@@ -55,6 +55,7 @@ def test_values_are_placed_at_the_image() -> None:
     expected = maps.placement.maps_to_image(maps.grids[1][None], (4.0, 4.0))[0]
     assert torch.equal(maps.values[1], expected)
     assert maps.status == (OK, OK, NO_POSITIVE_EVIDENCE)
+    assert maps.status is maps.status, "looked at once, not at every use"
 
 
 def test_figures_follow_their_maps_and_are_kept(tmp_path: Path) -> None:

@@ -53,14 +53,20 @@ def code_identity(function: Callable[..., Any]) -> Any:
     code = getattr(function, "__code__", None)
     if code is None:
         kind = function if hasattr(function, "__qualname__") else type(function)
-        return f"{kind.__module__}.{kind.__qualname__}"
+        return qualified_name(kind)
     digest = hashlib.sha256()
     _add_code(digest, code)
     kept = {"defaults": function.__defaults__, "keywords": function.__kwdefaults__}
     for name, cell in zip(code.co_freevars, function.__closure__ or ()):
         kept[name] = cell.cell_contents
     digest.update(json.dumps(_plain_parts(kept), sort_keys=True).encode())
-    return f"{function.__module__}.{function.__qualname__} {digest.hexdigest()[:16]}"
+    return f"{qualified_name(function)} {digest.hexdigest()[:16]}"
+
+
+def qualified_name(kind: Any) -> str:
+    """The name of a class or function: of this package without the module, which may move; else with it."""
+    module, name = str(kind.__module__), str(kind.__qualname__)
+    return name if module.partition(".")[0] == __name__.partition(".")[0] else f"{module}.{name}"
 
 
 def _add_code(digest: Any, code: Any) -> None:
@@ -89,7 +95,7 @@ def detector_identity(detector: Any) -> dict[str, Any]:
     attribute ``identity`` of plain values.
     """
     about: dict[str, Any] = {
-        "class": f"{type(detector).__module__}.{type(detector).__qualname__}",
+        "class": qualified_name(type(detector)),
         "family": getattr(detector, "family", None),
         "names": list(detector.names),
         "device": torch.device(detector.device).type,
@@ -130,7 +136,7 @@ def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
     annotations count; of any other sequence its plain attributes, such as the content of an annotation file.
     """
     kind = type(dataset)
-    about: dict[str, Any] = {"class": f"{kind.__module__}.{kind.__qualname__}", "images": len(dataset)}
+    about: dict[str, Any] = {"class": qualified_name(kind), "images": len(dataset)}
     if getattr(dataset, "identity", None) is not None:
         return {**about, "identity": plain(dataset.identity, "the dataset's identity")}  # type: ignore[attr-defined]
     digest = hashlib.sha256()

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from detxai_nb._version import __version__
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.identity import dataset_identity, detector_identity
 from detxai_nb.evaluation.measuring import measure_image
@@ -126,10 +127,8 @@ def read_evaluation(store: str | os.PathLike[str]) -> pandas.DataFrame:
 
 def describe(plan: Plan, detector: Any, dataset: Sequence[Sample]) -> dict[str, Any]:
     """Everything that decides the result, as plain values."""
-    import detxai_nb
-
     return {
-        "version": detxai_nb.__version__,
+        "version": __version__,
         "detector": detector_identity(detector),
         "dataset": dataset_identity(dataset),
         **plan.record(),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 SETTINGS = "_settings.json"
-FORMAT = "detxai-nb evaluation 1"
+FORMAT = "detxai-nb evaluation 2"
 MERGE = 64
 """So many files of one size are merged into one of the next."""
 

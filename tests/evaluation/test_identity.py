@@ -67,6 +67,21 @@ def test_functions_count_by_their_code_and_what_they_close_over() -> None:
     assert detector_identity(colours()) != detector_identity(other)
 
 
+def test_where_a_file_of_this_package_lies_does_not_count() -> None:
+    def stored(where: str) -> list[Any]:
+        kind, function = type(network()), dx.explain
+        before = kind.__module__, function.__module__
+        kind.__module__, function.__module__ = where, where
+        try:
+            return [detector_identity(network()), code_identity(function), dataset_identity(Scenes(2, seed=1))]
+        finally:
+            kind.__module__, function.__module__ = before
+
+    assert stored("detxai_nb.detectors.fcos") == stored("detxai_nb.elsewhere.dense")
+    assert stored("detxai_nb.detectors.fcos")[0]["class"] == type(network()).__qualname__
+    assert stored("their_package.fcos")[:2] != stored("detxai_nb.detectors.fcos")[:2]
+
+
 def test_detectors_of_ones_own() -> None:
     class Own:
         names = NAMES
