@@ -4,7 +4,7 @@ from detxai_nb import data, evaluation, metrics, profiles, sanity, tiny, widgets
 from detxai_nb._version import __version__
 from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
 from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
-from detxai_nb.explaining import compare, explain
+from detxai_nb.explaining.explain import compare, explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.methods import methods

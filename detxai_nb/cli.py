@@ -186,7 +186,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _picture(maps: Any, colormap: str | None) -> bytes:
-    from detxai_nb.plots import plot_maps, to_png
+    from detxai_nb.plots.heatmaps import plot_maps, to_png
 
     return to_png(plot_maps(maps, colormap=colormap))
 

@@ -157,12 +157,12 @@ class HeatMaps:
 
     def plot(self, **options: Any) -> Any:
         """A matplotlib figure of the maps over the photograph; the options are those of ``plots.plot_maps``."""
-        from detxai_nb.plots import plot_maps
+        from detxai_nb.plots.heatmaps import plot_maps
 
         return plot_maps(self, **options)
 
     def _repr_png_(self) -> bytes:
-        from detxai_nb.plots import to_png
+        from detxai_nb.plots.heatmaps import to_png
 
         return to_png(self.plot())
 

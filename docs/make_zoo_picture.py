@@ -18,8 +18,8 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.sample import Sample
 from detxai_nb.metrics import match
-from detxai_nb.plots import overlay, to_png
-from detxai_nb.sheet import Sheet, draw_box, draw_photograph
+from detxai_nb.plots.heatmaps import overlay, to_png
+from detxai_nb.plots.panels import Sheet, draw_box, draw_photograph
 
 THRESHOLD = 0.3
 MODES = ("plain", "tiny", "crowd")

@@ -13,15 +13,18 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__in
 
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
-    ("_version", "types", "image", "geometry"),
+    ("_version", "types", "geometry", "image", "files", "float32", "statistics", "windows"),
     ("heatmaps",),
-    ("data", "detectors", "methods", "metrics", "nms"),
-    ("explaining", "evaluation", "profiles", "sanity", "tiny", "training"),
-    ("plots", "sanity_plots", "sheet", "widgets", "cli", "lab", "__main__"),
+    ("plots",),
+    ("data", "detectors", "methods", "nms"),
+    ("explaining",),
+    ("metrics",),
+    ("evaluation", "profiles", "sanity", "tiny", "training"),
+    ("widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What draws itself imports that inside the function, so that nothing loads matplotlib before.
-ON_USE = {("heatmaps", "plots"), ("sanity", "sanity_plots"), ("tiny", "plots"), ("tiny", "sheet")}
+ON_USE = {("heatmaps", "plots")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}

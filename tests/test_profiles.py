@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 import detxai_nb as dx
 from detxai_nb import profiles
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from detxai_nb.data._paths import inside
+from detxai_nb.data.paths import inside
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 

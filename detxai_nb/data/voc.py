@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from detxai_nb.data._paths import inside
+from detxai_nb.data.paths import inside
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 

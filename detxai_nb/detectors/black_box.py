@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.common import gather_detections, pick_device
+from detxai_nb.detectors.base import gather_detections, pick_device
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections

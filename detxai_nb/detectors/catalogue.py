@@ -11,22 +11,22 @@ from typing import Any
 
 from torch import nn
 
-from detxai_nb.detectors.classifier import ClassifierDetector
-from detxai_nb.detectors.detr import DetrDetector
-from detxai_nb.detectors.detr_pretrained import open_pretrained
-from detxai_nb.detectors.faster_rcnn import FasterRcnnDetector
+from detxai_nb.detectors.classifier.detector import ClassifierDetector
+from detxai_nb.detectors.coco_names import COCO_80
+from detxai_nb.detectors.detr.detector import DetrDetector
+from detxai_nb.detectors.detr.pretrained import open_pretrained
+from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.fcos import FcosDetector
-from detxai_nb.detectors.names import COCO_80
 from detxai_nb.detectors.pvt import pvt_fcos, pvt_retinanet
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.ssd import SsdDetector
-from detxai_nb.detectors.tiny import tiny_faster_rcnn, tiny_fcos, tiny_retinanet, tiny_ssd
-from detxai_nb.detectors.tiny_classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet, tiny_vgg
-from detxai_nb.detectors.tiny_detr import IMAGE_SETTINGS, tiny_detr
-from detxai_nb.detectors.tiny_pvt import tiny_pvt
 from detxai_nb.detectors.weights import fit_weights, read_weights
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, TINY, TINY_INPUT, Yolox
+from detxai_nb.detectors.yolox.detector import YoloxDetector
+from detxai_nb.detectors.yolox.network import SIZES, TINY, TINY_INPUT, Yolox
+from detxai_nb.detectors.zoo.networks.classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet, tiny_vgg
+from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, tiny_detr
+from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn, tiny_fcos, tiny_retinanet, tiny_ssd
 
 ZOO = Path(__file__).parent / "zoo"
 

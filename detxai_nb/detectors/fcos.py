@@ -9,10 +9,10 @@ import torch
 from torchvision.models.detection import FCOS
 from torchvision.ops import clip_boxes_to_image
 
-from detxai_nb.detectors.anchors import best_of_levels, suppress
+from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
+from detxai_nb.detectors.dense.torchvision import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.fcos_head import NORM_STATISTICS, FcosRule, fcos_branches
-from detxai_nb.detectors.one_stage import OneStageTrace
-from detxai_nb.detectors.torchvision_dense import DenseModule, HeadOutput
 from detxai_nb.types import Detections
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from detxai_nb.detectors.dense_branch import Branch, tower_branches
+from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.types import SIDES, Target
 
 NORM_STATISTICS = ("exact", "fixed")

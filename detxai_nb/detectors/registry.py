@@ -10,17 +10,17 @@ import torch
 from torch import nn
 from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 
+from detxai_nb.detectors.base import pick_device
 from detxai_nb.detectors.catalogue import DETECTORS, ZOO, classifier
-from detxai_nb.detectors.classifier import ClassifierDetector
-from detxai_nb.detectors.common import pick_device
-from detxai_nb.detectors.detr import DetrDetector
-from detxai_nb.detectors.faster_rcnn import FasterRcnnDetector
+from detxai_nb.detectors.classifier.detector import ClassifierDetector
+from detxai_nb.detectors.detr.detector import DetrDetector
+from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.fcos import FcosDetector
 from detxai_nb.detectors.precision import at_precision
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.ssd import SsdDetector
-from detxai_nb.detectors.ultralytics import UltralyticsDetector
-from detxai_nb.detectors.yolox import YoloxDetector
+from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector
+from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.types import OpenDetector
 
 if TYPE_CHECKING:

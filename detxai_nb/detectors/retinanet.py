@@ -9,10 +9,10 @@ import torch
 from torchvision.models.detection import RetinaNet
 from torchvision.ops import clip_boxes_to_image
 
-from detxai_nb.detectors.anchors import AnchorGrid, AnchorRule, best_of_levels, suppress
-from detxai_nb.detectors.dense_branch import Branch, tower_branches
-from detxai_nb.detectors.one_stage import OneStageTrace
-from detxai_nb.detectors.torchvision_dense import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_levels, suppress
+from detxai_nb.detectors.dense.branch import Branch, tower_branches
+from detxai_nb.detectors.dense.torchvision import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.types import Detections
 
 

@@ -11,10 +11,10 @@ from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 from torchvision.ops import clip_boxes_to_image
 
-from detxai_nb.detectors.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
-from detxai_nb.detectors.dense_branch import Branch
-from detxai_nb.detectors.one_stage import OneStageTrace
-from detxai_nb.detectors.torchvision_dense import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
+from detxai_nb.detectors.dense.branch import Branch
+from detxai_nb.detectors.dense.torchvision import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.types import Detections
 
 BACKGROUND = "__background__"

@@ -2,11 +2,11 @@
 
 from detxai_nb.evaluation.pairs import Paired, paired
 from detxai_nb.evaluation.papers import PAPERS, Figure, Paper
-from detxai_nb.evaluation.reporting import Report, bootstrap, report
-from detxai_nb.evaluation.reproducing import reproduce
+from detxai_nb.evaluation.parallel import worker_processes
+from detxai_nb.evaluation.reports import Report, bootstrap, report
+from detxai_nb.evaluation.reproduction import reproduce
 from detxai_nb.evaluation.runner import evaluate, read_evaluation
 from detxai_nb.evaluation.selection import PROTOCOLS, Protocol, Selected, select
-from detxai_nb.evaluation.spreading import worker_processes
 
 __all__ = [
     "PAPERS",

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from detxai_nb.evaluation.reporting import RESAMPLES, bootstrap, table_of
+from detxai_nb.evaluation.reports import RESAMPLES, bootstrap, table_of
 from detxai_nb.evaluation.runner import ATTRIBUTE
 from detxai_nb.metrics.registry import find_metric
 

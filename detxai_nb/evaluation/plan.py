@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detxai_nb.evaluation.identity import code_identity, plain
+from detxai_nb.evaluation.fingerprint import code_identity, plain
 from detxai_nb.evaluation.selection import Protocol
+from detxai_nb.explaining.jobs import Job
 from detxai_nb.methods import find_method
-from detxai_nb.methods.running import Job
 from detxai_nb.metrics.registry import METRICS, Metric, find_metric
 from detxai_nb.types import Target
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from detxai_nb._version import __version__
 from detxai_nb.data.sample import Sample
-from detxai_nb.evaluation.identity import dataset_identity, detector_identity
-from detxai_nb.evaluation.measuring import measure_image
+from detxai_nb.evaluation.fingerprint import dataset_identity, detector_identity
+from detxai_nb.evaluation.image_rows import measure_image
+from detxai_nb.evaluation.parallel import Shared, spread
 from detxai_nb.evaluation.plan import MethodLike, Plan, Settings, make_plan
 from detxai_nb.evaluation.rows import Part, Record, summary, to_frame
 from detxai_nb.evaluation.selection import Protocol, find_protocol, shared_classes
-from detxai_nb.evaluation.spreading import Shared, spread
 from detxai_nb.evaluation.store import FolderStore, MemoryStore, open_store, read_store
 from detxai_nb.metrics.registry import Metric, find_metric
 from detxai_nb.types import Detector, Progress

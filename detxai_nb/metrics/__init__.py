@@ -10,21 +10,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from detxai_nb.metrics import on_maps  # isort: skip  # the table lists metrics in the order of import
-from detxai_nb.metrics import on_tiny_objects, on_detector, on_masked_image  # isort: skip
-from detxai_nb.metrics.answers import Answer, Answers, fastest_batch
-from detxai_nb.metrics.controls import centred_gaussians, random_maps
+from detxai_nb.metrics import tiny_objects, insertion_deletion, information_drop  # isort: skip
+from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.detection import average_precision
-from detxai_nb.metrics.discrimination import object_discrimination_index
+from detxai_nb.metrics.detection_cache import Answer, Answers, fastest_batch
 from detxai_nb.metrics.evidence import evidence_energy, part_share
 from detxai_nb.metrics.faithfulness import Curves, box_areas, perturbation_curves
 from detxai_nb.metrics.localization import box_masks, compactness, energy_pointing_game, pointing_game
 from detxai_nb.metrics.masked_image import highest_part, masked_image, webp_bytes, webp_encoder
 from detxai_nb.metrics.matching import match
-from detxai_nb.metrics.on_tiny_objects import TINY, canvas_share
-from detxai_nb.metrics.perturbing import Perturbation
-from detxai_nb.metrics.pixel_order import pixel_order, tied_share
+from detxai_nb.metrics.object_discrimination import object_discrimination_index
+from detxai_nb.metrics.perturbation import Perturbation
+from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
 from detxai_nb.metrics.registry import METRICS, Case, Measured, Metric, find_metric, metric
-from detxai_nb.metrics.running_time import RunningTime, running_time
+from detxai_nb.metrics.timing import RunningTime, running_time
+from detxai_nb.metrics.tiny_objects import TINY, canvas_share
 from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
 
 if TYPE_CHECKING:
@@ -53,15 +53,14 @@ __all__ = [
     "fastest_batch",
     "find_metric",
     "highest_part",
+    "information_drop",
+    "insertion_deletion",
     "masked_image",
     "match",
     "metric",
     "metrics",
     "object_discrimination_index",
-    "on_detector",
     "on_maps",
-    "on_masked_image",
-    "on_tiny_objects",
     "part_share",
     "perturbation_curves",
     "pixel_order",
@@ -69,6 +68,7 @@ __all__ = [
     "random_maps",
     "running_time",
     "tied_share",
+    "tiny_objects",
     "visual_accuracy_curve",
     "webp_bytes",
     "webp_encoder",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.metrics.answers import Answers
+from detxai_nb.metrics.detection_cache import Answers
 from detxai_nb.metrics.localization import box_masks
 from detxai_nb.types import Detections, Detector
 

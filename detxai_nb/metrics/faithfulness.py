@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.answers import MIN_IOU, SCORE_THRESHOLD
 from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.detection_cache import MIN_IOU, SCORE_THRESHOLD
 from detxai_nb.metrics.localization import share
-from detxai_nb.metrics.perturbing import Perturbation
-from detxai_nb.metrics.pixel_order import pixel_order, tied_share
+from detxai_nb.metrics.perturbation import Perturbation
+from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
 
 
 @dataclass(frozen=True, eq=False)

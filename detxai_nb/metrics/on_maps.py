@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from detxai_nb.metrics.case import Case, per_object
-from detxai_nb.metrics.discrimination import object_discrimination_index
 from detxai_nb.metrics.evidence import evidence_energy, gain, part_share
 from detxai_nb.metrics.localization import box_masks, compactness, energy_pointing_game, pointing_game
+from detxai_nb.metrics.object_discrimination import object_discrimination_index
 from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
 

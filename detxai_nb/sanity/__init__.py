@@ -4,11 +4,11 @@ After Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018), as G-CAM
 apply it to detectors, with the variants of Hedström et al., "Sanity Checks Revisited" (2024).
 """
 
-from detxai_nb.sanity.checking import MODES, THRESHOLD, check
-from detxai_nb.sanity.randomizing import INITS, Randomizer, randomized
+from detxai_nb.sanity.randomization import INITS, Randomizer, randomized
 from detxai_nb.sanity.result import EDGES, FAILS, PASSES, UNDECIDED, SanityResult, Step
+from detxai_nb.sanity.runner import MODES, THRESHOLD, check
 from detxai_nb.sanity.similarity import MEASURES, hog, sobel, spearman, spearman_abs, ssim
-from detxai_nb.sanity.stages import PRESETS, Stage, stages
+from detxai_nb.sanity.weight_stages import PRESETS, Stage, stages
 
 __all__ = [
     "EDGES",

@@ -145,12 +145,12 @@ class SanityResult:
 
         The options are those of ``sanity_plots.plot_sanity``.
         """
-        from detxai_nb.sanity_plots import plot_sanity
+        from detxai_nb.sanity.figures import plot_sanity
 
         return plot_sanity(self, number, **options)
 
     def _repr_png_(self) -> bytes:
-        from detxai_nb.sanity_plots import to_png
+        from detxai_nb.sanity.figures import to_png
 
         return to_png(self.plot())
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from detxai_nb.data import scenes
-from detxai_nb.training.measuring import MEASURING_SEED, Measuring
+from detxai_nb.training.held_out import MEASURING_SEED, Measuring
 from detxai_nb.types import Detector
 
 COUNT = 500

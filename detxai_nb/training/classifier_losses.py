@@ -11,8 +11,8 @@ from torchvision.models import VGG, ResNet
 from torchvision.ops import roi_align
 
 from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.tiny_classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet
 from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.zoo.networks.classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet
 from detxai_nb.training.losses import Targets
 
 SMOOTHING = 0.05

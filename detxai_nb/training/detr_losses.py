@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_convert, generalized_box_iou, generalized_box_iou_loss, sigmoid_focal_loss
 
-from detxai_nb.detectors.tiny_detr import MEAN, QUERIES, STD
+from detxai_nb.detectors.zoo.networks.detr import MEAN, QUERIES, STD
 from detxai_nb.training.losses import Targets
 
 CLASS_WEIGHT, BOX_WEIGHT, OVERLAP_WEIGHT = 2.0, 5.0, 2.0

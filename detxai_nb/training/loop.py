@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from detxai_nb.data import scenes
-from detxai_nb.data._dice import Dice
+from detxai_nb.data.scenes.random import Dice
 from detxai_nb.training.losses import Losses
 
 TRAINING_SEED = 1_000_000

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.models.detection import FCOS
 
+from detxai_nb.training.distillation import fcos_teacher, relative_distance
 from detxai_nb.training.losses import Targets, fcos_losses, prepare
-from detxai_nb.training.teaching import fcos_teacher, relative_distance
 
 WEIGHT = 2.0
 """Of the distance, beside FCOS's losses of about 1 together."""

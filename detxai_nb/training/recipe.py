@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from detxai_nb.data import scenes
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import read_weights
+from detxai_nb.training.held_out import DETECTION, Measuring
 from detxai_nb.training.loop import Settings
 from detxai_nb.training.losses import Losses
-from detxai_nb.training.measuring import DETECTION, Measuring
 
 BACKGROUND = "__background__"
 

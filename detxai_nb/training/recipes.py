@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from detxai_nb.data import scenes
-from detxai_nb.detectors.tiny import (
+from detxai_nb.detectors.yolox.network import TINY, Yolox
+from detxai_nb.detectors.zoo.networks.classifiers import resnet_weights, tiny_resnet, tiny_vgg
+from detxai_nb.detectors.zoo.networks.detr import detr_weights, first_group, tiny_detr
+from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
+from detxai_nb.detectors.zoo.networks.torchvision import (
     retinanet_weights,
     tiny_faster_rcnn,
     tiny_fcos,
@@ -11,20 +15,16 @@ from detxai_nb.detectors.tiny import (
     tiny_ssd,
     tower_weights,
 )
-from detxai_nb.detectors.tiny_classifiers import resnet_weights, tiny_resnet, tiny_vgg
-from detxai_nb.detectors.tiny_detr import detr_weights, first_group, tiny_detr
-from detxai_nb.detectors.tiny_pvt import tiny_pvt
-from detxai_nb.detectors.yolox_network import TINY, Yolox
 from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
 from detxai_nb.training.classifier_card import CLASSIFICATION
 from detxai_nb.training.classifier_losses import classifier_losses, taught_vgg_losses
 from detxai_nb.training.detr_losses import detr_losses
+from detxai_nb.training.held_out import SHORTCUT
 from detxai_nb.training.loop import Settings, Shares
 from detxai_nb.training.losses import faster_rcnn_losses, fcos_losses, retinanet_losses, ssd_losses
-from detxai_nb.training.measuring import SHORTCUT
 from detxai_nb.training.pvt_losses import pvt_losses
 from detxai_nb.training.recipe import Recipe
-from detxai_nb.training.yolox_teaching import taught_yolox_losses
+from detxai_nb.training.yolox_distillation import taught_yolox_losses
 
 _TINY_BACKBONE = "a small residual backbone with a feature pyramid: strides 8, 16, 32 of 64 channels"
 _TOWERS = "tiny-fcos's two towers of 3 convolutions"
@@ -84,11 +84,11 @@ RECIPES: dict[str, Recipe] = {
     ),
     "tiny-yolox": Recipe(
         family="yolox",
-        architecture="YOLOX of depth 0.33 and width 0.25 (detxai_nb/detectors/yolox_network.py)",
+        architecture="YOLOX of depth 0.33 and width 0.25 (detxai_nb/detectors/yolox/network.py)",
         build=lambda classes: Yolox(classes, TINY),
         losses=taught_yolox_losses,
         settings=Settings(steps=4800, rate=2e-3, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
-        notes=(("teacher", "tiny-fcos's pyramid and towers (detxai_nb/training/yolox_teaching.py)"),),
+        notes=(("teacher", "tiny-fcos's pyramid and towers (detxai_nb/training/yolox_distillation.py)"),),
         image="RGB, scaled to fit 320x256, grey at the right or below; 320x256 passes unscaled",
     ),
     "tiny-detr": Recipe(

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.yolox_network import MEAN, PAD, STD, STRIDES, Yolox
+from detxai_nb.detectors.yolox.network import MEAN, PAD, STD, STRIDES, Yolox
 
 RADIUS = 1.5
 CANDIDATES = 10

@@ -10,15 +10,16 @@ import traitlets
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.metrics.ranking import best_first
+from detxai_nb.metrics.scoring import Judge
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets import packing, still, still_grid
-from detxai_nb.widgets.base import IDLE, STATIC, PhotoWidget
-from detxai_nb.widgets.choices import Offer, Request, method_title, split_options
-from detxai_nb.widgets.judging import Judge
-from detxai_nb.widgets.ranking import best_first
-from detxai_nb.widgets.subject import Subject
-from detxai_nb.widgets.turns import Judged, Turn, code_of, explain_turn, row_of, stopped_early
-from detxai_nb.widgets.work import bytes_of_maps
+from detxai_nb.widgets.comparison_queue import Judged, Turn, code_of, explain_turn, row_of, stopped_early
+from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.options import Offer, Request, method_title, split_options
+from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
+from detxai_nb.widgets.shared.worker import bytes_of_maps
+from detxai_nb.widgets.snapshots import grid, picture
 
 if TYPE_CHECKING:
     import pandas
@@ -268,7 +269,7 @@ class Comparison(PhotoWidget):
 
     def show_maps(self, request: Turn, maps: Judged, new: bool) -> None:
         """For the calculator: publish maps and their figures, and go on with the next method."""
-        packed = packing.pack_maps(request.key, request.request.title, maps.maps)
+        packed = serialize.pack_maps(request.key, request.request.title, maps.maps)
         self._held[request.key] = maps
         self.map_data = packed
         self.status = {**IDLE, "key": request.key}
@@ -314,16 +315,16 @@ class Comparison(PhotoWidget):
                 titles = {r.key: r.title for r in map(self._request, self.methods)}
                 for key in content.get("keys", ()):
                     if key in titles and key in self._held:
-                        self._send_maps(packing.pack_maps(key, titles[key], self._held[key].maps))
+                        self._send_maps(serialize.pack_maps(key, titles[key], self._held[key].maps))
 
     def _picture(self) -> bytes:
-        return still_grid.to_bytes(self._grid())
+        return grid.to_bytes(self._grid())
 
     def _photo_picture(self) -> Any:
         """The grid, each cell as wide as in a saved notebook."""
-        return still_grid.draw_grid(self._grid())
+        return grid.draw_grid(self._grid())
 
-    def _grid(self) -> still_grid.Grid:
+    def _grid(self) -> grid.Grid:
         """What the browser shows, to be drawn here."""
         with self._lock:
             held = {key: judged.maps for key, judged in self._held.items()}
@@ -332,16 +333,16 @@ class Comparison(PhotoWidget):
         lines = []
         for method in order:
             row, maps = rows[method], held.get(rows[method]["key"])
-            scenes = [still.Scene(self._subject.image, self.objects, i, maps, self._look(maps)) for i in shown]
-            cells = [still_grid.Cell(scene, still_grid.said(row, i, named)) for scene, i in zip(scenes, shown)]
+            scenes = [picture.Scene(self._subject.image, self.objects, i, maps, self._look(maps)) for i in shown]
+            cells = [grid.Cell(scene, grid.said(row, i, named)) for scene, i in zip(scenes, shown)]
             about = [text for text in (row["remark"], row["text"], "" if maps is not None else row["state"]) if text]
-            lines.append(still_grid.Line(method_title(method), about, cells))
+            lines.append(grid.Line(method_title(method), about, cells))
         heads = [f"{self.objects[i]['name']} {self.objects[i]['score']:.2f}" for i in shown]
-        return still_grid.Grid(heads, lines, self._subject.image, self.notice)
+        return grid.Grid(heads, lines, self._subject.image, self.notice)
 
-    def _look(self, maps: HeatMaps | None) -> still.Look:
+    def _look(self, maps: HeatMaps | None) -> picture.Look:
         signed = maps is not None and maps.signed
-        return still.Look(
+        return picture.Look(
             self.opacity,
             self.threshold,
             self.signed_colormap if signed else self.colormap,

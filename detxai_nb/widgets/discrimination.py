@@ -10,18 +10,19 @@ import numpy as np
 import traitlets
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.explaining import explain
+from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.metrics.neighbours import NOBODY, Contrast, contrast, for_screen, packed
+from detxai_nb.metrics.scoring import Judge
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets import packing, still
-from detxai_nb.widgets.base import STATIC
-from detxai_nb.widgets.choices import Offer, Request, split_options
-from detxai_nb.widgets.contrast import NOBODY, Contrast, contrast, for_screen, packed
-from detxai_nb.widgets.judging import Judge
-from detxai_nb.widgets.one_result import OneResultWidget
-from detxai_nb.widgets.recipe import keywords
-from detxai_nb.widgets.subject import Subject
-from detxai_nb.widgets.work import ResultStore, bytes_of_maps
+from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.code import keywords
+from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.one_result import OneResultWidget
+from detxai_nb.widgets.shared.options import Offer, Request, split_options
+from detxai_nb.widgets.shared.widget import STATIC
+from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
+from detxai_nb.widgets.snapshots import picture
 
 VIEWS = ("difference", "neighbours", "map")
 KINDS = ("gradient", "trace", "perturbation")
@@ -212,13 +213,13 @@ class Discrimination(OneResultWidget):
         return {
             "key": request.key,
             "title": request.title,
-            "own": packing.pack_maps(request.key, request.request.title, result.contrast.own),
-            "difference": packing.pack_maps(request.key, request.title, difference),
+            "own": serialize.pack_maps(request.key, request.request.title, result.contrast.own),
+            "difference": serialize.pack_maps(request.key, request.title, difference),
             "takers": {"shape": list(takers.shape), "step": step, "data": takers.numpy().astype("<i2").tobytes()},
             "facts": {**packed(result.contrast), "own": dict(result.own), "difference": dict(result.difference)},
         }
 
-    def _scene(self) -> still.Scene:
+    def _scene(self) -> picture.Scene:
         """What the browser shows, to be drawn here."""
         told: Told | None = self._drawn()
         image, maps, colors = self._subject.image, None, {}
@@ -227,15 +228,15 @@ class Discrimination(OneResultWidget):
         elif told is not None:
             maps = told.contrast.own if self.view == "map" else told.contrast.difference
         colormap = self.signed_colormap if maps is not None and maps.signed else self.colormap
-        look = still.Look(self.opacity, self.threshold, colormap, False, self.boxes == "all")
-        return still.Scene(image, self.objects, self.selected, maps, look, 0, colors)
+        look = picture.Look(self.opacity, self.threshold, colormap, False, self.boxes == "all")
+        return picture.Scene(image, self.objects, self.selected, maps, look, 0, colors)
 
     def _picture(self) -> bytes:
-        return still.draw_figure(self._scene(), self._caption())
+        return picture.draw_figure(self._scene(), self._caption())
 
     def _photo_picture(self) -> Any:
         """The photograph with boxes and the view of the selected object, at the photograph's resolution."""
-        return still.draw_view(self._scene())
+        return picture.draw_view(self._scene())
 
     def _caption(self) -> str:
         if self.status["state"] == "error":
@@ -268,10 +269,10 @@ def paint_takers(image: np.ndarray, found: Contrast, opacity: float) -> np.ndarr
     lead = found.difference.grids[0].detach().cpu().numpy()
     takers = found.takers.numpy()
     colors = np.zeros((*takers.shape, 3), np.float32)
-    colors[lead > 0] = still.rgb(OWN_COLOR)
+    colors[lead > 0] = picture.rgb(OWN_COLOR)
     for index, color in tints(found).items():
         if index != found.index:
-            colors[takers == index] = still.rgb(color)
+            colors[takers == index] = picture.rgb(color)
     alpha = (opacity * np.minimum(np.abs(lead) / 0.25, 1) * ((lead > 0) | (takers != NOBODY)))[..., None]
     return np.round(image * (1 - alpha) + colors * alpha).astype(np.uint8)
 

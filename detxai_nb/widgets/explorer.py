@@ -6,14 +6,15 @@ from typing import Any
 
 import traitlets
 
-from detxai_nb.explaining import explain
+from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets import packing, still
-from detxai_nb.widgets.base import STATIC
-from detxai_nb.widgets.choices import Offer, Request, split_options
-from detxai_nb.widgets.one_result import OneResultWidget
-from detxai_nb.widgets.subject import Subject
+from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.one_result import OneResultWidget
+from detxai_nb.widgets.shared.options import Offer, Request, split_options
+from detxai_nb.widgets.shared.widget import STATIC
+from detxai_nb.widgets.snapshots import picture
 
 _OPTIONS = ("selected", "direction", "opacity", "threshold", "colormap", "signed_colormap", "scale", "boxes")
 
@@ -121,28 +122,28 @@ class Explorer(OneResultWidget):
         return explain(self._subject.detector, self._subject.image, self.detections, progress=progress, **call)
 
     def _pack(self, request: Request, result: HeatMaps) -> dict[str, Any]:
-        return packing.pack_maps(request.key, request.title, result)
+        return serialize.pack_maps(request.key, request.title, result)
 
-    def _scene(self) -> still.Scene:
+    def _scene(self) -> picture.Scene:
         """What the browser shows, to be drawn here."""
         with self._lock:
             maps = None if self.selected is None else self._maker.kept.get(self.map_key)
         signed = maps is not None and maps.signed
-        look = still.Look(
+        look = picture.Look(
             self.opacity,
             self.threshold,
             self.signed_colormap if signed else self.colormap,
             self.scale == "shared",
             self.boxes == "all",
         )
-        return still.Scene(self._subject.image, self.objects, self.selected, maps, look)
+        return picture.Scene(self._subject.image, self.objects, self.selected, maps, look)
 
     def _picture(self) -> bytes:
-        return still.draw_figure(self._scene(), self._caption())
+        return picture.draw_figure(self._scene(), self._caption())
 
     def _photo_picture(self) -> Any:
         """The photograph with boxes and the selected map, at the photograph's resolution."""
-        return still.draw_view(self._scene())
+        return picture.draw_view(self._scene())
 
     def _caption(self) -> str:
         if self.status["state"] == "error":

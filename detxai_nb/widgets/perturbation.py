@@ -9,22 +9,22 @@ from typing import Any
 import traitlets
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.explaining import explain
+from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics import Answers
 from detxai_nb.metrics import Perturbation as Protocol
-from detxai_nb.metrics.answers import SCORE_THRESHOLD
-from detxai_nb.metrics.perturbing import FILLS, MODES
+from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD
+from detxai_nb.metrics.perturbation import FILLS, MODES
+from detxai_nb.metrics.perturbation_path import AREAS, Plan, Walk, packed, plan_walk, shown_answers, walk
+from detxai_nb.metrics.scoring import Judge
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets import still, still_curve
-from detxai_nb.widgets.base import STATIC
-from detxai_nb.widgets.choices import Offer, Request, method_title, split_options
-from detxai_nb.widgets.judging import Judge
-from detxai_nb.widgets.one_result import OneResultWidget
-from detxai_nb.widgets.recipe import keywords
-from detxai_nb.widgets.subject import Subject
-from detxai_nb.widgets.walk import AREAS, Plan, Walk, packed, plan_walk, shown_answers, walk
-from detxai_nb.widgets.work import ResultStore, bytes_of_maps
+from detxai_nb.widgets.shared.code import keywords
+from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.one_result import OneResultWidget
+from detxai_nb.widgets.shared.options import Offer, Request, method_title, split_options
+from detxai_nb.widgets.shared.widget import STATIC
+from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
+from detxai_nb.widgets.snapshots import curve, picture
 
 KINDS = ("gradient", "trace", "perturbation")
 _CHOSEN = ("method", "layer", "mode", "area", "fill", "selected")
@@ -218,27 +218,27 @@ class Perturbation(OneResultWidget):
     def _pack(self, request: Way, result: Walk) -> dict[str, Any]:
         return {"key": request.key, "title": request.title, **packed(result, self.detections)}
 
-    def _scene(self) -> still.Scene:
+    def _scene(self) -> picture.Scene:
         """What the browser shows, to be drawn here: the picture of this step with what was found in it."""
         found: Walk | None = self._drawn()
         image = self._subject.image
-        look = still.Look(0.0, 0.0, "viridis", False, True)
+        look = picture.Look(0.0, 0.0, "viridis", False, True)
         if found is None:
-            return still.Scene(image, self.objects, self.selected, None, look)
+            return picture.Scene(image, self.objects, self.selected, None, look)
         step = min(self.step, len(found.counts) - 1)
         answers, chosen = shown_answers(found, step, self.detections)
-        return still.Scene(found.picture(step, image), answers, chosen, None, look)
+        return picture.Scene(found.picture(step, image), answers, chosen, None, look)
 
     def _picture(self) -> bytes:
         found: Walk | None = self._drawn()
         if found is None:
-            return still.draw_figure(self._scene(), self._caption(found))
+            return picture.draw_figure(self._scene(), self._caption(found))
         curves = [found.relative.tolist(), found.others.tolist()]
-        return still_curve.draw_figure(self._scene(), self._caption(found), curves, self.step)
+        return curve.draw_figure(self._scene(), self._caption(found), curves, self.step)
 
     def _photo_picture(self) -> Any:
         """The picture of this step with what was found in it, at the photograph's resolution."""
-        return still.draw_view(self._scene())
+        return picture.draw_view(self._scene())
 
     def _caption(self, found: Walk | None) -> str:
         if self.status["state"] == "error":

@@ -10,12 +10,13 @@ import traitlets
 from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets import falling, still, still_grid
-from detxai_nb.widgets.base import IDLE, STATIC, PhotoWidget
-from detxai_nb.widgets.choices import Offer, split_options
-from detxai_nb.widgets.falling import MEASURES, Check, Found
-from detxai_nb.widgets.subject import Subject
-from detxai_nb.widgets.work import bytes_of_maps
+from detxai_nb.widgets import sanity_check_run
+from detxai_nb.widgets.sanity_check_run import MEASURES, Check, Found
+from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.options import Offer, split_options
+from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
+from detxai_nb.widgets.shared.worker import bytes_of_maps
+from detxai_nb.widgets.snapshots import grid, picture
 
 KINDS = ("gradient", "trace", "perturbation")
 MOST_METHODS = 3
@@ -161,13 +162,13 @@ class SanityCheck(PhotoWidget):
 
     def _compute(self, request: Check, progress: Progress | None) -> sanity.SanityResult:
         one = self.detections[[request.index]]
-        found = falling.begin(self._subject.detector, self._subject.image, one, request)
+        found = sanity_check_run.begin(self._subject.detector, self._subject.image, one, request)
         self._found = found
-        return falling.run(self._subject.detector, one, found, self._settings(), progress)
+        return sanity_check_run.run(self._subject.detector, one, found, self._settings(), progress)
 
     def _publish(self, check: Check, result: sanity.SanityResult) -> None:
         self._shown, self._result, self.error = check, result, None
-        package = falling.packed(check, result)
+        package = sanity_check_run.packed(check, result)
         with self.hold_sync():
             if self.seed not in result.seeds and result.seeds:
                 self.seed = result.seeds[0]
@@ -205,36 +206,36 @@ class SanityCheck(PhotoWidget):
             self.wanted = self._wanted.key if self._wanted else ""
             self.code = self.to_code()
 
-    def _look(self, maps: HeatMaps) -> still.Look:
+    def _look(self, maps: HeatMaps) -> picture.Look:
         colors = self.signed_colormap if maps.signed else self.colormap
-        return still.Look(self.opacity, self.threshold, colors, False, self.boxes == "all")
+        return picture.Look(self.opacity, self.threshold, colors, False, self.boxes == "all")
 
-    def _grid(self) -> still_grid.Grid:
+    def _grid(self) -> grid.Grid:
         """What the browser shows, to be drawn here."""
         with self._lock:
             result, check = self._result, self._shown
         image = self._subject.image
         if result is None or check is None:
             said = self.status["text"] or self.notice or "The sanity check has not run yet."
-            return still_grid.Grid([], [], image, said)
-        figures = falling.packed(check, result)["figures"][self.measure]
+            return grid.Grid([], [], image, said)
+        figures = sanity_check_run.packed(check, result)["figures"][self.measure]
         lines = []
         for method in result.methods:
-            words = falling.judged(result, method)
+            words = sanity_check_run.judged(result, method)
             states: list[HeatMaps | None] = [result.originals[method]]
             states += [result.maps.get((method, s.number, self.seed)) for s in result.steps]
             cells = []
             for number, maps in enumerate(states):
                 value = figures.get(f"{method}|{number}|{self.seed}")
                 text = [] if value is None else [f"{MEASURES[self.measure]}  {value:.2f}"]
-                look = still.Look(0, 0, "viridis", False) if maps is None else self._look(maps)
-                scene = still.Scene(image, self.objects, check.index, maps, look, row=0)
-                cells.append(still_grid.Cell(scene, text))
-            lines.append(still_grid.Line(falling.title_of(method), [words["verdict"], words["words"]], cells))
-        return still_grid.Grid([falling.TRAINED, *(s.stage for s in result.steps)], lines, image, self.notice)
+                look = picture.Look(0, 0, "viridis", False) if maps is None else self._look(maps)
+                scene = picture.Scene(image, self.objects, check.index, maps, look, row=0)
+                cells.append(grid.Cell(scene, text))
+            lines.append(grid.Line(sanity_check_run.title_of(method), [words["verdict"], words["words"]], cells))
+        return grid.Grid([sanity_check_run.TRAINED, *(s.stage for s in result.steps)], lines, image, self.notice)
 
     def _picture(self) -> bytes:
-        return still_grid.to_bytes(self._grid())
+        return grid.to_bytes(self._grid())
 
     def _photo_picture(self) -> Any:
-        return still_grid.draw_grid(self._grid())
+        return grid.draw_grid(self._grid())

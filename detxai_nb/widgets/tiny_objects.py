@@ -11,17 +11,19 @@ import traitlets
 
 from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.tiny import TINY
-from detxai_nb.tiny.walking import METHODS as FIRST_METHODS
-from detxai_nb.tiny.walking import Looked
+from detxai_nb.tiny.samples import METHODS as FIRST_METHODS
+from detxai_nb.tiny.samples import Looked
 from detxai_nb.types import Detector, Progress, Target
-from detxai_nb.widgets import gathering, packing, tiny_still
-from detxai_nb.widgets.base import IDLE, STATIC, WorkWidget
-from detxai_nb.widgets.choices import Offer
-from detxai_nb.widgets.gathering import MEASURES, Found, Rows
-from detxai_nb.widgets.subject import opened_detector
-from detxai_nb.widgets.tiny_how import How, source_of
-from detxai_nb.widgets.tiny_view import View, Viewing, bytes_of, pack_view, slim
-from detxai_nb.widgets.work import COMPUTING, Calculator
+from detxai_nb.widgets import tiny_objects_run
+from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.inputs import opened_detector
+from detxai_nb.widgets.shared.options import Offer
+from detxai_nb.widgets.shared.widget import IDLE, STATIC, WorkWidget
+from detxai_nb.widgets.shared.worker import COMPUTING, Calculator
+from detxai_nb.widgets.snapshots import tiny_objects
+from detxai_nb.widgets.tiny_objects_options import How, source_of
+from detxai_nb.widgets.tiny_objects_run import MEASURES, Found, Rows
+from detxai_nb.widgets.tiny_objects_view import View, Viewing, bytes_of, pack_view, slim
 
 if TYPE_CHECKING:
     import pandas
@@ -208,7 +210,7 @@ class TinyObjects(WorkWidget):
         key = f"{request.key}#{','.join(map(str, numbers))}"
         with self.hold_sync():
             if self.photo.get("image") != request.image:
-                self.photo = {**packing.pack_photo(looked.sample.image), "image": request.image}
+                self.photo = {**serialize.pack_photo(looked.sample.image), "image": request.image}
             self.map_data = pack_view(key, numbers, looked, rows)
             self.view_status = {**IDLE, "key": key}
 
@@ -226,7 +228,7 @@ class TinyObjects(WorkWidget):
     @property
     def _wanted(self) -> str:
         """The key of the run that is chosen, empty where there is nothing to run."""
-        return gathering.key_of(self.methods, self._total) if self.methods and self._total else ""
+        return tiny_objects_run.key_of(self.methods, self._total) if self.methods and self._total else ""
 
     @property
     def _total(self) -> int:
@@ -290,7 +292,7 @@ class TinyObjects(WorkWidget):
         ended = self._maker.busy is not found
         stopped = ended and found.done < found.total and self.wanted != ""
         note = f"Stopped before its end: {found.done} of {found.total} images." if stopped else ""
-        self.table = gathering.packed(found, note, ended)
+        self.table = tiny_objects_run.packed(found, note, ended)
 
     def _see(self, view: View, progress: Progress | None) -> Looked:
         found = self._found
@@ -372,12 +374,12 @@ class TinyObjects(WorkWidget):
         return looked
 
     def _picture(self) -> bytes:
-        return tiny_still.to_bytes(self._photo_picture())
+        return tiny_objects.to_bytes(self._photo_picture())
 
     def _photo_picture(self) -> Any:
         with self._lock:
             found, looked, things = self._found, self._shown(), self._chosen
         if found is None or not found.things:
-            return tiny_still.words(self.status["text"] or self.notice or "This has not run yet.")
+            return tiny_objects.words(self.status["text"] or self.notice or "This has not run yet.")
         wanted = [thing["annotation"] for thing in things]
-        return tiny_still.picture(found, self.measure, looked, wanted, self.opacity)
+        return tiny_objects.picture(found, self.measure, looked, wanted, self.opacity)

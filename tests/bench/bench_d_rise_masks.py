@@ -30,8 +30,8 @@ from measure_coco_mini import yolox_nano
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.methods.d_rise import Answers, Settings
-from detxai_nb.methods.d_rise_estimate import SplitHalves
-from detxai_nb.methods.d_rise_pilot import masks_needed
+from detxai_nb.methods.d_rise.estimate import SplitHalves
+from detxai_nb.methods.d_rise.pilot import masks_needed
 
 WEIGHTS = ("plain", "centred")
 

@@ -30,9 +30,9 @@ from clocks import seconds
 
 import detxai_nb as dx
 from detxai_nb.image import FloatImage
-from detxai_nb.methods.asking import Asker
+from detxai_nb.methods.perturbed_detection import Asker
 from detxai_nb.methods.sodex import FIT, LEFT_OUT, Hiding, Settings, ask_all, superpixels
-from detxai_nb.methods.sodex_surrogate import draw_shown, fit, nearness
+from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 
 
 def asking(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -> tuple[np.ndarray, np.ndarray]:

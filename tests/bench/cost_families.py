@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models import detection as tv
 
 import detxai_nb as dx
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 SHARES = (0.35, 0.29, 0.21, 0.13, 0.02)
 """Of FCOS's five levels, by detections in COCO photographs; see ``bench_cost.py``."""

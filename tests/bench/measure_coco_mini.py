@@ -57,7 +57,7 @@ def energies(detector: Any, dataset: CocoDataset) -> dict[str, np.ndarray]:
 
 def picture(detector: Any, dataset: CocoDataset, path: Path, count: int = 6) -> None:
     """Six photographs with at least two objects of one class: ODAM beside Grad-CAM for the best detection."""
-    from detxai_nb.plots import plot_comparison, to_png
+    from detxai_nb.plots.heatmaps import plot_comparison, to_png
 
     pages = []
     for sample in dataset:

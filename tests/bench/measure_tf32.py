@@ -16,9 +16,9 @@ from unittest import mock
 import torch
 
 import detxai_nb as dx
-from detxai_nb import explaining
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import full_float32
+from detxai_nb.explaining import explain
 
 DETECTORS = ("tiny-fcos", "tiny-yolox", "tiny-faster-rcnn", "tiny-pvt", "tiny-detr")
 METHODS = ("odam", "grad-cam")
@@ -40,7 +40,7 @@ def main() -> None:
         found = cpu.detect([image], 0.3)[0][:4]
         expected = dx.compare(cpu, image, found, methods=METHODS)
         for what, kept in (("TensorFloat-32", nullcontext), ("float32", full_float32)):
-            with mock.patch.object(explaining, "full_float32", kept):
+            with mock.patch.object(explain, "full_float32", kept):
                 maps = dx.compare(other, image, found.to(device), methods=METHODS)
             with kept(device):
                 scores = other.detect([image], 0.3)[0].scores.cpu()[: len(found)]

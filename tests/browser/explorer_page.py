@@ -14,7 +14,7 @@ sys.path.insert(0, str(STUB))
 import stub
 
 import detxai_nb as dx
-from detxai_nb.widgets.still import Look, overlay
+from detxai_nb.widgets.snapshots.picture import Look, overlay
 
 __all__ = ["Widget", "assert_painted", "expected", "stub"]
 

@@ -13,7 +13,7 @@ from lab import STUB, NotebookPage
 from PIL import Image
 
 import detxai_nb as dx
-from detxai_nb.widgets.still import Look, overlay
+from detxai_nb.widgets.snapshots.picture import Look, overlay
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from grid_page import Shown, stub
 from lab import STUB, NotebookPage
 
 import detxai_nb as dx
-from detxai_nb.widgets.contrast import contrast
+from detxai_nb.metrics.neighbours import contrast
 from detxai_nb.widgets.discrimination import paint_takers
 
 pytestmark = pytest.mark.browser

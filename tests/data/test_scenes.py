@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from detxai_nb.data import scenes
-from detxai_nb.data._dice import Dice
-from detxai_nb.data._layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, single, tiny
-from detxai_nb.data._shapes import KINDS
-from detxai_nb.data._things import shape
+from detxai_nb.data.scenes.layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, single, tiny
+from detxai_nb.data.scenes.objects import shape
+from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.shapes import KINDS
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_scenes.json").read_text(encoding="utf-8"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from detxai_nb.detectors.anchors import AnchorGrid, best_of_classes, best_of_levels, suppress
+from detxai_nb.detectors.dense.anchors import AnchorGrid, best_of_classes, best_of_levels, suppress
 
 EXTENTS = ((3, 5, 2), (2, 3, 4), (1, 1, 1))
 

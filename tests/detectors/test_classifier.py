@@ -16,9 +16,9 @@ from torchvision.models import mobilenet_v3_small, swin_t, vgg11_bn
 from torchvision.transforms.functional import normalize, resize
 
 import detxai_nb as dx
-from detxai_nb.detectors.classifier import IMAGENET_MEAN, IMAGENET_STD, ClassifierDetector
-from detxai_nb.detectors.named_layer import map_stride
-from detxai_nb.detectors.tiny_classifiers import tiny_resnet, tiny_vgg
+from detxai_nb.detectors.classifier.capture import map_stride
+from detxai_nb.detectors.classifier.detector import IMAGENET_MEAN, IMAGENET_STD, ClassifierDetector
+from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
 from detxai_nb.types import Target
 
 IMAGE = photograph()

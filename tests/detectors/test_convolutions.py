@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from detxai_nb.detectors.convolutions import GroupNormTower, Step, cut_windows, reach_of, run_windows
-from detxai_nb.detectors.winograd import convolve, transform_transposed_kernel
+from detxai_nb.detectors.dense.convolutions import GroupNormTower, Step, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.winograd import convolve, transform_transposed_kernel
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (4, 4), (17, 30), (100, 135)])

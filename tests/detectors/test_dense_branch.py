@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from detxai_nb.detectors.dense_branch import Branch, Run
+from detxai_nb.detectors.dense.branch import Branch, Run
 
 AT = torch.tensor([[0, 0], [5, 8], [2, 3]])
 

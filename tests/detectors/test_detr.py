@@ -12,10 +12,10 @@ from families.detr import builder, choose, everything, module_of, scalar
 from models import NAMES, photograph
 from torch import Tensor, nn
 
-from detxai_nb.detectors import detr_trace
-from detxai_nb.detectors.detr import DetrDetector
-from detxai_nb.detectors.detr_pretrained import image_settings, open_pretrained
-from detxai_nb.detectors.tiny_detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
+from detxai_nb.detectors.detr import trace as detr_trace
+from detxai_nb.detectors.detr.detector import DetrDetector
+from detxai_nb.detectors.detr.pretrained import image_settings, open_pretrained
+from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Target
 

@@ -21,10 +21,10 @@ from torchvision.ops import FeaturePyramidNetwork, roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
 import detxai_nb as dx
-from detxai_nb.detectors import roi_head
-from detxai_nb.detectors.faster_rcnn import FasterRcnnDetector
-from detxai_nb.detectors.feature_pyramid import PyramidTranspose, Window, is_linear
-from detxai_nb.detectors.roi_pooling import Pooling
+from detxai_nb.detectors.faster_rcnn import box_head
+from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
+from detxai_nb.detectors.faster_rcnn.pooling import Pooling
+from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window, is_linear
 from detxai_nb.types import Target, spread_windows, take_windows
 
 
@@ -175,7 +175,7 @@ def test_regions_beyond_the_budget_are_opened_in_parts(monkeypatch: pytest.Monke
     detector, image = FasterRcnnDetector(version_2().double(), CLASSES), photograph()
     found = detector.detect([image], 0.05)[0][:7]
     whole = dx.explain(detector, image, found)
-    monkeypatch.setattr(roi_head, "MEMORY_BUDGET", 24 * 49 * 8 * 32 * 3)
+    monkeypatch.setattr(box_head, "MEMORY_BUDGET", 24 * 49 * 8 * 32 * 3)
     assert detector.trace(image)._head.rows_per_pass == 3
     parts = dx.explain(detector, image, found)
     assert all(torch.allclose(a, b) for a, b in zip(whole.grids, parts.grids))

@@ -11,7 +11,7 @@ from models import NAMES, photograph
 from reference import slow_gradients
 
 import detxai_nb as dx
-from detxai_nb.detectors.tiny import tiny_fcos, tiny_retinanet
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos, tiny_retinanet
 from detxai_nb.types import Target
 
 
@@ -46,7 +46,7 @@ def test_batch_norm_heads_are_local() -> None:
     """A head with batch instead of group normalisation is explained on windows, exactly."""
     from torchvision.models.detection.fcos import FCOSHead
 
-    from detxai_nb.detectors.tiny import tiny_fcos
+    from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 
     torch.manual_seed(0)
     module = tiny_fcos(7)

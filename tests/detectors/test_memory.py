@@ -12,7 +12,7 @@ from models import photograph
 from torch import Tensor
 
 import detxai_nb as dx
-from detxai_nb.detectors.tiny_classifiers import tiny_resnet
+from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet
 
 
 def explain(detector: Any, image: Any, times: int) -> None:

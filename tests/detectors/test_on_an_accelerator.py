@@ -23,8 +23,8 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import at_precision, full_float32
 from detxai_nb.methods import METHODS
-from detxai_nb.methods.asking import Asker
-from detxai_nb.metrics.answers import Answers
+from detxai_nb.methods.perturbed_detection import Asker
+from detxai_nb.metrics.detection_cache import Answers
 from detxai_nb.types import Target
 
 DEVICE = os.environ.get("DETXAI_NB_TEST_DEVICE", "cuda")

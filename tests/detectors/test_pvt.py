@@ -13,8 +13,8 @@ from torchvision.models.detection import FCOS, RetinaNet
 
 import detxai_nb as dx
 from detxai_nb.detectors.pvt import PvtBackbone, PvtBody, pvt_fcos, pvt_model, pvt_retinanet
-from detxai_nb.detectors.tiny import tiny_fcos
-from detxai_nb.detectors.tiny_pvt import tiny_pvt
+from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 
 pytest.importorskip("transformers")
 NARROW: dict[str, Any] = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 40, 64]}

@@ -15,9 +15,9 @@ from torchvision.models import get_model
 import detxai_nb as dx
 from detxai_nb.detectors.catalogue import DETECTORS
 from detxai_nb.detectors.registry import FAMILIES
-from detxai_nb.detectors.tiny_detr import tiny_detr
-from detxai_nb.detectors.tiny_pvt import tiny_pvt
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
+from detxai_nb.detectors.zoo.networks.detr import tiny_detr
+from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
 
 BUNDLED = [name for name, entry in DETECTORS.items() if entry.weights == "bundled"]
 TORCHVISION = [name for name, entry in DETECTORS.items() if "torchvision" in entry.weights]

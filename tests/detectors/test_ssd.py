@@ -10,7 +10,7 @@ from torchvision.models.detection import ssd300_vgg16
 
 import detxai_nb as dx
 from detxai_nb.detectors.ssd import SsdDetector
-from detxai_nb.detectors.tiny import tiny_fcos, tiny_ssd
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos, tiny_ssd
 from detxai_nb.types import Target
 
 

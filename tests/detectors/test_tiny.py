@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from detxai_nb.detectors import tiny
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import read_weights
+from detxai_nb.detectors.zoo.networks import torchvision
 
-BUILDERS = (tiny.tiny_fcos, tiny.tiny_retinanet, tiny.tiny_faster_rcnn, tiny.tiny_ssd)
+BUILDERS = (torchvision.tiny_fcos, torchvision.tiny_retinanet, torchvision.tiny_faster_rcnn, torchvision.tiny_ssd)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def trained() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def fcos(trained: dict[str, torch.Tensor]) -> Any:
-    model = tiny.tiny_fcos(10)
+    model = torchvision.tiny_fcos(10)
     model.load_state_dict(trained)
     return model.eval()
 
@@ -50,8 +50,8 @@ def test_no_class_is_refused(build: Callable[[int], Any]) -> None:
 
 @torch.no_grad()
 def test_a_tower_backbone_gives_what_tiny_fcoss_towers_give(fcos: Any, trained: dict[str, torch.Tensor]) -> None:
-    backbone = tiny.TowerBackbone().eval()
-    given = tiny.tower_weights(trained)
+    backbone = torchvision.TowerBackbone().eval()
+    given = torchvision.tower_weights(trained)
     backbone.load_state_dict({k.removeprefix("backbone."): v for k, v in given.items() if k.startswith("backbone.")})
     for name, level in fcos.backbone(images()).items():
         expected = [fcos.head.classification_head.conv(level), fcos.head.regression_head.conv(level)]
@@ -63,8 +63,8 @@ def test_tiny_retinanet_starts_with_tiny_fcoss_class_scores_at_each_anchor(
     fcos: Any, trained: dict[str, torch.Tensor]
 ) -> None:
     """But for the biases of the towers' convolutions, which RetinaNet's have not where a norm follows."""
-    model: Any = tiny.tiny_retinanet(10).eval()
-    given = tiny.retinanet_weights(trained)
+    model: Any = torchvision.tiny_retinanet(10).eval()
+    given = torchvision.retinanet_weights(trained)
     fcos = copy.deepcopy(fcos)
     for conv in fcos.head.classification_head.conv[::3]:
         torch.nn.init.zeros_(conv.bias)

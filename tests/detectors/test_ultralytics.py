@@ -15,7 +15,7 @@ from reference import slow_gradients
 from torch import nn
 
 import detxai_nb as dx
-from detxai_nb.detectors.ultralytics import UltralyticsDetector, centred_letterbox
+from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector, centred_letterbox
 from detxai_nb.types import Target
 
 pytest.importorskip("ultralytics")

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import detxai_nb as dx
 from detxai_nb.detectors.weights import fit_weights, read_weights
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from families.yolox import KINDS
 from models import NAMES, photograph
 
 from detxai_nb.data.coco import CocoDataset
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.detector import YoloxDetector
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 PARAMETERS = {
     "yolox-nano": 0.91,

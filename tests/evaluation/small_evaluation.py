@@ -12,8 +12,8 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.detector import YoloxDetector
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 NAMES = ("red", "green", "blue")
 HEIGHT, WIDTH = 40, 64

@@ -18,10 +18,10 @@ import torch
 from small_evaluation import FEW_STEPS, METRICS, NAMES, Squares, assert_same, colours, find_colours, processes
 
 import detxai_nb as dx
-from detxai_nb.evaluation import evaluate, spreading
+from detxai_nb.evaluation import evaluate, parallel
+from detxai_nb.evaluation.parallel import Shared, portable, threads_each, worker_processes
 from detxai_nb.evaluation.plan import make_plan
 from detxai_nb.evaluation.selection import PROTOCOLS
-from detxai_nb.evaluation.spreading import Shared, portable, threads_each, worker_processes
 
 EVERY = (*METRICS, "vea")
 
@@ -46,7 +46,7 @@ def alone() -> pd.DataFrame:
 
 @pytest.mark.parametrize("in_flight", [1, 3, 64])
 def test_threads(alone: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, in_flight: int) -> None:
-    monkeypatch.setattr(spreading, "IN_FLIGHT", in_flight)
+    monkeypatch.setattr(parallel, "IN_FLIGHT", in_flight)
     with ThreadPoolExecutor(3) as executor:
         assert_same(run(executor), alone)
         # The executor is still the caller's.
@@ -134,7 +134,7 @@ def test_each_thread_has_its_own_detector() -> None:
 
 
 def test_a_failing_task_ends_the_run_and_cancels_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreading, "IN_FLIGHT", 4)
+    monkeypatch.setattr(parallel, "IN_FLIGHT", 4)
     submitted: list[Future[Any]] = []
 
     class Held(ThreadPoolExecutor):
@@ -175,7 +175,7 @@ def test_the_detector_is_unpacked_once_in_a_process() -> None:
 
 def test_evaluations_that_share_a_process_keep_their_detectors() -> None:
     plan = make_plan([], ["compactness"], PROTOCOLS["default"])
-    contents = [pickle.dumps(Shared(plan, colours(), None)) for _ in range(spreading.KEPT + 1)]
+    contents = [pickle.dumps(Shared(plan, colours(), None)) for _ in range(parallel.KEPT + 1)]
     *several, last = contents
     kept = [pickle.loads(content) for content in several]
     assert [pickle.loads(content) for content in several] == kept

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import detxai_nb as dx
 from detxai_nb.image import FloatImage, load_image
-from detxai_nb.methods.d_rise_masks import Drawn
+from detxai_nb.methods.d_rise.masks import Drawn
 
 CPU = torch.device("cpu")
 NAMES = ("cat", "dog", "owl")

@@ -10,7 +10,7 @@ import torch
 import detxai_nb as dx
 from detxai_nb.image import FloatImage
 from detxai_nb.methods.sodex import superpixels
-from detxai_nb.methods.sodex_surrogate import draw_shown
+from detxai_nb.methods.sodex.surrogate import draw_shown
 from detxai_nb.types import OpenDetector
 
 try:

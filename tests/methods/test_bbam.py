@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 import detxai_nb as dx
-from detxai_nb.detectors import roi_head
-from detxai_nb.detectors.faster_rcnn import FasterRcnnDetector
-from detxai_nb.detectors.tiny import tiny_faster_rcnn
+from detxai_nb.detectors.faster_rcnn import box_head
+from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn
 
 NAMES = ("background", "a", "b", "c", "d")
 STEPS = 12
@@ -118,7 +118,7 @@ def test_maps_do_not_depend_on_the_company_or_the_batches(
     alone = dx.explain(detector, image, found[2], method="bbam", **USUAL)
     assert torch.allclose(alone.grids[0], together.grids[2], atol=1e-5)
     assert alone.figures["score kept"][0] == pytest.approx(together.figures["score kept"][2], rel=1e-4)
-    monkeypatch.setattr(roi_head, "MEMORY_BUDGET", 1)
+    monkeypatch.setattr(box_head, "MEMORY_BUDGET", 1)
     calls: list[tuple[int, int]] = []
     apart = dx.explain(detector, image, found, method="bbam", layer="roi", progress=lambda *x: calls.append(x), **USUAL)
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(apart.grids, together.grids))

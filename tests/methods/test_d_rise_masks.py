@@ -6,7 +6,7 @@ import pytest
 import torch
 from d_rise_by_hand import masks_by_hand
 
-from detxai_nb.methods.d_rise_masks import MaskGrid, draw, group_size
+from detxai_nb.methods.d_rise.masks import MaskGrid, draw, group_size
 
 CPU = torch.device("cpu")
 SIZES = [(45, 70), (16, 9), (5, 33), (3, 3)]

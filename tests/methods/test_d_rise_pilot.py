@@ -12,8 +12,8 @@ from d_rise_by_hand import NAMES, Glow, photograph
 
 import detxai_nb as dx
 from detxai_nb.methods.d_rise import Answers, Settings
-from detxai_nb.methods.d_rise_estimate import SplitHalves
-from detxai_nb.methods.d_rise_pilot import Trial, masks_needed, suggest
+from detxai_nb.methods.d_rise.estimate import SplitHalves
+from detxai_nb.methods.d_rise.pilot import Trial, masks_needed, suggest
 
 IMAGE = photograph()
 TARGETS = Glow().detect([IMAGE])[0]

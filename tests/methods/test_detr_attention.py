@@ -12,8 +12,8 @@ from torch import Tensor
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.detr import DetrDetector
-from detxai_nb.detectors.detr_variants import VARIANTS
+from detxai_nb.detectors.detr.detector import DetrDetector
+from detxai_nb.detectors.detr.variants import VARIANTS
 
 pytest.importorskip("transformers", reason="tiny-detr needs transformers")
 GRID = (16, 23)

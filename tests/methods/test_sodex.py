@@ -18,9 +18,9 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.image import FloatImage
-from detxai_nb.methods.d_rise_weights import class_overlaps
+from detxai_nb.methods.d_rise.weights import class_overlaps
 from detxai_nb.methods.sodex import FIT, HIDDEN, LEFT_OUT, superpixels
-from detxai_nb.methods.sodex_surrogate import draw_shown, fit, nearness
+from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 from detxai_nb.types import Cancelled
 
 pytest.importorskip("skimage", reason="superpixels need: pip install scikit-image")

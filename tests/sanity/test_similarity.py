@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from detxai_nb import sanity
-from detxai_nb.sanity.measuring import within_reach
 from detxai_nb.sanity.similarity import LONGEST, check_measures, complexity, entropy, grid_of, similarity
+from detxai_nb.sanity.table import within_reach
 
 stats = pytest.importorskip("scipy.stats", reason="the reference is scipy's: pip install scipy")
 skimage = pytest.importorskip("skimage", reason="ssim and hog need: pip install scikit-image")

@@ -10,7 +10,7 @@ import torch
 from known_maps import BOXES, HEIGHT, WIDTH, KnownMaps, given, picture, signs
 
 import detxai_nb as dx
-from detxai_nb.plots import to_png
+from detxai_nb.plots.heatmaps import to_png
 
 
 def maps() -> torch.Tensor:

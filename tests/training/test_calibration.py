@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from detxai_nb.detectors.tiny import tiny_fcos
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.training.calibration import sharpen
 from detxai_nb.training.recipes import RECIPES
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from detxai_nb.data import scenes
-from detxai_nb.detectors.tiny_classifiers import tiny_resnet, tiny_vgg
+from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
 from detxai_nb.training import classifier_losses as module
 from detxai_nb.training.classifier_losses import classifier_losses, taught_vgg_losses
 

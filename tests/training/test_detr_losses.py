@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import generalized_box_iou
 
-from detxai_nb.detectors.tiny_detr import QUERIES, tiny_detr
+from detxai_nb.detectors.zoo.networks.detr import QUERIES, tiny_detr
 from detxai_nb.training import detr_losses as module
 from detxai_nb.training.detr_losses import decode_layers, detr_losses, match, normalised
 

@@ -7,8 +7,8 @@ import torch
 
 from detxai_nb.data import scenes
 from detxai_nb.detectors.catalogue import ZOO
-from detxai_nb.detectors.tiny import tiny_fcos
 from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.training.losses import fcos_losses
 from detxai_nb.training.pvt_losses import pvt_losses, pyramid_distance
 

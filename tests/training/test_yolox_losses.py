@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from detxai_nb.data import scenes
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import TINY, TINY_INPUT, Yolox, YoloxSize
+from detxai_nb.detectors.yolox.detector import YoloxDetector
+from detxai_nb.detectors.yolox.network import TINY, TINY_INPUT, Yolox, YoloxSize
 from detxai_nb.training.yolox_losses import (
     CANDIDATES,
     RADIUS,

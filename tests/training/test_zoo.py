@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from detxai_nb.data import scenes
 from detxai_nb.detectors.registry import ZOO, load_detector
-from detxai_nb.training import card, measuring, zoo
+from detxai_nb.training import card, held_out, zoo
 from detxai_nb.training.recipes import RECIPES
 
 CARDS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(ZOO.glob("*.json"))}
@@ -44,7 +44,7 @@ def test_the_weights_fit_their_card(name: str) -> None:
 def test_the_card_tells_how_it_was_made_and_measured(name: str) -> None:
     training = CARDS[name]["training"]
     assert training["drawing"] == scenes.DRAWING, "the scenes have changed: train again"
-    assert training["scenes_seed"] != measuring.MEASURING_SEED
+    assert training["scenes_seed"] != held_out.MEASURING_SEED
     settings = RECIPES[name].settings
     assert training["scenes"] == settings.steps * settings.batch
     assert training["modes"] == dict(settings.mix)
@@ -69,7 +69,7 @@ def test_a_classifier_is_right_in_95_of_100_scenes(name: str) -> None:
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_a_small_measurement_is_near_the_card(name: str) -> None:
-    measured = measuring.measure(load_detector(name, device="cpu"), {"plain": 16, "tiny": 6})
+    measured = held_out.measure(load_detector(name, device="cpu"), {"plain": 16, "tiny": 6})
     plain = CARDS[name]["measured"]["plain"]["AP50"]
     assert measured["plain"]["AP50"] > plain - 0.12
     assert measured["tiny"]["objects"] > 20
@@ -109,7 +109,7 @@ def test_the_command_writes_weights_and_card(
     recipe = RECIPES[name]
     small = replace(recipe.settings, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
     monkeypatch.setitem(RECIPES, name, replace(recipe, settings=small))
-    monkeypatch.setattr(measuring, "MEASURED_ON", {"plain": 2})
+    monkeypatch.setattr(held_out, "MEASURED_ON", {"plain": 2})
     flags = [name, "--steps", "2", "--batch", "2", "--workers", "0", "--device", "cpu", "--float32"]
     assert zoo.main([*flags, "--threads", "2", "--out", str(tmp_path)]) == 0
     made: dict[str, Any] = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import anywidget
 
-from detxai_nb.widgets.base import STATIC
+from detxai_nb.widgets.shared.widget import STATIC
 
 
 def check_traits(widget: Any, name: str) -> None:

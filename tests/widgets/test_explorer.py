@@ -15,8 +15,8 @@ from PIL import Image
 from traitlets import TraitError
 
 import detxai_nb as dx
-from detxai_nb.plots import DIVERGING, SEQUENTIAL
-from detxai_nb.widgets.choices import TARGETS
+from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
+from detxai_nb.widgets.shared.options import TARGETS
 
 SECONDS = 20
 
@@ -113,7 +113,7 @@ def test_the_code_makes_the_shown_map(make: Any, given: str) -> None:
 
 
 def test_the_code_loads_what_came_by_name(tmp_path: Path) -> None:
-    from detxai_nb.widgets.recipe import Recipe
+    from detxai_nb.widgets.shared.code import Recipe
 
     code = Recipe("tiny-fcos", "photo.jpg", 0.3).code({"method": "'odam'"}, None)
     assert "detector = dx.load_detector('tiny-fcos')" in code
@@ -176,7 +176,7 @@ def test_only_the_selected_box_is_drawn_where_so_chosen(make: Any, tmp_path: Pat
 
 
 def test_signed_maps_are_centred_on_zero(make: Any) -> None:
-    from detxai_nb.widgets.still import color_range
+    from detxai_nb.widgets.snapshots.picture import color_range
 
     widget = make(direction="signed")
     assert widget.map_data["signed"] is True

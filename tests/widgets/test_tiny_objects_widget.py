@@ -19,9 +19,9 @@ from traitlets import TraitError
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.sample import Sample
-from detxai_nb.tiny.drawing import AROUND, window
-from detxai_nb.tiny.walking import look
-from detxai_nb.widgets.packing import STEPS
+from detxai_nb.tiny.figures import AROUND, window
+from detxai_nb.tiny.samples import look
+from detxai_nb.widgets.shared.serialize import STEPS
 
 SECONDS = 60
 METHODS = ["odam", "grad-cam"]

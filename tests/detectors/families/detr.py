@@ -11,7 +11,7 @@ from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
-from detxai_nb.detectors.detr import DetrDetector
+from detxai_nb.detectors.detr.detector import DetrDetector
 from detxai_nb.types import SIDES, Target
 
 IMAGE = photograph()

@@ -25,8 +25,8 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, clip_boxe
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 import detxai_nb as dx
-from detxai_nb.detectors.faster_rcnn import FasterRcnnDetector
-from detxai_nb.detectors.tiny import tiny_faster_rcnn
+from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn
 from detxai_nb.types import SIDES, Target
 
 CLASSES = ("background", *NAMES)

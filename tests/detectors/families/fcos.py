@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models.detection import FCOS, fcos_resnet50_fpn
 
 import detxai_nb as dx
-from detxai_nb.detectors.tiny import tiny_fcos
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.types import SIDES, Target
 
 

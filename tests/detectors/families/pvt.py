@@ -12,7 +12,7 @@ from models import enliven
 from torch import nn
 
 from detxai_nb.detectors.pvt import pvt_fcos, pvt_retinanet
-from detxai_nb.detectors.tiny_pvt import tiny_pvt
+from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from torchvision.models.detection.image_list import ImageList
 
 import detxai_nb as dx
 from detxai_nb.detectors.retinanet import RetinaNetDetector
-from detxai_nb.detectors.tiny import tiny_retinanet
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_retinanet
 from detxai_nb.types import SIDES, Target
 
 SMALL = {"weights": None, "weights_backbone": None, "num_classes": 7, "min_size": 96, "max_size": 400}

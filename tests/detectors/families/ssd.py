@@ -19,7 +19,7 @@ from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 
 import detxai_nb as dx
 from detxai_nb.detectors.ssd import SsdDetector
-from detxai_nb.detectors.tiny import tiny_ssd
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
 from detxai_nb.types import Target
 
 CLASSES = len(NAMES) + 1

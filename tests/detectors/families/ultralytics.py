@@ -14,7 +14,7 @@ from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
-from detxai_nb.detectors.ultralytics import UltralyticsDetector
+from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector
 from detxai_nb.types import SIDES, Target
 
 INPUT = 160

@@ -13,8 +13,8 @@ from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor
 
 import detxai_nb as dx
-from detxai_nb.detectors.yolox import YoloxDetector
-from detxai_nb.detectors.yolox_network import SIZES, Yolox
+from detxai_nb.detectors.yolox.detector import YoloxDetector
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 from detxai_nb.types import SIDES, Target
 
 

@@ -1,0 +1,1 @@
+"""Image classifiers, seen as one whole-image prediction for each class."""

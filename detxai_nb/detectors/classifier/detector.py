@@ -1,0 +1,212 @@
+"""Image classifiers as detectors: each class is a prediction whose box is the whole image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.classifier.capture import Opened, logits_of, map_stride, open_at, probe
+from detxai_nb.detectors.dense.trace import rows_per_chunk
+from detxai_nb.geometry import Placement
+from detxai_nb.image import load_image
+from detxai_nb.types import Detections, GradientChunk, Level, Target
+
+ORIGIN_FIELDS = ("class",)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class ClassifierDetector:
+    """An image classifier opened for explanation.
+
+    ``module``: any module that takes images ``[B,3,h,w]`` and returns one logit for each class, ``[B,C]`` (or an object
+    whose ``logits`` they are), such as torchvision's ResNet, VGG, DenseNet or EfficientNet; ``names``: a name for each
+    logit. It is used as it is, in evaluation mode, and never changed.
+
+    ``input_size``: side of the square input, or (height, width). The WHOLE image is resized to it, bilinearly with
+    antialiasing; nothing is cropped, so an image of another shape is seen squeezed (torchvision's own presets resize
+    the short side and cut out the middle: hand in such a cut to see what they see). ``mean``, ``std``: of each colour
+    in 0..1, by default ImageNet's. ``layer``: what ``trace`` explains by default, any submodule by its dotted name
+    whose output is a map ``[B,K,h,w]``; if None, the last such map of the network. One pass over an empty image, when
+    the detector is made, finds the maps.
+
+    Raises ``TypeError`` for what is no module, and ``ValueError`` where the outputs do not fit the names.
+    """
+
+    family = "classifier"
+    targets = ("class",)
+
+    def __init__(
+        self,
+        module: nn.Module,
+        names: Sequence[str],
+        *,
+        input_size: int | tuple[int, int] = 224,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        layer: str | None = None,
+    ) -> None:
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"family 'classifier' expects a torch.nn.Module, got {type(module).__name__}")
+        height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+        if min(height, width) < 1:
+            raise ValueError(f"input_size is one side or (height, width), both at least 1, got {input_size}")
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"mean and std are of three colours in 0..1, std above 0; got {mean} and {std}")
+        self.module = module
+        self.names = tuple(names)
+        self.input_size = (int(height), int(width))
+        self.mean, self.std = tuple(mean), tuple(std)
+        with evaluating(module):
+            found = probe(module, self._like.new_zeros((1, 3, *self.input_size)))
+        if found.outputs != len(self.names):
+            raise ValueError(f"this classifier has {found.outputs} outputs, but {len(self.names)} names were given")
+        self._offered = found.maps
+        if layer is not None:
+            self._offered = (self._check_layer(layer), *(name for name in found.maps if name != layer))
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module's weights."""
+        return self._like.device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The default, then the last map of every resolution, coarsest first; ``trace`` takes any submodule's name."""
+        return self._offered
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """The classes of each image with a softmax probability >= ``score_threshold``, each with the whole image."""
+        pixels = [load_image(image) for image in images]
+        found: list[Detections] = []
+        with evaluating(self.module):
+            for rows in batches_of_one_shape([self.input_size] * len(pixels)):
+                batch = torch.cat([self._prepare(pixels[row]) for row in rows])
+                probabilities = logits_of(self.module(batch)).softmax(dim=1)
+                for row, scores in zip(rows, probabilities):
+                    found.append(self._report(scores, pixels[row].shape[:2], score_threshold))
+        return found
+
+    @torch.inference_mode(False)
+    def trace(self, image: Any, layer: str | None = None) -> ClassifierTrace:
+        """One forward pass, kept open at ``layer``: one of ``layers``, or any submodule whose output is a map.
+
+        The pass runs without a graph up to the layer's last call and with one after it. Raises ``ValueError`` for an
+        unknown layer, or one that the pass does not reach or whose output is no map ``[1,K,h,w]`` of several cells.
+        """
+        layer = self._check_layer(layer)
+        pixels = load_image(image)
+        with evaluating(self.module):
+            with torch.no_grad():
+                batch = self._prepare(pixels)
+            opened = open_at(self.module, layer, batch)
+        placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
+        level = Level(layer, opened.leaf.detach()[0], map_stride(batch, opened.leaf))
+        return ClassifierTrace(placement, level, opened)
+
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the weights' type on their device."""
+        weight = next((w for w in self.module.parameters() if w.is_floating_point()), None)
+        return torch.zeros(()) if weight is None else weight
+
+    def _check_layer(self, layer: str | None) -> str:
+        if layer is None:
+            if not self._offered:
+                raise ValueError(f"{type(self.module).__name__} has no map [B,K,h,w] inside that could be explained")
+            return self._offered[0]
+        if layer and layer in dict(self.module.named_modules()):
+            return layer
+        raise ValueError(
+            f"unknown layer {layer!r}; this detector's layers: {', '.join(self._offered)}, "
+            "and every other submodule by its dotted name"
+        )
+
+    def _prepare(self, pixels: Any) -> Tensor:
+        """The image as the module takes it, ``[1,3,h,w]``."""
+        image = to_tensor(pixels, self.device, self._like.dtype)[None]
+        return resize_and_normalize(image, self.input_size, self.mean, self.std)
+
+    def _report(self, scores: Tensor, size: tuple[int, int], threshold: float) -> Detections:
+        labels = (scores >= threshold).nonzero()[:, 0]
+        height, width = size
+        return gather_detections(
+            Placement.identity(height, width),
+            scores.new_tensor([0, 0, width, height]).expand(len(labels), 4),
+            scores[labels],
+            labels,
+            self.names,
+            class_scores=scores.expand(len(labels), -1),
+            origins=labels[:, None],
+            origin_fields=ORIGIN_FIELDS,
+            highest_score=float(scores.max()),
+            score_threshold=threshold,
+        )
+
+
+class ClassifierTrace:
+    """One forward pass of one image, kept open at one layer. See ``types.Trace``."""
+
+    def __init__(self, placement: Placement, level: Level, opened: Opened) -> None:
+        self.placement = placement
+        self.layer = level.name
+        self.levels = (level,)
+        self._leaf = opened.leaf
+        self._logits = opened.logits[0]
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def scalars(self, detections: Detections, target: Target) -> Tensor:
+        """The explained scalar of each detection, ``[N]``: its class's probability or logit."""
+        return _scalars(self._logits, self._resolve(detections, target), target)
+
+    def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+
+        Each chunk is one batched product with the Jacobian of what comes after the layer. Also inside
+        ``torch.inference_mode``, which is left for the time of each step.
+        """
+        labels = self._resolve(detections, target)
+        for rows in torch.arange(len(labels), device=labels.device).split(rows_per_chunk(self._leaf)):
+            with torch.inference_mode(False), torch.enable_grad():
+                scalars = _scalars(self._logits, labels[rows].clone(), target)
+                one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
+                (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)
+            yield GradientChunk(0, rows, found[:, 0])
+
+    def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """The same as (level, rows, gradient ``[n,K,h,w]``)."""
+        for chunk in self.chunks(detections, target):
+            yield chunk.level, chunk.rows, chunk.gradient
+
+    def _resolve(self, detections: Detections, target: Target) -> Tensor:
+        """The explained class ``[N]`` of each detection."""
+        if target.part != "class":
+            raise ValueError(f"a classifier has no box to explain: its only target is 'class', got {target.part!r}")
+        origins = detections.origins
+        if origins is None or detections.origin_fields != ORIGIN_FIELDS:
+            raise ValueError(
+                f"these detections do not say where in the model they came from (origins {ORIGIN_FIELDS}); "
+                "use what this detector's detect returns"
+            )
+        outputs = len(self._logits)
+        if len(origins) and int(origins.max()) >= outputs:
+            raise ValueError("these detections come from another detector or image size; detect in this image first")
+        labels = detections.labels.to(self._logits.device).clone()
+        return labels if target.label is None else torch.full_like(labels, target.label)
+
+
+def _scalars(logits: Tensor, labels: Tensor, target: Target) -> Tensor:
+    """The logits ``[n]`` of the classes ``labels``, or their probabilities."""
+    return (logits if target.score == "logit" else logits.softmax(dim=0))[labels]
+
+
+def resize_and_normalize(images: Tensor, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Whole images ``[B,3,H,W]``, values 0..255, resized to ``size`` (height, width) and normalised in 0..1."""
+    pixels = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True) / 255
+    return (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]

@@ -1,0 +1,165 @@
+"""A dense detection head on one image: the scalars it gives and their exact gradients, for any one-stage family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from detxai_nb.detectors.base import evaluating
+from detxai_nb.detectors.dense.branch import Branch, Run
+from detxai_nb.detectors.dense.convolutions import cut_windows
+from detxai_nb.detectors.dense.trace import rows_per_chunk
+from detxai_nb.types import GradientChunk, Target
+
+Branches = Sequence[Mapping[str, Branch]]
+"""The branches of a head by name ("class", "box"), for each level of the pyramid."""
+HEAD = "head"
+
+
+class Rule(Protocol):
+    """How a family makes the explained scalar from its head's outputs."""
+
+    def needs(self, target: Target) -> tuple[str, ...]:
+        """The branches that the target is made of."""
+
+    def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The scalars ``[n]`` of predictions ``at`` ``[n,2]`` or ``[n,3]`` from each branch's outputs ``[n,K]``."""
+
+
+def head_layers(branches: Branches) -> dict[str, tuple[str, int]]:
+    """The named activations of a head: which branch, and which of its stops.
+
+    "head.class" is the last activation of the class branch, "head.class.0" its first, and so on; "head.box" alike. A
+    branch that is a single convolution has none.
+    """
+    found = {}
+    for name, branch in branches[0].items():
+        last = len(branch.stops) - 1
+        if last >= 0:
+            found[f"{HEAD}.{name}"] = (name, last)
+        found.update({f"{HEAD}.{name}.{i}": (name, i) for i in range(last)})
+    return found
+
+
+class DenseHead:
+    """A head of branches on one image's pyramid, opened at the pyramid or at an activation inside.
+
+    ``head``: the module that the branches are part of. ``pyramid``: ``[C,h,w]`` for each level. ``layer``: one of
+    ``head_layers``, or any other for the pyramid. ``fixed``: on so many of the finest levels group normalisation takes
+    its statistics as constants.
+
+    ``features``: the explained grids ``[C,h,w]``, one for each level.
+    """
+
+    def __init__(
+        self,
+        head: nn.Module,
+        branches: Branches,
+        pyramid: Sequence[Tensor],
+        rule: Rule,
+        layer: str = "",
+        fixed: int = 0,
+    ) -> None:
+        self._head = head
+        self._branches = branches
+        self._pyramid = pyramid
+        self._rule = rule
+        self._fixed = fixed
+        self._runs: dict[tuple[str, int], Run] = {}
+        self._opened: str | None = None
+        self.features = list(pyramid)
+        if layer in head_layers(branches):
+            with torch.no_grad(), evaluating(head):
+                self._open(*head_layers(branches)[layer])
+
+    def _open(self, name: str, stop: int) -> None:
+        """Split a branch at one of its stops: what comes before makes the explained grids, what comes after is run."""
+        self._opened = name
+        for level, features in enumerate(self._pyramid):
+            branch = self._branches[level][name]
+            count = branch.stops[stop]
+            self.features[level] = branch.activation(features, count)
+            self._runs[name, level] = Run(branch.after(count), self.features[level], level < self._fixed)
+
+    @torch.no_grad()
+    def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The explained scalars ``[n]`` at the places ``at`` of the level."""
+        with evaluating(self._head):
+            runs = self._run(level, target)
+            outputs = {name: run.at_cells(at[:, :2]) for name, run in runs.items()}
+        return self._rule.scalar(outputs, level, at, labels, target)
+
+    def _run(self, level: int, target: Target) -> dict[str, Run]:
+        """The branches that the target needs, run on a level: once for all targets and methods of one trace."""
+        needed = self._rule.needs(target)
+        for name in needed:
+            if (name, level) not in self._runs:
+                branch = self._branches[level][name]
+                self._runs[name, level] = Run(branch, self._pyramid[level], level < self._fixed)
+        return {name: self._runs[name, level] for name in needed}
+
+    def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
+        """Their exact gradients: on windows where the head is local, else on the whole level."""
+        features = self.features[level]
+        with evaluating(self._head):
+            runs = self._run(level, target)
+        open_runs = [run for name, run in runs.items() if self._opened in (None, name)]
+        local = all(run.local for run in open_runs)
+        reach = max((run.reach for run in open_runs), default=0)
+        size = features[:, : 2 * reach + 1, : 2 * reach + 1] if local else features
+        most = max(1, rows_per_chunk(size) // sum(run.depth for run in open_runs)) if local and open_runs else None
+        for rows in torch.arange(len(at), device=at.device).split(most or rows_per_chunk(size)):
+            chunk = (level, at[rows], labels[rows], target)
+            with evaluating(self._head):
+                if not open_runs:
+                    gradient = features.new_zeros(len(rows), len(features), 1, 1)
+                elif local:
+                    gradient = self._on_windows(runs, reach, *chunk)
+                else:
+                    gradient = self._on_the_level(runs, *chunk)
+            yield GradientChunk(level, rows, gradient, at[rows, :2] - reach if local else None)
+
+    def _on_windows(
+        self, runs: Mapping[str, Run], reach: int, level: int, at: Tensor, labels: Tensor, target: Target
+    ) -> Tensor:
+        """Gradients ``[n,C,k,k]`` on windows around ``at``; exactly zero outside of them."""
+        windows, mask = cut_windows(self.features[level], at[:, :2], reach)
+        outputs = self._constants(runs, at)
+        with torch.enable_grad():
+            windows.requires_grad_()
+            outputs |= {name: run.on_windows(windows, mask) for name, run in runs.items() if name not in outputs}
+            scalar = self._rule.scalar(outputs, level, at, labels, target)
+            (gradient,) = torch.autograd.grad(scalar.sum(), windows)
+        return gradient * mask
+
+    def _on_the_level(self, runs: Mapping[str, Run], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """Gradients ``[n,C,h,w]`` on the whole level, through the statistics of group normalisation."""
+        constants = self._constants(runs, at)
+        with torch.no_grad():
+            leaves = {name: run.at_cells(at[:, :2]) for name, run in runs.items() if name not in constants}
+        with torch.enable_grad():
+            scalar = self._rule.scalar(
+                {**constants, **{name: leaf.requires_grad_() for name, leaf in leaves.items()}},
+                level,
+                at,
+                labels,
+                target,
+            )
+            slopes = torch.autograd.grad(scalar.sum(), list(leaves.values()))
+        total: Tensor | None = None
+        with torch.no_grad():
+            for name, slope in zip(leaves, slopes):
+                gradient = runs[name].pull(slope, at[:, :2])
+                total = gradient if total is None else total.add_(gradient)
+        features = self.features[level]
+        return features.new_zeros(len(at), *features.shape) if total is None else total
+
+    def _constants(self, runs: Mapping[str, Run], at: Tensor) -> dict[str, Tensor]:
+        """The outputs ``[n,K]`` of the branches that do not depend on the opened activation."""
+        if self._opened is None:
+            return {}
+        with torch.no_grad():
+            return {name: run.at_cells(at[:, :2]) for name, run in runs.items() if name != self._opened}

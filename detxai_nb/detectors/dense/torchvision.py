@@ -1,0 +1,146 @@
+"""What torchvision's dense detectors (FCOS, RetinaNet, SSD) share: transform, backbone, anchors, batches, the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection.image_list import ImageList
+
+from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.dense.anchors import AnchorGrid
+from detxai_nb.detectors.dense.backbone_layers import OpenBackbone
+from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layers
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace, check_layer
+from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.image import load_image
+from detxai_nb.types import Detections
+
+Strides = Callable[[tuple[int, int], Tensor], tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class HeadOutput:
+    """A head's outputs for one image: each ``[M,K]`` by torchvision's name, for the anchors of ``grid``."""
+
+    outputs: Mapping[str, Tensor]
+    grid: AnchorGrid
+    placement: Placement
+
+
+class DenseModule:
+    """A torchvision-like dense detector: ``transform``, ``backbone``, ``anchor_generator`` and ``head``.
+
+    ``anchored``: whether a cell has several anchors, so that origins name one. ``chain``: see ``OpenBackbone``.
+    ``stride``: the stride of a grid in an input of (height, width) pixels.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        anchored: bool = True,
+        chain: Mapping[str, nn.Module] | None = None,
+        stride: Strides = grid_stride,
+    ) -> None:
+        self.module = module
+        self.backbone = OpenBackbone(module.backbone, chain)
+        self._anchored = anchored
+        self._stride = stride
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module's weights."""
+        return next(self.module.parameters()).device
+
+    def layers(self, branches: Branches) -> tuple[str, ...]:
+        """The pyramid, what lies before it, and the activations of the head's branches."""
+        return (NECK, *self.backbone.layers, *head_layers(branches))
+
+    def prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
+        """Images of one shape as the module's own transform makes them, ``[B,3,h,w]``."""
+        dtype = next(self.module.parameters()).dtype
+        images, _ = self.module.transform([to_tensor(p, self.device, dtype) / 255 for p in pixels])
+        height, width = images.tensors.shape[-2:]
+        return images.tensors, Placement(tuple(pixels[0].shape[:2]), tuple(images.image_sizes[0]), (height, width))
+
+    def anchors(self, batch: Tensor, placement: Placement, pyramid: Sequence[Tensor]) -> AnchorGrid:
+        """The anchors of one image of the batch."""
+        counts = self.module.anchor_generator.num_anchors_per_location()
+        boxes = self.module.anchor_generator(ImageList(batch[:1], [placement.resized]), list(pyramid))[0]
+        return AnchorGrid(boxes, tuple((*level.shape[-2:], count) for level, count in zip(pyramid, counts)))
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], decode: Callable[[HeadOutput], Detections]) -> list[Detections]:
+        """What ``decode`` makes of the head's outputs for each image."""
+        pixels = [load_image(image) for image in images]
+        found: list[Detections | None] = [None] * len(pixels)
+        with evaluating(self.module):
+            for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
+                for row, output in zip(rows, self._outputs([pixels[row] for row in rows])):
+                    found[row] = decode(output)
+        return [d for d in found if d is not None]
+
+    def _outputs(self, pixels: Sequence[Any]) -> Iterator[HeadOutput]:
+        batch, placement = self.prepare(pixels)
+        pyramid = self.backbone.pyramid(batch)
+        outputs = self.module.head(list(pyramid))
+        grid = self.anchors(batch, placement, pyramid)
+        for i in range(len(batch)):
+            yield HeadOutput({name: output[i] for name, output in outputs.items()}, grid, placement)
+
+    def report(
+        self,
+        output: HeadOutput,
+        boxes: Tensor,
+        scores: Tensor,
+        picked: tuple[Tensor, Tensor],
+        names: tuple[str, ...],
+        threshold: float,
+        background: bool = False,
+    ) -> Detections:
+        """Detections of the ``picked`` anchors and classes, of all ``boxes`` ``[M,4]`` and ``scores`` ``[M,C]``.
+
+        ``background``: the first class is none.
+        """
+        anchor, label = picked
+        fields = ANCHOR_FIELDS if self._anchored else ORIGIN_FIELDS
+        return gather_detections(
+            output.placement,
+            boxes[anchor],
+            scores[anchor, label],
+            label,
+            names,
+            class_scores=scores[anchor],
+            origins=output.grid.origins(anchor)[:, : len(fields)],
+            origin_fields=fields,
+            highest_score=float(scores[:, int(background) :].max()),
+            score_threshold=threshold,
+        )
+
+    def trace(
+        self, image: Any, layer: str | None, branches: Branches, rule: Callable[[AnchorGrid], Rule], fixed: int = 0
+    ) -> OneStageTrace:
+        """One forward pass of backbone and neck, kept open.
+
+        ``branches``: the head's, one set for each level or one for all. ``fixed``: see ``DenseHead``.
+        """
+        layer = check_layer(layer, self.layers(branches))
+        stages = None
+        with evaluating(self.module):
+            with torch.no_grad():
+                batch, placement = self.prepare([load_image(image)])
+            if layer in self.backbone.layers:
+                stages = self.backbone.open(layer, batch, lambda grid: self._stride(placement.input_size, grid))
+                pyramid = [level.detach() for level in stages.pyramid]
+            else:
+                with torch.no_grad():
+                    pyramid = self.backbone.pyramid(batch)
+            grid = self.anchors(batch, placement, pyramid)
+        each = branches if len(branches) > 1 else list(branches) * len(pyramid)
+        head = DenseHead(self.module.head, each, [x[0] for x in pyramid], rule(grid), layer, fixed)
+        strides = [self._stride(placement.input_size, level) for level in pyramid]
+        anchors = [extent[2] for extent in grid.extents] if self._anchored else None
+        return OneStageTrace(placement, layer, head.features, strides, head, stages, anchors)

@@ -1,0 +1,1 @@
+"""The DETRs of Hugging Face transformers."""

@@ -1,0 +1,183 @@
+"""The DETR family: transformers' DETR, Conditional, DAB and Deformable DETR, RT-DETR and D-FINE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.dense.trace import check_layer
+from detxai_nb.detectors.detr.trace import DetrTrace
+from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
+from detxai_nb.geometry import Placement
+from detxai_nb.image import load_image
+from detxai_nb.types import Detections
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class DetrDetector:
+    """A DETR of transformers, opened for explanation.
+
+    ``module``: a DetrForObjectDetection, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two stages), RTDetr-,
+    RTDetrV2- or DFineForObjectDetection, whatever its backbone. It is used as it is, in evaluation mode, and never
+    changed. ``names``: a name for each class, by default those of its configuration (``id2label``).
+
+    The image is scaled so that its short side has ``shortest_edge`` pixels and the long one at most ``longest_edge``,
+    or to ``fixed_size`` (height, width), regardless of its shape, where that is given (RT-DETR, D-FINE: (640, 640));
+    values of 0..1 less ``mean`` over ``std`` (RT-DETR, D-FINE: 0 and 1). The settings of a checkpoint are read by
+    ``open_pretrained``.
+
+    The default layer is the backbone's last stage, as in ODAM's experiments ("there is no detector neck"). Every
+    prediction is explained on the one grid of the chosen layer. A stage of the backbone is explained through
+    everything that follows it, the later stages included.
+    """
+
+    family = "detr"
+
+    def __init__(
+        self,
+        module: Any,
+        names: Sequence[str] | None = None,
+        *,
+        shortest_edge: int = 800,
+        longest_edge: int = 1333,
+        fixed_size: tuple[int, int] | None = None,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        self._variant = variant_of(module)
+        outputs = module.config.num_labels
+        if names is None:
+            names = [module.config.id2label[number] for number in range(outputs)]
+        if len(names) != outputs:
+            raise ValueError(f"this {type(module).__name__} has {outputs} classes, but {len(names)} names were given")
+        if not 32 <= shortest_edge <= longest_edge:
+            raise ValueError(
+                f"shortest_edge is at least 32 pixels and at most longest_edge, got {shortest_edge} and {longest_edge}"
+            )
+        if fixed_size is not None and (len(fixed_size) != 2 or min(fixed_size) < 32):
+            raise ValueError(f"fixed_size is (height, width), both at least 32 pixels, or None; got {fixed_size}")
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"mean and std hold a value for each of R, G and B, std above 0; got {mean} and {std}")
+        self.module = module
+        self.names = tuple(names)
+        self.shortest_edge = shortest_edge
+        self.longest_edge = longest_edge
+        self.fixed_size = fixed_size
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module's weights."""
+        return next(self.module.parameters()).device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The backbone's last stage, each stage by its name, input projections where there are several, the encoder.
+
+        Networks of several levels have a layer for each: "neck.0" (after the input projection), "encoder.0" and so on.
+        """
+        return anatomy_of(self.module, self._variant).layers
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What its traces can do besides gradients: "attention" where that is over all cells."""
+        return ("attention",) if self._variant.dense else ()
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What the module reports in each image with a score >= ``score_threshold``.
+
+        As transformers' ``post_process_object_detection``: for DETR the best class of each query after a softmax with
+        "no object"; for the others the best pairs of query and class after a sigmoid (100, or as many as queries), so
+        that a query may be reported with two classes. No suppression, as usual with a DETR.
+        """
+        pixels = [load_image(image) for image in images]
+        found: list[Detections | None] = [None] * len(pixels)
+        with evaluating(self.module):
+            for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
+                batch, placement = self._prepare([pixels[row] for row in rows])
+                outputs = self.module(pixel_values=batch)
+                cells = None
+                if self._variant.chosen is not None:
+                    cells = self._variant.chosen(outputs, outputs.logits.shape[1])
+                for i, row in enumerate(rows):
+                    origin = None if cells is None else cells[i]
+                    found[row] = self._decode(
+                        outputs.logits[i], outputs.pred_boxes[i], origin, placement, score_threshold
+                    )
+        return [d for d in found if d is not None]
+
+    @torch.inference_mode(False)
+    def trace(self, image: Any, layer: str | None = None) -> DetrTrace:
+        """One forward pass opened at a layer. ``layer``: one of ``layers``."""
+        layer = check_layer(layer, self.layers)
+        batch, placement = self._prepare([load_image(image)])
+        return DetrTrace(self.module, self._variant, batch, placement, layer)
+
+    @torch.no_grad()
+    def _prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
+        """Images of one shape as the network takes them, ``[B,3,h,w]``."""
+        dtype = next(self.module.parameters()).dtype
+        size = (int(pixels[0].shape[0]), int(pixels[0].shape[1]))
+        resized = self._input_size(size)
+        batch = torch.stack([to_tensor(p, self.device) for p in pixels])
+        if resized != size:
+            batch = F.interpolate(batch, size=resized, mode="bilinear", align_corners=False, antialias=True)
+            # transformers scales 8-bit images. In float32 whatever the network is, so that all round alike.
+            batch = batch.round().clamp(0, 255)
+        batch = batch.to(dtype)
+        mean, std = (batch.new_tensor(value)[:, None, None] for value in (self.mean, self.std))
+        return (batch / 255 - mean) / std, Placement(size, resized, resized)
+
+    def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) that an image of ``size`` is scaled to, by transformers' rounding."""
+        if self.fixed_size is not None:
+            return (int(self.fixed_size[0]), int(self.fixed_size[1]))
+        short, long = min(size), max(size)
+        exact: float = self.shortest_edge
+        if long / short * exact > self.longest_edge:
+            exact = self.longest_edge * short / long
+        if round(exact) == short:
+            return size
+        ends = (round(exact), int(exact * long / short))
+        return ends if size[0] <= size[1] else (ends[1], ends[0])
+
+    def _decode(
+        self, logits: Tensor, boxes: Tensor, cells: Tensor | None, placement: Placement, threshold: float
+    ) -> Detections:
+        """The variant's own post-processing of one image's ``[Q,C]`` and ``[Q,4]``, keeping where each came from."""
+        if self._variant.softmax:
+            scores = logits.softmax(dim=1)[:, :-1]
+            best, labels = scores.max(dim=1)
+            queries = torch.arange(len(scores), device=scores.device)
+        else:
+            scores = logits.sigmoid()
+            most = self._variant.most or len(scores)
+            best, pair = scores.flatten().topk(min(most, scores.numel()))
+            queries, labels = pair // scores.shape[1], pair % scores.shape[1]
+        keep = best >= threshold
+        queries, labels = queries[keep], labels[keep]
+        height, width = placement.input_size
+        centre, half = boxes[queries, :2], boxes[queries, 2:] / 2
+        corners = torch.cat([centre - half, centre + half], dim=1) * boxes.new_tensor([width, height, width, height])
+        origins = queries[:, None] if cells is None else torch.stack([queries, cells[queries]], dim=1)
+        return gather_detections(
+            placement,
+            corners,
+            best[keep],
+            labels,
+            self.names,
+            class_scores=scores[queries],
+            origins=origins,
+            origin_fields=self._variant.origin_fields,
+            highest_score=float(scores.max()),
+            score_threshold=threshold,
+        )

@@ -1,0 +1,251 @@
+"""Faster R-CNN: torchvision's on any backbone, the bundled one, or a user's own module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image, remove_small_boxes
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
+
+from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.dense.backbone_layers import BEFORE, open_parts
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK, check_layer
+from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
+from detxai_nb.detectors.faster_rcnn.pooling import Pooling
+from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose
+from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, is_linear
+from detxai_nb.detectors.faster_rcnn.trace import ROI, RoiTrace
+from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.image import load_image
+from detxai_nb.types import Detections, Level
+
+_SMALLEST = 1e-2
+"""torchvision drops boxes with a side shorter than this, in input pixels."""
+_EXTRA = {LastLevelMaxPool: {"pool"}, LastLevelP6P7: {"p6", "p7"}}
+"""Names of the levels that torchvision's pyramid adds to those of the stages."""
+
+
+class FasterRcnnDetector:
+    """A Faster R-CNN module of torchvision, opened for explanation.
+
+    ``module``: a ``torchvision.models.detection.FasterRCNN`` with any backbone; of a Mask or Keypoint R-CNN, which are
+    ones too, the boxes are explained. ``names``: a name for each class output, the background first (torchvision's COCO
+    models have 91); the background is never reported. The module is used as it is, in evaluation mode, and never
+    changed.
+
+    A detection's origin is the anchor that its proposal was made from. ``nms_threshold`` and ``max_detections`` are
+    those of the module unless given.
+    """
+
+    family = "faster_rcnn"
+    offers = ("regions",)
+
+    def __init__(
+        self,
+        module: FasterRCNN,
+        names: Sequence[str],
+        *,
+        nms_threshold: float | None = None,
+        max_detections: int | None = None,
+    ) -> None:
+        if not isinstance(module, FasterRCNN):
+            raise TypeError(
+                f"family 'faster_rcnn' expects a torchvision FasterRCNN module, got {type(module).__name__}"
+            )
+        heads = module.roi_heads
+        if not isinstance(heads.box_roi_pool, MultiScaleRoIAlign):
+            raise TypeError(
+                "family 'faster_rcnn' expects a MultiScaleRoIAlign as roi_heads.box_roi_pool, "
+                f"got {type(heads.box_roi_pool).__name__}"
+            )
+        outputs = _class_outputs(heads.box_predictor)
+        if outputs is not None and len(names) != outputs:
+            raise ValueError(
+                f"this Faster R-CNN has {outputs} class outputs, the background first, "
+                f"but {len(names)} names were given"
+            )
+        self.module = module
+        self.names = tuple(names)
+        self.nms_threshold = heads.nms_thresh if nms_threshold is None else nms_threshold
+        self.max_detections = heads.detections_per_img if max_detections is None else max_detections
+        self._held: dict[tuple[int, ...], Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module's weights."""
+        return next(self.module.parameters()).device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that can be explained.
+
+        "neck": the map that each prediction's region is pooled from. "roi": the pooled region itself. Of a backbone
+        with a feature pyramid also "backbone" (the stage of the same stride), each stage by its name, and of
+        torchvision's pyramid "neck.before", its lateral outputs before the top-down sum.
+        """
+        stages = self._stage_keys()
+        before = (BEFORE,) if stages and self._transposable() else ()
+        return (NECK, *before, ROI, *((BACKBONE,) if stages else ()), *(f"{BACKBONE}.{name}" for name in stages))
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What Faster R-CNN finds in each image with a class probability >= ``score_threshold``, after its NMS."""
+        pixels = [load_image(image) for image in images]
+        found: list[Detections | None] = [None] * len(pixels)
+        with evaluating(self.module):
+            for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
+                batch, placement = self._prepare([pixels[row] for row in rows])
+                for row, detections in zip(rows, self._decode(batch, placement, score_threshold)):
+                    found[row] = detections
+        return [d for d in found if d is not None]
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def trace(self, image: Any, layer: str | None = None) -> RoiTrace:
+        """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``.
+
+        Neither the proposal network nor the box head runs on more than the explained predictions, and that later.
+        """
+        layer = check_layer(layer, self.layers)
+        with evaluating(self.module):
+            batch, placement = self._prepare([load_image(image)])
+            if layer in (NECK, ROI):
+                pyramid = _by_name(self.module.backbone(batch))
+                pooling = Pooling(self.module.roi_heads.box_roi_pool, pyramid, placement.resized)
+                levels = (_level(f"{NECK}.{k}", x, placement) for k, x in pooling.features.items())
+                below: LayerBelow | None = PooledMaps(tuple(levels)) if layer == NECK else None
+            else:
+                pyramid, pooling, below = self._before_neck(layer, batch, placement)
+        maps = list(pyramid.values())
+        images = ImageList(batch, [placement.resized])
+        proposals = AnchorProposals(self.module.rpn, images, maps, placement.resized, self._held)
+        return RoiTrace(placement, layer, self.module, proposals, pooling, below)
+
+    @contextmanager
+    def holding(self, image: Any, detections: Detections) -> Iterator[None]:
+        """Inside, traces of this image keep the proposals of these detections as they are now.
+
+        The proposals are boxes that the weights make; held, the same regions are explained while the weights change.
+        """
+        before = self._held
+        regions = self.trace(image).regions(detections)
+        boxes = torch.cat([part.proposals for part in regions]) if len(detections) else detections.boxes
+        origins = [] if detections.origins is None else detections.origins.tolist()
+        try:
+            self._held = dict(zip(map(tuple, origins), boxes.detach().clone()))
+            yield
+        finally:
+            self._held = before
+
+    def _prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
+        """Images of one shape as the module's own transform makes them, ``[B,3,h,w]``."""
+        dtype = next(self.module.parameters()).dtype
+        images, _ = self.module.transform([to_tensor(p, self.device, dtype) / 255 for p in pixels])
+        height, width = images.tensors.shape[-2:]
+        return images.tensors, Placement(tuple(pixels[0].shape[:2]), tuple(images.image_sizes[0]), (height, width))
+
+    def _stage_keys(self) -> dict[str, str]:
+        """The backbone's stages, each with the key of its output; empty where it has no body or no pyramid."""
+        backbone = self.module.backbone
+        if not hasattr(backbone, "body") or not hasattr(backbone, "fpn"):
+            return {}
+        return dict(getattr(backbone.body, "return_layers", {}))
+
+    def _transposable(self) -> bool:
+        """Whether nothing follows a pyramid of torchvision's, and no map is pooled that it adds to the stages'."""
+        fpn, pooled = self.module.backbone.fpn, self.module.roi_heads.box_roi_pool.featmap_names
+        alone = {name for name, _ in self.module.backbone.named_children()} == {"body", "fpn"}
+        if not alone or not is_linear(fpn):
+            return False
+        extra = fpn.extra_blocks
+        return extra is None or (type(extra) in _EXTRA and not _EXTRA[type(extra)].intersection(pooled))
+
+    def _before_neck(
+        self, layer: str, batch: Tensor, placement: Placement
+    ) -> tuple[dict[str, Tensor], Pooling, LayerBelow]:
+        """The pyramid, its pooling, and a layer before the pyramid."""
+        pool, names = self.module.roi_heads.box_roi_pool, {k: f"{BACKBONE}.{n}" for n, k in self._stage_keys().items()}
+        if self._transposable():
+            fpn, body = self.module.backbone.fpn, self.module.backbone.body(batch)
+            stages = [_level(names[key], x, placement) for key, x in body.items()]
+            pyramid = fpn(body)
+            pooling = Pooling(pool, pyramid, placement.resized)
+            numbers = [list(body).index(key) for key in pooling.features]
+            return pyramid, pooling, BeforePyramid(layer, PyramidTranspose(fpn, list(body.values())), stages, numbers)
+        leaves, opened = self._open(batch)
+        stages = [_level(names[key], x.detach(), placement) for key, x in leaves.items()]
+        pyramid = {key: x.detach() for key, x in opened.items()}
+        pooling = Pooling(pool, pyramid, placement.resized)
+        pooled = [opened[key] for key in pooling.features]
+        strides = [grid_stride(placement.input_size, x) for x in pooled]
+        return pyramid, pooling, BeforeNeck(layer, stages, list(leaves.values()), pooled, strides)
+
+    def _open(self, batch: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The body's maps, and what the rest of the backbone makes of them with a graph."""
+        keys: list[str] = []
+
+        def run() -> list[Tensor]:
+            found = _by_name(self.module.backbone(batch))
+            keys.extend(found)
+            return list(found.values())
+
+        leaves, opened = open_parts(run, {"": self.module.backbone.body})
+        return leaves, dict(zip(keys, opened))
+
+    def _decode(self, batch: Tensor, placement: Placement, threshold: float) -> Iterator[Detections]:
+        """The module's own post-processing, keeping where each detection came from."""
+        heads, size = self.module.roi_heads, placement.resized
+        pyramid = _by_name(self.module.backbone(batch))
+        images = ImageList(batch, [size] * len(batch))
+        proposals, origins = zip(*propose(self.module.rpn, images, list(pyramid.values()), size))
+        # A copy of the pooling, since it remembers the scales of the first image that it sees.
+        pooled = copy(heads.box_roi_pool)(pyramid, list(proposals), images.image_sizes)
+        logits, deltas = heads.box_predictor(heads.box_head(pooled))
+        counts = [len(p) for p in proposals]
+        scores = logits.softmax(dim=1)
+        boxes = clip_boxes_to_image(heads.box_coder.decode(deltas, list(proposals)).view(*scores.shape, 4), size)
+        for i, (own_boxes, own_scores) in enumerate(zip(boxes.split(counts), scores.split(counts))):
+            region, label = self._kept(own_boxes, own_scores, threshold)
+            yield gather_detections(
+                placement,
+                own_boxes[region, label],
+                own_scores[region, label],
+                label,
+                self.names,
+                class_scores=own_scores[region],
+                origins=origins[i][region],
+                origin_fields=ANCHOR_FIELDS,
+                highest_score=float(own_scores[:, 1:].max()) if own_scores.numel() else 0.0,
+                score_threshold=threshold,
+            )
+
+    def _kept(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+        """Region and class of what is reported, of boxes ``[P,K,4]`` and scores ``[P,K]``."""
+        region, label = (scores[:, 1:] >= threshold).nonzero().unbind(1)
+        label = label + 1
+        keep = remove_small_boxes(boxes[region, label], _SMALLEST)
+        region, label = region[keep], label[keep]
+        keep = batched_nms(boxes[region, label], scores[region, label], label, self.nms_threshold)
+        keep = keep[: self.max_detections]
+        return region[keep], label[keep]
+
+
+def _by_name(features: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a backbone returns by name; one map is called "0", as in torchvision."""
+    return {"0": features} if isinstance(features, Tensor) else dict(features)
+
+
+def _level(name: str, features: Tensor, placement: Placement) -> Level:
+    return Level(name, features[0], grid_stride(placement.input_size, features))
+
+
+def _class_outputs(predictor: Any) -> int | None:
+    """How many classes a box predictor of torchvision's kind tells apart; None where it does not say."""
+    return getattr(getattr(predictor, "cls_score", None), "out_features", None)

@@ -1,0 +1,125 @@
+"""The layers of Faster R-CNN that lie before the pooled regions: pyramid levels, lateral outputs, backbone stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from detxai_nb.detectors.dense.backbone_layers import BEFORE
+from detxai_nb.detectors.dense.trace import BACKBONE
+from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window
+from detxai_nb.types import GradientChunk, Level
+
+
+class LayerBelow(Protocol):
+    """A layer before the pooled regions: its grids, and the way of gradients from the pooled maps to them."""
+
+    @property
+    def levels(self) -> tuple[Level, ...]: ...
+
+    def level_of(self, pooled: int) -> int:
+        """Which of ``levels`` explains the predictions of the pooled map with that number."""
+
+    def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """From gradients at the pooled map ``chunk.level`` (windows) to those at the level that explains it."""
+
+
+@dataclass(frozen=True, eq=False)
+class PooledMaps:
+    """The pyramid's levels themselves."""
+
+    levels: tuple[Level, ...]
+
+    def level_of(self, pooled: int) -> int:
+        """See ``LayerBelow``."""
+        return pooled
+
+    def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """See ``LayerBelow``."""
+        yield chunk
+
+
+class BeforePyramid:
+    """Lateral outputs or backbone stages before torchvision's pyramid, by its transpose on windows.
+
+    ``layer``: "neck.before", "backbone" (each prediction on the stage of its own level) or "backbone.<stage>".
+    ``stages``: every stage as a level, in the pyramid's order. ``numbers``: for each pooled map its pyramid level.
+    """
+
+    def __init__(
+        self, layer: str, transpose: PyramidTranspose, stages: Sequence[Level], numbers: Sequence[int]
+    ) -> None:
+        self._transpose = transpose
+        self._numbers = tuple(numbers)
+        self._lateral = layer == BEFORE
+        self._only: int | None = None
+        if self._lateral:
+            names = [f"{BEFORE}.{i}" for i in range(len(stages))]
+            self.levels = tuple(
+                Level(name, x[0], stage.stride) for name, x, stage in zip(names, transpose.laterals, stages)
+            )
+        elif layer == BACKBONE:
+            self.levels = tuple(stages)
+        else:
+            self._only = [stage.name for stage in stages].index(layer)
+            self.levels = (stages[self._only],)
+
+    def level_of(self, pooled: int) -> int:
+        """See ``LayerBelow``."""
+        return self._numbers[pooled] if self._only is None else 0
+
+    def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """See ``LayerBelow``."""
+        if chunk.corner is None:
+            raise ValueError("gradients at a pooled map come as windows, got them without corners")
+        start = self._numbers[chunk.level]
+        end = start if self._only is None else self._only
+        through = self._transpose.to_lateral if self._lateral else self._transpose.to_stage
+        found = through(start, Window(chunk.gradient, chunk.corner), end)
+        level = self.level_of(chunk.level)
+        if found is None:
+            # A coarse pyramid level does not see the finer stages.
+            nothing = chunk.gradient.new_zeros(len(chunk.rows), self.levels[level].features.shape[0], 1, 1)
+            found = Window(nothing, torch.zeros_like(chunk.corner))
+        yield GradientChunk(level, chunk.rows, found.gradient, found.corner)
+
+
+class BeforeNeck:
+    """Backbone stages before any other neck: one backward pass through it for each prediction.
+
+    ``layer``: "backbone" (the stage nearest to each prediction's stride) or "backbone.<stage>". ``stages``: every stage
+    as a level, ``leaves`` ``[1,C,h,w]``: their features, from which ``pooled``, the maps that regions are pooled from,
+    were made with a graph; ``strides``: those of the maps.
+    """
+
+    def __init__(
+        self,
+        layer: str,
+        stages: Sequence[Level],
+        leaves: Sequence[Tensor],
+        pooled: Sequence[Tensor],
+        strides: Sequence[tuple[float, float]],
+    ) -> None:
+        chosen = [i for i, stage in enumerate(stages) if layer in (BACKBONE, stage.name)]
+        self.levels = tuple(stages[i] for i in chosen)
+        self._leaves = [leaves[i] for i in chosen]
+        self._pooled = tuple(pooled)
+        octaves = torch.tensor([level.stride[0] for level in self.levels]).log2()
+        wanted = torch.tensor([stride[0] for stride in strides]).log2()
+        self._nearest = (wanted[:, None] - octaves).abs().argmin(dim=1).tolist()
+
+    def level_of(self, pooled: int) -> int:
+        """See ``LayerBelow``."""
+        return self._nearest[pooled]
+
+    def pull(self, chunk: GradientChunk) -> Iterator[GradientChunk]:
+        """See ``LayerBelow``."""
+        level = self.level_of(chunk.level)
+        output, leaf = self._pooled[chunk.level], self._leaves[level]
+        for row, gradient in zip(chunk.rows, chunk.dense(*output.shape[2:])):
+            (found,) = torch.autograd.grad(output, leaf, gradient[None], retain_graph=True, allow_unused=True)
+            yield GradientChunk(level, row[None], torch.zeros_like(leaf) if found is None else found)

@@ -1,0 +1,164 @@
+"""The trace of Faster R-CNN: the box head on the explained regions only, one backward pass for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from detxai_nb.detectors.base import evaluating, outside_inference_mode
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, rows_per_chunk
+from detxai_nb.detectors.faster_rcnn.box_head import OpenRegions, RoiHead
+from detxai_nb.detectors.faster_rcnn.layers import LayerBelow
+from detxai_nb.detectors.faster_rcnn.pooling import Pooling
+from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals
+from detxai_nb.detectors.faster_rcnn.regions import Regions
+from detxai_nb.geometry import Placement
+from detxai_nb.types import Detections, GradientChunk, Level, Target
+
+ROI = "roi"
+
+
+class RoiTrace:
+    """One forward pass of one image, kept open. See ``types.Trace``.
+
+    ``below`` takes gradients from the pooled maps to the layer's levels; with None the layer is "roi": then each region
+    is a level of its own, and ``levels`` lists the regions that were asked for so far.
+    """
+
+    two_stage = True
+
+    def __init__(
+        self,
+        placement: Placement,
+        layer: str,
+        module: Any,
+        proposals: AnchorProposals,
+        pooling: Pooling,
+        below: LayerBelow | None,
+    ) -> None:
+        self.placement = placement
+        self.layer = layer
+        self._module = module
+        self._proposals = proposals
+        self._pooling = pooling
+        self._head = RoiHead(module.roi_heads, pooling)
+        self._below = below
+        self._last: tuple[Tensor, OpenRegions] | None = None
+        self._regions: list[Level] = []
+        self._numbers: dict[tuple[int, ...], int] = {}
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The explained grids: the layer's maps, or the regions asked for so far."""
+        return tuple(self._regions) if self._below is None else self._below.levels
+
+    @torch.inference_mode(False)
+    def scalars(self, detections: Detections, target: Target) -> Tensor:
+        """The explained scalar of each detection, ``[N]``."""
+        origins, labels = self._resolve(detections, target)
+        values = [
+            self._head.scalars(self._open(origins[rows]), labels[rows], target).detach()
+            for rows in self._parts(origins)
+        ]
+        return torch.cat(values) if values else origins.new_empty(0, dtype=next(self._module.parameters()).dtype)
+
+    def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+
+        Also inside ``torch.inference_mode``, which is left for the time of each step.
+        """
+        return outside_inference_mode(self._chunks(detections, target))
+
+    def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """The same as (level, rows, gradient ``[n,C,h,w]``)."""
+        for chunk in self.chunks(detections, target):
+            yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
+
+    def regions(self, detections: Detections) -> Iterator[Regions]:
+        """The pooled regions of all detections with the box head on them, in parts that fit the memory budget.
+
+        Whatever the layer. Also inside ``torch.inference_mode``, which is left for the time of each step.
+        """
+        return outside_inference_mode(self._region_parts(detections))
+
+    def _region_parts(self, detections: Detections) -> Iterator[Regions]:
+        origins, labels = self._resolve(detections, Target())
+        for rows in self._parts(origins):
+            with torch.no_grad(), evaluating(self._module):
+                proposals = self._proposals.boxes(origins[rows])
+                features, levels = self._pooling(proposals)
+                corners, cells = (tuple(map(tuple, x.tolist())) for x in self._pooling.frames(levels, proposals))
+            yield Regions(self._module, rows, features, corners, cells, labels[rows], proposals)
+
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        origins, labels = self._resolve(detections, target)
+        for rows in self._parts(origins):
+            regions = self._open(origins[rows])
+            gradient = self._head.gradients(regions, labels[rows], target)
+            if self._below is None:
+                numbers = self._number(origins[rows], regions)
+                for number, row, one in zip(numbers, rows, gradient):
+                    yield GradientChunk(number, row[None], one[None])
+            else:
+                yield from self._unpool(rows, regions, gradient, self._below)
+
+    def _unpool(
+        self, rows: Tensor, regions: OpenRegions, gradient: Tensor, below: LayerBelow
+    ) -> Iterator[GradientChunk]:
+        """From the pooled features of each region to the window of the map it is pooled from, and on to the layer."""
+        for level in regions.levels.unique().tolist():
+            mine = (regions.levels == level).nonzero()[:, 0]
+            most = rows_per_chunk(below.levels[below.level_of(level)].features)
+            boxes = regions.proposals[mine]
+            for some, corner, windows in self._pooling.windows(level, boxes, gradient[mine], most):
+                yield from below.pull(GradientChunk(level, rows[mine[some]], windows, corner))
+
+    def _parts(self, origins: Tensor) -> Sequence[Tensor]:
+        """Rows of detections whose regions are open together."""
+        return torch.arange(len(origins), device=origins.device).split(self._head.rows_per_pass) if len(origins) else ()
+
+    def _open(self, origins: Tensor) -> OpenRegions:
+        """The regions of these anchors; the last ones stay open for further targets of the same detections."""
+        if self._last is not None and torch.equal(self._last[0], origins):
+            return self._last[1]
+        self._last = None
+        with evaluating(self._module):
+            regions = self._head.open(self._proposals.boxes(origins))
+        self._last = (origins, regions)
+        return regions
+
+    def _number(self, origins: Tensor, regions: OpenRegions) -> list[int]:
+        """The level's number of each region; a region not yet asked for becomes a new level."""
+        corners, cells = (x.tolist() for x in self._pooling.frames(regions.levels, regions.proposals))
+        numbers = []
+        for i, origin in enumerate(map(tuple, origins.tolist())):
+            if origin not in self._numbers:
+                number = self._numbers[origin] = len(self._regions)
+                features = regions.pooled[i].detach()
+                self._regions.append(Level(f"{ROI}.{number}", features, tuple(cells[i]), corner=tuple(corners[i])))
+            numbers.append(self._numbers[origin])
+        return numbers
+
+    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor]:
+        """Origin ``[N,4]`` and explained class ``[N]`` of each detection."""
+        if target.part == "combined":
+            raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
+        if detections.origins is None or detections.origin_fields != ANCHOR_FIELDS:
+            raise ValueError(
+                f"these detections do not say where in the model they came from (origins {ANCHOR_FIELDS}); "
+                "use what this detector's detect returns"
+            )
+        anchors = self._proposals.anchors
+        origins = detections.origins.to(anchors[0].device).clone()
+        sizes = torch.tensor([level.shape[:3] for level in anchors], device=origins.device)
+        known = (origins[:, 0] >= 0) & (origins[:, 0] < len(sizes))
+        level = origins[:, 0].clamp(0, len(sizes) - 1)
+        if not bool((known[:, None] & (origins[:, 1:] >= 0) & (origins[:, 1:] < sizes[level])).all()):
+            raise ValueError("these detections come from another detector or image size; detect in this image first")
+        labels = detections.labels.to(origins.device).clone()
+        if target.label is not None:
+            labels = torch.full_like(labels, target.label)
+        return origins, labels

@@ -1,0 +1,1 @@
+"""The YOLOs of Ultralytics."""

@@ -1,0 +1,236 @@
+"""Ultralytics' YOLO detectors: YOLOv8, v5u, v9, v10, 11, 12, 26 and others with a Detect head.
+
+Ultralytics is licensed under AGPL-3.0 (or a commercial licence of its makers), which holds for what uses it. Nothing of
+it is part of this package, which only works with models that the user has opened with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
+from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace, check_layer
+from detxai_nb.detectors.ultralytics.head import (
+    BatchedHead,
+    UltralyticsRule,
+    branch_modules,
+    local_branches,
+    side_distances,
+)
+from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module
+from detxai_nb.geometry import Placement
+from detxai_nb.image import load_image
+from detxai_nb.types import Detections
+
+_PAD = 114.0
+
+
+class UltralyticsDetector:
+    """A YOLO of the ultralytics package (AGPL-3.0), opened for explanation.
+
+    ``module``: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with a Detect head, fused or not.
+    ``names``: a name for each class output, by default the model's own.
+
+    The model is used as it is, in evaluation mode, and never changed; Ultralytics' predictor is not used. Weights that
+    were made in ``torch.inference_mode`` cannot be differentiated: such a model is copied, and the detector's
+    ``module`` is the copy.
+
+    ``input_size``: the side of the square that an image is scaled to fit, or (height, width). ``rectangular``: cut the
+    padding to what multiples of the coarsest stride need, as Ultralytics does for single images; else pad to the whole.
+    ``nms_threshold`` and ``max_detections``: Ultralytics' usual 0.7 and 300. ``end_to_end``: whether the one-to-one
+    branches of YOLOv10 and YOLO26 are used, without suppression; None asks the module.
+
+    Box sides are explained as the head gives them: distance from the cell's centre in strides, after the mean over the
+    bins of YOLOv8 and its successors. A head of convolutions, as all of them have, is local and its gradients come from
+    small windows; a head with any other module is differentiated on whole levels, as exactly and more slowly, and its
+    inner layers are not on offer.
+    """
+
+    family = "ultralytics"
+
+    def __init__(
+        self,
+        module: Any,
+        names: Sequence[str] | None = None,
+        *,
+        input_size: int | tuple[int, int] = 640,
+        rectangular: bool = True,
+        nms_threshold: float = 0.7,
+        max_detections: int = 300,
+        end_to_end: bool | None = None,
+    ) -> None:
+        self.module: Any = open_module(module)
+        own = self.module.names
+        given = tuple(own[i] for i in range(len(own))) if names is None else tuple(names)
+        outputs = self._head.nc
+        if len(given) != outputs:
+            raise ValueError(f"this YOLO has {outputs} class outputs, but {len(given)} names were given")
+        coarsest = int(max(self._network.strides))
+        height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+        if min(height, width) < coarsest or height % coarsest or width % coarsest:
+            raise ValueError(
+                f"input_size is a multiple of {coarsest}, this YOLO's coarsest stride (one side or (height, width)), "
+                f"got {input_size}"
+            )
+        if end_to_end and getattr(self._head, "one2one_cv2", None) is None:
+            raise ValueError("end_to_end=True needs the one-to-one branches of YOLOv10 or YOLO26; this YOLO has none")
+        if end_to_end is False and self._head.cv2 is None:
+            raise ValueError("end_to_end=False needs the one-to-many branches, which fusing removed from this YOLO")
+        self.names = given
+        self.input_size = (height, width)
+        self.rectangular = rectangular
+        self.nms_threshold = nms_threshold
+        self.max_detections = max_detections
+        self.end_to_end = end_to_end
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's weights."""
+        return next(self.module.parameters()).device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers on offer; numbers are those of the network's modules, as in its yaml file.
+
+        "neck" (the maps that enter the head); "backbone" (of the backbone's maps that the neck reads the one nearest to
+        each prediction's stride) and "backbone.<number>" for each of those; "neck.<number>" (the maps inside the neck
+        that are read further on); "head.class" and "head.box" (the last activations of the head's branches),
+        "head.class.0" and "head.box.0" (those before).
+        """
+        return (NECK, *self._network.layers, *head_layers(self._branches() or ({},)))
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What the YOLO finds in each image with a class score >= ``score_threshold``.
+
+        The best class of each location, then class-wise NMS, as Ultralytics' predictor does; end to end instead the
+        best ``max_detections`` pairs of location and class.
+        """
+        pixels = [load_image(image) for image in images]
+        found: list[Detections | None] = [None] * len(pixels)
+        network = self._network
+        with evaluating(self.module):
+            for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
+                prepared = [self._prepare(pixels[row]) for row in rows]
+                maps = network.maps(network.run(torch.cat([tensor for tensor, _ in prepared])))
+                for i, (row, (_, placement)) in enumerate(zip(rows, prepared)):
+                    found[row] = self._decode([level[i] for level in maps], placement, score_threshold)
+        return [d for d in found if d is not None]
+
+    @torch.inference_mode(False)
+    def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
+        """One forward pass up to the head, kept open. ``layer``: one of ``layers``."""
+        layer, network = check_layer(layer, self.layers), self._network
+        with evaluating(self.module):
+            with torch.no_grad():
+                batch, placement = self._prepare(load_image(image))
+                outputs = network.run(batch)
+            stages = network.open(layer, outputs, placement.input_size) if layer in network.layers else None
+        pyramid = [x[0].detach() for x in (network.maps(outputs) if stages is None else stages.pyramid)]
+        branches, head = self._branches(), network.head
+        dense: Any = (
+            BatchedHead(head, pyramid, self._is_end_to_end())
+            if branches is None
+            else DenseHead(head, branches, pyramid, UltralyticsRule(head), layer)
+        )
+        strides = [(stride, stride) for stride in network.strides]
+        return OneStageTrace(placement, layer, dense.features, strides, dense, stages)
+
+    @property
+    def _network(self) -> UltralyticsNetwork:
+        return UltralyticsNetwork(self.module)
+
+    @property
+    def _head(self) -> Any:
+        return self.module.model[-1]
+
+    def _is_end_to_end(self) -> bool:
+        """Whether the one-to-one branches are used: as set, else as the module says."""
+        return bool(getattr(self._head, "end2end", False)) if self.end_to_end is None else self.end_to_end
+
+    def _branches(self) -> Branches | None:
+        return local_branches(self._head, self._is_end_to_end())
+
+    def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
+        """The image as the network takes it, ``[1,3,h,w]``: scaled to fit, centred on grey, RGB in 0..1."""
+        dtype = next(self.module.parameters()).dtype
+        coarsest = int(max(self._network.strides)) if self.rectangular else None
+        placement = centred_letterbox(tuple(pixels.shape[:2]), self.input_size, coarsest)
+        image = to_tensor(pixels, self.device, dtype)[None]
+        if placement.resized != placement.image_size:
+            # Ultralytics scales whole numbers.
+            image = F.interpolate(image, size=placement.resized, mode="bilinear", align_corners=False).round()
+        canvas = image.new_full((1, 3, *placement.input_size), _PAD)
+        (top, left), (height, width) = placement.offset, placement.resized
+        canvas[:, :, top : top + height, left : left + width] = image
+        return canvas / 255, placement
+
+    def _decode(self, maps: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
+        """Ultralytics' post-processing of one image, keeping where each detection came from."""
+        end_to_end = self._is_end_to_end()
+        raw = {}
+        for name in ("class", "box"):
+            branches = zip(branch_modules(self._head, name, end_to_end), maps)
+            raw[name] = torch.cat([branch(level[None])[0].flatten(1).T for branch, level in branches])
+        origins = torch.cat([_cells(i, level) for i, level in enumerate(maps)])
+        scores = raw["class"].sigmoid()
+        stride = scores.new_tensor(self._network.strides)[origins[:, 0], None]
+        sides = side_distances(self._head, raw["box"])
+        centre = origins[:, [2, 1]] + 0.5
+        boxes = torch.cat([centre - sides[:, :2], centre + sides[:, 2:]], dim=1) * stride
+        rows, label = (self._best_pairs if end_to_end else self._suppressed)(boxes, scores, threshold)
+        return gather_detections(
+            placement,
+            boxes[rows],
+            scores[rows, label],
+            label,
+            self.names,
+            class_scores=scores[rows],
+            origins=origins[rows],
+            origin_fields=ORIGIN_FIELDS,
+            highest_score=float(scores.max()),
+            score_threshold=threshold,
+        )
+
+    def _suppressed(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+        """Location and class of what is left of the locations' best classes after class-wise NMS."""
+        best, label = scores.max(dim=1)
+        rows = (best >= threshold).nonzero()[:, 0]
+        rows = rows[batched_nms(boxes[rows], best[rows], label[rows], self.nms_threshold)[: self.max_detections]]
+        return rows, label[rows]
+
+    def _best_pairs(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+        """Location and class of the best pairs at the best locations."""
+        most = min(self.max_detections, len(scores))
+        places = scores.amax(dim=1).topk(most).indices
+        best, pairs = scores[places].flatten().topk(most)
+        pairs = pairs[best >= threshold]
+        return places[pairs // scores.shape[1]], pairs % scores.shape[1]
+
+
+def centred_letterbox(image_size: tuple[int, int], input_size: tuple[int, int], multiple: int | None) -> Placement:
+    """Ultralytics' LetterBox: scaled by one factor to fit and centred, the odd pixel of padding at the end.
+
+    ``multiple``: None pads to all of ``input_size``, else only to the next multiple of so many pixels.
+    """
+    factor = min(input_size[0] / image_size[0], input_size[1] / image_size[1])
+    resized = (max(1, round(image_size[0] * factor)), max(1, round(image_size[1] * factor)))
+    free = [whole - part for whole, part in zip(input_size, resized)]
+    if multiple is not None:
+        free = [rest % multiple for rest in free]
+    top, left = (round(rest / 2 - 0.1) for rest in free)
+    return Placement(image_size, resized, (resized[0] + free[0], resized[1] + free[1]), (top, left))
+
+
+def _cells(index: int, level: Tensor) -> Tensor:
+    """Level, row and column of every cell of a level ``[C,h,w]``, row by row."""
+    height, width = level.shape[1:]
+    cell = torch.arange(height * width, device=level.device)
+    return torch.stack([torch.full_like(cell, index), cell // width, cell % width], dim=1)

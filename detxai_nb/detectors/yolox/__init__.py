@@ -1,0 +1,1 @@
+"""YOLOX: the network and its adapter."""

@@ -1,0 +1,227 @@
+"""YOLOX of every size, with official checkpoints or safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import batched_nms
+
+from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.dense.backbone_layers import BEFORE, open_parts
+from detxai_nb.detectors.dense.branch import Branch, Part
+from detxai_nb.detectors.dense.head import DenseHead, head_layers
+from detxai_nb.detectors.dense.trace import (
+    BACKBONE,
+    NECK,
+    ORIGIN_FIELDS,
+    OneStageTrace,
+    Stages,
+    check_layer,
+    open_stages,
+)
+from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, BaseConv, DWConv, Yolox
+from detxai_nb.geometry import Placement
+from detxai_nb.image import load_image
+from detxai_nb.types import SIDES, Detections, Target
+
+CONVENTIONS = ("bgr255", "rgb-imagenet")
+
+
+class YoloxDetector:
+    """A YOLOX network opened for explanation.
+
+    ``convention``: how the network was trained to see pixels: "bgr255" (the official checkpoints: BGR, 0..255) or
+    "rgb-imagenet" (RGB in 0..1, less the ImageNet mean, over its standard deviation). ``input_size``: side of the
+    square input, or (height, width), multiples of 32; images are scaled to fit, put at the top left, padded with 114.
+    """
+
+    family = "yolox"
+
+    def __init__(
+        self,
+        module: Yolox,
+        names: Sequence[str],
+        *,
+        convention: str = "bgr255",
+        input_size: int | tuple[int, int] = 640,
+        nms_threshold: float = 0.65,
+        max_detections: int = 100,
+    ) -> None:
+        if not isinstance(module, Yolox):
+            raise TypeError(f"family 'yolox' expects a Yolox network of this package, got {type(module).__name__}")
+        if convention not in CONVENTIONS:
+            raise ValueError(f"convention is one of {', '.join(CONVENTIONS)}; got {convention!r}")
+        height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
+        if height < 32 or width < 32 or height % 32 or width % 32:
+            raise ValueError(f"input_size is a multiple of 32 (one side or (height, width)), got {input_size}")
+        outputs = module.head.cls_preds[0].out_channels
+        if len(names) != outputs:
+            raise ValueError(f"this YOLOX has {outputs} class outputs, but {len(names)} names were given")
+        self.module = module
+        self.names = tuple(names)
+        self.convention = convention
+        self.input_size = (height, width)
+        self.nms_threshold = nms_threshold
+        self.max_detections = max_detections
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the network's weights."""
+        return next(self.module.parameters()).device
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers on offer.
+
+        "neck" (the PAFPN's levels), "neck.before" (its maps before the bottom-up path; the finest is also the neck's),
+        "backbone" (the stage of each prediction's stride), "backbone.<stage>", "head.class" and "head.box" (the last
+        activations of the head's towers, in the official names head.cls_convs.<level>.1 and head.reg_convs.<level>.1;
+        objectness belongs to the box tower), "head.class.0" and "head.box.0" (those before).
+        """
+        stages = (f"{BACKBONE}.{name}" for name in STAGES)
+        return (NECK, BEFORE, BACKBONE, *stages, *head_layers(_branches(self.module)))
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """What YOLOX finds in each image with objectness * class >= ``score_threshold``.
+
+        The best class of each location, then class-wise NMS, as in the official evaluation.
+        """
+        pixels = [load_image(image) for image in images]
+        found: list[Detections] = []
+        with evaluating(self.module):
+            for rows in batches_of_one_shape([self.input_size] * len(pixels)):
+                prepared = [self._prepare(pixels[row]) for row in rows]
+                outputs = self.module(torch.stack([tensor for tensor, _ in prepared]))
+                for i, (_, placement) in enumerate(prepared):
+                    found.append(self._decode([level[i] for level in outputs], placement, score_threshold))
+        return found
+
+    @torch.inference_mode(False)
+    def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
+        """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``."""
+        layer = check_layer(layer, self.layers)
+        strides = [(float(s), float(s)) for s in STRIDES]
+        with evaluating(self.module):
+            with torch.no_grad():
+                tensor, placement = self._prepare(load_image(image))
+            if layer == BEFORE or layer.startswith(BACKBONE):
+                stages = self._open(layer, tensor[None], strides)
+                pyramid: Sequence[Tensor] = stages.pyramid
+            else:
+                stages = None
+                with torch.no_grad():
+                    pyramid = self.module.backbone(tensor[None])
+        levels = [level[0].detach() for level in pyramid]
+        head = DenseHead(self.module.head, _branches(self.module), levels, _YoloxRule(), layer)
+        return OneStageTrace(placement, layer, head.features, strides, head, stages)
+
+    def _open(self, layer: str, batch: Tensor, strides: Sequence[tuple[float, float]]) -> Stages:
+        """The maps of a layer before the neck's levels as leaves, and the levels made of them."""
+        network = self.module.backbone
+        if layer != BEFORE:
+            with torch.no_grad():
+                features = network.backbone(batch)
+            return open_stages(layer, features, dict(zip(STAGES, strides)), network.neck)
+        parts: dict[str, nn.Module] = {"0": network.C3_p3, "1": network.reduce_conv1, "2": network.lateral_conv0}
+        maps, pyramid = open_parts(lambda: network(batch), parts)
+        return Stages({name: maps[name] for name in parts}, dict(zip(parts, strides)), pyramid, BEFORE)
+
+    def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
+        """The image as the network takes it, ``[3,h,w]``."""
+        dtype = next(self.module.parameters()).dtype
+        placement = Placement.letterbox(tuple(pixels.shape[:2]), self.input_size)
+        image = to_tensor(pixels, self.device, dtype)[None]
+        if placement.resized != placement.image_size:
+            image = F.interpolate(image, size=placement.resized, mode="bilinear", align_corners=False)
+        canvas = image.new_full((1, 3, *self.input_size), PAD)
+        canvas[:, :, : placement.resized[0], : placement.resized[1]] = image
+        if self.convention == "bgr255":
+            return canvas[0].flip(0), placement
+        mean, std = (image.new_tensor(v)[:, None, None] for v in (MEAN, STD))
+        return (canvas[0] / 255 - mean) / std, placement
+
+    def _decode(self, levels: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
+        raw = torch.cat([level.flatten(1).T for level in levels])
+        origins = torch.cat([_cells(i, level) for i, level in enumerate(levels)])
+        stride = torch.tensor(STRIDES, device=raw.device, dtype=raw.dtype)[origins[:, 0], None]
+        centre = (raw[:, :2] + origins[:, [2, 1]]) * stride
+        half = raw[:, 2:4].exp() * stride / 2
+        classes = raw[:, 5:].sigmoid()
+        best, label = classes.max(dim=1)
+        objectness = raw[:, 4].sigmoid()
+        score = objectness * best
+        rows = (score >= threshold).nonzero()[:, 0]
+        boxes = torch.cat([centre - half, centre + half], dim=1)
+        rows = rows[batched_nms(boxes[rows], score[rows], label[rows], self.nms_threshold)[: self.max_detections]]
+        return gather_detections(
+            placement,
+            boxes[rows],
+            score[rows],
+            label[rows],
+            self.names,
+            class_scores=classes[rows],
+            objectness=objectness[rows],
+            origins=origins[rows],
+            origin_fields=ORIGIN_FIELDS,
+            highest_score=float(score.max()),
+            score_threshold=threshold,
+        )
+
+
+def _cells(index: int, level: Tensor) -> Tensor:
+    """Level, row and column of every cell of a level ``[K,h,w]``, row by row."""
+    height, width = level.shape[1:]
+    cell = torch.arange(height * width, device=level.device)
+    return torch.stack([torch.full_like(cell, index), cell // width, cell % width], dim=1)
+
+
+class _YoloxRule:
+    """YOLOX's scalars: objectness * class, the class logit, and the distance to each side in strides.
+
+    The box branch gives x, y, log w, log h and objectness.
+    """
+
+    def needs(self, target: Target) -> tuple[str, ...]:
+        if target.part in SIDES:
+            return ("box",)
+        return ("class",) if target.score == "logit" else ("class", "box")
+
+    def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+        if target.part in SIDES:
+            axis = SIDES.index(target.part) % 2
+            outward = 1 if target.part in ("x2", "y2") else -1
+            return outward * outputs["box"][:, axis] + outputs["box"][:, 2 + axis].exp() / 2
+        logit = outputs["class"].gather(1, labels[:, None])[:, 0]
+        return logit if target.score == "logit" else outputs["box"][:, 4].sigmoid() * logit.sigmoid()
+
+
+def _branches(module: Yolox) -> list[dict[str, Branch]]:
+    """The class and the box branch of each level; both begin with the level's stem."""
+    head: Any = module.head
+    found = []
+    for level, stem in enumerate(head.stems):
+        ends = {"class": [head.cls_preds[level]], "box": [head.reg_preds[level], head.obj_preds[level]]}
+        towers = {"class": head.cls_convs[level], "box": head.reg_convs[level]}
+        found.append({name: _branch(stem, towers[name], ends[name]) for name in ends})
+    return found
+
+
+def _branch(stem: nn.Module, tower: Sequence[nn.Module], ends: Sequence[nn.Conv2d]) -> Branch:
+    parts, stops = _parts(stem), []
+    for block in tower:
+        parts += _parts(block)
+        stops.append(len(parts))
+    return Branch(parts, ends, stops)
+
+
+def _parts(module: Any) -> list[Part]:
+    if isinstance(module, DWConv):
+        return [*_parts(module.dconv), *_parts(module.pconv)]
+    if not isinstance(module, BaseConv):
+        raise ValueError(f"expected YOLOX's convolution blocks in its head, got {type(module).__name__}")
+    return [Part(module.conv, after=module.after)]

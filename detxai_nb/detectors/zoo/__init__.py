@@ -1,0 +1,1 @@
+"""The bundled models: weights, cards and networks."""

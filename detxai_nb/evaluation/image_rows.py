@@ -1,0 +1,201 @@
+"""One image: its objects, their maps by every method, and every metric of each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from math import isnan, nan
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from detxai_nb.data.sample import Sample
+from detxai_nb.evaluation.plan import RANDOM, MapRun, MethodRow, Plan
+from detxai_nb.evaluation.rows import COLUMNS, Part, Record
+from detxai_nb.evaluation.selection import Selected, select
+from detxai_nb.explaining.explain import compare
+from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK, HeatMaps
+from detxai_nb.methods import find_method
+from detxai_nb.metrics.baselines import centred_gaussians, random_maps
+from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.detection_cache import Answers
+from detxai_nb.metrics.registry import find_metric
+from detxai_nb.types import Detector
+
+NOT_FINITE = "not finite"
+
+Figures = Mapping[str, Sequence[float]]
+
+
+def measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) -> Part:
+    """The record and the rows of image ``number`` of a dataset: objects by falling score within method and metric.
+
+    They depend on nothing else: neither on the images before nor on where it is computed.
+    """
+    try:
+        return _measure_image(plan, detector, sample, number)
+    except Exception as error:
+        error.add_note(f"this happened while image {number} of the dataset, {sample.file_name}, was measured")
+        raise
+
+
+def _measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) -> Part:
+    found = detector.detect([sample.image], score_threshold=plan.protocol.score)[0]
+    selected = select(found, sample, plan.protocol)
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    if len(selected.detections):
+        objects = _objects(selected, sample, number)
+        # Shared by all methods and metrics: what they have in common is asked once.
+        answers = Answers(detector)
+        for row, maps, signed, figures in _maps(plan, detector, sample, selected):
+            about = {
+                **objects,
+                "method": [row.name] * len(maps),
+                "map": _status(maps),
+                "map_figures": _cells(figures, len(maps)),
+            }
+            case = Case(
+                maps=torch.where(torch.isfinite(maps).all(2).all(1)[:, None, None], maps, 0),
+                detections=selected.detections,
+                annotations=selected.annotations,
+                sample=sample,
+                detector=detector,
+                seed=plan.seed,
+                signed=signed,
+                answers=answers,
+            )
+            _measure(plan, case, about, columns)
+    record = Record(
+        image=number,
+        image_id=int(sample.image_id),
+        file_name=sample.file_name,
+        annotations=len(sample),
+        objects=len(selected.detections),
+        left_out=dict(selected.left_out),
+        unknown=selected.unknown,
+    )
+    return Part(record, columns)
+
+
+def image_seed(seed: int, image_id: int) -> int:
+    """The seed of a method's random numbers in one image, 31 bits, the same on every platform."""
+    digest = hashlib.blake2b(repr([int(seed), int(image_id)]).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 33
+
+
+def _objects(selected: Selected, sample: Sample, number: int) -> dict[str, list[Any]]:
+    """The columns that say which object a row is about, one value for each object."""
+    boxes = selected.detections.boxes.double().cpu()
+    annotated = torch.from_numpy(sample.boxes).double()[selected.annotations]
+    count = len(boxes)
+    return {
+        "image": [number] * count,
+        "image_id": [int(sample.image_id)] * count,
+        "file_name": [sample.file_name] * count,
+        "annotation": selected.annotations.tolist(),
+        "label": selected.detections.label_names(),
+        "score": selected.detections.scores.double().tolist(),
+        "iou": box_iou(boxes, annotated).diagonal().tolist(),
+        **dict(zip(("x1", "y1", "x2", "y2"), boxes.T.tolist())),
+    }
+
+
+def _maps(
+    plan: Plan, detector: Detector, sample: Sample, selected: Selected
+) -> Iterator[tuple[MethodRow, Tensor, bool, Figures]]:
+    """For each method of the table its raw maps ``[N,H,W]``, whether they are signed, and further figures of each."""
+    made = _made(plan, detector, sample, selected)
+    for row in plan.methods:
+        if row.run is None:
+            yield row, _control(row.name, plan, sample, selected), False, {}
+            continue
+        maps = next(maps for run, maps in made if run.same_maps(row.run))
+        if row.difference:
+            maps = maps.difference()
+        yield row, maps.values, maps.signed, maps.figures
+
+
+def _made(plan: Plan, detector: Detector, sample: Sample, selected: Selected) -> list[tuple[MapRun, HeatMaps]]:
+    """The maps of every different run, those of one layer and target from one forward pass."""
+    waiting: list[MapRun] = []
+    for row in plan.methods:
+        if row.run is not None and not any(row.run.same_maps(run) for run in waiting):
+            waiting.append(row.run)
+    made: list[tuple[MapRun, HeatMaps]] = []
+    while waiting:
+        together = _together(waiting)
+        waiting = [run for run in waiting if run not in together]
+        names = [find_method(run.method).name for run in together]
+        settings = {name: _settings(run, plan, sample) for name, run in zip(names, together)}
+        found = compare(
+            detector,
+            sample.image,
+            selected.detections,
+            methods=[run.method for run in together],
+            target=together[0].target,
+            layer=together[0].layer,
+            settings=settings,
+        )
+        made += [(run, found[name]) for run, name in zip(together, names)]
+    return made
+
+
+def _together(waiting: Sequence[MapRun]) -> list[MapRun]:
+    """The first run and those that can share its forward pass: same target and layer, each method once."""
+    chosen: dict[str, MapRun] = {}
+    for run in waiting:
+        if (run.target, run.layer) == (waiting[0].target, waiting[0].layer):
+            chosen.setdefault(find_method(run.method).name, run)
+    return list(chosen.values())
+
+
+def _settings(run: MapRun, plan: Plan, sample: Sample) -> dict[str, Any]:
+    seed = {"seed": image_seed(plan.seed, sample.image_id)} if run.seeded else {}
+    return {**run.settings, **seed}
+
+
+def _control(name: str, plan: Plan, sample: Sample, selected: Selected) -> Tensor:
+    """A control's maps on the detector's device: random ones seeded per object, or Gaussians in the detected boxes."""
+    height, width = sample.image.shape[:2]
+    boxes = selected.detections.boxes
+    if name != RANDOM:
+        return centred_gaussians(boxes, height, width)
+    seeds = (image_seed(image_seed(plan.seed, sample.image_id), number) for number in selected.annotations.tolist())
+    return torch.cat([random_maps(1, height, width, seed) for seed in seeds]).to(boxes.device)
+
+
+def _status(maps: Tensor) -> list[str]:
+    finite, positive = torch.isfinite(maps).all(2).all(1).tolist(), (maps > 0).any(2).any(1).tolist()
+    return [NOT_FINITE if not f else OK if p else NO_POSITIVE_EVIDENCE for f, p in zip(finite, positive)]
+
+
+def _measure(plan: Plan, case: Case, about: Mapping[str, list[Any]], columns: Mapping[str, list[Any]]) -> None:
+    """Add the rows of one method to ``columns``; ``about`` holds the cells that do not depend on the metric.
+
+    Metrics that take no signed maps see the positive part.
+    """
+    positive = case.positive_part() if case.signed else case
+    count = len(case)
+    for row in plan.metrics:
+        metric = find_metric(row.metric)
+        measured = metric.measure(case if metric.signed else positive, **row.settings)
+        values = zip(measured.value.double().tolist(), about["map"])
+        cells: dict[str, list[Any]] = {
+            **about,
+            "metric": [row.name] * count,
+            "value": [nan if state == NOT_FINITE else value for value, state in values],
+            "ties": [nan] * count if measured.ties is None else measured.ties.double().tolist(),
+            "curve": [None] * count if measured.curve is None else measured.curve.double().tolist(),
+            "extras": _cells({name: value.double().tolist() for name, value in measured.extras.items()}, count),
+        }
+        for name, column in columns.items():
+            column.extend(cells[name])
+
+
+def _cells(figures: Figures, count: int) -> list[dict[str, float | None] | None]:
+    """Each object's further figures, None for an undefined one; None for each where there are none."""
+    if not figures:
+        return [None] * count
+    return [{n: None if isnan(v[row]) else float(v[row]) for n, v in figures.items()} for row in range(count)]

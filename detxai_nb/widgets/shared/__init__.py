@@ -1,0 +1,1 @@
+"""What all widgets share: the widget base, worker thread, options, inputs, generated code and serialization."""

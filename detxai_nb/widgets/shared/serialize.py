@@ -1,0 +1,135 @@
+"""What a widget sends to the browser: the photograph, the objects, the heat maps and the colour tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.metrics.localization import centres_between
+from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
+from detxai_nb.types import Detections
+
+STEPS = 65535
+
+
+def pack_photo(image: np.ndarray) -> dict[str, Any]:
+    """RGB uint8 ``[H,W,3]`` as a JPEG of quality 95 without chroma subsampling."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
+    return {"data": file.getvalue(), "type": "image/jpeg", "width": image.shape[1], "height": image.shape[0]}
+
+
+def pack_objects(detections: Detections) -> list[dict[str, Any]]:
+    """Each object's name, score and box (xyxy, pixels of the original image)."""
+    rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist())
+    return [{"name": str(name), "score": score, "box": box} for name, score, box in rows]
+
+
+@cache
+def palette(name: str) -> np.ndarray:
+    """The colour map of that name in matplotlib as uint8 ``[256,3]``."""
+    import matplotlib
+
+    return matplotlib.colormaps[name](np.linspace(0, 1, 256), bytes=True)[:, :3]
+
+
+def pack_palettes(names: Sequence[str] = SEQUENTIAL + DIVERGING) -> dict[str, Any]:
+    """The colour tables one after the other, 256 RGB entries each."""
+    return {"names": list(names), "data": b"".join(palette(name).tobytes() for name in names)}
+
+
+def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
+    """All maps on their native grids as uint16, each between its own least and greatest value.
+
+    A value comes back right to 1/131070 of its map's range. ``scale`` and ``shift`` (x, y) take pixels of the
+    photograph to pixels of the model's input, a grid's ``corner`` and ``stride`` (x, y) take those to its cells: with
+    them the browser places a map exactly as ``HeatMaps.values`` does. Raises ``ValueError`` for a map that is not
+    finite.
+    """
+    placement = maps.placement
+    scale_y, scale_x = placement.scale
+    grids, parts, offset = [], [], 0
+    for index, inside in enumerate(energy_inside(maps)):
+        grid = maps.grids[index].detach().cpu().double().numpy()
+        low, high = value_range(maps, index)
+        span = high - low
+        quanta = np.round((grid - low) / span * STEPS) if span > 0 else np.zeros_like(grid)
+        (stride_y, stride_x), corner = maps.strides[index], maps.corners[index]
+        grids.append(
+            {
+                "shape": list(grid.shape),
+                "offset": offset,
+                "low": low,
+                "high": high,
+                "stride": [stride_x, stride_y],
+                "corner": None if corner is None else [corner[1], corner[0]],
+                "status": maps.status[index],
+                "peak": list(peak(maps, index)),
+                "inside": inside,
+            }
+        )
+        parts.append(quanta.astype("<u2").tobytes())
+        offset += grid.size
+    return {
+        "key": key,
+        "title": title,
+        "signed": maps.signed,
+        "size": list(placement.image_size),
+        "scale": [scale_x, scale_y],
+        "shift": [placement.offset[1], placement.offset[0]],
+        "grids": grids,
+        "values": b"".join(parts),
+    }
+
+
+def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:
+    """The least and greatest raw value of one map, which is 0 beyond a grid that covers a part of the input."""
+    grid = maps.grids[index]
+    low, high = float(grid.min()), float(grid.max())
+    if maps.corners[index] is not None:
+        low, high = min(low, 0.0), max(high, 0.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(
+            f"the {maps.method} map of object {index} is not finite (from {low} to {high}), so it cannot be shown; "
+            "the detector's features or gradients overflow: try float32 weights or another layer"
+        )
+    return low, high
+
+
+def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
+    """(x, y) of the strongest evidence in the original image: the centre of the greatest cell, cut to the image."""
+    grid = maps.grids[index]
+    row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
+    height, width = maps.placement.image_size
+    cell = torch.tensor([[column, row]], dtype=torch.float64)
+    x, y = maps.placement.points_to_image(cell, maps.strides[index], maps.corners[index])[0].tolist()
+    return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
+
+
+def energy_inside(maps: HeatMaps) -> list[float | None]:
+    """For each map the share of its positive energy inside its object's box, over the pixels whose centres lie inside.
+
+    Placing is linear, so the sums come from the grid's cells, each with the weight it has in all pixels or in the
+    box's: no map is placed. None where there is no positive energy.
+    """
+    shares: list[float | None] = []
+    height, width = maps.placement.image_size
+    x1, y1, x2, y2 = maps.detections.boxes.cpu().unbind(1)
+    inside_rows, inside_columns = centres_between(y1, y2, height), centres_between(x1, x2, width)
+    placed = zip(maps.grids, maps.strides, maps.corners, inside_rows, inside_columns)
+    for grid, stride, corner, down, across in placed:
+        top, left = (None, None) if corner is None else corner
+        energy = grid.detach().cpu().double().clamp(min=0)
+        rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy, top)
+        columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy, left)
+        total = float(rows.sum(0) @ energy @ columns.sum(0))
+        inside = float(rows[down].sum(0) @ energy @ columns[across].sum(0))
+        shares.append(inside / total if total > 0 else None)
+    return shares

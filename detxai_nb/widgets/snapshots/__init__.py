@@ -1,0 +1,1 @@
+"""The still pictures that stand for a widget where no kernel runs."""

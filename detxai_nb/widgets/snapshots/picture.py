@@ -1,0 +1,179 @@
+"""The still picture of a widget: the same photograph, map and boxes, drawn in Python."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.plots import heatmaps
+from detxai_nb.widgets.shared.serialize import palette, value_range
+
+_LONGER_SIDE, _NARROWEST = 640, 420
+_HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
+_FAINT = (255, 255, 255, 215)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How it is drawn: ``opacity``, ``threshold`` (0..1), a colour map's name, one scale for all maps, all boxes."""
+
+    opacity: float
+    threshold: float
+    colormap: str
+    shared: bool
+    all_boxes: bool = True
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn: photograph uint8 ``[H,W,3]``, packed objects, the selected one's index, maps or None.
+
+    ``row``: which of the maps is the selected object's; by default there is one for each object. ``tints``: colours of
+    boxes that are not white, by object.
+    """
+
+    image: np.ndarray
+    objects: Sequence[dict[str, Any]]
+    selected: int | None
+    maps: HeatMaps | None
+    look: Look
+    row: int | None = None
+    tints: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def drawn(self) -> int:
+        """The number of the selected object's map."""
+        return self.row if self.row is not None else self.selected or 0
+
+    def tint(self, index: int) -> tuple[int, int, int, int]:
+        """The colour of an object's box, RGBA."""
+        return (*rgb(self.tints.get(index, "#ffffff")), 255)
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """A colour such as "#0072b2"."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]:
+    """The raw values at the ends of the colour bar; symmetric about zero for signed maps."""
+    ranges = [value_range(maps, i) for i in (range(len(maps)) if shared else [index])]
+    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    reach = max(abs(low), abs(high))
+    return (-reach, reach) if maps.signed else (low, high)
+
+
+def overlay(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
+    """The photograph uint8 ``[H,W,3]`` with one map blended over it."""
+    low, high = color_range(maps, index, look.shared)
+    return heatmaps.overlay(
+        image,
+        maps[index].values[0].detach().cpu().numpy(),
+        colormap=look.colormap,
+        opacity=look.opacity,
+        threshold=look.threshold,
+        low=low,
+        high=high,
+        signed=maps.signed,
+    )
+
+
+def draw_view(scene: Scene, factor: float = 1.0, name: bool = True) -> Image.Image:
+    """Photograph, map and boxes, scaled by ``factor``; with ``name`` the selected object is named."""
+    pixels = scene.image
+    if scene.maps is not None and scene.selected is not None:
+        pixels = overlay(pixels, scene.maps, scene.drawn, scene.look)
+    size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
+    base = Image.fromarray(pixels)
+    base = (base if factor == 1 else base.resize(size, Image.Resampling.BICUBIC)).convert("RGBA")
+    layer = Image.new("RGBA", base.size)
+    draw = ImageDraw.Draw(layer)
+    for index, thing in enumerate(scene.objects):
+        if index != scene.selected and scene.look.all_boxes:
+            tinted = index in scene.tints
+            _box(draw, thing["box"], factor, line=2 if tinted else 1, light=scene.tint(index) if tinted else _FAINT)
+    if scene.selected is not None:
+        thing = scene.objects[scene.selected]
+        _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected))
+        if scene.maps is not None:
+            _side(draw, thing["box"], factor, scene.maps.target.part)
+        if name:
+            _chip(draw, thing, factor, base.size)
+    return Image.alpha_composite(base, layer).convert("RGB")
+
+
+def draw_figure(scene: Scene, caption: str) -> bytes:
+    """PNG bytes: the view with its longer side at 640 pixels, the caption, and a colour bar where there is a map."""
+    view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
+    width = max(view.width, _NARROWEST)
+    lines = wrapped(caption, width - 8)
+    bar = scene.maps is not None and scene.selected is not None
+    page = Image.new("RGB", (width, view.height + 12 + 20 * len(lines) + 24 * bar), "white")
+    page.paste(view)
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(lines):
+        draw.text((4, view.height + 6 + 20 * number), line, fill=(28, 31, 36), font=font(14))
+    if scene.maps is not None and scene.selected is not None:
+        low, high = color_range(scene.maps, scene.drawn, scene.look.shared)
+        colors = np.repeat(palette(scene.look.colormap)[None], 10, axis=0)
+        page.paste(Image.fromarray(colors), (4, page.height - 22))
+        draw.text((268, page.height - 26), f"{low:.3g} to {high:.3g}", fill=(91, 98, 112), font=font(13))
+    file = io.BytesIO()
+    page.save(file, "PNG")
+    return file.getvalue()
+
+
+def wrapped(text: str, width: float, size: int = 14) -> list[str]:
+    """The text in lines of at most that many pixels, broken at spaces; at most four."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font(size).getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines[:4]
+
+
+def _box(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, *, line: int, light: tuple[int, ...]) -> None:
+    x1, y1, x2, y2 = (round(v * factor) for v in box)
+    x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
+    out = line // 2
+    draw.rectangle((x1 - out - 1, y1 - out - 1, x2 + out + 1, y2 + out + 1), outline=_HALO, width=line + 2)
+    draw.rectangle((x1 - out, y1 - out, x2 + out, y2 + out), outline=light, width=line)
+
+
+def _side(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, part: str) -> None:
+    """Mark the side of the box that is explained."""
+    x1, y1, x2, y2 = (v * factor for v in box)
+    lines = {"x1": (x1, y1, x1, y2), "y1": (x1, y1, x2, y1), "x2": (x2, y1, x2, y2), "y2": (x1, y2, x2, y2)}
+    if part in lines:
+        draw.line(lines[part], fill=_HALO, width=7)
+        draw.line(lines[part], fill=_SIDE, width=5)
+
+
+def _chip(draw: ImageDraw.ImageDraw, thing: dict[str, Any], factor: float, size: tuple[int, int]) -> None:
+    letters = font(12)
+    text = f"{thing['name']} {thing['score']:.2f}"
+    width, height = letters.getlength(text) + 12, 20
+    left, top = thing["box"][0] * factor, thing["box"][1] * factor
+    x = min(max(left, 2), max(2, size[0] - width - 2))
+    y = max(2, top - height - 5 if top - height - 5 >= 0 else top + 5)
+    draw.rounded_rectangle((x, y, x + width, y + height), radius=4, fill=_CHIP)
+    draw.text((x + 6, y + 2), text, fill="white", font=letters)
+
+
+@cache
+def font(size: int) -> Any:
+    """matplotlib's DejaVu Sans at that size: it has far more of the world's letters than Pillow's own font."""
+    import matplotlib
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

@@ -1,0 +1,53 @@
+"""The still picture of tiny objects: their scatter, and the crops of the one that is selected, drawn in Python."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from detxai_nb.tiny.figures import crops_of, plot
+from detxai_nb.tiny.samples import Looked
+from detxai_nb.widgets.snapshots.picture import font, wrapped
+from detxai_nb.widgets.tiny_objects_run import Found
+
+_WIDTH, _LINE = 640, 20
+
+
+def words(text: str) -> Image.Image:
+    """Nothing but a few words on white."""
+    lines = wrapped(text, _WIDTH - 16)
+    page = Image.new("RGB", (_WIDTH, 16 + _LINE * len(lines)), "white")
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(lines):
+        draw.text((8, 8 + _LINE * number), line, fill=(28, 31, 36), font=font(14))
+    return page
+
+
+def picture(
+    found: Found, measure: str, looked: Looked | None, annotations: Sequence[int], opacity: float
+) -> Image.Image:
+    """The scatter of ``tiny.plot``, and below it the crops of these annotated objects if ``looked`` has them."""
+    parts = [_drawn(plot(found.objects(), measure, at_most=found.at_most))]
+    known = [] if looked is None else looked.selected.annotations.tolist()
+    if looked is not None and annotations and set(annotations) <= set(known):
+        parts.append(_drawn(crops_of(looked, [known.index(one) for one in annotations], opacity=opacity)))
+    page = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
+    top = 0
+    for part in parts:
+        page.paste(part, (0, top))
+        top += part.height
+    return page
+
+
+def to_bytes(page: Image.Image) -> bytes:
+    """The same as PNG."""
+    file = io.BytesIO()
+    page.save(file, "PNG")
+    return file.getvalue()
+
+
+def _drawn(figure: Any) -> Image.Image:
+    return Image.open(io.BytesIO(figure._repr_png_())).convert("RGB")

@@ -1,0 +1,145 @@
+"""How a widget of tiny objects looks at images: the arguments that it shares with ``tiny``, checked, and as Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detxai_nb.data.sample import Sample
+from detxai_nb.evaluation.selection import PROTOCOLS, Protocol, find_protocol
+from detxai_nb.explaining.jobs import Job
+from detxai_nb.methods import find_method
+from detxai_nb.tiny import TINY
+from detxai_nb.tiny.object_table import check_at_most
+from detxai_nb.tiny.pair_table import check_gap
+from detxai_nb.tiny.samples import Looked, look, samples_of
+from detxai_nb.types import Detector, Progress, Target
+from detxai_nb.widgets.shared.code import keywords, script_of
+
+
+@dataclass(frozen=True)
+class How:
+    """What every look at an image has in common; ``settings`` by method."""
+
+    target: Target
+    layer: str | None
+    settings: Mapping[str, Mapping[str, Any]]
+    protocol: Protocol
+    at_most: float
+    gap: float
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> How:
+        """From the arguments of the widget; ``ValueError`` or ``TypeError`` for what no run could use."""
+        check_at_most(arguments["at_most"])
+        check_gap(arguments["gap"])
+        target = Target.of(arguments["target"])
+        settings = arguments["settings"] or {}
+        for name, own in settings.items():
+            Job.of(find_method(name), target, dict(own))
+        return cls(
+            target,
+            arguments["layer"] or None,
+            settings,
+            find_protocol(arguments["protocol"]),
+            arguments["at_most"],
+            arguments["gap"],
+        )
+
+    def samples(self, detector: Detector, data: Any) -> Sequence[Sample]:
+        """The images of ``data``, as for ``tiny.objects``; ``TypeError`` for a dataset of something else."""
+        samples = samples_of(detector, data, self.protocol)
+        if len(samples) and not isinstance(samples[0], Sample):
+            kind = type(samples[0]).__name__
+            raise TypeError(f"a dataset holds Samples, this one a {kind}; hand in pictures one by one")
+        return samples
+
+    def look(
+        self,
+        detector: Detector,
+        samples: Sequence[Sample],
+        number: int,
+        methods: Sequence[str],
+        progress: Progress | None,
+    ) -> Looked | None:
+        """One image with its objects and their maps, None where it has none."""
+        return look(
+            detector,
+            samples,
+            number,
+            methods,
+            target=self.target,
+            layer=self.layer,
+            settings=self._own(methods),
+            protocol=self.protocol,
+            progress=progress,
+        )
+
+    def code(
+        self,
+        sources: Mapping[str, str | None],
+        methods: Sequence[str],
+        measure: str,
+        limit: int | None,
+        things: Sequence[Mapping[str, Any]],
+    ) -> str:
+        """The Python that makes tables and plot, and the crops of ``things``: one object, or the two of a pair.
+
+        ``sources``: of the detector and of the images, as ``source_of`` gives them.
+        """
+        data = next(name for name in sources if name != "detector")
+        given = f"detector, {data}, {list(methods)!r}"
+        how, names = self._source(methods), dict(sources)
+        if how.get("protocol") == "protocol":
+            names["protocol"] = None
+        first = {} if limit is None else {"limit": repr(limit)}
+        least = {} if self.at_most == TINY else {"at_most": repr(self.at_most)}
+        far = {} if self.gap == 1 else {"gap": repr(self.gap)}
+        lines = [
+            f"objects = {_call('objects', given, {**how, **least, **first})}",
+            f"pairs = {_call('pairs', given, {**how, **far, **first})}",
+            _call("plot", f"objects, {measure!r}", least),
+        ]
+        if things:
+            frame, ends = ("objects", ["annotation"]) if len(things) == 1 else ("pairs", ["first", "second"])
+            same = [f'({frame}["image"] == {things[0]["image"]})']
+            same += [f'({frame}["{end}"] == {thing["annotation"]})' for end, thing in zip(ends, things)]
+            lines.append(f"row = {frame}[{' & '.join(same)}].iloc[0]")
+            lines.append(_call("crops", f"detector, {data}, row, {list(methods)!r}", how))
+        return script_of(names, lines)
+
+    def _own(self, methods: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        return {name: self.settings[name] for name in methods if name in self.settings}
+
+    def _source(self, methods: Sequence[str]) -> dict[str, str]:
+        """The arguments that are not the defaults, as source."""
+        plain = self.target == Target(self.target.part)
+        found = {}
+        if self.target != Target("class"):
+            score = self.target.score
+            found["target"] = repr(self.target.part) if plain else f"dx.Target({self.target.part!r}, score={score!r})"
+        if self.layer is not None:
+            found["layer"] = repr(self.layer)
+        if own := self._own(methods):
+            found["settings"] = repr({name: dict(values) for name, values in own.items()})
+        if self.protocol != PROTOCOLS["default"]:
+            known = PROTOCOLS.get(self.protocol.name) == self.protocol
+            found["protocol"] = repr(self.protocol.name) if known else "protocol"
+        return found
+
+
+def source_of(detector: Any, data: Any) -> dict[str, str | None]:
+    """Where detector and images come from, as source by name; None for an object that the caller holds already."""
+    path = isinstance(data, (str, os.PathLike))
+    many = isinstance(data, (list, tuple)) or (hasattr(data, "__getitem__") and hasattr(data, "names"))
+    name = "sample" if isinstance(data, Sample) else "dataset" if many else "image"
+    return {
+        "detector": f"dx.load_detector({detector!r})" if isinstance(detector, str) else None,
+        name: f"dx.load_image({os.fspath(data)!r})" if path else None,
+    }
+
+
+def _call(name: str, given: str, more: Mapping[str, str]) -> str:
+    return f"dx.tiny.{name}({', '.join(part for part in (given, keywords(more)) if part)})"

@@ -1,0 +1,185 @@
+"""What a widget of tiny objects has found so far: every object and touching pair, for the browser and in figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from detxai_nb.tiny.figures import medians
+from detxai_nb.tiny.object_table import COLUMNS as OBJECT_COLUMNS
+from detxai_nb.tiny.object_table import object_rows
+from detxai_nb.tiny.pair_table import COLUMNS as PAIR_COLUMNS
+from detxai_nb.tiny.pair_table import pair_rows
+from detxai_nb.tiny.samples import Looked
+from detxai_nb.widgets.shared.options import method_title
+
+if TYPE_CHECKING:
+    import pandas
+
+MEASURES: Mapping[str, str] = {
+    "energy": "Energy in the box",
+    "reach": "Size over the box",
+    "beside": "Energy in the neighbour",
+    "half": "Share of the image",
+}
+"""What stands upright in the scatter; "pointing" is each dot's filling."""
+
+_FIGURES = ("pointing", *MEASURES)
+_PLACES = (*("image", "annotation", "score", "x1", "y1", "x2", "y2", "canvas_share", "tiny", "neighbour", "distance"),)
+_PAIR_FIGURES = ("cosine", "pearson", "told_apart")
+
+
+Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+
+
+@dataclass(eq=False)
+class Found:
+    """One run over the first ``total`` images, and what the first ``done`` of them gave.
+
+    ``things``: the objects in the order in which they were found, each the row of ``tiny.objects`` of the first method;
+    ``couples``: the numbers of the two objects of each touching pair.
+    """
+
+    methods: tuple[str, ...]
+    total: int
+    at_most: float
+    gap: float
+    done: int = 0
+    things: list[dict[str, Any]] = field(default_factory=list)
+    couples: list[tuple[int, int]] = field(default_factory=list)
+    object_rows: list[dict[str, Any]] = field(default_factory=list)
+    pair_rows: list[dict[str, Any]] = field(default_factory=list)
+    numbers: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The same for the same computation."""
+        return key_of(self.methods, self.total)
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        images = "one image" if self.total == 1 else f"{self.total} images"
+        return f"{', '.join(map(method_title, self.methods))} for the objects of {images}"
+
+    def measure(self, looked: Looked | None) -> Rows:
+        """What the tables have of one image, its objects and its pairs; takes its time."""
+        if looked is None:
+            return [], []
+        return list(object_rows(looked, self.at_most)), list(pair_rows(looked, self.gap))
+
+    def add(self, objects: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> None:
+        """One more image, as measured."""
+        self.done += 1
+        for row in objects:
+            if row["method"] == self.methods[0]:
+                self.numbers[row["image"], row["annotation"]] = len(self.things)
+                self.things.append(row)
+        for row in pairs:
+            if row["method"] == self.methods[0]:
+                first, second = (self.numbers[row["image"], row[name]] for name in ("first", "second"))
+                self.couples.append((first, second))
+        self.object_rows += objects
+        self.pair_rows += pairs
+
+    def objects(self) -> pandas.DataFrame:
+        """As ``tiny.objects``."""
+        import pandas as pd
+
+        return pd.DataFrame(self.object_rows, columns=list(OBJECT_COLUMNS))
+
+    def pairs(self) -> pandas.DataFrame:
+        """As ``tiny.pairs``."""
+        import pandas as pd
+
+        return pd.DataFrame(self.pair_rows, columns=list(PAIR_COLUMNS))
+
+
+def key_of(methods: Sequence[str], total: int) -> str:
+    """Names one run."""
+    return f"{','.join(methods)}#{total}"
+
+
+def packed(found: Found, note: str, ended: bool) -> dict[str, Any]:
+    """For the browser: float32 arrays ``[column, object]``, ``[method, figure, object]``, and the same of the pairs.
+
+    NaN stands for what has no value.
+    """
+    objects = {m: [r for r in found.object_rows if r["method"] == m] for m in found.methods}
+    pairs = {m: [r for r in found.pair_rows if r["method"] == m] for m in found.methods}
+    labels = list(dict.fromkeys(thing["label"] for thing in found.things))
+    rank = {label: number for number, label in enumerate(labels)}
+    return {
+        "key": found.key,
+        "done": found.done,
+        "total": found.total,
+        "note": note,
+        "ended": ended,
+        "methods": [{"name": m, "title": method_title(m)} for m in found.methods],
+        "labels": labels,
+        "files": {str(thing["image"]): thing["file_name"] for thing in found.things},
+        "objects": {
+            "count": len(found.things),
+            "columns": ["label", *_PLACES],
+            "values": _bytes([[rank[t["label"]] for t in found.things], *_columns(found.things, _PLACES)]),
+            "measures": list(_FIGURES),
+            "figures": _bytes([_columns(objects[m], _FIGURES) for m in found.methods]),
+        },
+        "pairs": {
+            "count": len(found.couples),
+            "columns": ["first", "second", "distance"],
+            "values": _bytes([*_transposed(found.couples), *_columns(pairs[found.methods[0]], ("distance",))]),
+            "measures": list(_PAIR_FIGURES),
+            "figures": _bytes([_columns(pairs[m], _PAIR_FIGURES) for m in found.methods]),
+        },
+        "lines": {measure: {m: _line(rows, measure) for m, rows in objects.items()} for measure in MEASURES},
+        "summary": {m: summary(objects[m], pairs[m]) for m in found.methods},
+    }
+
+
+def summary(objects: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One method's figures: of the tiny objects and of the larger ones, and of the pairs. None for what has no value.
+
+    ``pointing``, ``energy``, ``beside`` and ``cosine`` are means, ``reach`` a median, ``told_apart`` a share; those
+    without a value are left out.
+    """
+    groups = {"tiny": [r for r in objects if r["tiny"]], "larger": [r for r in objects if not r["tiny"]]}
+    found: dict[str, Any] = {
+        name: {
+            "count": len(rows),
+            **{value: _middle(rows, value) for value in ("pointing", "energy", "beside")},
+            "reach": _middle(rows, "reach", np.median),
+        }
+        for name, rows in groups.items()
+    }
+    return {
+        **found,
+        "pairs": {"count": len(pairs), "cosine": _middle(pairs, "cosine"), "told_apart": _middle(pairs, "told_apart")},
+    }
+
+
+def _line(rows: Sequence[Mapping[str, Any]], measure: str) -> list[list[float]]:
+    known = [row for row in rows if math.isfinite(row[measure])]
+    x, y = (np.array([row[name] for row in known], float) for name in ("canvas_share", measure))
+    return list(medians(x, y))
+
+
+def _middle(rows: Sequence[Mapping[str, Any]], name: str, middle: Any = np.mean) -> float | None:
+    known = [row[name] for row in rows if math.isfinite(row[name])]
+    return float(middle(known)) if known else None
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[float]]:
+    return [[row[name] for row in rows] for name in names]
+
+
+def _transposed(couples: Sequence[tuple[int, int]]) -> list[list[int]]:
+    return [[couple[side] for couple in couples] for side in (0, 1)]
+
+
+def _bytes(values: Sequence[Any]) -> bytes:
+    return np.array(values, "<f4").tobytes()

@@ -1,0 +1,246 @@
+"""Static figures: what is drawn over what, where the numbers come from, and what they refuse."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from detxai_nb.geometry import Placement
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL, overlay, plot_comparison, plot_detections, plot_maps, to_png
+from detxai_nb.types import Detections, Target
+
+HEIGHT, WIDTH = 60, 100
+
+
+def heat_maps(count: int = 3, signed: bool = False, size: tuple[int, int] = (HEIGHT, WIDTH)) -> HeatMaps:
+    """Map i is i + 1 in one cell of a grid of stride 10, and 0 elsewhere; signed ones have a -0.5 beside it."""
+    height, width = size
+    grids = []
+    for i in range(count):
+        grid = torch.zeros(height // 10, width // 10)
+        grid[i % len(grid), i] = i + 1.0
+        grid[-1, -1] = -0.5 if signed else 0.0
+        grids.append(grid)
+    boxes = torch.tensor([[10.0 * i, 5.0 * i, 10.0 * i + 20, 5.0 * i + 12] for i in range(count)]).reshape(count, 4)
+    found = Detections(
+        boxes, torch.linspace(0.9, 0.4, count), torch.arange(count) % 2, ("kite", "bird"), image_size=size
+    )
+    image = np.full((height, width, 3), 128, np.uint8)
+    return HeatMaps(
+        tuple(grids), ((10.0, 10.0),) * count, Placement.identity(*size), image, found, Target(), "odam", signed=signed
+    )
+
+
+def pixels_of(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def panels(figure: object) -> list:
+    return [axes for axes in figure.axes if not axes.axison]  # type: ignore[attr-defined]
+
+
+def texts(figure: object) -> list[str]:
+    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]  # type: ignore[attr-defined]
+
+
+def test_overlay_colours_the_peak_and_leaves_the_rest() -> None:
+    image = np.full((4, 6, 3), 100, np.uint8)
+    values = np.zeros((4, 6))
+    values[1, 4] = 2.0
+    painted = overlay(image, values, opacity=1.0)
+    assert painted.dtype == np.uint8
+    assert painted[1, 4].tolist() == [253, 231, 36], "the last colour of viridis"
+    rest = np.ones((4, 6), bool)
+    rest[1, 4] = False
+    assert (painted[rest] == 100).all()
+
+
+def test_overlay_opacity_is_a_blend() -> None:
+    image = np.full((2, 3, 3), 100, np.uint8)
+    values = np.tile([0.0, 0.5, 1.0], (2, 1))
+    full, half = overlay(image, values, opacity=1.0).astype(float), overlay(image, values, opacity=0.5)
+    assert np.abs(half - (full + 100) / 2).max() <= 1
+    assert (overlay(image, values, opacity=0.0) == image).all()
+
+
+def test_overlay_of_signed_maps_is_centred_at_zero() -> None:
+    image = np.full((1, 3, 3), 100, np.uint8)
+    painted = overlay(image, np.array([[-1.0, 0.0, 4.0]]), signed=True, opacity=1.0, colormap="RdBu_r").astype(int)
+    assert (painted[0, 1] == 100).all(), "zero is transparent"
+    assert painted[0, 0, 2] > painted[0, 0, 0], "negative is blue"
+    assert painted[0, 2, 0] > painted[0, 2, 2], "positive is red"
+
+
+def test_overlay_threshold_hides_what_is_below() -> None:
+    image = np.full((1, 3, 3), 100, np.uint8)
+    painted = overlay(image, np.array([[0.0, 0.4, 1.0]]), threshold=0.5)
+    assert (painted[0, :2] == 100).all()
+    assert (painted[0, 2] != 100).any()
+
+
+def test_overlay_of_a_constant_map_is_the_photograph_itself() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert (overlay(image, np.full((5, 7), 3.0)) == image).all()
+
+
+def test_overlay_refuses_another_size() -> None:
+    with pytest.raises(ValueError, match=r"the map is \[4, 5\], the image \[5, 4\]"):
+        overlay(np.zeros((5, 4, 3), np.uint8), np.zeros((4, 5)))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_object_has_a_panel_with_raw_numbers(signed: bool) -> None:
+    figure = plot_maps(heat_maps(3, signed))
+    assert len(panels(figure)) == 3
+    shown = texts(figure)
+    assert {"0: kite 0.90", "1: bird 0.65", "2: kite 0.40"} <= set(shown)
+    assert {"1", "2", "3"} <= set(shown), "the highest raw value of each map"
+    assert ("-2" in shown) == signed, "symmetric about zero where signed"
+
+
+def test_the_map_lies_where_it_belongs() -> None:
+    maps = heat_maps(1)
+    picture = panels(plot_maps(maps, boxes=False, opacity=1.0))[0].images[0].get_array().astype(int)
+    colourful = np.abs(picture - 128).sum(2)
+    y, x = np.unravel_index(colourful.argmax(), colourful.shape)
+    assert picture.shape[:2] == (HEIGHT, WIDTH)
+    assert max(x, y) < 10
+    assert colourful[20:, 30:].max() == 0
+
+
+def test_shared_scale_has_one_range() -> None:
+    assert _tops(plot_maps(heat_maps(3))) == ["1", "2", "3"]
+    assert _tops(plot_maps(heat_maps(3), scale="shared")) == ["3", "3", "3"]
+
+
+def _tops(figure: object) -> list[str]:
+    """The number at the upper end of each colour bar."""
+    return [axes.get_xticklabels()[-1].get_text() for axes in figure.axes if axes.axison]  # type: ignore[attr-defined]
+
+
+def test_large_photographs_are_drawn_small_with_boxes_in_their_pixels() -> None:
+    maps = heat_maps(2, size=(1500, 2000))
+    axes = panels(plot_maps(maps))[0]
+    assert max(axes.images[0].get_array().shape[:2]) <= 640
+    assert axes.images[0].get_extent() == [0, 2000, 1500, 0]
+    assert axes.patches[0].get_width() == pytest.approx(20)
+
+
+def test_only_the_first_objects_and_the_heading_says_so() -> None:
+    figure = plot_maps(heat_maps(5), max_objects=2)
+    assert len(panels(figure)) == 2
+    assert any("the first 2 of 5 objects" in text for text in texts(figure))
+
+
+def test_a_map_without_evidence_says_so() -> None:
+    maps = heat_maps(2)
+    maps = replace(maps, grids=(maps.grids[0], torch.zeros_like(maps.grids[1])))
+    shown = texts(plot_maps(maps))
+    assert {"1: bird 0.40", "no positive evidence"} <= set(shown)
+    shared = texts(plot_maps(maps, scale="shared"))
+    assert "no positive evidence" in shared
+
+
+def test_names_are_never_read_as_formulas() -> None:
+    maps = heat_maps(1)
+    maps = replace(maps, detections=replace(maps.detections, names=(r"$\frac{1$", "b_$")), method="m$_$")
+    for figure in (plot_maps(maps), plot_detections(maps.image, maps.detections), plot_comparison({"$^": maps})):
+        assert any(r"$\frac{1$" in text for text in texts(figure))
+        assert pixels_of(to_png(figure)).std() > 0
+
+
+def test_comparison_has_a_row_for_each_object_and_a_column_for_each_method() -> None:
+    figure = plot_comparison({"odam": heat_maps(2), "grad-cam": heat_maps(2, signed=True)})
+    shown = panels(figure)
+    assert len(shown) == 4
+    assert len({round(axes.get_position().x0, 3) for axes in shown}) == 2
+    assert {"odam: 0: kite 0.90", "grad-cam: 1: bird 0.40"} <= set(texts(figure))
+
+
+def test_comparison_needs_the_same_objects() -> None:
+    with pytest.raises(ValueError, match="same objects"):
+        plot_comparison({"odam": heat_maps(2), "grad-cam": heat_maps(1)})
+    with pytest.raises(ValueError, match="nothing to compare"):
+        plot_comparison({})
+
+
+def test_detections_are_drawn_and_none_names_the_highest_score() -> None:
+    maps = heat_maps(3)
+    assert "2: kite 0.40" in texts(plot_detections(maps.image, maps.detections))
+    none = replace(maps.detections[[]], highest_score=0.125)
+    assert "nothing detected; the highest score was 0.125" in texts(plot_detections(maps.image, none))
+
+
+def test_no_maps_give_the_photograph() -> None:
+    maps = heat_maps(1)
+    empty = maps[:0]
+    assert "nothing detected" in texts(plot_maps(empty))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"opacity": 1.5}, "opacity is from 0 to 1"),
+        ({"scale": "log"}, "scale is one of object, shared"),
+        ({"colormap": "no-such"}, "unknown colour map 'no-such'"),
+        ({"columns": 0}, "at least 1"),
+        ({"titles": ["one"]}, "1 entries for 3 maps"),
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plot_maps(heat_maps(3), **options)
+
+
+def test_png_is_the_same_every_time_and_notebooks_get_it() -> None:
+    maps = heat_maps(2)
+    first = to_png(maps.plot())
+    assert first == maps._repr_png_() == maps.plot()._repr_png_()
+    assert pixels_of(first).shape[1] > 400
+
+
+@pytest.mark.parametrize("name", SEQUENTIAL)
+def test_sequential_colour_maps_grow_lighter_all_the_way(name: str) -> None:
+    assert (np.diff(_lightness(name)) > 0).all()
+
+
+@pytest.mark.parametrize("name", DIVERGING)
+def test_diverging_colour_maps_are_lightest_at_zero(name: str) -> None:
+    light = _lightness(name)
+    assert 14 <= light.argmax() <= 17
+    assert max(light[0], light[-1]) < 35
+
+
+def _lightness(name: str) -> np.ndarray:
+    """CIE L* of 32 steps of a colour map."""
+    from matplotlib import colormaps
+
+    color = colormaps[name](np.linspace(0, 1, 32))[:, :3]
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16
+
+
+def test_nothing_loads_matplotlib_or_pyplot_before_a_picture_is_drawn() -> None:
+    code = (
+        "import sys, detxai_nb, detxai_nb.plots.heatmaps as p, numpy as np\n"
+        "assert 'matplotlib' not in sys.modules, 'matplotlib loaded by the import'\n"
+        "p.overlay(np.zeros((2, 3, 3), np.uint8), np.eye(2, 3))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot loaded'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_what_a_method_says_of_a_map_stands_on_its_panel() -> None:
+    maps = replace(heat_maps(2), figures={"split-half correlation": (0.8125, 0.25)})
+    assert [text for text in texts(plot_maps(maps)) if text.startswith("split")] == [
+        "split-half correlation 0.81",
+        "split-half correlation 0.25",
+    ]
