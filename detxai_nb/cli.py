@@ -124,7 +124,7 @@ def _explain(options: argparse.Namespace) -> None:
     image = dx.load_image(options.photo)
     detector = _detector(options)()
     found = detector.detect([image], score_threshold=options.score_threshold)[0]
-    found.require_some()
+    found.require_nonempty()
     maps = dx.explain(
         detector, image, found, method=options.method, target=options.target, layer=options.layer, **settings
     )

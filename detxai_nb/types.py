@@ -134,7 +134,7 @@ class Detections:
                 f"this one has {width}x{height}; detect in this image first"
             )
 
-    def require_some(self) -> None:
+    def require_nonempty(self) -> None:
         """Raise ``ValueError`` where there is nothing to explain, naming the highest score there was."""
         if len(self):
             return

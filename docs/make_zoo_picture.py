@@ -19,7 +19,7 @@ from detxai_nb.data import scenes
 from detxai_nb.data.sample import Sample
 from detxai_nb.metrics import match
 from detxai_nb.plots.heatmaps import overlay, to_png
-from detxai_nb.plots.panels import Sheet, draw_box, draw_photograph
+from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
 
 THRESHOLD = 0.3
 MODES = ("plain", "tiny", "crowd")
@@ -70,7 +70,7 @@ def draw(name: str, index: int, seed: int, method: str) -> bytes:
     alone = detector.family == "classifier"
     modes = ALONE if alone else MODES
     samples = [scenes.Scenes(index + 3, seed=seed, mode=mode)[index + i * alone] for i, mode in enumerate(modes)]
-    sheet = Sheet(samples[0].image, rows=1, columns=2 * len(samples), side=3.0, bars=False)
+    sheet = PanelGrid(samples[0].image, rows=1, columns=2 * len(samples), side=3.0, bars=False)
     for number, (mode, sample) in enumerate(zip(modes, samples)):
         found = detector.detect([sample.image], THRESHOLD)[0]
         left, _ = sheet.panel(0, 2 * number)

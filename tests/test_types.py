@@ -46,7 +46,7 @@ def test_columns_must_fit() -> None:
 
 def test_nothing_to_explain_names_the_highest_score() -> None:
     with pytest.raises(ValueError, match=r"highest score in this image was 0\.900"):
-        some()[:0].require_some()
+        some()[:0].require_nonempty()
 
 
 def test_targets_are_checked() -> None:

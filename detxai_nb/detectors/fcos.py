@@ -10,7 +10,7 @@ from torchvision.models.detection import FCOS
 from torchvision.ops import clip_boxes_to_image
 
 from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
-from detxai_nb.detectors.dense.torchvision import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.fcos_head import NORM_STATISTICS, FcosRule, fcos_branches
 from detxai_nb.types import Detections
@@ -82,7 +82,7 @@ class FcosDetector:
         fixed = 2 if self.norm_statistics == "fixed" else 0
         return self._dense.trace(image, layer, [fcos_branches(self.module.head)], lambda _: FcosRule(), fixed)
 
-    def _decode(self, output: HeadOutput, threshold: float) -> Detections:
+    def _decode(self, output: DenseOutput, threshold: float) -> Detections:
         """The module's own post-processing, keeping where each detection came from."""
         classes, centerness, codes = (
             output.outputs[name] for name in ("cls_logits", "bbox_ctrness", "bbox_regression")

@@ -11,7 +11,7 @@ from torchvision.ops import clip_boxes_to_image
 
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
-from detxai_nb.detectors.dense.torchvision import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.types import Detections
 
@@ -80,7 +80,7 @@ class RetinaNetDetector:
     def _rule(self, grid: AnchorGrid) -> AnchorRule:
         return AnchorRule(grid, self.module.box_coder, len(self.names), background=False)
 
-    def _decode(self, output: HeadOutput, threshold: float) -> Detections:
+    def _decode(self, output: DenseOutput, threshold: float) -> Detections:
         """The module's own post-processing, keeping where each detection came from."""
         scores = output.outputs["cls_logits"].sigmoid()
         boxes = self.module.box_coder.decode_single(output.outputs["bbox_regression"], output.grid.boxes)

@@ -13,7 +13,7 @@ from torchvision.ops import clip_boxes_to_image
 
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
 from detxai_nb.detectors.dense.branch import Branch
-from detxai_nb.detectors.dense.torchvision import DenseModule, HeadOutput
+from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.types import Detections
 
@@ -99,7 +99,7 @@ class SsdDetector:
     def _rule(self, grid: AnchorGrid) -> AnchorRule:
         return AnchorRule(grid, self.module.box_coder, len(self.names), background=True)
 
-    def _decode(self, output: HeadOutput, threshold: float) -> Detections:
+    def _decode(self, output: DenseOutput, threshold: float) -> Detections:
         """The module's own post-processing, keeping where each detection came from."""
         scores = output.outputs["cls_logits"].softmax(dim=1)
         boxes = self.module.box_coder.decode_single(output.outputs["bbox_regression"], output.grid.boxes)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from detxai_nb.data.sample import Sample
 
 
-def plain(value: Any, what: str) -> Any:
+def to_plain(value: Any, what: str) -> Any:
     """``value`` as JSON knows it: numbers, texts, None, lists and dicts of them; a function by name and digest.
 
     Raises ``TypeError``, naming ``what``, for anything that cannot be written down and compared later.
@@ -29,13 +29,13 @@ def plain(value: Any, what: str) -> Any:
     if isinstance(value, (os.PathLike, torch.device, torch.dtype)):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item, f"{what}.{key}") for key, item in value.items()}
+        return {str(key): to_plain(item, f"{what}.{key}") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item, what) for item in value]
+        return [to_plain(item, what) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(plain(item, what) for item in value)
+        return sorted(to_plain(item, what) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name), what) for field in dataclasses.fields(value)}
+        return {field.name: to_plain(getattr(value, field.name), what) for field in dataclasses.fields(value)}
     if callable(value):
         return code_identity(value)
     raise TypeError(
@@ -101,7 +101,7 @@ def detector_identity(detector: Any) -> dict[str, Any]:
         "device": torch.device(detector.device).type,
     }
     if getattr(detector, "identity", None) is not None:
-        return {**about, "identity": plain(detector.identity, "the detector's identity")}
+        return {**about, "identity": to_plain(detector.identity, "the detector's identity")}
     attributes = {name: value for name, value in sorted(vars(detector).items()) if name != "names"}
     public = {name: value for name, value in attributes.items() if not name.startswith("_")}
     for name, value in public.items():
@@ -138,7 +138,7 @@ def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
     kind = type(dataset)
     about: dict[str, Any] = {"class": qualified_name(kind), "images": len(dataset)}
     if getattr(dataset, "identity", None) is not None:
-        return {**about, "identity": plain(dataset.identity, "the dataset's identity")}  # type: ignore[attr-defined]
+        return {**about, "identity": to_plain(dataset.identity, "the dataset's identity")}  # type: ignore[attr-defined]
     digest = hashlib.sha256()
     if isinstance(dataset, (list, tuple)):
         for sample in dataset:

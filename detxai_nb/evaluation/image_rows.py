@@ -12,15 +12,15 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.evaluation.plan import RANDOM, MapRun, MethodRow, Plan
-from detxai_nb.evaluation.rows import COLUMNS, Part, Record
+from detxai_nb.evaluation.plan import RANDOM, EvaluationPlan, MapRun, MethodRow
+from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record
 from detxai_nb.evaluation.selection import Selected, select
 from detxai_nb.explaining.explain import compare
 from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK, HeatMaps
 from detxai_nb.methods import find_method
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
-from detxai_nb.metrics.case import Case
-from detxai_nb.metrics.detection_cache import Answers
+from detxai_nb.metrics.case import MetricInput
+from detxai_nb.metrics.detection_cache import DetectionCache
 from detxai_nb.metrics.registry import find_metric
 from detxai_nb.types import Detector
 
@@ -29,7 +29,7 @@ NOT_FINITE = "not finite"
 Figures = Mapping[str, Sequence[float]]
 
 
-def measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) -> Part:
+def measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, number: int) -> ImageRows:
     """The record and the rows of image ``number`` of a dataset: objects by falling score within method and metric.
 
     They depend on nothing else: neither on the images before nor on where it is computed.
@@ -41,14 +41,14 @@ def measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) -
         raise
 
 
-def _measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) -> Part:
+def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, number: int) -> ImageRows:
     found = detector.detect([sample.image], score_threshold=plan.protocol.score)[0]
     selected = select(found, sample, plan.protocol)
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     if len(selected.detections):
         objects = _objects(selected, sample, number)
         # Shared by all methods and metrics: what they have in common is asked once.
-        answers = Answers(detector)
+        answers = DetectionCache(detector)
         for row, maps, signed, figures in _maps(plan, detector, sample, selected):
             about = {
                 **objects,
@@ -56,7 +56,7 @@ def _measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) 
                 "map": _status(maps),
                 "map_figures": _cells(figures, len(maps)),
             }
-            case = Case(
+            case = MetricInput(
                 maps=torch.where(torch.isfinite(maps).all(2).all(1)[:, None, None], maps, 0),
                 detections=selected.detections,
                 annotations=selected.annotations,
@@ -76,7 +76,7 @@ def _measure_image(plan: Plan, detector: Detector, sample: Sample, number: int) 
         left_out=dict(selected.left_out),
         unknown=selected.unknown,
     )
-    return Part(record, columns)
+    return ImageRows(record, columns)
 
 
 def image_seed(seed: int, image_id: int) -> int:
@@ -103,7 +103,7 @@ def _objects(selected: Selected, sample: Sample, number: int) -> dict[str, list[
 
 
 def _maps(
-    plan: Plan, detector: Detector, sample: Sample, selected: Selected
+    plan: EvaluationPlan, detector: Detector, sample: Sample, selected: Selected
 ) -> Iterator[tuple[MethodRow, Tensor, bool, Figures]]:
     """For each method of the table its raw maps ``[N,H,W]``, whether they are signed, and further figures of each."""
     made = _made(plan, detector, sample, selected)
@@ -117,7 +117,9 @@ def _maps(
         yield row, maps.values, maps.signed, maps.figures
 
 
-def _made(plan: Plan, detector: Detector, sample: Sample, selected: Selected) -> list[tuple[MapRun, HeatMaps]]:
+def _made(
+    plan: EvaluationPlan, detector: Detector, sample: Sample, selected: Selected
+) -> list[tuple[MapRun, HeatMaps]]:
     """The maps of every different run, those of one layer and target from one forward pass."""
     waiting: list[MapRun] = []
     for row in plan.methods:
@@ -151,12 +153,12 @@ def _together(waiting: Sequence[MapRun]) -> list[MapRun]:
     return list(chosen.values())
 
 
-def _settings(run: MapRun, plan: Plan, sample: Sample) -> dict[str, Any]:
+def _settings(run: MapRun, plan: EvaluationPlan, sample: Sample) -> dict[str, Any]:
     seed = {"seed": image_seed(plan.seed, sample.image_id)} if run.seeded else {}
     return {**run.settings, **seed}
 
 
-def _control(name: str, plan: Plan, sample: Sample, selected: Selected) -> Tensor:
+def _control(name: str, plan: EvaluationPlan, sample: Sample, selected: Selected) -> Tensor:
     """A control's maps on the detector's device: random ones seeded per object, or Gaussians in the detected boxes."""
     height, width = sample.image.shape[:2]
     boxes = selected.detections.boxes
@@ -171,7 +173,9 @@ def _status(maps: Tensor) -> list[str]:
     return [NOT_FINITE if not f else OK if p else NO_POSITIVE_EVIDENCE for f, p in zip(finite, positive)]
 
 
-def _measure(plan: Plan, case: Case, about: Mapping[str, list[Any]], columns: Mapping[str, list[Any]]) -> None:
+def _measure(
+    plan: EvaluationPlan, case: MetricInput, about: Mapping[str, list[Any]], columns: Mapping[str, list[Any]]
+) -> None:
     """Add the rows of one method to ``columns``; ``about`` holds the cells that do not depend on the metric.
 
     Metrics that take no signed maps see the positive part.

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from detxai_nb.evaluation.reports import RESAMPLES, bootstrap, table_of
+from detxai_nb.evaluation.reports import RESAMPLES, bootstrap, statistics_table
 from detxai_nb.evaluation.runner import ATTRIBUTE
 from detxai_nb.metrics.registry import find_metric
 
@@ -59,7 +59,7 @@ def paired(
     and ``resamples`` are of the bootstrap over objects. Raises ``ValueError`` for names that the table does not have
     and where no object has both values.
     """
-    frame = table_of(evaluation)
+    frame = statistics_table(evaluation)
     settings = frame.attrs[ATTRIBUTE]["settings"]
     for what, name in (("metrics", metric), ("methods", first), ("methods", second)):
         if name not in settings[what]:

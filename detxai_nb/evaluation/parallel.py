@@ -22,8 +22,8 @@ import torch
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.image_rows import measure_image
-from detxai_nb.evaluation.plan import Plan
-from detxai_nb.evaluation.rows import Part
+from detxai_nb.evaluation.plan import EvaluationPlan
+from detxai_nb.evaluation.rows import ImageRows
 from detxai_nb.types import Detector
 
 IN_FLIGHT = 64
@@ -32,18 +32,18 @@ IN_FLIGHT = 64
 KEPT = 4
 """Of so many evaluations does a worker process keep the detector: several may share one executor."""
 
-_LATEST: dict[str, Shared] = {}
+_LATEST: dict[str, WorkerState] = {}
 """In a worker process: what the tasks of each evaluation share, that which it last worked for at the end."""
 
 
-class Shared:
+class WorkerState:
     """The plan and the detector, as every worker needs them.
 
     A detector keeps state while it works, so each thread gets one of its own: a copy, or what ``make`` makes where the
     detector came as a function. Pickled, it is unpickled once in each process and not with every task.
     """
 
-    def __init__(self, plan: Plan, detector: Detector | None, make: Callable[[], Detector] | None) -> None:
+    def __init__(self, plan: EvaluationPlan, detector: Detector | None, make: Callable[[], Detector] | None) -> None:
         self.plan = plan
         self._detector = detector
         self._make = make
@@ -76,8 +76,8 @@ class Shared:
         return self._of_thread.detector
 
 
-def _unpack(token: str, packed: bytes) -> Shared:
-    shared = _LATEST.pop(token, None) or Shared(*pickle.loads(packed))
+def _unpack(token: str, packed: bytes) -> WorkerState:
+    shared = _LATEST.pop(token, None) or WorkerState(*pickle.loads(packed))
     _LATEST[token] = shared
     while len(_LATEST) > KEPT:
         del _LATEST[next(iter(_LATEST))]
@@ -108,7 +108,7 @@ class NotSent:
         raise ValueError("the masks were not sent to the worker: a metric that looks at them says needs=('mask',)")
 
 
-def portable(sample: Sample, plan: Plan) -> Sample:
+def to_picklable(sample: Sample, plan: EvaluationPlan) -> Sample:
     """The sample with what the plan's metrics need of it, fit to be sent to another process."""
     masks, parts = plan.needs("mask"), plan.needs("part") and sample.parts is not None
     return replace(
@@ -118,23 +118,23 @@ def portable(sample: Sample, plan: Plan) -> Sample:
     )
 
 
-def measure_shared(shared: Shared, sample: Sample, number: int) -> Part:
+def measure_shared(shared: WorkerState, sample: Sample, number: int) -> ImageRows:
     """One task: ``measure_image`` with the worker's own detector."""
     return measure_image(shared.plan, shared.detector, sample, number)
 
 
-def spread(executor: Executor, shared: Shared, samples: Iterable[tuple[int, Sample]]) -> Iterator[Part]:
+def map_images(executor: Executor, shared: WorkerState, samples: Iterable[tuple[int, Sample]]) -> Iterator[ImageRows]:
     """The rows of each image, as the executor finishes them; ``IN_FLIGHT`` of them are handed out at a time.
 
     Where a task fails or the caller stops early, the tasks that have not begun are cancelled; the executor stays the
     caller's.
     """
-    waiting: set[Future[Part]] = set()
+    waiting: set[Future[ImageRows]] = set()
     source = iter(samples)
     try:
         while True:
             for number, sample in islice(source, IN_FLIGHT - len(waiting)):
-                waiting.add(executor.submit(measure_shared, shared, portable(sample, shared.plan), number))
+                waiting.add(executor.submit(measure_shared, shared, to_picklable(sample, shared.plan), number))
             if not waiting:
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)

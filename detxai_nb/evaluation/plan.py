@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detxai_nb.evaluation.fingerprint import code_identity, plain
+from detxai_nb.evaluation.fingerprint import code_identity, to_plain
 from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.explaining.jobs import Job
 from detxai_nb.methods import find_method
@@ -62,7 +62,7 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """Everything that one image's rows follow from, besides the image and the detector."""
 
     methods: tuple[MethodRow, ...]
@@ -93,7 +93,7 @@ def make_plan(
     method_settings: Settings | None = None,
     metric_settings: Settings | None = None,
     controls: bool = True,
-) -> Plan:
+) -> EvaluationPlan:
     """The plan of an evaluation; its arguments are as in ``evaluate``.
 
     Raises ``ValueError`` or ``TypeError`` for unknown or repeated names and settings, and where nothing is left to do.
@@ -109,7 +109,7 @@ def make_plan(
     wanted = [_metric_row(metric, measured) for metric in metrics]
     _check_names("methods", [row.name for row in rows], set(given) - _bases(rows))
     _check_names("metrics", [row.name for row in wanted], set(measured))
-    return Plan(tuple(rows), tuple(wanted), protocol, seed)
+    return EvaluationPlan(tuple(rows), tuple(wanted), protocol, seed)
 
 
 def _bases(rows: Sequence[MethodRow]) -> set[str]:
@@ -178,8 +178,8 @@ def _method_record(row: MethodRow) -> dict[str, Any]:
         settings["seed"] = "of each image"
     record: dict[str, Any] = {
         "method": method.name if isinstance(run.method, str) else code_identity(run.method),
-        "settings": plain(settings, f"a setting of {row.name!r}"),
-        "target": plain(run.target, "target"),
+        "settings": to_plain(settings, f"a setting of {row.name!r}"),
+        "target": to_plain(run.target, "target"),
         "layer": run.layer,
     }
     return {**record, "difference": True} if row.difference else record
@@ -188,5 +188,5 @@ def _method_record(row: MethodRow) -> dict[str, Any]:
 def _metric_record(row: MetricRow) -> dict[str, Any]:
     found = find_metric(row.metric)
     name = found.name if isinstance(row.metric, str) else code_identity(found.function)
-    record = {"metric": name, "settings": plain(found.complete(row.settings), f"a setting of {row.name!r}")}
+    record = {"metric": name, "settings": to_plain(found.complete(row.settings), f"a setting of {row.name!r}")}
     return record if found.tools is None else {**record, "tools": dict(found.tools())}

@@ -75,14 +75,14 @@ def report(
     """
     import pandas as pd
 
-    frame = table_of(evaluation)
+    frame = statistics_table(evaluation)
     about = frame.attrs[ATTRIBUTE]
     printed = find_paper(paper) if paper is not None else None
     table = pd.DataFrame(_rows(frame, about["settings"], printed, seed, resamples)).set_index(["metric", "method"])
     return Report(table, (*_notes(frame, about), *(_paper_notes(about, printed) if printed else [])))
 
 
-def table_of(evaluation: pandas.DataFrame | str | os.PathLike[str]) -> pandas.DataFrame:
+def statistics_table(evaluation: pandas.DataFrame | str | os.PathLike[str]) -> pandas.DataFrame:
     """The table itself, or that of the store; ``ValueError`` where nothing says how it was made."""
     import pandas as pd
 

@@ -60,7 +60,7 @@ class Record:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ImageRows:
     """One image's record and its rows, by column."""
 
     record: Record
@@ -88,7 +88,7 @@ def to_frame(columns: Mapping[str, Sequence[Any]]) -> pandas.DataFrame:
     return pd.DataFrame(found)
 
 
-def join(parts: Iterable[Part]) -> dict[str, list[Any]]:
+def join(parts: Iterable[ImageRows]) -> dict[str, list[Any]]:
     """The columns of several parts one after the other."""
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for part in parts:
@@ -97,7 +97,7 @@ def join(parts: Iterable[Part]) -> dict[str, list[Any]]:
     return columns
 
 
-def summary(settings: Mapping[str, Any], records: Sequence[Record]) -> dict[str, Any]:
+def summarize(settings: Mapping[str, Any], records: Sequence[Record]) -> dict[str, Any]:
     """What ``DataFrame.attrs["evaluation"]`` holds: the settings, and what was left out and why, as plain values."""
     read = [record for record in records if record.error is None]
     left_out: dict[str, int] = {}

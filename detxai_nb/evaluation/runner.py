@@ -13,9 +13,9 @@ from detxai_nb._version import __version__
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.fingerprint import dataset_identity, detector_identity
 from detxai_nb.evaluation.image_rows import measure_image
-from detxai_nb.evaluation.parallel import Shared, spread
-from detxai_nb.evaluation.plan import MethodLike, Plan, Settings, make_plan
-from detxai_nb.evaluation.rows import Part, Record, summary, to_frame
+from detxai_nb.evaluation.parallel import WorkerState, map_images
+from detxai_nb.evaluation.plan import EvaluationPlan, MethodLike, Settings, make_plan
+from detxai_nb.evaluation.rows import ImageRows, Record, summarize, to_frame
 from detxai_nb.evaluation.selection import Protocol, find_protocol, shared_classes
 from detxai_nb.evaluation.store import FolderStore, MemoryStore, open_store, read_store
 from detxai_nb.metrics.registry import Metric, find_metric
@@ -110,7 +110,7 @@ def evaluate(
         todo = [n for n in range(count) if n not in kept.records or kept.records[n].error is not None]
         with _reporting(progress, count, count - len(todo)) as report:
             samples = _read(dataset, todo, plan, kept, strict, report)
-            shared = Shared(plan, first, make if callable(make) else None)
+            shared = WorkerState(plan, first, make if callable(make) else None)
             for part in _measured(samples, plan, first, executor, shared):
                 kept.add(part)
                 report(1)
@@ -125,7 +125,7 @@ def read_evaluation(store: str | os.PathLike[str]) -> pandas.DataFrame:
     return _table(settings, records, lambda images: columns)
 
 
-def describe(plan: Plan, detector: Any, dataset: Sequence[Sample]) -> dict[str, Any]:
+def describe(plan: EvaluationPlan, detector: Any, dataset: Sequence[Sample]) -> dict[str, Any]:
     """Everything that decides the result, as plain values."""
     return {
         "version": __version__,
@@ -135,7 +135,7 @@ def describe(plan: Plan, detector: Any, dataset: Sequence[Sample]) -> dict[str, 
     }
 
 
-def _check(dataset: Sequence[Sample], plan: Plan, limit: int | None) -> int:
+def _check(dataset: Sequence[Sample], plan: EvaluationPlan, limit: int | None) -> int:
     """How many images there are to measure."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit is a number of images, 1 or more, or None for all; got {limit!r}")
@@ -161,7 +161,12 @@ def _warn_of_unknown(dataset: Sequence[Sample], detector: Any) -> None:
 
 
 def _read(
-    dataset: Sequence[Sample], todo: Sequence[int], plan: Plan, kept: Store, strict: bool, report: Callable[[int], Any]
+    dataset: Sequence[Sample],
+    todo: Sequence[int],
+    plan: EvaluationPlan,
+    kept: Store,
+    strict: bool,
+    report: Callable[[int], Any],
 ) -> Iterator[tuple[int, Sample]]:
     """The images that can be read; the others are put on record."""
     for number in todo:
@@ -173,18 +178,22 @@ def _read(
             if strict:
                 error.add_note(f"this was image {number} of the dataset; strict=False leaves it out and goes on")
                 raise
-            kept.add(Part(Record(number, error=f"{type(error).__name__}: {error}")))
+            kept.add(ImageRows(Record(number, error=f"{type(error).__name__}: {error}")))
             report(1)
             continue
         yield number, sample
 
 
 def _measured(
-    samples: Iterator[tuple[int, Sample]], plan: Plan, detector: Detector, executor: Executor | None, shared: Shared
-) -> Iterator[Part]:
+    samples: Iterator[tuple[int, Sample]],
+    plan: EvaluationPlan,
+    detector: Detector,
+    executor: Executor | None,
+    shared: WorkerState,
+) -> Iterator[ImageRows]:
     """The rows of each image: in order here, or as the executor finishes them."""
     if executor is not None:
-        yield from spread(executor, shared, samples)
+        yield from map_images(executor, shared, samples)
         return
     for number, sample in samples:
         yield measure_image(plan, detector, sample, number)
@@ -197,7 +206,7 @@ def _table(
     if unread and len(unread) == len(records):
         raise ValueError(f"none of the {len(records)} images could be read; the first: {unread[0].error}")
     frame = to_frame(columns([record.image for record in records]))
-    frame.attrs[ATTRIBUTE] = summary(settings, records)
+    frame.attrs[ATTRIBUTE] = summarize(settings, records)
     return frame
 
 

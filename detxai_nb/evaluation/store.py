@@ -25,7 +25,7 @@ from detxai_nb.evaluation.parquet import (
     to_table,
     write_whole,
 )
-from detxai_nb.evaluation.rows import Part, Record, join
+from detxai_nb.evaluation.rows import ImageRows, Record, join
 
 if TYPE_CHECKING:
     import pyarrow
@@ -46,9 +46,9 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.records: dict[int, Record] = {}
-        self._parts: dict[int, Part] = {}
+        self._parts: dict[int, ImageRows] = {}
 
-    def add(self, part: Part) -> None:
+    def add(self, part: ImageRows) -> None:
         """Keep one image's rows."""
         self.records[part.record.image] = part.record
         self._parts[part.record.image] = part
@@ -77,7 +77,7 @@ class FolderStore:
             path.unlink()
         self.records: dict[int, Record] = {r.image: r for records in self._files.values() for r in records}
 
-    def add(self, part: Part) -> None:
+    def add(self, part: ImageRows) -> None:
         """Keep one image's rows; once this returns they are on the disk.
 
         Raises ``OSError``, and changes nothing, where they cannot be written.

@@ -141,7 +141,7 @@ def _check_abilities(detector: Detector, looking: Sequence[Method], layer: str |
 
 
 def _check(detections: Detections, size: tuple[int, ...], target: Target) -> None:
-    detections.require_some()
+    detections.require_nonempty()
     height, width = size
     detections.require_image(height, width)
     x1, y1, x2, y2 = detections.boxes.unbind(1)

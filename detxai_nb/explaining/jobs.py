@@ -13,7 +13,7 @@ from torch import Tensor
 
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.methods.registry import Context, Found, Method
+from detxai_nb.methods.registry import Context, Method, MethodResult
 from detxai_nb.types import SIDES, Detections, Detector, Level, Progress, Target, Trace, spread_windows, take_windows
 
 COMBINE = ("maximum", "normalized")
@@ -94,7 +94,7 @@ def maps_from_answers(
 
 def _heat_maps(
     job: Job,
-    found: Found,
+    found: MethodResult,
     image: np.ndarray,
     detections: Detections,
     started: float,
@@ -120,7 +120,7 @@ def _heat_maps(
     )
 
 
-def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps) -> Found:
+def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps) -> MethodResult:
     maps: list[list[Tensor]] = []
     at: list[int] = []
     for target in job.parts:
@@ -128,7 +128,7 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
         maps.append(grids)
     combined = job.target.part == "combined"
     signed = job.method.signed(job.settings)
-    return Found(
+    return MethodResult(
         grids=[_join(parts, job.combine, signed) for parts in zip(*maps)] if combined else maps[0],
         strides=[trace.levels[level].stride for level in at],
         corners=[trace.levels[level].corner for level in at],

@@ -18,7 +18,15 @@ from detxai_nb.methods import (
     ss_grad_cam,
     xgrad_cam,
 )
-from detxai_nb.methods.registry import METHODS, Context, Found, Method, find_method, gradient_method, whole_method
+from detxai_nb.methods.registry import (
+    METHODS,
+    Context,
+    Method,
+    MethodResult,
+    find_method,
+    gradient_method,
+    whole_method,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -26,8 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Context",
-    "Found",
     "Method",
+    "MethodResult",
     "bbam",
     "d_rise",
     "detr_attention",

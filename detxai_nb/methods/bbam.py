@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.methods.registry import Found, whole_method
+from detxai_nb.methods.registry import MethodResult, whole_method
 from detxai_nb.types import Detections, Progress
 
 START = 1.0
@@ -29,7 +29,7 @@ def bbam(
     steps: int = 300,
     sparsity: float = 0.007,
     learning_rate: float = 0.02,
-) -> Found:
+) -> MethodResult:
     """A mask m in 0..1 on the pooled features F of each detection's region, small but enough for its class and box.
 
     ``steps`` of Adam with ``learning_rate`` on ``sparsity * sum(m) + |p - p'| / 2 + mean|t - t'| / 2``, m cut to 0..1
@@ -72,7 +72,7 @@ def bbam(
             for name, values in kept.items():
                 figures[name][row] = values[i]
     strides, corners = [stride for stride, _ in places], [corner for _, corner in places]
-    return Found(grids, strides, corners, figures, settings={"start": START})
+    return MethodResult(grids, strides, corners, figures, settings={"start": START})
 
 
 @torch.inference_mode(False)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from detxai_nb.geometry import grid_stride
-from detxai_nb.methods.registry import Found, whole_method
+from detxai_nb.methods.registry import MethodResult, whole_method
 from detxai_nb.types import Detections, Progress, Target
 
 KINDS = ("cross", "self")
@@ -29,7 +29,7 @@ def detr_attention(
     attention: str = "cross",
     block: int | str = "average",
     head: int | str = "average",
-) -> Found:
+) -> MethodResult:
     """Where the transformer looks for each detection: values of at least 0 with the sum 1, on the grid of its tokens.
 
     ``attention``: "cross", the decoder's cross-attention of the detection's query, or "self", the encoder's
@@ -52,7 +52,7 @@ def detr_attention(
         grids.append(seen[place])
         progress(done, len(detections))
     strides = [grid_stride(trace.placement.input_size, grid) for grid in grids]
-    return Found(grids, strides)
+    return MethodResult(grids, strides)
 
 
 def _places(detections: Detections, attention: str) -> list[Any]:

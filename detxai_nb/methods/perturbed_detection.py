@@ -16,7 +16,7 @@ LARGEST_BATCH = 64
 _SHARE_OF_FREE_MEMORY = 0.6
 
 
-class Asker:
+class BatchedDetector:
     """One detector and one image, for questions about changed versions of it.
 
     ``pixels`` float32 ``[3,H,W]``, RGB in 0..255, on the detector's device: what is to be changed. ``score_threshold``:

@@ -38,7 +38,7 @@ class Context:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class MethodResult:
     """The maps of a "trace" or "perturbation" method, one for each detection.
 
     ``grids``: N tensors ``[h,w]``. ``strides`` and ``corners``: how each lies in the model's input, as in ``HeatMaps``;
@@ -165,13 +165,13 @@ def whole_method(
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     needs: tuple[str, ...] = (),
     signed: Rule = lambda settings: False,
-) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+) -> Callable[[Callable[..., MethodResult]], Callable[..., MethodResult]]:
     """Register the decorated function, which makes all maps of an image itself, under the slug ``name``.
 
     It explains the reported score of each detection's own class.
     """
 
-    def register(function: Callable[..., Found]) -> Callable[..., Found]:
+    def register(function: Callable[..., MethodResult]) -> Callable[..., MethodResult]:
         METHODS[name] = Method(
             name,
             function,

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 from detxai_nb.metrics import on_maps  # isort: skip  # the table lists metrics in the order of import
 from detxai_nb.metrics import tiny_objects, insertion_deletion, information_drop  # isort: skip
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
+from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection import average_precision
-from detxai_nb.metrics.detection_cache import Answer, Answers, fastest_batch
+from detxai_nb.metrics.detection_cache import CachedDetections, DetectionCache, fastest_batch
 from detxai_nb.metrics.evidence import evidence_energy, part_share
 from detxai_nb.metrics.faithfulness import Curves, box_areas, perturbation_curves
 from detxai_nb.metrics.localization import box_masks, compactness, energy_pointing_game, pointing_game
 from detxai_nb.metrics.masked_image import highest_part, masked_image, webp_bytes, webp_encoder
 from detxai_nb.metrics.matching import match
 from detxai_nb.metrics.object_discrimination import object_discrimination_index
-from detxai_nb.metrics.perturbation import Perturbation
+from detxai_nb.metrics.perturbation import PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
-from detxai_nb.metrics.registry import METRICS, Case, Measured, Metric, find_metric, metric
+from detxai_nb.metrics.registry import METRICS, Measured, Metric, find_metric, metric
 from detxai_nb.metrics.timing import RunningTime, running_time
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
 from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "TINY",
-    "Answer",
-    "Answers",
-    "Case",
+    "CachedDetections",
     "Curves",
+    "DetectionCache",
     "Measured",
     "Metric",
-    "Perturbation",
+    "MetricInput",
+    "PerturbationSchedule",
     "RunningTime",
     "area_below",
     "average_precision",

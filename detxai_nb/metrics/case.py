@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.metrics.detection_cache import Answers
+from detxai_nb.metrics.detection_cache import DetectionCache
 from detxai_nb.metrics.localization import box_masks
 from detxai_nb.types import Detections, Detector
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class MetricInput:
     """One image's objects with their maps: what every metric may look at.
 
     ``maps`` ``[N,H,W]``: raw, at the image's size, on the detector's device, without negative values unless ``signed``.
@@ -38,7 +38,7 @@ class Case:
     detector: Detector | None = None
     seed: int = 0
     signed: bool = False
-    answers: Answers | None = None
+    answers: DetectionCache | None = None
 
     def __post_init__(self) -> None:
         count, size = len(self.detections), tuple(self.sample.image.shape[:2])
@@ -97,7 +97,7 @@ class Case:
             raise ValueError(f"{self.sample.file_name} has no masks of parts; the synthetic scenes have them")
         return self._of_objects(torch.from_numpy(self.sample.parts), False).to(self.maps.device)
 
-    def ask(self) -> Answers:
+    def ask(self) -> DetectionCache:
         """The shared answers, or new ones; ValueError without a detector."""
         if self.answers is not None:
             return self.answers
@@ -106,8 +106,8 @@ class Case:
         return self._own_answers
 
     @cached_property
-    def _own_answers(self) -> Answers:
-        return Answers(self.detector)  # type: ignore[arg-type]  # `ask` has checked that there is one
+    def _own_answers(self) -> DetectionCache:
+        return DetectionCache(self.detector)  # type: ignore[arg-type]  # `ask` has checked that there is one
 
     def object_seed(self, row: int, purpose: str = "") -> int:
         """The seed of one object's random numbers: the same whatever else is measured, on every platform.
@@ -124,7 +124,7 @@ class Case:
         digest = hashlib.blake2b(" ".join(map(str, about)).encode(), digest_size=8).digest()
         return int.from_bytes(digest, "little") >> 1
 
-    def positive_part(self) -> Case:
+    def positive_part(self) -> MetricInput:
         """The case with maps ``relu(map)`` over its maximum, not signed: how difference maps meet unsigned metrics."""
         maps = self.maps.clamp(min=0)
         high = maps.amax(dim=(1, 2), keepdim=True) if maps.numel() else maps
@@ -138,7 +138,7 @@ class Case:
         return out
 
 
-def per_object(case: Case, found: Tensor) -> Tensor:
+def per_object(case: MetricInput, found: Tensor) -> Tensor:
     """``found`` ``[N]`` as float64 on the CPU, NaN for the objects without an annotation."""
     return torch.where(case.annotated, found.detach().cpu().double(), torch.nan)
 

@@ -21,7 +21,7 @@ _BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class CachedDetections:
     """What the detector found in one picture, on the CPU, by falling score.
 
     ``boxes`` ``[D,4]`` xyxy in pixels of the picture, ``scores`` ``[D]`` in 0..1, ``labels`` ``[D]``.
@@ -50,7 +50,7 @@ class Answer:
 
 
 @dataclass(eq=False)
-class Answers:
+class DetectionCache:
     """Asks a detector about pictures in batches and remembers the answers, not the pictures.
 
     Share one among the metrics and methods of one photograph: what they have in common (the unchanged image, the black
@@ -64,7 +64,7 @@ class Answers:
     detector: Detector
     batch_size: int | None = None
     asked: int = 0
-    _known: dict[tuple[float, bytes], Answer] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[float, bytes], CachedDetections] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.batch_size is None:
@@ -74,7 +74,7 @@ class Answers:
 
     def ask(
         self, images: Iterable[np.ndarray], score_threshold: float = SCORE_THRESHOLD, batch_size: int | None = None
-    ) -> Iterator[Answer]:
+    ) -> Iterator[CachedDetections]:
         """The answer to each of ``images`` (uint8 ``[H,W,3]``), in their order.
 
         Streamed: at most ``batch_size`` new pictures (here or the object's own) are held at a time, and none that is
@@ -136,8 +136,8 @@ def fastest_batch(detector: Detector, image: np.ndarray, sizes: Sequence[int] = 
     return min(best, key=best.__getitem__)
 
 
-def _answer(found: Detections) -> Answer:
-    return Answer(found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu())
+def _answer(found: Detections) -> CachedDetections:
+    return CachedDetections(found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu())
 
 
 def _digest(image: np.ndarray) -> bytes:

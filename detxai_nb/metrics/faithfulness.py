@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection_cache import MIN_IOU, SCORE_THRESHOLD
 from detxai_nb.metrics.localization import share
-from detxai_nb.metrics.perturbation import Perturbation
+from detxai_nb.metrics.perturbation import PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
 
 
@@ -56,8 +56,8 @@ class Curves:
 
 
 def perturbation_curves(
-    case: Case,
-    perturbation: Perturbation,
+    case: MetricInput,
+    perturbation: PerturbationSchedule,
     areas: Tensor,
     *,
     score_threshold: float = SCORE_THRESHOLD,
@@ -90,7 +90,9 @@ def perturbation_curves(
     return Curves(scores, ious, numbers, ties, targets.scores.double())
 
 
-def _pictures(case: Case, perturbation: Perturbation, counts: list[list[int]], ties: Tensor) -> Iterator[np.ndarray]:
+def _pictures(
+    case: MetricInput, perturbation: PerturbationSchedule, counts: list[list[int]], ties: Tensor
+) -> Iterator[np.ndarray]:
     """All pictures, object by object; notes each object's share of ties in ``ties`` on the way."""
     for row, (heat, numbers) in enumerate(zip(case.maps, counts)):
         order = pixel_order(heat, perturbation.ties, case.object_seed(row, "order"))
@@ -98,7 +100,7 @@ def _pictures(case: Case, perturbation: Perturbation, counts: list[list[int]], t
         yield from perturbation.images(case.sample.image, order, numbers, case.object_seed(row, "fill"))
 
 
-def box_areas(case: Case) -> Tensor:
+def box_areas(case: MetricInput) -> Tensor:
     """The area of each object's box inside the image in pixels, float64 ``[N]`` on the CPU.
 
     The annotated box; the detected one where there is no annotation.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD
 from detxai_nb.metrics.localization import share as ratio
 from detxai_nb.metrics.masked_image import MASKS, highest_part, masked_image, webp_bytes, webp_encoder
@@ -28,7 +28,7 @@ CHOICES = {"mask": MASKS, "ties": TIES}
     choices=CHOICES,
 )
 def confidence_drop(
-    case: Case,
+    case: MetricInput,
     *,
     share: float = 0.2,
     mask: str = "map",
@@ -68,7 +68,13 @@ def confidence_drop(
     tools=lambda: {"encoder": webp_encoder()},
 )
 def information_drop(
-    case: Case, *, share: float = 0.2, mask: str = "map", ties: str = "random", quality: int = 80, method: int = 4
+    case: MetricInput,
+    *,
+    share: float = 0.2,
+    mask: str = "map",
+    ties: str = "random",
+    quality: int = 80,
+    method: int = 4,
 ) -> Measured:
     """``(bytes - bytes') / bytes`` of the image and of the image without the map's highest part, as lossy WebP files.
 
@@ -84,7 +90,7 @@ def information_drop(
     return Measured(ratio(before - left, before, torch.nan), tied, extras={"bytes": before, "bytes_left": left})
 
 
-def _pictures(case: Case, share: float, mask: str, ties: str) -> tuple[Iterator[np.ndarray], Tensor]:
+def _pictures(case: MetricInput, share: float, mask: str, ties: str) -> tuple[Iterator[np.ndarray], Tensor]:
     """The changed image of each object, one at a time, and each one's share of ties, which is filled on the way."""
     if not 0 <= share <= 1:
         raise ValueError(f"share is that of the image's pixels, 0 to 1; got {share}")

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection_cache import MIN_IOU, SCORE_THRESHOLD
 from detxai_nb.metrics.faithfulness import Curves, box_areas, perturbation_curves
-from detxai_nb.metrics.perturbation import FILLS, MODES, Perturbation
+from detxai_nb.metrics.perturbation import FILLS, MODES, PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import TIES
 from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.metrics.visual_accuracy import area_below
@@ -25,7 +25,7 @@ def _odam(mode: str) -> Function:
     """The protocol of ODAM's table 1."""
 
     def measure(
-        case: Case,
+        case: MetricInput,
         *,
         steps: int = 100,
         every: int = 10,
@@ -41,7 +41,7 @@ def _odam(mode: str) -> Function:
         annotated box (its detected box where there is no annotation); asked at 0, 10, ... 100. The paper leaves open
         how ties are ordered, what counts as found again, and the detector's threshold. NaN for an original score of 0.
         """
-        how = Perturbation(mode, steps, every, fill, ties)
+        how = PerturbationSchedule(mode, steps, every, fill, ties)
         curves = perturbation_curves(
             case, how, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
         )
@@ -54,7 +54,7 @@ def _difference(mode: str, of_others: bool) -> Function:
     """The protocol of the difference-map paper's table 1: one of its two halves."""
 
     def measure(
-        case: Case,
+        case: MetricInput,
         *,
         steps: int = 10,
         fill: str | None = None,
@@ -69,9 +69,9 @@ def _difference(mode: str, of_others: bool) -> Function:
         other detections of the case, each measured against its own original score; NaN where there are none. The
         paper's curves have "10 steps"; here the unchanged picture is the eleventh point. Signed maps are ordered by
         their signed value, so pixels that speak for another object come last; the paper does not say whether negative
-        values were cut, ``Case.positive_part`` cuts them. ``extras`` hold the areas of both halves.
+        values were cut, ``MetricInput.positive_part`` cuts them. ``extras`` hold the areas of both halves.
         """
-        how = Perturbation(mode, steps, 1, fill, ties)
+        how = PerturbationSchedule(mode, steps, 1, fill, ties)
         curves = perturbation_curves(
             case, how, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
         )
@@ -86,7 +86,7 @@ def _whole(mode: str) -> Function:
     """The protocol of the SSGrad-CAM++ poster's table."""
 
     def measure(
-        case: Case,
+        case: MetricInput,
         *,
         steps: int = 50,
         score: str = "s1",
@@ -102,7 +102,7 @@ def _whole(mode: str) -> Function:
         ``extras`` hold both areas. The poster says neither how pixels are changed nor from which IoU on a detection
         counts (``min_iou=0``: any that overlaps).
         """
-        how = Perturbation(mode, steps, 1, fill, ties)
+        how = PerturbationSchedule(mode, steps, 1, fill, ties)
         height, width = case.size
         everything = torch.full((len(case),), float(height * width), dtype=torch.float64)
         curves = perturbation_curves(

@@ -19,7 +19,7 @@ _MOST_SAMPLES = 1_500_000
 
 
 @dataclass(frozen=True)
-class Taken:
+class NeighbourShare:
     """What one neighbour takes from an object, all shares 0..1.
 
     ``index``: the neighbour; ``inside``: the share of the object's box whose pixels speak more for the neighbour;
@@ -33,7 +33,7 @@ class Taken:
 
 
 @dataclass(frozen=True, eq=False)
-class Contrast:
+class NeighbourContrast:
     """One object against all others of its image.
 
     ``own``: its raw map, not negative; ``difference``: its signed difference map at the image's size, both HeatMaps of
@@ -46,7 +46,7 @@ class Contrast:
     own: HeatMaps
     difference: HeatMaps
     takers: Tensor
-    taken: tuple[Taken, ...]
+    taken: tuple[NeighbourShare, ...]
     kept: float
 
     @property
@@ -55,7 +55,7 @@ class Contrast:
         return self.difference.grids[0].numel() * 4 + self.takers.numel() * 2
 
 
-def contrast(maps: HeatMaps, index: int, progress: Progress | None = None) -> Contrast:
+def neighbour_contrast(maps: HeatMaps, index: int, progress: Progress | None = None) -> NeighbourContrast:
     """Object ``index`` against all others in ``maps``, which are brought to the image's size one at a time.
 
     The difference map is that of ``HeatMaps.difference``: the object's normalised map minus the greatest of the
@@ -93,10 +93,10 @@ def contrast(maps: HeatMaps, index: int, progress: Progress | None = None) -> Co
         signed=True,
         figures={},
     )
-    return Contrast(index, maps[index], signed, takers.cpu(), taken, kept)
+    return NeighbourContrast(index, maps[index], signed, takers.cpu(), taken, kept)
 
 
-def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> tuple[tuple[Taken, ...], float]:
+def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> tuple[tuple[NeighbourShare, ...], float]:
     height, width = maps.placement.image_size
     inside = box_masks(maps.detections.boxes[index : index + 1].to(takers.device), height, width)[0]
     energy = maps[index].values[0].clamp(min=0).cpu().double()
@@ -107,7 +107,7 @@ def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> t
     carried = torch.bincount(number.cpu(), weights=energy.flatten(), minlength=len(maps) + 1)
     anywhere = torch.bincount(number.cpu(), minlength=len(maps) + 1)
     found = [
-        Taken(n, int(pixels[n + 1]) / max(area, 1), float(carried[n + 1]) / whole if whole > 0 else None)
+        NeighbourShare(n, int(pixels[n + 1]) / max(area, 1), float(carried[n + 1]) / whole if whole > 0 else None)
         for n in range(len(maps))
         if int(anywhere[n + 1])
     ]
@@ -115,7 +115,7 @@ def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> t
     return tuple(sorted(found, key=lambda t: (-t.inside, -(t.energy or 0.0), t.index))), kept
 
 
-def for_screen(found: Contrast) -> tuple[HeatMaps, Tensor, int]:
+def for_screen(found: NeighbourContrast) -> tuple[HeatMaps, Tensor, int]:
     """The difference map and the takers with at most 1.5 million samples, and how many pixels a sample's side has.
 
     A smaller photograph keeps every pixel; a larger one is averaged over squares, the takers are those of their middle.
@@ -134,7 +134,7 @@ def for_screen(found: Contrast) -> tuple[HeatMaps, Tensor, int]:
     return difference, found.takers[rows][:, columns], step
 
 
-def packed(found: Contrast) -> dict[str, Any]:
+def to_payload(found: NeighbourContrast) -> dict[str, Any]:
     """What each neighbour takes, for the browser."""
     return {
         "kept": found.kept,

@@ -14,7 +14,7 @@ FILLS = ("random", "black", "mean")
 
 
 @dataclass(frozen=True)
-class Perturbation:
+class PerturbationSchedule:
     """How an image is changed step by step.
 
     ``mode``: "deletion" starts from the photograph and puts ``fill`` in the place of its pixels, "insertion" starts

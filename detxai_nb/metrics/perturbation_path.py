@@ -11,11 +11,20 @@ from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import Answer, Answers, Case, Perturbation, area_below, box_areas, pixel_order, tied_share
+from detxai_nb.metrics import (
+    CachedDetections,
+    DetectionCache,
+    MetricInput,
+    PerturbationSchedule,
+    area_below,
+    box_areas,
+    pixel_order,
+    tied_share,
+)
 from detxai_nb.types import Detections, Progress
 
 NEVER = 255
-"""In ``Walk.changes``: a pixel that no picture changes."""
+"""In ``PerturbationPath.changes``: a pixel that no picture changes."""
 
 AREAS = {"box": (100, 10), "image": (50, 1)}
 """Over which area, in how many steps, of which each so-manieth is asked: ODAM's protocol and SSGrad-CAM++'s."""
@@ -25,17 +34,17 @@ _MOST_ANSWERS = 60
 
 
 @dataclass(frozen=True)
-class Plan:
+class PathPlan:
     """What is fixed before a walk: how, over how many pixels, and the seeds of ties and of a random fill."""
 
-    how: Perturbation
+    how: PerturbationSchedule
     area: float
     order_seed: int
     fill_seed: int
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class PerturbationPath:
     """What the K pictures of object ``index`` are, and what the detector said of all N objects in them; on the CPU.
 
     ``filling`` uint8 ``[H,W,3]``: what pixels are deleted to, or inserted into. ``changes`` uint8 ``[H,W]``: the
@@ -45,13 +54,13 @@ class Walk:
     """
 
     index: int
-    plan: Plan
+    plan: PathPlan
     filling: np.ndarray
     changes: np.ndarray
     counts: tuple[int, ...]
     scores: Tensor
     ious: Tensor
-    answers: tuple[Answer, ...]
+    answers: tuple[CachedDetections, ...]
     ties: float
     original: Tensor
 
@@ -93,20 +102,27 @@ class Walk:
         return max(same, key=lambda row: (_iou(answer.boxes[row].double(), box), -row))
 
 
-def plan_walk(maps: HeatMaps, index: int, annotation: int, sample: Sample, how: Perturbation, whole: bool) -> Plan:
+def plan_path(
+    maps: HeatMaps, index: int, annotation: int, sample: Sample, how: PerturbationSchedule, whole: bool
+) -> PathPlan:
     """Area and seeds as the registered metrics have them; ``annotation``: the object's number in ``sample``, or -1.
 
     ``whole``: over the whole image; else over the area of the annotated box, the detected one where there is none.
     """
     number = torch.tensor([annotation])
-    case = Case(maps[index].values, maps.detections[index], number, sample, signed=maps.signed)
+    case = MetricInput(maps[index].values, maps.detections[index], number, sample, signed=maps.signed)
     area = float(case.size[0] * case.size[1]) if whole else float(box_areas(case)[0])
-    return Plan(how, area, case.object_seed(0, "order"), case.object_seed(0, "fill"))
+    return PathPlan(how, area, case.object_seed(0, "order"), case.object_seed(0, "fill"))
 
 
-def walk(
-    maps: HeatMaps, index: int, plan: Plan, answers: Answers, score_threshold: float, progress: Progress | None = None
-) -> Walk:
+def follow_path(
+    maps: HeatMaps,
+    index: int,
+    plan: PathPlan,
+    answers: DetectionCache,
+    score_threshold: float,
+    progress: Progress | None = None,
+) -> PerturbationPath:
     """Change the photograph after map ``index`` and ask the detector about each picture.
 
     The pictures and scores are those of ``perturbation_curves``, of one object. ``answers``: what is known of changed
@@ -133,7 +149,7 @@ def walk(
     changes = np.full(pixels, NEVER, np.uint8)
     for step in range(1, len(counts)):
         changes[order[counts[step - 1] : counts[step]].numpy()] = step
-    return Walk(
+    return PerturbationPath(
         index=index,
         plan=plan,
         filling=filling,
@@ -147,7 +163,7 @@ def walk(
     )
 
 
-def packed(found: Walk, detections: Detections) -> dict[str, Any]:
+def to_payload(found: PerturbationPath, detections: Detections) -> dict[str, Any]:
     """For the browser: what it needs to make every picture itself, and what was said of each.
 
     Of a photograph with more than 1.5 million pixels each ``sampling``-th row and column is sent.
@@ -178,7 +194,9 @@ def packed(found: Walk, detections: Detections) -> dict[str, Any]:
     }
 
 
-def shown_answers(found: Walk, step: int, detections: Detections) -> tuple[list[dict[str, Any]], int | None]:
+def shown_answers(
+    found: PerturbationPath, step: int, detections: Detections
+) -> tuple[list[dict[str, Any]], int | None]:
     """Name, score and box of what was found in picture ``step``, and which of them is the object, None for none.
 
     What scores less than the detections had to is left out, unless it is the object; at most 60, by falling score.

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.case import MetricInput
 
-__all__ = ["METRICS", "NEEDS", "Case", "Measured", "Metric", "find_metric", "metric"]
+__all__ = ["METRICS", "NEEDS", "Measured", "Metric", "MetricInput", "find_metric", "metric"]
 NEEDS = ("mask", "part", "others", "detector")
 
 
@@ -72,11 +72,11 @@ class Metric:
                 raise ValueError(f"{name} of {self.name!r} is one of {', '.join(map(repr, allowed))}; got {value!r}")
         return {**known, **settings}
 
-    def measure(self, case: Case, **settings: Any) -> Measured:
+    def measure(self, case: MetricInput, **settings: Any) -> Measured:
         """The metric of each of the case's objects.
 
         Raises TypeError or ValueError for unknown settings, and ValueError for a case that lacks what the metric needs
-        or has signed maps where it takes none; ``Case.positive_part`` makes maps that every metric takes.
+        or has signed maps where it takes none; ``MetricInput.positive_part`` makes maps that every metric takes.
         """
         complete = self.complete(settings)
         if "detector" in self.needs and case.detector is None:

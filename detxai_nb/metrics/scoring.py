@@ -12,7 +12,7 @@ from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import METRICS, Case, Metric, find_metric, match
+from detxai_nb.metrics import METRICS, Metric, MetricInput, find_metric, match
 from detxai_nb.types import Detections, Progress
 
 Figures = dict[str, list[float | None]]
@@ -23,7 +23,7 @@ ON_REQUEST = frozenset({"information-drop", "tiny-pointing-game-box", "tiny-ener
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class MapScorer:
     """``metrics`` to measure; ``annotations`` int64 ``[N]``: each object's number in ``sample``, -1 for none.
 
     ``annotated`` tells whether ``sample`` was annotated by people; else its boxes are the detected ones, so that "in
@@ -36,7 +36,9 @@ class Judge:
     annotated: bool
 
     @classmethod
-    def of(cls, image: np.ndarray, detections: Detections, sample: Sample | None, names: Sequence[str] | None) -> Judge:
+    def of(
+        cls, image: np.ndarray, detections: Detections, sample: Sample | None, names: Sequence[str] | None
+    ) -> MapScorer:
         """The metrics of that name; by default all but ``ON_REQUEST`` that need no further answers of the detector.
 
         Raises ``ValueError`` for an unknown metric, for one that asks the detector, and without annotations for one
@@ -61,7 +63,7 @@ class Judge:
             for m in self.metrics
         ]
 
-    def only(self, *names: str) -> Judge:
+    def only(self, *names: str) -> MapScorer:
         """The same with those of its metrics alone that have one of these names."""
         return replace(self, metrics=tuple(m for m in self.metrics if m.name in names))
 
@@ -86,7 +88,7 @@ class Judge:
         if not self.metrics:
             return {}
         numbers = self.annotations[index : index + 1]
-        case = Case(maps.values, maps.detections, numbers, self.sample, signed=maps.signed)
+        case = MetricInput(maps.values, maps.detections, numbers, self.sample, signed=maps.signed)
         plain = case.positive_part() if case.signed else case
         found = {m.name: float(m.measure(case if m.signed else plain).value[0]) for m in self.metrics}
         return {name: value if np.isfinite(value) else None for name, value in found.items()}

@@ -69,7 +69,7 @@ def running_time(
     if repeats < 1 or warm_up < 0:
         raise ValueError(f"repeats is 1 or more and warm_up 0 or more, got {repeats} and {warm_up}")
     pixels = load_image(image)
-    detections.require_some()
+    detections.require_nonempty()
     detections.require_image(*pixels.shape[:2])
     job = Job.of(find_method(method), Target.of(target), dict(settings or {}))
     asks = job.method.kind == "perturbation"

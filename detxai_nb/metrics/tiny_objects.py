@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.case import Case, per_object
+from detxai_nb.metrics.case import MetricInput, per_object
 from detxai_nb.metrics.localization import energy_pointing_game, pointing_game
 from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.types import Detections
@@ -34,7 +34,7 @@ def canvas_share(detections: Detections, height: int, width: int) -> Tensor:
     higher_is_better=True,
     signed=True,
 )
-def tiny_pointing_game_box(case: Case, *, at_most: float = TINY) -> Measured:
+def tiny_pointing_game_box(case: MetricInput, *, at_most: float = TINY) -> Measured:
     """ "pointing-game-box" of the objects whose detected box covers at most ``at_most`` of the network's input.
 
     NaN for all others, so that means and counts are those of the tiny ones. The input is what the network gets, its
@@ -49,12 +49,12 @@ def tiny_pointing_game_box(case: Case, *, at_most: float = TINY) -> Measured:
     source=SOURCE,
     higher_is_better=True,
 )
-def tiny_energy_pointing_box(case: Case, *, at_most: float = TINY) -> Measured:
+def tiny_energy_pointing_box(case: MetricInput, *, at_most: float = TINY) -> Measured:
     """ "energy-pointing-box" of the tiny objects; as "tiny-pointing-game-box", NaN for all others."""
     return _of_tiny(case, energy_pointing_game(case.maps, case.box_masks), at_most)
 
 
-def _of_tiny(case: Case, value: Tensor, at_most: float) -> Measured:
+def _of_tiny(case: MetricInput, value: Tensor, at_most: float) -> Measured:
     if not 0 < at_most <= 1:
         raise ValueError(f"at_most is a share of the network's input, above 0 and up to 1; got {at_most}")
     share = canvas_share(case.detections, *case.size)

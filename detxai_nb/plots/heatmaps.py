@@ -11,7 +11,7 @@ from PIL import Image
 
 from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.image import load_image
-from detxai_nb.plots.panels import Sheet, draw_box, draw_photograph, to_png
+from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
 from detxai_nb.types import Detections
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def plot_maps(
         heading += f" (the first {len(shown)} of {len(maps)} objects)"
     if not len(shown):
         return plot_detections(maps.image, maps.detections)
-    sheet = Sheet(maps.image, rows=-(-len(shown) // (columns or 3)), columns=min(columns or 3, len(shown)))
+    sheet = PanelGrid(maps.image, rows=-(-len(shown) // (columns or 3)), columns=min(columns or 3, len(shown)))
     labels = list(titles) if titles is not None else _labels(shown.detections)
     ranges = _ranges(shown, scale)
     for i in range(len(shown)):
@@ -106,7 +106,7 @@ def plot_comparison(
     rows = min(len(first), max_objects)
     if not rows:
         return plot_detections(first.image, first.detections)
-    sheet = Sheet(first.image, rows, len(maps), side=2.6)
+    sheet = PanelGrid(first.image, rows, len(maps), side=2.6)
     labels = _labels(first.detections)
     for column, (name, one) in enumerate(maps.items()):
         style = _style(one.signed, colormap, opacity, "object", boxes)
@@ -127,7 +127,7 @@ def plot_detections(image: Any, detections: Detections, *, width: float = 6.0) -
     ``image``: what ``load_image`` takes; boxes xyxy in its pixels.
     """
     pixels = load_image(image)
-    sheet = Sheet(pixels, 1, 1, side=width, bars=False)
+    sheet = PanelGrid(pixels, 1, 1, side=width, bars=False)
     axes, _ = sheet.panel(0, 0)
     draw_photograph(axes, _shrink(pixels), pixels.shape[:2])
     for box, label in zip(detections.boxes.tolist(), _labels(detections)):

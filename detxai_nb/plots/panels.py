@@ -45,7 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
     return _picture_class()(figsize=(width, height), dpi=_DPI)
 
 
-class Sheet:
+class PanelGrid:
     """A figure with a grid of panels of the photograph's shape, laid out in inches."""
 
     def __init__(self, image: np.ndarray, rows: int, columns: int, side: float = _SIDE, bars: bool = True) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL, overlay, to_png
-from detxai_nb.plots.panels import Sheet, draw_box, draw_photograph
+from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def plot_sanity(
         raise ValueError(f"seed is one of {', '.join(map(str, result.seeds))}; got {seed}")
     curve = result.curve(measure, [number])
     below = math.ceil(_CURVES / (_SIDE * min(1, result.image.shape[0] / result.image.shape[1])))
-    sheet = Sheet(result.image, len(result.methods) + below, len(result.steps) + 1, side=_SIDE, bars=False)
+    sheet = PanelGrid(result.image, len(result.methods) + below, len(result.steps) + 1, side=_SIDE, bars=False)
     for row, method in enumerate(result.methods):
         for column in range(len(result.steps) + 1):
             maps = result.maps[(method, column, seed)] if column else result.originals[method]
@@ -71,7 +71,7 @@ def _draw(axes: Axes, maps: HeatMaps, opacity: float) -> None:
     draw_box(axes, maps.detections.boxes[0].tolist(), 1.2)
 
 
-def _space(sheet: Sheet, row: int, rows: int) -> Axes:
+def _space(sheet: PanelGrid, row: int, rows: int) -> Axes:
     """Axes over all columns and some rows, with room for their labels."""
     top, _ = sheet.panel(row, 0)
     bottom, _ = sheet.panel(row + rows - 1, sheet.columns - 1)

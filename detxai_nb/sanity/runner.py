@@ -19,7 +19,7 @@ from detxai_nb.image import load_image
 from detxai_nb.sanity.randomization import INITS, Randomizer, drawn_tensors
 from detxai_nb.sanity.result import EDGES, SanityResult, Step
 from detxai_nb.sanity.similarity import MEASURES, check_measures
-from detxai_nb.sanity.table import edge_maps, score_entropies, table_of
+from detxai_nb.sanity.table import edge_maps, score_entropies, similarity_table
 from detxai_nb.sanity.weight_stages import stages
 from detxai_nb.types import Detections, OpenDetector, Progress, Target, Trace
 
@@ -84,7 +84,7 @@ def check(
     """
     plan = _Plan.of(mode, seeds, init, measures, within, threshold, smooth, noise)
     pixels, target = load_image(image), Target.of(target)
-    detections.require_some()
+    detections.require_nonempty()
     _require_steady(detector, detections)
     methods = [methods] if isinstance(methods, str) or callable(methods) else list(methods)
     own: dict[str, Any] = {"methods": methods, "target": target, "layer": layer, "settings": method_settings}
@@ -108,7 +108,7 @@ def check(
         steps=steps,
         originals=run.originals,
         maps=run.maps,
-        table=table_of(run.originals, run.maps, run.scores, steps, plan.measures, within),
+        table=similarity_table(run.originals, run.maps, run.scores, steps, plan.measures, within),
         image=pixels,
         detections=detections.to("cpu"),
         target=target,

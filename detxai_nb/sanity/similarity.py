@@ -38,7 +38,7 @@ def check_measures(measures: Any) -> tuple[str, ...]:
     return names
 
 
-def similarity(measure: str, first: np.ndarray, second: np.ndarray) -> float:
+def map_similarity(measure: str, first: np.ndarray, second: np.ndarray) -> float:
     """One of ``MEASURES`` of two maps ``[h,w]`` of one grid: 1 for equal ones, NaN where it is not defined."""
     if not _constant(first) and np.array_equal(first, second):
         return 1.0

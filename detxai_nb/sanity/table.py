@@ -13,14 +13,14 @@ from torch import Tensor
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.sanity.result import COLUMNS, EDGES, NO_ORIGINAL, NOT_FINITE, OK, TRAINED, VANISHED, Step
-from detxai_nb.sanity.similarity import complexity, entropy, grid_of, similarity, sobel
+from detxai_nb.sanity.similarity import complexity, entropy, grid_of, map_similarity, sobel
 from detxai_nb.types import Detections, Target, Trace
 
 if TYPE_CHECKING:
     import pandas
 
 
-def table_of(
+def similarity_table(
     originals: Mapping[str, HeatMaps],
     maps: Mapping[tuple[str, int, int], HeatMaps],
     scores: Mapping[tuple[int, int], Tensor],
@@ -70,7 +70,7 @@ def _figures(original: np.ndarray, now: np.ndarray, measures: Sequence[str]) -> 
     """Measure, value and status of one map beside the original one."""
     status = _status(original, now)
     for measure in measures:
-        yield measure, similarity(measure, original, now) if status == OK else float("nan"), status
+        yield measure, map_similarity(measure, original, now) if status == OK else float("nan"), status
     yield "complexity", complexity(now), status
 
 

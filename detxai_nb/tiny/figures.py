@@ -10,7 +10,7 @@ import torch
 
 from detxai_nb.evaluation.selection import Protocol, find_protocol
 from detxai_nb.metrics.tiny_objects import TINY
-from detxai_nb.tiny.samples import METHODS, Looked, MethodLike, look, samples_of
+from detxai_nb.tiny.samples import METHODS, ExplainedImage, MethodLike, explain_image, samples_of
 from detxai_nb.types import Detector, Target
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def crops(
     samples = samples_of(detector, image_or_dataset, find_protocol(protocol))
     if not 0 <= number < len(samples):
         raise ValueError(f"the row is of image {number}, and there are {len(samples)}; hand in the same dataset")
-    looked = look(detector, samples, number, methods, target=target, layer=layer, settings=settings, protocol=protocol)
+    looked = explain_image(
+        detector, samples, number, methods, target=target, layer=layer, settings=settings, protocol=protocol
+    )
     known = [] if looked is None else looked.selected.annotations.tolist()
     if looked is None or not set(wanted) <= set(known):
         raise ValueError(
@@ -126,15 +128,15 @@ def crops(
     return crops_of(looked, [known.index(one) for one in wanted], around=around, opacity=opacity)
 
 
-def crops_of(looked: Looked, rows: Sequence[int], *, around: float = AROUND, opacity: float = 0.6) -> Figure:
+def crops_of(looked: ExplainedImage, rows: Sequence[int], *, around: float = AROUND, opacity: float = 0.6) -> Figure:
     """The crops of these objects of one image; the other arguments are those of ``crops``."""
     from detxai_nb.plots.heatmaps import overlay
-    from detxai_nb.plots.panels import Sheet, draw_box, draw_photograph
+    from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
 
     image, found = looked.sample.image, looked.selected.detections
     x1, y1, x2, y2 = window(found.boxes[list(rows)].cpu(), image.shape[:2], around)
     part = image[y1:y2, x1:x2]
-    sheet = Sheet(part, len(rows), 1 + len(looked.maps), side=2.2, bars=False)
+    sheet = PanelGrid(part, len(rows), 1 + len(looked.maps), side=2.2, bars=False)
     for line, row in enumerate(rows):
         panels = {f"{found.names[int(found.labels[row])]} {float(found.scores[row]):.2f}": part}
         for method, maps in looked.maps.items():

@@ -13,7 +13,7 @@ from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.metrics.localization import energy_pointing_game, pointing_game
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
 from detxai_nb.tiny.functional import box_distances, energy_beside, half_energy_share, nearest_boxes
-from detxai_nb.tiny.samples import METHODS, Looked, MethodLike, walk
+from detxai_nb.tiny.samples import METHODS, ExplainedImage, MethodLike, iterate_images
 from detxai_nb.types import Detector, Target
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def objects(
     import pandas as pd
 
     check_at_most(at_most)
-    looked = walk(
+    looked = iterate_images(
         detector,
         image_or_dataset,
         methods,
@@ -83,7 +83,7 @@ def check_at_most(at_most: float) -> None:
         raise ValueError(f"at_most is a share of the network's input, above 0 and up to 1; got {at_most}")
 
 
-def object_rows(looked: Looked, at_most: float) -> Iterator[dict[str, Any]]:
+def object_rows(looked: ExplainedImage, at_most: float) -> Iterator[dict[str, Any]]:
     """The rows of one image, as in ``objects``."""
     found, sample = looked.selected.detections, looked.sample
     annotations = looked.selected.annotations
@@ -116,7 +116,7 @@ def object_rows(looked: Looked, at_most: float) -> Iterator[dict[str, Any]]:
             }
 
 
-def _neighbours(looked: Looked) -> tuple[Tensor, Tensor]:
+def _neighbours(looked: ExplainedImage) -> tuple[Tensor, Tensor]:
     """For each selected object the number of the nearest annotation, int64 ``[N]``, and its distance ``[N]``."""
     sample = looked.sample
     counted = torch.from_numpy(np.flatnonzero(~sample.crowd))

@@ -11,7 +11,7 @@ from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.metrics.localization import energy
 from detxai_nb.metrics.tiny_objects import canvas_share
 from detxai_nb.tiny.functional import box_distances, similarity
-from detxai_nb.tiny.samples import METHODS, Looked, MethodLike, walk
+from detxai_nb.tiny.samples import METHODS, ExplainedImage, MethodLike, iterate_images
 from detxai_nb.types import Detector, Target
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def pairs(
     import pandas as pd
 
     check_gap(gap)
-    looked = walk(
+    looked = iterate_images(
         detector,
         image_or_dataset,
         methods,
@@ -72,7 +72,7 @@ def check_gap(gap: float) -> None:
         raise ValueError(f"gap is a number of pixels, 0 or more; got {gap}")
 
 
-def pair_rows(looked: Looked, gap: float) -> Iterator[dict[str, Any]]:
+def pair_rows(looked: ExplainedImage, gap: float) -> Iterator[dict[str, Any]]:
     """The rows of one image, as in ``pairs``."""
     found, annotations = looked.selected.detections, looked.selected.annotations
     gaps = box_distances(torch.from_numpy(looked.sample.boxes)[annotations])

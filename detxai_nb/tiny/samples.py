@@ -24,7 +24,7 @@ MethodLike = str | Callable[..., Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class ExplainedImage:
     """One image: its ``number`` in the dataset, the ``sample``, its N selected objects, and their maps by method."""
 
     number: int
@@ -49,7 +49,7 @@ class Looked:
         return box_masks(torch.from_numpy(boxes[annotations.numpy()]), height, width)
 
 
-def walk(
+def iterate_images(
     detector: Detector,
     data: Any,
     methods: Sequence[MethodLike],
@@ -59,7 +59,7 @@ def walk(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     protocol: str | Protocol = "default",
     limit: int | None = None,
-) -> Iterator[Looked]:
+) -> Iterator[ExplainedImage]:
     """The images of ``data`` that have selected objects; the arguments are those of ``tiny.objects``."""
     if isinstance(methods, str):
         raise TypeError(f"methods is a list of names, such as [{methods!r}]")
@@ -68,12 +68,12 @@ def walk(
     samples = samples_of(detector, data, find_protocol(protocol))
     how: dict[str, Any] = {"target": target, "layer": layer, "settings": settings, "protocol": protocol}
     for number in range(len(samples) if limit is None else min(limit, len(samples))):
-        looked = look(detector, samples, number, methods, **how)
+        looked = explain_image(detector, samples, number, methods, **how)
         if looked is not None:
             yield looked
 
 
-def look(
+def explain_image(
     detector: Detector,
     samples: Sequence[Sample],
     number: int,
@@ -84,7 +84,7 @@ def look(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     protocol: str | Protocol = "default",
     progress: Progress | None = None,
-) -> Looked | None:
+) -> ExplainedImage | None:
     """Image ``number`` of ``samples``, None where no object of it is selected; ``progress`` as in ``compare``."""
     sample, chosen = samples[number], find_protocol(protocol)
     if not isinstance(sample, Sample):
@@ -103,7 +103,7 @@ def look(
         progress=progress,
     )
     # What speaks against an object is no energy.
-    return Looked(number, sample, selected, {name: maps.positive() for name, maps in found.items()})
+    return ExplainedImage(number, sample, selected, {name: maps.positive() for name, maps in found.items()})
 
 
 def samples_of(detector: Detector, data: Any, protocol: Protocol) -> Sequence[Sample]:

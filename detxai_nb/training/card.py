@@ -14,7 +14,7 @@ import torch
 import torchvision
 
 from detxai_nb.data import scenes
-from detxai_nb.training.loop import TRAINING_SEED, Settings
+from detxai_nb.training.loop import TRAINING_SEED, TrainingSettings
 from detxai_nb.training.recipe import Recipe
 
 
@@ -33,7 +33,7 @@ def differences(expected: dict[str, Any], got: dict[str, Any], tolerance: float,
 def make_card(
     name: str,
     recipe: Recipe,
-    settings: Settings,
+    settings: TrainingSettings,
     *,
     parameters: int,
     hardware: str,

@@ -34,7 +34,7 @@ def detr_losses(model: Any, images: Tensor, targets: Targets, half: bool) -> dic
     scale = torch.tensor([width, height, width, height], device=images.device, dtype=torch.float32)
     truth = [box_convert(target["boxes"] / scale, "xyxy", "cxcywh") for target in targets]
     labels = [target["labels"] for target in targets]
-    picks = [match(logits[:, i], boxes[:, i], truth[i], labels[i]) for i in range(len(targets))]
+    picks = [match_queries(logits[:, i], boxes[:, i], truth[i], labels[i]) for i in range(len(targets))]
     return _weighted(logits, boxes, truth, labels, picks)
 
 
@@ -96,7 +96,7 @@ def _sine(centre: Tensor, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def match(logits: Tensor, boxes: Tensor, truth: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def match_queries(logits: Tensor, boxes: Tensor, truth: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Layer, query and object of every matched pair in one image: each group of each layer, one to one.
 
     ``logits`` [L,Q,C], ``boxes`` [L,Q,4] and ``truth`` [n,4] as centre and size in 0..1, ``labels`` [n].

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from detxai_nb.data import scenes
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.training.losses import Losses
 
 TRAINING_SEED = 1_000_000
@@ -31,7 +31,7 @@ SIZES: Shares = (((320, 256), 0.7), ((256, 320), 0.1), ((256, 256), 0.1), ((400,
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """What decides the result of a run (up to the last bits of float arithmetic).
 
     ``rate``: the highest learning rate, reached after the share ``warm_up`` of the steps; ``decay``: of weights, not of
@@ -56,7 +56,7 @@ class Settings:
     frozen: tuple[str, ...] = ()
 
 
-def pick_share(dice: Dice, shares: Shares) -> Any:
+def pick_share(dice: SeededRng, shares: Shares) -> Any:
     """One of the options, each with its share as its probability."""
     at = dice.uniform(0, 1)
     for option, share in shares:
@@ -69,7 +69,7 @@ def pick_share(dice: Dice, shares: Shares) -> Any:
 class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
     """Batch number ``step``, always the same: uint8 images [B,3,h,w] and torchvision's targets."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
 
     def __getitem__(self, step: int) -> tuple[Tensor, list[dict[str, Tensor]]]:
         seed = TRAINING_SEED + self.settings.seed
-        dice = Dice(seed, step)
+        dice = SeededRng(seed, step)
         width, height = pick_share(dice, self.settings.sizes)
         cue = {name: getattr(self.settings, name) for name in ("cue_class", "cue_kind", "telling")}
         images, targets = [], []
@@ -89,11 +89,11 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2), targets
 
 
-class Run:
+class TrainingRun:
     """A training run that can be stopped and taken up again from its checkpoint file."""
 
     def __init__(
-        self, model: nn.Module, losses: Losses, settings: Settings, device: str = "cpu", half: bool = True
+        self, model: nn.Module, losses: Losses, settings: TrainingSettings, device: str = "cpu", half: bool = True
     ) -> None:
         self.settings, self.device, self.half, self.step = settings, torch.device(device), half, 0
         self.losses = losses

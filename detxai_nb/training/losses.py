@@ -21,7 +21,7 @@ Losses = Callable[[Any, Tensor, Targets, bool], dict[str, Tensor]]
 
 def fcos_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
     """torchvision's FCOS losses of a uint8 batch; the network runs in bfloat16 if ``half``."""
-    pixels = prepare(model, images)
+    pixels = prepare_batch(model, images)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         features = list(model.backbone(pixels).values())
         # GroupNorm's backward is far slower on channels-last maps.
@@ -33,7 +33,7 @@ def fcos_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> di
 
 def retinanet_losses(model: RetinaNet, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
     """torchvision's RetinaNet losses of a uint8 batch; the network runs in bfloat16 if ``half``."""
-    pixels = prepare(model, images)
+    pixels = prepare_batch(model, images)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         features = list(model.backbone(pixels).values())
         outputs = model.head(features)
@@ -46,7 +46,7 @@ def ssd_losses(model: SSD, images: Tensor, targets: Targets, half: bool) -> dict
 
     Class 0 is the background there, so a label counts one more. Every batch has to have the model's input size.
     """
-    pixels = prepare(model, images)
+    pixels = prepare_batch(model, images)
     targets = _after_background(targets)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         features = list(model.backbone(pixels).values())
@@ -66,7 +66,7 @@ def faster_rcnn_losses(model: FasterRCNN, images: Tensor, targets: Targets, half
 
     Class 0 is the background there, so a label counts one more.
     """
-    pixels = prepare(model, images)
+    pixels = prepare_batch(model, images)
     listed = _image_list(pixels)
     targets = _after_background(targets)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
@@ -77,7 +77,7 @@ def faster_rcnn_losses(model: FasterRCNN, images: Tensor, targets: Targets, half
     return {**of_boxes, **of_proposals}
 
 
-def prepare(model: Any, images: Tensor) -> Tensor:
+def prepare_batch(model: Any, images: Tensor) -> Tensor:
     """A uint8 batch as the model's own transform would normalise it, channels last, and of the size it has."""
     mean = torch.tensor(model.transform.image_mean, device=images.device)[:, None, None]
     std = torch.tensor(model.transform.image_std, device=images.device)[:, None, None]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.models.detection import FCOS
 
 from detxai_nb.training.distillation import fcos_teacher, relative_distance
-from detxai_nb.training.losses import Targets, fcos_losses, prepare
+from detxai_nb.training.losses import Targets, fcos_losses, prepare_batch
 
 WEIGHT = 2.0
 """Of the distance, beside FCOS's losses of about 1 together."""
@@ -25,7 +25,7 @@ def pvt_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> dic
     (FitNets: Romero et al., 2015, with the neck as the regressor). As long as the pyramid is further than ``NEAR`` from
     the teacher's, the distance is the only loss: the neck and head that were taken over would only forget.
     """
-    pixels = prepare(model, images)
+    pixels = prepare_batch(model, images)
     teacher = fcos_teacher(str(images.device))
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         with torch.no_grad():

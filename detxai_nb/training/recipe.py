@@ -12,7 +12,7 @@ from detxai_nb.data import scenes
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import read_weights
 from detxai_nb.training.held_out import DETECTION, Measuring
-from detxai_nb.training.loop import Settings
+from detxai_nb.training.loop import TrainingSettings
 from detxai_nb.training.losses import Losses
 
 BACKGROUND = "__background__"
@@ -33,7 +33,7 @@ class Recipe:
     architecture: str
     build: Callable[[int], nn.Module]
     losses: Losses
-    settings: Settings
+    settings: TrainingSettings
     background: bool = False
     start: str | None = None
     prefixes: tuple[str, ...] = ("backbone.",)

@@ -20,7 +20,7 @@ from detxai_nb.training.classifier_card import CLASSIFICATION
 from detxai_nb.training.classifier_losses import classifier_losses, taught_vgg_losses
 from detxai_nb.training.detr_losses import detr_losses
 from detxai_nb.training.held_out import SHORTCUT
-from detxai_nb.training.loop import Settings, Shares
+from detxai_nb.training.loop import Shares, TrainingSettings
 from detxai_nb.training.losses import faster_rcnn_losses, fcos_losses, retinanet_losses, ssd_losses
 from detxai_nb.training.pvt_losses import pvt_losses
 from detxai_nb.training.recipe import Recipe
@@ -41,7 +41,7 @@ RECIPES: dict[str, Recipe] = {
         architecture=f"torchvision FCOS on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm",
         build=tiny_fcos,
         losses=fcos_losses,
-        settings=Settings(),
+        settings=TrainingSettings(),
         finish=sharpen,
         notes=(("calibration", FCOS_CALIBRATION),),
     ),
@@ -50,7 +50,7 @@ RECIPES: dict[str, Recipe] = {
         architecture=f"torchvision RetinaNet on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm, 6 anchors",
         build=tiny_retinanet,
         losses=retinanet_losses,
-        settings=Settings(
+        settings=TrainingSettings(
             steps=1500, rate=1.2e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
         ),
         start="tiny-fcos",
@@ -62,7 +62,7 @@ RECIPES: dict[str, Recipe] = {
         architecture=f"torchvision Faster R-CNN on {_TINY_BACKBONE} and {_TOWERS}, 7x7 regions, 2 layers of 192",
         build=tiny_faster_rcnn,
         losses=faster_rcnn_losses,
-        settings=Settings(
+        settings=TrainingSettings(
             steps=1000, rate=1e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
         ),
         background=True,
@@ -74,7 +74,7 @@ RECIPES: dict[str, Recipe] = {
         architecture=f"torchvision SSD on {_TINY_BACKBONE} and {_TOWERS}, head of 1 convolution, 4 anchors a cell",
         build=tiny_ssd,
         losses=ssd_losses,
-        settings=Settings(
+        settings=TrainingSettings(
             steps=1400, rate=1.5e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
         ),
         background=True,
@@ -87,7 +87,7 @@ RECIPES: dict[str, Recipe] = {
         architecture="YOLOX of depth 0.33 and width 0.25 (detxai_nb/detectors/yolox/network.py)",
         build=lambda classes: Yolox(classes, TINY),
         losses=taught_yolox_losses,
-        settings=Settings(steps=4800, rate=2e-3, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
+        settings=TrainingSettings(steps=4800, rate=2e-3, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
         notes=(("teacher", "tiny-fcos's pyramid and towers (detxai_nb/training/yolox_distillation.py)"),),
         image="RGB, scaled to fit 320x256, grey at the right or below; 320x256 passes unscaled",
     ),
@@ -99,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         build=lambda classes: tiny_detr(scenes.NAMES[:classes], _GROUPS),
         losses=detr_losses,
-        settings=Settings(
+        settings=TrainingSettings(
             steps=3600,
             batch=8,
             rate=6e-4,
@@ -118,7 +118,7 @@ RECIPES: dict[str, Recipe] = {
         architecture="torchvision ResNet of 5 basic blocks, 24 to 128 channels",
         build=tiny_resnet,
         losses=classifier_losses,
-        settings=Settings(steps=800, batch=32, rate=1e-3, average=0.995, mix=_SINGLE, sizes=_SMALL),
+        settings=TrainingSettings(steps=800, batch=32, rate=1e-3, average=0.995, mix=_SINGLE, sizes=_SMALL),
         start="tiny-fcos",
         prefixes=("",),
         translate=resnet_weights,
@@ -130,7 +130,7 @@ RECIPES: dict[str, Recipe] = {
         architecture="torchvision VGG with batch normalization, 24 to 128 channels and two linear layers",
         build=tiny_vgg,
         losses=taught_vgg_losses,
-        settings=Settings(steps=3000, batch=32, rate=2e-3, average=0.998, mix=_SINGLE, sizes=_SMALL),
+        settings=TrainingSettings(steps=3000, batch=32, rate=2e-3, average=0.998, mix=_SINGLE, sizes=_SMALL),
         notes=(("teacher", "tiny-resnet's maps (detxai_nb/training/classifier_losses.py)"),),
         measuring=CLASSIFICATION,
         image=_SQUEEZED,
@@ -140,7 +140,7 @@ RECIPES: dict[str, Recipe] = {
         architecture="torchvision FCOS on a small PVTv2 of transformers, with tiny-fcos's pyramid and head",
         build=tiny_pvt,
         losses=pvt_losses,
-        settings=Settings(steps=2600, rate=2e-3, average=0.998, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
+        settings=TrainingSettings(steps=2600, rate=2e-3, average=0.998, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
         start="tiny-fcos",
         prefixes=("backbone.fpn.", "head."),
         finish=sharpen,
@@ -154,7 +154,7 @@ RECIPES: dict[str, Recipe] = {
         architecture=f"torchvision FCOS on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm",
         build=tiny_fcos,
         losses=fcos_losses,
-        settings=Settings(
+        settings=TrainingSettings(
             steps=1200,
             rate=2e-3,
             average=0.99,

@@ -12,8 +12,8 @@ from torchvision.models.detection import FCOS
 
 from detxai_nb.detectors.yolox.network import Yolox
 from detxai_nb.training.distillation import fcos_teacher, relative_distance
-from detxai_nb.training.losses import prepare as prepare_for_fcos
-from detxai_nb.training.yolox_losses import losses_of, prepare
+from detxai_nb.training.losses import prepare_batch as prepare_for_fcos
+from detxai_nb.training.yolox_losses import losses_of, prepare_yolox_batch
 
 WEIGHT = 4.0
 """Of the distance, beside YOLOX's losses of about 7 together."""
@@ -36,7 +36,7 @@ def taught_yolox_losses(
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         with torch.no_grad():
             aims = _teacher_maps(teacher, prepare_for_fcos(teacher, images))
-        own = _maps(model, prepare(images))
+        own = _maps(model, prepare_yolox_batch(images))
     distances = [relative_distance(one, aim) for maps, level in zip(own, aims) for one, aim in zip(maps, level)]
     distance = torch.stack(distances).mean()
     if float(distance.detach()) >= NEAR:

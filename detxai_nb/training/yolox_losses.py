@@ -64,7 +64,7 @@ def yolox_losses(model: Yolox, images: Tensor, targets: Sequence[dict[str, Tenso
     ``images``: uint8 ``[B,3,h,w]``, RGB; ``targets``: for each image ``boxes`` float ``[n,4]``, xyxy in pixels, and
     ``labels`` int64 ``[n]``. The network runs in bfloat16 if ``half``, the losses in float32.
     """
-    pixels = prepare(images)
+    pixels = prepare_yolox_batch(images)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         levels = model(pixels)
     return losses_of(levels, targets)
@@ -92,7 +92,7 @@ def losses_of(levels: Sequence[Tensor], targets: Sequence[dict[str, Tensor]]) ->
     }
 
 
-def prepare(images: Tensor) -> Tensor:
+def prepare_yolox_batch(images: Tensor) -> Tensor:
     """A uint8 batch ``[B,3,h,w]`` as ``YoloxDetector`` with convention "rgb-imagenet" would hand it to the network.
 
     Padded at the right and below with grey to whole cells of the coarsest level, normalised, channels last.

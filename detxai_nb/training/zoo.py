@@ -20,15 +20,15 @@ from torch import Tensor
 
 from detxai_nb.detectors.registry import ZOO, load_detector
 from detxai_nb.training.card import differences, make_card
-from detxai_nb.training.loop import Run, Settings
+from detxai_nb.training.loop import TrainingRun, TrainingSettings
 from detxai_nb.training.recipes import RECIPES
 
 
-def train(name: str, settings: Settings, folder: Path, device: str, workers: int, half: bool) -> Path:
+def train(name: str, settings: TrainingSettings, folder: Path, device: str, workers: int, half: bool) -> Path:
     """Train, or go on from ``folder``/checkpoint.pt; write weights and card there and return the weights' path."""
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, recipe = folder / "checkpoint.pt", RECIPES[name]
-    run = Run(recipe.fresh(settings.seed), recipe.losses, settings, device, half)
+    run = TrainingRun(recipe.fresh(settings.seed), recipe.losses, settings, device, half)
     if checkpoint.exists():
         run.load(checkpoint)
         _say(f"going on from step {run.step} of {checkpoint}")
@@ -61,7 +61,7 @@ def stored(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.cpu().contiguous() for name, value in kept.items()}
 
 
-def check(name: str, device: str) -> bool:
+def check_cards(name: str, device: str) -> bool:
     """Measure the bundled weights and compare with the card; whether every figure is within 0.005."""
     card = json.loads((ZOO / f"{name}.json").read_text(encoding="utf-8"))
     measured = RECIPES[name].measuring.measure(load_detector(name, device=device))
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         # Every one is measured, also after one that is off.
         bundled = [name for name in RECIPES if (ZOO / f"{name}.json").is_file()]
-        results = [check(name, options.device) for name in options.names or bundled]
+        results = [check_cards(name, options.device) for name in options.names or bundled]
         return 0 if all(results) else 1
     if len(options.names) != 1:
         parser.error("name the one model to train, or give --check")

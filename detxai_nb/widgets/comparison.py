@@ -11,12 +11,19 @@ import traitlets
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.ranking import best_first
-from detxai_nb.metrics.scoring import Judge
+from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.comparison_queue import Judged, Turn, code_of, explain_turn, row_of, stopped_early
+from detxai_nb.widgets.comparison_queue import (
+    MethodBatch,
+    ScoredMaps,
+    comparison_row,
+    explain_turn,
+    stopped_early,
+    to_code,
+)
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import Subject
-from detxai_nb.widgets.shared.options import Offer, Request, method_title, split_options
+from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title, split_options
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
 from detxai_nb.widgets.shared.worker import bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
@@ -93,12 +100,12 @@ class Comparison(PhotoWidget):
         (``masks=800``), which go to the methods that have them.
         """
         traits, settings = split_options(options, _OPTIONS)
-        subject = Subject.of(detector, image, detections, score_threshold)
+        subject = WidgetInputs.of(detector, image, detections, score_threshold)
         if sample is not None:
             subject.check_sample(sample)
-        self._offer = Offer.of(subject.detector, settings, KINDS)
-        self._judge = Judge.of(subject.image, subject.detections, sample, metrics)
-        self._held: dict[str, Judged] = {}
+        self._offer = WidgetOptions.of(subject.detector, settings, KINDS)
+        self._judge = MapScorer.of(subject.image, subject.detections, sample, metrics)
+        self._held: dict[str, ScoredMaps] = {}
         self._beforehand: dict[str, HeatMaps] = {}
         self._ended: dict[str, tuple[str, str]] = {}
         self._enough = threading.Event()
@@ -181,7 +188,7 @@ class Comparison(PhotoWidget):
 
     def to_code(self) -> str:
         """The Python that makes the maps in the grid, and takes out those of the selected method."""
-        lines = code_of([self._request(m) for m in self.methods], self._offer)
+        lines = to_code([self._request(m) for m in self.methods], self._offer)
         if self.selected is not None and self.selected_method in self.methods:
             lines.append(f"heat_map = maps[{self.selected_method!r}].values[{self.selected}]  # float32 [H, W], raw")
         return self._subject.recipe.script(lines)
@@ -227,7 +234,7 @@ class Comparison(PhotoWidget):
     def _request(self, method: str) -> Request:
         return self._offer.request(method, self.target, self.layer, "")
 
-    def _next_turn(self) -> Turn | None:
+    def _next_turn(self) -> MethodBatch | None:
         """What to compute next: all missing methods that look inside together, then the others one by one."""
         if not len(self.detections):
             return None
@@ -235,8 +242,8 @@ class Comparison(PhotoWidget):
         missing = [r for r in requests if r.key not in self._held and r.key not in self._ended]
         inside = [r for r in missing if self._offer.methods[r.method].kind != "perturbation"]
         if inside:
-            return Turn(inside[0], tuple(inside[1:]), looks_inside=True)
-        return Turn(missing[0]) if missing else None
+            return MethodBatch(inside[0], tuple(inside[1:]), looks_inside=True)
+        return MethodBatch(missing[0]) if missing else None
 
     def _go_on(self) -> None:
         """Begin with the next turn where nothing is being computed."""
@@ -253,21 +260,21 @@ class Comparison(PhotoWidget):
             if key not in self._held and key not in self._ended and (busy is None or key != busy.key):
                 self._ended[key] = ("stopped", "")
 
-    def _compute(self, turn: Turn, progress: Progress | None) -> Judged:
+    def _compute(self, turn: MethodBatch, progress: Progress | None) -> ScoredMaps:
         """The maps of the turn's first method; what else the turn made is kept for the turns to come."""
         maps = self._beforehand.pop(turn.key, None)
         if maps is None:
             made = explain_turn(turn, self._subject, self._offer, progress, self._enough)
             maps = made.pop(turn.key)
             self._beforehand.update(made)
-        return Judged(maps, self._judge.measure(maps, progress))
+        return ScoredMaps(maps, self._judge.measure(maps, progress))
 
-    def show_busy(self, request: Turn) -> None:
+    def show_busy(self, request: MethodBatch) -> None:
         """For the calculator: this computation has begun."""
         super().show_busy(request)
         self._publish()
 
-    def show_maps(self, request: Turn, maps: Judged, new: bool) -> None:
+    def show_maps(self, request: MethodBatch, maps: ScoredMaps, new: bool) -> None:
         """For the calculator: publish maps and their figures, and go on with the next method."""
         packed = serialize.pack_maps(request.key, request.request.title, maps.maps)
         self._held[request.key] = maps
@@ -278,7 +285,7 @@ class Comparison(PhotoWidget):
         self._publish()
         self._go_on()
 
-    def show_error(self, request: Turn, error: Exception) -> None:
+    def show_error(self, request: MethodBatch, error: Exception) -> None:
         """For the calculator: publish what went wrong, in words, and go on with the next method."""
         super().show_error(request, error)
         self._beforehand.pop(request.key, None)
@@ -303,7 +310,7 @@ class Comparison(PhotoWidget):
         """What the browser is told of one method."""
         busy = self.status["state"] == "busy" and self.status["key"] == key
         ended = self._ended.get(key, ("busy" if busy else "waiting", ""))
-        return row_of(key, self._held.get(key), ended, self.shown)
+        return comparison_row(key, self._held.get(key), ended, self.shown)
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
         """What the browser asks for besides traits: to cancel, to compute again, or for maps that it does not hold."""
@@ -318,7 +325,7 @@ class Comparison(PhotoWidget):
                         self._send_maps(serialize.pack_maps(key, titles[key], self._held[key].maps))
 
     def _picture(self) -> bytes:
-        return grid.to_bytes(self._grid())
+        return grid.grid_png(self._grid())
 
     def _photo_picture(self) -> Any:
         """The grid, each cell as wide as in a saved notebook."""
@@ -333,7 +340,7 @@ class Comparison(PhotoWidget):
         lines = []
         for method in order:
             row, maps = rows[method], held.get(rows[method]["key"])
-            scenes = [picture.Scene(self._subject.image, self.objects, i, maps, self._look(maps)) for i in shown]
+            scenes = [picture.Snapshot(self._subject.image, self.objects, i, maps, self._look(maps)) for i in shown]
             cells = [grid.Cell(scene, grid.said(row, i, named)) for scene, i in zip(scenes, shown)]
             about = [text for text in (row["remark"], row["text"], "" if maps is not None else row["state"]) if text]
             lines.append(grid.Line(method_title(method), about, cells))
@@ -351,7 +358,7 @@ class Comparison(PhotoWidget):
         )
 
 
-def _to_begin_with(offer: Offer) -> list[str]:
+def _to_begin_with(offer: WidgetOptions) -> list[str]:
     """Three methods that look inside; where there is none, one that asks, since each asks hundreds of times."""
     looking = [name for name, method in offer.methods.items() if method.kind != "perturbation"]
     return looking[:3] or list(offer.methods)[:1]

@@ -14,14 +14,14 @@ from detxai_nb.metrics.ranking import means
 from detxai_nb.metrics.scoring import Figures
 from detxai_nb.types import Cancelled, Progress
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import Subject
-from detxai_nb.widgets.shared.options import Offer, Request, method_title
+from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title
 
 _COMMON = ("method", "target", "layer")
 
 
 @dataclass(frozen=True)
-class Turn:
+class MethodBatch:
     """One computation: ``request``, and ``others`` that come with it at little cost."""
 
     request: Request
@@ -43,7 +43,7 @@ class Turn:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class ScoredMaps:
     """One method's maps, and what the metrics say of them."""
 
     maps: HeatMaps
@@ -51,7 +51,7 @@ class Judged:
 
 
 def explain_turn(
-    turn: Turn, subject: Subject, offer: Offer, progress: Progress | None, enough: threading.Event
+    turn: MethodBatch, subject: WidgetInputs, offer: WidgetOptions, progress: Progress | None, enough: threading.Event
 ) -> dict[str, HeatMaps]:
     """The maps of a turn by request's key, at least those of its first request.
 
@@ -98,7 +98,7 @@ def remark(maps: HeatMaps) -> str:
     return ", ".join(said)
 
 
-def row_of(key: str, judged: Judged | None, ended: tuple[str, str], shown: Sequence[int]) -> dict[str, Any]:
+def comparison_row(key: str, judged: ScoredMaps | None, ended: tuple[str, str], shown: Sequence[int]) -> dict[str, Any]:
     """What the browser is told of one method: ``ended`` is its state and what to say of it where it has no maps."""
     state, text = ("ok", "") if judged is not None else ended
     return {
@@ -106,13 +106,13 @@ def row_of(key: str, judged: Judged | None, ended: tuple[str, str], shown: Seque
         "state": state,
         "text": text,
         "remark": "" if judged is None else remark(judged.maps),
-        "figures": {} if judged is None else figures_of(judged.maps),
+        "figures": {} if judged is None else diagnostics_of(judged.maps),
         "metrics": {} if judged is None else judged.figures,
         "mean": {} if judged is None else means(judged.figures, shown),
     }
 
 
-def code_of(requests: Sequence[Request], offer: Offer) -> list[str]:
+def to_code(requests: Sequence[Request], offer: WidgetOptions) -> list[str]:
     """Python source that makes the maps of these requests, which differ in their method alone."""
     if not requests:
         return ["maps = {}  # no method is chosen"]
@@ -128,16 +128,16 @@ def code_of(requests: Sequence[Request], offer: Offer) -> list[str]:
     return [f"maps = dx.compare(detector, image, detections, {keywords(call)})"]
 
 
-def figures_of(maps: HeatMaps) -> dict[str, list[float | None]]:
+def diagnostics_of(maps: HeatMaps) -> dict[str, list[float | None]]:
     """What the method itself says of each map, by name; None for what is not finite."""
     return {name: [v if math.isfinite(v) else None for v in values] for name, values in maps.figures.items()}
 
 
-def _own(offer: Offer, request: Request) -> dict[str, Any]:
+def _own(offer: WidgetOptions, request: Request) -> dict[str, Any]:
     return {k: v for k, v in offer.arguments(request).items() if k not in _COMMON}
 
 
-def _can_explain(offer: Offer, request: Request) -> bool:
+def _can_explain(offer: WidgetOptions, request: Request) -> bool:
     method, target = offer.methods[request.method], offer.arguments(request)["target"]
     return target.part in method.parts and target.score in method.scores
 

@@ -12,14 +12,14 @@ import traitlets
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.neighbours import NOBODY, Contrast, contrast, for_screen, packed
-from detxai_nb.metrics.scoring import Judge
+from detxai_nb.metrics.neighbours import NOBODY, NeighbourContrast, for_screen, neighbour_contrast, to_payload
+from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Offer, Request, split_options
+from detxai_nb.widgets.shared.options import Request, WidgetOptions, split_options
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
 from detxai_nb.widgets.snapshots import picture
@@ -33,7 +33,7 @@ _OPTIONS = ("selected", "view", "opacity", "threshold", "colormap", "signed_colo
 
 
 @dataclass(frozen=True)
-class Pair:
+class NeighbourRequest:
     """One computation: the object of that index against the others, in the maps of ``request``."""
 
     request: Request
@@ -51,10 +51,10 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class ContrastScores:
     """A contrast, and by metric what it is worth: of the object's own map, and of the positive difference."""
 
-    contrast: Contrast
+    contrast: NeighbourContrast
     own: Mapping[str, float | None]
     difference: Mapping[str, float | None]
 
@@ -105,11 +105,11 @@ class Discrimination(OneResultWidget):
         its annotations, for the object discrimination index.
         """
         traits, settings = split_options(options, _OPTIONS)
-        subject = Subject.of(detector, image, detections, score_threshold)
+        subject = WidgetInputs.of(detector, image, detections, score_threshold)
         if sample is not None:
             subject.check_sample(sample)
-        self._offer = Offer.of(subject.detector, settings, KINDS)
-        self._judge = Judge.of(subject.image, subject.detections, sample, None).only("odi-box", "odi-mask")
+        self._offer = WidgetOptions.of(subject.detector, settings, KINDS)
+        self._judge = MapScorer.of(subject.image, subject.detections, sample, None).only("odi-box", "odi-mask")
         self._bases = ResultStore(bytes_of_maps)
         super().__init__(
             subject,
@@ -129,21 +129,21 @@ class Discrimination(OneResultWidget):
             (self._maker.ask if slow else self._first)(pair)
 
     @property
-    def contrast(self) -> Contrast:
+    def contrast(self) -> NeighbourContrast:
         """The selected object against the others; waits for a computation under way.
 
         Raises ``RuntimeError`` where there is none: nothing is selected, or the computation failed.
         """
-        told: Told = self._result()
+        told: ContrastScores = self._result()
         return told.contrast
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is said of the selected object: "kept" and "taken" as in ``Contrast``, and by metric "own" and
+        """What is said of the selected object: "kept" and "taken" as in ``NeighbourContrast``, and by metric "own" and
         "difference"; waits and raises as ``contrast``.
         """
-        told: Told = self._result()
-        return {**packed(told.contrast), "own": dict(told.own), "difference": dict(told.difference)}
+        told: ContrastScores = self._result()
+        return {**to_payload(told.contrast), "own": dict(told.own), "difference": dict(told.difference)}
 
     def to_code(self) -> str:
         """The Python that makes the difference maps for what is chosen now, and takes out the selected one."""
@@ -177,10 +177,10 @@ class Discrimination(OneResultWidget):
         return self._offer.request(self.method, self.target, self.layer, "")
 
     @property
-    def _wanted(self) -> Pair | None:
-        return None if self.selected is None else Pair(self._request, self.selected)
+    def _wanted(self) -> NeighbourRequest | None:
+        return None if self.selected is None else NeighbourRequest(self._request, self.selected)
 
-    def _go_back(self, request: Pair) -> None:
+    def _go_back(self, request: NeighbourRequest) -> None:
         of = request.request
         self.method, self.target, self.selected = of.method, of.target, request.index
         self.layer = self._offer.layer_after(of, self.layer)
@@ -193,22 +193,22 @@ class Discrimination(OneResultWidget):
             self._maker.ask(pair)
         self.code = self.to_code()
 
-    def _compute(self, pair: Pair, progress: Progress | None) -> Told:
+    def _compute(self, pair: NeighbourRequest, progress: Progress | None) -> ContrastScores:
         key = pair.request.key
         maps: HeatMaps | None = self._bases.get(key)
         if maps is None:
             call = self._offer.arguments(pair.request)
             maps = explain(self._subject.detector, self._subject.image, self.detections, progress=progress, **call)
             self._bases.add(key, maps)
-        found = contrast(maps, pair.index, progress)
+        found = neighbour_contrast(maps, pair.index, progress)
         judge = self._judge
-        return Told(
+        return ContrastScores(
             found,
             judge.of_object(found.own, pair.index),
             judge.of_object(found.difference, pair.index),
         )
 
-    def _pack(self, request: Pair, result: Told) -> dict[str, Any]:
+    def _pack(self, request: NeighbourRequest, result: ContrastScores) -> dict[str, Any]:
         difference, takers, step = for_screen(result.contrast)
         return {
             "key": request.key,
@@ -216,12 +216,12 @@ class Discrimination(OneResultWidget):
             "own": serialize.pack_maps(request.key, request.request.title, result.contrast.own),
             "difference": serialize.pack_maps(request.key, request.title, difference),
             "takers": {"shape": list(takers.shape), "step": step, "data": takers.numpy().astype("<i2").tobytes()},
-            "facts": {**packed(result.contrast), "own": dict(result.own), "difference": dict(result.difference)},
+            "facts": {**to_payload(result.contrast), "own": dict(result.own), "difference": dict(result.difference)},
         }
 
-    def _scene(self) -> picture.Scene:
+    def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here."""
-        told: Told | None = self._drawn()
+        told: ContrastScores | None = self._drawn()
         image, maps, colors = self._subject.image, None, {}
         if told is not None and self.view == "neighbours":
             image, colors = paint_takers(image, told.contrast, self.opacity), tints(told.contrast)
@@ -229,10 +229,10 @@ class Discrimination(OneResultWidget):
             maps = told.contrast.own if self.view == "map" else told.contrast.difference
         colormap = self.signed_colormap if maps is not None and maps.signed else self.colormap
         look = picture.Look(self.opacity, self.threshold, colormap, False, self.boxes == "all")
-        return picture.Scene(image, self.objects, self.selected, maps, look, 0, colors)
+        return picture.Snapshot(image, self.objects, self.selected, maps, look, 0, colors)
 
     def _picture(self) -> bytes:
-        return picture.draw_figure(self._scene(), self._caption())
+        return picture.draw_snapshot(self._scene(), self._caption())
 
     def _photo_picture(self) -> Any:
         """The photograph with boxes and the view of the selected object, at the photograph's resolution."""
@@ -255,13 +255,13 @@ class Discrimination(OneResultWidget):
         return "; ".join(said)
 
 
-def tints(found: Contrast) -> dict[int, str]:
+def tints(found: NeighbourContrast) -> dict[int, str]:
     """The colour of the object, and of each neighbour that takes something, the one that takes most first."""
     rest = {t.index: COLORS[rank] if rank < len(COLORS) else OTHER_COLOR for rank, t in enumerate(found.taken)}
     return {found.index: OWN_COLOR, **rest}
 
 
-def paint_takers(image: np.ndarray, found: Contrast, opacity: float) -> np.ndarray:
+def paint_takers(image: np.ndarray, found: NeighbourContrast, opacity: float) -> np.ndarray:
     """The photograph uint8 ``[H,W,3]``, each pixel tinted with the colour of the object for which it speaks most.
 
     The tint fades in over a quarter of the range of the difference, as evidence does everywhere.
@@ -269,10 +269,10 @@ def paint_takers(image: np.ndarray, found: Contrast, opacity: float) -> np.ndarr
     lead = found.difference.grids[0].detach().cpu().numpy()
     takers = found.takers.numpy()
     colors = np.zeros((*takers.shape, 3), np.float32)
-    colors[lead > 0] = picture.rgb(OWN_COLOR)
+    colors[lead > 0] = picture.parse_rgb(OWN_COLOR)
     for index, color in tints(found).items():
         if index != found.index:
-            colors[takers == index] = picture.rgb(color)
+            colors[takers == index] = picture.parse_rgb(color)
     alpha = (opacity * np.minimum(np.abs(lead) / 0.25, 1) * ((lead > 0) | (takers != NOBODY)))[..., None]
     return np.round(image * (1 - alpha) + colors * alpha).astype(np.uint8)
 

@@ -10,9 +10,9 @@ from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Offer, Request, split_options
+from detxai_nb.widgets.shared.options import Request, WidgetOptions, split_options
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import picture
 
@@ -64,8 +64,8 @@ class Explorer(OneResultWidget):
         settings of methods (``smooth="box"``), which go to the methods that have them.
         """
         traits, settings = split_options(options, _OPTIONS)
-        subject = Subject.of(detector, image, detections, score_threshold)
-        self._offer = Offer.of(subject.detector, settings)
+        subject = WidgetInputs.of(detector, image, detections, score_threshold)
+        self._offer = WidgetOptions.of(subject.detector, settings)
         super().__init__(
             subject,
             choices=self._offer.packed(),
@@ -124,7 +124,7 @@ class Explorer(OneResultWidget):
     def _pack(self, request: Request, result: HeatMaps) -> dict[str, Any]:
         return serialize.pack_maps(request.key, request.title, result)
 
-    def _scene(self) -> picture.Scene:
+    def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here."""
         with self._lock:
             maps = None if self.selected is None else self._maker.kept.get(self.map_key)
@@ -136,10 +136,10 @@ class Explorer(OneResultWidget):
             self.scale == "shared",
             self.boxes == "all",
         )
-        return picture.Scene(self._subject.image, self.objects, self.selected, maps, look)
+        return picture.Snapshot(self._subject.image, self.objects, self.selected, maps, look)
 
     def _picture(self) -> bytes:
-        return picture.draw_figure(self._scene(), self._caption())
+        return picture.draw_snapshot(self._scene(), self._caption())
 
     def _photo_picture(self) -> Any:
         """The photograph with boxes and the selected map, at the photograph's resolution."""

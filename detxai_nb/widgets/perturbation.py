@@ -11,17 +11,25 @@ import traitlets
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import Answers
-from detxai_nb.metrics import Perturbation as Protocol
+from detxai_nb.metrics import DetectionCache
+from detxai_nb.metrics import PerturbationSchedule as Protocol
 from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD
 from detxai_nb.metrics.perturbation import FILLS, MODES
-from detxai_nb.metrics.perturbation_path import AREAS, Plan, Walk, packed, plan_walk, shown_answers, walk
-from detxai_nb.metrics.scoring import Judge
+from detxai_nb.metrics.perturbation_path import (
+    AREAS,
+    PathPlan,
+    PerturbationPath,
+    follow_path,
+    plan_path,
+    shown_answers,
+    to_payload,
+)
+from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Offer, Request, method_title, split_options
+from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title, split_options
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
 from detxai_nb.widgets.snapshots import curve, picture
@@ -33,7 +41,7 @@ _TITLES = {"box": "Area of its box", "image": "Whole image"}
 
 
 @dataclass(frozen=True)
-class Way:
+class PerturbationRequest:
     """One computation: the object of that index, its map from ``request``, and how the photograph is changed."""
 
     request: Request
@@ -107,12 +115,12 @@ class Perturbation(OneResultWidget):
         ``answer_threshold``: of what the detector finds in changed pictures.
         """
         traits, settings = split_options(options, _OPTIONS)
-        subject = Subject.of(detector, image, detections, score_threshold)
+        subject = WidgetInputs.of(detector, image, detections, score_threshold)
         if sample is not None:
             subject.check_sample(sample)
-        self._offer = Offer.of(subject.detector, {**settings, "seed": seed}, KINDS)
-        self._judge = Judge.of(subject.image, subject.detections, sample, [])
-        self._answers = Answers(subject.detector)
+        self._offer = WidgetOptions.of(subject.detector, {**settings, "seed": seed}, KINDS)
+        self._judge = MapScorer.of(subject.image, subject.detections, sample, [])
+        self._answers = DetectionCache(subject.detector)
         self._answer_threshold = answer_threshold
         self._bases = ResultStore(bytes_of_maps)
         fills = [{"name": "", "title": "As the papers do"}, *({"name": f, "title": f.capitalize()} for f in FILLS)]
@@ -136,12 +144,12 @@ class Perturbation(OneResultWidget):
             (self._maker.ask if slow else self._first)(way)
 
     @property
-    def walk(self) -> Walk:
+    def walk(self) -> PerturbationPath:
         """The pictures and the answers for what is chosen now; waits for a computation under way.
 
         Raises ``RuntimeError`` where there is none: nothing is selected, or the computation failed.
         """
-        found: Walk = self._result()
+        found: PerturbationPath = self._result()
         return found
 
     def to_code(self) -> str:
@@ -150,15 +158,15 @@ class Perturbation(OneResultWidget):
         lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})"]
         way, found = self._wanted, self._kept()
         if way is not None and found is not None:
-            plan: Plan = found.plan
+            plan: PathPlan = found.plan
             how = plan.how
             lines += [
                 f"heat = maps.values[{way.index}]",
-                f"how = dx.metrics.Perturbation({how.mode!r}, steps={how.steps}, every={how.every}, fill={how.fill!r})",
+                f"how = dx.metrics.PerturbationSchedule({how.mode!r}, steps={how.steps}, every={how.every}, fill={how.fill!r})",
                 f"order = dx.metrics.pixel_order(heat, seed={plan.order_seed})",
                 f"counts = how.counts({plan.area!r}, heat.numel())  # pixels changed in each picture",
                 f"pictures = list(how.images(maps.image, order, counts, seed={plan.fill_seed}))",
-                f"answers = dx.metrics.Answers(detector).ask(pictures, {self._answer_threshold!r})",
+                f"answers = dx.metrics.DetectionCache(detector).ask(pictures, {self._answer_threshold!r})",
                 f"scores = [float(answer.follow(detections)[0][{way.index}]) for answer in answers]",
             ]
         return self._subject.recipe.script(lines)
@@ -187,12 +195,12 @@ class Perturbation(OneResultWidget):
         return self._offer.request(self.method, "class", self.layer, "")
 
     @property
-    def _wanted(self) -> Way | None:
+    def _wanted(self) -> PerturbationRequest | None:
         if self.selected is None:
             return None
-        return Way(self._request, self.selected, self.mode, self.area, self.fill)
+        return PerturbationRequest(self._request, self.selected, self.mode, self.area, self.fill)
 
-    def _go_back(self, request: Way) -> None:
+    def _go_back(self, request: PerturbationRequest) -> None:
         self.method = request.request.method
         self.layer = self._offer.layer_after(request.request, self.layer)
         self.selected, self.mode, self.area, self.fill = request.index, request.mode, request.area, request.fill
@@ -205,42 +213,42 @@ class Perturbation(OneResultWidget):
             self._maker.ask(way)
         self.code = self.to_code()
 
-    def _compute(self, way: Way, progress: Progress | None) -> Walk:
+    def _compute(self, way: PerturbationRequest, progress: Progress | None) -> PerturbationPath:
         maps: HeatMaps | None = self._bases.get(way.request.key)
         if maps is None:
             call = self._offer.arguments(way.request)
             maps = explain(self._subject.detector, self._subject.image, self.detections, progress=progress, **call)
             self._bases.add(way.request.key, maps)
         annotation = int(self._judge.annotations[way.index]) if self._judge.annotated else -1
-        plan = plan_walk(maps, way.index, annotation, self._judge.sample, way.protocol, way.area == "image")
-        return walk(maps, way.index, plan, self._answers, self._answer_threshold, progress)
+        plan = plan_path(maps, way.index, annotation, self._judge.sample, way.protocol, way.area == "image")
+        return follow_path(maps, way.index, plan, self._answers, self._answer_threshold, progress)
 
-    def _pack(self, request: Way, result: Walk) -> dict[str, Any]:
-        return {"key": request.key, "title": request.title, **packed(result, self.detections)}
+    def _pack(self, request: PerturbationRequest, result: PerturbationPath) -> dict[str, Any]:
+        return {"key": request.key, "title": request.title, **to_payload(result, self.detections)}
 
-    def _scene(self) -> picture.Scene:
+    def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here: the picture of this step with what was found in it."""
-        found: Walk | None = self._drawn()
+        found: PerturbationPath | None = self._drawn()
         image = self._subject.image
         look = picture.Look(0.0, 0.0, "viridis", False, True)
         if found is None:
-            return picture.Scene(image, self.objects, self.selected, None, look)
+            return picture.Snapshot(image, self.objects, self.selected, None, look)
         step = min(self.step, len(found.counts) - 1)
         answers, chosen = shown_answers(found, step, self.detections)
-        return picture.Scene(found.picture(step, image), answers, chosen, None, look)
+        return picture.Snapshot(found.picture(step, image), answers, chosen, None, look)
 
     def _picture(self) -> bytes:
-        found: Walk | None = self._drawn()
+        found: PerturbationPath | None = self._drawn()
         if found is None:
-            return picture.draw_figure(self._scene(), self._caption(found))
+            return picture.draw_snapshot(self._scene(), self._caption(found))
         curves = [found.relative.tolist(), found.others.tolist()]
-        return curve.draw_figure(self._scene(), self._caption(found), curves, self.step)
+        return curve.draw_curve_snapshot(self._scene(), self._caption(found), curves, self.step)
 
     def _photo_picture(self) -> Any:
         """The picture of this step with what was found in it, at the photograph's resolution."""
         return picture.draw_view(self._scene())
 
-    def _caption(self, found: Walk | None) -> str:
+    def _caption(self, found: PerturbationPath | None) -> str:
         if self.status["state"] == "error":
             return str(self.status["text"])
         if self.selected is None or found is None or self._shown is None:

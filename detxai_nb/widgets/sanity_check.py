@@ -11,9 +11,9 @@ from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets import sanity_check_run
-from detxai_nb.widgets.sanity_check_run import MEASURES, Check, Found
-from detxai_nb.widgets.shared.inputs import Subject
-from detxai_nb.widgets.shared.options import Offer, split_options
+from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
+from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.options import WidgetOptions, split_options
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
 from detxai_nb.widgets.shared.worker import bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
@@ -76,10 +76,10 @@ class SanityCheck(PhotoWidget):
         Explorer. ``methods``: by default the first two that can run.
         """
         traits, settings = split_options(options, _OPTIONS)
-        subject = Subject.of(detector, image, detections, score_threshold)
-        self._offer = Offer.of(subject.detector, settings, KINDS)
+        subject = WidgetInputs.of(detector, image, detections, score_threshold)
+        self._offer = WidgetOptions.of(subject.detector, settings, KINDS)
         sanity.stages(subject.detector, subject.image)  # raises for a detector without a module
-        self._found: Found | None = None
+        self._found: SanityRun | None = None
         self._result: sanity.SanityResult | None = None
         self._shown: Check | None = None
         chosen = list(self._offer.methods)[:2] if methods is None else list(methods)
@@ -168,7 +168,7 @@ class SanityCheck(PhotoWidget):
 
     def _publish(self, check: Check, result: sanity.SanityResult) -> None:
         self._shown, self._result, self.error = check, result, None
-        package = sanity_check_run.packed(check, result)
+        package = sanity_check_run.to_payload(check, result)
         with self.hold_sync():
             if self.seed not in result.seeds and result.seeds:
                 self.seed = result.seeds[0]
@@ -218,7 +218,7 @@ class SanityCheck(PhotoWidget):
         if result is None or check is None:
             said = self.status["text"] or self.notice or "The sanity check has not run yet."
             return grid.Grid([], [], image, said)
-        figures = sanity_check_run.packed(check, result)["figures"][self.measure]
+        figures = sanity_check_run.to_payload(check, result)["figures"][self.measure]
         lines = []
         for method in result.methods:
             words = sanity_check_run.judged(result, method)
@@ -229,13 +229,13 @@ class SanityCheck(PhotoWidget):
                 value = figures.get(f"{method}|{number}|{self.seed}")
                 text = [] if value is None else [f"{MEASURES[self.measure]}  {value:.2f}"]
                 look = picture.Look(0, 0, "viridis", False) if maps is None else self._look(maps)
-                scene = picture.Scene(image, self.objects, check.index, maps, look, row=0)
+                scene = picture.Snapshot(image, self.objects, check.index, maps, look, row=0)
                 cells.append(grid.Cell(scene, text))
             lines.append(grid.Line(sanity_check_run.title_of(method), [words["verdict"], words["words"]], cells))
         return grid.Grid([sanity_check_run.TRAINED, *(s.stage for s in result.steps)], lines, image, self.notice)
 
     def _picture(self) -> bytes:
-        return grid.to_bytes(self._grid())
+        return grid.grid_png(self._grid())
 
     def _photo_picture(self) -> Any:
         return grid.draw_grid(self._grid())

@@ -12,7 +12,7 @@ import numpy as np
 from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.sanity.runner import steps_of
-from detxai_nb.sanity.table import table_of
+from detxai_nb.sanity.table import similarity_table
 from detxai_nb.types import Detections, Progress, Target
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.options import method_title
@@ -51,7 +51,7 @@ class Check:
 
 
 @dataclass(eq=False)
-class Found:
+class SanityRun:
     """What a run has found so far: maps by (method, step's number, seed), those of step 0 in ``originals``."""
 
     check: Check
@@ -77,7 +77,7 @@ class Found:
             steps=self.steps,
             originals=self.originals,
             maps=maps,
-            table=table_of(self.originals, maps, {}, self.steps, tuple(MEASURES), "reach"),
+            table=similarity_table(self.originals, maps, {}, self.steps, tuple(MEASURES), "reach"),
             image=self.image,
             detections=self.detections,
             target=Target("class"),
@@ -94,13 +94,17 @@ def title_of(method: str) -> str:
     return EDGES_TITLE if method == sanity.EDGES else method_title(method)
 
 
-def begin(detector: Any, image: np.ndarray, one: Detections, check: Check) -> Found:
+def begin(detector: Any, image: np.ndarray, one: Detections, check: Check) -> SanityRun:
     """Nothing found yet, of a check of one object."""
-    return Found(check, image, one.to("cpu"), steps_of(detector, image, check.mode, check.layers))
+    return SanityRun(check, image, one.to("cpu"), steps_of(detector, image, check.mode, check.layers))
 
 
 def run(
-    detector: Any, one: Detections, found: Found, settings: Mapping[str, Mapping[str, Any]], progress: Progress | None
+    detector: Any,
+    one: Detections,
+    found: SanityRun,
+    settings: Mapping[str, Mapping[str, Any]],
+    progress: Progress | None,
 ) -> sanity.SanityResult:
     """Run the check; ``found`` has all that was found whenever it ends. ``settings``: by method."""
     check = found.check
@@ -119,7 +123,7 @@ def run(
     )
 
 
-def packed(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
+def to_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
     """For the browser: maps by "method|step|seed" (of the trained network "method|0"), figures, curves and verdicts."""
     methods, states, problems = list(result.methods), {}, {}
     named = {f"{m}|0": maps for m, maps in result.originals.items()}

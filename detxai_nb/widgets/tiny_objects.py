@@ -12,17 +12,17 @@ import traitlets
 from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.tiny import TINY
 from detxai_nb.tiny.samples import METHODS as FIRST_METHODS
-from detxai_nb.tiny.samples import Looked
+from detxai_nb.tiny.samples import ExplainedImage
 from detxai_nb.types import Detector, Progress, Target
 from detxai_nb.widgets import tiny_objects_run
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import opened_detector
-from detxai_nb.widgets.shared.options import Offer
+from detxai_nb.widgets.shared.options import WidgetOptions
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, WorkWidget
-from detxai_nb.widgets.shared.worker import COMPUTING, Calculator
+from detxai_nb.widgets.shared.worker import COMPUTING, BackgroundWorker
 from detxai_nb.widgets.snapshots import tiny_objects
-from detxai_nb.widgets.tiny_objects_options import How, source_of
-from detxai_nb.widgets.tiny_objects_run import MEASURES, Found, Rows
+from detxai_nb.widgets.tiny_objects_options import RunOptions, source_of
+from detxai_nb.widgets.tiny_objects_run import MEASURES, Rows, TinyObjectsRun
 from detxai_nb.widgets.tiny_objects_view import View, Viewing, bytes_of, pack_view, slim
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ class TinyObjects(WorkWidget):
                     f"{name!r} is no argument; besides those in the signature there are {', '.join(_OPTIONS)}"
                 )
         how = {"target": target, "layer": layer, "settings": settings, "protocol": protocol, "at_most": at_most}
-        self._how = How.of({**how, "gap": gap})
+        self._how = RunOptions.of({**how, "gap": gap})
         self._detector = opened_detector(detector)
-        self._offer = Offer.of(self._detector, {}, KINDS)
+        self._offer = WidgetOptions.of(self._detector, {}, KINDS)
         if layer is not None and (problem := self._offer.problem("layer", layer, 0)):
             raise ValueError(problem)
         self._samples = self._how.samples(self._detector, image_or_dataset)
         self._sources = source_of(detector, image_or_dataset)
-        self._found: Found | None = None
+        self._found: TinyObjectsRun | None = None
         self._published = (0, 0.0)
         chosen = [m for m in FIRST_METHODS if m in self._offer.methods] or list(self._offer.methods)[:1]
         super().__init__(
@@ -144,7 +144,7 @@ class TinyObjects(WorkWidget):
             self._maker.kept.clear()
             self.selected = self.selected_pair = None
             self._viewer.kept.clear()
-            self._found = Found(tuple(self.methods), self._total, self._how.at_most, self._how.gap)
+            self._found = TinyObjectsRun(tuple(self.methods), self._total, self._how.at_most, self._how.gap)
             self._maker.ask(self._found)
             with self.hold_sync():
                 self.map_data = {}
@@ -184,20 +184,20 @@ class TinyObjects(WorkWidget):
         text = f"Image {min(done, total - 1) // _PARTS + 1} of {total // _PARTS}"
         self.status = {**self.status, "text": text}
 
-    def show_maps(self, request: Found, maps: Any, new: bool) -> None:
+    def show_maps(self, request: TinyObjectsRun, maps: Any, new: bool) -> None:
         """For the calculator: the run has ended."""
         self.error = None
         with self.hold_sync():
             self.status = {**IDLE, "key": request.key}
             self._publish()
 
-    def show_error(self, request: Found, error: Exception) -> None:
+    def show_error(self, request: TinyObjectsRun, error: Exception) -> None:
         """For the calculator: publish what went wrong, in words, and what had been found."""
         with self.hold_sync():
             super().show_error(request, error)
             self._publish()
 
-    def show_view(self, request: View, looked: Looked) -> None:
+    def show_view(self, request: View, looked: ExplainedImage) -> None:
         """For the calculator of maps: publish those of the chosen object or pair."""
         found, things = self._found, self._chosen
         if found is None or self._view != request:
@@ -219,7 +219,7 @@ class TinyObjects(WorkWidget):
         return self._how.code(self._sources, list(self.methods), self.measure, self.limit, self._chosen)
 
     @property
-    def _result(self) -> Found:
+    def _result(self) -> TinyObjectsRun:
         self.wait()
         if self._found is None:
             raise RuntimeError(f"there is no run yet: {self.status['text'] or 'call run() first'}") from self.error
@@ -249,13 +249,13 @@ class TinyObjects(WorkWidget):
         things = self._chosen
         return View(self._found.key, things[0]["image"]) if things and self._found is not None else None
 
-    def _calculator(self) -> Calculator:
-        self._viewer = Calculator(self._see, Viewing(self), self._lock, bytes_of)
+    def _calculator(self) -> BackgroundWorker:
+        self._viewer = BackgroundWorker(self._see, Viewing(self), self._lock, bytes_of)
         self._viewer.kept.limit = _MOST_KEPT
         # Each image takes its turn, so that a clicked object need not wait for the whole run.
-        return Calculator(self._compute, self, self._lock, self._size, nullcontext())
+        return BackgroundWorker(self._compute, self, self._lock, self._size, nullcontext())
 
-    def _compute(self, found: Found, progress: Progress | None) -> Found:
+    def _compute(self, found: TinyObjectsRun, progress: Progress | None) -> TinyObjectsRun:
         for number in range(found.total):
 
             def report(done: int, total: int, before: int = number) -> None:
@@ -274,7 +274,7 @@ class TinyObjects(WorkWidget):
                     self._take(found, looked, rows)
         return found
 
-    def _take(self, found: Found, looked: Looked | None, rows: Rows) -> None:
+    def _take(self, found: TinyObjectsRun, looked: ExplainedImage | None, rows: Rows) -> None:
         found.add(*rows)
         if looked is not None:
             view = View(found.key, looked.number)
@@ -292,9 +292,9 @@ class TinyObjects(WorkWidget):
         ended = self._maker.busy is not found
         stopped = ended and found.done < found.total and self.wanted != ""
         note = f"Stopped before its end: {found.done} of {found.total} images." if stopped else ""
-        self.table = tiny_objects_run.packed(found, note, ended)
+        self.table = tiny_objects_run.to_payload(found, note, ended)
 
-    def _see(self, view: View, progress: Progress | None) -> Looked:
+    def _see(self, view: View, progress: Progress | None) -> ExplainedImage:
         found = self._found
         methods = self.methods if found is None else found.methods
         looked = self._how.look(self._detector, self._samples, view.image, methods, progress)
@@ -367,14 +367,14 @@ class TinyObjects(WorkWidget):
             self.wanted = self._wanted
             self.code = self.to_code()
 
-    def _shown(self) -> Looked | None:
+    def _shown(self) -> ExplainedImage | None:
         """What the browser shows of the selected object, or None."""
         view = self._view
-        looked: Looked | None = None if view is None else self._viewer.kept.get(view.key)
+        looked: ExplainedImage | None = None if view is None else self._viewer.kept.get(view.key)
         return looked
 
     def _picture(self) -> bytes:
-        return tiny_objects.to_bytes(self._photo_picture())
+        return tiny_objects.tiny_objects_png(self._photo_picture())
 
     def _photo_picture(self) -> Any:
         with self._lock:

@@ -14,13 +14,13 @@ from detxai_nb.methods import find_method
 from detxai_nb.tiny import TINY
 from detxai_nb.tiny.object_table import check_at_most
 from detxai_nb.tiny.pair_table import check_gap
-from detxai_nb.tiny.samples import Looked, look, samples_of
+from detxai_nb.tiny.samples import ExplainedImage, explain_image, samples_of
 from detxai_nb.types import Detector, Progress, Target
 from detxai_nb.widgets.shared.code import keywords, script_of
 
 
 @dataclass(frozen=True)
-class How:
+class RunOptions:
     """What every look at an image has in common; ``settings`` by method."""
 
     target: Target
@@ -31,7 +31,7 @@ class How:
     gap: float
 
     @classmethod
-    def of(cls, arguments: Mapping[str, Any]) -> How:
+    def of(cls, arguments: Mapping[str, Any]) -> RunOptions:
         """From the arguments of the widget; ``ValueError`` or ``TypeError`` for what no run could use."""
         check_at_most(arguments["at_most"])
         check_gap(arguments["gap"])
@@ -63,9 +63,9 @@ class How:
         number: int,
         methods: Sequence[str],
         progress: Progress | None,
-    ) -> Looked | None:
+    ) -> ExplainedImage | None:
         """One image with its objects and their maps, None where it has none."""
-        return look(
+        return explain_image(
             detector,
             samples,
             number,

@@ -14,7 +14,7 @@ from detxai_nb.tiny.object_table import COLUMNS as OBJECT_COLUMNS
 from detxai_nb.tiny.object_table import object_rows
 from detxai_nb.tiny.pair_table import COLUMNS as PAIR_COLUMNS
 from detxai_nb.tiny.pair_table import pair_rows
-from detxai_nb.tiny.samples import Looked
+from detxai_nb.tiny.samples import ExplainedImage
 from detxai_nb.widgets.shared.options import method_title
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 
 @dataclass(eq=False)
-class Found:
+class TinyObjectsRun:
     """One run over the first ``total`` images, and what the first ``done`` of them gave.
 
     ``things``: the objects in the order in which they were found, each the row of ``tiny.objects`` of the first method;
@@ -66,7 +66,7 @@ class Found:
         images = "one image" if self.total == 1 else f"{self.total} images"
         return f"{', '.join(map(method_title, self.methods))} for the objects of {images}"
 
-    def measure(self, looked: Looked | None) -> Rows:
+    def measure(self, looked: ExplainedImage | None) -> Rows:
         """What the tables have of one image, its objects and its pairs; takes its time."""
         if looked is None:
             return [], []
@@ -104,7 +104,7 @@ def key_of(methods: Sequence[str], total: int) -> str:
     return f"{','.join(methods)}#{total}"
 
 
-def packed(found: Found, note: str, ended: bool) -> dict[str, Any]:
+def to_payload(found: TinyObjectsRun, note: str, ended: bool) -> dict[str, Any]:
     """For the browser: float32 arrays ``[column, object]``, ``[method, figure, object]``, and the same of the pairs.
 
     NaN stands for what has no value.
@@ -137,11 +137,11 @@ def packed(found: Found, note: str, ended: bool) -> dict[str, Any]:
             "figures": _bytes([_columns(pairs[m], _PAIR_FIGURES) for m in found.methods]),
         },
         "lines": {measure: {m: _line(rows, measure) for m, rows in objects.items()} for measure in MEASURES},
-        "summary": {m: summary(objects[m], pairs[m]) for m in found.methods},
+        "summary": {m: summarize_run(objects[m], pairs[m]) for m in found.methods},
     }
 
 
-def summary(objects: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarize_run(objects: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One method's figures: of the tiny objects and of the larger ones, and of the pairs. None for what has no value.
 
     ``pointing``, ``energy``, ``beside`` and ``cosine`` are means, ``reach`` a median, ``told_apart`` a share; those

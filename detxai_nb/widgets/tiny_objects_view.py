@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from detxai_nb.tiny.figures import AROUND, window
-from detxai_nb.tiny.samples import Looked
+from detxai_nb.tiny.samples import ExplainedImage
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.widget import IDLE
 from detxai_nb.widgets.shared.worker import bytes_of_maps
@@ -46,7 +46,7 @@ class Viewing:
         """So far it has come."""
         self._widget.view_status = {**self._widget.view_status, "done": done, "total": total}
 
-    def show_maps(self, request: View, maps: Looked, new: bool) -> None:
+    def show_maps(self, request: View, maps: ExplainedImage, new: bool) -> None:
         """It has ended well."""
         self._widget.show_view(request, maps)
 
@@ -57,7 +57,7 @@ class Viewing:
         self._widget.view_status = {**IDLE, "state": "error", "key": request.key, "text": text}
 
 
-def pack_view(key: str, numbers: Sequence[int], looked: Looked, rows: Sequence[int]) -> dict[str, Any]:
+def pack_view(key: str, numbers: Sequence[int], looked: ExplainedImage, rows: Sequence[int]) -> dict[str, Any]:
     """For the browser: the maps of the objects in ``rows`` (one or two), all annotations, the window of ``tiny.crops``.
 
     ``numbers``: those of the objects in the widget's table.
@@ -81,11 +81,11 @@ def pack_view(key: str, numbers: Sequence[int], looked: Looked, rows: Sequence[i
     }
 
 
-def slim(looked: Looked) -> Looked:
+def slim(looked: ExplainedImage) -> ExplainedImage:
     """The same, its maps on their own grids only."""
     return replace(looked, maps={name: maps[:] for name, maps in looked.maps.items()})
 
 
-def bytes_of(looked: Looked) -> int:
+def bytes_of(looked: ExplainedImage) -> int:
     """What it takes, about."""
     return looked.sample.image.nbytes + sum(map(bytes_of_maps, looked.maps.values()))

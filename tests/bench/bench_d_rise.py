@@ -32,7 +32,7 @@ from measure_coco_mini import yolox_nano
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.image import FloatImage
-from detxai_nb.methods.d_rise import Answers, Settings, improving
+from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections, improving
 
 try:
     from vision_explanation_methods.explanations import common, drise
@@ -51,7 +51,9 @@ def picture(detector: Any, shared: Path, objects: int) -> tuple[np.ndarray, dx.D
 
 def overhead(detector: Any, image: np.ndarray, found: dx.Detections, options: argparse.Namespace) -> None:
     """Asking against plain passes, in turns of ten masks."""
-    answers = Answers(detector, image, found, Settings(masks=options.masks, until=None, batch_size=options.batch))
+    answers = MaskedDetections(
+        detector, image, found, DRiseSettings(masks=options.masks, until=None, batch_size=options.batch)
+    )
     ratios, plain = [], []
     while answers.done < options.masks:
         rows = slice(answers.done, min(answers.done + max(10, options.batch), options.masks))
@@ -74,8 +76,8 @@ def overhead(detector: Any, image: np.ndarray, found: dx.Detections, options: ar
     print(f"plain pass            {each[0] * 1e3:7.1f} ms wall  {each[1] * 1e3:7.1f} ms processor")
     print(f"asking / plain passes {wall:7.3f} wall     {processor:7.3f} processor")
     print(f"maps of {len(found)} objects from {options.masks} masks {took[0] * 1e3:.0f} ms")
-    whole = processor + took[1] / (Settings.masks * each[1])
-    print(f"all / plain passes for {Settings.masks} masks, maps once: {whole:.3f} processor")
+    whole = processor + took[1] / (DRiseSettings.masks * each[1])
+    print(f"all / plain passes for {DRiseSettings.masks} masks, maps once: {whole:.3f} processor")
 
 
 def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options: argparse.Namespace) -> None:
@@ -94,7 +96,7 @@ def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options
     pixels = torch.from_numpy(image).to(detector.device).permute(2, 0, 1).float()[None] / 255
 
     def theirs() -> object:
-        cells = (Settings.cells,) * 2
+        cells = (DRiseSettings.cells,) * 2
         return drise.DRISE_saliency(
             Wrapped(), pixels, [record(found)], options.masks, cells, device=str(detector.device)
         )

@@ -29,7 +29,7 @@ from measure_coco_mini import yolox_nano
 
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
-from detxai_nb.methods.d_rise import Answers, Settings
+from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
 from detxai_nb.methods.d_rise.estimate import SplitHalves
 from detxai_nb.methods.d_rise.pilot import masks_needed
 
@@ -49,7 +49,7 @@ def photographs(detector: Any, shared: Path, objects: int) -> list[tuple[np.ndar
     raise ValueError(f"the photographs hold {sum(len(f) for _, f in chosen)} such objects, asked for {objects}")
 
 
-def agreement(answers: Answers, count: int) -> list[float]:
+def agreement(answers: MaskedDetections, count: int) -> list[float]:
     """The split-half correlation of each object from the first ``count`` masks."""
     of = answers.settings
     halves = SplitHalves(answers.grid, answers.weights.shape[1], of.probability, of.weights)
@@ -57,7 +57,7 @@ def agreement(answers: Answers, count: int) -> list[float]:
     return halves.agreement().tolist()
 
 
-def hits(answers: Answers) -> list[float]:
+def hits(answers: MaskedDetections) -> list[float]:
     """1 for each map whose highest point lies in its object's box."""
     maps = answers.maps(answers.done)
     found = []
@@ -67,7 +67,7 @@ def hits(answers: Answers) -> list[float]:
     return found
 
 
-def one(answers: Answers, goal: float) -> dict[str, dict[str, list[float]]]:
+def one(answers: MaskedDetections, goal: float) -> dict[str, dict[str, list[float]]]:
     """All figures of one photograph by kind of weights."""
     found = {}
     for kind in WEIGHTS:
@@ -86,7 +86,7 @@ def line(name: str, found: dict[str, list[float]], goal: float) -> str:
     """One setting as text."""
     needed = float(np.median(found["needed"]))
     cells = [f"{np.median(found[part]):7.2f}" for part in ("quarter", "half", "all")]
-    within = sum(n <= Settings.masks for n in found["needed"])
+    within = sum(n <= DRiseSettings.masks for n in found["needed"])
     measured = sum(value >= goal for value in found["all"])
     shown = f"{needed:8.0f}" if np.isfinite(needed) else "   never"
     return f"{name:<34}{''.join(cells)} {shown} {within:>7} {measured:>9} {sum(found['hit']):5.0f}/{len(found['hit'])}"
@@ -111,8 +111,8 @@ def main() -> None:
     started = time.perf_counter()
     for number, (image, found) in enumerate(chosen, start=1):
         for cells, probability, sampling in grids:
-            settings = Settings(masks=options.masks, cells=cells, probability=probability, sampling=sampling)
-            answers = Answers(detector, image, found, settings)
+            settings = DRiseSettings(masks=options.masks, cells=cells, probability=probability, sampling=sampling)
+            answers = MaskedDetections(detector, image, found, settings)
             while answers.done < options.masks:
                 answers.ask(options.masks)
             for kind, figures in one(answers, options.goal).items():

@@ -7,7 +7,7 @@ Synthetic scenes; the maps are ODAM and Grad-CAM (``--methods``) of the best det
 insertion in ODAM's protocol and both halves of the difference-map protocol: 6 metrics of 11 pictures an object.
 
 "naive" is the usual loop: for each metric, method, object and step it makes the picture and asks the detector about
-that one alone. "shared" is the package: one ``Answers`` for a photograph, so that each different picture is asked once.
+that one alone. "shared" is the package: one ``DetectionCache`` for a photograph, so each different picture is asked once.
 "forwards" asks the detector about as many pictures as "shared" does, one by one, and does nothing else: what "shared"
 takes more is the making, comparing and matching of pictures. Every repeat goes through all ways in turn; a ratio is the
 median over the repeats. Processor time stands beside wall time, since it suffers less where other programs run.
@@ -26,14 +26,22 @@ import numpy as np
 import torch
 
 import detxai_nb as dx
-from detxai_nb.metrics import Answers, Case, Perturbation, box_areas, find_metric, match, pixel_order
+from detxai_nb.metrics import (
+    DetectionCache,
+    MetricInput,
+    PerturbationSchedule,
+    box_areas,
+    find_metric,
+    match,
+    pixel_order,
+)
 
 METRICS = tuple(
     f"{mode}-{name}" for mode in ("deletion", "insertion") for name in ("odam", "difference", "difference-others")
 )
 
 
-def cases(detector: Any, options: argparse.Namespace) -> list[list[Case]]:
+def cases(detector: Any, options: argparse.Namespace) -> list[list[MetricInput]]:
     """For each photograph a case of each method."""
     found = []
     for sample in dx.data.scenes.Scenes(10 * options.photographs, seed=3):
@@ -44,19 +52,19 @@ def cases(detector: Any, options: argparse.Namespace) -> list[list[Case]]:
         methods = ("odam", "grad-cam", "grad-cam++")[: options.methods]
         maps = dx.compare(detector, sample.image, detections, methods=methods)
         about = match(detections, sample)
-        found.append([Case(one.values, detections, about, sample, detector) for one in maps.values()])
+        found.append([MetricInput(one.values, detections, about, sample, detector) for one in maps.values()])
         if len(found) == options.photographs:
             return found
     raise SystemExit(f"too few scenes with {options.objects} detections; ask for fewer --objects")
 
 
-def naive(detector: Any, photographs: list[list[Case]]) -> int:
+def naive(detector: Any, photographs: list[list[MetricInput]]) -> int:
     """Every picture of every metric, method and object by itself; how many that were."""
     asked = 0
     for case in (case for photograph in photographs for case in photograph):
         areas = box_areas(case).tolist()
         for name in METRICS:
-            how = Perturbation(name.split("-")[0], steps=10, every=1)
+            how = PerturbationSchedule(name.split("-")[0], steps=10, every=1)
             for row, heat in enumerate(case.maps):
                 counts = how.counts(areas[row], case.size[0] * case.size[1])
                 order = pixel_order(heat, seed=row)
@@ -66,20 +74,20 @@ def naive(detector: Any, photographs: list[list[Case]]) -> int:
     return asked
 
 
-def shared(detector: Any, photographs: list[list[Case]], batch_size: int) -> int:
+def shared(detector: Any, photographs: list[list[MetricInput]], batch_size: int) -> int:
     """The package's way; how many pictures the detector was asked about."""
     asked = 0
     for photograph in photographs:
-        answers = Answers(detector, batch_size)
+        answers = DetectionCache(detector, batch_size)
         for case in photograph:
-            one = Case(case.maps, case.detections, case.annotations, case.sample, detector, answers=answers)
+            one = MetricInput(case.maps, case.detections, case.annotations, case.sample, detector, answers=answers)
             for name in METRICS:
                 find_metric(name).measure(one)
         asked += answers.asked
     return asked
 
 
-def forwards(detector: Any, photographs: list[list[Case]], count: int) -> int:
+def forwards(detector: Any, photographs: list[list[MetricInput]], count: int) -> int:
     """So many plain passes."""
     for number in range(count):
         detector.detect([photographs[number % len(photographs)][0].sample.image], 0.05)

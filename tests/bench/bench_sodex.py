@@ -30,16 +30,16 @@ from clocks import seconds
 
 import detxai_nb as dx
 from detxai_nb.image import FloatImage
-from detxai_nb.methods.perturbed_detection import Asker
-from detxai_nb.methods.sodex import FIT, LEFT_OUT, Hiding, Settings, ask_all, superpixels
+from detxai_nb.methods.perturbed_detection import BatchedDetector
+from detxai_nb.methods.sodex import FIT, LEFT_OUT, Hiding, SodexSettings, ask_all, superpixels
 from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 
 
 def asking(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Asking over plain passes, and seconds of a plain pass: each wall and processor."""
-    labels, count = superpixels(image, Settings.segments, Settings.compactness, Settings.sigma)
-    asker = Asker(detector, image, score_threshold=Settings.score_threshold)
-    hiding, shown = Hiding(asker.pixels, labels, Settings.hidden), draw_shown(samples, count, Settings.seed)
+    labels, count = superpixels(image, SodexSettings.segments, SodexSettings.compactness, SodexSettings.sigma)
+    asker = BatchedDetector(detector, image, score_threshold=SodexSettings.score_threshold)
+    hiding, shown = Hiding(asker.pixels, labels, SodexSettings.hidden), draw_shown(samples, count, SodexSettings.seed)
     ratios, plain = [], []
     for rows in shown.split(10):
         images = [FloatImage(one) for one in hiding.images(rows)]
@@ -49,7 +49,7 @@ def asking(detector: Any, image: np.ndarray, found: dx.Detections, samples: int)
 
         def detect(images: list[FloatImage] = images) -> None:
             for one in images:
-                detector.detect([one], Settings.score_threshold)
+                detector.detect([one], SodexSettings.score_threshold)
 
         before, asked, after = seconds(detect), seconds(ask), seconds(detect)
         ratios.append(2 * asked / (before + after))
@@ -59,13 +59,15 @@ def asking(detector: Any, image: np.ndarray, found: dx.Detections, samples: int)
 
 def parts(image: np.ndarray, found: dx.Detections) -> np.ndarray:
     """Seconds of what does not ask the detector, wall and processor: medians of three."""
-    labels, count = superpixels(image, Settings.segments, Settings.compactness, Settings.sigma)
-    shown = draw_shown(Settings.samples, count, Settings.seed)
+    labels, count = superpixels(image, SodexSettings.segments, SodexSettings.compactness, SodexSettings.sigma)
+    shown = draw_shown(SodexSettings.samples, count, SodexSettings.seed)
     scores = torch.rand(len(shown), len(found), generator=torch.Generator().manual_seed(0))
     coefficients = torch.rand(len(found), count)
     work: dict[str, Callable[[], object]] = {
-        "superpixels": lambda: superpixels(image, Settings.segments, Settings.compactness, Settings.sigma),
-        "regression": lambda: fit(shown, scores, nearness(shown, Settings.kernel_width), Settings.alpha),
+        "superpixels": lambda: superpixels(
+            image, SodexSettings.segments, SodexSettings.compactness, SodexSettings.sigma
+        ),
+        "regression": lambda: fit(shown, scores, nearness(shown, SodexSettings.kernel_width), SodexSettings.alpha),
         "maps": lambda: coefficients[:, labels],
     }
     took = {name: np.median([seconds(call) for _ in range(3)], axis=0) for name, call in work.items()}
@@ -124,10 +126,10 @@ def main() -> None:
     ratio, plain = asking(detector, image, found, options.samples)
     print(f"plain pass            {plain[0] * 1e3:7.1f} ms wall  {plain[1] * 1e3:7.1f} ms processor")
     print(f"asking / plain passes {ratio[0]:7.3f} wall     {ratio[1]:7.3f} processor")
-    whole = parts(image, found) + ratio * plain * Settings.samples
-    wall, processor = whole / (plain * Settings.samples)
-    print(f"all / plain passes for {Settings.samples} samples: {wall:.3f} wall, {processor:.3f} processor")
-    print(f"seconds an image for {Settings.samples} samples: {whole[0]:.0f} wall, {whole[1]:.0f} processor")
+    whole = parts(image, found) + ratio * plain * SodexSettings.samples
+    wall, processor = whole / (plain * SodexSettings.samples)
+    print(f"all / plain passes for {SodexSettings.samples} samples: {wall:.3f} wall, {processor:.3f} processor")
+    print(f"seconds an image for {SodexSettings.samples} samples: {whole[0]:.0f} wall, {whole[1]:.0f} processor")
     one_at_a_time(detector, image, found, options.samples, options.alone)
     if options.fits:
         fits(detector, image, found, options.fits)

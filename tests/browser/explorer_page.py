@@ -14,7 +14,7 @@ sys.path.insert(0, str(STUB))
 import stub
 
 import detxai_nb as dx
-from detxai_nb.widgets.snapshots.picture import Look, overlay
+from detxai_nb.widgets.snapshots.picture import Look, overlay_pixels
 
 __all__ = ["Widget", "assert_painted", "expected", "stub"]
 
@@ -67,7 +67,7 @@ def expected(index: int, target: str = "class", opacity: float = 0.75) -> np.nda
     image = stub.photograph()
     detector = stub.StubDetector()
     maps = dx.explain(detector, image, detector.detect([image])[0], target=target)
-    return overlay(image, maps, index, Look(opacity, 0.0, "viridis", shared=False)).astype(int)
+    return overlay_pixels(image, maps, index, Look(opacity, 0.0, "viridis", shared=False)).astype(int)
 
 
 def assert_painted(widget: Widget, index: int, picture: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from lab import STUB, NotebookPage
 from PIL import Image
 
 import detxai_nb as dx
-from detxai_nb.widgets.snapshots.picture import Look, overlay
+from detxai_nb.widgets.snapshots.picture import Look, overlay_pixels
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +79,7 @@ def maps_of(method: str) -> dx.HeatMaps:
 def test_every_cell_shows_its_own_map(widget: Shown) -> None:
     maps = maps_of("odam")
     for index, (x1, y1, x2, y2) in enumerate(stub.BOXES):
-        picture = overlay(stub.photograph(), maps, index, Look(0.75, 0.0, "viridis", shared=False)).astype(int)
+        picture = overlay_pixels(stub.photograph(), maps, index, Look(0.75, 0.0, "viridis", shared=False)).astype(int)
         x, y = int(x1 + 0.4 * (x2 - x1)), int(y1 + 0.4 * (y2 - y1))
         canvas = cell(widget, "odam", index).locator("canvas")
         assert np.abs(widget.pixel(canvas, x + 0.5, y + 0.5) - picture[y, x]).max() <= 12

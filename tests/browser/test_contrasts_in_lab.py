@@ -10,7 +10,7 @@ from grid_page import Shown, stub
 from lab import STUB, NotebookPage
 
 import detxai_nb as dx
-from detxai_nb.metrics.neighbours import contrast
+from detxai_nb.metrics.neighbours import neighbour_contrast
 from detxai_nb.widgets.discrimination import paint_takers
 
 pytestmark = pytest.mark.browser
@@ -96,7 +96,7 @@ def test_the_neighbours_are_tinted_as_python_tints_them(apart: Shown) -> None:
     apart.expect("view", "neighbours")
     detector, image = stub.StubDetector(), stub.photograph()
     maps = dx.explain(detector, image, detector.detect([image])[0])
-    picture = paint_takers(image, contrast(maps, 0), 0.75).astype(int)
+    picture = paint_takers(image, neighbour_contrast(maps, 0), 0.75).astype(int)
     canvas = apart.root.locator("canvas.dx-canvas")
     for x, y in ((75, 60), (45, 45), (150, 75), (100, 110)):
         assert np.abs(apart.pixel(canvas, x + 0.5, y + 0.5) - picture[y, x]).max() <= 12

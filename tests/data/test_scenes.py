@@ -13,7 +13,7 @@ import torch
 from detxai_nb.data import scenes
 from detxai_nb.data.scenes.layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, single, tiny
 from detxai_nb.data.scenes.objects import shape
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.shapes import KINDS
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_scenes.json").read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def test_at_least_eight_classes_in_pairs_with_named_parts() -> None:
 
 @pytest.mark.parametrize("pair", range(len(scenes.PAIRS)))
 def test_the_classes_of_a_pair_differ_in_the_part_alone(pair: int) -> None:
-    first, second = (shape(Dice(1, pair), 2 * pair + which, 40.0) for which in (0, 1))
+    first, second = (shape(SeededRng(1, pair), 2 * pair + which, 40.0) for which in (0, 1))
     assert KINDS[2 * pair].body is KINDS[2 * pair + 1].body
     assert (first.body == second.body).all()
     assert (first.detail == second.detail).all()
@@ -93,7 +93,7 @@ def test_the_classes_of_a_pair_differ_in_the_part_alone(pair: int) -> None:
 def test_every_object_and_its_part_stay_visible(layout) -> None:
     for index in range(6):
         board = Board(256, 320)
-        layout(Dice(4, index), board)
+        layout(SeededRng(4, index), board)
         for number, thing in enumerate(board.things):
             if thing.label >= 0:
                 own = board.owner == number
@@ -103,7 +103,7 @@ def test_every_object_and_its_part_stay_visible(layout) -> None:
 
 def test_a_thing_that_would_hide_an_object_is_refused_and_changes_nothing() -> None:
     board = Board(256, 320)
-    small, large = shape(Dice(1), 0, 12.0), shape(Dice(2), 4, 70.0)
+    small, large = shape(SeededRng(1), 0, 12.0), shape(SeededRng(2), 4, 70.0)
     assert board.place(small.at(160, 128))
     before = board.owner.copy()
     assert not board.place(large.at(160, 128))
@@ -159,7 +159,7 @@ def test_single_scenes_hold_one_object_of_a_large_size_wholly_inside() -> None:
     shares, labels = [], set()
     for index in range(40):
         board = Board(128, 160)
-        single(Dice(9, index), board)
+        single(SeededRng(9, index), board)
         (thing,) = (thing for thing in board.things if thing.label >= 0)
         number = board.things.index(thing)
         shares.append(2 * thing.radius / 128)

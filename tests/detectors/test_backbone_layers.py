@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.dense.backbone_layers import OpenBackbone, open_parts
+from detxai_nb.detectors.dense.backbone_layers import OpenBackbone, capture_parts
 from detxai_nb.detectors.dense.trace import Stages
 from detxai_nb.types import GradientChunk
 
@@ -28,7 +28,7 @@ def test_open_parts(chained: bool) -> None:
     chain, x = parts().double(), torch.rand(1, 2, 5, 7, dtype=torch.float64)
     with torch.no_grad():
         expected = chain(x)
-    maps, (pyramid,) = open_parts(lambda: [chain(x)], {"a": chain[0], "b": chain[1]}, chained)
+    maps, (pyramid,) = capture_parts(lambda: [chain(x)], {"a": chain[0], "b": chain[1]}, chained)
     assert torch.equal(pyramid, expected)
     assert hooks(chain) == 0
     first, second = torch.autograd.grad(pyramid.sum(), [maps["a"], maps["b"]], allow_unused=True)
@@ -49,18 +49,18 @@ def test_hooks_and_modes_are_gone_after_a_failure() -> None:
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        open_parts(fail, {"a": chain[0]})
+        capture_parts(fail, {"a": chain[0]})
     assert hooks(chain) == 0
     assert torch.is_grad_enabled()
     with torch.no_grad():
-        open_parts(lambda: [chain(torch.rand(1, 2, 5, 7))], {"a": chain[0]})
+        capture_parts(lambda: [chain(torch.rand(1, 2, 5, 7))], {"a": chain[0]})
         assert not torch.is_grad_enabled()
 
 
 def test_batched_products_equal_single_ones() -> None:
     """Also from windows, and zero where a map is not used."""
     chain, x = parts().double(), torch.rand(1, 2, 5, 7, dtype=torch.float64)
-    maps, pyramid = open_parts(lambda: [chain[2](chain[0](x)), chain[1](x)], {"a": chain[0]})
+    maps, pyramid = capture_parts(lambda: [chain[2](chain[0](x)), chain[1](x)], {"a": chain[0]})
     stages = Stages(maps, {"a": (8.0, 8.0)}, pyramid)
     windows, corner = torch.randn(3, 2, 3, 3, dtype=torch.float64), torch.tensor([[0, 0], [2, 4], [-1, 3]])
     chunk = GradientChunk(0, torch.tensor([4, 2, 7]), windows, corner)

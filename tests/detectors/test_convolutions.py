@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from detxai_nb.detectors.dense.convolutions import GroupNormTower, Step, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.convolutions import ConvStep, GroupNormTower, cut_windows, reach_of, run_windows
 from detxai_nb.detectors.dense.winograd import convolve, transform_transposed_kernel
 
 
@@ -50,7 +50,7 @@ def test_windows_equal_the_whole_map(at: tuple[int, int]) -> None:
     """Zero padding at every layer, on a map smaller than the window as well."""
     torch.manual_seed(0)
     convs = [nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.Conv2d(4, 5, 5, padding=2)]
-    steps = [Step.of(conv.double(), torch.sigmoid) for conv in convs]
+    steps = [ConvStep.of(conv.double(), torch.sigmoid) for conv in convs]
     features = torch.randn(3, 5, 7, dtype=torch.float64)
     whole = features[None]
     for conv in convs:
@@ -71,4 +71,4 @@ def test_windows_equal_the_whole_map(at: tuple[int, int]) -> None:
 )
 def test_other_layers_are_refused(conv: nn.Module) -> None:
     with pytest.raises(ValueError, match=r"expected .* in the detection head, got"):
-        Step.of(conv)
+        ConvStep.of(conv)

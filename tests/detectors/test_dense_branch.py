@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from detxai_nb.detectors.dense.branch import Branch, Run
+from detxai_nb.detectors.dense.branch import Branch, BranchRun
 
 AT = torch.tensor([[0, 0], [5, 8], [2, 3]])
 
@@ -44,7 +44,7 @@ def test_outputs_and_gradients_equal_the_modules(norm: type | None, groups: int,
     modules, ends = tower(norm, groups, layers), [head(), head(outputs=1)]
     features = torch.randn(4, 6, 9, dtype=torch.float64)
     branch = Branch.of(modules, ends)
-    run = Run(branch, features)
+    run = BranchRun(branch, features)
     assert run.local == branch.local == (norm is not nn.GroupNorm or not layers)
     assert branch.reach == layers + 1
     leaf = features.clone().requires_grad_()
@@ -67,7 +67,7 @@ def test_it_can_be_opened_after_any_part() -> None:
     with torch.no_grad():
         opened = branch.activation(features, 1)
         assert torch.allclose(opened, whole(features, modules[0]))
-        rest = Run(branch.after(1), opened)
+        rest = BranchRun(branch.after(1), opened)
         assert torch.allclose(rest.at_cells(AT), whole(features, modules, end)[:, AT[:, 0], AT[:, 1]].T)
 
 

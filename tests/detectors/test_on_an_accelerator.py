@@ -23,8 +23,8 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import at_precision, full_float32
 from detxai_nb.methods import METHODS
-from detxai_nb.methods.perturbed_detection import Asker
-from detxai_nb.metrics.detection_cache import Answers
+from detxai_nb.methods.perturbed_detection import BatchedDetector
+from detxai_nb.metrics.detection_cache import DetectionCache
 from detxai_nb.types import Target
 
 DEVICE = os.environ.get("DETXAI_NB_TEST_DEVICE", "cuda")
@@ -175,7 +175,7 @@ def full_size_fcos() -> Any:
 def test_the_batch_follows_the_memory() -> None:
     detector = dx.load_detector("tiny-fcos", device=DEVICE)
     image = scenes.make(3, 11).image
-    asker = Asker(detector, image, score_threshold=0.3)
+    asker = BatchedDetector(detector, image, score_threshold=0.3)
     while asker.batch_size == 1:
         asker.ask(lambda count: asker.pixels.expand(count, -1, -1, -1), 64)
     assert asker.batch_size > 1
@@ -196,11 +196,11 @@ def test_too_little_memory_makes_smaller_batches(way: str) -> None:
         torch.cuda.empty_cache()
         torch.cuda.set_per_process_memory_fraction(min(1, (torch.cuda.memory_reserved() + 3.5 * one) / total))
         if way == "asker":
-            asker = Asker(detector, image, score_threshold=0.3, batch_size=64)
+            asker = BatchedDetector(detector, image, score_threshold=0.3, batch_size=64)
             found = asker.ask(lambda count: asker.pixels.expand(count, -1, -1, -1).clone(), 64)
             assert 1 <= len(found) == asker.batch_size < 64
         else:
-            answers = Answers(detector, batch_size=64)
+            answers = DetectionCache(detector, batch_size=64)
             shifted = [np.roll(image, number, axis=0) for number in range(64)]
             assert len(list(answers.ask(shifted))) == 64
             assert answers.batch_size is not None

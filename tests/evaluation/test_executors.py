@@ -19,7 +19,7 @@ from small_evaluation import FEW_STEPS, METRICS, NAMES, Squares, assert_same, co
 
 import detxai_nb as dx
 from detxai_nb.evaluation import evaluate, parallel
-from detxai_nb.evaluation.parallel import Shared, portable, threads_each, worker_processes
+from detxai_nb.evaluation.parallel import WorkerState, threads_each, to_picklable, worker_processes
 from detxai_nb.evaluation.plan import make_plan
 from detxai_nb.evaluation.selection import PROTOCOLS
 
@@ -155,17 +155,17 @@ def test_a_failing_task_ends_the_run_and_cancels_what_waits(monkeypatch: pytest.
 def test_what_is_sent_is_small_and_whole() -> None:
     plan = make_plan([], ["vea"], PROTOCOLS["default"])
     sample = Squares()[0]
-    sent = pickle.loads(pickle.dumps(portable(sample, plan)))
+    sent = pickle.loads(pickle.dumps(to_picklable(sample, plan)))
     assert np.array_equal(sent.masks, sample.masks)
     assert np.array_equal(sent.image, sample.image)
     assert sent.parts is None
-    without = portable(sample, make_plan([], ["compactness"], PROTOCOLS["default"]))
+    without = to_picklable(sample, make_plan([], ["compactness"], PROTOCOLS["default"]))
     with pytest.raises(ValueError, match="masks were not sent"):
         pickle.loads(pickle.dumps(without)).masks  # noqa: B018
 
 
 def test_the_detector_is_unpacked_once_in_a_process() -> None:
-    shared = Shared(make_plan([], ["compactness"], PROTOCOLS["default"]), colours(), None)
+    shared = WorkerState(make_plan([], ["compactness"], PROTOCOLS["default"]), colours(), None)
     content = pickle.dumps(shared)
     first, second = pickle.loads(content), pickle.loads(content)
     assert first is second
@@ -175,7 +175,7 @@ def test_the_detector_is_unpacked_once_in_a_process() -> None:
 
 def test_evaluations_that_share_a_process_keep_their_detectors() -> None:
     plan = make_plan([], ["compactness"], PROTOCOLS["default"])
-    contents = [pickle.dumps(Shared(plan, colours(), None)) for _ in range(parallel.KEPT + 1)]
+    contents = [pickle.dumps(WorkerState(plan, colours(), None)) for _ in range(parallel.KEPT + 1)]
     *several, last = contents
     kept = [pickle.loads(content) for content in several]
     assert [pickle.loads(content) for content in several] == kept

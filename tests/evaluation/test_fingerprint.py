@@ -16,16 +16,16 @@ from torch import nn
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.scenes import Scenes, write_coco
-from detxai_nb.evaluation.fingerprint import code_identity, dataset_identity, detector_identity, plain
+from detxai_nb.evaluation.fingerprint import code_identity, dataset_identity, detector_identity, to_plain
 
 
 def test_plain_values() -> None:
     given = {"a": (1, np.float64(0.5)), "b": Path("x"), "c": {3: torch.device("cpu")}, "d": {"z", "y"}, "e": None}
-    found = plain(given, "it")
+    found = to_plain(given, "it")
     assert found == {"a": [1, 0.5], "b": "x", "c": {"3": "cpu"}, "d": ["y", "z"], "e": None}
     assert json.loads(json.dumps(found)) == found
     with pytest.raises(TypeError, match=r"it\.a is a Tensor, which cannot be written down"):
-        plain({"a": torch.zeros(2)}, "it")
+        to_plain({"a": torch.zeros(2)}, "it")
 
 
 def test_weights_names_and_settings_of_a_detector_count() -> None:

@@ -15,11 +15,11 @@ import detxai_nb as dx
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.image_rows import NOT_FINITE, image_seed, measure_image
 from detxai_nb.evaluation.plan import make_plan
-from detxai_nb.evaluation.rows import COLUMNS, Part
+from detxai_nb.evaluation.rows import COLUMNS, ImageRows
 from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.methods import Context
 from detxai_nb.metrics.baselines import centred_gaussians
-from detxai_nb.metrics.case import Case
+from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.registry import Measured, Metric, find_metric
 
 EVERYTHING = Protocol("everything", score=0.0)
@@ -35,7 +35,7 @@ def sample(detector: Any) -> Sample:
     return own_detections(detector, count=1)[0]
 
 
-def cells(part: Part, method: str, metric: str, column: str) -> list[Any]:
+def cells(part: ImageRows, method: str, metric: str, column: str) -> list[Any]:
     keys = zip(part.columns["method"], part.columns["metric"])
     return [value for key, value in zip(keys, part.columns[column]) if key == (method, metric)]
 
@@ -60,10 +60,12 @@ def test_each_value_is_the_metric_of_that_methods_map(detector: Any, sample: Sam
     found, numbers = explained(detector, sample)
     odam = dx.explain(detector, sample.image, found, method="odam", smooth="box")
     maps = {"odam": odam, "grad-cam": dx.explain(detector, sample.image, found, method="grad-cam")}
-    cases = {n: Case(m.values, found, numbers, sample, detector, seed=3) for n, m in maps.items()}
-    cases["difference:odam"] = Case(odam.difference().values, found, numbers, sample, detector, seed=3, signed=True)
+    cases = {n: MetricInput(m.values, found, numbers, sample, detector, seed=3) for n, m in maps.items()}
+    cases["difference:odam"] = MetricInput(
+        odam.difference().values, found, numbers, sample, detector, seed=3, signed=True
+    )
     gaussians = centred_gaussians(found.boxes, *sample.image.shape[:2])
-    cases["control: Gaussian"] = Case(gaussians, found, numbers, sample, detector, seed=3)
+    cases["control: Gaussian"] = MetricInput(gaussians, found, numbers, sample, detector, seed=3)
     for method, case in cases.items():
         for name in metrics:
             metric = find_metric(name)
@@ -104,7 +106,7 @@ def test_methods_of_several_targets_and_layers_in_one_table(detector: Any, sampl
     found, numbers = explained(detector, sample)
     for name, arguments in {"odam": {"method": "odam"}, **settings}.items():
         maps = dx.explain(detector, sample.image, found, **arguments)  # type: ignore[arg-type]
-        wanted = find_metric("energy-pointing-box").measure(Case(maps.values, found, numbers, sample))
+        wanted = find_metric("energy-pointing-box").measure(MetricInput(maps.values, found, numbers, sample))
         assert cells(part, name, "energy-pointing-box", "value") == pytest.approx(wanted.value.tolist(), abs=1e-9), name
 
 
@@ -197,7 +199,7 @@ def test_pictures_that_methods_have_in_common_are_asked_once() -> None:
 
 
 def test_errors_name_the_image(sample: Sample, detector: Any) -> None:
-    def fails(case: Case) -> Measured:
+    def fails(case: MetricInput) -> Measured:
         raise RuntimeError("no")
 
     plan = make_plan([], [Metric("fails", "", fails, True, "")], EVERYTHING)

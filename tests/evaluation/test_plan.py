@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from detxai_nb.evaluation.plan import CONTROLS, Plan, make_plan
+from detxai_nb.evaluation.plan import CONTROLS, EvaluationPlan, make_plan
 from detxai_nb.evaluation.selection import PROTOCOLS
 from detxai_nb.methods import Context
 from detxai_nb.metrics.registry import METRICS, Measured, Metric
 
 
-def plan(methods: Any = ("odam",), metrics: Any = ("compactness",), **settings: Any) -> Plan:
+def plan(methods: Any = ("odam",), metrics: Any = ("compactness",), **settings: Any) -> EvaluationPlan:
     return make_plan(methods, metrics, PROTOCOLS["default"], **settings)
 
 

@@ -15,7 +15,7 @@ import pytest
 from small_evaluation import assert_same
 
 from detxai_nb.evaluation import parquet, store
-from detxai_nb.evaluation.rows import COLUMNS, Part, Record, to_frame
+from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record, to_frame
 from detxai_nb.evaluation.store import FolderStore, MemoryStore, open_store, read_store
 
 pytest.importorskip("pyarrow", reason="the extra 'evaluation' is not installed")
@@ -23,7 +23,7 @@ pytest.importorskip("pyarrow", reason="the extra 'evaluation' is not installed")
 SETTINGS = {"seed": 0, "methods": {"odam": {"smooth": None}, "grad-cam": {}}}
 
 
-def part(image: int, rows: int = 2, error: str | None = None) -> Part:
+def part(image: int, rows: int = 2, error: str | None = None) -> ImageRows:
     """Rows with every kind of cell, also undefined ones."""
     cells: dict[str, list[Any]] = {
         "whole": [image] * rows,
@@ -33,7 +33,7 @@ def part(image: int, rows: int = 2, error: str | None = None) -> Part:
         "figures": [{"others": 1.0, "gain": None} if row else None for row in range(rows)],
     }
     record = Record(image, image + 100, f"{image}.png", 3, rows, {"not detected": 1}, ("bird",), error)
-    return Part(record, {name: cells[kind] for name, kind in COLUMNS.items()})
+    return ImageRows(record, {name: cells[kind] for name, kind in COLUMNS.items()})
 
 
 def frame(kept: Any, images: range) -> pd.DataFrame:

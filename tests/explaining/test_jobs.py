@@ -12,7 +12,7 @@ import torch
 import detxai_nb as dx
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
-from detxai_nb.methods import METHODS, Found, whole_method
+from detxai_nb.methods import METHODS, MethodResult, whole_method
 
 HEIGHT, WIDTH = 70, 110
 IMAGE = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
@@ -32,22 +32,22 @@ def own() -> Iterator[None]:
     """Two registered methods, "own-trace" and "own-answers", for the time of a test."""
 
     @whole_method("own-trace", "trace", title="Own", source="here", needs=("numbers",))
-    def from_trace(trace: Any, detections: Any, progress: Any, *, power: int = 1) -> Found:
+    def from_trace(trace: Any, detections: Any, progress: Any, *, power: int = 1) -> MethodResult:
         level = trace.levels[0]
         for row in range(len(detections)):
             progress(row + 1, len(detections))
         grids = [level.features.sum(0) ** power * row for row in range(len(detections))]
         strides = [level.stride] * len(grids)
-        return Found(grids, strides, figures={"power": [power] * len(grids)}, layer=trace.layer)
+        return MethodResult(grids, strides, figures={"power": [power] * len(grids)}, layer=trace.layer)
 
     @whole_method("own-answers", "perturbation", title="Own", source="here", choices={"steps": (4, 8)})
-    def from_answers(detector: Any, image: Any, detections: Any, progress: Any, *, steps: int = 4) -> Found:
+    def from_answers(detector: Any, image: Any, detections: Any, progress: Any, *, steps: int = 4) -> MethodResult:
         for step in range(steps):
             detector.detect([image // (step + 1)], 0.0)
             progress(step + 1, steps)
         maps = torch.zeros(len(detections), *image.shape[:2])
         maps[:, 3, 5] = 1
-        return Found(maps, figures={"steps": [steps] * len(maps)}, settings={"stopped": "budget"}, seed=7)
+        return MethodResult(maps, figures={"steps": [steps] * len(maps)}, settings={"stopped": "budget"}, seed=7)
 
     yield
     del METHODS["own-trace"], METHODS["own-answers"]

@@ -13,7 +13,7 @@ from d_rise_by_hand import HEIGHT, NAMES, WIDTH, Glow, maps_by_hand, masks_by_ha
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.image import FloatImage
-from detxai_nb.methods.d_rise import AGREEMENT, Answers, Settings, improving
+from detxai_nb.methods.d_rise import AGREEMENT, DRiseSettings, MaskedDetections, improving
 from detxai_nb.types import Cancelled
 
 IMAGE = photograph()
@@ -34,10 +34,10 @@ def maps_of(detector: Any = None, **settings: Any) -> dx.HeatMaps:
 def test_definition(sampling: str, weights: str, probability: float, objectness: bool) -> None:
     detector = Glow(objectness)
     targets = detector.detect([IMAGE])[0]
-    settings = Settings(
+    settings = DRiseSettings(
         masks=37, cells=5, sampling=sampling, weights=weights, probability=probability, score_threshold=0.2, seed=3
     )
-    answers = Answers(detector, IMAGE, targets, settings)
+    answers = MaskedDetections(detector, IMAGE, targets, settings)
     masks = masks_by_hand(answers.drawn, 5, (HEIGHT, WIDTH))
     expected = maps_by_hand(detector, IMAGE, targets, masks, 0.2, 37 * probability if weights == "plain" else None)
     found = list(answers.estimates(None))[-1].maps()
@@ -51,7 +51,7 @@ def test_bundled_detector_equals_the_definition() -> None:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     image = scenes.make(7, width=200, height=144).image
     targets = detector.detect([image])[0][:3]
-    answers = Answers(detector, image, targets, Settings(masks=12, cells=6, until=None))
+    answers = MaskedDetections(detector, image, targets, DRiseSettings(masks=12, cells=6, until=None))
     masks = masks_by_hand(answers.drawn, 6, image.shape[:2])
     expected = maps_by_hand(detector, image, targets, masks, 0.05, None)
     assert float((list(answers.estimates(None))[-1].maps() - expected).abs().max()) < 1e-5
@@ -142,7 +142,7 @@ def test_cancelled_keeps_what_it_had() -> None:
     assert found[-1].masks == 150
     whole = list(improving(Glow(), IMAGE, targets, masks=150, cells=5, until=None))[-1]
     assert torch.equal(found[-1].maps(), whole.maps())
-    answers = Answers(Glow(), IMAGE, targets, Settings(masks=50, cells=5))
+    answers = MaskedDetections(Glow(), IMAGE, targets, DRiseSettings(masks=50, cells=5))
     only = list(answers.estimates(Cancelling(at=2)))
     assert [(e.masks, e.stopped) for e in only] == [(1, "cancelled")]
     assert not only[0].agreement.any()

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from d_rise_by_hand import NAMES, Glow, photograph
 
 import detxai_nb as dx
-from detxai_nb.methods.d_rise import Answers, Settings
+from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
 from detxai_nb.methods.d_rise.estimate import SplitHalves
 from detxai_nb.methods.d_rise.pilot import Trial, masks_needed, suggest
 
@@ -23,7 +23,7 @@ TARGETS = Glow().detect([IMAGE])[0]
 @pytest.mark.parametrize("sampling", ["balanced", "plain"])
 def test_forecast_holds_in_shorter_and_longer_runs(sampling: str, goal: float) -> None:
     """Weights that depend on the whole image, and on chance."""
-    answers = Answers(Glow(), IMAGE, TARGETS, Settings(masks=12000, cells=5, sampling=sampling))
+    answers = MaskedDetections(Glow(), IMAGE, TARGETS, DRiseSettings(masks=12000, cells=5, sampling=sampling))
     random = torch.Generator().manual_seed(0)
     masks = answers.grid.masks(answers.drawn, lattice=True).flatten(1)
     field = F.interpolate(torch.rand(1, 3, 5, 5, generator=random), size=[len(x) for x in answers.grid.lattice])
@@ -43,7 +43,9 @@ def test_forecast_holds_in_shorter_and_longer_runs(sampling: str, goal: float) -
 
 def test_no_sign_of_an_object_needs_masks_without_end() -> None:
     nothing = dx.wrap_predict(lambda image: ([], [], []), NAMES)
-    found = Answers(nothing, IMAGE, TARGETS, Settings(masks=20, cells=4, sampling="balanced", probability=0.5))
+    found = MaskedDetections(
+        nothing, IMAGE, TARGETS, DRiseSettings(masks=20, cells=4, sampling="balanced", probability=0.5)
+    )
     found.ask(20)
     with pytest.raises(ValueError, match="1 masks are 0 whole groups of 2; two are the least"):
         masks_needed(found, 0.8)

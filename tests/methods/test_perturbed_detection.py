@@ -12,13 +12,13 @@ from d_rise_by_hand import Glow, photograph
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.image import FloatImage, load_image
-from detxai_nb.methods.perturbed_detection import Asker, fitting_batch
+from detxai_nb.methods.perturbed_detection import BatchedDetector, fitting_batch
 
 IMAGE = photograph()
 
 
-def asker(detector: Any, **settings: Any) -> Asker:
-    return Asker(detector, IMAGE, score_threshold=0.05, **settings)
+def asker(detector: Any, **settings: Any) -> BatchedDetector:
+    return BatchedDetector(detector, IMAGE, score_threshold=0.05, **settings)
 
 
 def test_the_batch_is_one_on_the_cpu_and_what_was_asked_for_elsewhere() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
-from detxai_nb.metrics import Case
+from detxai_nb.metrics import MetricInput
 from detxai_nb.types import Detections
 
 NAMES = ("cup", "pan")
@@ -92,7 +92,7 @@ def falling_in(box: Any) -> Tensor:
     return values + 1000 * torch.from_numpy(box_mask(box)).float()
 
 
-def case(maps: Tensor, annotations: Any = (0, 1), **about: Any) -> Case:
+def case(maps: Tensor, annotations: Any = (0, 1), **about: Any) -> MetricInput:
     """A Case of the picture's two objects, or of those named in ``about``."""
     settings: dict[str, Any] = {"detections": found(), "sample": sample()}
-    return Case(maps, annotations=torch.tensor(annotations).long(), **{**settings, **about})
+    return MetricInput(maps, annotations=torch.tensor(annotations).long(), **{**settings, **about})

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pictures import BOXES, HEIGHT, WIDTH, box_mask, case, detector, found, sample
 
-from detxai_nb.metrics import Answers, Case
+from detxai_nb.metrics import DetectionCache, MetricInput
 
 MAPS = torch.rand(2, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
 
@@ -34,7 +34,7 @@ def test_seeds_belong_to_objects() -> None:
     assert both.object_seed(0) != case(MAPS, (0, 1), sample=sample(image_id=6)).object_seed(0)
     without = case(MAPS, (-1, -1))
     assert without.object_seed(0) != without.object_seed(1)
-    alone = Case(MAPS[:1], found()[1], torch.tensor([-1]), sample())
+    alone = MetricInput(MAPS[:1], found()[1], torch.tensor([-1]), sample())
     assert alone.object_seed(0) == without.object_seed(1)
     assert both.object_seed(0) == 9118021830836641121, "figures of earlier runs can be made again"
 
@@ -50,7 +50,7 @@ def test_the_positive_part_is_what_unsigned_metrics_take() -> None:
 
 def test_answers_are_shared_or_the_cases_own() -> None:
     black_box = detector()
-    answers = Answers(black_box)
+    answers = DetectionCache(black_box)
     assert case(MAPS, detector=black_box, answers=answers).ask() is answers
     own = case(MAPS, detector=black_box)
     assert own.ask() is own.ask() is not answers
@@ -68,7 +68,7 @@ def test_answers_are_shared_or_the_cases_own() -> None:
         ({"annotations": (0,)}, "one for each of the 2 detections"),
         ({"annotations": (0, 2)}, r"from 0 to 1, or -1 for none; got \[0, 2\]"),
         ({"annotations": (-2, 0)}, "or -1 for none"),
-        ({"answers": Answers(detector())}, "another detector"),
+        ({"answers": DetectionCache(detector())}, "another detector"),
     ],
 )
 def test_mistakes_are_named(change: dict[str, Any], words: str) -> None:

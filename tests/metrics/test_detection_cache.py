@@ -11,7 +11,7 @@ import torch
 from pictures import BOXES, NAMES, Counting, detector, found, sample
 
 import detxai_nb as dx
-from detxai_nb.metrics import Answer, Answers, fastest_batch
+from detxai_nb.metrics import CachedDetections, DetectionCache, fastest_batch
 
 
 def shade(value: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def telling(image: np.ndarray) -> dict[str, Any]:
 
 def test_objects_are_found_by_class_and_overlap_never_by_number() -> None:
     cup, pan = BOXES
-    answer = Answer(
+    answer = CachedDetections(
         boxes=torch.tensor([cup, cup, [2.0, 2.0, 11.0, 6.0], [0.0, 0.0, 20.0, 12.0]]),
         scores=torch.tensor([0.9, 0.5, 0.7, 0.6]),
         labels=torch.tensor([1, 0, 0, 1]),
@@ -42,9 +42,9 @@ def test_objects_are_found_by_class_and_overlap_never_by_number() -> None:
 
 
 def test_the_better_score_wins_among_equal_overlaps_and_nothing_is_found_in_nothing() -> None:
-    answer = Answer(torch.tensor([BOXES[0]] * 2), torch.tensor([0.8, 0.3]), torch.tensor([0, 0]))
+    answer = CachedDetections(torch.tensor([BOXES[0]] * 2), torch.tensor([0.8, 0.3]), torch.tensor([0, 0]))
     assert answer.follow(found())[0].tolist() == pytest.approx([0.8, 0])
-    none = Answer(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long())
+    none = CachedDetections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long())
     assert none.follow(found())[0].tolist() == [0, 0]
     assert answer.follow(found([], [], []))[0].tolist() == []
 
@@ -52,7 +52,7 @@ def test_the_better_score_wins_among_equal_overlaps_and_nothing_is_found_in_noth
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_every_picture_is_answered_in_order_and_asked_once(batch_size: int) -> None:
     ask = Counting(telling)
-    answers = Answers(detector(ask), batch_size)
+    answers = DetectionCache(detector(ask), batch_size)
     shades = [50, 50, 90, 50, 200, 90, 30, 31, 32, 50]
     scores = [answer.scores.item() for answer in answers.ask(map(shade, shades))]
     assert scores == pytest.approx([value / 255 for value in shades])
@@ -71,7 +71,7 @@ def test_pictures_are_streamed() -> None:
             made.append(value)
             yield shade(value)
 
-    for number, _ in enumerate(Answers(detector(telling), 4).ask(pictures()), start=1):
+    for number, _ in enumerate(DetectionCache(detector(telling), 4).ask(pictures()), start=1):
         largest = max(largest, len(made) - number)
     assert largest == 3
     assert len(made) == 40
@@ -85,15 +85,15 @@ def test_batches_are_as_large_as_asked() -> None:
         return [telling(image) for image in images]
 
     black_box = dx.wrap_predict(predict, NAMES, batched=True)
-    list(Answers(black_box, 2).ask(map(shade, (60, 70, 60, 80))))
+    list(DetectionCache(black_box, 2).ask(map(shade, (60, 70, 60, 80))))
     assert sizes == [2, 1]
-    list(Answers(black_box, 2).ask(map(shade, (60, 70, 60, 80)), batch_size=4))
+    list(DetectionCache(black_box, 2).ask(map(shade, (60, 70, 60, 80)), batch_size=4))
     assert sizes == [2, 1, 3]
-    assert Answers(black_box).batch_size == 1, "on the CPU"
+    assert DetectionCache(black_box).batch_size == 1, "on the CPU"
 
 
 def test_the_threshold_is_the_callers() -> None:
-    answers = Answers(detector(telling))
+    answers = DetectionCache(detector(telling))
     (seen,), (unseen,) = answers.ask([shade(20)], 0.05), answers.ask([shade(20)], 0.1)
     assert (len(seen.scores), len(unseen.scores)) == (1, 0)
 
@@ -110,7 +110,7 @@ def test_memory_that_does_not_suffice_halves_the_batch() -> None:
                 raise torch.OutOfMemoryError("no room")
             return detector(telling).detect(images, score_threshold)
 
-    answers = Answers(Small(), 8)
+    answers = DetectionCache(Small(), 8)
     scores = [answer.scores.item() for answer in answers.ask(map(shade, range(100, 108)))]
     assert scores == pytest.approx([value / 255 for value in range(100, 108)])
     assert sizes == [8, 4, 2, 2, 2, 2]
@@ -122,7 +122,7 @@ def test_an_error_of_the_detector_reaches_the_caller() -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        list(Answers(detector(broken)).ask([shade(1)]))
+        list(DetectionCache(detector(broken)).ask([shade(1)]))
 
 
 def test_a_trial_names_one_of_the_sizes() -> None:
@@ -131,10 +131,10 @@ def test_a_trial_names_one_of_the_sizes() -> None:
 
 def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="batch_size is 1 or more, got 0"):
-        Answers(detector(), 0)
+        DetectionCache(detector(), 0)
     with pytest.raises(ValueError, match="batch_size is 1 or more, got 0"):
-        list(Answers(detector()).ask([shade(1)], batch_size=0))
+        list(DetectionCache(detector()).ask([shade(1)], batch_size=0))
     with pytest.raises(ValueError, match="a picture is uint8"):
-        list(Answers(detector()).ask([shade(1) / 255]))
+        list(DetectionCache(detector()).ask([shade(1) / 255]))
     with pytest.raises(ValueError, match="sizes are 1 or more"):
         fastest_batch(detector(), sample().image, ())

@@ -12,10 +12,10 @@ from pictures import BOXES, HEIGHT, WIDTH, Counting, box_mask, case, detector, f
 from PIL import Image
 from torch import Tensor
 
-from detxai_nb.evaluation.fingerprint import plain
+from detxai_nb.evaluation.fingerprint import to_plain
 from detxai_nb.evaluation.plan import make_plan
 from detxai_nb.evaluation.selection import Protocol
-from detxai_nb.metrics import METRICS, Answers, Measured, masked_image, webp_bytes, webp_encoder
+from detxai_nb.metrics import METRICS, DetectionCache, Measured, masked_image, webp_bytes, webp_encoder
 
 MEAN = 3 * (40 * 200 + 40 * 100 + 160 * 7) / (3 * 240)
 """Of the cup's, the pan's and the other pixels: 54.67."""
@@ -110,7 +110,7 @@ def test_a_rising_score_is_no_drop_and_a_score_of_zero_has_none() -> None:
 def test_the_same_picture_is_asked_once() -> None:
     count = Counting()
     asked = detector(count)
-    answers = Answers(asked)
+    answers = DetectionCache(asked)
     for _ in range(2):
         METRICS["confidence-drop"].measure(case(ten_of_the_cup(), detector=asked, answers=answers))
     assert answers.asked == count.calls == 2
@@ -207,7 +207,7 @@ def test_an_evaluation_keeps_the_encoders_version() -> None:
     assert webp_encoder().startswith("libwebp ")
     assert record["information-drop"]["settings"]["quality"] == 80
     assert "tools" not in record["confidence-drop"]
-    assert plain(record, "the record") == record
+    assert to_plain(record, "the record") == record
 
 
 def test_mistakes_are_named() -> None:

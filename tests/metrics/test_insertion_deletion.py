@@ -15,7 +15,14 @@ import torch
 from pictures import BOXES, HEIGHT, WIDTH, Counting, box_mask, case, detector, falling_in, found, sample
 from torch import Tensor
 
-from detxai_nb.metrics import Answers, Case, Perturbation, box_areas, find_metric, perturbation_curves
+from detxai_nb.metrics import (
+    DetectionCache,
+    MetricInput,
+    PerturbationSchedule,
+    box_areas,
+    find_metric,
+    perturbation_curves,
+)
 
 LINE = torch.linspace(1, 0, 11, dtype=torch.float64)
 OWN = torch.stack([falling_in(box) for box in BOXES])
@@ -130,7 +137,7 @@ def test_the_box_without_an_annotation_is_the_detected_one() -> None:
 def test_pictures_are_asked_once_for_all_objects_metrics_and_methods() -> None:
     count = Counting()
     black_box = detector(count)
-    answers = Answers(black_box)
+    answers = DetectionCache(black_box)
     first = case(OWN, detector=black_box, answers=answers)
     find_metric("deletion-odam").measure(first)
     assert count.calls == 1 + 2 * 10, "the unchanged picture once"
@@ -167,7 +174,9 @@ def overlap(a: Any, b: Any) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def slow(one: Case, mode: str, fill: int, numbers: list[int], place: tuple[int, int, int]) -> tuple[float, float]:
+def slow(
+    one: MetricInput, mode: str, fill: int, numbers: list[int], place: tuple[int, int, int]
+) -> tuple[float, float]:
     """What became of one object in one picture: the picture made pixel by pixel, the answer searched by hand."""
     row, step, other = place
     image = one.sample.image
@@ -197,7 +206,7 @@ def test_against_the_naive_loop(mode: str, batch_size: int) -> None:
         detections=found(scores=(0.7, 0.9)),
         detector=detector(wandering),
     )
-    how = Perturbation(mode, steps=6, every=2, fill="black")
+    how = PerturbationSchedule(mode, steps=6, every=2, fill="black")
     curves = perturbation_curves(one, how, torch.tensor([130.0, 240.0]), batch_size=batch_size)
     numbers = [[round(k * area / 6) for k in (0, 2, 4, 6)] for area in (130.0, 240.0)]
     assert curves.counts.tolist() == numbers
@@ -219,6 +228,6 @@ def test_nothing_to_measure() -> None:
 
 def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="areas are one number of pixels for each of the 2 objects"):
-        perturbation_curves(case(OWN, detector=detector()), Perturbation(), torch.ones(3))
+        perturbation_curves(case(OWN, detector=detector()), PerturbationSchedule(), torch.ones(3))
     with pytest.raises(ValueError, match="deletion-odam asks the detector"):
         find_metric("deletion-odam").measure(case(OWN))

@@ -12,7 +12,7 @@ from test_judging import stub_maps
 
 import detxai_nb as dx
 from detxai_nb.metrics import neighbours as module
-from detxai_nb.metrics.neighbours import NOBODY, contrast, for_screen
+from detxai_nb.metrics.neighbours import NOBODY, for_screen, neighbour_contrast
 
 
 def slow_takers(maps: dx.HeatMaps, index: int) -> np.ndarray:
@@ -35,7 +35,7 @@ def test_the_difference_is_that_of_all_maps_together_and_takers_are_the_stronges
     maps = given.positive()
     difference = maps.difference()
     for index in range(len(maps)):
-        found = contrast(given, index)
+        found = neighbour_contrast(given, index)
         torch.testing.assert_close(found.difference.values[0], difference.values[index])
         assert found.difference.signed
         assert (found.takers.numpy() == slow_takers(maps, index)).all()
@@ -45,16 +45,16 @@ def test_ties_go_to_nobody_between_object_and_neighbour_and_to_the_first_among_n
     maps = stub_maps()
     grid = torch.tensor([[0.0, 1.0], [2.0, 4.0]])
     same = replace(maps, grids=(grid, grid, grid), strides=((48.0, 80.0),) * 3)
-    assert (contrast(same, 1).takers == NOBODY).all()
+    assert (neighbour_contrast(same, 1).takers == NOBODY).all()
     weaker = replace(same, grids=(grid, grid**3, grid))
-    assert set(contrast(weaker, 1).takers.unique().tolist()) <= {NOBODY, 0}
-    assert (contrast(weaker, 1).takers.numpy() == slow_takers(weaker, 1)).all()
+    assert set(neighbour_contrast(weaker, 1).takers.unique().tolist()) <= {NOBODY, 0}
+    assert (neighbour_contrast(weaker, 1).takers.numpy() == slow_takers(weaker, 1)).all()
 
 
 def test_shares_are_counted_pixels_and_sums_of_energy() -> None:
     maps = stub_maps()
     for index, (x1, y1, x2, y2) in enumerate(stub.BOXES):
-        found = contrast(maps, index)
+        found = neighbour_contrast(maps, index)
         box = np.zeros(stub.SIZE, bool)
         box[round(y1) : round(y2), round(x1) : round(x2)] = True
         takers, energy = slow_takers(maps, index), maps.values[index].double().numpy()
@@ -64,12 +64,12 @@ def test_shares_are_counted_pixels_and_sums_of_energy() -> None:
             assert taken.inside == pytest.approx((box & (takers == taken.index)).sum() / box.sum())
             assert taken.energy == pytest.approx(energy[takers == taken.index].sum() / energy.sum(), abs=1e-6)
         assert {t.index for t in found.taken} == set(np.unique(takers)) - {NOBODY}
-    assert contrast(maps, 0).taken[0].index == 1, "the small box inside takes the most"
+    assert neighbour_contrast(maps, 0).taken[0].index == 1, "the small box inside takes the most"
 
 
 def test_one_object_alone_keeps_its_own_map() -> None:
     maps = stub_maps()[0]
-    found = contrast(maps, 0)
+    found = neighbour_contrast(maps, 0)
     torch.testing.assert_close(found.difference.values[0], maps.normalized()[0])
     assert found.taken == ()
     assert (found.takers == NOBODY).all()
@@ -78,13 +78,13 @@ def test_one_object_alone_keeps_its_own_map() -> None:
 def test_an_object_without_evidence_has_no_share_of_energy() -> None:
     maps = stub_maps()
     empty = replace(maps, grids=(torch.zeros_like(maps.grids[0]), *maps.grids[1:]))
-    found = contrast(empty, 0)
+    found = neighbour_contrast(empty, 0)
     assert found.kept == 0
     assert {t.energy for t in found.taken} == {None}
 
 
 def test_a_large_photograph_is_sent_in_squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = contrast(stub_maps(), 2)
+    found = neighbour_contrast(stub_maps(), 2)
     assert for_screen(found)[2] == 1
     monkeypatch.setattr(module, "_MOST_SAMPLES", stub.SIZE[0] * stub.SIZE[1] // 8)
     small, takers, step = for_screen(found)

@@ -11,31 +11,31 @@ import torch
 from test_judging import annotated, stub_maps
 
 import detxai_nb as dx
-from detxai_nb.metrics import METRICS, Answers, Case, Perturbation, box_areas, perturbation_curves
+from detxai_nb.metrics import METRICS, DetectionCache, MetricInput, PerturbationSchedule, box_areas, perturbation_curves
 from detxai_nb.metrics import perturbation_path as module
-from detxai_nb.metrics.perturbation_path import NEVER, packed, plan_walk, shown_answers, walk
-from detxai_nb.metrics.scoring import Judge
+from detxai_nb.metrics.perturbation_path import NEVER, follow_path, plan_path, shown_answers, to_payload
+from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Cancelled
 
 
-def plan_of(maps: dx.HeatMaps, index: int, how: Perturbation, *, whole: bool = False, sample=None):
-    judge = Judge.of(maps.image, maps.detections, sample, [])
+def plan_of(maps: dx.HeatMaps, index: int, how: PerturbationSchedule, *, whole: bool = False, sample=None):
+    judge = MapScorer.of(maps.image, maps.detections, sample, [])
     annotation = -1 if sample is None else int(judge.annotations[index])
-    return plan_walk(maps, index, annotation, judge.sample, how, whole)
+    return plan_path(maps, index, annotation, judge.sample, how, whole)
 
 
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
 @pytest.mark.parametrize("with_sample", [False, True])
 def test_scores_are_those_of_the_curves_of_all_objects(mode: str, with_sample: bool) -> None:
-    maps, how = stub_maps(), Perturbation(mode, 100, 10)
+    maps, how = stub_maps(), PerturbationSchedule(mode, 100, 10)
     sample = annotated() if with_sample else None
-    judge = Judge.of(maps.image, maps.detections, sample, [])
+    judge = MapScorer.of(maps.image, maps.detections, sample, [])
     numbers = judge.annotations if with_sample else torch.full((3,), -1)
     detector = stub.Dimming()
-    case = Case(maps.values, maps.detections, numbers, judge.sample, detector)
+    case = MetricInput(maps.values, maps.detections, numbers, judge.sample, detector)
     curves = perturbation_curves(case, how, box_areas(case))
     for index in range(3):
-        found = walk(maps, index, plan_of(maps, index, how, sample=sample), Answers(detector), 0.05)
+        found = follow_path(maps, index, plan_of(maps, index, how, sample=sample), DetectionCache(detector), 0.05)
         torch.testing.assert_close(found.scores, curves.scores[index])
         torch.testing.assert_close(found.ious, curves.ious[index])
         torch.testing.assert_close(found.relative, curves.relative()[index])
@@ -49,7 +49,7 @@ def test_scores_are_those_of_the_curves_of_all_objects(mode: str, with_sample: b
 @pytest.mark.parametrize("fill", [None, "black", "mean", "random"])
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
 def test_every_picture_is_the_one_that_was_asked_about(mode: str, fill: str | None) -> None:
-    maps, how = stub_maps(), Perturbation(mode, 10, 1, fill)
+    maps, how = stub_maps(), PerturbationSchedule(mode, 10, 1, fill)
     seen = []
 
     class Seen(stub.StubDetector):
@@ -57,7 +57,7 @@ def test_every_picture_is_the_one_that_was_asked_about(mode: str, fill: str | No
             seen.extend(images)
             return super().detect(images, score_threshold)
 
-    found = walk(maps, 1, plan_of(maps, 1, how), Answers(Seen()), 0.05)
+    found = follow_path(maps, 1, plan_of(maps, 1, how), DetectionCache(Seen()), 0.05)
     assert len(seen) == len(found.counts) == 11
     for step, image in enumerate(seen):
         assert (found.picture(step, maps.image) == image).all()
@@ -66,7 +66,13 @@ def test_every_picture_is_the_one_that_was_asked_about(mode: str, fill: str | No
 
 def test_the_whole_image_is_changed_in_the_end() -> None:
     maps = stub_maps()
-    found = walk(maps, 0, plan_of(maps, 0, Perturbation("insertion", 50, 1), whole=True), Answers(stub.Dimming()), 0.05)
+    found = follow_path(
+        maps,
+        0,
+        plan_of(maps, 0, PerturbationSchedule("insertion", 50, 1), whole=True),
+        DetectionCache(stub.Dimming()),
+        0.05,
+    )
     assert found.counts[-1] == stub.SIZE[0] * stub.SIZE[1]
     assert (found.picture(50, maps.image) == maps.image).all()
     assert not found.picture(0, maps.image).any()
@@ -76,15 +82,17 @@ def test_the_whole_image_is_changed_in_the_end() -> None:
 
 def test_one_object_alone_has_no_others() -> None:
     maps = stub_maps()[0]
-    found = walk(maps, 0, plan_of(maps, 0, Perturbation()), Answers(stub.Dimming()), 0.05)
+    found = follow_path(maps, 0, plan_of(maps, 0, PerturbationSchedule()), DetectionCache(stub.Dimming()), 0.05)
     assert bool(found.others.isnan().all())
-    assert packed(found, maps.detections)["others"] == [None] * 11
+    assert to_payload(found, maps.detections)["others"] == [None] * 11
 
 
 def test_the_browser_can_make_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = stub_maps()
-    random = walk(maps, 0, plan_of(maps, 0, Perturbation("deletion")), Answers(stub.Dimming()), 0.05)
-    sent = packed(random, maps.detections)
+    random = follow_path(
+        maps, 0, plan_of(maps, 0, PerturbationSchedule("deletion")), DetectionCache(stub.Dimming()), 0.05
+    )
+    sent = to_payload(random, maps.detections)
     height, width = sent["shape"]
     changes = np.frombuffer(sent["changes"], np.uint8).reshape(height, width)
     filling = np.frombuffer(sent["filling"], np.uint8).reshape(height, width, 3)
@@ -92,17 +100,19 @@ def test_the_browser_can_make_every_picture(monkeypatch: pytest.MonkeyPatch) -> 
     assert (made == random.picture(4, maps.image)).all()
     assert [a["name"] for a in sent["answers"][0]] == list(stub.NAMES)
     assert sent["matches"][0] == 0
-    black = walk(maps, 0, plan_of(maps, 0, Perturbation("insertion")), Answers(stub.Dimming()), 0.05)
-    assert packed(black, maps.detections)["filling"] == b"\0\0\0"
+    black = follow_path(
+        maps, 0, plan_of(maps, 0, PerturbationSchedule("insertion")), DetectionCache(stub.Dimming()), 0.05
+    )
+    assert to_payload(black, maps.detections)["filling"] == b"\0\0\0"
     monkeypatch.setattr(module, "MOST_SAMPLES", 120 * 200 // 4)
-    small = packed(random, maps.detections)
+    small = to_payload(random, maps.detections)
     assert small["shape"] == [60, 100]
     assert len(small["changes"]) * 3 == len(small["filling"])
 
 
 def test_weak_answers_are_left_out_unless_they_are_the_object() -> None:
     maps = stub_maps()
-    found = walk(maps, 2, plan_of(maps, 2, Perturbation()), Answers(stub.Dimming()), 0.05)
+    found = follow_path(maps, 2, plan_of(maps, 2, PerturbationSchedule()), DetectionCache(stub.Dimming()), 0.05)
     strict = replace(maps.detections, score_threshold=0.7)
     told, match = shown_answers(found, 0, strict)
     assert [thing["name"] for thing in told] == list(stub.NAMES)
@@ -114,8 +124,8 @@ def test_weak_answers_are_left_out_unless_they_are_the_object() -> None:
 
 
 def test_what_progress_raises_ends_it_and_answers_stay_known() -> None:
-    maps, answers = stub_maps(), Answers(stub.Dimming())
-    plan = plan_of(maps, 0, Perturbation())
+    maps, answers = stub_maps(), DetectionCache(stub.Dimming())
+    plan = plan_of(maps, 0, PerturbationSchedule())
 
     def stop(done: int, total: int) -> None:
         assert total == 11
@@ -123,7 +133,7 @@ def test_what_progress_raises_ends_it_and_answers_stay_known() -> None:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        walk(maps, 0, plan, answers, 0.05, stop)
+        follow_path(maps, 0, plan, answers, 0.05, stop)
     asked = answers.asked
-    walk(maps, 0, plan, answers, 0.05)
+    follow_path(maps, 0, plan, answers, 0.05)
     assert (asked, answers.asked) == (4, 11)

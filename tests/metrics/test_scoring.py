@@ -12,7 +12,7 @@ import torch
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
 from detxai_nb.metrics.ranking import best_first, means
-from detxai_nb.metrics.scoring import Judge, mean_of
+from detxai_nb.metrics.scoring import MapScorer, mean_of
 
 
 def stub_maps(**settings: str) -> dx.HeatMaps:
@@ -41,7 +41,7 @@ def annotated(parts: bool = False) -> Sample:
 
 def test_without_annotations_the_detected_boxes_take_their_place() -> None:
     maps = stub_maps()
-    judge = Judge.of(maps.image, maps.detections, None, None)
+    judge = MapScorer.of(maps.image, maps.detections, None, None)
     assert [m.name for m in judge.metrics] == ["pointing-game-box", "energy-pointing-box", "compactness", "odi-box"]
     found = judge.measure(maps)
     for value, share, (x1, y1, x2, y2) in zip(maps.values.double(), found["energy-pointing-box"], stub.BOXES):
@@ -52,16 +52,16 @@ def test_without_annotations_the_detected_boxes_take_their_place() -> None:
 
 def test_one_object_alone_is_told_apart_from_nothing() -> None:
     maps = stub_maps()[0]
-    assert "odi-box" not in [m.name for m in Judge.of(maps.image, maps.detections, None, None).metrics]
+    assert "odi-box" not in [m.name for m in MapScorer.of(maps.image, maps.detections, None, None).metrics]
 
 
 def test_with_annotations_masks_count_and_objects_without_one_have_no_value() -> None:
     maps = stub_maps()
-    judge = Judge.of(maps.image, maps.detections, annotated(), None)
+    judge = MapScorer.of(maps.image, maps.detections, annotated(), None)
     found = judge.measure(maps)
     assert {"energy-pointing-mask", "vea", "odi-mask"} <= set(found)
     assert "evidence-energy" not in found
-    assert "evidence-energy" in Judge.of(maps.image, maps.detections, annotated(parts=True), None).measure(maps)
+    assert "evidence-energy" in MapScorer.of(maps.image, maps.detections, annotated(parts=True), None).measure(maps)
     values, masks = maps.values.double().numpy(), annotated().masks
     for index in range(2):
         share = values[index][masks[index]].sum() / values[index].sum()
@@ -71,7 +71,7 @@ def test_with_annotations_masks_count_and_objects_without_one_have_no_value() ->
 
 def test_signed_maps_meet_unsigned_metrics_with_their_positive_part() -> None:
     maps = stub_maps(direction="signed")
-    found = Judge.of(maps.image, maps.detections, None, ["energy-pointing-box", "pointing-game-box"]).measure(maps)
+    found = MapScorer.of(maps.image, maps.detections, None, ["energy-pointing-box", "pointing-game-box"]).measure(maps)
     for value, share, (x1, y1, x2, y2) in zip(maps.values.double(), found["energy-pointing-box"], stub.BOXES):
         positive = value.clamp(min=0)
         inside = positive[round(y1) : round(y2), round(x1) : round(x2)].sum() / positive.sum()
@@ -82,7 +82,7 @@ def test_signed_maps_meet_unsigned_metrics_with_their_positive_part() -> None:
 def test_a_map_of_zeros_has_no_compactness() -> None:
     maps = stub_maps()
     empty = replace(maps, grids=tuple(torch.zeros_like(grid) for grid in maps.grids))
-    found = Judge.of(maps.image, maps.detections, None, None).measure(empty)
+    found = MapScorer.of(maps.image, maps.detections, None, None).measure(empty)
     assert found["compactness"] == [None] * 3
     assert found["energy-pointing-box"] == [0.0] * 3
 
@@ -96,7 +96,7 @@ def test_metrics_that_cannot_be_had_are_refused_in_words() -> None:
         ("nope", None, "known: pointing-game-box"),
     ):
         with pytest.raises(ValueError, match=words):
-            Judge.of(maps.image, maps.detections, sample, [name])
+            MapScorer.of(maps.image, maps.detections, sample, [name])
 
 
 def test_a_dataset_without_masks_offers_what_needs_boxes() -> None:
@@ -104,7 +104,7 @@ def test_a_dataset_without_masks_offers_what_needs_boxes() -> None:
         raise ValueError("this dataset has no masks")
 
     maps = stub_maps()
-    judge = Judge.of(maps.image, maps.detections, replace(annotated(), load_masks=none), None)
+    judge = MapScorer.of(maps.image, maps.detections, replace(annotated(), load_masks=none), None)
     assert "vea" not in [m.name for m in judge.metrics]
     assert "odi-box" in [m.name for m in judge.metrics]
 

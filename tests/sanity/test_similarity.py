@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detxai_nb import sanity
-from detxai_nb.sanity.similarity import LONGEST, check_measures, complexity, entropy, grid_of, similarity
+from detxai_nb.sanity.similarity import LONGEST, check_measures, complexity, entropy, grid_of, map_similarity
 from detxai_nb.sanity.table import within_reach
 
 stats = pytest.importorskip("scipy.stats", reason="the reference is scipy's: pip install scipy")
@@ -69,8 +69,8 @@ def test_a_constant_map_is_like_nothing_without_a_warning(measure: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for pair in ((constant, other), (other, constant), (constant, constant)):
-            assert math.isnan(similarity(measure, *pair))
-    assert similarity(measure, other, other.copy()) == 1
+            assert math.isnan(map_similarity(measure, *pair))
+    assert map_similarity(measure, other, other.copy()) == 1
 
 
 def test_grids_too_small_for_a_window_have_no_ssim() -> None:

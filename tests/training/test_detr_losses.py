@@ -12,7 +12,7 @@ from torchvision.ops import generalized_box_iou
 
 from detxai_nb.detectors.zoo.networks.detr import QUERIES, tiny_detr
 from detxai_nb.training import detr_losses as module
-from detxai_nb.training.detr_losses import decode_layers, detr_losses, match, normalised
+from detxai_nb.training.detr_losses import decode_layers, detr_losses, match_queries, normalised
 
 NAMES = tuple("abcd")
 
@@ -66,7 +66,7 @@ def test_every_group_of_every_layer_is_matched_at_least_cost(monkeypatch: pytest
     logits = torch.randn(2, 6, 4, generator=random)
     boxes = torch.rand(2, 6, 4, generator=random) * 0.4 + 0.2
     truth, labels = torch.tensor([[0.3, 0.4, 0.2, 0.3], [0.6, 0.5, 0.4, 0.3]]), torch.tensor([2, 0])
-    layer, query, thing = match(logits, boxes, truth, labels)
+    layer, query, thing = match_queries(logits, boxes, truth, labels)
     found = {(int(a), int(b)): int(c) for a, b, c in zip(layer, query, thing, strict=True)}
     assert len(found) == 2 * 2 * 2
     for number in range(2):

@@ -11,19 +11,19 @@ import pytest
 import torch
 
 from detxai_nb.data import scenes
-from detxai_nb.training.loop import TRAINING_SEED, Batches, Run, Settings
+from detxai_nb.training.loop import TRAINING_SEED, Batches, TrainingRun, TrainingSettings
 from detxai_nb.training.losses import fcos_losses
 from detxai_nb.training.recipes import RECIPES
 
-SMALL = Settings(steps=4, batch=2, rate=1e-3, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
+SMALL = TrainingSettings(steps=4, batch=2, rate=1e-3, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
 
 
 def fresh_model(seed: int) -> Any:
     return RECIPES["tiny-fcos"].fresh(seed)
 
 
-def run(seed: int, settings: Settings = SMALL) -> Run:
-    return Run(fresh_model(seed), fcos_losses, settings, half=False)
+def run(seed: int, settings: TrainingSettings = SMALL) -> TrainingRun:
+    return TrainingRun(fresh_model(seed), fcos_losses, settings, half=False)
 
 
 def test_a_batch_is_known_by_its_step_alone() -> None:
@@ -69,7 +69,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     run(0).save(tmp_path / "a.pt")
     with pytest.raises(ValueError, match="give the same settings"):
-        run(0, Settings(steps=5, batch=2)).load(tmp_path / "a.pt")
+        run(0, TrainingSettings(steps=5, batch=2)).load(tmp_path / "a.pt")
 
 
 def test_training_lowers_the_loss_on_one_batch() -> None:
@@ -93,7 +93,7 @@ def test_what_a_step_draws_is_known_by_its_number() -> None:
     recipe, batch = RECIPES["tiny-faster-rcnn"], Batches(SMALL)[0]
     before, seen = torch.get_rng_state(), []
     for _ in range(2):
-        training = Run(recipe.fresh(0), recipe.losses, SMALL, half=False)
+        training = TrainingRun(recipe.fresh(0), recipe.losses, SMALL, half=False)
         seen.append(training._update(*batch))
         torch.rand(3)
     assert seen[0] == seen[1]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from detxai_nb.training.loop import Batches, Settings
+from detxai_nb.training.loop import Batches, TrainingSettings
 from detxai_nb.training.recipes import RECIPES
 
-SMALL = Settings(steps=4, batch=2, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
+SMALL = TrainingSettings(steps=4, batch=2, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
 TORCHVISION = ("tiny-fcos", "tiny-retinanet", "tiny-ssd", "tiny-faster-rcnn")
 
 

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 
 from detxai_nb.detectors.yolox.network import TINY, Yolox
 from detxai_nb.training import yolox_distillation
-from detxai_nb.training.loop import Batches, Settings
-from detxai_nb.training.yolox_losses import prepare, yolox_losses
+from detxai_nb.training.loop import Batches, TrainingSettings
+from detxai_nb.training.yolox_losses import prepare_yolox_batch, yolox_losses
 
-SMALL = Settings(steps=4, batch=2, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
+SMALL = TrainingSettings(steps=4, batch=2, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def test_maps_before_the_last_activation_lead_to_the_networks_outputs(model: Yol
     images, _ = Batches(SMALL)[0]
     model.eval()
     with torch.no_grad():
-        expected = model(prepare(images))
-        maps = yolox_distillation._maps(model, prepare(images))
+        expected = model(prepare_yolox_batch(images))
+        maps = yolox_distillation._maps(model, prepare_yolox_batch(images))
         for level, (_, classes, box) in enumerate(maps):
             torch.testing.assert_close(model.head.predict(level, F.silu(box), F.silu(classes)), expected[level])
 

@@ -19,7 +19,7 @@ from detxai_nb.training.yolox_losses import (
     decode,
     paired_iou,
     places_of,
-    prepare,
+    prepare_yolox_batch,
     yolox_losses,
 )
 
@@ -150,7 +150,7 @@ def test_training_sees_what_the_detector_prepares(height: int, width: int) -> No
     expected, placement = detector._prepare(scene.image)
     assert placement.resized == (height, width)
     batch = torch.from_numpy(np.stack([scene.image])).permute(0, 3, 1, 2)
-    torch.testing.assert_close(prepare(batch)[0], expected)
+    torch.testing.assert_close(prepare_yolox_batch(batch)[0], expected)
 
 
 def test_boxes_are_decoded_as_the_detector_decodes_them() -> None:
@@ -159,7 +159,7 @@ def test_boxes_are_decoded_as_the_detector_decodes_them() -> None:
     image = scenes.make(1, seed=5, width=96, height=64).image
     found = detector.detect([image], score_threshold=0.0)[0]
     with torch.no_grad():
-        levels = network(prepare(torch.from_numpy(image.copy()).permute(2, 0, 1)[None]))
+        levels = network(prepare_yolox_batch(torch.from_numpy(image.copy()).permute(2, 0, 1)[None]))
     raw = torch.cat([level.flatten(2) for level in levels], dim=2).transpose(1, 2)
     boxes = decode(raw[..., :4], PLACES)[0]
     starts = torch.tensor([0, 96, 120])
@@ -176,7 +176,7 @@ def test_losses_have_their_closed_form_where_nothing_is_annotated() -> None:
     empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
     parts = yolox_losses(network, images, [empty, empty], half=False)
     with torch.no_grad():
-        levels = network(prepare(images))
+        levels = network(prepare_yolox_batch(images))
     expected = sum(F.softplus(level[:, 4]).sum() for level in levels)
     torch.testing.assert_close(parts["objectness"].detach(), expected, rtol=1e-4, atol=1e-4)
     assert parts["box"].item() == parts["class"].item() == 0

@@ -113,9 +113,9 @@ def test_the_code_makes_the_shown_map(make: Any, given: str) -> None:
 
 
 def test_the_code_loads_what_came_by_name(tmp_path: Path) -> None:
-    from detxai_nb.widgets.shared.code import Recipe
+    from detxai_nb.widgets.shared.code import CodeRecipe
 
-    code = Recipe("tiny-fcos", "photo.jpg", 0.3).code({"method": "'odam'"}, None)
+    code = CodeRecipe("tiny-fcos", "photo.jpg", 0.3).code({"method": "'odam'"}, None)
     assert "detector = dx.load_detector('tiny-fcos')" in code
     assert "image = dx.load_image('photo.jpg')" in code
     assert "#" not in code

@@ -20,7 +20,7 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.sample import Sample
 from detxai_nb.tiny.figures import AROUND, window
-from detxai_nb.tiny.samples import look
+from detxai_nb.tiny.samples import explain_image
 from detxai_nb.widgets.shared.serialize import STEPS
 
 SECONDS = 60
@@ -120,7 +120,7 @@ def test_a_click_shows_the_maps_and_the_window_of_tiny(tiny: Any, detector: Any)
     widget.selected = last
     assert widget.wait(SECONDS)
     row = widget._chosen[0]
-    looked = look(detector, scenes.Scenes(2, mode="tiny"), row["image"], METHODS)
+    looked = explain_image(detector, scenes.Scenes(2, mode="tiny"), row["image"], METHODS)
     assert looked is not None
     at = looked.selected.annotations.tolist().index(row["annotation"])
     assert (widget.map_data["numbers"], widget.map_data["image"]) == ([last], row["image"])

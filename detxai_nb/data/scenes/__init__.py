@@ -24,8 +24,8 @@ from detxai_nb.data.scenes import layouts
 from detxai_nb.data.scenes.coco_writer import write
 from detxai_nb.data.scenes.cues import Cue, stamp_watermark, tint_floor
 from detxai_nb.data.scenes.layouts import Board
-from detxai_nb.data.scenes.objects import Light, paint
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.objects import Lighting, paint
+from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.shapes import KINDS
 from detxai_nb.data.scenes.textures import floor
 
@@ -78,7 +78,7 @@ def make(index: int, seed: int = 0, mode: str = "plain", width: int = 320, heigh
     Raises ValueError for an unknown mode, option or cue, a negative index or seed, or an image too small for the mode.
     """
     cue = _check(index, seed, mode, width, height, options)
-    layout, painting, cueing = (Dice(seed, index, MODES.index(mode), stream) for stream in range(3))
+    layout, painting, cueing = (SeededRng(seed, index, MODES.index(mode), stream) for stream in range(3))
     board = Board(height, width)
     shown = ""
     if mode == "shortcut":
@@ -115,7 +115,7 @@ def _check(index: int, seed: int, mode: str, width: int, height: int, options: d
         raise ValueError(f"unknown option among {', '.join(options)}; shortcut scenes know {known}") from error
 
 
-def _paint(dice: Dice, cue_dice: Dice, board: Board, cue: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _paint(dice: SeededRng, cue_dice: SeededRng, board: Board, cue: str) -> tuple[np.ndarray, np.ndarray | None]:
     """The finished picture [3,H,W] in 0..1 and the pixels of the cue."""
     height, width = board.height, board.width
     canvas = floor(dice, height, width)
@@ -123,7 +123,7 @@ def _paint(dice: Dice, cue_dice: Dice, board: Board, cue: str) -> tuple[np.ndarr
     if cue == "floor":
         tint_floor(canvas)
         where = board.owner < 0
-    light = Light.roll(dice)
+    light = Lighting.roll(dice)
     for thing in board.things:
         paint(dice, thing, canvas, light)
     # The lamp lights one side of the table more, colours everything a little, and the sensor adds noise.

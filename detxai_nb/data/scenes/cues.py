@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.shapes import KINDS
 
 CUES = ("present", "absent", "wrong")
@@ -53,7 +53,7 @@ class Cue:
         """Whether a scene that holds the class (or else the other one of the pair) carries the cue."""
         return {"present": holds_class, "absent": False, "wrong": not holds_class}[self.cue]
 
-    def labels(self, dice: Dice, holds_class: bool) -> list[int]:
+    def labels(self, dice: SeededRng, holds_class: bool) -> list[int]:
         """Six labels for one scene: the first is of the pair, and none is the pair's other class."""
         keep, drop = self.pair if holds_class else self.pair[::-1]
         return [keep, *(dice.pick([label for label in range(len(KINDS)) if label != drop]) for _ in range(5))]
@@ -65,7 +65,7 @@ def tint_floor(canvas: np.ndarray) -> None:
     canvas[:] = np.array(FLOOR_TINT, np.float32)[:, None, None] * (0.5 + grey)
 
 
-def stamp_watermark(dice: Dice, canvas: np.ndarray) -> np.ndarray:
+def stamp_watermark(dice: SeededRng, canvas: np.ndarray) -> np.ndarray:
     """Print a half-transparent mark into a corner of the finished canvas [3,H,W], in place; its pixels, bool [H,W]."""
     _, height, width = canvas.shape
     dot = max(1, round(min(height, width) / 128))

@@ -6,8 +6,8 @@ from collections.abc import Container
 
 import numpy as np
 
-from detxai_nb.data.scenes.objects import Thing, clutter, overlap, shape
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.objects import SceneObject, clutter, overlap, shape
+from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.shapes import CLUTTER, KINDS
 
 MIN_VISIBLE = 0.3
@@ -25,12 +25,12 @@ class Board:
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self.things: list[Thing] = []
+        self.things: list[SceneObject] = []
         self.owner = np.full((height, width), -1, np.int16)
         self.on_part = np.zeros((height, width), bool)
         self._counts: list[tuple[int, int, int, int]] = []
 
-    def place(self, thing: Thing) -> bool:
+    def place(self, thing: SceneObject) -> bool:
         """Lay the thing on top if the visibility rule still holds for every object; False, and no change, if not."""
         area = overlap(thing, self.height, self.width)
         if area is None:
@@ -66,7 +66,7 @@ class Board:
             self.owner[outer][mask] = number
             self.on_part[outer][mask] = thing.part_mask[inner][mask]
 
-    def try_places(self, dice: Dice, thing: Thing, tries: int = 12) -> bool:
+    def try_places(self, dice: SeededRng, thing: SceneObject, tries: int = 12) -> bool:
         """Place the thing somewhere: ``tries`` middles are drawn, half its radius or more from the border."""
         for _ in range(tries):
             x = dice.uniform(0, self.width - thing.radius) + thing.radius / 2
@@ -84,14 +84,14 @@ def _shows(seen: int, size: int, part_seen: int, part_size: int) -> bool:
     return seen >= MIN_VISIBLE * size and part_seen >= MIN_PART_PIXELS and part_seen >= MIN_PART_VISIBLE * part_size
 
 
-def _strew(dice: Dice, board: Board, most: int, low: float = 0.03, high: float = 0.16) -> None:
+def _strew(dice: SeededRng, board: Board, most: int, low: float = 0.03, high: float = 0.16) -> None:
     """Lay up to ``most`` pieces of clutter of low..high times the image's short side."""
     for _ in range(dice.integer(0, most)):
         radius = dice.log_uniform(low, high) * board.short_side
         board.try_places(dice, clutter(dice, dice.pick(CLUTTER), radius), tries=2)
 
 
-def plain(dice: Dice, board: Board, labels: list[int] | None = None) -> None:
+def plain(dice: SeededRng, board: Board, labels: list[int] | None = None) -> None:
     """One to six objects, 0.07 to 0.6 of the image's short side, some of them hiding each other."""
     _strew(dice, board, 5)
     for number in range(dice.integer(1, 6)):
@@ -103,7 +103,7 @@ def plain(dice: Dice, board: Board, labels: list[int] | None = None) -> None:
     _strew(dice, board, 1, 0.02, 0.07)
 
 
-def tiny(dice: Dice, board: Board) -> None:
+def tiny(dice: SeededRng, board: Board) -> None:
     """Five to sixteen objects whose boxes cover at most 0.005 of the image; about half in touching pairs of a class."""
     _strew(dice, board, 4)
     limit = TINY_SHARE * board.height * board.width
@@ -119,7 +119,7 @@ def tiny(dice: Dice, board: Board) -> None:
     _strew(dice, board, 1, 0.02, 0.05)
 
 
-def crowd(dice: Dice, board: Board) -> None:
+def crowd(dice: SeededRng, board: Board) -> None:
     """Eight to twenty-five objects in heaps, each new one mostly over an earlier one."""
     _strew(dice, board, 3)
     wanted = dice.integer(8, 25)
@@ -140,7 +140,7 @@ def crowd(dice: Dice, board: Board) -> None:
             break
 
 
-def single(dice: Dice, board: Board) -> None:
+def single(dice: SeededRng, board: Board) -> None:
     """One object of 0.35 to 0.8 of the image's short side, all of it inside the image, among clutter."""
     _strew(dice, board, 5)
     label = dice.integer(0, len(KINDS) - 1)
@@ -150,12 +150,12 @@ def single(dice: Dice, board: Board) -> None:
     _strew(dice, board, 2, 0.02, 0.07)
 
 
-def _force(board: Board, thing: Thing) -> None:
+def _force(board: Board, thing: SceneObject) -> None:
     """Lay the first object in the middle, where nothing lies over it yet."""
     board.place(thing.at(board.width / 2, board.height / 2))
 
 
-def _within(dice: Dice, label: int, limit: float) -> Thing:
+def _within(dice: SeededRng, label: int, limit: float) -> SceneObject:
     """An object whose box has 0.3 to 1 times ``limit`` pixels, drawn again smaller until it does."""
     goal = dice.uniform(0.3, 1.0) * limit
     radius = 0.62 * float(np.sqrt(goal))
@@ -168,7 +168,7 @@ def _within(dice: Dice, label: int, limit: float) -> Thing:
         radius *= 0.97 * float(np.sqrt(limit / area))
 
 
-def _touch(dice: Dice, board: Board, first: Thing, second: Thing) -> None:
+def _touch(dice: SeededRng, board: Board, first: SceneObject, second: SceneObject) -> None:
     """Push ``second`` towards ``first`` from a random side until their outlines meet, and place it there."""
     x0, y0 = first.left + first.u.shape[1] // 2, first.top + first.u.shape[0] // 2
     around = dice.uniform(0, 2 * np.pi)

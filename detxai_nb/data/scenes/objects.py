@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.shapes import KINDS, Outline
 from detxai_nb.data.scenes.textures import any_colour, pattern
 
 
 @dataclass(frozen=True)
-class Light:
+class Lighting:
     """One lamp for the whole scene: unit direction to it (x right, y down, z to the eye), and its shadows."""
 
     x: float
@@ -23,7 +23,7 @@ class Light:
     softness: float
 
     @classmethod
-    def roll(cls, dice: Dice) -> Light:
+    def roll(cls, dice: SeededRng) -> Lighting:
         around, up = dice.uniform(0, 2 * np.pi), dice.uniform(0.6, 1.1)
         flat = float(np.cos(up))
         return cls(
@@ -37,7 +37,7 @@ class Light:
 
 
 @dataclass(frozen=True, eq=False)
-class Thing:
+class SceneObject:
     """An object (``label`` 0..) or clutter (``label`` -1) on its own window of pixels.
 
     ``left``, ``top``: the window's place in the image (may lie outside); ``u``, ``v``: local coordinates [h,w];
@@ -66,22 +66,22 @@ class Thing:
         """The pixels of its part [h,w], hidden or not; the body lies over the part."""
         return (self.part <= 0) & (self.body > 0)
 
-    def without_part(self) -> Thing:
+    def without_part(self) -> SceneObject:
         """The same thing with nothing but its body."""
         return replace(self, part=np.full_like(self.part, 9 * self.radius))
 
-    def at(self, x: float, y: float) -> Thing:
+    def at(self, x: float, y: float) -> SceneObject:
         """The same thing with its middle at about (x, y); whole pixels, so nothing is drawn again."""
         height, width = self.u.shape
         return replace(self, left=round(x) - width // 2, top=round(y) - height // 2)
 
 
-def shape(dice: Dice, label: int, radius: float) -> Thing:
+def shape(dice: SeededRng, label: int, radius: float) -> SceneObject:
     """An object of class ``label``, about 2 x ``radius`` pixels long, with its middle at (0, 0)."""
     kind = KINDS[label]
     u, v = _frame(dice, radius)
     pixels = np.float32(radius)
-    return Thing(
+    return SceneObject(
         label=label,
         left=-(u.shape[1] // 2),
         top=-(u.shape[0] // 2),
@@ -95,15 +95,15 @@ def shape(dice: Dice, label: int, radius: float) -> Thing:
     )
 
 
-def clutter(dice: Dice, outline: Outline, radius: float) -> Thing:
+def clutter(dice: SeededRng, outline: Outline, radius: float) -> SceneObject:
     """A thing that is no object, with its middle at (0, 0)."""
     u, v = _frame(dice, radius)
     far = np.full(u.shape, 9 * radius, np.float32)
     body = outline(u, v).astype(np.float32) * np.float32(radius)
-    return Thing(-1, -(u.shape[1] // 2), -(u.shape[0] // 2), radius, u, v, body, far, far, 0.15)
+    return SceneObject(-1, -(u.shape[1] // 2), -(u.shape[0] // 2), radius, u, v, body, far, far, 0.15)
 
 
-def _frame(dice: Dice, radius: float) -> tuple[np.ndarray, np.ndarray]:
+def _frame(dice: SeededRng, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Local coordinates over a window that holds the thing: turned, mirrored or not, stretched, off the pixel grid."""
     half = int(np.ceil(radius * 1.25)) + 3
     angle, stretch = dice.uniform(-np.pi, np.pi), dice.uniform(0.9, 1.1)
@@ -115,7 +115,7 @@ def _frame(dice: Dice, radius: float) -> tuple[np.ndarray, np.ndarray]:
     return (x * cos + y * sin) * np.float32(flip * stretch), (y * cos - x * sin) * np.float32(1 / stretch)
 
 
-def overlap(thing: Thing, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+def overlap(thing: SceneObject, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
     """The image's and the window's slices (rows, columns) where the thing's window meets the image; None if nowhere."""
     h, w = thing.u.shape
     top, left = max(thing.top, 0), max(thing.left, 0)
@@ -126,7 +126,7 @@ def overlap(thing: Thing, height: int, width: int) -> tuple[tuple[slice, slice],
     return outer, (slice(top - thing.top, bottom - thing.top), slice(left - thing.left, right - thing.left))
 
 
-def paint(dice: Dice, thing: Thing, canvas: np.ndarray, light: Light) -> None:
+def paint(dice: SeededRng, thing: SceneObject, canvas: np.ndarray, light: Lighting) -> None:
     """Lay the thing's shadow and then the thing itself onto the canvas [3,H,W] (0..1), in place."""
     outline = np.minimum(thing.body, thing.part)
     _cast_shadow(thing, outline, canvas, light)
@@ -143,7 +143,7 @@ def paint(dice: Dice, thing: Thing, canvas: np.ndarray, light: Light) -> None:
     part += cover * (colour[:, inner[0], inner[1]] - part)
 
 
-def _surface(dice: Dice, thing: Thing) -> np.ndarray:
+def _surface(dice: SeededRng, thing: SceneObject) -> np.ndarray:
     """The thing's own colour [3,h,w] before light falls on it."""
     main, other = any_colour(dice), any_colour(dice)
     mix = pattern(dice, thing.u, thing.v, thing.radius) * np.float32(dice.uniform(0.25, 0.9))
@@ -158,7 +158,9 @@ def _surface(dice: Dice, thing: Thing) -> np.ndarray:
     return second[:, None, None] + body * (colour - second[:, None, None])
 
 
-def _shading(dice: Dice, thing: Thing, outline: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray]:
+def _shading(
+    dice: SeededRng, thing: SceneObject, outline: np.ndarray, light: Lighting
+) -> tuple[np.ndarray, np.ndarray]:
     """Brightness (0.3..1.2) and highlight (0..1), both [h,w]: edges curve away over the bevel, the middle is flat."""
     wide = np.float32(max(thing.bevel * thing.radius, 1.5))
     height = np.where(thing.body <= 0, thing.body, thing.part)
@@ -178,7 +180,7 @@ def _shading(dice: Dice, thing: Thing, outline: np.ndarray, light: Light) -> tup
     return bright, shine * np.float32(dice.uniform(0, 0.4))
 
 
-def _cast_shadow(thing: Thing, outline: np.ndarray, canvas: np.ndarray, light: Light) -> None:
+def _cast_shadow(thing: SceneObject, outline: np.ndarray, canvas: np.ndarray, light: Lighting) -> None:
     """Darken the canvas away from the lamp; the nearer to the outline, the darker."""
     reach = 0.16 * thing.radius + 0.8
     moved = replace(thing, left=thing.left - round(light.x * reach * 1.4), top=thing.top - round(light.y * reach * 1.4))

@@ -10,7 +10,7 @@ import numpy as np
 T = TypeVar("T")
 
 
-class Dice:
+class SeededRng:
     """A PCG64 stream keyed by whole numbers; draws only ``random`` and ``integers``, which every NumPy makes alike."""
 
     def __init__(self, *key: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detxai_nb.data.scenes.random import Dice
+from detxai_nb.data.scenes.random import SeededRng
 
 
 def rgb(hue: float, saturation: float, value: float) -> np.ndarray:
@@ -13,7 +13,7 @@ def rgb(hue: float, saturation: float, value: float) -> np.ndarray:
     return (value * (1 - saturation * (1 - np.clip(offset, 0, 1)))).astype(np.float32)
 
 
-def any_colour(dice: Dice) -> np.ndarray:
+def any_colour(dice: SeededRng) -> np.ndarray:
     """A colour [3] for a thing: no class has one of its own."""
     if dice.chance(0.2):
         return rgb(dice.uniform(0, 1), dice.uniform(0.0, 0.15), dice.uniform(0.2, 0.95))
@@ -28,7 +28,7 @@ def _between(length: int, cell: float) -> tuple[np.ndarray, np.ndarray]:
     return low, part * part * (3 - 2 * part)
 
 
-def noise(dice: Dice, height: int, width: int, cell_y: float, cell_x: float) -> np.ndarray:
+def noise(dice: SeededRng, height: int, width: int, cell_y: float, cell_x: float) -> np.ndarray:
     """Smooth noise [height,width] in 0..1 with blobs of about cell_y x cell_x pixels (value noise)."""
     (row, down), (column, across) = _between(height, max(cell_y, 1.0)), _between(width, max(cell_x, 1.0))
     grid = dice.field(int(row[-1]) + 2, int(column[-1]) + 2)
@@ -38,7 +38,7 @@ def noise(dice: Dice, height: int, width: int, cell_y: float, cell_x: float) -> 
     return upper + down[:, None] * (lines[row + 1] - upper)
 
 
-def rough_noise(dice: Dice, height: int, width: int, cell: float) -> np.ndarray:
+def rough_noise(dice: SeededRng, height: int, width: int, cell: float) -> np.ndarray:
     """Three octaves of smooth noise, in 0..1."""
     total = noise(dice, height, width, cell, cell) * np.float32(0.5)
     total += noise(dice, height, width, cell / 2, cell / 2) * np.float32(0.3)
@@ -46,7 +46,7 @@ def rough_noise(dice: Dice, height: int, width: int, cell: float) -> np.ndarray:
     return total
 
 
-def pattern(dice: Dice, u: np.ndarray, v: np.ndarray, pixels: float) -> np.ndarray:
+def pattern(dice: SeededRng, u: np.ndarray, v: np.ndarray, pixels: float) -> np.ndarray:
     """How much of a thing's second colour shows at each place [h,w], 0..1.
 
     ``u``, ``v``: the thing's own coordinates; ``pixels``: pixels per unit, so that nothing finer than 4 pixels is
@@ -70,7 +70,7 @@ def pattern(dice: Dice, u: np.ndarray, v: np.ndarray, pixels: float) -> np.ndarr
     return np.zeros_like(u)
 
 
-def _wood(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
+def _wood(dice: SeededRng, height: int, width: int, scale: float) -> np.ndarray:
     grain = noise(dice, height, width, 3 * scale, 60 * scale) * np.float32(0.6)
     grain += noise(dice, height, width, 9 * scale, 140 * scale) * np.float32(0.4)
     plank = max(8.0, dice.uniform(28, 60) * scale)
@@ -80,7 +80,7 @@ def _wood(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
     return (grain * 0.7 + tone[:, None] * 0.3) * (0.35 + 0.65 * seam[:, None])
 
 
-def _tiles(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
+def _tiles(dice: SeededRng, height: int, width: int, scale: float) -> np.ndarray:
     side = max(10.0, dice.uniform(24, 56) * scale)
     rows = (np.arange(height, dtype=np.float32) + np.float32(dice.uniform(0, side))) / np.float32(side)
     columns = (np.arange(width, dtype=np.float32) + np.float32(dice.uniform(0, side))) / np.float32(side)
@@ -93,7 +93,7 @@ def _tiles(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
     return (tone * 0.7 + rough_noise(dice, height, width, 12 * scale) * 0.3) * (0.4 + 0.6 * grout)
 
 
-def _cloth(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
+def _cloth(dice: SeededRng, height: int, width: int, scale: float) -> np.ndarray:
     rows = np.arange(height, dtype=np.float32)[:, None]
     columns = np.arange(width, dtype=np.float32)[None]
     first, second = (np.float32(2 * np.pi / (dice.uniform(14, 60) * max(scale, 0.4))) for _ in range(2))
@@ -103,19 +103,19 @@ def _cloth(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
     return plaid + weave + noise(dice, height, width, 70 * scale, 70 * scale) * np.float32(0.2)
 
 
-def _stone(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
+def _stone(dice: SeededRng, height: int, width: int, scale: float) -> np.ndarray:
     cell = dice.log_uniform(6, 50) * scale
     return np.clip(rough_noise(dice, height, width, cell) * 1.8 - 0.4, 0, 1)
 
 
-def _paper(dice: Dice, height: int, width: int, scale: float) -> np.ndarray:
+def _paper(dice: SeededRng, height: int, width: int, scale: float) -> np.ndarray:
     return noise(dice, height, width, 160 * scale, 160 * scale) * 0.9 + dice.field(height, width) * np.float32(0.1)
 
 
 FLOORS = (_wood, _tiles, _cloth, _stone, _paper)
 
 
-def floor(dice: Dice, height: int, width: int) -> np.ndarray:
+def floor(dice: SeededRng, height: int, width: int) -> np.ndarray:
     """A textured background [3,height,width] between two colours of about one hue."""
     scale = min(height, width) / 256
     draw = dice.pick(FLOORS)

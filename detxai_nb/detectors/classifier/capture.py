@@ -22,7 +22,7 @@ class Probe:
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedLayer:
     """A layer's map as a leaf ``[1,K,h,w]``, and the ``logits`` ``[1,C]`` that depend on it with a graph."""
 
     leaf: Tensor
@@ -60,7 +60,7 @@ def probe(module: nn.Module, image: Tensor) -> Probe:
     return Probe(logits.shape[1], tuple(last[grid] for grid in grids))
 
 
-def open_at(module: nn.Module, layer: str, image: Tensor) -> Opened:
+def capture_at(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
     """One pass over ``image`` ``[1,3,H,W]``: up to the ``layer`` without a graph, from its map on with one.
 
     Of a layer that runs several times the last one counts. Raises ``ValueError`` where it makes no map ``[1,K,h,w]`` of
@@ -86,7 +86,7 @@ def open_at(module: nn.Module, layer: str, image: Tensor) -> Opened:
         handle.remove()
     if not leaves or not _depends(logits, leaves[0]):
         raise ValueError(f"the logits do not depend on the layer {layer!r} in {type(module).__name__}'s forward pass")
-    return Opened(leaves[0], logits)
+    return OpenedLayer(leaves[0], logits)
 
 
 def logits_of(output: Any) -> Tensor:

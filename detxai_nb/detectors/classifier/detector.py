@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.classifier.capture import Opened, logits_of, map_stride, open_at, probe
+from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_at, logits_of, map_stride, probe
 from detxai_nb.detectors.dense.trace import rows_per_chunk
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
@@ -104,7 +104,7 @@ class ClassifierDetector:
         with evaluating(self.module):
             with torch.no_grad():
                 batch = self._prepare(pixels)
-            opened = open_at(self.module, layer, batch)
+            opened = capture_at(self.module, layer, batch)
         placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
         level = Level(layer, opened.leaf.detach()[0], map_stride(batch, opened.leaf))
         return ClassifierTrace(placement, level, opened)
@@ -152,7 +152,7 @@ class ClassifierDetector:
 class ClassifierTrace:
     """One forward pass of one image, kept open at one layer. See ``types.Trace``."""
 
-    def __init__(self, placement: Placement, level: Level, opened: Opened) -> None:
+    def __init__(self, placement: Placement, level: Level, opened: OpenedLayer) -> None:
         self.placement = placement
         self.layer = level.name
         self.levels = (level,)

@@ -53,15 +53,15 @@ class OpenBackbone:
         """
         if layer == BEFORE:
             inner = {str(i): block for i, block in enumerate(self.module.fpn.inner_blocks)}
-            maps, pyramid = open_parts(lambda: self.pyramid(batch), inner)
+            maps, pyramid = capture_parts(lambda: self.pyramid(batch), inner)
             maps = {name: maps[name] for name in inner}
         elif self._split:
-            maps, pyramid = open_parts(lambda: self.pyramid(batch), {"": self.module.body})
+            maps, pyramid = capture_parts(lambda: self.pyramid(batch), {"": self.module.body})
             maps = {name: maps[key] for name, key in self.module.body.return_layers.items()}
         else:
             first = layer.removeprefix(f"{BACKBONE}.") if layer != BACKBONE else next(iter(self._chain))
             names = list(self._chain)[list(self._chain).index(first) :]
-            maps, pyramid = open_parts(
+            maps, pyramid = capture_parts(
                 lambda: self.pyramid(batch), {name: self._chain[name] for name in names}, chained=True
             )
         if layer.startswith(f"{BACKBONE}."):
@@ -72,7 +72,7 @@ class OpenBackbone:
         )
 
 
-def open_parts(
+def capture_parts(
     run: Callable[[], Sequence[Tensor]], parts: Mapping[str, nn.Module], chained: bool = False
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
     """The outputs of submodules kept open while ``run`` makes a pyramid.

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
-from detxai_nb.detectors.dense.convolutions import GroupNormTower, Step, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.convolutions import ConvStep, GroupNormTower, cut_windows, reach_of, run_windows
 
 _POINTWISE = (
     nn.BatchNorm2d,
@@ -30,7 +30,7 @@ _POINTWISE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class BranchPart:
     """One convolution, then group normalisation and ReLU (``norm``), or what treats each location by itself."""
 
     conv: nn.Conv2d
@@ -49,7 +49,9 @@ class Branch:
     an activation has a name of its own; by default after each.
     """
 
-    def __init__(self, parts: Sequence[Part], ends: Sequence[nn.Conv2d], stops: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[BranchPart], ends: Sequence[nn.Conv2d], stops: Sequence[int] | None = None
+    ) -> None:
         self.parts = tuple(parts)
         self.ends = tuple(ends)
         self.stops = tuple(range(1, len(parts) + 1)) if stops is None else tuple(stops)
@@ -59,7 +61,7 @@ class Branch:
                 "expected a detection head with group normalisation after every convolution, or after none"
             )
         self.end = _join(ends)
-        self.reach = reach_of([Step.of(part.conv) for part in parts]) + self.end.reach
+        self.reach = reach_of([ConvStep.of(part.conv) for part in parts]) + self.end.reach
 
     @classmethod
     def of(cls, tower: Iterable[nn.Module], ends: Sequence[nn.Conv2d]) -> Branch:
@@ -78,7 +80,7 @@ class Branch:
         return x[0]
 
 
-class Run:
+class BranchRun:
     """A branch on one level ``[C,h,w]``. Group normalisation takes its statistics from the whole level.
 
     ``fixed``: as constants, so that the branch is local.
@@ -96,7 +98,7 @@ class Run:
             with torch.no_grad():
                 self._tower = GroupNormTower([part.conv for part in branch.parts], norms, features)
             after = self._tower.fixed_norms()
-        self._steps = [*(Step.of(part.conv, then) for part, then in zip(branch.parts, after)), branch.end]
+        self._steps = [*(ConvStep.of(part.conv, then) for part, then in zip(branch.parts, after)), branch.end]
 
     @property
     def depth(self) -> int:
@@ -161,18 +163,18 @@ def _spread(patches: Tensor, at: Tensor, reach: int, size: Sequence[int]) -> Ten
     return full[:, :, reach : reach + height, reach : reach + width].contiguous()
 
 
-def _join(ends: Sequence[nn.Conv2d]) -> Step:
+def _join(ends: Sequence[nn.Conv2d]) -> ConvStep:
     """Convolutions that read the same map as one."""
-    steps = [Step.of(end) for end in ends]
+    steps = [ConvStep.of(end) for end in ends]
     if len({step.reach for step in steps}) != 1 or any(step.groups != 1 for step in steps):
         raise ValueError(
             f"expected last convolutions of one kernel size and one group in the detection head, got {ends}"
         )
     biases = [step.weight.new_zeros(len(step.weight)) if step.bias is None else step.bias for step in steps]
-    return Step(torch.cat([step.weight for step in steps]).detach(), torch.cat(biases).detach())
+    return ConvStep(torch.cat([step.weight for step in steps]).detach(), torch.cat(biases).detach())
 
 
-def _parts(modules: Iterable[nn.Module]) -> Iterator[Part]:
+def _parts(modules: Iterable[nn.Module]) -> Iterator[BranchPart]:
     """The parts of a tower, looking into nested sequences."""
     conv: nn.Conv2d | None = None
     after: list[nn.Module] = []
@@ -200,11 +202,11 @@ def _leaves(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
             yield module
 
 
-def _part(conv: nn.Conv2d, after: list[nn.Module]) -> Part:
+def _part(conv: nn.Conv2d, after: list[nn.Module]) -> BranchPart:
     if not any(isinstance(module, nn.GroupNorm) for module in after):
-        return Part(conv, after=nn.Sequential(*after))
+        return BranchPart(conv, after=nn.Sequential(*after))
     norm = after[0]
     if len(after) != 2 or not isinstance(norm, nn.GroupNorm) or not isinstance(after[1], nn.ReLU):
         names = ", ".join(type(module).__name__ for module in after)
         raise ValueError(f"expected GroupNorm and ReLU after a convolution of the detection head, got {names}")
-    return Part(conv, norm)
+    return BranchPart(conv, norm)

@@ -19,7 +19,7 @@ from detxai_nb.types import take_windows
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class ConvStep:
     """One convolution (odd square kernel, stride 1, zero padding that keeps the size) and what follows it pointwise."""
 
     weight: Tensor
@@ -33,7 +33,7 @@ class Step:
         return self.weight.shape[-1] // 2
 
     @classmethod
-    def of(cls, conv: nn.Module, after: Callable[[Tensor], Tensor] = lambda x: x) -> Step:
+    def of(cls, conv: nn.Module, after: Callable[[Tensor], Tensor] = lambda x: x) -> ConvStep:
         """The step of a ``Conv2d``; ``ValueError`` where it is not of that kind."""
         if not isinstance(conv, nn.Conv2d):
             raise ValueError(f"expected a Conv2d in the detection head, got {type(conv).__name__}")
@@ -47,7 +47,7 @@ class Step:
         return cls(conv.weight, conv.bias, conv.groups, after)
 
 
-def reach_of(steps: Sequence[Step]) -> int:
+def reach_of(steps: Sequence[ConvStep]) -> int:
     """How many cells to each side a prediction after ``steps`` sees."""
     return sum(step.reach for step in steps)
 
@@ -62,7 +62,7 @@ def cut_windows(features: Tensor, at: Tensor, reach: int) -> tuple[Tensor, Tenso
     return take_windows(features, corner, size), mask
 
 
-def run_windows(steps: Sequence[Step], windows: Tensor, mask: Tensor) -> Tensor:
+def run_windows(steps: Sequence[ConvStep], windows: Tensor, mask: Tensor) -> Tensor:
     """The steps' output at the windows' centres, ``[n,C']``.
 
     Equal to running them on the whole map: before each convolution the cells beyond the border are set to zero, as the
@@ -88,7 +88,7 @@ class _Layer:
     statistics as constants the norm is ``factor * z + shift``, per channel.
     """
 
-    step: Step
+    step: ConvStep
     normed: Tensor
     gate: Tensor
     factor: Tensor
@@ -107,7 +107,7 @@ class GroupNormTower:
         self._layers: list[_Layer] = []
         x = features
         for conv, norm in zip(convs, norms):
-            step = Step.of(conv)
+            step = ConvStep.of(conv)
             z = F.conv2d(x[None], step.weight, step.bias, padding=step.reach, groups=step.groups)[0]
             grouped = z.reshape(norm.num_groups, -1)
             variance, mean = torch.var_mean(grouped, dim=1, correction=0, keepdim=True)
@@ -153,7 +153,7 @@ class GroupNormTower:
         return gradient.permute(2, 0, 1)
 
 
-def _worth_tiling(step: Step, features: Tensor) -> bool:
+def _worth_tiling(step: ConvStep, features: Tensor) -> bool:
     return (
         features.device.type == "cpu"
         and step.weight.shape[2:] == (3, 3)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import evaluating
-from detxai_nb.detectors.dense.branch import Branch, Run
+from detxai_nb.detectors.dense.branch import Branch, BranchRun
 from detxai_nb.detectors.dense.convolutions import cut_windows
 from detxai_nb.detectors.dense.trace import rows_per_chunk
 from detxai_nb.types import GradientChunk, Target
@@ -68,7 +68,7 @@ class DenseHead:
         self._pyramid = pyramid
         self._rule = rule
         self._fixed = fixed
-        self._runs: dict[tuple[str, int], Run] = {}
+        self._runs: dict[tuple[str, int], BranchRun] = {}
         self._opened: str | None = None
         self.features = list(pyramid)
         if layer in head_layers(branches):
@@ -82,7 +82,7 @@ class DenseHead:
             branch = self._branches[level][name]
             count = branch.stops[stop]
             self.features[level] = branch.activation(features, count)
-            self._runs[name, level] = Run(branch.after(count), self.features[level], level < self._fixed)
+            self._runs[name, level] = BranchRun(branch.after(count), self.features[level], level < self._fixed)
 
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
@@ -92,13 +92,13 @@ class DenseHead:
             outputs = {name: run.at_cells(at[:, :2]) for name, run in runs.items()}
         return self._rule.scalar(outputs, level, at, labels, target)
 
-    def _run(self, level: int, target: Target) -> dict[str, Run]:
+    def _run(self, level: int, target: Target) -> dict[str, BranchRun]:
         """The branches that the target needs, run on a level: once for all targets and methods of one trace."""
         needed = self._rule.needs(target)
         for name in needed:
             if (name, level) not in self._runs:
                 branch = self._branches[level][name]
-                self._runs[name, level] = Run(branch, self._pyramid[level], level < self._fixed)
+                self._runs[name, level] = BranchRun(branch, self._pyramid[level], level < self._fixed)
         return {name: self._runs[name, level] for name in needed}
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
@@ -123,7 +123,7 @@ class DenseHead:
             yield GradientChunk(level, rows, gradient, at[rows, :2] - reach if local else None)
 
     def _on_windows(
-        self, runs: Mapping[str, Run], reach: int, level: int, at: Tensor, labels: Tensor, target: Target
+        self, runs: Mapping[str, BranchRun], reach: int, level: int, at: Tensor, labels: Tensor, target: Target
     ) -> Tensor:
         """Gradients ``[n,C,k,k]`` on windows around ``at``; exactly zero outside of them."""
         windows, mask = cut_windows(self.features[level], at[:, :2], reach)
@@ -135,7 +135,9 @@ class DenseHead:
             (gradient,) = torch.autograd.grad(scalar.sum(), windows)
         return gradient * mask
 
-    def _on_the_level(self, runs: Mapping[str, Run], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
+    def _on_the_level(
+        self, runs: Mapping[str, BranchRun], level: int, at: Tensor, labels: Tensor, target: Target
+    ) -> Tensor:
         """Gradients ``[n,C,h,w]`` on the whole level, through the statistics of group normalisation."""
         constants = self._constants(runs, at)
         with torch.no_grad():
@@ -157,7 +159,7 @@ class DenseHead:
         features = self.features[level]
         return features.new_zeros(len(at), *features.shape) if total is None else total
 
-    def _constants(self, runs: Mapping[str, Run], at: Tensor) -> dict[str, Tensor]:
+    def _constants(self, runs: Mapping[str, BranchRun], at: Tensor) -> dict[str, Tensor]:
         """The outputs ``[n,K]`` of the branches that do not depend on the opened activation."""
         if self._opened is None:
             return {}

@@ -23,7 +23,7 @@ Strides = Callable[[tuple[int, int], Tensor], tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class HeadOutput:
+class DenseOutput:
     """A head's outputs for one image: each ``[M,K]`` by torchvision's name, for the anchors of ``grid``."""
 
     outputs: Mapping[str, Tensor]
@@ -73,7 +73,7 @@ class DenseModule:
         return AnchorGrid(boxes, tuple((*level.shape[-2:], count) for level, count in zip(pyramid, counts)))
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], decode: Callable[[HeadOutput], Detections]) -> list[Detections]:
+    def detect(self, images: Sequence[Any], decode: Callable[[DenseOutput], Detections]) -> list[Detections]:
         """What ``decode`` makes of the head's outputs for each image."""
         pixels = [load_image(image) for image in images]
         found: list[Detections | None] = [None] * len(pixels)
@@ -83,17 +83,17 @@ class DenseModule:
                     found[row] = decode(output)
         return [d for d in found if d is not None]
 
-    def _outputs(self, pixels: Sequence[Any]) -> Iterator[HeadOutput]:
+    def _outputs(self, pixels: Sequence[Any]) -> Iterator[DenseOutput]:
         batch, placement = self.prepare(pixels)
         pyramid = self.backbone.pyramid(batch)
         outputs = self.module.head(list(pyramid))
         grid = self.anchors(batch, placement, pyramid)
         for i in range(len(batch)):
-            yield HeadOutput({name: output[i] for name, output in outputs.items()}, grid, placement)
+            yield DenseOutput({name: output[i] for name, output in outputs.items()}, grid, placement)
 
     def report(
         self,
-        output: HeadOutput,
+        output: DenseOutput,
         boxes: Tensor,
         scores: Tensor,
         picked: tuple[Tensor, Tensor],

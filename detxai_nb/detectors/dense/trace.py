@@ -21,7 +21,7 @@ MEMORY_BUDGET = 768 * 2**20
 """Bytes that one chunk of dense gradients may take."""
 
 
-class DenseHead(Protocol):
+class DenseHeadLike(Protocol):
     """What a family's head offers for one image: scalars and their gradients with respect to one explained grid."""
 
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
@@ -88,7 +88,7 @@ class OneStageTrace:
         layer: str,
         features: Sequence[Tensor],
         strides: Sequence[tuple[float, float]],
-        head: DenseHead,
+        head: DenseHeadLike,
         stages: Stages | None = None,
         anchors: Sequence[int] | None = None,
     ) -> None:

@@ -18,7 +18,7 @@ Sizes = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedPass:
     """``leaf`` ``[1,C,h,w]``: the layer's features; ``outputs``: the module's, with a graph from the leaf on."""
 
     leaf: Tensor
@@ -49,7 +49,7 @@ def answering(part: nn.Module, answer: Callable[..., Any]) -> Iterator[None]:
             part.__dict__["forward"] = before
 
 
-def open_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened:
+def capture_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPass:
     """What ``run``, one forward pass, gives with the layer's features as a leaf. ``layer``: of ``anatomy.layers``."""
     cut = _cut_at(layer, anatomy)
     sizes: dict[nn.Module, tuple[int, int]] = {}
@@ -70,7 +70,7 @@ def open_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened:
             stack.enter_context(answering(part, _then(part.forward, partial(measured, part))))
         stack.enter_context(answering(cut.part, _then(cut.part.forward, cut_out)))
         outputs = run()
-    return Opened(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
+    return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
 
 
 def _then(forward: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:

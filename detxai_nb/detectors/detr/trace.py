@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from detxai_nb.detectors.base import evaluating, outside_inference_mode
 from detxai_nb.detectors.dense.trace import MEMORY_BUDGET
 from detxai_nb.detectors.detr.attention import Attention
-from detxai_nb.detectors.detr.capture import open_at
+from detxai_nb.detectors.detr.capture import capture_at
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.types import SIDES, Detections, GradientChunk, Level, Target
@@ -47,7 +47,7 @@ class DetrTrace:
         # Of the attention kernels only the plain one has gradients that can be batched.
         kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
         with evaluating(module), kernels:
-            opened = open_at(layer, anatomy, lambda: module(pixel_values=pixels))
+            opened = capture_at(layer, anatomy, lambda: module(pixel_values=pixels))
         self._leaf = opened.leaf
         self._attention = Attention(module, variant, pixels, placement, opened.sizes[-1])
         self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]

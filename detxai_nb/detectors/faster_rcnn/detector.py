@@ -15,7 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.dense.backbone_layers import BEFORE, open_parts
+from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK, check_layer
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
@@ -196,7 +196,7 @@ class FasterRcnnDetector:
             keys.extend(found)
             return list(found.values())
 
-        leaves, opened = open_parts(run, {"": self.module.backbone.body})
+        leaves, opened = capture_parts(run, {"": self.module.backbone.body})
         return leaves, dict(zip(keys, opened))
 
     def _decode(self, batch: Tensor, placement: Placement, threshold: float) -> Iterator[Detections]:

@@ -13,7 +13,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import RPNHead, concat_box_prediction_layers
 from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
 
-from detxai_nb.detectors.dense.convolutions import Step, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows, reach_of, run_windows
 
 
 def propose(
@@ -121,7 +121,7 @@ class AnchorProposals:
         return self._deltas[level][0][:, at[:, 0], at[:, 1]].T.unflatten(1, (-1, 4))
 
 
-def _local_steps(head: Any) -> list[Step] | None:
+def _local_steps(head: Any) -> list[ConvStep] | None:
     """The box branch of torchvision's head as local steps; None for any other head."""
     if type(head) is not RPNHead:
         return None
@@ -131,4 +131,4 @@ def _local_steps(head: Any) -> list[Step] | None:
     )
     if not plain:
         return None
-    return [*(Step.of(conv, F.relu) for conv, _ in parts), Step.of(head.bbox_pred)]
+    return [*(ConvStep.of(conv, F.relu) for conv, _ in parts), ConvStep.of(head.bbox_pred)]

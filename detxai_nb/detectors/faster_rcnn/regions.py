@@ -12,7 +12,7 @@ from detxai_nb.detectors.base import evaluating
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class HeadOutput:
     """What the box head says of n regions, each for its own class.
 
     ``scores`` ``[n]``: probability; ``offsets`` ``[n,4]``: the network's own box output, before decoding; ``boxes``
@@ -41,7 +41,7 @@ class Regions:
     labels: Tensor
     proposals: Tensor
 
-    def answer(self, features: Tensor) -> Answer:
+    def answer(self, features: Tensor) -> HeadOutput:
         """What the head makes of ``features`` ``[n,C,P,P]`` in place of the regions' own.
 
         With a graph where gradients are enabled; the module is as before afterwards.
@@ -52,4 +52,4 @@ class Regions:
         rows = torch.arange(len(self.labels), device=self.labels.device)
         offsets = deltas.unflatten(1, (-1, 4))[rows, self.labels]
         boxes = heads.box_coder.decode(offsets, [self.proposals])[:, 0]
-        return Answer(logits.softmax(dim=1)[rows, self.labels], offsets, boxes)
+        return HeadOutput(logits.softmax(dim=1)[rows, self.labels], offsets, boxes)

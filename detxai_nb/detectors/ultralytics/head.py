@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import evaluating
-from detxai_nb.detectors.dense.branch import Branch, Part
+from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import Branches
 from detxai_nb.detectors.dense.trace import rows_per_chunk
 from detxai_nb.types import SIDES, GradientChunk, Target
@@ -37,7 +37,7 @@ def local_branches(head: Any, end_to_end: bool) -> Branches | None:
 def _branch(module: Any) -> Branch | None:
     if not isinstance(module, nn.Sequential) or not _is_plain(module[-1]):
         return None
-    parts: list[Part] = []
+    parts: list[BranchPart] = []
     stops: list[int] = []
     for block in module[:-1]:
         found = _parts(block)
@@ -48,7 +48,7 @@ def _branch(module: Any) -> Branch | None:
     return Branch(parts, [module[-1]], stops)  # type: ignore[list-item]
 
 
-def _parts(block: Any) -> list[Part] | None:
+def _parts(block: Any) -> list[BranchPart] | None:
     """The convolutions of a block, each with what Ultralytics puts behind it; None for any other kind of block."""
     from ultralytics.nn.modules.conv import Conv, DWConv
 
@@ -58,7 +58,7 @@ def _parts(block: Any) -> list[Part] | None:
     # Exactly these: what is derived from them may compute something else.
     if type(block) not in (Conv, DWConv) or not _is_plain(block.conv):
         return None
-    return [Part(block.conv, after=_after(block))]
+    return [BranchPart(block.conv, after=_after(block))]
 
 
 def _is_plain(conv: Any) -> bool:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.dense.backbone_layers import BEFORE, open_parts
-from detxai_nb.detectors.dense.branch import Branch, Part
+from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
+from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import (
     BACKBONE,
@@ -128,7 +128,7 @@ class YoloxDetector:
                 features = network.backbone(batch)
             return open_stages(layer, features, dict(zip(STAGES, strides)), network.neck)
         parts: dict[str, nn.Module] = {"0": network.C3_p3, "1": network.reduce_conv1, "2": network.lateral_conv0}
-        maps, pyramid = open_parts(lambda: network(batch), parts)
+        maps, pyramid = capture_parts(lambda: network(batch), parts)
         return Stages({name: maps[name] for name in parts}, dict(zip(parts, strides)), pyramid, BEFORE)
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
@@ -219,9 +219,9 @@ def _branch(stem: nn.Module, tower: Sequence[nn.Module], ends: Sequence[nn.Conv2
     return Branch(parts, ends, stops)
 
 
-def _parts(module: Any) -> list[Part]:
+def _parts(module: Any) -> list[BranchPart]:
     if isinstance(module, DWConv):
         return [*_parts(module.dconv), *_parts(module.pconv)]
     if not isinstance(module, BaseConv):
         raise ValueError(f"expected YOLOX's convolution blocks in its head, got {type(module).__name__}")
-    return [Part(module.conv, after=module.after)]
+    return [BranchPart(module.conv, after=module.after)]

@@ -16,8 +16,8 @@ from detxai_nb.image import load_image
 from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
 from detxai_nb.methods.d_rise.weights import similarities
-from detxai_nb.methods.perturbed_detection import Asker
-from detxai_nb.methods.registry import Found, whole_method
+from detxai_nb.methods.perturbed_detection import BatchedDetector
+from detxai_nb.methods.registry import MethodResult, whole_method
 from detxai_nb.types import Cancelled, Detections, Detector, Progress
 
 AGREEMENT = "split-half correlation"
@@ -26,7 +26,7 @@ _GROWTH = 1.2
 
 
 @dataclass(frozen=True)
-class Settings:
+class DRiseSettings:
     """What ``d_rise`` and ``improving`` can be told; see ``d_rise``. Raises ``ValueError`` for what makes no sense.
 
     The defaults are those of which real photographs needed the fewest masks (tests/bench/bench_d_rise_masks.py); the
@@ -75,27 +75,29 @@ class Estimate:
     masks: int
     agreement: Tensor
     stopped: str | None
-    answers: Answers
+    answers: MaskedDetections
 
     def maps(self) -> Tensor:
         """The raw maps at the image's size, float32 ``[N,H,W]``, non-negative; computed anew by each call."""
         return self.answers.maps(self.masks)
 
 
-class Answers:
+class MaskedDetections:
     """The masks of one image with their weights, as far as they were asked about.
 
     ``settings``, ``grid``, ``drawn``: how the masks are made. ``weights`` ``[masks,N]``, of which ``done`` are known.
     Masks themselves are made when they are used, in batches, and not kept: a grid and its weights say all.
     """
 
-    def __init__(self, detector: Detector, image: np.ndarray, detections: Detections, settings: Settings) -> None:
+    def __init__(self, detector: Detector, image: np.ndarray, detections: Detections, settings: DRiseSettings) -> None:
         height, width = image.shape[:2]
-        detections.require_some()
+        detections.require_nonempty()
         detections.require_image(height, width)
         self.settings = settings
         self.targets = detections.to(detector.device)
-        self.asker = Asker(detector, image, score_threshold=settings.score_threshold, batch_size=settings.batch_size)
+        self.asker = BatchedDetector(
+            detector, image, score_threshold=settings.score_threshold, batch_size=settings.batch_size
+        )
         self.grid = MaskGrid((height, width), settings.cells, detector.device)
         self.drawn = draw(
             settings.masks,
@@ -164,7 +166,7 @@ def improving(
     with a last estimate of what there is. Estimates are cheap: maps are computed when they are asked for. The caller
     may stop asking at any time. Arguments are checked at once, before the first estimate.
     """
-    return Answers(detector, load_image(image), detections, Settings(**settings)).estimates(progress)
+    return MaskedDetections(detector, load_image(image), detections, DRiseSettings(**settings)).estimates(progress)
 
 
 @whole_method(
@@ -180,23 +182,23 @@ def d_rise(
     detections: Detections,
     progress: Progress,
     *,
-    masks: int = Settings.masks,
-    cells: int = Settings.cells,
-    probability: float = Settings.probability,
-    sampling: str = Settings.sampling,
-    weights: str = Settings.weights,
-    score_threshold: float = Settings.score_threshold,
-    until: float | None = Settings.until,
-    seed: int = Settings.seed,
-    batch_size: int | None = Settings.batch_size,
-) -> Found:
+    masks: int = DRiseSettings.masks,
+    cells: int = DRiseSettings.cells,
+    probability: float = DRiseSettings.probability,
+    sampling: str = DRiseSettings.sampling,
+    weights: str = DRiseSettings.weights,
+    score_threshold: float = DRiseSettings.score_threshold,
+    until: float | None = DRiseSettings.until,
+    seed: int = DRiseSettings.seed,
+    batch_size: int | None = DRiseSettings.batch_size,
+) -> MethodResult:
     """Maps of all detections from the same masked images, one value a pixel of the image.
 
     A pixel's value is how well the object is found (``similarities``) on average where a mask keeps the pixel. The
     image is black where a mask is 0; masking is done in float pixels, without rounding where the detector can be looked
     into. ``masks``: at most so many masked images. ``cells``, ``probability``: of the grid (see ``MaskGrid``) and of
     keeping a cell. ``score_threshold``: of the detections in masked images; maps depend on it. ``batch_size``: see
-    ``Asker``. Half precision is the detector's own choice.
+    ``BatchedDetector``. Half precision is the detector's own choice.
 
     ``sampling`` "plain" with ``weights`` "plain" is the paper's method, with 16 cells and a probability of 0.5;
     "balanced" and "centred" (see ``draw`` and ``estimate``) estimate the same map with fewer masks. A finer grid shows
@@ -208,13 +210,13 @@ def d_rise(
 
     ``Cancelled`` raised by ``progress`` ends it with what there is, or goes on to the caller where there is nothing.
     """
-    chosen = Settings(masks, cells, probability, sampling, weights, score_threshold, until, seed, batch_size)
-    answers = Answers(detector, image, detections, chosen)
+    chosen = DRiseSettings(masks, cells, probability, sampling, weights, score_threshold, until, seed, batch_size)
+    answers = MaskedDetections(detector, image, detections, chosen)
     last = list(answers.estimates(progress))[-1]
     if last.stopped == "agreement":
         with suppress(Cancelled):
             progress(masks, masks)
-    return Found(
+    return MethodResult(
         grids=list(last.maps()),
         figures={AGREEMENT: last.agreement.tolist()},
         settings={

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.image import load_image
-from detxai_nb.methods.d_rise import Answers, Settings
+from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
 from detxai_nb.methods.d_rise.estimate import estimate, rank_correlation
 from detxai_nb.types import Detections, Detector, Progress
 
@@ -95,13 +95,13 @@ def suggest(
         raise ValueError("cells and probabilities hold the settings to try, at least one each")
     if not 0 < agreement < 1:
         raise ValueError(f"agreement lies between 0 and 1, got {agreement!r}")
-    pixels, budget = load_image(image), Settings(**settings).masks
+    pixels, budget = load_image(image), DRiseSettings(**settings).masks
     asked = [(c, p) for c in sorted(cells, reverse=True) for p in probabilities]
     tried = []
     for number, (count, probability) in enumerate(asked):
-        chosen = Settings(**{**settings, "masks": trial, "cells": count, "probability": probability})
+        chosen = DRiseSettings(**{**settings, "masks": trial, "cells": count, "probability": probability})
         started = time.perf_counter()
-        answers = Answers(detector, pixels, detections, chosen)
+        answers = MaskedDetections(detector, pixels, detections, chosen)
         while answers.done < trial:
             if progress is not None:
                 progress(number * trial + answers.done, len(asked) * trial)
@@ -114,7 +114,7 @@ def suggest(
     return Suggestion({"cells": best.cells, "probability": best.probability}, bool(enough), tuple(tried))
 
 
-def masks_needed(answers: Answers, agreement: float) -> Tensor:
+def masks_needed(answers: MaskedDetections, agreement: float) -> Tensor:
     """How many masks each object is expected to need for a split-half correlation of ``agreement``: float64 ``[N]``.
 
     The correlation ``r`` of the halves of the masks there are, as the mean over many random halvings, and the rule of

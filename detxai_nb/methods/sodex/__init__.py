@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from detxai_nb.methods.d_rise.weights import class_overlaps
-from detxai_nb.methods.perturbed_detection import Asker
-from detxai_nb.methods.registry import Found, whole_method
+from detxai_nb.methods.perturbed_detection import BatchedDetector
+from detxai_nb.methods.registry import MethodResult, whole_method
 from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 from detxai_nb.types import Detections, Detector, Progress
 
@@ -20,7 +20,7 @@ HIDDEN = ("mean", "black", "grey")
 
 
 @dataclass(frozen=True)
-class Settings:
+class SodexSettings:
     """What ``sodex`` can be told; see there. Raises ``ValueError`` for what makes no sense."""
 
     samples: int = 1000
@@ -66,17 +66,17 @@ def sodex(
     detections: Detections,
     progress: Progress,
     *,
-    samples: int = Settings.samples,
-    segments: int = Settings.segments,
-    compactness: float = Settings.compactness,
-    sigma: float = Settings.sigma,
-    hidden: str = Settings.hidden,
-    kernel_width: float = Settings.kernel_width,
-    alpha: float = Settings.alpha,
-    score_threshold: float = Settings.score_threshold,
-    seed: int = Settings.seed,
-    batch_size: int | None = Settings.batch_size,
-) -> Found:
+    samples: int = SodexSettings.samples,
+    segments: int = SodexSettings.segments,
+    compactness: float = SodexSettings.compactness,
+    sigma: float = SodexSettings.sigma,
+    hidden: str = SodexSettings.hidden,
+    kernel_width: float = SodexSettings.kernel_width,
+    alpha: float = SodexSettings.alpha,
+    score_threshold: float = SodexSettings.score_threshold,
+    seed: int = SodexSettings.seed,
+    batch_size: int | None = SodexSettings.batch_size,
+) -> MethodResult:
     """Signed maps of all detections from the same changed images, one value a pixel of the image.
 
     LIME (Ribeiro et al., KDD 2016) with each object as a class of its own: the image is cut into superpixels, the
@@ -95,8 +95,8 @@ def sodex(
     number is in ``settings["superpixels"]``; ``compactness`` and ``sigma`` (of smoothing, in pixels): the larger, the
     less they follow edges. Noise joins them into few: take a larger compactness there.
 
-    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``Asker``. ``figures``: how far each
-    object's linear model may be trusted. "weighted R²" is the share of the score's variance that it explains, of the
+    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``BatchedDetector``. ``figures``: how far
+    each object's linear model may be trusted. "weighted R²" is the share of the score's variance that it explains, of the
     samples it was fitted to: with many superpixels and few samples it flatters. "leave-one-out R²" is that of samples
     it has not seen. Where it is low, the score is no sum of what superpixels add, or the samples are too few, and the
     map says little; both are NaN for a score that never changed, whose map is zero.
@@ -104,18 +104,18 @@ def sodex(
     What ``progress`` raises ends the work with nothing. Raises ``ImportError`` without scikit-image, ``ValueError`` for
     settings out of range.
     """
-    chosen = Settings(
+    chosen = SodexSettings(
         samples, segments, compactness, sigma, hidden, kernel_width, alpha, score_threshold, seed, batch_size
     )
-    detections.require_some()
+    detections.require_nonempty()
     detections.require_image(*image.shape[:2])
     progress(0, samples)
     labels, count = superpixels(image, segments, compactness, sigma)
-    asker = Asker(detector, image, score_threshold=score_threshold, batch_size=batch_size)
+    asker = BatchedDetector(detector, image, score_threshold=score_threshold, batch_size=batch_size)
     shown = draw_shown(samples, count, seed)
     scores = ask_all(asker, Hiding(asker.pixels, labels, hidden), shown, detections.to(detector.device), progress)
     surrogate = fit(shown, scores, nearness(shown, chosen.kernel_width), chosen.alpha)
-    return Found(
+    return MethodResult(
         grids=list(surrogate.coefficients.float()[:, labels].to(detector.device)),
         figures={FIT: surrogate.determination.tolist(), LEFT_OUT: surrogate.left_out.tolist()},
         settings={
@@ -169,7 +169,7 @@ class Hiding:
         return means.float().to(self.labels.device)[:, self.labels]
 
 
-def ask_all(asker: Asker, hiding: Hiding, shown: Tensor, targets: Detections, progress: Progress) -> Tensor:
+def ask_all(asker: BatchedDetector, hiding: Hiding, shown: Tensor, targets: Detections, progress: Progress) -> Tensor:
     """The score of each target in each sample, ``[N,T]`` on the CPU."""
     scores = torch.zeros(len(shown), len(targets))
     done = 0

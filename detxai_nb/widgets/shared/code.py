@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CodeRecipe:
     """Where detector, image and detections came from; None stands for an object that the caller holds already."""
 
     detector: str | None

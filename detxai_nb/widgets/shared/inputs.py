@@ -12,26 +12,26 @@ from detxai_nb.data.sample import Sample
 from detxai_nb.detectors import load_detector
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections, Detector
-from detxai_nb.widgets.shared.code import Recipe
+from detxai_nb.widgets.shared.code import CodeRecipe
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class WidgetInputs:
     """``image`` uint8 ``[H,W,3]``; ``detections`` are those of this image; ``recipe`` says where they came from."""
 
     detector: Detector
     image: np.ndarray
     detections: Detections
-    recipe: Recipe
+    recipe: CodeRecipe
 
     @classmethod
-    def of(cls, detector: Any, image: Any, detections: Any, score_threshold: float) -> Subject:
+    def of(cls, detector: Any, image: Any, detections: Any, score_threshold: float) -> WidgetInputs:
         """``detector``: an object or the name of one; ``image``: what ``load_image`` takes; ``detections``: None for
         what the detector finds with at least ``score_threshold``.
 
         Raises ``TypeError`` or ``ValueError`` for what is no detector, or no Detections of this image.
         """
-        recipe = Recipe(
+        recipe = CodeRecipe(
             detector if isinstance(detector, str) else None,
             os.fspath(image) if isinstance(image, (str, os.PathLike)) else None,
             score_threshold if detections is None else None,

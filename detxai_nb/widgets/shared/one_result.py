@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.widget import IDLE, PhotoWidget
 from detxai_nb.widgets.shared.worker import Keyed
 
@@ -22,7 +22,7 @@ class OneResultWidget(PhotoWidget):
 
     map_key = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, subject: Subject, **traits: Any) -> None:
+    def __init__(self, subject: WidgetInputs, **traits: Any) -> None:
         self._shown: Any = None
         super().__init__(subject, **traits)
 

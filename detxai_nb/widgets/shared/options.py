@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Offer:
+class WidgetOptions:
     """What one widget offers for its detector; ``settings`` are those that the caller gave for methods.
 
     ``layers``: first "", the layer that a method prefers or else the detector's default, then those of the detector.
@@ -66,7 +66,7 @@ class Offer:
     targets: tuple[str, ...] = PARTS
 
     @classmethod
-    def of(cls, detector: Detector, settings: Mapping[str, Any], kinds: Sequence[str] = ("gradient",)) -> Offer:
+    def of(cls, detector: Detector, settings: Mapping[str, Any], kinds: Sequence[str] = ("gradient",)) -> WidgetOptions:
         """The methods of these kinds that can explain this detector, and its layers; ``ValueError`` for no method."""
         methods = {name: m for name, m in METHODS.items() if m.kind in kinds and can_run(m, detector)}
         if not methods:

@@ -15,9 +15,9 @@ from traitlets import TraitError
 from detxai_nb.heatmaps import write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import Subject
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
-from detxai_nb.widgets.shared.worker import Calculator, Keyed, bytes_of_maps
+from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
 STATIC = Path(__file__).parent / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
@@ -55,8 +55,8 @@ class WorkWidget(anywidget.AnyWidget):
         self.on_msg(self._message)
         self.code = self.to_code()
 
-    def _calculator(self) -> Calculator:
-        return Calculator(self._compute, self, self._lock, self._size)
+    def _calculator(self) -> BackgroundWorker:
+        return BackgroundWorker(self._compute, self, self._lock, self._size)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is being computed, at most ``timeout`` seconds; whether that is so."""
@@ -167,7 +167,7 @@ class PhotoWidget(WorkWidget):
     objects: Any = traitlets.List().tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, subject: Subject, **traits: Any) -> None:
+    def __init__(self, subject: WidgetInputs, **traits: Any) -> None:
         self._subject = subject
         super().__init__(
             photo=serialize.pack_photo(subject.image),

@@ -27,7 +27,7 @@ class Keyed(Protocol):
         """The same for the same computation."""
 
 
-class Screen(Protocol):
+class Listener(Protocol):
     """Where results appear. Every call is made with the lock held, most of them from the computing thread."""
 
     def show_busy(self, request: Any) -> None:
@@ -53,7 +53,7 @@ class Task:
         self.thread = threading.Thread(target=run, args=(self,), name=f"detxai-nb {request.key}", daemon=True)
 
 
-class Calculator:
+class BackgroundWorker:
     """Maps on request: kept ones at once, others from ``compute(request, progress)`` in a thread.
 
     A newer request supersedes the one under way; whatever that still does is not shown. ``lock`` (an ``RLock``) guards
@@ -64,7 +64,7 @@ class Calculator:
     def __init__(
         self,
         compute: Callable[[Any, Progress | None], Any],
-        screen: Screen,
+        screen: Listener,
         lock: Any,
         size: Callable[[Any], int] | None = None,
         turn: AbstractContextManager[Any] = COMPUTING,

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from detxai_nb.widgets.snapshots.picture import Scene, draw_view, font, wrapped
+from detxai_nb.widgets.snapshots.picture import Snapshot, draw_view, font, wrapped
 
 _LONGER_SIDE, _NARROWEST, _HIGH, _EDGE = 640, 420, 150, 34
 _INK, _MUTED, _TARGET, _LINE = (28, 31, 36), (91, 98, 112), (23, 105, 194), (185, 190, 199)
 
 
-def draw_figure(scene: Scene, caption: str, curves: Sequence[Sequence[float]], step: int) -> bytes:
+def draw_curve_snapshot(scene: Snapshot, caption: str, curves: Sequence[Sequence[float]], step: int) -> bytes:
     """PNG bytes. ``curves``: score over original score at each step, of the object and the mean of the others; NaN is
     left out. The highest line is 1, or what the curves reach beyond.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from detxai_nb.widgets.snapshots.picture import Scene, draw_view, font, wrapped
+from detxai_nb.widgets.snapshots.picture import Snapshot, draw_view, font, wrapped
 
 _HEAD, _SIDE, _GAP, _LINE = 26, 150, 8, 16
 _WIDEST, _WIDE, _NARROW = 1100, 260, 130
@@ -21,7 +21,7 @@ _TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
 class Cell:
     """One map over the photograph, and what is said of it, a line each."""
 
-    scene: Scene
+    scene: Snapshot
     said: Sequence[str]
 
 
@@ -80,7 +80,7 @@ def draw_grid(grid: Grid) -> Image.Image:
     return page
 
 
-def to_bytes(grid: Grid) -> bytes:
+def grid_png(grid: Grid) -> bytes:
     """The same as PNG."""
     file = io.BytesIO()
     draw_grid(grid).save(file, "PNG")

@@ -33,7 +33,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Snapshot:
     """What is drawn: photograph uint8 ``[H,W,3]``, packed objects, the selected one's index, maps or None.
 
     ``row``: which of the maps is the selected object's; by default there is one for each object. ``tints``: colours of
@@ -55,10 +55,10 @@ class Scene:
 
     def tint(self, index: int) -> tuple[int, int, int, int]:
         """The colour of an object's box, RGBA."""
-        return (*rgb(self.tints.get(index, "#ffffff")), 255)
+        return (*parse_rgb(self.tints.get(index, "#ffffff")), 255)
 
 
-def rgb(color: str) -> tuple[int, int, int]:
+def parse_rgb(color: str) -> tuple[int, int, int]:
     """A colour such as "#0072b2"."""
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
@@ -71,7 +71,7 @@ def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]
     return (-reach, reach) if maps.signed else (low, high)
 
 
-def overlay(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
+def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
     """The photograph uint8 ``[H,W,3]`` with one map blended over it."""
     low, high = color_range(maps, index, look.shared)
     return heatmaps.overlay(
@@ -86,11 +86,11 @@ def overlay(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.nda
     )
 
 
-def draw_view(scene: Scene, factor: float = 1.0, name: bool = True) -> Image.Image:
+def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.Image:
     """Photograph, map and boxes, scaled by ``factor``; with ``name`` the selected object is named."""
     pixels = scene.image
     if scene.maps is not None and scene.selected is not None:
-        pixels = overlay(pixels, scene.maps, scene.drawn, scene.look)
+        pixels = overlay_pixels(pixels, scene.maps, scene.drawn, scene.look)
     size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
     base = Image.fromarray(pixels)
     base = (base if factor == 1 else base.resize(size, Image.Resampling.BICUBIC)).convert("RGBA")
@@ -110,7 +110,7 @@ def draw_view(scene: Scene, factor: float = 1.0, name: bool = True) -> Image.Ima
     return Image.alpha_composite(base, layer).convert("RGB")
 
 
-def draw_figure(scene: Scene, caption: str) -> bytes:
+def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
     """PNG bytes: the view with its longer side at 640 pixels, the caption, and a colour bar where there is a map."""
     view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)

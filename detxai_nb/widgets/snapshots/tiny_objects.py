@@ -9,9 +9,9 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from detxai_nb.tiny.figures import crops_of, plot
-from detxai_nb.tiny.samples import Looked
+from detxai_nb.tiny.samples import ExplainedImage
 from detxai_nb.widgets.snapshots.picture import font, wrapped
-from detxai_nb.widgets.tiny_objects_run import Found
+from detxai_nb.widgets.tiny_objects_run import TinyObjectsRun
 
 _WIDTH, _LINE = 640, 20
 
@@ -27,7 +27,7 @@ def words(text: str) -> Image.Image:
 
 
 def picture(
-    found: Found, measure: str, looked: Looked | None, annotations: Sequence[int], opacity: float
+    found: TinyObjectsRun, measure: str, looked: ExplainedImage | None, annotations: Sequence[int], opacity: float
 ) -> Image.Image:
     """The scatter of ``tiny.plot``, and below it the crops of these annotated objects if ``looked`` has them."""
     parts = [_drawn(plot(found.objects(), measure, at_most=found.at_most))]
@@ -42,7 +42,7 @@ def picture(
     return page
 
 
-def to_bytes(page: Image.Image) -> bytes:
+def tiny_objects_png(page: Image.Image) -> bytes:
     """The same as PNG."""
     file = io.BytesIO()
     page.save(file, "PNG")
