@@ -113,7 +113,7 @@ def _detector(options: argparse.Namespace) -> Callable[[], Any]:
 
 def _explain(options: argparse.Namespace) -> None:
     import detxai_nb as dx
-    from detxai_nb.heatmaps import write_atomically
+    from detxai_nb.files import write_atomically
 
     for path in options.out:
         if path.suffix not in OUTPUTS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.files import write_atomically
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Target
 
@@ -229,23 +229,6 @@ class HeatMaps:
             figures={name: tuple(values) for name, values in meta.get("figures", {}).items()},
             **{n: meta[n] for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
         )
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Call ``write(file)`` on a new binary file beside ``path`` and move it there: never half a file, nothing lost."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _divide(values: Tensor, by: Tensor) -> Tensor:

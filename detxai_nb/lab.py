@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from detxai_nb.heatmaps import write_atomically
+from detxai_nb.files import write_atomically
 
 START = "00_start_here.ipynb"
 RECORD = ".detxai-nb-notebooks.json"

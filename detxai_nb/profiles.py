@@ -14,7 +14,7 @@ from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.sample import Sample
 from detxai_nb.data.scenes import Scenes
 from detxai_nb.detectors import load_detector
-from detxai_nb.heatmaps import write_atomically
+from detxai_nb.files import write_atomically
 from detxai_nb.types import Detector
 
 PROFILES = ("quick", "paper")

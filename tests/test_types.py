@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from detxai_nb.types import Detections, GradientChunk, Target, spread_windows, take_windows
+from detxai_nb.types import Detections, Target
+from detxai_nb.windows import GradientChunk, spread_windows, take_windows
 
 
 def some(count: int = 3) -> Detections:

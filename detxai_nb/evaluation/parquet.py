@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from detxai_nb.evaluation.rows import COLUMNS, Record, join
-from detxai_nb.heatmaps import write_atomically
 
 if TYPE_CHECKING:
     import pyarrow
 
 _KEY = b"detxai-nb"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also when the machine goes down."""
-
-    def write(file: IO[bytes]) -> None:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-    write_atomically(path, write)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def level_of(path: Path) -> int:

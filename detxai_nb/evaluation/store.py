@@ -16,16 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detxai_nb.evaluation.parquet import (
-    columns_of,
-    inventory,
-    level_of,
-    metadata_of,
-    read_table,
-    to_table,
-    write_whole,
-)
+from detxai_nb.evaluation.parquet import columns_of, inventory, level_of, metadata_of, read_table, to_table
 from detxai_nb.evaluation.rows import ImageRows, Record, join
+from detxai_nb.files import write_whole
 
 if TYPE_CHECKING:
     import pyarrow

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import torch
 
-from detxai_nb.detectors.precision import full_float32
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
+from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.methods import Method, find_method

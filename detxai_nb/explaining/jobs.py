@@ -14,7 +14,8 @@ from torch import Tensor
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.methods.registry import Context, Method, MethodResult
-from detxai_nb.types import SIDES, Detections, Detector, Level, Progress, Target, Trace, spread_windows, take_windows
+from detxai_nb.types import SIDES, Detections, Detector, Level, Progress, Target, Trace
+from detxai_nb.windows import spread_windows, take_windows
 
 COMBINE = ("maximum", "normalized")
 

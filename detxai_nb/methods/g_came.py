@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.methods.registry import Context, gradient_method
-from detxai_nb.types import spread_windows, take_windows
+from detxai_nb.windows import spread_windows, take_windows
 
 CENTRES = ("auto", "one", "two")
 MEMORY_BUDGET = 64 * 2**20

@@ -9,20 +9,32 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from detxai_nb.metrics import on_maps  # isort: skip  # the table lists metrics in the order of import
-from detxai_nb.metrics import tiny_objects, insertion_deletion, information_drop  # isort: skip
+from detxai_nb.metrics import (  # isort: skip  # the table lists metrics in the order of import
+    pointing,
+    energy_pointing,
+    map_compactness,
+    visual_accuracy,
+    object_discrimination,
+    evidence,
+    tiny_objects,
+    insertion_deletion,
+    information_drop,
+)
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection import average_precision
 from detxai_nb.metrics.detection_cache import CachedDetections, DetectionCache, fastest_batch
+from detxai_nb.metrics.energy_pointing import energy_pointing_game
 from detxai_nb.metrics.evidence import evidence_energy, part_share
-from detxai_nb.metrics.faithfulness import Curves, box_areas, perturbation_curves
-from detxai_nb.metrics.localization import box_masks, compactness, energy_pointing_game, pointing_game
-from detxai_nb.metrics.masked_image import highest_part, masked_image, webp_bytes, webp_encoder
+from detxai_nb.metrics.information_drop import highest_part, masked_image, webp_bytes, webp_encoder
+from detxai_nb.metrics.insertion_deletion import Curves, box_areas, perturbation_curves
+from detxai_nb.metrics.map_compactness import compactness
+from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.metrics.matching import match
 from detxai_nb.metrics.object_discrimination import object_discrimination_index
 from detxai_nb.metrics.perturbation import PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
+from detxai_nb.metrics.pointing import pointing_game
 from detxai_nb.metrics.registry import METRICS, Measured, Metric, find_metric, metric
 from detxai_nb.metrics.timing import RunningTime, running_time
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
@@ -49,27 +61,32 @@ __all__ = [
     "canvas_share",
     "centred_gaussians",
     "compactness",
+    "energy_pointing",
     "energy_pointing_game",
+    "evidence",
     "evidence_energy",
     "fastest_batch",
     "find_metric",
     "highest_part",
     "information_drop",
     "insertion_deletion",
+    "map_compactness",
     "masked_image",
     "match",
     "metric",
     "metrics",
+    "object_discrimination",
     "object_discrimination_index",
-    "on_maps",
     "part_share",
     "perturbation_curves",
     "pixel_order",
+    "pointing",
     "pointing_game",
     "random_maps",
     "running_time",
     "tied_share",
     "tiny_objects",
+    "visual_accuracy",
     "visual_accuracy_curve",
     "webp_bytes",
     "webp_encoder",

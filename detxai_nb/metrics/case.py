@@ -11,7 +11,7 @@ from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.metrics.detection_cache import DetectionCache
-from detxai_nb.metrics.localization import box_masks
+from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.types import Detections, Detector
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.localization import check_not_negative, check_pairs, energy, share
+from detxai_nb.metrics.case import MetricInput, per_object
+from detxai_nb.metrics.map_energy import check_not_negative, check_pairs, energy, share
+from detxai_nb.metrics.registry import Measured, metric
 
 
 def evidence_energy(maps: Tensor, parts: Tensor, masks: Tensor) -> Tensor:
@@ -31,3 +33,20 @@ def part_share(parts: Tensor, masks: Tensor) -> Tensor:
 def gain(found: Tensor, expected: Tensor) -> Tensor:
     """How many times more than by chance: ``found / expected``, NaN where nothing is expected."""
     return share(found, expected, torch.nan)
+
+
+@metric(
+    "evidence-energy",
+    title="Energy on the telling part",
+    source="synthetic scenes of this package",
+    higher_is_better=True,
+    needs=("mask", "part"),
+)
+def evidence_energy_of_case(case: MetricInput) -> Measured:
+    """Energy on the part that tells the class over the energy on the object, 0..1.
+
+    ``extras``: "area_share", the part's share of the object's area, what an even map scores; "gain", value over share.
+    """
+    value = per_object(case, evidence_energy(case.maps, case.parts, case.masks))
+    even = per_object(case, part_share(case.parts, case.masks))
+    return Measured(value, extras={"area_share": even, "gain": gain(value, even)})

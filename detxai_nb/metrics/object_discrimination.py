@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.localization import check_not_negative, energy, share
+from detxai_nb.metrics.case import MetricInput, per_object
+from detxai_nb.metrics.map_energy import box_masks, check_not_negative, energy, share
+from detxai_nb.metrics.registry import Measured, metric
+
+ODI = "Zhao & Chan, ODAM (ICLR 2023), table 3a"
 
 
 def object_discrimination_index(
@@ -39,3 +43,28 @@ def object_discrimination_index(
         found.append(share(on_others, on_any, torch.nan))
     result = torch.cat(found).cpu().double() if found else torch.zeros(0, dtype=torch.float64)
     return torch.where(targets.cpu() < 0, torch.nan, result)
+
+
+@metric("odi-box", title="Object discrimination (box)", source=ODI, higher_is_better=False, needs=("others",))
+def odi_box(case: MetricInput, *, exclusive: bool = False, crowd: bool = False) -> Measured:
+    """Object discrimination index with annotated boxes, 0..1; see ``object_discrimination_index``.
+
+    Annotations of crowds count as other objects only with ``crowd=True``; by default their pixels are background, as
+    COCO's own measures ignore them. ``extras["others"]``: how many other objects counted; with none the index is 0.
+    """
+    return _odi(case, box_masks(torch.from_numpy(case.sample.boxes).to(case.maps.device), *case.size), exclusive, crowd)
+
+
+@metric("odi-mask", title="Object discrimination (mask)", source=ODI, higher_is_better=False, needs=("mask", "others"))
+def odi_mask(case: MetricInput, *, exclusive: bool = False, crowd: bool = False) -> Measured:
+    """Object discrimination index with annotated masks, 0..1; the settings are those of "odi-box"."""
+    return _odi(case, torch.from_numpy(case.sample.masks).to(case.maps.device), exclusive, crowd)
+
+
+def _odi(case: MetricInput, masks: torch.Tensor, exclusive: bool, crowd: bool) -> Measured:
+    """The index with ``masks`` ``[M,H,W]`` of all annotations."""
+    counted = torch.ones(len(case.sample), dtype=torch.bool) if crowd else ~torch.from_numpy(case.sample.crowd)
+    value = object_discrimination_index(case.maps, case.annotations, masks, counted, exclusive=exclusive)
+    own = torch.zeros(len(case), dtype=torch.bool)
+    own[case.annotated] = counted[case.annotations.cpu()[case.annotated]]
+    return Measured(per_object(case, value), extras={"others": (counted.sum() - own.int()).double()})

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from detxai_nb.metrics.case import MetricInput, per_object
-from detxai_nb.metrics.localization import energy_pointing_game, pointing_game
+from detxai_nb.metrics.energy_pointing import energy_pointing_game
+from detxai_nb.metrics.pointing import pointing_game
 from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.types import Detections
 

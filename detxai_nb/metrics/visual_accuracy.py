@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.localization import check_not_negative, check_pairs
+from detxai_nb.metrics.case import MetricInput
+from detxai_nb.metrics.map_energy import check_not_negative, check_pairs
+from detxai_nb.metrics.registry import Measured, metric
 
 THRESHOLDS: tuple[float, ...] = tuple(k / 20 for k in range(21))
 
@@ -47,3 +49,17 @@ def area_below(curve: Tensor) -> Tensor:
     if curve.shape[-1] < 2:
         raise ValueError(f"an area needs a curve of at least two points, got {curve.shape[-1]}")
     return (curve[..., 1:] + curve[..., :-1]).mean(dim=-1) / 2
+
+
+@metric(
+    "vea",
+    title="Visual explanation accuracy",
+    source="Oramas et al. (ICLR 2019); ODAM (ICLR 2023), figure 5c, table 1",
+    higher_is_better=True,
+    needs=("mask",),
+)
+def visual_accuracy(case: MetricInput) -> Measured:
+    """Area below the IoU of mask and thresholded map over thresholds 0, 0.05, ... 1, in 0..1; the curve is that IoU."""
+    curve = visual_accuracy_curve(case.maps, case.masks)
+    curve = torch.where(case.annotated[:, None], curve, torch.nan)
+    return Measured(area_below(curve), curve=curve)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from detxai_nb.detectors.precision import full_float32
 from detxai_nb.explaining.explain import compare
 from detxai_nb.explaining.jobs import Steps
+from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.sanity.randomization import INITS, Randomizer, drawn_tensors

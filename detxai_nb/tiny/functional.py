@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.localization import check_not_negative, check_pairs, energy, share
+from detxai_nb.metrics.map_energy import check_not_negative, check_pairs, energy, share
 
 
 def half_energy_share(maps: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from detxai_nb.evaluation.selection import Protocol
-from detxai_nb.metrics.localization import energy_pointing_game, pointing_game
+from detxai_nb.metrics.energy_pointing import energy_pointing_game
+from detxai_nb.metrics.pointing import pointing_game
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
 from detxai_nb.tiny.functional import box_distances, energy_beside, half_energy_share, nearest_boxes
 from detxai_nb.tiny.samples import METHODS, ExplainedImage, MethodLike, iterate_images

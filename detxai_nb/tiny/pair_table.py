@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from detxai_nb.evaluation.selection import Protocol
-from detxai_nb.metrics.localization import energy
+from detxai_nb.metrics.map_energy import energy
 from detxai_nb.metrics.tiny_objects import canvas_share
 from detxai_nb.tiny.functional import box_distances, similarity
 from detxai_nb.tiny.samples import METHODS, ExplainedImage, MethodLike, iterate_images

@@ -15,7 +15,7 @@ from detxai_nb.evaluation.selection import Protocol, Selected, find_protocol, se
 from detxai_nb.explaining.explain import compare
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
-from detxai_nb.metrics.localization import box_masks
+from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.types import Detections, Detector, Progress, Target
 
 METHODS = ("odam", "grad-cam")

@@ -10,8 +10,7 @@ import traitlets
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.ranking import best_first
-from detxai_nb.metrics.scoring import MapScorer
+from detxai_nb.metrics.scoring import MapScorer, best_first
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.comparison_queue import (
     MethodBatch,

@@ -10,8 +10,7 @@ from typing import Any
 
 from detxai_nb.explaining.explain import compare, explain
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.ranking import means
-from detxai_nb.metrics.scoring import Figures
+from detxai_nb.metrics.scoring import Figures, means
 from detxai_nb.types import Cancelled, Progress
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs

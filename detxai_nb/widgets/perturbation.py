@@ -162,7 +162,8 @@ class Perturbation(OneResultWidget):
             how = plan.how
             lines += [
                 f"heat = maps.values[{way.index}]",
-                f"how = dx.metrics.PerturbationSchedule({how.mode!r}, steps={how.steps}, every={how.every}, fill={how.fill!r})",
+                f"how = dx.metrics.PerturbationSchedule({how.mode!r}, steps={how.steps}, every={how.every}, "
+                f"fill={how.fill!r})",
                 f"order = dx.metrics.pixel_order(heat, seed={plan.order_seed})",
                 f"counts = how.counts({plan.area!r}, heat.numel())  # pixels changed in each picture",
                 f"pictures = list(how.images(maps.image, order, counts, seed={plan.fill_seed}))",

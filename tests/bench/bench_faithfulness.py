@@ -7,7 +7,7 @@ Synthetic scenes; the maps are ODAM and Grad-CAM (``--methods``) of the best det
 insertion in ODAM's protocol and both halves of the difference-map protocol: 6 metrics of 11 pictures an object.
 
 "naive" is the usual loop: for each metric, method, object and step it makes the picture and asks the detector about
-that one alone. "shared" is the package: one ``DetectionCache`` for a photograph, so each different picture is asked once.
+that one alone. "shared" is the package: one ``DetectionCache`` for a photograph: a different picture is asked once.
 "forwards" asks the detector about as many pictures as "shared" does, one by one, and does nothing else: what "shared"
 takes more is the making, comparing and matching of pictures. Every repeat goes through all ways in turn; a ratio is the
 median over the repeats. Processor time stands beside wall time, since it suffers less where other programs run.

@@ -17,8 +17,8 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.precision import full_float32
 from detxai_nb.explaining import explain
+from detxai_nb.float32 import full_float32
 
 DETECTORS = ("tiny-fcos", "tiny-yolox", "tiny-faster-rcnn", "tiny-pvt", "tiny-detr")
 METHODS = ("odam", "grad-cam")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from detxai_nb.detectors.dense.backbone_layers import OpenBackbone, capture_parts
 from detxai_nb.detectors.dense.trace import Stages
-from detxai_nb.types import GradientChunk
+from detxai_nb.windows import GradientChunk
 
 
 def parts() -> nn.Sequential:

@@ -25,7 +25,8 @@ from detxai_nb.detectors.faster_rcnn import box_head
 from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window, is_linear
-from detxai_nb.types import Target, spread_windows, take_windows
+from detxai_nb.types import Target
+from detxai_nb.windows import spread_windows, take_windows
 
 
 def full_version_2() -> FasterRCNN:

@@ -21,7 +21,8 @@ from torchvision.models.detection import fcos_resnet50_fpn
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.precision import at_precision, full_float32
+from detxai_nb.detectors.precision import at_precision
+from detxai_nb.float32 import full_float32
 from detxai_nb.methods import METHODS
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.metrics.detection_cache import DetectionCache

@@ -11,13 +11,8 @@ from torchvision.ops import box_iou
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.precision import (
-    HalfPrecision,
-    at_precision,
-    full_float32,
-    half_precision,
-    require_precision,
-)
+from detxai_nb.detectors.precision import HalfPrecision, at_precision, half_precision, require_precision
+from detxai_nb.float32 import full_float32
 from detxai_nb.types import OpenDetector, Target
 
 CPU = torch.device("cpu")

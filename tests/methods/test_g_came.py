@@ -13,7 +13,8 @@ from torch import Tensor
 import detxai_nb as dx
 from detxai_nb.methods import Context, g_came
 from detxai_nb.methods.g_came import g_came as function
-from detxai_nb.types import GradientChunk, Target
+from detxai_nb.types import Target
+from detxai_nb.windows import GradientChunk
 
 SIZES = [(12, 17), (40, 31), (5, 4), (3, 3)]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 import detxai_nb as dx
 from detxai_nb.methods import METHODS, Context, find_method
 from detxai_nb.methods.odam import odam
-from detxai_nb.types import spread_windows, take_windows
+from detxai_nb.windows import spread_windows, take_windows
 
 SIZE = (5, 7)
 CONTEXT = Context(SIZE, torch.tensor([[1.0, 1.0, 4.0, 5.0], [0.0, 0.0, 2.0, 2.0]]), (40, 56))

@@ -11,8 +11,7 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
-from detxai_nb.metrics.ranking import best_first, means
-from detxai_nb.metrics.scoring import MapScorer, mean_of
+from detxai_nb.metrics.scoring import MapScorer, best_first, mean_of, means
 
 
 def stub_maps(**settings: str) -> dx.HeatMaps:

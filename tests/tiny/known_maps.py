@@ -12,7 +12,8 @@ from torch import Tensor
 from detxai_nb.data.sample import Sample
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
-from detxai_nb.types import Detections, GradientChunk, Level, Target
+from detxai_nb.types import Detections, Level, Target
+from detxai_nb.windows import GradientChunk
 
 HEIGHT, WIDTH = 20, 30
 NAMES = ("light", "board")

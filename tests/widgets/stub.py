@@ -11,7 +11,8 @@ import torch
 
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
-from detxai_nb.types import Detections, GradientChunk, Level, Target
+from detxai_nb.types import Detections, Level, Target
+from detxai_nb.windows import GradientChunk
 
 SIZE = (120, 200)
 """Height and width of `photograph`."""

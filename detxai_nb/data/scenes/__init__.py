@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from detxai_nb.data.scenes.cues import Cue, stamp_watermark, tint_floor
 from detxai_nb.data.scenes.layouts import Board
 from detxai_nb.data.scenes.objects import Lighting, paint
 from detxai_nb.data.scenes.random import SeededRng
+from detxai_nb.data.scenes.scene import Scene
 from detxai_nb.data.scenes.shapes import KINDS
 from detxai_nb.data.scenes.textures import floor
 
@@ -39,27 +40,6 @@ DRAWING = 1
 SMALLEST = {"plain": 64, "tiny": 128, "crowd": 96, "shortcut": 64, "single": 64}
 
 _LAYOUTS = {"plain": layouts.plain, "tiny": layouts.tiny, "crowd": layouts.crowd, "single": layouts.single}
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """One synthetic photograph and the truth about it.
-
-    ``image`` uint8 [H,W,3]; ``boxes`` float32 [N,4], xyxy in pixels, tight around the visible pixels (x2 is the last
-    column + 1); ``labels`` int64 [N], indices into ``NAMES``; ``masks`` bool [N,H,W], visible pixels of each object;
-    ``parts`` bool [N,H,W], visible pixels of its part, a subset of its mask; ``cue`` bool [H,W], the pixels of the
-    context cue, or None where the scene has none; ``index``, ``seed``, ``mode``: what made it.
-    """
-
-    image: np.ndarray
-    boxes: np.ndarray
-    labels: np.ndarray
-    masks: np.ndarray
-    parts: np.ndarray
-    cue: np.ndarray | None
-    index: int
-    seed: int
-    mode: str
 
 
 def make(index: int, seed: int = 0, mode: str = "plain", width: int = 320, height: int = 256, **options: Any) -> Scene:

@@ -15,7 +15,7 @@ from pycocotools import mask as rle
 from detxai_nb.data.scenes.shapes import KINDS
 
 if TYPE_CHECKING:
-    from detxai_nb.data.scenes import Scene
+    from detxai_nb.data.scenes.scene import Scene
 
 ANNOTATIONS = "instances.json"
 _UNFINISHED = "unfinished.json"

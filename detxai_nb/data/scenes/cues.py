@@ -42,6 +42,7 @@ class Cue:
 
     @property
     def label(self) -> int:
+        """The number of the class that the cue goes with."""
         return _NAMES.index(self.cue_class)
 
     @property

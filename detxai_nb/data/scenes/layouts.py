@@ -77,6 +77,7 @@ class Board:
 
     @property
     def short_side(self) -> int:
+        """The shorter side of the image, in pixels."""
         return min(self.height, self.width)
 
 

@@ -24,6 +24,7 @@ class Lighting:
 
     @classmethod
     def roll(cls, dice: SeededRng) -> Lighting:
+        """A lamp somewhere above the table."""
         around, up = dice.uniform(0, 2 * np.pi), dice.uniform(0.6, 1.1)
         flat = float(np.cos(up))
         return cls(

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_at, logits_of, map_stride, probe
-from detxai_nb.detectors.dense.trace import rows_per_chunk
+from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
-from detxai_nb.types import Detections, GradientChunk, Level, Target
+from detxai_nb.types import Detections, Level, Target
+from detxai_nb.windows import GradientChunk
 
 ORIGIN_FIELDS = ("class",)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

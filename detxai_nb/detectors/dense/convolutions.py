@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.detectors.dense.winograd import convolve, transform_transposed_kernel
-from detxai_nb.types import take_windows
+from detxai_nb.windows import take_windows
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from detxai_nb.detectors.base import evaluating
 from detxai_nb.detectors.dense.branch import Branch, BranchRun
 from detxai_nb.detectors.dense.convolutions import cut_windows
-from detxai_nb.detectors.dense.trace import rows_per_chunk
-from detxai_nb.types import GradientChunk, Target
+from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.types import Target
+from detxai_nb.windows import GradientChunk
 
 Branches = Sequence[Mapping[str, Branch]]
 """The branches of a head by name ("class", "box"), for each level of the pyramid."""

@@ -14,7 +14,8 @@ from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_de
 from detxai_nb.detectors.dense.anchors import AnchorGrid
 from detxai_nb.detectors.dense.backbone_layers import OpenBackbone
 from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layers
-from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace, check_layer
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace
+from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections

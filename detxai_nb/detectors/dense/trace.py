@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
+from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.geometry import Placement
-from detxai_nb.types import Detections, GradientChunk, Level, Target
+from detxai_nb.types import Detections, Level, Target
+from detxai_nb.windows import GradientChunk
 
 NECK = "neck"
 BACKBONE = "backbone"
 ORIGIN_FIELDS = ("level", "row", "column")
 ANCHOR_FIELDS = (*ORIGIN_FIELDS, "anchor")
-MEMORY_BUDGET = 768 * 2**20
-"""Bytes that one chunk of dense gradients may take."""
 
 
 class DenseHeadLike(Protocol):
@@ -174,11 +174,6 @@ def _nearest_stage(stride: tuple[float, float], stages: Sequence[tuple[float, fl
     return min(range(len(stages)), key=lambda i: abs(torch.tensor(stages[i][0] / stride[0]).log2().item()))
 
 
-def rows_per_chunk(features: Tensor) -> int:
-    """How many dense gradients of this level ``[C,h,w]`` fit the budget, at least 1."""
-    return max(1, MEMORY_BUDGET // (features.numel() * features.element_size() * 3))
-
-
 def open_stages(
     layer: str,
     features: Mapping[str, Tensor],
@@ -191,12 +186,3 @@ def open_stages(
         pyramid = tuple(neck(leaves))
     chosen = list(leaves) if layer == BACKBONE else [layer.removeprefix(f"{BACKBONE}.")]
     return Stages({n: leaves[n] for n in chosen}, {n: strides[n] for n in chosen}, pyramid)
-
-
-def check_layer(layer: str | None, layers: Sequence[str]) -> str:
-    """``layer``, or the first of ``layers`` for None; ``ValueError`` naming them for any other."""
-    if layer is None:
-        return layers[0]
-    if layer not in layers:
-        raise ValueError(f"unknown layer {layer!r}; this detector's layers: {', '.join(layers)}")
-    return layer

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.dense.trace import check_layer
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
+from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections

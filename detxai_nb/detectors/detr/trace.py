@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from detxai_nb.detectors.base import evaluating, outside_inference_mode
-from detxai_nb.detectors.dense.trace import MEMORY_BUDGET
 from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import capture_at
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
+from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.geometry import Placement, grid_stride
-from detxai_nb.types import SIDES, Detections, GradientChunk, Level, Target
+from detxai_nb.types import SIDES, Detections, Level, Target
+from detxai_nb.windows import GradientChunk
 
 SINGLE_ROWS = 16
 """Gradients in a chunk where they are computed one by one, so that work can be stopped in between."""

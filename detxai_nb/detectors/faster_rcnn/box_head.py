@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.dense.trace import MEMORY_BUDGET
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
+from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.types import SIDES, Target
 
 _HEAD_COST = 32

@@ -16,12 +16,13 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
-from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK, check_layer
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, is_linear
 from detxai_nb.detectors.faster_rcnn.trace import ROI, RoiTrace
+from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections, Level

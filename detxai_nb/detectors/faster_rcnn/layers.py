@@ -12,7 +12,8 @@ from torch import Tensor
 from detxai_nb.detectors.dense.backbone_layers import BEFORE
 from detxai_nb.detectors.dense.trace import BACKBONE
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window
-from detxai_nb.types import GradientChunk, Level
+from detxai_nb.types import Level
+from detxai_nb.windows import GradientChunk
 
 
 class LayerBelow(Protocol):

@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import evaluating, outside_inference_mode
-from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, rows_per_chunk
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS
 from detxai_nb.detectors.faster_rcnn.box_head import OpenRegions, RoiHead
 from detxai_nb.detectors.faster_rcnn.layers import LayerBelow
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals
 from detxai_nb.detectors.faster_rcnn.regions import Regions
+from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.geometry import Placement
-from detxai_nb.types import Detections, GradientChunk, Level, Target
+from detxai_nb.types import Detections, Level, Target
+from detxai_nb.windows import GradientChunk
 
 ROI = "roi"
 

@@ -16,7 +16,8 @@ from torchvision.ops import batched_nms
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
-from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace, check_layer
+from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace
+from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.ultralytics.head import (
     BatchedHead,
     UltralyticsRule,

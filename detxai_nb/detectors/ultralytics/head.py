@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from detxai_nb.detectors.base import evaluating
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import Branches
-from detxai_nb.detectors.dense.trace import rows_per_chunk
-from detxai_nb.types import SIDES, GradientChunk, Target
+from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.types import SIDES, Target
+from detxai_nb.windows import GradientChunk
 
 _LISTS = {"class": "cv3", "box": "cv2"}
 """What Detect calls the branches that give class logits and box distributions."""

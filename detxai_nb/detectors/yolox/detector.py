@@ -14,15 +14,8 @@ from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_de
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
-from detxai_nb.detectors.dense.trace import (
-    BACKBONE,
-    NECK,
-    ORIGIN_FIELDS,
-    OneStageTrace,
-    Stages,
-    check_layer,
-    open_stages,
-)
+from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, open_stages
+from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, BaseConv, DWConv, Yolox
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image

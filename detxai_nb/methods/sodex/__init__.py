@@ -95,14 +95,14 @@ def sodex(
     number is in ``settings["superpixels"]``; ``compactness`` and ``sigma`` (of smoothing, in pixels): the larger, the
     less they follow edges. Noise joins them into few: take a larger compactness there.
 
-    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``BatchedDetector``. ``figures``: how far
-    each object's linear model may be trusted. "weighted R²" is the share of the score's variance that it explains, of the
-    samples it was fitted to: with many superpixels and few samples it flatters. "leave-one-out R²" is that of samples
-    it has not seen. Where it is low, the score is no sum of what superpixels add, or the samples are too few, and the
-    map says little; both are NaN for a score that never changed, whose map is zero.
+    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``BatchedDetector``. ``figures``:
+    how far each object's linear model may be trusted. "weighted R²" is the share of the score's variance that it
+    explains, of the samples it was fitted to: with many superpixels and few samples it flatters. "leave-one-out R²"
+    is that of samples it has not seen. Where it is low, the score is no sum of what superpixels add, or the samples
+    are too few, and the map says little; both are NaN for a score that never changed, whose map is zero.
 
-    What ``progress`` raises ends the work with nothing. Raises ``ImportError`` without scikit-image, ``ValueError`` for
-    settings out of range.
+    What ``progress`` raises ends the work with nothing. Raises ``ImportError`` without scikit-image, ``ValueError``
+    for settings out of range.
     """
     chosen = SodexSettings(
         samples, segments, compactness, sigma, hidden, kernel_width, alpha, score_threshold, seed, batch_size

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.localization import centres_between
+from detxai_nb.metrics.map_energy import centres_between
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.types import Detections
 

@@ -12,7 +12,7 @@ import anywidget
 import traitlets
 from traitlets import TraitError
 
-from detxai_nb.heatmaps import write_atomically
+from detxai_nb.files import write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs

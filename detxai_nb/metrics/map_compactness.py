@@ -1,0 +1,40 @@
+"""Compactness: how far a map spreads about its maximum, in units of its object's size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from detxai_nb.metrics.case import MetricInput, per_object
+from detxai_nb.metrics.map_energy import check_not_negative, energy, share
+from detxai_nb.metrics.registry import Measured, metric
+
+
+def compactness(maps: Tensor, boxes: Tensor) -> Tensor:
+    """Spread of each map about its maximum, in units of its object's size, ``[N]``. Lower is better.
+
+    ``sqrt( sum S d^2 / sum S / ((w^2 + h^2) / 4) )`` with S the map, d the distance of a pixel to the first maximal
+    pixel (row by row from the top), w and h the sides of the annotated box. ``maps`` ``[N,H,W]``: raw, non-negative, at
+    the image's size; ``boxes`` ``[N,4]`` xyxy in pixels. NaN for a map of zeros and a box without extent. ODAM sec. 4.2
+    (table 4).
+    """
+    if boxes.shape != (len(maps), 4):
+        raise ValueError(f"boxes are [N,4] for {len(maps)} maps, got {list(boxes.shape)}")
+    check_not_negative(maps)
+    wide = torch.float32 if maps.device.type == "mps" else torch.float64
+    height, width = maps.shape[1:]
+    first = maps.flatten(1).argmax(dim=1) if maps.numel() else maps.new_zeros(0, dtype=torch.int64)
+    # The squared distance is a sum over the axes, so the sums of rows and of columns are enough.
+    spread = torch.zeros(len(maps), dtype=wide, device=maps.device)
+    for axis, pixels, peak in ((2, height, first // width), (1, width, first % width)):
+        away = torch.arange(pixels, device=maps.device) - peak[:, None]
+        spread += (maps.sum(dim=axis, dtype=wide) * away.to(wide) ** 2).sum(dim=1)
+    sides = (boxes[:, 2:] - boxes[:, :2]).to(maps.device, wide)
+    size = (sides**2).sum(dim=1) / 4
+    return share(share(spread, energy(maps), float("nan")), size, float("nan")).sqrt()
+
+
+@metric("compactness", title="Compactness", source="ODAM (ICLR 2023), table 4", higher_is_better=False)
+def compactness_of_case(case: MetricInput) -> Measured:
+    """Spread about the maximum in units of the annotated box; NaN for an all-zero map."""
+    return Measured(per_object(case, compactness(case.maps, case.boxes)))
