@@ -1,13 +1,12 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
-from detxai_nb import data, evaluation, metrics, profiles, sanity, tiny, widgets
+from detxai_nb import data, detectors, evaluation, methods, metrics, plots, profiles, sanity, tiny, widgets
 from detxai_nb._version import __version__
-from detxai_nb.detectors import detectors, load_detector, wrap, wrap_predict
+from detxai_nb.detectors import load_detector, wrap, wrap_predict
 from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
 from detxai_nb.explaining.explain import compare, explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
-from detxai_nb.methods import methods
 from detxai_nb.types import Cancelled, Detections, Target
 
 __all__ = [
@@ -27,6 +26,7 @@ __all__ = [
     "methods",
     "metrics",
     "paired",
+    "plots",
     "profiles",
     "read_evaluation",
     "report",
@@ -37,3 +37,7 @@ __all__ = [
     "wrap",
     "wrap_predict",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

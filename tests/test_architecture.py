@@ -13,7 +13,18 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__in
 
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
-    ("_version", "types", "geometry", "image", "files", "float32", "statistics", "windows"),
+    (
+        "_version",
+        "callable_module",
+        "entry_points",
+        "files",
+        "float32",
+        "geometry",
+        "image",
+        "statistics",
+        "types",
+        "windows",
+    ),
     ("heatmaps",),
     ("plots",),
     ("data", "detectors", "methods", "nms"),

@@ -1,6 +1,12 @@
-"""Detectors: one adapter file a family."""
+"""Detectors: one adapter file a family.
 
+``dx.detectors`` is this module, and it can be called: ``dx.detectors()`` is the table of what there is.
+"""
+
+from detxai_nb.callable_module import make_callable
 from detxai_nb.detectors.black_box import wrap_predict
-from detxai_nb.detectors.registry import detectors, load_detector, wrap
+from detxai_nb.detectors.registry import load_detector, table, wrap
 
-__all__ = ["detectors", "load_detector", "wrap", "wrap_predict"]
+__all__ = ["load_detector", "table", "wrap", "wrap_predict"]
+
+make_callable(__name__)

@@ -26,7 +26,7 @@ from detxai_nb.types import OpenDetector
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["DETECTORS", "FAMILIES", "ZOO", "detectors", "load_detector", "wrap"]
+__all__ = ["DETECTORS", "FAMILIES", "ZOO", "load_detector", "table", "wrap"]
 
 
 def _pvt(module: Any, names: Sequence[str], **settings: Any) -> Any:
@@ -55,7 +55,7 @@ FAMILIES: dict[str, Callable[..., OpenDetector]] = {
 _KNOW_THEIR_NAMES = ("detr", "ultralytics")
 
 
-def detectors() -> pandas.DataFrame:
+def table() -> pandas.DataFrame:
     """The detectors that ``load_detector`` knows: name, family, where the weights come from, what it is."""
     import pandas as pd
 
@@ -72,7 +72,7 @@ def load_detector(
     precision: str = "fp32",
     **settings: Any,
 ) -> Any:
-    """A detector of the table ``detectors()``, or an image classifier of torchvision, ready to detect and be explained.
+    """A detector of the table ``dx.detectors()``, or a classifier of torchvision, ready to detect and be explained.
 
     ``weights``: a ``.safetensors`` file or a checkpoint of plain tensors; by default what the table says. ``names``:
     class names where the weights are not the usual ones. ``device``: "auto" takes CUDA, then MPS, then the CPU.

@@ -1,8 +1,13 @@
-"""The methods of explanation: one file a method."""
+"""The methods of explanation: one file a method.
+
+``dx.methods`` is this module, and it can be called: ``dx.methods()`` is the table of what there is.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from detxai_nb.callable_module import make_callable
 
 from detxai_nb.methods import odam  # isort: skip  # the table lists methods in the order of import
 from detxai_nb.methods import (
@@ -46,16 +51,16 @@ __all__ = [
     "grad_cam_plus_plus",
     "gradient_method",
     "layer_cam",
-    "methods",
     "odam",
     "sodex",
     "ss_grad_cam",
+    "table",
     "whole_method",
     "xgrad_cam",
 ]
 
 
-def methods() -> pandas.DataFrame:
+def table() -> pandas.DataFrame:
     """The methods there are: name, title, kind, settings with defaults, source."""
     import pandas as pd
 
@@ -70,3 +75,6 @@ def methods() -> pandas.DataFrame:
         for m in METHODS.values()
     ]
     return pd.DataFrame(rows).set_index("method")
+
+
+make_callable(__name__)

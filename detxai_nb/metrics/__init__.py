@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from detxai_nb.callable_module import make_callable
 
 from detxai_nb.metrics import (  # isort: skip  # the table lists metrics in the order of import
     pointing,
@@ -74,7 +74,6 @@ __all__ = [
     "masked_image",
     "match",
     "metric",
-    "metrics",
     "object_discrimination",
     "object_discrimination_index",
     "part_share",
@@ -84,6 +83,7 @@ __all__ = [
     "pointing_game",
     "random_maps",
     "running_time",
+    "table",
     "tied_share",
     "tiny_objects",
     "visual_accuracy",
@@ -93,7 +93,7 @@ __all__ = [
 ]
 
 
-def metrics() -> pandas.DataFrame:
+def table() -> pandas.DataFrame:
     """The metrics there are: name, title, which way is better, unit, what they need, settings with defaults, source."""
     import pandas as pd
 
@@ -113,11 +113,4 @@ def metrics() -> pandas.DataFrame:
     return pd.DataFrame(rows).set_index("metric")
 
 
-class _Callable(ModuleType):
-    """A module that can be called, so that ``dx.metrics`` has the functions and ``dx.metrics()`` is their table."""
-
-    def __call__(self) -> pandas.DataFrame:
-        return metrics()
-
-
-sys.modules[__name__].__class__ = _Callable
+make_callable(__name__)

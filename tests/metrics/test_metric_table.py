@@ -43,7 +43,7 @@ SETTINGS = {name: {"at_most": 1.0} for name in METRICS if name.startswith("tiny-
 
 
 def test_the_table_lists_every_metric() -> None:
-    table = dx.metrics.metrics()
+    table = dx.metrics.table()
     assert list(table.index) == list(METRICS)
     assert set(METRICS) == ZERO_IF_EMPTY | UNDEFINED_IF_EMPTY | ORDERING
     assert {name for name, better in table["better"].items() if better == "lower"} == BETTER_LOWER
@@ -52,7 +52,7 @@ def test_the_table_lists_every_metric() -> None:
 
 
 def test_the_module_itself_can_be_called() -> None:
-    assert dx.metrics().equals(dx.metrics.metrics())
+    assert dx.metrics().equals(dx.metrics.table())
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

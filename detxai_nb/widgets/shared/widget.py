@@ -19,7 +19,7 @@ from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
 from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
 
 
