@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from detxai_nb.geometry import Placement
 from detxai_nb.windows import GradientChunk
 
 SIDES = ("x1", "y1", "x2", "y2")
 PARTS = ("class", *SIDES, "combined")
 SCORES = ("prob", "logit")
 
+StagePatterns = tuple[tuple[str, str], ...]
+"""(name, regular expression on the paths of submodules) of the stages above the backbone, from the output down. The
+first pattern that fits counts; what none fits is the backbone."""
+
 Progress = Callable[[int, int], None]
 """Called as ``progress(done, total)`` between chunks of work; what it raises ends the work cleanly."""
 
 
 class Cancelled(Exception):
-    """Raised by a progress callback to stop the work."""
+    """The exception that a progress callback raises to stop the work."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Which scalar of a prediction is explained.
+    """The scalar of a prediction that is explained.
 
-    ``part``: "class" (the score of ``label``), one of the box sides "x1", "y1", "x2", "y2" (in the detector's own
-    regression space, signed so that a positive value grows the box), or "combined" (all five; only for methods that
-    know how to join maps). ``score``: "prob", the score as the detector reports it, or "logit", the class output before
-    its activation. ``label``: the class index; by default each prediction's own class.
+    Attributes:
+        part: "class" (the score of ``label``); one of the box sides "x1", "y1", "x2", "y2" (in the detector's own
+            regression space, signed so that a larger value means a larger box); or "combined" (all five, only for
+            methods that can join maps).
+        score: "prob", the score as the detector reports it, or "logit", the class output before its activation.
+        label: the class index; None (the default) means each prediction's own class.
+
+    Raises:
+        ValueError: for an unknown part or score.
+        TypeError: if the label is neither an int nor None.
+
+    Example:
+        >>> Target("x1")
+        Target(part='x1', score='prob', label=None)
     """
 
     part: str = "class"
@@ -48,7 +64,17 @@ class Target:
 
     @classmethod
     def of(cls, value: Target | str) -> Target:
-        """``value`` itself, or the target with that part."""
+        """Return ``value`` itself, or the target with that part.
+
+        Args:
+            value: a target, or the name of a part.
+
+        Returns:
+            The target.
+
+        Raises:
+            TypeError: if ``value`` is neither.
+        """
         if isinstance(value, Target):
             return value
         if isinstance(value, str):
@@ -58,15 +84,28 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What a detector found in one image, sorted by falling score.
+    """The detections of one image, sorted by falling score.
 
-    ``boxes`` float ``[N,4]``, xyxy in pixels of the original image, clipped to it; ``scores`` ``[N]`` in 0..1;
-    ``labels`` int64 ``[N]``, indices into ``names``; ``class_scores`` ``[N,C]`` the full vector of class probabilities,
-    or None; ``objectness`` ``[N]`` or None; ``origins`` int64 ``[N,K]``: where each came from inside the model, one
-    column for each name in ``origin_fields`` (pyramid level and location, proposal, or query), or None;
-    ``highest_score``: the highest score the detector gave in this image, also where it is below the threshold;
-    ``image_size``: (height, width); ``canvas_size``: (height, width) of the network's whole input, its padding too, in
-    pixels of the image, or None where nobody knows it.
+    ``len``, iteration and indexing (int, slice, list, mask or tensor) go by rows, and each index gives ``Detections``.
+
+    Attributes:
+        boxes: float ``[N,4]``, xyxy in pixels of the original image, clipped to it.
+        scores: ``[N]`` in 0..1.
+        labels: int64 ``[N]``, indices into ``names``.
+        names: the name of each class.
+        class_scores: ``[N,C]``, the probability of every class, or None.
+        objectness: ``[N]`` in 0..1, or None.
+        origins: int64 ``[N,K]``, where each detection came from inside the model (pyramid level and location, proposal,
+            or query), or None.
+        origin_fields: the name of each column of ``origins``.
+        highest_score: the highest score that the detector gave in this image, even if it is below the threshold.
+        score_threshold: the threshold that the detections passed, or None if unknown.
+        image_size: (height, width) of the image, or None if unknown.
+        canvas_size: (height, width) of the network's whole input including its padding, in pixels of the image, or None
+            if unknown.
+
+    Raises:
+        ValueError: if the tensors differ in their number of rows, or a label has no name.
     """
 
     boxes: Tensor
@@ -97,7 +136,7 @@ class Detections:
         return len(self.scores)
 
     def __getitem__(self, index: Any) -> Detections:
-        """The rows that ``index`` picks, as Detections: an int gives one row."""
+        """The rows that ``index`` picks, as Detections; an int gives one row."""
         if isinstance(index, (int, np.integer)):
             if not -len(self) <= index < len(self):
                 raise IndexError(f"there are {len(self)} detections, so no number {index}")
@@ -118,18 +157,36 @@ class Detections:
         return f"Detections({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
 
     def label_names(self) -> list[str]:
-        """The class name of each detection."""
+        """Return the class name of each detection.
+
+        Returns:
+            N names.
+        """
         return [self.names[label] for label in self.labels.tolist()]
 
     def to(self, device: torch.device | str) -> Detections:
-        """The same detections with every tensor on ``device``."""
+        """Return the same detections with every tensor on ``device``.
+
+        Args:
+            device: a torch device or its name.
+
+        Returns:
+            New Detections.
+        """
         moved: dict[str, Any] = {
             f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
         return replace(self, **moved)
 
     def require_image(self, height: int, width: int) -> None:
-        """Raise ``ValueError`` where these are the detections of an image of another size."""
+        """Raise an error if these are the detections of an image of another size.
+
+        Args:
+            height, width: of the image, in pixels.
+
+        Raises:
+            ValueError: if the size differs; the message says both.
+        """
         if self.image_size is not None and tuple(self.image_size) != (height, width):
             raise ValueError(
                 f"the detections belong to an image of {self.image_size[1]}x{self.image_size[0]} pixels, "
@@ -137,7 +194,11 @@ class Detections:
             )
 
     def require_nonempty(self) -> None:
-        """Raise ``ValueError`` where there is nothing to explain, naming the highest score there was."""
+        """Raise an error if there is nothing to explain.
+
+        Raises:
+            ValueError: if there is no detection; the message says the highest score of the image.
+        """
         if len(self):
             return
         if self.highest_score is None:
@@ -151,10 +212,14 @@ class Detections:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One grid of explained features: ``features`` ``[C,h,w]`` (no graph), ``stride`` (y, x) in input pixels.
+    """One grid of explained features.
 
-    ``corner``: where the grid begins, (y, x) in input pixels, if it covers a part of the input only (a pooled region);
-    None for a grid over the whole input.
+    Attributes:
+        name: the layer's name and, for a layer of several grids, which one this is.
+        features: the activation ``[C,h,w]``, without a graph.
+        stride: (y, x), the size of one cell in input pixels.
+        corner: (y, x) in input pixels where the grid begins, if it covers only a part of the input (a pooled region);
+            None for a grid over the whole input.
     """
 
     name: str
@@ -165,49 +230,144 @@ class Level:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Enough for every black-box method."""
+    """A black box: enough for every perturbation method."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """The name of each class."""
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where it keeps its results."""
 
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]: ...
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """Return the detections of each image.
+
+        Args:
+            images: what ``load_image`` takes, of any sizes.
+            score_threshold: the lowest score to report, 0..1.
+
+        Returns:
+            One ``Detections`` for each image.
+        """
 
 
 @runtime_checkable
 class Trace(Protocol):
-    """One forward pass of one image kept open.
+    """One forward pass of one image, kept open.
 
-    The backbone and neck ran once without a graph; the explained features are leaves of what comes after them.
+    Everything before the explained layer ran without a graph; the features of the layer are leaves of the graph of what
+    comes after it.
     """
 
     @property
-    def placement(self) -> Any: ...
+    def placement(self) -> Placement:
+        """Where the image lies in the network's input."""
 
     @property
-    def levels(self) -> Sequence[Level]: ...
+    def levels(self) -> Sequence[Level]:
+        """The explained grids."""
 
     @property
-    def layer(self) -> str: ...
+    def layer(self) -> str:
+        """The name of the explained layer."""
 
     def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """The explained scalar of each detection, ``[N]``, as the trace computes it."""
+        """Compute the explained scalar of each detection.
+
+        Args:
+            detections: of this image, with the origins that the detector gave them.
+            target: which scalar.
+
+        Returns:
+            ``[N]``, without a graph.
+        """
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Exact gradients of all detections, in chunks that fit a memory budget; windows where the head is local."""
+        """Compute the exact gradients of all detections, in chunks that fit a memory budget.
+
+        Args:
+            detections: of this image, with the origins that the detector gave them.
+            target: which scalar.
+
+        Yields:
+            Gradients of a few detections on one level; only windows where the head is local.
+        """
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """The same as (level, rows, gradient ``[n,C,h,w]``)."""
+        """Compute the same gradients on whole levels.
+
+        Args:
+            detections: of this image, with the origins that the detector gave them.
+            target: which scalar.
+
+        Yields:
+            (level, rows ``[n]``, gradient ``[n,C,h,w]``).
+        """
 
 
 @runtime_checkable
-class OpenDetector(Detector, Protocol):
-    """A detector whose inside can be seen: enough for every method."""
+class TraceableDetector(Detector, Protocol):
+    """A white box: a detector with layers and a trace, enough for every method.
+
+    A class of your own needs no more than this. What else it says about itself (see ``Capabilities``) is optional.
+    """
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that can be explained; the first is the default."""
 
-    def trace(self, image: Any, layer: str | None = None) -> Trace: ...
+    def trace(self, image: Any, layer: str | None = None) -> Trace:
+        """Run the detector on one image and keep the pass open at a layer.
+
+        Args:
+            image: what ``load_image`` takes.
+            layer: one of ``layers``; None for the first.
+
+        Returns:
+            The trace.
+        """
+
+
+@runtime_checkable
+class OpenDetector(TraceableDetector, Protocol):
+    """A white box that says all about itself: what ``load_detector`` and ``wrap`` return."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network."""
+
+    @property
+    def family(self) -> str:
+        """The name of its family, one of ``dx.detectors()``'s column "family"."""
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What its traces give besides gradients, such as "regions" or "attention"."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The parts of a ``Target`` that it has (a classifier has no box sides)."""
+
+    @property
+    def precision(self) -> str:
+        """The precision of ``detect``: "fp32", "bf16" or "fp16"."""
+
+    @property
+    def identity(self) -> Any:
+        """Plain values that identify it in a store of results; None: read them off its attributes and weights."""
+
+    @property
+    def stage_patterns(self) -> StagePatterns:
+        """Stages of its module for sanity checks; empty: those of its family."""
+
+    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+        """Keep what depends on the weights and is not explained, such as proposals, as it is now.
+
+        Args:
+            image: what ``load_image`` takes.
+            detections: of this image.
+
+        Returns:
+            A context manager: inside, traces of this image keep it while the weights change.
+        """

@@ -16,6 +16,7 @@ LAYERS = (
     (
         "_version",
         "callable_module",
+        "capabilities",
         "entry_points",
         "files",
         "float32",

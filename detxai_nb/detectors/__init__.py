@@ -1,12 +1,13 @@
-"""Detectors: one adapter file a family.
+"""Detectors: one adapter a family.
 
 ``dx.detectors`` is this module, and it can be called: ``dx.detectors()`` is the table of what there is.
 """
 
 from detxai_nb.callable_module import make_callable
+from detxai_nb.detectors.base import Adapter, Entry, Family
 from detxai_nb.detectors.black_box import wrap_predict
-from detxai_nb.detectors.registry import load_detector, table, wrap
+from detxai_nb.detectors.registry import load_detector, register, table, wrap
 
-__all__ = ["load_detector", "table", "wrap", "wrap_predict"]
+__all__ = ["Adapter", "Entry", "Family", "load_detector", "register", "table", "wrap", "wrap_predict"]
 
 make_callable(__name__)

@@ -1,9 +1,12 @@
-"""What every adapter needs: evaluation mode, image batches, and detections in the image's own pixels."""
+"""What every adapter needs: base class, its family's record, evaluation mode, batches, detections in image pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,9 +15,131 @@ from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage
-from detxai_nb.types import Detections
+from detxai_nb.types import PARTS, Detections, OpenDetector, StagePatterns
 
 _Item = TypeVar("_Item")
+
+
+Weights = str | os.PathLike[str] | None
+"""A file (or for a library's models a folder or name) of weights, or None for those that an entry names."""
+
+GROUPS = ("bundled", "bundled control", "torchvision", "official file", "library", "architecture", "other")
+"""Where the weights of an entry come from: the table of detectors is sorted by it, then by family."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A detector that ``load_detector`` opens by name.
+
+    Attributes:
+        name: the name, a row of the table ``dx.detectors()``.
+        family: the name of its family.
+        weights: where the weights come from, in words, for the table.
+        about: what it is, in words, for the table.
+        build: ``build(weights, names, settings)`` makes the detector on the CPU. ``weights`` and ``names`` are those
+            that the caller gave ``load_detector``, or None; ``settings`` are keyword arguments of the adapter.
+        group: one of ``GROUPS``.
+    """
+
+    name: str
+    family: str
+    weights: str
+    about: str
+    build: Callable[[Weights, Sequence[str] | None, dict[str, Any]], OpenDetector]
+    group: str = "other"
+
+
+@dataclass(frozen=True)
+class Family:
+    """All that the package knows of one family of detectors.
+
+    Attributes:
+        name: what ``dx.wrap(module, family=...)`` calls it.
+        adapter: ``adapter(module, names, **settings)`` makes a detector of a module, or raises ``TypeError`` or
+            ``ValueError`` saying what it expected; without ``names`` too if ``knows_names``.
+        entries: the detectors of the family that ``load_detector`` opens by name.
+        stage_patterns: the stages above the backbone for sanity checks (see ``types.StagePatterns``); empty: the
+            network is cut into five parts of about as many layers.
+        needs: the libraries that the family needs besides the package's own, by the name they are imported by: what
+            ``pip install`` has to be given.
+        knows_names: whether its modules know the names of their classes.
+        find: the entry of a name that is not worth a row of its own (such as each of torchvision's classifiers), or
+            None; without it the family has only its ``entries``.
+    """
+
+    name: str
+    adapter: Callable[..., OpenDetector]
+    entries: tuple[Entry, ...] = ()
+    stage_patterns: StagePatterns = ()
+    needs: Mapping[str, str] = field(default_factory=dict)
+    knows_names: bool = False
+    find: Callable[[str], Entry | None] | None = None
+
+    def require(self) -> None:
+        """Raise an error if a library that the family needs is missing.
+
+        Raises:
+            ImportError: naming the library and the command that installs it.
+        """
+        for library, requirement in self.needs.items():
+            if find_spec(library) is None:
+                raise ImportError(f'family {self.name!r} needs {library}: pip install "{requirement}"')
+
+
+class Adapter:
+    """The base class of the detectors that adapters make: what an open detector says unless it says otherwise.
+
+    A subclass sets ``family``, ``module`` and ``names`` and brings ``layers``, ``detect`` and ``trace``.
+    """
+
+    family: str = "own"
+    """The name of the family."""
+
+    module: Any
+    names: tuple[str, ...]
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module's weights."""
+        weight: Tensor = next(self.module.parameters())
+        return weight.device
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What its traces give besides gradients: nothing."""
+        return ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The parts of a ``Target`` that it has: all."""
+        return PARTS
+
+    @property
+    def precision(self) -> str:
+        """The precision of ``detect``: "fp32"."""
+        return "fp32"
+
+    @property
+    def identity(self) -> Any:
+        """None: a store of results reads it off the detector's attributes and weights."""
+        return None
+
+    @property
+    def stage_patterns(self) -> StagePatterns:
+        """Empty: the stages for sanity checks are those of its family."""
+        return ()
+
+    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+        """Keep what depends on the weights and is not explained: nothing here.
+
+        Args:
+            image: what ``load_image`` takes.
+            detections: of this image.
+
+        Returns:
+            A context manager that does nothing.
+        """
+        return nullcontext()
 
 
 class _End:
@@ -26,7 +151,11 @@ _END = _End()
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards every submodule's training flag is as it was."""
+    """Put a module into evaluation mode inside; afterwards every submodule's training flag is as it was.
+
+    Args:
+        module: any module.
+    """
     training = [part for part in module.modules() if part.training]
     try:
         for part in training:
@@ -38,7 +167,14 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
-    """What ``steps`` yields; ``torch.inference_mode`` is left for the time of each step, never for the caller's."""
+    """Iterate with ``torch.inference_mode`` off for the time of each step, and as the caller has it in between.
+
+    Args:
+        steps: an iterator, such as a generator of gradients.
+
+    Yields:
+        What ``steps`` yields.
+    """
     while True:
         with torch.inference_mode(False):
             step = next(steps, _END)
@@ -48,14 +184,31 @@ def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
 
 
 def to_tensor(pixels: np.ndarray | FloatImage, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """uint8 ``[H,W,3]`` as ``[3,H,W]``, values 0..255, on the device; the values of a ``FloatImage`` as they are."""
+    """Return an image as a tensor on the device.
+
+    Args:
+        pixels: uint8 RGB ``[H,W,3]``, or a ``FloatImage``, whose values are taken as they are.
+        device: where to put it.
+        dtype: a floating type.
+
+    Returns:
+        ``[3,H,W]``, RGB in 0..255.
+    """
     if isinstance(pixels, FloatImage):
         return pixels.values.to(device, dtype)
     return torch.from_numpy(pixels).to(device).permute(2, 0, 1).to(dtype)
 
 
 def batches_of_one_shape(shapes: Sequence[Any], most: int = 8) -> Iterator[list[int]]:
-    """Numbers of images that can share a batch without padding one for another, at most ``most`` together."""
+    """Group images that can share a batch without padding one for another.
+
+    Args:
+        shapes: the shape of each image.
+        most: the size of the largest batch.
+
+    Yields:
+        Row numbers of images of one shape, at most ``most``.
+    """
     groups: dict[Any, list[int]] = {}
     for row, shape in enumerate(shapes):
         groups.setdefault(tuple(shape), []).append(row)
@@ -67,7 +220,19 @@ def batches_of_one_shape(shapes: Sequence[Any], most: int = 8) -> Iterator[list[
 def gather_detections(
     placement: Placement, boxes: Tensor, scores: Tensor, labels: Tensor, names: tuple[str, ...], **about: Any
 ) -> Detections:
-    """Detections from boxes in input pixels, sorted by falling score, in pixels of the image and clipped to it."""
+    """Make the Detections of one image from boxes in pixels of the network's input.
+
+    Args:
+        placement: where the image lies in the input.
+        boxes: ``[N,4]``, xyxy in input pixels.
+        scores: ``[N]`` in 0..1.
+        labels: int64 ``[N]``.
+        names: the name of each class.
+        **about: further fields of ``Detections``; tensors have N rows.
+
+    Returns:
+        Detections sorted by falling score, with boxes in pixels of the image, clipped to it.
+    """
     order = scores.argsort(descending=True, stable=True)
     rows: dict[str, Any] = {k: v[order] if isinstance(v, Tensor) else v for k, v in about.items()}
     return Detections(
@@ -82,9 +247,17 @@ def gather_detections(
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """``device``, or for "auto" the first there is of CUDA, MPS and CPU.
+    """Return a device that this machine has.
 
-    Raises ``ValueError`` for a name that PyTorch does not know, and for a device that is not there.
+    Args:
+        device: a torch device or its name; "auto" is the first of CUDA, MPS and CPU that exists.
+
+    Returns:
+        The device.
+
+    Raises:
+        ValueError: for a name that PyTorch does not know, or a device that this machine does not have; the message
+            lists those that it has.
     """
     there = _devices()
     if device == "auto":

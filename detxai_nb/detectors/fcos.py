@@ -10,10 +10,13 @@ from torch import Tensor
 from torchvision.models.detection import FCOS
 from torchvision.ops import clip_boxes_to_image
 
+from detxai_nb.detectors.base import Adapter, Family
+from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.types import SIDES, Detections, Target
 
 NORM_STATISTICS = ("exact", "fixed")
@@ -49,7 +52,7 @@ class FcosRule:
         return (logit.sigmoid() * outputs["box"][:, 4].sigmoid()).sqrt()
 
 
-class FcosDetector:
+class FcosDetector(Adapter):
     """An FCOS module of torchvision, opened for explanation.
 
     ``module``: a ``torchvision.models.detection.FCOS``; ``names``: a name for each class output (torchvision's COCO
@@ -126,3 +129,27 @@ class FcosDetector:
         candidates = best_of_levels(scores, output.grid.counts, threshold, self.module.topk_candidates)
         picked = suppress(boxes, scores, candidates, self.nms_threshold, self.max_detections)
         return self._dense.report(output, boxes, scores, picked, self.names, threshold)
+
+
+_LOGITS = "head.classification_head.cls_logits.bias"
+
+FAMILY = Family(
+    name="fcos",
+    adapter=FcosDetector,
+    entries=(
+        bundled("tiny-fcos", FcosDetector, f"small FCOS {SCENES}", lambda names: tiny_fcos(len(names))),
+        bundled(
+            "tiny-fcos-shortcut",
+            FcosDetector,
+            "tiny-fcos that learnt a mark in the picture's corner instead of one class",
+            lambda names: tiny_fcos(len(names)),
+            group="bundled control",
+        ),
+        from_torchvision("fcos_resnet50_fpn", FcosDetector, "FCOS, ResNet-50 FPN", 124, _LOGITS),
+    ),
+    stage_patterns=(
+        ("outputs", r"head\..*(cls_logits|bbox_reg|bbox_ctrness)\b"),
+        ("head", r"head\."),
+        ("neck", r"backbone\.fpn\."),
+    ),
+)

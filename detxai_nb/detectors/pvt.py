@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.detection import FCOS, RetinaNet
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
+
+from detxai_nb.detectors.base import Entry, Family, Weights
+from detxai_nb.detectors.catalogue import SCENES, bundled
+from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
+from detxai_nb.detectors.fcos import FcosDetector
+from detxai_nb.detectors.retinanet import RetinaNetDetector
+from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.types import OpenDetector
 
 STRIDES = (4, 8, 16, 32)
 """Input pixels for each cell of the four stages."""
@@ -146,3 +154,53 @@ def pvt_fcos(num_classes: int = 91, version: str = "v1", **settings: Any) -> FCO
     As ``pvt_retinanet``. ``settings``: those of ``FCOS``.
     """
     return FCOS(PvtBackbone(PvtBody(pvt_model(version))), num_classes, **settings)
+
+
+def _adapter(module: Any, names: Sequence[str], **settings: Any) -> OpenDetector:
+    """The adapter of a detector on a PVT backbone, which is that of its head."""
+    for kind, adapter in ((RetinaNet, RetinaNetDetector), (FCOS, FcosDetector), (FasterRCNN, FasterRcnnDetector)):
+        if isinstance(module, kind):
+            made: OpenDetector = adapter(module, names, **settings)
+            return made
+    raise TypeError(
+        "family 'pvt' expects a torchvision RetinaNet, FCOS or FasterRCNN on a PvtBackbone of this package "
+        f"(detxai_nb.detectors.pvt), got {type(module).__name__}"
+    )
+
+
+def _tiny(names: Sequence[str]) -> FCOS:
+    from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
+
+    return tiny_pvt(len(names))
+
+
+def _entry(name: str, network: Callable[[int], nn.Module], about: str) -> Entry:
+    """The entry of a network without weights of its own."""
+
+    def build(weights: Weights, names: Sequence[str] | None, settings: dict[str, Any]) -> OpenDetector:
+        if weights is None or names is None:
+            raise ValueError(
+                f"{name} needs weights='path' of a state dict of its network and names=[...] of its classes"
+            )
+        module = network(len(names))
+        fit_weights(module, read_weights(weights), name)
+        return _adapter(module, names, **settings)
+
+    told = "your file: weights='...', names=[...]; needs transformers"
+    return Entry(name, "pvt", told, about, build, "architecture")
+
+
+FAMILY = Family(
+    name="pvt",
+    adapter=_adapter,
+    entries=(
+        bundled(
+            "tiny-pvt",
+            FcosDetector,
+            f"small FCOS on a pyramid vision transformer {SCENES}; needs transformers",
+            _tiny,
+        ),
+        _entry("pvt-small-retinanet", pvt_retinanet, "RetinaNet on PVT-Small"),
+        _entry("pvt-small-fcos", pvt_fcos, "FCOS on PVT-Small"),
+    ),
+)

@@ -1,64 +1,144 @@
-"""The doors to the detectors: load_detector, wrap, and the table of what there is."""
+"""The doors to the detectors: load_detector, wrap, register, and the table of what there is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
-from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 
-from detxai_nb.detectors.base import pick_device
-from detxai_nb.detectors.catalogue import DETECTORS, ZOO, classifier
-from detxai_nb.detectors.classifier.detector import ClassifierDetector
-from detxai_nb.detectors.detr.detector import DetrDetector
-from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
-from detxai_nb.detectors.fcos import FcosDetector
+from detxai_nb.detectors import fcos, pvt, retinanet, ssd
+from detxai_nb.detectors.base import GROUPS, Entry, Family, pick_device
+from detxai_nb.detectors.catalogue import ZOO
+from detxai_nb.detectors.classifier import family as classifier
+from detxai_nb.detectors.detr import family as detr
+from detxai_nb.detectors.faster_rcnn import family as faster_rcnn
 from detxai_nb.detectors.precision import at_precision
-from detxai_nb.detectors.retinanet import RetinaNetDetector
-from detxai_nb.detectors.ssd import SsdDetector
-from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector
-from detxai_nb.detectors.yolox.detector import YoloxDetector
-from detxai_nb.types import OpenDetector
+from detxai_nb.detectors.ultralytics import family as ultralytics
+from detxai_nb.detectors.yolox import family as yolox
+from detxai_nb.entry_points import load_entry_points
+from detxai_nb.types import OpenDetector, StagePatterns
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["DETECTORS", "FAMILIES", "ZOO", "load_detector", "table", "wrap"]
+__all__ = ["DETECTORS", "FAMILIES", "ZOO", "load_detector", "register", "stage_patterns_of", "table", "wrap"]
 
+GROUP = "detxai_nb.detectors"
+"""The entry points through which an installed package brings a ``Family`` or an ``Entry``."""
 
-def _pvt(module: Any, names: Sequence[str], **settings: Any) -> Any:
-    """The adapter of a detector on a PVT backbone, which is that of its head."""
-    for kind, adapter in ((RetinaNet, RetinaNetDetector), (FCOS, FcosDetector), (FasterRCNN, FasterRcnnDetector)):
-        if isinstance(module, kind):
-            return adapter(module, names, **settings)
-    raise TypeError(
-        "family 'pvt' expects a torchvision RetinaNet, FCOS or FasterRCNN on a PvtBackbone of this package "
-        f"(detxai_nb.detectors.pvt), got {type(module).__name__}"
-    )
+_MODULES = (fcos, retinanet, faster_rcnn, ssd, yolox, detr, pvt, ultralytics, classifier)
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+"""The families by name."""
 
-
-FAMILIES: dict[str, Callable[..., OpenDetector]] = {
-    "fcos": FcosDetector,
-    "retinanet": RetinaNetDetector,
-    "faster_rcnn": FasterRcnnDetector,
-    "ssd": SsdDetector,
-    "yolox": YoloxDetector,
-    "detr": DetrDetector,
-    "pvt": _pvt,
-    "ultralytics": UltralyticsDetector,
-    "classifier": ClassifierDetector,
+_ENTRIES = [entry for family in FAMILIES.values() for entry in family.entries]
+DETECTORS: dict[str, Entry] = {
+    entry.name: entry for entry in sorted(_ENTRIES, key=lambda entry: GROUPS.index(entry.group))
 }
+"""The entries by name, in the order of the table."""
 
-_KNOW_THEIR_NAMES = ("detr", "ultralytics")
+_Record = TypeVar("_Record", Family, Entry)
+
+
+def register(record: _Record) -> _Record:
+    """Add a family of detectors, or one detector by name, to what ``wrap``, ``load_detector`` and the table know.
+
+    Args:
+        record: a ``Family`` with its entries, or an ``Entry`` of a family that is known.
+
+    Returns:
+        The same record.
+
+    Raises:
+        TypeError: if it is neither, or a field has the wrong type.
+        ValueError: if a name is taken or not a name, or the family of an entry is unknown; nothing is added then.
+    """
+    if isinstance(record, Family):
+        _check_family(record)
+        FAMILIES[record.name] = record
+        DETECTORS.update({entry.name: entry for entry in record.entries})
+    elif isinstance(record, Entry):
+        _check_entry(record, FAMILIES)
+        DETECTORS[record.name] = record
+    else:
+        raise TypeError(
+            f"register expects a Family or an Entry (both of detxai_nb.detectors), got {type(record).__name__}"
+        )
+    return record
+
+
+def _check_name(what: str, name: Any, taken: Sequence[str]) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of {what} is a string, got {name!r}")
+    if not name or name.split() != [name]:
+        raise ValueError(f"the name of {what} is one word without spaces, got {name!r}")
+    if name in taken:
+        raise ValueError(f"the name {name!r} of {what} is taken; choose another (taken: {', '.join(taken)})")
+
+
+def _check_family(family: Family) -> None:
+    _check_name("a family", family.name, list(FAMILIES))
+    for field in ("adapter", *(("find",) if family.find is not None else ())):
+        if not callable(value := getattr(family, field)):
+            raise TypeError(f"{field} of family {family.name!r} is a function or class, got {value!r}")
+    for pattern in family.stage_patterns:
+        name, expression = pattern
+        if not isinstance(name, str):
+            raise TypeError(f"stage_patterns of family {family.name!r} are (name, pattern), got {pattern!r}")
+        re.compile(expression)
+    names: list[str] = []
+    for entry in family.entries:
+        if not isinstance(entry, Entry):
+            raise TypeError(f"entries of family {family.name!r} are Entry objects, got {type(entry).__name__}")
+        _check_entry(entry, [*FAMILIES, family.name], names)
+        names.append(entry.name)
+
+
+def _check_entry(entry: Entry, families: Sequence[str] | dict[str, Family], more: Sequence[str] = ()) -> None:
+    _check_name("a detector", entry.name, [*DETECTORS, *more])
+    if entry.family not in families:
+        raise ValueError(f"detector {entry.name!r} is of an unknown family {entry.family!r}; register its Family first")
+    if entry.group not in GROUPS:
+        raise ValueError(f"group of detector {entry.name!r} is one of {', '.join(GROUPS)}; got {entry.group!r}")
+    if not callable(entry.build):
+        raise TypeError(f"build of detector {entry.name!r} is a function, got {entry.build!r}")
+    for field in ("weights", "about"):
+        if not isinstance(value := getattr(entry, field), str):
+            raise TypeError(f"{field} of detector {entry.name!r} is a text for the table, got {value!r}")
+
+
+def _load_plug_ins() -> None:
+    load_entry_points(GROUP, register)
+
+
+def stage_patterns_of(family: str | None) -> StagePatterns:
+    """Return the stages above the backbone that a family has for sanity checks.
+
+    Args:
+        family: the name of a family, or None.
+
+    Returns:
+        Its ``stage_patterns``; empty for a family that is not known here, such as that of a detector of your own.
+    """
+    return FAMILIES[family].stage_patterns if family in FAMILIES else ()
 
 
 def table() -> pandas.DataFrame:
-    """The detectors that ``load_detector`` knows: name, family, where the weights come from, what it is."""
+    """Return the table of the detectors that ``load_detector`` knows, also those of installed packages.
+
+    Returns:
+        A row for each detector, by name: its family, where the weights come from, what it is.
+
+    Example:
+        >>> table().loc["tiny-fcos", "family"]
+        'fcos'
+    """
     import pandas as pd
 
+    _load_plug_ins()
     rows = [{"detector": n, "family": e.family, "weights": e.weights, "about": e.about} for n, e in DETECTORS.items()]
     return pd.DataFrame(rows).set_index("detector")
 
@@ -71,28 +151,51 @@ def load_detector(
     device: str | torch.device = "auto",
     precision: str = "fp32",
     **settings: Any,
-) -> Any:
-    """A detector of the table ``dx.detectors()``, or a classifier of torchvision, ready to detect and be explained.
+) -> OpenDetector:
+    """Load a detector by name, ready to detect and be explained.
 
-    ``weights``: a ``.safetensors`` file or a checkpoint of plain tensors; by default what the table says. ``names``:
-    class names where the weights are not the usual ones. ``device``: "auto" takes CUDA, then MPS, then the CPU.
-    ``precision``: "fp32", or "bf16" or "fp16" for the forward passes of ``detect`` (see ``at_precision``); gradients
-    are taken in float32. ``settings``: those of the family's detector (``FcosDetector``, ``YoloxDetector``, ...).
+    Args:
+        name: a detector of the table ``dx.detectors()``, or a classifier of torchvision such as "resnet50".
+        weights: a ``.safetensors`` file or a checkpoint of plain tensors; by default what the table says.
+        names: class names, if the weights are not the usual ones.
+        device: a torch device; "auto" is the first of CUDA, MPS and CPU that exists.
+        precision: "fp32", or "bf16" or "fp16" for the forward passes of ``detect`` (see ``at_precision``); gradients
+            are taken in float32.
+        **settings: those of the family's detector (``FcosDetector``, ``YoloxDetector``, ...).
 
-    Raises ``ValueError`` for an unknown name or weights of another architecture (naming the first tensor that does not
-    fit), ``FileNotFoundError`` for a missing file, ``RuntimeError`` where a download failed, ``ImportError`` where the
-    detector needs an extra that is not installed.
+    Returns:
+        The detector, in evaluation mode, with parameters that require no gradient.
+
+    Raises:
+        ValueError: for an unknown name, or weights of another architecture (naming the first tensor that does not fit).
+        FileNotFoundError: if the weights file is missing.
+        RuntimeError: if a download failed.
+        ImportError: if the detector needs a library that is not installed.
+
+    Example:
+        >>> detector = load_detector("tiny-fcos", device="cpu")
+        >>> detector.family, detector.layers[0], len(detector.names)
+        ('fcos', 'neck', 10)
     """
-    entry = DETECTORS.get(name) or classifier(name)
-    if entry is None:
-        raise ValueError(
-            f"unknown detector {name!r}; known: {', '.join(DETECTORS)}, and torchvision's image classifiers such as "
-            "resnet50; for a module of your own use wrap, for a callable wrap_predict"
-        )
+    entry = _find(name)
     where = pick_device(device)
     detector = entry.build(weights, names, settings)
     detector.module.requires_grad_(False).eval().to(where)
     return at_precision(detector, precision)
+
+
+def _find(name: str) -> Entry:
+    if name not in DETECTORS:
+        _load_plug_ins()
+    found = DETECTORS.get(name)
+    others = (family.find(name) for family in FAMILIES.values() if family.find is not None)
+    found = found or next((entry for entry in others if entry is not None), None)
+    if found is None:
+        raise ValueError(
+            f"unknown detector {name!r}; known: {', '.join(DETECTORS)}, and torchvision's image classifiers such as "
+            "resnet50; for a module of your own use wrap, for a callable wrap_predict"
+        )
+    return found
 
 
 def wrap(
@@ -102,21 +205,37 @@ def wrap(
     names: Sequence[str] | None = None,
     precision: str = "fp32",
     **settings: Any,
-) -> Any:
-    """A module of your own as a detector of ``family``; it is used where it is and never changed.
+) -> OpenDetector:
+    """Wrap a module of your own as a detector; it is used where it is and never changed.
 
-    ``family``: "fcos", "retinanet", "faster_rcnn", "ssd", "yolox", "detr", "pvt", "ultralytics" (their libraries' own
-    modules) or "classifier" (any network from image to logits). ``names``: a name for each class output; the modules of
-    "detr" and "ultralytics" know theirs. ``precision`` as in ``load_detector``. ``settings``: those of the family's
-    detector.
+    Args:
+        module: the network, of the kind that the family expects: for "fcos", "retinanet", "faster_rcnn", "ssd",
+            "yolox", "detr", "pvt" and "ultralytics" their libraries' own modules, for "classifier" any network from
+            image to logits.
+        family: the name of a family.
+        names: a name for each class output; the modules of "detr" and "ultralytics" know theirs.
+        precision: as in ``load_detector``.
+        **settings: those of the family's detector.
 
-    Raises ``TypeError`` or ``ValueError`` where the module does not fit the family, saying what was expected and what
-    came; ``ImportError`` where the family needs an extra that is not installed.
+    Returns:
+        The detector.
+
+    Raises:
+        TypeError: if the module is not of the kind that the family expects; the message says what was expected.
+        ValueError: if the family is unknown, or the module or names do not fit it.
+        ImportError: if the family needs a library that is not installed.
     """
     if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
+        _load_plug_ins()
+    if family not in FAMILIES:
+        raise ValueError(
+            f"unknown family {family!r}; known: {', '.join(FAMILIES)}. For a network of another kind write an adapter "
+            "(docs/adding/detector.md), or use wrap_predict, which perturbation methods can explain"
+        )
+    record = FAMILIES[family]
+    record.require()
     if names is None:
-        if family not in _KNOW_THEIR_NAMES:
+        if not record.knows_names:
             raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")
-        return at_precision(FAMILIES[family](module, **settings), precision)
-    return at_precision(FAMILIES[family](module, names, **settings), precision)
+        return at_precision(record.adapter(module, **settings), precision)
+    return at_precision(record.adapter(module, names, **settings), precision)

@@ -9,14 +9,17 @@ import torch
 from torchvision.models.detection import RetinaNet
 from torchvision.ops import clip_boxes_to_image
 
+from detxai_nb.detectors.base import Adapter, Family
+from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_retinanet
 from detxai_nb.types import Detections
 
 
-class RetinaNetDetector:
+class RetinaNetDetector(Adapter):
     """A RetinaNet module of torchvision, opened for explanation.
 
     ``module``: a ``torchvision.models.detection.RetinaNet``; ``names``: a name for each class output (torchvision's
@@ -95,3 +98,32 @@ def _branches(head: Any) -> dict[str, Branch]:
     return tower_branches(
         head, {"class": ("classification_head", ["cls_logits"]), "box": ("regression_head", ["bbox_reg"])}
     )
+
+
+_LOGITS = "head.classification_head.cls_logits.bias"
+
+FAMILY = Family(
+    name="retinanet",
+    adapter=RetinaNetDetector,
+    entries=(
+        bundled(
+            "tiny-retinanet", RetinaNetDetector, f"small RetinaNet {SCENES}", lambda names: tiny_retinanet(len(names))
+        ),
+        from_torchvision(
+            "retinanet_resnet50_fpn", RetinaNetDetector, "RetinaNet, ResNet-50 FPN", 130, _LOGITS, anchors=9
+        ),
+        from_torchvision(
+            "retinanet_resnet50_fpn_v2",
+            RetinaNetDetector,
+            "RetinaNet, ResNet-50 FPN, GroupNorm",
+            146,
+            _LOGITS,
+            anchors=9,
+        ),
+    ),
+    stage_patterns=(
+        ("outputs", r"head\..*(cls_logits|bbox_reg)\b"),
+        ("head", r"head\."),
+        ("neck", r"backbone\.fpn\."),
+    ),
+)

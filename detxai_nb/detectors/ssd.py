@@ -11,16 +11,19 @@ from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 from torchvision.ops import clip_boxes_to_image
 
+from detxai_nb.detectors.base import Adapter, Family
+from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
 from detxai_nb.types import Detections
 
 BACKGROUND = "__background__"
 
 
-class SsdDetector:
+class SsdDetector(Adapter):
     """An SSD module of torchvision, opened for explanation.
 
     ``module``: a ``torchvision.models.detection.ssd.SSD`` (SSD300, SSDLite, or on a backbone of your own); ``names``: a
@@ -138,3 +141,28 @@ def _branches(head: Any) -> list[dict[str, Branch]]:
 def _branch(part: nn.Module) -> Branch:
     modules: list[Any] = list(part) if isinstance(part, nn.Sequential) else [part]
     return Branch.of(modules[:-1], modules[-1:])
+
+
+_CONVOLUTIONS = "head.classification_head.module_list.0"
+
+FAMILY = Family(
+    name="ssd",
+    adapter=SsdDetector,
+    entries=(
+        bundled("tiny-ssd", SsdDetector, f"small SSD {SCENES}", lambda names: tiny_ssd(len(names))),
+        from_torchvision("ssd300_vgg16", SsdDetector, "SSD300, VGG16", 136, f"{_CONVOLUTIONS}.bias", anchors=4),
+        from_torchvision(
+            "ssdlite320_mobilenet_v3_large",
+            SsdDetector,
+            "SSDLite320, MobileNetV3",
+            13,
+            f"{_CONVOLUTIONS}.1.bias",
+            anchors=6,
+        ),
+    ),
+    stage_patterns=(
+        ("outputs", r"head\."),
+        ("towers", r"backbone\.(class_tower|box_tower|extra)"),
+        ("neck", r"backbone\.fpn\."),
+    ),
+)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
 
 
@@ -96,12 +97,13 @@ def detector_identity(detector: Any) -> dict[str, Any]:
     """
     about: dict[str, Any] = {
         "class": qualified_name(type(detector)),
-        "family": getattr(detector, "family", None),
+        "family": Capabilities(detector).family,
         "names": list(detector.names),
         "device": torch.device(detector.device).type,
     }
-    if getattr(detector, "identity", None) is not None:
-        return {**about, "identity": to_plain(detector.identity, "the detector's identity")}
+    identity = Capabilities(detector).identity
+    if identity is not None:
+        return {**about, "identity": to_plain(identity, "the detector's identity")}
     attributes = {name: value for name, value in sorted(vars(detector).items()) if name != "names"}
     public = {name: value for name, value in attributes.items() if not name.startswith("_")}
     for name, value in public.items():

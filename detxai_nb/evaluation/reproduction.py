@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.papers import Paper, find_paper
 from detxai_nb.evaluation.plan import DIFFERENCE
@@ -52,7 +53,7 @@ def reproduce(
         needs = find_method(base).needs
         if not slow and name in SLOW:
             left_out.setdefault(name, "takes thousands of forward passes an image; slow=True runs it")
-        elif missing := [need for need in needs if need not in getattr(first, "offers", ())]:
+        elif missing := [need for need in needs if need not in Capabilities(first).offers]:
             left_out.setdefault(name, f"needs a detector that offers {', '.join(missing)}")
     for name in metrics:
         if "mask" in find_metric(name).needs and not getattr(dataset, "has_masks", True):

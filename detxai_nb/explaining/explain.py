@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import torch
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.methods import Method, find_method
-from detxai_nb.types import Detections, Detector, OpenDetector, Progress, Target
+from detxai_nb.types import Detections, Detector, Progress, Target, TraceableDetector
 
 
 def explain(
@@ -88,7 +89,7 @@ def compare(
     for own, together in _by_layer(jobs, detector, layer):
         inside = [job for job in together if job.method.kind != "perturbation"]
         if inside:
-            found.update(_looked(inside, cast(OpenDetector, detector), own, pixels, detections, steps))
+            found.update(_looked(inside, cast(TraceableDetector, detector), own, pixels, detections, steps))
         for job in together:
             if job.method.kind == "perturbation":
                 found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)
@@ -96,7 +97,12 @@ def compare(
 
 
 def _looked(
-    jobs: Sequence[Job], detector: OpenDetector, layer: str | None, image: Any, detections: Detections, steps: Steps
+    jobs: Sequence[Job],
+    detector: TraceableDetector,
+    layer: str | None,
+    image: Any,
+    detections: Detections,
+    steps: Steps,
 ) -> dict[str, HeatMaps]:
     """The maps of methods that look into one forward pass, and what each took with its share of that pass."""
     with full_float32(detector.device):
@@ -109,7 +115,7 @@ def _looked(
 
 def _by_layer(jobs: Sequence[Job], detector: Detector, layer: str | None) -> list[tuple[str | None, list[Job]]]:
     """The jobs that one forward pass can serve, with its layer; perturbation methods go with any."""
-    offered = getattr(detector, "layers", ())
+    offered = Capabilities(detector).layers
     found: dict[str | None, list[Job]] = {}
     for job in jobs:
         own = layer if layer is not None or not offered else job.method.layer_of(offered)
@@ -126,13 +132,13 @@ def _check_abilities(detector: Detector, looking: Sequence[Method], layer: str |
     if layer is not None and not looking:
         raise ValueError(f"layer is {layer!r}, and perturbation methods look at no layer; leave it out")
     names = ", ".join(method.name for method in looking)
-    if looking and not isinstance(detector, OpenDetector):
+    if looking and not isinstance(detector, TraceableDetector):
         raise TypeError(
             f"{names}: these methods look inside the detector, and {type(detector).__name__} has no trace; "
             "perturbation methods such as 'd-rise' do without"
         )
     for method in looking:
-        missing = [need for need in method.needs if need not in getattr(detector, "offers", ())]
+        missing = [need for need in method.needs if need not in Capabilities(detector).offers]
         if missing:
             raise TypeError(
                 f"method {method.name!r} needs a detector whose trace gives {', '.join(missing)}, "

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.image import FloatImage
-from detxai_nb.types import Detections, Detector, OpenDetector
+from detxai_nb.types import Detections, Detector
 
 LARGEST_BATCH = 64
 _SHARE_OF_FREE_MEMORY = 0.6
@@ -32,7 +33,7 @@ class BatchedDetector:
         self, detector: Detector, image: np.ndarray, *, score_threshold: float, batch_size: int | None = None
     ) -> None:
         self.detector = detector
-        self.exact = isinstance(detector, OpenDetector)
+        self.exact = Capabilities(detector).traceable
         self.pixels = torch.from_numpy(image).to(detector.device).permute(2, 0, 1).float().contiguous()
         self.score_threshold = score_threshold
         self._measure = batch_size is None and detector.device.type == "cuda"

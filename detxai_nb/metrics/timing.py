@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import torch
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
 from detxai_nb.image import load_image
 from detxai_nb.methods import find_method
-from detxai_nb.types import Detections, Detector, OpenDetector, Target
+from detxai_nb.types import Detections, Detector, Target, TraceableDetector
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def running_time(
     detections.require_image(*pixels.shape[:2])
     job = Job.of(find_method(method), Target.of(target), dict(settings or {}))
     asks = job.method.kind == "perturbation"
-    if not asks and not hasattr(detector, "trace"):
+    if not asks and not Capabilities(detector).traceable:
         raise TypeError(
             f"method {job.method.name!r} looks into the detector, and a {type(detector).__name__} cannot be; "
             "time a method that only asks, such as 'd-rise'"
@@ -81,12 +82,12 @@ def running_time(
     device = torch.device(detector.device)
     placed = detections.to(device)
     if layer is None and not asks:
-        layer = job.method.layer_of(cast(OpenDetector, detector).layers)
+        layer = job.method.layer_of(cast(TraceableDetector, detector).layers)
     forward, own = [], []
     for _ in range(warm_up + repeats):
         with nullcontext() if asks else full_float32(device):
             started = _now(device)
-            trace = None if asks else cast(OpenDetector, detector).trace(pixels, layer)
+            trace = None if asks else cast(TraceableDetector, detector).trace(pixels, layer)
             opened = _now(device)
             steps = Steps(None, len(placed))
             if trace is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.explain import compare
 from detxai_nb.explaining.jobs import Steps
 from detxai_nb.float32 import full_float32
@@ -21,7 +22,7 @@ from detxai_nb.sanity.result import EDGES, SanityResult, Step
 from detxai_nb.sanity.similarity import MEASURES, check_measures
 from detxai_nb.sanity.table import edge_maps, score_entropies, similarity_table
 from detxai_nb.sanity.weight_stages import stages
-from detxai_nb.types import Detections, OpenDetector, Progress, Target, Trace
+from detxai_nb.types import Detections, Progress, Target, Trace
 
 MODES = ("cascading", "independent")
 WITHIN = ("reach", "image")
@@ -163,8 +164,9 @@ class _Plan:
 
 def _require_steady(detector: Any, detections: Detections) -> None:
     if "cell" in detections.origin_fields:
+        what = type(Capabilities(detector).module or detector).__name__
         raise TypeError(
-            f"the queries of this {type(getattr(detector, 'module', detector)).__name__} are chosen by its weights, so "
+            f"the queries of this {what} are chosen by its weights, so "
             "with random ones there is no same prediction to explain; a DETR with learned queries has one"
         )
 
@@ -230,8 +232,7 @@ class _Run:
 
     def held(self) -> AbstractContextManager[Any]:
         """While it holds, proposals are those of the trained network, where the detector makes any."""
-        holding = getattr(self.detector, "holding", None)
-        return nullcontext() if holding is None else holding(self.pixels, self.detections)
+        return Capabilities(self.detector).holding(self.pixels, self.detections)
 
     def go(self) -> None:
         """All steps of all seeds; the weights are back at the end, whatever happens."""
@@ -265,7 +266,7 @@ class _Run:
     def _explained(self, number: int, seed: int) -> dict[str, HeatMaps]:
         """The maps by method with the weights as they are, the control last; notes the explained scalars."""
         found: list[dict[str, HeatMaps]] = []
-        open_ = isinstance(self.detector, OpenDetector)
+        open_ = Capabilities(self.detector).traceable
         for pixels in self.inputs:
             asked = _one_trace(self.detector) if open_ else self.detector
             before = self.count.done

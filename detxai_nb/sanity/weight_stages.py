@@ -9,34 +9,16 @@ from typing import Any
 
 from torch import nn
 
+from detxai_nb.capabilities import Capabilities
+from detxai_nb.detectors.registry import stage_patterns_of
 from detxai_nb.sanity.randomization import drawn_tensors
+from detxai_nb.types import StagePatterns
 
 PRESETS = ("papers", "blocks", "layers", "all")
 FIVE = 5
 """G-CAME's figures 6 and 8 show five layers."""
 
 _LARGEST_BLOCK = 12  # layers
-_FPN = ("neck", r"backbone\.fpn\.")
-_TOWERS = r"backbone\.(class_tower|box_tower|extra)"
-
-# Of each family the stages above its backbone, from the output down, by the paths of torchvision's, transformers' or
-# its own modules. The first pattern that fits counts; what none fits is the backbone.
-_FAMILIES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "fcos": (("outputs", r"head\..*(cls_logits|bbox_reg|bbox_ctrness)\b"), ("head", r"head\."), _FPN),
-    "retinanet": (("outputs", r"head\..*(cls_logits|bbox_reg)\b"), ("head", r"head\."), _FPN),
-    "faster_rcnn": (
-        ("outputs", r"roi_heads\.\w+_predictor\b"),
-        ("box head", r"roi_heads\."),
-        ("neck", rf"rpn\.|{_FPN[1]}|{_TOWERS}"),
-    ),
-    "ssd": (("outputs", r"head\."), ("towers", _TOWERS), _FPN),
-    "yolox": (("outputs", r"head\.\w+_preds\."), ("head", r"head\."), ("neck", r"backbone\.(?!backbone\.)")),
-    "detr": (
-        ("outputs", r"(class_labels_classifier|bbox_predictor|class_embed|bbox_embed)\b"),
-        ("decoder", r"model\.(decoder|query|ref|level_embed|enc_|pos_trans|tgt)"),
-        ("encoder", r"model\.(encoder|\w*input_proj|decoder_input_proj)"),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -64,8 +46,9 @@ def stages(detector: Any, image: Any, layers: str | Sequence[str] = "papers") ->
     and box) follow one another. Raises ``TypeError`` for a detector without a ``module``, ``ValueError`` for unknown
     names.
     """
-    module = getattr(detector, "module", None)
-    if not isinstance(module, nn.Module):
+    about = Capabilities(detector)
+    module = about.module
+    if module is None:
         raise TypeError(
             f"{type(detector).__name__} has no module whose weights could be randomized: a sanity check needs the "
             "network itself; open it with load_detector or wrap"
@@ -80,7 +63,9 @@ def stages(detector: Any, image: Any, layers: str | Sequence[str] = "papers") ->
     if layers == "layers":
         return _cumulative({path: [path] for path in order})
     blocks = _blocks(order)
-    return _cumulative(blocks if layers == "blocks" else _five(getattr(detector, "family", ""), order))
+    return _cumulative(
+        blocks if layers == "blocks" else _five(about.stage_patterns or stage_patterns_of(about.family), order)
+    )
 
 
 def _from_output_down(detector: Any, module: nn.Module, image: Any) -> list[str]:
@@ -154,9 +139,8 @@ def _blocks(order: Sequence[str]) -> dict[str, list[str]]:
     return dict(sorted(groups.items(), key=lambda item: rank[item[1][0]]))
 
 
-def _five(family: str, order: Sequence[str]) -> dict[str, list[str]]:
+def _five(table: StagePatterns, order: Sequence[str]) -> dict[str, list[str]]:
     """At most five stages: the family's own, and its backbone in as many parts as are left."""
-    table = _FAMILIES.get(family, ())
     groups: dict[str, list[str]] = {name: [] for name, _ in table}
     rest: list[str] = []
     for path in order:

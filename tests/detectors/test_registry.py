@@ -13,8 +13,7 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 import detxai_nb as dx
-from detxai_nb.detectors.catalogue import DETECTORS
-from detxai_nb.detectors.registry import FAMILIES
+from detxai_nb.detectors.registry import DETECTORS, FAMILIES
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
 from detxai_nb.detectors.zoo.networks.detr import tiny_detr
 from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt

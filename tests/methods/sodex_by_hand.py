@@ -11,7 +11,7 @@ import detxai_nb as dx
 from detxai_nb.image import FloatImage
 from detxai_nb.methods.sodex import superpixels
 from detxai_nb.methods.sodex.surrogate import draw_shown
-from detxai_nb.types import OpenDetector
+from detxai_nb.types import TraceableDetector
 
 try:
     from sklearn.linear_model import Ridge
@@ -28,7 +28,7 @@ def maps_by_hand(detector: Any, image: np.ndarray, maps: dx.HeatMaps) -> tuple[n
     scores = np.zeros((len(shown), len(targets)))
     for i, row in enumerate(shown):
         picture = changed(image, labels, row, settings["hidden"])
-        if isinstance(detector, OpenDetector):
+        if isinstance(detector, TraceableDetector):
             asked: Any = FloatImage(torch.from_numpy(picture).permute(2, 0, 1).float())
         else:
             asked = np.round(picture).astype(np.uint8)

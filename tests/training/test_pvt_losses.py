@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from detxai_nb.data import scenes
-from detxai_nb.detectors.catalogue import ZOO
+from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.training.losses import fcos_losses

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_at, logits_of, map_stride, probe
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.geometry import Placement
@@ -21,7 +21,7 @@ ORIGIN_FIELDS = ("class",)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class ClassifierDetector:
+class ClassifierDetector(Adapter):
     """An image classifier opened for explanation.
 
     ``module``: any module that takes images ``[B,3,h,w]`` and returns one logit for each class, ``[B,C]`` (or an object

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
 from detxai_nb.detectors.trace.budget import check_layer
@@ -20,7 +20,7 @@ from detxai_nb.types import Detections
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class DetrDetector:
+class DetrDetector(Adapter):
     """A DETR of transformers, opened for explanation.
 
     ``module``: a DetrForObjectDetection, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two stages), RTDetr-,

@@ -14,7 +14,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image, remove_small_boxes
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
-from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
@@ -33,7 +33,7 @@ _EXTRA = {LastLevelMaxPool: {"pool"}, LastLevelP6P7: {"p6", "p7"}}
 """Names of the levels that torchvision's pyramid adds to those of the stages."""
 
 
-class FasterRcnnDetector:
+class FasterRcnnDetector(Adapter):
     """A Faster R-CNN module of torchvision, opened for explanation.
 
     ``module``: a ``torchvision.models.detection.FasterRCNN`` with any backbone; of a Mask or Keypoint R-CNN, which are

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
@@ -33,7 +33,7 @@ from detxai_nb.types import Detections
 _PAD = 114.0
 
 
-class UltralyticsDetector:
+class UltralyticsDetector(Adapter):
     """A YOLO of the ultralytics package (AGPL-3.0), opened for explanation.
 
     ``module``: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with a Detect head, fused or not.

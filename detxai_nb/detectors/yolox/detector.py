@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
-from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
@@ -24,7 +24,7 @@ from detxai_nb.types import SIDES, Detections, Target
 CONVENTIONS = ("bgr255", "rgb-imagenet")
 
 
-class YoloxDetector:
+class YoloxDetector(Adapter):
     """A YOLOX network opened for explanation.
 
     ``convention``: how the network was trained to see pixels: "bgr255" (the official checkpoints: BGR, 0..255) or

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.image import load_image
 from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
@@ -223,7 +224,7 @@ def d_rise(
             "masks made": last.masks,
             "stopped": last.stopped,
             "rounded": not answers.asker.exact,
-            "precision": getattr(detector, "precision", "fp32"),
+            "precision": Capabilities(detector).precision,
         },
         seed=seed,
     )

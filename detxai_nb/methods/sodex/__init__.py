@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.methods.d_rise.weights import class_overlaps
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.methods.registry import MethodResult, whole_method
@@ -121,7 +122,7 @@ def sodex(
         settings={
             "superpixels": count,
             "rounded": not asker.exact,
-            "precision": getattr(detector, "precision", "fp32"),
+            "precision": Capabilities(detector).precision,
         },
         seed=seed,
     )

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import COMBINE
 from detxai_nb.methods import METHODS, Method
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
-from detxai_nb.types import PARTS, SCORES, Detections, Detector, OpenDetector, Target
+from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
 
 TARGETS = {
     "class": "Class score",
@@ -76,8 +77,9 @@ class WidgetOptions:
             )
         for method in methods.values():
             method.complete({k: v for k, v in settings.items() if k in method.defaults})
-        layers = ("", *(detector.layers if isinstance(detector, OpenDetector) else ()))
-        return cls(methods, layers, dict(settings), tuple(getattr(detector, "targets", PARTS)))
+        about = Capabilities(detector)
+        layers = ("", *(about.layers if about.traceable else ()))
+        return cls(methods, layers, dict(settings), about.targets)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -188,7 +190,8 @@ def can_run(method: Method, detector: Detector) -> bool:
     """Whether the detector has what the method needs of it."""
     if method.kind == "perturbation":
         return True
-    return isinstance(detector, OpenDetector) and set(method.needs) <= set(getattr(detector, "offers", ()))
+    about = Capabilities(detector)
+    return about.traceable and set(method.needs) <= set(about.offers)
 
 
 def empty_notice(detections: Detections) -> str:

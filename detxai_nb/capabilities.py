@@ -1,0 +1,91 @@
+"""What a detector can do besides detecting: the one place that knows what holds where it does not say."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import nn
+
+from detxai_nb.types import PARTS, Detections, StagePatterns, TraceableDetector
+
+
+class Capabilities:
+    """What a detector says about itself beyond ``names``, ``device`` and ``detect``.
+
+    A perturbation method needs nothing of it, so a detector may lack any of these attributes: this is the one place
+    that knows what then holds. They are read when asked for.
+
+    Args:
+        detector: any ``Detector``.
+
+    Example:
+        >>> from detxai_nb import wrap_predict
+        >>> about = Capabilities(wrap_predict(lambda image: ([], [], []), ["cat"]))
+        >>> about.traceable, about.layers, about.offers, about.precision
+        (False, (), (), 'fp32')
+    """
+
+    def __init__(self, detector: object) -> None:
+        self._detector = detector
+
+    @property
+    def traceable(self) -> bool:
+        """Whether it is a white box (``TraceableDetector``)."""
+        return isinstance(self._detector, TraceableDetector)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of its layers; none for a black box."""
+        return tuple(getattr(self._detector, "layers", ()))
+
+    @property
+    def module(self) -> nn.Module | None:
+        """Its network, or None if it has none or keeps it to itself."""
+        found = getattr(self._detector, "module", None)
+        return found if isinstance(found, nn.Module) else None
+
+    @property
+    def family(self) -> str | None:
+        """The name of its family, or None."""
+        found: str | None = getattr(self._detector, "family", None)
+        return found
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What its traces give besides gradients."""
+        return tuple(getattr(self._detector, "offers", ()))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The parts of a ``Target`` that it has; by default all."""
+        return tuple(getattr(self._detector, "targets", PARTS))
+
+    @property
+    def precision(self) -> str:
+        """The precision of its ``detect``; by default "fp32"."""
+        return str(getattr(self._detector, "precision", "fp32"))
+
+    @property
+    def identity(self) -> Any:
+        """What identifies it in a store, or None."""
+        return getattr(self._detector, "identity", None)
+
+    @property
+    def stage_patterns(self) -> StagePatterns:
+        """Stages of its module for sanity checks; empty if it names none."""
+        return tuple(getattr(self._detector, "stage_patterns", ()))
+
+    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+        """Keep what depends on the weights and is not explained, if it has any (see ``OpenDetector.holding``).
+
+        Args:
+            image: what ``load_image`` takes.
+            detections: of this image.
+
+        Returns:
+            A context manager that does nothing for a detector without a ``holding`` of its own.
+        """
+        own = getattr(self._detector, "holding", None)
+        found: AbstractContextManager[None] = nullcontext() if own is None else own(image, detections)
+        return found
