@@ -21,7 +21,7 @@ class CallableModule(ModuleType):
 
 
 def make_callable(name: str) -> None:
-    """Make an imported module callable; it has a function ``table`` without arguments and an ``__all__``.
+    """Make an imported module with a function ``table`` and an ``__all__`` callable.
 
     Args:
         name: the module's full name, its ``__name__``.

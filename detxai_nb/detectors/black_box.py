@@ -25,22 +25,40 @@ def wrap_predict(
     batched: bool = False,
     device: str | torch.device = "cpu",
 ) -> PredictDetector:
-    """A function as a detector, for the methods that need nothing but its answers.
+    """Wrap a function as a detector, for the methods that need nothing but its predictions.
 
-    ``predict(image)`` takes RGB uint8 ``[H,W,3]`` and returns what it finds: ``boxes`` ``[N,4]``, xyxy in pixels of
-    that image; ``scores`` ``[N]`` in 0..1; ``labels`` ``[N]``, whole numbers that count in ``names``; and if it can
-    ``class_scores`` ``[N,C]``, the probability of every class, and ``objectness`` ``[N]`` (None where it cannot). They
-    come as a dict or an object with these names, or as a tuple in this order; as tensors, arrays or lists. It should
-    return low scores too: ``detect`` drops those below its threshold.
+    ``predict`` returns ``boxes`` ``[N,4]``, xyxy in pixels of the image; ``scores`` ``[N]`` in 0..1; ``labels``
+    ``[N]``, integer indices into ``names``; and optionally ``class_scores`` ``[N,C]``, the probability of every class,
+    and ``objectness`` ``[N]`` (or None). They come as a dict or an object with these names, or as a tuple in this
+    order; as tensors, arrays or lists. It should return low scores too: ``detect`` drops those below its threshold.
 
-    ``batched``: ``predict(images)`` takes a list of images, of any sizes, and returns a list of such answers.
-    ``device``: where the results are kept; "auto" takes CUDA, then MPS, then the CPU.
+    Args:
+        predict: ``predict(image)`` takes RGB uint8 ``[H,W,3]`` and returns its predictions.
+        names: the name of each class.
+        batched: whether ``predict(images)`` takes a list of images, of any sizes, and returns a list of predictions.
+        device: where the results are kept; "auto" is the first of CUDA, MPS and CPU that exists.
+
+    Returns:
+        A black-box detector.
+
+    Raises:
+        TypeError: if ``predict`` is not callable.
+        ValueError: if ``names`` is empty or a single string.
+
+    Example:
+        >>> detector = wrap_predict(lambda image: ([[0, 0, 8, 4]], [0.9], [0]), ["cat"])
+        >>> detector.detect([np.zeros((6, 9, 3), np.uint8)])
+        [Detections(1: cat 0.90)]
     """
     return PredictDetector(predict, names, batched=batched, device=device)
 
 
 class PredictDetector:
-    """What ``wrap_predict`` returns; see there. It has no layers and no trace."""
+    """What ``wrap_predict`` returns: a detector without layers and trace.
+
+    Args:
+        predict, names, batched, device: as in ``wrap_predict``.
+    """
 
     family = "black box"
 
@@ -68,9 +86,17 @@ class PredictDetector:
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What the function finds in each image with score >= ``score_threshold``, sorted, clipped to the image.
+        """Return what the function finds in each image.
 
-        Raises ``ValueError`` where its answer has another form, size or range than ``wrap_predict`` says.
+        Args:
+            images: what ``load_image`` takes, of any sizes.
+            score_threshold: the lowest score to report, 0..1.
+
+        Returns:
+            One ``Detections`` for each image, sorted by falling score, with boxes clipped to the image.
+
+        Raises:
+            ValueError: if a prediction has another form, size or range than ``wrap_predict`` says.
         """
         pixels = [load_image(image) for image in images]
         if not pixels:
@@ -115,11 +141,11 @@ class PredictDetector:
                 value = torch.stack(list(value)) if listed else torch.from_numpy(np.array(value))
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"predict's {name} are no tensor, array or list of numbers ({error})") from error
-        value = value.detach().to(self._device)
-        if value.numel() == 0 and value.ndim < 2:
+        tensor: Tensor = value.detach().to(self._device)
+        if tensor.numel() == 0 and tensor.ndim < 2:
             shapes = {"boxes": (0, 4), "class_scores": (0, len(self.names))}
-            value = value.reshape(shapes.get(name, (0,)))
-        return value if name == "labels" else value.float()
+            tensor = tensor.reshape(shapes.get(name, (0,)))
+        return tensor if name == "labels" else tensor.float()
 
 
 def _parts(answer: Any) -> dict[str, Any]:

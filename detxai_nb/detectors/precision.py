@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from detxai_nb.types import Detections, OpenDetector, Trace
+from detxai_nb.capabilities import Capabilities
+from detxai_nb.types import Detections, OpenDetector, StagePatterns, Trace
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _HALF = (torch.bfloat16, torch.float16)
 
 
-def at_precision(detector: Any, precision: str = "fp32") -> Any:
-    """The detector with a network that runs in ``precision`` where it only detects: "fp32", "bf16" or "fp16".
+def at_precision(detector: OpenDetector, precision: str = "fp32") -> OpenDetector:
+    """Return the detector with a network that runs in half precision when it only detects.
 
-    "fp32" is the detector itself. Otherwise ``detect`` runs under autocast, which perturbation methods gain by, with
-    everything that turns outputs into scores and boxes in float32; ``trace`` and so every gradient stays in float32.
+    ``detect`` then runs under autocast, which makes perturbation methods faster, with everything that turns outputs
+    into scores and boxes in float32; ``trace``, and so every gradient, stays in float32.
 
-    Raises ``ValueError`` for another name, or where the detector's device cannot compute in it.
+    Args:
+        detector: an open detector.
+        precision: "fp32", "bf16" or "fp16".
+
+    Returns:
+        The detector itself for "fp32", else a ``HalfPrecision`` around it.
+
+    Raises:
+        ValueError: for another name, or if the detector's device cannot compute in it.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is one of {', '.join(PRECISIONS)}; got {precision!r}")
@@ -35,7 +44,15 @@ def at_precision(detector: Any, precision: str = "fp32") -> Any:
 
 
 def require_precision(device: torch.device, precision: str) -> None:
-    """``ValueError`` where autocast on that kind of device knows no such numbers."""
+    """Raise an error if a device cannot compute in a precision.
+
+    Args:
+        device: only its kind matters.
+        precision: one of ``PRECISIONS``.
+
+    Raises:
+        ValueError: if autocast on that kind of device does not support it.
+    """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
@@ -53,7 +70,9 @@ def require_precision(device: torch.device, precision: str) -> None:
 class HalfPrecision:
     """An open detector whose ``detect`` runs its network in half precision; all else is that of the detector.
 
-    ``detector``: the one inside, whose settings are read and set there; ``precision``: "bf16" or "fp16".
+    Args:
+        detector: the one inside, whose settings are read and set there.
+        precision: "bf16" or "fp16".
     """
 
     def __init__(self, detector: OpenDetector, precision: str) -> None:
@@ -80,21 +99,84 @@ class HalfPrecision:
         """Those of the detector."""
         return self.detector.layers
 
+    @property
+    def module(self) -> nn.Module:
+        """That of the detector."""
+        return self.detector.module
+
+    @property
+    def family(self) -> str:
+        """That of the detector."""
+        return self.detector.family
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """Those of the detector."""
+        return Capabilities(self.detector).offers
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Those of the detector."""
+        return Capabilities(self.detector).targets
+
+    @property
+    def identity(self) -> Any:
+        """That of the detector."""
+        return Capabilities(self.detector).identity
+
+    @property
+    def stage_patterns(self) -> StagePatterns:
+        """Those of the detector."""
+        return Capabilities(self.detector).stage_patterns
+
+    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+        """Keep what the detector holds (see ``OpenDetector.holding``).
+
+        Args:
+            image: what ``load_image`` takes.
+            detections: of this image.
+
+        Returns:
+            The detector's own context manager.
+        """
+        return Capabilities(self.detector).holding(image, detections)
+
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What the detector finds with its network in half precision; every number it reports is float32."""
+        """Return what the detector finds with its network in half precision.
+
+        Args:
+            images: what ``load_image`` takes.
+            score_threshold: the lowest score to report, 0..1.
+
+        Returns:
+            One ``Detections`` for each image; every number is float32.
+        """
         with half_precision(self.device, self.precision):
             found = self.detector.detect(images, score_threshold)
         return [_to_float32(detections) for detections in found]
 
     def trace(self, image: Any, layer: str | None = None) -> Trace:
-        """The detector's own trace, in float32 also where the caller has switched autocast on."""
+        """Return the detector's own trace, in float32 even if the caller has switched autocast on.
+
+        Args:
+            image: what ``load_image`` takes.
+            layer: one of ``layers``; None for the first.
+
+        Returns:
+            The trace.
+        """
         with torch.autocast(self.device.type, enabled=False):
             return self.detector.trace(image, layer)
 
 
 @contextmanager
 def half_precision(device: torch.device, precision: str) -> Iterator[None]:
-    """Convolutions and matrix products in ``precision``, activations of outputs in float32, inside."""
+    """Compute convolutions and matrix products in half precision inside, the activations of outputs in float32.
+
+    Args:
+        device: the kind of device for autocast.
+        precision: "bf16" or "fp16".
+    """
     with torch.autocast(device.type, PRECISIONS[precision]), _OutputsInFloat32():
         yield
 

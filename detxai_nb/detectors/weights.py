@@ -18,10 +18,20 @@ _INSIDE = ("model", "state_dict", "ema", "ema_model")
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors`` file or a PyTorch checkpoint, by name, on the CPU.
+    """Read the tensors of a ``.safetensors`` file or a PyTorch checkpoint.
 
-    A checkpoint may hold them directly or under "model" or "state_dict". It is read with ``weights_only=True``: a file
-    that holds anything but plain data and tensors is refused with ``ValueError`` and nothing of it is run.
+    A checkpoint may hold them directly or under "model", "state_dict", "ema" or "ema_model". It is read with
+    ``weights_only=True``: a file that holds anything but plain data and tensors is refused and nothing of it is run.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The tensors by name, on the CPU; a leading "module." is cut off.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a whole file of tensors.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -59,9 +69,15 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
-    """Load ``weights`` into ``module`` if every tensor fits, else raise ``ValueError`` and change nothing.
+    """Load weights into a module if every tensor fits, else raise an error and change nothing.
 
-    ``what`` names the architecture in the message, which names the first tensor that does not fit.
+    Args:
+        module: the network.
+        weights: its tensors by name; the counters of batch normalisation may be missing.
+        what: the architecture's name for the message.
+
+    Raises:
+        ValueError: naming the first tensor that is missing, left over, or of another shape.
     """
     expected = module.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}

@@ -25,8 +25,10 @@ _LARGEST_BLOCK = 12  # layers
 class Stage:
     """Layers that are randomized together.
 
-    ``layers``: the paths of the submodules with weights that belong to it. ``down_to``: those and all between them and
-    the output, which cascading randomizes.
+    Attributes:
+        name: of the stage, for tables and figures.
+        layers: the paths of its submodules with weights.
+        down_to: those and all between them and the output, which cascading randomizes.
     """
 
     name: str
@@ -35,16 +37,29 @@ class Stage:
 
 
 def stages(detector: Any, image: Any, layers: str | Sequence[str] = "papers") -> tuple[Stage, ...]:
-    """The detector's stages, from the output down to the stem.
+    """Return the detector's stages, from the output down to the stem.
 
-    ``layers``: "papers", five stages as in G-CAME's figures: outputs, head, neck and the backbone in two halves, by
-    the names that the family has for them; "blocks", every block of the network (a part of at most 12 layers);
-    "layers", every layer with weights; "all", everything at once; or the paths of submodules of ``detector.module``:
-    then cascading also randomizes all that lies between a layer and the output, as G-CAME's test does.
+    The order is that in which the layers run when the detector processes ``image``, reversed. Parallel branches (class
+    and box) follow one another.
 
-    The order is that in which the layers run when the detector looks at ``image``, backwards. Parallel branches (class
-    and box) follow one another. Raises ``TypeError`` for a detector without a ``module``, ``ValueError`` for unknown
-    names.
+    Args:
+        detector: a detector with a ``module``.
+        image: what ``load_image`` takes; the detector runs on it once.
+        layers: "papers", five stages as in G-CAME's figures: outputs, head, neck and the backbone in two halves, by the
+            ``stage_patterns`` of the detector or its family; "blocks", every block of the network (a part of at most 12
+            layers); "layers", every layer with weights; "all", everything at once; or the paths of submodules of
+            ``detector.module``: then cascading also randomizes all that lies between a layer and the output, as
+            G-CAME's test does.
+
+    Returns:
+        The stages.
+
+    Raises:
+        TypeError: for a detector without a ``module``.
+        ValueError: for unknown names; the message lists some that exist.
+
+    References:
+        G-CAME, figures 6 and 8.
     """
     about = Capabilities(detector)
     module = about.module
