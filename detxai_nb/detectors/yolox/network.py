@@ -1,6 +1,7 @@
-"""The YOLOX network of every size, in plain PyTorch; parameter names as in the official checkpoints.
+"""The YOLOX network of every size, in plain PyTorch; parameter names are those of the official checkpoints.
 
-Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (CSPDarknet, PAFPN, decoupled anchor-free head).
+References:
+    Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv:2107.08430): CSPDarknet, PAFPN, decoupled anchor-free head.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class YoloxSize:
-    """Depth and width factors, depthwise convolutions or not, and the input side the official model is tested at."""
+    """The size of a YOLOX network.
+
+    Attributes:
+        depth: factor on the number of bottlenecks.
+        width: factor on the number of channels.
+        depthwise: whether the 3x3 convolutions are depthwise separable.
+        input_side: the side in pixels of the square input on which the official model is tested.
+    """
 
     depth: float
     width: float
@@ -33,21 +41,31 @@ SIZES: Mapping[str, YoloxSize] = {
     "yolox-x": YoloxSize(1.33, 1.25),
 }
 TINY = YoloxSize(0.33, 0.25, input_side=320)
-"""The bundled one: 2.2 million parameters. Its input is 320x256, so that a scene passes as it is."""
+"""The size of the bundled network: 2.2 million parameters. Its input is 320x256, so a scene needs no resizing."""
 TINY_INPUT = (256, 320)
-"""(height, width) of the bundled one's input."""
+"""(height, width) of the bundled network's input."""
 
 STRIDES = (8, 16, 32)
+"""The strides of the three levels, in input pixels."""
 STAGES = ("dark3", "dark4", "dark5")
+"""The backbone's stages of these strides."""
 PRIOR = 0.01
+"""Objectness and class probability of a head with fresh weights."""
 PAD = 114.0
 """The grey, 0..255, around an image that does not fill the input."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pixels, RGB in 0..1: what the convention "rgb-imagenet" subtracts and divides by."""
+"""Mean and standard deviation of ImageNet's pixels, RGB in 0..1, for the convention "rgb-imagenet"."""
 
 
 class BaseConv(nn.Module):
-    """Convolution without bias, batch normalisation, SiLU."""
+    """Convolution without bias, batch normalisation, SiLU.
+
+    Args:
+        inputs, outputs: numbers of channels.
+        size: the side of the kernel, odd.
+        stride: the convolution's stride.
+        groups: the convolution's groups of channels.
+    """
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -55,15 +73,36 @@ class BaseConv(nn.Module):
         self.bn = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
 
     def after(self, x: Tensor) -> Tensor:
-        """What follows the convolution, location by location."""
+        """Return what follows the convolution: batch normalisation and SiLU, which treat each location by itself.
+
+        Args:
+            x: the convolution's output ``[B,outputs,h,w]``.
+
+        Returns:
+            A map of the same shape.
+        """
         return F.silu(self.bn(x))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the block.
+
+        Args:
+            x: a map ``[B,inputs,h,w]``.
+
+        Returns:
+            A map ``[B,outputs,h/stride,w/stride]``.
+        """
         return self.after(self.conv(x))
 
 
 class DWConv(nn.Module):
-    """A depthwise and a 1x1 convolution, each with normalisation and SiLU."""
+    """A depthwise and a 1x1 convolution, each with batch normalisation and SiLU.
+
+    Args:
+        inputs, outputs: numbers of channels.
+        size: the side of the depthwise kernel, odd.
+        stride: the stride of the depthwise convolution.
+    """
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1) -> None:
         super().__init__()
@@ -71,7 +110,16 @@ class DWConv(nn.Module):
         self.pconv = BaseConv(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pconv(self.dconv(x))
+        """Return the output of the block.
+
+        Args:
+            x: a map ``[B,inputs,h,w]``.
+
+        Returns:
+            A map ``[B,outputs,h/stride,w/stride]``.
+        """
+        output: Tensor = self.pconv(self.dconv(x))
+        return output
 
 
 def _conv(depthwise: bool, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Module:
@@ -79,7 +127,13 @@ def _conv(depthwise: bool, inputs: int, outputs: int, size: int, stride: int = 1
 
 
 class Bottleneck(nn.Module):
-    """A 1x1 and a 3x3 convolution, added to the input where ``shortcut`` says so."""
+    """A 1x1 and a 3x3 convolution, with a residual connection if ``shortcut`` is set.
+
+    Args:
+        channels: the number of channels.
+        shortcut: whether the input is added to the output.
+        depthwise: whether the 3x3 convolution is depthwise separable.
+    """
 
     def __init__(self, channels: int, shortcut: bool, depthwise: bool) -> None:
         super().__init__()
@@ -88,12 +142,27 @@ class Bottleneck(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(self.conv1(x))
-        return y + x if self.shortcut else y
+        """Return the output of the block.
+
+        Args:
+            x: a map ``[B,channels,h,w]``.
+
+        Returns:
+            A map ``[B,channels,h,w]``.
+        """
+        output: Tensor = self.conv2(self.conv1(x))
+        return output + x if self.shortcut else output
 
 
 class CSPLayer(nn.Module):
-    """A cross-stage partial layer: bottlenecks on one half of the channels, a short cut for the other."""
+    """A cross-stage partial layer: bottlenecks on one half of the channels, a shortcut for the other.
+
+    Args:
+        inputs, outputs: numbers of channels.
+        count: the number of bottlenecks.
+        shortcut: whether the bottlenecks have residual connections.
+        depthwise: whether their 3x3 convolutions are depthwise separable.
+    """
 
     def __init__(self, inputs: int, outputs: int, count: int, shortcut: bool, depthwise: bool) -> None:
         super().__init__()
@@ -104,23 +173,49 @@ class CSPLayer(nn.Module):
         self.m = nn.Sequential(*(Bottleneck(hidden, shortcut, depthwise) for _ in range(count)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
+        """Return the output of the block.
+
+        Args:
+            x: a map ``[B,inputs,h,w]``.
+
+        Returns:
+            A map ``[B,outputs,h,w]``.
+        """
+        output: Tensor = self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
+        return output
 
 
 class Focus(nn.Module):
-    """Every 2x2 block of pixels as 12 channels, then a convolution."""
+    """The stem: each 2x2 block of pixels becomes 12 channels of one cell, then a convolution.
+
+    Args:
+        outputs: the number of channels.
+    """
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.conv = BaseConv(12, outputs, 3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the block.
+
+        Args:
+            x: images ``[B,3,h,w]``, h and w even.
+
+        Returns:
+            A map ``[B,outputs,h/2,w/2]``.
+        """
         corners = [x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]]
-        return self.conv(torch.cat(corners, dim=1))
+        output: Tensor = self.conv(torch.cat(corners, dim=1))
+        return output
 
 
 class SPPBottleneck(nn.Module):
-    """Spatial pyramid pooling: the map beside its maxima over three window sizes."""
+    """Spatial pyramid pooling: the map concatenated with its maxima over windows of three sizes (5, 9, 13 cells).
+
+    Args:
+        inputs, outputs: numbers of channels.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -129,12 +224,27 @@ class SPPBottleneck(nn.Module):
         self.conv2 = BaseConv(inputs // 2 * 4, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the block.
+
+        Args:
+            x: a map ``[B,inputs,h,w]``.
+
+        Returns:
+            A map ``[B,outputs,h,w]``.
+        """
         x = self.conv1(x)
-        return self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1))
+        output: Tensor = self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1))
+        return output
 
 
 class CSPDarknet(nn.Module):
-    """The backbone: features of stride 8, 16 and 32."""
+    """The backbone: maps of stride 8, 16 and 32.
+
+    Args:
+        depth: factor on the number of bottlenecks.
+        width: factor on the number of channels.
+        depthwise: whether the 3x3 convolutions are depthwise separable.
+    """
 
     def __init__(self, depth: float, width: float, depthwise: bool) -> None:
         super().__init__()
@@ -157,6 +267,14 @@ class CSPDarknet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the maps of the last three stages.
+
+        Args:
+            x: the network's input ``[B,3,h,w]``, h and w multiples of 32.
+
+        Returns:
+            Maps ``[B,C,h/s,w/s]`` by the names in ``STAGES``, of strides 8, 16 and 32.
+        """
         x = self.dark2(self.stem(x))
         found = {}
         for name in STAGES:
@@ -166,7 +284,11 @@ class CSPDarknet(nn.Module):
 
 
 class PAFPN(nn.Module):
-    """Backbone and path-aggregation neck: three levels of stride 8, 16 and 32."""
+    """Backbone and path-aggregation neck: three levels of stride 8, 16 and 32.
+
+    Args:
+        size: depth, width and kind of convolutions.
+    """
 
     def __init__(self, size: YoloxSize) -> None:
         super().__init__()
@@ -183,27 +305,46 @@ class PAFPN(nn.Module):
         self.C3_n4 = CSPLayer(2 * c1, c2, n, False, dw)
 
     def neck(self, stages: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """The three levels from the backbone's stages."""
+        """Compute the three levels from the backbone's maps.
+
+        Args:
+            stages: the maps ``[B,C,h/s,w/s]`` by the names in ``STAGES``.
+
+        Returns:
+            The levels ``[B,C,h/s,w/s]`` of strides 8, 16 and 32.
+        """
         x2, x1, x0 = (stages[name] for name in STAGES)
         top = self.lateral_conv0(x0)
-        middle = self.reduce_conv1(self.C3_p4(torch.cat([_double(top), x1], dim=1)))
-        fine = self.C3_p3(torch.cat([_double(middle), x2], dim=1))
+        middle = self.reduce_conv1(self.C3_p4(torch.cat([_upsample(top), x1], dim=1)))
+        fine = self.C3_p3(torch.cat([_upsample(middle), x2], dim=1))
         out1 = self.C3_n3(torch.cat([self.bu_conv2(fine), middle], dim=1))
         out0 = self.C3_n4(torch.cat([self.bu_conv1(out1), top], dim=1))
         return fine, out1, out0
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the three levels for a batch of images.
+
+        Args:
+            x: the network's input ``[B,3,h,w]``, h and w multiples of 32.
+
+        Returns:
+            The levels ``[B,C,h/s,w/s]`` of strides 8, 16 and 32.
+        """
         return self.neck(self.backbone(x))
 
 
-def _double(x: Tensor) -> Tensor:
+def _upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class YoloxHead(nn.Module):
     """The decoupled head: for each level box (4), objectness (1) and class logits.
 
-    A fresh one gives every place an objectness and class probabilities of ``PRIOR``, as the official one does.
+    With fresh weights every location has an objectness and class probabilities of ``PRIOR``, as in the official code.
+
+    Args:
+        classes: the number of classes.
+        size: width and kind of convolutions.
     """
 
     def __init__(self, classes: int, size: YoloxSize) -> None:
@@ -224,17 +365,39 @@ class YoloxHead(nn.Module):
             nn.init.constant_(predictor.bias, math.log(PRIOR / (1 - PRIOR)))
 
     def predict(self, level: int, box: Tensor, classes: Tensor) -> Tensor:
-        """The raw outputs ``[B,5+C,h,w]`` of a level from the maps ``[B,C',h,w]`` of its two towers."""
+        """Return the raw outputs of a level from the maps of its two towers.
+
+        Args:
+            level: the index of the level, 0 for the finest.
+            box: the box tower's map ``[B,C',h,w]``.
+            classes: the class tower's map ``[B,C',h,w]``.
+
+        Returns:
+            ``[B,5+C,h,w]``: x, y, log w, log h (relative to the cell, in strides), objectness logit, class logits.
+        """
         parts = [self.reg_preds[level](box), self.obj_preds[level](box), self.cls_preds[level](classes)]
         return torch.cat(parts, dim=1)
 
     def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
+        """Return the raw outputs of every level.
+
+        Args:
+            pyramid: the levels ``[B,C',h/s,w/s]`` of strides 8, 16 and 32.
+
+        Returns:
+            One map ``[B,5+C,h/s,w/s]`` for each level, as ``predict`` describes it.
+        """
         stems = [stem(level) for stem, level in zip(self.stems, pyramid)]
         return [self.predict(i, self.reg_convs[i](x), self.cls_convs[i](x)) for i, x in enumerate(stems)]
 
 
 class Yolox(nn.Module):
-    """Images ``[B,3,h,w]`` (h, w multiples of 32) to three levels ``[B,5+C,h/s,w/s]`` of raw outputs."""
+    """A YOLOX network: backbone, neck and head.
+
+    Args:
+        classes: the number of classes.
+        size: one of ``SIZES``, ``TINY``, or another.
+    """
 
     def __init__(self, classes: int, size: YoloxSize) -> None:
         super().__init__()
@@ -242,4 +405,13 @@ class Yolox(nn.Module):
         self.head = YoloxHead(classes, size)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return self.head(self.backbone(x))
+        """Return the raw outputs of every level for a batch of images.
+
+        Args:
+            x: the network's input ``[B,3,h,w]``, h and w multiples of 32.
+
+        Returns:
+            Three maps ``[B,5+C,h/s,w/s]`` of strides 8, 16 and 32, as ``YoloxHead.predict`` describes them.
+        """
+        levels: list[Tensor] = self.head(self.backbone(x))
+        return levels
