@@ -1,7 +1,8 @@
 """YOLOX (Ge et al., 2021): an anchor-free one-stage detector with a decoupled head.
 
 - ``network``: the network of every size in plain PyTorch, with the parameter names of the official checkpoints:
-  ``CSPDarknet`` (backbone, stages dark3 to dark5), ``PAFPN`` (neck, strides 8, 16, 32) and ``YoloxHead``.
+  ``CSPDarknet`` (backbone, stages dark3 to dark5), ``PAFPN`` (neck, strides 8, 16, 32) and ``YoloxHead``; it is built
+  of the modules in ``blocks``.
 - ``detector``: the adapter. ``YoloxDetector.detect`` scales an image to fit the input, pads it, runs the network,
   decodes boxes and scores, and applies NMS.
 

@@ -16,7 +16,8 @@ from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, open_stages
 from detxai_nb.detectors.trace.budget import check_layer
-from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, BaseConv, DWConv, Yolox
+from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
+from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
 from detxai_nb.types import SIDES, Detections, Target

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detxai_nb.detectors.yolox.blocks import BaseConv, CSPLayer, Focus, SPPBottleneck, conv_block
+
 
 @dataclass(frozen=True)
 class YoloxSize:
@@ -57,186 +59,6 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's pixels, RGB in 0..1, for the convention "rgb-imagenet"."""
 
 
-class BaseConv(nn.Module):
-    """Convolution without bias, batch normalisation, SiLU.
-
-    Args:
-        inputs, outputs: numbers of channels.
-        size: the side of the kernel, odd.
-        stride: the convolution's stride.
-        groups: the convolution's groups of channels.
-    """
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, groups=groups, bias=False)
-        self.bn = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
-
-    def after(self, x: Tensor) -> Tensor:
-        """Return what follows the convolution: batch normalisation and SiLU, which treat each location by itself.
-
-        Args:
-            x: the convolution's output ``[B,outputs,h,w]``.
-
-        Returns:
-            A map of the same shape.
-        """
-        return F.silu(self.bn(x))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Args:
-            x: a map ``[B,inputs,h,w]``.
-
-        Returns:
-            A map ``[B,outputs,h/stride,w/stride]``.
-        """
-        return self.after(self.conv(x))
-
-
-class DWConv(nn.Module):
-    """A depthwise and a 1x1 convolution, each with batch normalisation and SiLU.
-
-    Args:
-        inputs, outputs: numbers of channels.
-        size: the side of the depthwise kernel, odd.
-        stride: the stride of the depthwise convolution.
-    """
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1) -> None:
-        super().__init__()
-        self.dconv = BaseConv(inputs, inputs, size, stride, groups=inputs)
-        self.pconv = BaseConv(inputs, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Args:
-            x: a map ``[B,inputs,h,w]``.
-
-        Returns:
-            A map ``[B,outputs,h/stride,w/stride]``.
-        """
-        output: Tensor = self.pconv(self.dconv(x))
-        return output
-
-
-def _conv(depthwise: bool, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Module:
-    return DWConv(inputs, outputs, size, stride) if depthwise else BaseConv(inputs, outputs, size, stride)
-
-
-class Bottleneck(nn.Module):
-    """A 1x1 and a 3x3 convolution, with a residual connection if ``shortcut`` is set.
-
-    Args:
-        channels: the number of channels.
-        shortcut: whether the input is added to the output.
-        depthwise: whether the 3x3 convolution is depthwise separable.
-    """
-
-    def __init__(self, channels: int, shortcut: bool, depthwise: bool) -> None:
-        super().__init__()
-        self.conv1 = BaseConv(channels, channels, 1)
-        self.conv2 = _conv(depthwise, channels, channels, 3)
-        self.shortcut = shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Args:
-            x: a map ``[B,channels,h,w]``.
-
-        Returns:
-            A map ``[B,channels,h,w]``.
-        """
-        output: Tensor = self.conv2(self.conv1(x))
-        return output + x if self.shortcut else output
-
-
-class CSPLayer(nn.Module):
-    """A cross-stage partial layer: bottlenecks on one half of the channels, a shortcut for the other.
-
-    Args:
-        inputs, outputs: numbers of channels.
-        count: the number of bottlenecks.
-        shortcut: whether the bottlenecks have residual connections.
-        depthwise: whether their 3x3 convolutions are depthwise separable.
-    """
-
-    def __init__(self, inputs: int, outputs: int, count: int, shortcut: bool, depthwise: bool) -> None:
-        super().__init__()
-        hidden = outputs // 2
-        self.conv1 = BaseConv(inputs, hidden, 1)
-        self.conv2 = BaseConv(inputs, hidden, 1)
-        self.conv3 = BaseConv(2 * hidden, outputs, 1)
-        self.m = nn.Sequential(*(Bottleneck(hidden, shortcut, depthwise) for _ in range(count)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Args:
-            x: a map ``[B,inputs,h,w]``.
-
-        Returns:
-            A map ``[B,outputs,h,w]``.
-        """
-        output: Tensor = self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
-        return output
-
-
-class Focus(nn.Module):
-    """The stem: each 2x2 block of pixels becomes 12 channels of one cell, then a convolution.
-
-    Args:
-        outputs: the number of channels.
-    """
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.conv = BaseConv(12, outputs, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Args:
-            x: images ``[B,3,h,w]``, h and w even.
-
-        Returns:
-            A map ``[B,outputs,h/2,w/2]``.
-        """
-        corners = [x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]]
-        output: Tensor = self.conv(torch.cat(corners, dim=1))
-        return output
-
-
-class SPPBottleneck(nn.Module):
-    """Spatial pyramid pooling: the map concatenated with its maxima over windows of three sizes (5, 9, 13 cells).
-
-    Args:
-        inputs, outputs: numbers of channels.
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv1 = BaseConv(inputs, inputs // 2, 1)
-        self.m = nn.ModuleList(nn.MaxPool2d(size, 1, size // 2) for size in (5, 9, 13))
-        self.conv2 = BaseConv(inputs // 2 * 4, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Args:
-            x: a map ``[B,inputs,h,w]``.
-
-        Returns:
-            A map ``[B,outputs,h,w]``.
-        """
-        x = self.conv1(x)
-        output: Tensor = self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1))
-        return output
-
-
 class CSPDarknet(nn.Module):
     """The backbone: maps of stride 8, 16 and 32.
 
@@ -255,7 +77,7 @@ class CSPDarknet(nn.Module):
         self.dark3 = self._stage(c * 2, c * 4, n * 3, depthwise)
         self.dark4 = self._stage(c * 4, c * 8, n * 3, depthwise)
         self.dark5 = nn.Sequential(
-            _conv(depthwise, c * 8, c * 16, 3, 2),
+            conv_block(depthwise, c * 8, c * 16, 3, 2),
             SPPBottleneck(c * 16, c * 16),
             CSPLayer(c * 16, c * 16, n, False, depthwise),
         )
@@ -263,7 +85,7 @@ class CSPDarknet(nn.Module):
     @staticmethod
     def _stage(inputs: int, outputs: int, count: int, depthwise: bool) -> nn.Sequential:
         return nn.Sequential(
-            _conv(depthwise, inputs, outputs, 3, 2), CSPLayer(outputs, outputs, count, True, depthwise)
+            conv_block(depthwise, inputs, outputs, 3, 2), CSPLayer(outputs, outputs, count, True, depthwise)
         )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
@@ -299,9 +121,9 @@ class PAFPN(nn.Module):
         self.C3_p4 = CSPLayer(2 * c1, c1, n, False, dw)
         self.reduce_conv1 = BaseConv(c1, c0, 1)
         self.C3_p3 = CSPLayer(2 * c0, c0, n, False, dw)
-        self.bu_conv2 = _conv(dw, c0, c0, 3, 2)
+        self.bu_conv2 = conv_block(dw, c0, c0, 3, 2)
         self.C3_n3 = CSPLayer(2 * c0, c1, n, False, dw)
-        self.bu_conv1 = _conv(dw, c1, c1, 3, 2)
+        self.bu_conv1 = conv_block(dw, c1, c1, 3, 2)
         self.C3_n4 = CSPLayer(2 * c1, c2, n, False, dw)
 
     def neck(self, stages: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -353,7 +175,7 @@ class YoloxHead(nn.Module):
         inputs = [int(n * size.width) for n in (256, 512, 1024)]
 
         def tower() -> nn.Sequential:
-            return nn.Sequential(*(_conv(size.depthwise, c, c, 3) for _ in range(2)))
+            return nn.Sequential(*(conv_block(size.depthwise, c, c, 3) for _ in range(2)))
 
         self.cls_convs = nn.ModuleList(tower() for _ in inputs)
         self.reg_convs = nn.ModuleList(tower() for _ in inputs)
