@@ -1,4 +1,4 @@
-"""FCOS: torchvision's, with COCO weights, the bundled one, or a user's own module."""
+"""FCOS: torchvision's with COCO weights, the bundled one, or a user's own module."""
 
 from __future__ import annotations
 
@@ -23,7 +23,17 @@ NORM_STATISTICS = ("exact", "fixed")
 
 
 def fcos_branches(head: Any) -> dict[str, Branch]:
-    """The branches of torchvision's ``FCOSHead``; the box branch gives four distances and the centre-ness."""
+    """Return the branches of torchvision's ``FCOSHead``.
+
+    Args:
+        head: the head of a torchvision ``FCOS``.
+
+    Returns:
+        "class" gives the class logits; "box" gives four distances and the centre-ness.
+
+    Raises:
+        ValueError: if the head is built otherwise.
+    """
     return tower_branches(
         head,
         {
@@ -37,13 +47,31 @@ class FcosRule:
     """FCOS's scalars: sqrt(class * centre-ness), the class logit, and the distance to each side in strides."""
 
     def needs(self, target: Target) -> tuple[str, ...]:
-        """The branches that the target is made of: a probability needs centre-ness from the box branch too."""
+        """Return the branches that the target depends on: a probability also needs centre-ness, from the box branch.
+
+        Args:
+            target: which scalar.
+
+        Returns:
+            Names of branches.
+        """
         if target.part in SIDES:
             return ("box",)
         return ("class",) if target.score == "logit" else ("class", "box")
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalars ``[n]`` at ``at`` ``[n,2]`` (row, column) from the branches' outputs there."""
+        """Return the explained scalars of predictions from the branches' outputs at their cells.
+
+        Args:
+            outputs: raw outputs ``[n,C]`` of "class" and ``[n,5]`` of "box", whichever the target needs.
+            level: the index of the pyramid level; not used.
+            at: int64 ``[n,2]``, (row, column) of each prediction; not used.
+            labels: int64 ``[n]``, the explained class of each.
+            target: which scalar.
+
+        Returns:
+            Scalars ``[n]``: a score in 0..1, a class logit, or the distance to a side in strides of the level.
+        """
         if target.part in SIDES:
             return outputs["box"][:, SIDES.index(target.part)].relu()
         logit = outputs["class"].gather(1, labels[:, None])[:, 0]
@@ -55,13 +83,26 @@ class FcosRule:
 class FcosDetector(Adapter):
     """An FCOS module of torchvision, opened for explanation.
 
-    ``module``: a ``torchvision.models.detection.FCOS``; ``names``: a name for each class output (torchvision's COCO
-    model has 91, the background first). The module is used as it is, in evaluation mode, and never changed.
+    The module is used as it is, in evaluation mode, and never changed.
 
-    ``norm_statistics``: the head's GroupNorm takes its statistics from the whole map. "exact" differentiates through
-    them. "fixed" treats them as constants on the two finest levels, where a prediction then depends on an 11x11 window
-    only and many gradients cost little; the coarser levels stay exact. The error depends on the
-    detector (the bundled tiny-fcos: a median of 22 and 38 percent of the gradient's norm on these two levels).
+    Args:
+        module: a ``torchvision.models.detection.FCOS``.
+        names: a name for each class output (torchvision's COCO model has 91, the background first).
+        norm_statistics: what the gradients do with the statistics of the head's GroupNorm, which come from the whole
+            map. "exact" differentiates through them. "fixed" treats them as constants on the two finest levels, where a
+            prediction then depends on an 11x11 window only and many gradients cost little; the coarser levels stay
+            exact. The error depends on the detector (the bundled tiny-fcos: a median of 22 and 38 percent of the
+            gradient's norm on these two levels).
+        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped; None: the module's.
+        max_detections: the maximum number of detections in an image; None: the module's.
+
+    Raises:
+        TypeError: if the module is not a torchvision ``FCOS``.
+        ValueError: if the number of names differs from that of class outputs, ``norm_statistics`` is unknown, or the
+            head is not built as torchvision's.
+
+    References:
+        Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection" (ICCV 2019).
     """
 
     family = "fcos"
@@ -100,7 +141,7 @@ class FcosDetector(Adapter):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers on offer.
+        """The layers that can be explained; the first is the default.
 
         "neck" (the FPN's levels), "neck.before" (its lateral outputs before the merge), "backbone" (the stage nearest
         to each prediction's stride), "backbone.<stage>", "head.class" and "head.box" (the last activations of the
@@ -109,17 +150,38 @@ class FcosDetector(Adapter):
         return self._dense.layers([fcos_branches(self.module.head)])
 
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What FCOS finds in each image with score >= ``score_threshold``: sqrt(class * centerness), after its NMS."""
+        """Detect objects in images.
+
+        The score is sqrt(class * centre-ness). Class-wise NMS follows, as in the module's own post-processing.
+
+        Args:
+            images: anything that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest score of a detection, 0..1.
+
+        Returns:
+            The detections of each image, sorted by descending score; boxes are xyxy in pixels of the image.
+        """
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
-        """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``."""
+        """Run backbone and neck once without a graph and keep the pass open for explanation.
+
+        Args:
+            image: anything that ``load_image`` reads.
+            layer: one of ``layers``; None means "neck".
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if the layer is unknown; the message lists the known ones.
+        """
         fixed = 2 if self.norm_statistics == "fixed" else 0
         return self._dense.trace(image, layer, [fcos_branches(self.module.head)], lambda _: FcosRule(), fixed)
 
     def _decode(self, output: DenseOutput, threshold: float) -> Detections:
-        """The module's own post-processing, keeping where each detection came from."""
+        """The same as the module's own post-processing, with the origin of each detection."""
         classes, centerness, codes = (
             output.outputs[name] for name in ("cls_logits", "bbox_ctrness", "bbox_regression")
         )

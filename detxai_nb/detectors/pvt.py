@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
@@ -21,21 +22,32 @@ from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.types import OpenDetector
 
 STRIDES = (4, 8, 16, 32)
-"""Input pixels for each cell of the four stages."""
+"""The strides of the four stages, in input pixels."""
 
 SMALL: dict[str, dict[str, Any]] = {
     "v1": {"depths": [3, 4, 6, 3]},
     "v2": {"depths": [3, 4, 6, 3], "hidden_sizes": [64, 128, 320, 512]},
 }
-"""PVT-Small and PVTv2-B2: what differs from the defaults of transformers' configurations."""
+"""PVT-Small and PVTv2-B2: the settings that differ from the defaults of transformers' configurations."""
 
 
 class PvtBody(nn.Module):
     """The stages of a PVT's encoder as maps: the part of a backbone that comes before its feature pyramid.
 
-    ``model``: a ``PvtModel`` (Wang et al., 2021) or ``PvtV2Model`` (Wang et al., 2022) of transformers; its encoder is
-    used as it is. ``stages``: which of "stage1" to "stage4" are given. As in the authors' detectors PVT's class token
-    and its last norm are left out, and its position embeddings are resized bilinearly to any input.
+    As in the authors' detectors, PVT's class token and its last norm are left out, and its position embeddings are
+    resized bilinearly to any input.
+
+    Args:
+        model: a ``PvtModel`` or ``PvtV2Model`` of transformers; its encoder is used as it is.
+        stages: which of "stage1" to "stage4" are returned, in that order.
+
+    Raises:
+        TypeError: if the model is neither of the two.
+        ValueError: if the stages are unknown or out of order.
+
+    References:
+        PVT: Wang et al., "Pyramid Vision Transformer" (ICCV 2021). PVTv2: Wang et al., "PVT v2: Improved Baselines with
+        Pyramid Vision Transformer" (Computational Visual Media, 2022).
     """
 
     def __init__(self, model: Any, stages: Sequence[str] = ("stage2", "stage3", "stage4")) -> None:
@@ -53,14 +65,25 @@ class PvtBody(nn.Module):
         self.encoder = model.encoder
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Normalised images ``[B,3,h,w]`` to the stages' maps ``[B,C,h/s,w/s]`` by key.
+        """Return the maps of the stages.
 
-        PVT cuts the image into patches: h and w have to be multiples of 32. PVTv2's patches overlap beyond the border:
-        any size will do.
+        PVT cuts the image into patches, so h and w have to be multiples of 32. PVTv2's patches overlap and reach beyond
+        the border, so any size will do.
+
+        Args:
+            x: normalised images ``[B,3,h,w]``.
+
+        Returns:
+            Maps ``[B,C,h/s,w/s]`` by the keys "0", "1" and so on, the finest first; the stride s is 4, 8, 16 or 32.
+
+        Raises:
+            ValueError: if the model is a PVT and h or w is not a multiple of 32.
         """
         height, width = x.shape[-2:]
         if not self.overlapping and (height % STRIDES[-1] or width % STRIDES[-1]):
-            raise ValueError(f"PVT takes images of multiples of {STRIDES[-1]} pixels, got {width}x{height}; pad them")
+            raise ValueError(
+                f"PVT expects image sides in multiples of {STRIDES[-1]} pixels, got {width}x{height}; pad the images"
+            )
         maps: dict[str, Tensor] = OrderedDict()
         for number in range(int(list(self.return_layers)[-1].removeprefix("stage"))):
             x = self._overlapping_stage(number, x) if self.overlapping else self._stage(number, x)
@@ -74,7 +97,7 @@ class PvtBody(nn.Module):
         return _to_map(tokens, height, width)
 
     def _stage(self, number: int, x: Tensor) -> Tensor:
-        """PVT's stage, written out: transformers' own forward can only resize embeddings to the size they have."""
+        """PVT's stage, written out, because transformers' own forward cannot resize the embeddings to another size."""
         embed = self.encoder.patch_embeddings[number]
         x = embed.projection(x)
         height, width = x.shape[-2:]
@@ -87,25 +110,30 @@ class PvtBody(nn.Module):
 
 def _to_map(tokens: Tensor, height: int, width: int) -> Tensor:
     """Tokens ``[B,h*w,C]`` as a map ``[B,C,h,w]``."""
-    return tokens.transpose(1, 2).unflatten(2, (height, width)).contiguous()
+    return torch.unflatten(tokens.transpose(1, 2), 2, (height, width)).contiguous()
 
 
 def _resized_positions(embed: Any, height: int, width: int) -> Tensor:
-    """The position embeddings of an embedding layer for a map of that size, ``[1,h*w,C]``."""
-    positions = embed.position_embeddings
+    """The position embeddings of an embedding layer for a map of the given size, ``[1,h*w,C]``."""
+    positions: Tensor = embed.position_embeddings
     if embed.cls_token is not None:
         positions = positions[:, 1:]
     rows, columns = (side // patch for side, patch in zip(embed.image_size, embed.patch_size))
     if (rows, columns) == (height, width):
         return positions
-    grid = positions.transpose(1, 2).unflatten(2, (rows, columns))
+    grid = torch.unflatten(positions.transpose(1, 2), 2, (rows, columns))
     return F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False).flatten(2).transpose(1, 2)
 
 
 class PvtBackbone(nn.Module):
-    """A PVT with a feature pyramid, as torchvision's detectors take a backbone: ``body``, ``fpn``, ``out_channels``.
+    """A PVT with a feature pyramid, with the attributes that torchvision's detectors expect of a backbone.
 
-    ``extra``: two more levels at strides 64 and 128, made from the last stage as the authors do.
+    These are ``body``, ``fpn`` and ``out_channels``.
+
+    Args:
+        body: the PVT's stages.
+        out_channels: the number of channels of every level.
+        extra: whether to add two levels at strides 64 and 128, computed from the last stage as the authors do.
     """
 
     def __init__(self, body: PvtBody, out_channels: int = 256, extra: bool = True) -> None:
@@ -116,15 +144,31 @@ class PvtBackbone(nn.Module):
         self.fpn = FeaturePyramidNetwork(body.channels, out_channels, last)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Normalised images ``[B,3,h,w]`` to the pyramid's maps, the finest first."""
-        return self.fpn(self.body(x))
+        """Return the levels of the pyramid.
+
+        Args:
+            x: normalised images ``[B,3,h,w]``.
+
+        Returns:
+            Levels ``[B,out_channels,h/s,w/s]`` by name, the finest first.
+        """
+        levels: dict[str, Tensor] = self.fpn(self.body(x))
+        return levels
 
 
 def pvt_model(version: str = "v1", **config: Any) -> Any:
-    """A transformers ``PvtModel`` ("v1") or ``PvtV2Model`` ("v2") of the Small size with random weights.
+    """Return a ``PvtModel`` or ``PvtV2Model`` of transformers, of the Small size, with random weights.
 
-    ``config``: what differs from that, named as in ``PvtConfig`` or ``PvtV2Config``. Raises ``ImportError`` naming the
-    extra where transformers is missing, ``ValueError`` for another version.
+    Args:
+        version: "v1" for PVT-Small, "v2" for PVTv2-B2.
+        **config: settings that differ from that size, named as in ``PvtConfig`` or ``PvtV2Config``.
+
+    Returns:
+        The model.
+
+    Raises:
+        ImportError: if transformers is not installed; the message says how to install it.
+        ValueError: if the version is unknown.
     """
     if version not in SMALL:
         raise ValueError(f"version is one of {', '.join(SMALL)}; got {version!r}")
@@ -140,18 +184,40 @@ def pvt_model(version: str = "v1", **config: Any) -> Any:
 
 
 def pvt_retinanet(num_classes: int = 91, version: str = "v1", **settings: Any) -> RetinaNet:
-    """torchvision's RetinaNet on PVT-Small (``version`` "v2": PVTv2-B2) with random weights, 34 million parameters.
+    """Return torchvision's RetinaNet on a PVT with random weights, 34 million parameters.
 
-    Levels at strides 8 to 128 of 256 channels. Images of any size: torchvision's transform scales the short side to
-    800 pixels, normalises as for ImageNet and pads to multiples of 32. ``settings``: those of ``RetinaNet``.
+    It has levels of 256 channels at strides 8 to 128. Images may have any size: torchvision's transform scales the
+    short side to 800 pixels, normalises as for ImageNet and pads to multiples of 32.
+
+    Args:
+        num_classes: the number of class outputs.
+        version: "v1" for PVT-Small, "v2" for PVTv2-B2.
+        **settings: further arguments of ``RetinaNet``.
+
+    Returns:
+        The detector.
+
+    Raises:
+        ImportError, ValueError: as for ``pvt_model``.
     """
     return RetinaNet(PvtBackbone(PvtBody(pvt_model(version))), num_classes, **settings)
 
 
 def pvt_fcos(num_classes: int = 91, version: str = "v1", **settings: Any) -> FCOS:
-    """torchvision's FCOS on PVT-Small (``version`` "v2": PVTv2-B2) with random weights, 32 million parameters.
+    """Return torchvision's FCOS on a PVT with random weights, 32 million parameters.
 
-    As ``pvt_retinanet``. ``settings``: those of ``FCOS``.
+    Levels and images are as for ``pvt_retinanet``.
+
+    Args:
+        num_classes: the number of class outputs.
+        version: "v1" for PVT-Small, "v2" for PVTv2-B2.
+        **settings: further arguments of ``FCOS``.
+
+    Returns:
+        The detector.
+
+    Raises:
+        ImportError, ValueError: as for ``pvt_model``.
     """
     return FCOS(PvtBackbone(PvtBody(pvt_model(version))), num_classes, **settings)
 

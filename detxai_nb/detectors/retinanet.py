@@ -22,12 +22,25 @@ from detxai_nb.types import Detections
 class RetinaNetDetector(Adapter):
     """A RetinaNet module of torchvision, opened for explanation.
 
-    ``module``: a ``torchvision.models.detection.RetinaNet``; ``names``: a name for each class output (torchvision's
-    COCO models have 91, the background first). The module is used as it is, in evaluation mode, and never changed.
+    The module is used as it is, in evaluation mode, and never changed.
 
-    Where the head has no group normalisation (v1; batch normalisation counts as none) a prediction depends on a window
-    of 11x11 cells of its level; with it (v2) on the whole level through the statistics. The gradients are exact either
+    If the head has no group normalisation (v1; batch normalisation does not count), a prediction depends on a window of
+    11x11 cells of its level; with it (v2), on the whole level through the statistics. The gradients are exact either
     way. The last convolutions give the scores of all anchors of a cell.
+
+    Args:
+        module: a ``torchvision.models.detection.RetinaNet``.
+        names: a name for each class output (torchvision's COCO models have 91, the background first).
+        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped; None: the module's.
+        max_detections: the maximum number of detections in an image; None: the module's.
+
+    Raises:
+        TypeError: if the module is not a torchvision ``RetinaNet``.
+        ValueError: if the number of names differs from that of class outputs, or the head is not built as
+            torchvision's.
+
+    References:
+        Lin et al., "Focal Loss for Dense Object Detection" (ICCV 2017).
     """
 
     family = "retinanet"
@@ -62,29 +75,50 @@ class RetinaNetDetector(Adapter):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers on offer.
+        """The layers that can be explained; the first is the default.
 
         "neck" (the FPN's levels), "neck.before" (its lateral outputs before the merge), "backbone" (the stage nearest
         to each prediction's stride), "backbone.<stage>", "head.class" and "head.box" (the last activations of the
         head's towers), "head.class.0" and so on (the earlier ones). In v2 the two coarsest levels are made from the
-        backbone's last stage: they do not depend on "neck.before", and the gradients there are zero.
+        backbone's last stage: they do not depend on "neck.before", so the gradients there are zero.
         """
         return self._dense.layers([_branches(self.module.head)])
 
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What RetinaNet finds in each image with class score >= ``score_threshold``, after its NMS."""
+        """Detect objects in images.
+
+        The score is the class probability. Class-wise NMS follows, as in the module's own post-processing.
+
+        Args:
+            images: anything that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest score of a detection, 0..1.
+
+        Returns:
+            The detections of each image, sorted by descending score; boxes are xyxy in pixels of the image.
+        """
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
-        """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``."""
+        """Run backbone and neck once without a graph and keep the pass open for explanation.
+
+        Args:
+            image: anything that ``load_image`` reads.
+            layer: one of ``layers``; None means "neck".
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if the layer is unknown; the message lists the known ones.
+        """
         return self._dense.trace(image, layer, [_branches(self.module.head)], self._rule)
 
     def _rule(self, grid: AnchorGrid) -> AnchorRule:
         return AnchorRule(grid, self.module.box_coder, len(self.names), background=False)
 
     def _decode(self, output: DenseOutput, threshold: float) -> Detections:
-        """The module's own post-processing, keeping where each detection came from."""
+        """The same as the module's own post-processing, with the origin of each detection."""
         scores = output.outputs["cls_logits"].sigmoid()
         boxes = self.module.box_coder.decode_single(output.outputs["bbox_regression"], output.grid.boxes)
         boxes = clip_boxes_to_image(boxes, output.placement.resized)

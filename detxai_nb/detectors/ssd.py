@@ -26,10 +26,22 @@ BACKGROUND = "__background__"
 class SsdDetector(Adapter):
     """An SSD module of torchvision, opened for explanation.
 
-    ``module``: a ``torchvision.models.detection.ssd.SSD`` (SSD300, SSDLite, or on a backbone of your own); ``names``: a
-    name for each class output, the background first; where the background is left out, it is put there. The module is
-    used as it is, in evaluation mode, and never changed. Images are resized to its fixed size, each axis by its own
-    factor. A score is a softmax over the classes of one anchor; the logit is the class output before it.
+    The module is used as it is, in evaluation mode, and never changed. Images are resized to its fixed size, each axis
+    by its own factor. A score is a softmax over the classes of one anchor; the logit is the class output before it.
+
+    Args:
+        module: a ``torchvision.models.detection.ssd.SSD`` (SSD300, SSDLite, or one on a backbone of your own).
+        names: a name for each class output, the background first; if the background is left out, it is added.
+        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped; None: the module's.
+        max_detections: the maximum number of detections in an image; None: the module's.
+
+    Raises:
+        TypeError: if the module is not a torchvision ``SSD``.
+        ValueError: if the number of names does not fit the class outputs, or the head is not built as torchvision's.
+
+    References:
+        Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016); Sandler et al., "MobileNetV2" (CVPR 2018), sec.
+        6.2, for SSDLite.
     """
 
     family = "ssd"
@@ -61,10 +73,10 @@ class SsdDetector(Adapter):
         return DenseModule(self.module, chain=_chain(self.module.backbone), stride=self._stride)
 
     def _stride(self, input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
-        """The stride of a grid as the default boxes have it.
+        """The stride of a grid, as the default boxes have it.
 
-        The generator's own step where one fits (SSD300's coarsest cells are set apart by 100 pixels), else the input
-        over the cells.
+        It is the generator's own step if one fits (SSD300's coarsest cells are 100 pixels apart), else the input's size
+        over the number of cells.
         """
         found = []
         for pixels, cells in zip(input_size, grid.shape[-2:]):
@@ -79,31 +91,53 @@ class SsdDetector(Adapter):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers on offer.
+        """The layers that can be explained; the first is the default.
 
-        "neck": the maps that the heads read, each prediction on its own. "backbone": the same stages as the backbone
-        makes them, and "backbone.<stage>": one of them for all predictions, also those of coarser maps that are made
-        from it. SSD300's stages are "features" (conv4_3, before its L2 norm is scaled), "extra.0" (conv7, the paper's
-        fc7) and "extra.1" on (conv8_2 to conv11_2); SSDLite's "features.0", "features.1" and "extra.0" to "extra.3". A
-        backbone with a feature pyramid offers what RetinaNet does. "head.class" and "head.box": the activations of
-        SSDLite's depthwise convolutions; SSD300's head has none.
+        "neck": the maps that the heads read, each prediction on its own map. "backbone": the same stages as the
+        backbone computes them. "backbone.<stage>": one of them for all predictions, also those on coarser maps that are
+        computed from it. SSD300's stages are "features" (conv4_3, before its scaled L2 norm), "extra.0" (conv7, the
+        paper's fc7) and "extra.1" on (conv8_2 to conv11_2); SSDLite's are "features.0", "features.1" and "extra.0" to
+        "extra.3". A backbone with a feature pyramid has the same layers as RetinaNet's. "head.class" and "head.box":
+        the activations of SSDLite's depthwise convolutions; SSD300's head has none.
         """
         return self._dense.layers(_branches(self.module.head))
 
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What SSD finds in each image with class score >= ``score_threshold``, after its NMS."""
+        """Detect objects in images.
+
+        The score is the class probability, a softmax that includes the background. Class-wise NMS follows, as in the
+        module's own post-processing.
+
+        Args:
+            images: anything that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest score of a detection, 0..1.
+
+        Returns:
+            The detections of each image, sorted by descending score; boxes are xyxy in pixels of the image.
+        """
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
-        """One forward pass of the backbone, kept open. ``layer``: one of ``layers``."""
+        """Run the backbone once without a graph and keep the pass open for explanation.
+
+        Args:
+            image: anything that ``load_image`` reads.
+            layer: one of ``layers``; None means "neck".
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if the layer is unknown; the message lists the known ones.
+        """
         return self._dense.trace(image, layer, _branches(self.module.head), self._rule)
 
     def _rule(self, grid: AnchorGrid) -> AnchorRule:
         return AnchorRule(grid, self.module.box_coder, len(self.names), background=True)
 
     def _decode(self, output: DenseOutput, threshold: float) -> Detections:
-        """The module's own post-processing, keeping where each detection came from."""
+        """The same as the module's own post-processing, with the origin of each detection."""
         scores = output.outputs["cls_logits"].softmax(dim=1)
         boxes = self.module.box_coder.decode_single(output.outputs["bbox_regression"], output.grid.boxes)
         boxes = clip_boxes_to_image(boxes, output.placement.resized)
@@ -113,7 +147,7 @@ class SsdDetector(Adapter):
 
 
 def _chain(backbone: Any) -> dict[str, nn.Module]:
-    """The stages of torchvision's own SSD backbones, which are its pyramid."""
+    """The stages of torchvision's own SSD backbones, which are the pyramid."""
     if isinstance(backbone, SSDFeatureExtractorVGG):
         found = {"features": backbone.features}
     elif isinstance(backbone, SSDLiteFeatureExtractorMobileNet):
@@ -124,7 +158,7 @@ def _chain(backbone: Any) -> dict[str, nn.Module]:
 
 
 def _branches(head: Any) -> list[dict[str, Branch]]:
-    """The two branches of torchvision's SSD heads on each level; ``ValueError`` for a head that is built otherwise."""
+    """The two branches of torchvision's SSD heads on each level; ``ValueError`` if the head is built otherwise."""
     parts = {"class": getattr(head, "classification_head", None), "box": getattr(head, "regression_head", None)}
     lists = {name: getattr(part, "module_list", None) for name, part in parts.items()}
     if None in lists.values() or not hasattr(parts["class"], "num_columns"):

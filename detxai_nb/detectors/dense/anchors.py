@@ -1,4 +1,4 @@
-"""Anchors of dense detectors: where the flat ones lie, what their outputs mean, and which are worth reporting."""
+"""Anchors of dense detectors: where flat outputs lie, which scalars they give, and which become detections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from detxai_nb.types import SIDES, Target
 class AnchorGrid:
     """The anchors of one image in torchvision's order: level by level, cell by cell (row first), anchor by anchor.
 
-    ``boxes`` ``[M,4]``: xyxy in input pixels. ``extents``: (rows, columns, anchors a cell) of each level.
+    Attributes:
+        boxes: ``[M,4]``, xyxy in input pixels.
+        extents: (rows, columns, anchors at a cell) of each level, the finest first.
+
+    Raises:
+        ValueError: if the number of boxes does not match the extents.
     """
 
     boxes: Tensor
@@ -32,23 +37,40 @@ class AnchorGrid:
 
     @property
     def counts(self) -> list[int]:
-        """How many anchors each level has."""
+        """The number of anchors of each level."""
         return [rows * columns * anchors for rows, columns, anchors in self.extents]
 
     def origins(self, flat: Tensor) -> Tensor:
-        """Level, row, column and anchor ``[n,4]`` of flat numbers ``[n]``."""
+        """Return level, row, column and anchor of flat anchor indices.
+
+        Args:
+            flat: int64 ``[n]``, indices into ``boxes``.
+
+        Returns:
+            int64 ``[n,4]``: level, row, column, anchor.
+        """
         origins = flat.new_zeros(len(flat), 4)
         start = 0
         for level, ((_, columns, anchors), count) in enumerate(zip(self.extents, self.counts)):
-            mine = (flat >= start) & (flat < start + count)
-            cell = (flat[mine] - start) // anchors
-            anchor = (flat[mine] - start) % anchors
-            origins[mine] = torch.stack([torch.full_like(cell, level), cell // columns, cell % columns, anchor], dim=1)
+            on_level = (flat >= start) & (flat < start + count)
+            cell = (flat[on_level] - start) // anchors
+            anchor = (flat[on_level] - start) % anchors
+            origins[on_level] = torch.stack(
+                [torch.full_like(cell, level), cell // columns, cell % columns, anchor], dim=1
+            )
             start += count
         return origins
 
     def flat(self, level: int, at: Tensor) -> Tensor:
-        """Flat numbers ``[n]`` of places ``[n,3]`` (row, column, anchor) on a level."""
+        """Return the flat indices of anchors on one level.
+
+        Args:
+            level: the index of the level.
+            at: int64 ``[n,3]``: row, column, anchor.
+
+        Returns:
+            int64 ``[n]``, indices into ``boxes``.
+        """
         _, columns, anchors = self.extents[level]
         return sum(self.counts[:level]) + (at[:, 0] * columns + at[:, 1]) * anchors + at[:, 2]
 
@@ -56,9 +78,15 @@ class AnchorGrid:
 class AnchorRule:
     """The scalars of a head with a class branch ``[n,A*C]`` and a box branch ``[n,A*4]``.
 
-    ``background``: the first class is none and the score is a softmax, else each class has a sigmoid of its own. A side
-    is the decoded one in input pixels, unclipped; that of left and top with its sign flipped, so that more of it grows
-    the box.
+    A box side is the decoded one in input pixels, unclipped. Left and top have their sign flipped, so that a greater
+    value grows the box.
+
+    Args:
+        grid: the anchors of the image.
+        box_coder: the module's own, which decodes box outputs relative to anchors.
+        classes: the number C of class outputs of an anchor, the background included.
+        background: whether the first class is the background and the score a softmax over an anchor's classes;
+            otherwise each class has its own sigmoid.
     """
 
     def __init__(self, grid: AnchorGrid, box_coder: Any, classes: int, background: bool) -> None:
@@ -68,29 +96,57 @@ class AnchorRule:
         self._background = background
 
     def needs(self, target: Target) -> tuple[str, ...]:
-        """The branches that the target is made of."""
+        """Return the branches that the target depends on.
+
+        Args:
+            target: which scalar.
+
+        Returns:
+            ``("box",)`` for a box side, else ``("class",)``.
+        """
         return ("box",) if target.part in SIDES else ("class",)
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalars ``[n]`` at ``at`` ``[n,3]`` (row, column, anchor) from the branches' outputs there."""
+        """Return the explained scalars of predictions from the branches' outputs at their cells.
+
+        Args:
+            outputs: raw outputs ``[n,A*C]`` of "class" or ``[n,A*4]`` of "box", whichever the target needs.
+            level: the index of the pyramid level.
+            at: int64 ``[n,3]`` (row, column, anchor) of each prediction.
+            labels: int64 ``[n]``, the explained class of each.
+            target: which scalar.
+
+        Returns:
+            Scalars ``[n]``: a probability in 0..1, a class logit, or a box side in input pixels.
+        """
         row = torch.arange(len(at), device=at.device)
         if target.part in SIDES:
-            codes = outputs["box"].unflatten(1, (-1, 4))[row, at[:, 2]]
+            codes = torch.unflatten(outputs["box"], 1, (-1, 4))[row, at[:, 2]]
             sides = self._box_coder.decode_single(codes, self._grid.boxes[self._grid.flat(level, at)])
-            found = sides[:, SIDES.index(target.part)]
-            return found if target.part in ("x2", "y2") else -found
-        logits = outputs["class"].unflatten(1, (-1, self._classes))[row, at[:, 2]]
+            side: Tensor = sides[:, SIDES.index(target.part)]
+            return side if target.part in ("x2", "y2") else -side
+        logits = torch.unflatten(outputs["class"], 1, (-1, self._classes))[row, at[:, 2]]
         if target.score == "prob":
             logits = logits.softmax(dim=1) if self._background else logits.sigmoid()
         return logits[row, labels]
 
 
 def best_of_levels(scores: Tensor, counts: Sequence[int], threshold: float, most: int) -> tuple[Tensor, Tensor]:
-    """Anchor and class of the ``scores`` ``[M,C]`` of at least ``threshold``: at most ``most`` on each level."""
+    """Return the candidates with the highest scores of each pyramid level.
+
+    Args:
+        scores: ``[M,C]`` in 0..1, anchors by classes.
+        counts: the number of anchors of each level, M in all.
+        threshold: the lowest score of a candidate.
+        most: the maximum number of candidates from one level.
+
+    Returns:
+        Anchor and class of each candidate, int64 ``[n]`` each.
+    """
     anchors, labels, start = [], [], 0
-    for level in scores.split(list(counts)):
+    for level in torch.split(scores, list(counts)):
         flat = level.flatten()
-        above = _best(flat, threshold, most)
+        above = _highest(flat, threshold, most)
         anchors.append(above // level.shape[1] + start)
         labels.append(above % level.shape[1])
         start += len(level)
@@ -98,16 +154,22 @@ def best_of_levels(scores: Tensor, counts: Sequence[int], threshold: float, most
 
 
 def best_of_classes(scores: Tensor, threshold: float, most: int) -> tuple[Tensor, Tensor]:
-    """Anchor and class of the ``scores`` ``[M,C]`` of at least ``threshold``: at most ``most`` of each class.
+    """Return the candidates with the highest scores of each class, without the background, which is class 0.
 
-    The first class is the background and left out.
+    Args:
+        scores: ``[M,C]`` in 0..1, anchors by classes.
+        threshold: the lowest score of a candidate.
+        most: the maximum number of candidates of one class.
+
+    Returns:
+        Anchor and class of each candidate, int64 ``[n]`` each.
     """
-    anchors = [_best(column, threshold, most) for column in scores.unbind(1)[1:]]
+    anchors = [_highest(column, threshold, most) for column in scores.unbind(1)[1:]]
     labels = [torch.full_like(rows, label) for label, rows in enumerate(anchors, start=1)]
     return torch.cat(anchors), torch.cat(labels)
 
 
-def _best(scores: Tensor, threshold: float, most: int) -> Tensor:
+def _highest(scores: Tensor, threshold: float, most: int) -> Tensor:
     above = (scores >= threshold).nonzero()[:, 0]
     return above[scores[above].topk(most).indices] if len(above) > most else above
 
@@ -115,7 +177,18 @@ def _best(scores: Tensor, threshold: float, most: int) -> Tensor:
 def suppress(
     boxes: Tensor, scores: Tensor, candidates: tuple[Tensor, Tensor], nms_threshold: float, most: int
 ) -> tuple[Tensor, Tensor]:
-    """Anchor and class of the candidates that survive class-wise suppression, the best first, at most ``most``."""
+    """Return the candidates that survive class-wise non-maximum suppression, sorted by descending score.
+
+    Args:
+        boxes: ``[M,4]``, xyxy, of every anchor.
+        scores: ``[M,C]`` of every anchor and class.
+        candidates: anchor and class of each candidate, int64 ``[n]`` each.
+        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped.
+        most: the maximum number of survivors.
+
+    Returns:
+        Anchor and class of each survivor, int64 ``[n]`` each.
+    """
     anchor, label = candidates
-    keep = batched_nms(boxes[anchor], scores[anchor, label], label, nms_threshold)[:most]
-    return anchor[keep], label[keep]
+    kept = batched_nms(boxes[anchor], scores[anchor, label], label, nms_threshold)[:most]
+    return anchor[kept], label[kept]

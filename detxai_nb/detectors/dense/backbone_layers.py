@@ -1,7 +1,7 @@
 """Layers before the pyramid of a torchvision-like backbone: its stages, and the pyramid's maps before the merge.
 
-A map of such a layer is held apart from the others of its layer: a stage reaches a prediction through the neck, not
-through the later stages. Only where the stages themselves are the pyramid (SSD) everything after a stage counts.
+Each map of such a layer is explained by itself: a stage acts on a prediction through the neck, not through the later
+stages. Only if the stages themselves are the pyramid (SSD) does everything after a stage count.
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
 
 BEFORE = f"{NECK}.before"
 Stride = Callable[[Tensor], tuple[float, float]]
+"""Returns the stride (y, x) of a map, in input pixels."""
 
 
 class OpenBackbone:
-    """The backbone of a torchvision-like detector and its layers before the pyramid.
+    """The backbone of a torchvision-like detector with its layers before the pyramid.
 
-    ``module``: gives a map or a dict of maps. Layers on offer are, where it has a ``body`` with ``return_layers`` and a
-    ``fpn``: "neck.before" (the lateral 1x1 outputs of torchvision's feature pyramid), "backbone" (the stage nearest to
-    each prediction's stride) and "backbone.<stage>". ``chain``: the submodules, by the stages' names and in the order
-    in which they run, of a backbone whose stages follow from each other and are the pyramid.
+    With a ``body`` that has ``return_layers``, and an ``fpn``, the layers are "neck.before" (the outputs of the lateral
+    1x1 convolutions of torchvision's feature pyramid), "backbone" (the stage nearest to each prediction's stride) and
+    "backbone.<stage>".
+
+    Args:
+        module: the backbone; it returns a map or a dict of maps.
+        chain: for a backbone whose stages follow one another and are the pyramid: its submodules by the names of the
+            stages, in the order in which they run.
     """
 
     def __init__(self, module: Any, chain: Mapping[str, nn.Module] | None = None) -> None:
@@ -36,20 +41,33 @@ class OpenBackbone:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers on offer."""
+        """The names of the layers before the pyramid that can be explained."""
         stages = list(self.module.body.return_layers) if self._split else list(self._chain)
         before = (BEFORE,) if self._split and isinstance(self.module.fpn, FeaturePyramidNetwork) else ()
         return (*before, BACKBONE, *(f"{BACKBONE}.{name}" for name in stages)) if stages else before
 
     def pyramid(self, batch: Tensor) -> list[Tensor]:
-        """The maps that the head reads, ``[B,C,h,w]`` each."""
-        found = self.module(batch)
-        return [found] if isinstance(found, Tensor) else list(found.values())
+        """Return the maps that the head reads.
+
+        Args:
+            batch: the network's input ``[B,3,H,W]``.
+
+        Returns:
+            Levels ``[B,C,h,w]``, the finest first.
+        """
+        maps = self.module(batch)
+        return [maps] if isinstance(maps, Tensor) else list(maps.values())
 
     def open(self, layer: str, batch: Tensor, stride: Stride) -> Stages:
-        """One pass over ``batch`` ``[1,3,H,W]`` without a graph up to the maps of the layer, with one from there on.
+        """Run the backbone without a graph up to the maps of a layer, and with a graph from there on.
 
-        ``stride`` gives the stride of a map.
+        Args:
+            layer: one of ``layers``.
+            batch: the network's input for one image, ``[1,3,H,W]``.
+            stride: returns the stride (y, x) of a map, in input pixels.
+
+        Returns:
+            The layer's maps as leaves, and the pyramid computed from them.
         """
         if layer == BEFORE:
             inner = {str(i): block for i, block in enumerate(self.module.fpn.inner_blocks)}
@@ -75,27 +93,34 @@ class OpenBackbone:
 def capture_parts(
     run: Callable[[], Sequence[Tensor]], parts: Mapping[str, nn.Module], chained: bool = False
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
-    """The outputs of submodules kept open while ``run`` makes a pyramid.
+    """Capture the outputs of submodules as leaves while a pyramid is computed.
 
-    Every output becomes the start of a graph; where they are ``chained``, the later ones belong to the graph of the
-    first. Of a part that gives a dict its maps are named by their keys. Returns the maps ``[1,C,h,w]`` by name and what
-    ``run`` made of them. The forward hooks that this takes are gone afterwards, whatever happens.
+    The graph starts anew at every output. If the parts are ``chained``, the later outputs belong to the graph of the
+    first. The forward hooks that capture them are removed in any case, also after an error.
+
+    Args:
+        run: computes the pyramid.
+        parts: the submodules by name. If one returns a dict, its maps are named by the dict's keys.
+        chained: whether each part reads the output of the one before.
+
+    Returns:
+        The captured maps ``[1,C,h,w]`` by name, and what ``run`` returned.
     """
     maps: dict[str, Tensor] = {}
 
-    def keep(name: str, output: Tensor) -> Tensor:
+    def capture(name: str, output: Tensor) -> Tensor:
         maps[name] = output if chained and maps else output.detach().clone().requires_grad_()
-        # A copy, since the next module may work in place.
+        # A clone, because the next module may work in place.
         return maps[name].clone()
 
     def hook(name: str) -> Callable[..., Any]:
-        def look(_: nn.Module, __: Any, output: Any) -> Any:
+        def replace_output(_: nn.Module, __: Any, output: Any) -> Any:
             torch.set_grad_enabled(True)
             if isinstance(output, Tensor):
-                return keep(name, output)
-            return OrderedDict((key, keep(key, value)) for key, value in output.items())
+                return capture(name, output)
+            return OrderedDict((key, capture(key, value)) for key, value in output.items())
 
-        return look
+        return replace_output
 
     handles = [part.register_forward_hook(hook(name)) for name, part in parts.items()]
     try:

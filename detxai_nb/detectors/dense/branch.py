@@ -1,4 +1,4 @@
-"""One branch of a dense detection head: the convolutions that lead from a level of the pyramid to a set of outputs."""
+"""One branch of a dense detection head: the convolutions from a pyramid level to one set of outputs at each cell."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ _POINTWISE = (
     nn.Identity,
     nn.Dropout,
 )
-"""What treats each location by itself, in evaluation mode."""
+"""Layers that treat each location by itself in evaluation mode."""
 
 
 @dataclass(frozen=True, eq=False)
 class BranchPart:
-    """One convolution, then group normalisation and ReLU (``norm``), or what treats each location by itself."""
+    """One convolution of a tower with what follows it: GroupNorm and ReLU (``norm``), or pointwise layers (``after``).
+
+    Attributes:
+        conv: the convolution.
+        norm: the GroupNorm after it, itself followed by ReLU; None if what follows is pointwise.
+        after: what follows without a GroupNorm; it treats each location by itself.
+    """
 
     conv: nn.Conv2d
     norm: nn.GroupNorm | None = None
@@ -43,10 +49,15 @@ class BranchPart:
 
 
 class Branch:
-    """A tower of parts and the convolutions that read it, as one set of outputs at each cell.
+    """A tower of convolutions and the last convolutions that read it: one set of outputs at each cell.
 
-    ``ends``: convolutions of one kernel size; their outputs stand behind each other. ``stops``: after how many parts
-    an activation has a name of its own; by default after each.
+    Args:
+        parts: the tower; all parts have group normalisation, or none has.
+        ends: the last convolutions, of one kernel size and one group; their outputs are concatenated in this order.
+        stops: the numbers of parts after which an activation has a name of its own; by default after each part.
+
+    Raises:
+        ValueError: if only some parts have group normalisation, or the convolutions are not of the kind expected.
     """
 
     def __init__(
@@ -60,20 +71,46 @@ class Branch:
             raise ValueError(
                 "expected a detection head with group normalisation after every convolution, or after none"
             )
-        self.end = _join(ends)
+        self.end = _concatenate(ends)
         self.reach = reach_of([ConvStep.of(part.conv) for part in parts]) + self.end.reach
 
     @classmethod
     def of(cls, tower: Iterable[nn.Module], ends: Sequence[nn.Conv2d]) -> Branch:
-        """The branch of a tower made of convolutions, each with normalisation and activation as modules after it."""
+        """Return the branch of a tower of convolutions, each followed by modules for normalisation and activation.
+
+        Args:
+            tower: the modules in order; ``nn.Sequential`` may be nested.
+            ends: the last convolutions, as for ``Branch``.
+
+        Returns:
+            The branch, with a stop after each convolution of the tower.
+
+        Raises:
+            ValueError: if the tower holds other modules, or GroupNorm is not followed by ReLU alone.
+        """
         return cls(list(_parts(tower)), ends)
 
     def after(self, count: int) -> Branch:
-        """What is left of it after so many parts."""
+        """Return the rest of the branch after its first parts.
+
+        Args:
+            count: the number of parts to leave out.
+
+        Returns:
+            A branch that reads the activation after those parts.
+        """
         return Branch(self.parts[count:], self.ends)
 
     def activation(self, features: Tensor, count: int) -> Tensor:
-        """What so many parts make of a whole level ``[C,h,w]``."""
+        """Return the activation after the first parts, on a whole level.
+
+        Args:
+            features: the level ``[C,h,w]``.
+            count: the number of parts to run.
+
+        Returns:
+            The activation ``[C',h,w]``.
+        """
         x = features[None]
         for part in self.parts[:count]:
             x = part(x)
@@ -81,9 +118,12 @@ class Branch:
 
 
 class BranchRun:
-    """A branch on one level ``[C,h,w]``. Group normalisation takes its statistics from the whole level.
+    """A branch on one pyramid level. Group normalisation takes its statistics from the whole level.
 
-    ``fixed``: as constants, so that the branch is local.
+    Args:
+        branch: the branch.
+        features: the level ``[C,h,w]``.
+        fixed: whether the statistics of group normalisation are constants, which makes the branch local.
     """
 
     def __init__(self, branch: Branch, features: Tensor, fixed: bool = False) -> None:
@@ -94,7 +134,7 @@ class BranchRun:
         self._tower: GroupNormTower | None = None
         after = [part.after for part in branch.parts]
         if not branch.local:
-            norms: Any = [part.norm for part in branch.parts]
+            norms = [part.norm for part in branch.parts if part.norm is not None]
             with torch.no_grad():
                 self._tower = GroupNormTower([part.conv for part in branch.parts], norms, features)
             after = self._tower.fixed_norms()
@@ -102,57 +142,89 @@ class BranchRun:
 
     @property
     def depth(self) -> int:
-        """How many convolutions it has."""
+        """The number of convolutions."""
         return len(self._steps)
 
     def on_windows(self, windows: Tensor, mask: Tensor) -> Tensor:
-        """The outputs ``[n,K]`` at the centres of windows ``[n,C,k,k]`` of the level, of its reach or wider."""
-        spare = windows.shape[-1] // 2 - self.reach
-        if spare:
-            windows, mask = (x[:, :, spare:-spare, spare:-spare] for x in (windows, mask))
+        """Return the outputs at the centres of windows of the level.
+
+        Args:
+            windows: ``[n,C,k,k]``, k = ``2 * reach + 1`` cells or wider.
+            mask: ``[n,1,k,k]``, 1 for cells on the level, else 0.
+
+        Returns:
+            Outputs ``[n,K]``, those of the last convolutions concatenated.
+        """
+        margin = windows.shape[-1] // 2 - self.reach
+        if margin:
+            windows, mask = (x[:, :, margin:-margin, margin:-margin] for x in (windows, mask))
         return run_windows(self._steps, windows, mask)
 
     def at_cells(self, at: Tensor) -> Tensor:
-        """The outputs ``[n,K]`` at the cells ``at`` ``[n,2]`` (row, column)."""
+        """Return the outputs at cells of the level.
+
+        Args:
+            at: int64 ``[n,2]``, (row, column) of each cell.
+
+        Returns:
+            Outputs ``[n,K]``, those of the last convolutions concatenated.
+        """
         if self._tower is None:
             return self.on_windows(*cut_windows(self.features, at, self.reach))
         windows, _ = cut_windows(self._tower.output, at, self._end.reach)
         return F.conv2d(windows, self._end.weight, self._end.bias)[:, :, 0, 0]
 
     def pull(self, slope: Tensor, at: Tensor) -> Tensor:
-        """From slopes ``[n,K]`` of the outputs at the cells ``at`` to gradients on the whole level, ``[n,C,h,w]``."""
+        """Return vector-Jacobian products: gradients at the outputs carried back to the level, exactly.
+
+        Args:
+            slope: ``[n,K]``, the gradient of each scalar with respect to the outputs at its cell.
+            at: int64 ``[n,2]``, (row, column) of each cell.
+
+        Returns:
+            Gradients ``[n,C,h,w]`` on the whole level.
+        """
         if self._tower is not None:
-            return self._tower.backward(self._seed(slope, at, self._tower.output))
+            return self._tower.backward(self._gradient_at_tower(slope, at, self._tower.output))
         windows, mask = cut_windows(self.features, at, self.reach)
         with torch.enable_grad():
             windows.requires_grad_()
             (gradient,) = torch.autograd.grad(self.on_windows(windows, mask), windows, slope)
-        return _spread(gradient * mask, at, self.reach, self.features.shape[1:])
+        return _scatter_patches(gradient * mask, at, self.reach, self.features.shape[1:])
 
-    def _seed(self, slope: Tensor, at: Tensor, output: Tensor) -> Tensor:
-        """The gradient ``[n,C,h,w]`` at the tower's output: the last convolution's weights around each cell."""
+    def _gradient_at_tower(self, slope: Tensor, at: Tensor, output: Tensor) -> Tensor:
+        """The gradient ``[n,C,h,w]`` at the tower's output: the weights of the last convolutions around each cell."""
         patches = torch.einsum("nk,kcyx->ncyx", slope, self._end.weight)
-        return _spread(patches, at, self._end.reach, output.shape[1:])
+        return _scatter_patches(patches, at, self._end.reach, output.shape[1:])
 
 
 def tower_branches(head: Any, outputs: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Branch]:
-    """The branches of a head that is built as torchvision's: a module for each, with a tower ``conv`` and its ends.
+    """Return the branches of a head that is built as torchvision's.
 
-    ``outputs``: by the branch's name, the name of its module and those of its last convolutions. ``ValueError`` for a
-    head that is built otherwise.
+    There each branch is a module with a tower ``conv`` and the last convolutions, which read the tower.
+
+    Args:
+        head: the head.
+        outputs: for each branch the name of its module in the head and those of its last convolutions.
+
+    Returns:
+        The branches by the names in ``outputs``.
+
+    Raises:
+        ValueError: if the head is built otherwise.
     """
     found = {}
     for name, (part, ends) in outputs.items():
-        modules = [getattr(getattr(head, part, None), attribute, None) for attribute in ("conv", *ends)]
+        modules: list[Any] = [getattr(getattr(head, part, None), attribute, None) for attribute in ("conv", *ends)]
         if None in modules:
             wanted = ", ".join(f"{part}.{attribute}" for attribute in ("conv", *ends))
             raise ValueError(f"expected a head with {wanted} as torchvision's has, got {type(head).__name__}")
-        found[name] = Branch.of(modules[0], modules[1:])  # type: ignore[arg-type]
+        found[name] = Branch.of(modules[0], modules[1:])
     return found
 
 
-def _spread(patches: Tensor, at: Tensor, reach: int, size: Sequence[int]) -> Tensor:
-    """Patches ``[n,C,k,k]`` around the cells ``at`` ``[n,2]`` on maps of zeros, ``[n,C,h,w]``."""
+def _scatter_patches(patches: Tensor, at: Tensor, reach: int, size: Sequence[int]) -> Tensor:
+    """Patches ``[n,C,k,k]`` around the cells ``at`` ``[n,2]`` on grids of zeros, ``[n,C,h,w]``."""
     height, width = size
     count, channels = patches.shape[:2]
     span = torch.arange(2 * reach + 1, device=at.device)
@@ -163,8 +235,8 @@ def _spread(patches: Tensor, at: Tensor, reach: int, size: Sequence[int]) -> Ten
     return full[:, :, reach : reach + height, reach : reach + width].contiguous()
 
 
-def _join(ends: Sequence[nn.Conv2d]) -> ConvStep:
-    """Convolutions that read the same map as one."""
+def _concatenate(ends: Sequence[nn.Conv2d]) -> ConvStep:
+    """Several convolutions of the same map as one, with their outputs concatenated."""
     steps = [ConvStep.of(end) for end in ends]
     if len({step.reach for step in steps}) != 1 or any(step.groups != 1 for step in steps):
         raise ValueError(
@@ -175,10 +247,10 @@ def _join(ends: Sequence[nn.Conv2d]) -> ConvStep:
 
 
 def _parts(modules: Iterable[nn.Module]) -> Iterator[BranchPart]:
-    """The parts of a tower, looking into nested sequences."""
+    """The parts of a tower; nested sequences are flattened."""
     conv: nn.Conv2d | None = None
     after: list[nn.Module] = []
-    for module in _leaves(modules):
+    for module in _flatten(modules):
         if isinstance(module, nn.Conv2d):
             if conv is not None:
                 yield _part(conv, after)
@@ -194,10 +266,10 @@ def _parts(modules: Iterable[nn.Module]) -> Iterator[BranchPart]:
         yield _part(conv, after)
 
 
-def _leaves(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
+def _flatten(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
     for module in modules:
         if isinstance(module, nn.Sequential):
-            yield from _leaves(module)
+            yield from _flatten(module)
         else:
             yield module
 

@@ -1,8 +1,8 @@
 """Exact gradients of many predictions through stacks of stride-1 convolutions.
 
-A dense detection head reads, for one prediction, only the cells around it. Where every layer is local, the gradients of
-many predictions are computed together on small windows. Group normalisation is not local, because its statistics
-depend on the whole map; for it the backward pass is written out densely.
+A dense detection head reads only the cells around a prediction. If every layer is local, the gradients of many
+predictions are computed together on small windows. Group normalisation is not local, because its statistics depend on
+the whole map; for it the backward pass is written out on whole maps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from detxai_nb.windows import take_windows
 
 @dataclass(frozen=True, eq=False)
 class ConvStep:
-    """One convolution (odd square kernel, stride 1, zero padding that keeps the size) and what follows it pointwise."""
+    """One convolution (odd square kernel, stride 1, zero padding that keeps the size) and what follows it pointwise.
+
+    Attributes:
+        weight: the kernels ``[C',C/groups,k,k]``.
+        bias: ``[C']``, or None.
+        groups: the number of groups of channels.
+        after: what follows; it treats each location by itself.
+    """
 
     weight: Tensor
     bias: Tensor | None
@@ -29,12 +36,24 @@ class ConvStep:
 
     @property
     def reach(self) -> int:
-        """Cells it sees to each side."""
+        """The number of cells it reads to each side."""
         return self.weight.shape[-1] // 2
 
     @classmethod
     def of(cls, conv: nn.Module, after: Callable[[Tensor], Tensor] = lambda x: x) -> ConvStep:
-        """The step of a ``Conv2d``; ``ValueError`` where it is not of that kind."""
+        """Return the step of a ``Conv2d``.
+
+        Args:
+            conv: the convolution; its weights are shared, not copied.
+            after: what follows; it treats each location by itself.
+
+        Returns:
+            The step.
+
+        Raises:
+            ValueError: if the module is not a ``Conv2d``, or its kernel, stride, dilation or padding is of another
+                kind.
+        """
         if not isinstance(conv, nn.Conv2d):
             raise ValueError(f"expected a Conv2d in the detection head, got {type(conv).__name__}")
         size = conv.kernel_size[0]
@@ -48,14 +67,27 @@ class ConvStep:
 
 
 def reach_of(steps: Sequence[ConvStep]) -> int:
-    """How many cells to each side a prediction after ``steps`` sees."""
+    """Return how many cells to each side a prediction after these steps depends on.
+
+    Args:
+        steps: convolutions in order.
+
+    Returns:
+        Cells of the level.
+    """
     return sum(step.reach for step in steps)
 
 
 def cut_windows(features: Tensor, at: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """Windows of ``2 * reach + 1`` cells around ``at`` ``[n,2]`` (row, column) of ``features`` ``[C,h,w]``.
+    """Cut a square window around each of many cells.
 
-    Returns the windows ``[n,C,k,k]``, zero beyond the map, and the mask ``[n,1,k,k]`` of the cells inside it.
+    Args:
+        features: the level ``[C,h,w]``.
+        at: int64 ``[n,2]``, (row, column) of the centres.
+        reach: cells to each side; a window has ``k = 2 * reach + 1``.
+
+    Returns:
+        The windows ``[n,C,k,k]``, zero beyond the level, and the mask ``[n,1,k,k]``, 1 for cells on the level, else 0.
     """
     corner, size = at - reach, (2 * reach + 1, 2 * reach + 1)
     mask = take_windows(torch.ones_like(features[:1]), corner, size)
@@ -63,10 +95,18 @@ def cut_windows(features: Tensor, at: Tensor, reach: int) -> tuple[Tensor, Tenso
 
 
 def run_windows(steps: Sequence[ConvStep], windows: Tensor, mask: Tensor) -> Tensor:
-    """The steps' output at the windows' centres, ``[n,C']``.
+    """Return the output of a stack of convolutions at the centres of windows.
 
-    Equal to running them on the whole map: before each convolution the cells beyond the border are set to zero, as the
-    padding of a whole map is at every layer.
+    It equals the output on the whole map: before each convolution the cells beyond the border are set to zero, as the
+    padding of a whole map does at every layer.
+
+    Args:
+        steps: the convolutions in order.
+        windows: ``[n,C,k,k]`` with ``k = 2 * reach_of(steps) + 1``.
+        mask: ``[n,1,k,k]``, 1 for cells on the map, else 0.
+
+    Returns:
+        Outputs ``[n,C']``.
     """
     at_border = not bool(mask.all())
     for step in steps:
@@ -81,11 +121,11 @@ def run_windows(steps: Sequence[ConvStep], windows: Tensor, mask: Tensor) -> Ten
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """What the backward pass of conv, GroupNorm and ReLU needs, and how GroupNorm reads with its statistics fixed.
+    """What the backward pass of convolution, GroupNorm and ReLU needs, and GroupNorm with its statistics fixed.
 
-    ``normed``: the normalised map before the affine one. ``gate``: the slope of affine map and ReLU over the standard
-    deviation. Both ``[C,h,w]``, or ``[h,w,C]`` where ``kernel``, the transformed kernel, is there. With the map's
-    statistics as constants the norm is ``factor * z + shift``, per channel.
+    ``normed``: the normalised map before the affine one. ``gate``: the derivative of affine map and ReLU divided by the
+    standard deviation. Both are ``[C,h,w]``, or ``[h,w,C]`` if ``kernel``, the transformed kernel, is given. With the
+    map's statistics as constants the norm is ``factor * z + shift``, per channel.
     """
 
     step: ConvStep
@@ -100,7 +140,12 @@ class _Layer:
 class GroupNormTower:
     """A stack of convolution, GroupNorm and ReLU on one map, kept open for exact backward passes.
 
-    ``output`` is the tower's output ``[C,h,w]``; ``backward`` is linear in what it gets and can be called many times.
+    Its ``output`` is ``[C',h,w]``. ``backward`` is linear in its argument and can be called many times.
+
+    Args:
+        convs: the convolutions in order.
+        norms: the GroupNorm after each; each is followed by ReLU.
+        features: the map ``[C,h,w]``.
     """
 
     def __init__(self, convs: Sequence[nn.Conv2d], norms: Sequence[nn.GroupNorm], features: Tensor) -> None:
@@ -119,21 +164,33 @@ class GroupNormTower:
             x = torch.addcmul(norm.bias[:, None, None], normed, norm.weight[:, None, None]).relu_()
             gate = factor * (x > 0)
             kernel = None
-            if _worth_tiling(step, features):
+            if _prefers_winograd(step, features):
                 kernel = transform_transposed_kernel(step.weight)
                 normed, gate = normed.permute(1, 2, 0).contiguous(), gate.permute(1, 2, 0).contiguous()
             self._layers.append(_Layer(step, normed, gate, factor, shift, norm.num_groups, kernel))
         self.output = x
 
     def fixed_norms(self) -> list[Callable[[Tensor], Tensor]]:
-        """Each norm and ReLU as a pointwise function: this map's statistics as constants."""
+        """Return each GroupNorm and ReLU as a pointwise function, with this map's statistics as constants.
+
+        Returns:
+            One function of maps ``[n,C,a,b]`` for each layer.
+        """
         return [_affine_relu(layer.factor, layer.shift) for layer in self._layers]
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """From gradients ``[n,C,h,w]`` at the output (changed in place) to those at the features, exactly."""
-        if all(layer.kernel is not None for layer in self._layers):
+        """Return exact vector-Jacobian products: gradients at the output carried back to the map.
+
+        Args:
+            gradient: gradients ``[n,C',h,w]`` at the output; changed in place.
+
+        Returns:
+            Gradients ``[n,C,h,w]`` with respect to the map.
+        """
+        kernels = [layer.kernel for layer in self._layers if layer.kernel is not None]
+        if len(kernels) == len(self._layers):
             # One map at a time: the buffers of several do not fit the caches.
-            return torch.stack([self._backward_tiled(row) for row in gradient])
+            return torch.stack([self._backward_winograd(row, kernels) for row in gradient])
         for layer in reversed(self._layers):
             gradient = _group_norm_backward(gradient, layer)
             gradient = F.conv_transpose2d(
@@ -141,19 +198,20 @@ class GroupNormTower:
             )
         return gradient
 
-    def _backward_tiled(self, gradient: Tensor) -> Tensor:
-        """The same for one gradient ``[C,h,w]``, with channels last inside."""
+    def _backward_winograd(self, gradient: Tensor, kernels: Sequence[Tensor]) -> Tensor:
+        """The same for one gradient ``[C',h,w]``, with channels last and Winograd convolutions."""
         gradient = gradient.permute(1, 2, 0).contiguous()
-        for layer in reversed(self._layers):
+        for layer, kernel in zip(reversed(self._layers), reversed(kernels)):
             gradient.mul_(layer.gate)
             mean = _group_mean(gradient.mean(dim=(0, 1)), layer.groups)
             slope = _group_mean((gradient * layer.normed).mean(dim=(0, 1)), layer.groups)
             gradient.sub_(mean).addcmul_(layer.normed, slope, value=-1)
-            gradient = convolve(gradient, layer.kernel)  # type: ignore[arg-type]
+            gradient = convolve(gradient, kernel)
         return gradient.permute(2, 0, 1)
 
 
-def _worth_tiling(step: ConvStep, features: Tensor) -> bool:
+def _prefers_winograd(step: ConvStep, features: Tensor) -> bool:
+    """Whether Winograd's tiles are faster: a 3x3 convolution of many channels on a large map, on the CPU."""
     return (
         features.device.type == "cpu"
         and step.weight.shape[2:] == (3, 3)
@@ -168,7 +226,7 @@ def _affine_relu(factor: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def _group_mean(channels: Tensor, groups: int) -> Tensor:
-    """Means over groups of a value for each channel ``[C]``, given back to each channel."""
+    """The mean over each group of channels, repeated for its channels: ``[C]`` to ``[C]``."""
     grouped = channels.view(groups, -1)
     return grouped.mean(dim=1, keepdim=True).expand_as(grouped).reshape(-1)
 

@@ -1,4 +1,4 @@
-"""A dense detection head on one image: the scalars it gives and their exact gradients, for any one-stage family."""
+"""A dense detection head on one image: its scalars and their exact gradients, for any one-stage family."""
 
 from __future__ import annotations
 
@@ -16,25 +16,50 @@ from detxai_nb.types import Target
 from detxai_nb.windows import GradientChunk
 
 Branches = Sequence[Mapping[str, Branch]]
-"""The branches of a head by name ("class", "box"), for each level of the pyramid."""
+"""The branches of a head by name ("class", "box"), for each pyramid level; one set if all levels share them."""
 HEAD = "head"
 
 
 class Rule(Protocol):
-    """How a family makes the explained scalar from its head's outputs."""
+    """How a family computes the explained scalar from its head's outputs."""
 
     def needs(self, target: Target) -> tuple[str, ...]:
-        """The branches that the target is made of."""
+        """Return the branches that the target depends on.
+
+        Args:
+            target: which scalar.
+
+        Returns:
+            Names of branches, such as ``("class", "box")``.
+        """
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The scalars ``[n]`` of predictions ``at`` ``[n,2]`` or ``[n,3]`` from each branch's outputs ``[n,K]``."""
+        """Return the explained scalars of predictions from the branches' outputs at their cells.
+
+        Args:
+            outputs: raw outputs ``[n,K]`` of each branch that the target needs, by the branch's name.
+            level: the index of the pyramid level.
+            at: int64 ``[n,2]`` (row, column) of each prediction on the level's grid, or ``[n,3]`` (row, column,
+                anchor).
+            labels: int64 ``[n]``, the explained class of each.
+            target: which scalar.
+
+        Returns:
+            Scalars ``[n]``, differentiable with respect to ``outputs``.
+        """
 
 
 def head_layers(branches: Branches) -> dict[str, tuple[str, int]]:
-    """The named activations of a head: which branch, and which of its stops.
+    """Return the activations inside a head that have a name.
 
-    "head.class" is the last activation of the class branch, "head.class.0" its first, and so on; "head.box" alike. A
+    "head.class" is the last activation of the class branch, "head.class.0" its first, and so on; "head.box" likewise. A
     branch that is a single convolution has none.
+
+    Args:
+        branches: the head's branches; the first level's give the names.
+
+    Returns:
+        For each layer the name of its branch and the index in that branch's ``stops``.
     """
     found = {}
     for name, branch in branches[0].items():
@@ -46,13 +71,17 @@ def head_layers(branches: Branches) -> dict[str, tuple[str, int]]:
 
 
 class DenseHead:
-    """A head of branches on one image's pyramid, opened at the pyramid or at an activation inside.
+    """A head of branches on one image's pyramid, opened at the pyramid or at an activation inside the head.
 
-    ``head``: the module that the branches are part of. ``pyramid``: ``[C,h,w]`` for each level. ``layer``: one of
-    ``head_layers``, or any other for the pyramid. ``fixed``: on so many of the finest levels group normalisation takes
-    its statistics as constants.
+    Its ``features`` are the explained grids ``[C,h,w]``, one for each level.
 
-    ``features``: the explained grids ``[C,h,w]``, one for each level.
+    Args:
+        head: the module that the branches are part of; it runs in evaluation mode.
+        branches: the branches of each level.
+        pyramid: the levels ``[C,h,w]``, the finest first.
+        rule: how the family computes the explained scalar.
+        layer: one of ``head_layers`` for an activation inside the head; any other name means the pyramid.
+        fixed: on this many of the finest levels group normalisation treats its statistics as constants.
     """
 
     def __init__(
@@ -77,7 +106,7 @@ class DenseHead:
                 self._open(*head_layers(branches)[layer])
 
     def _open(self, name: str, stop: int) -> None:
-        """Split a branch at one of its stops: what comes before makes the explained grids, what comes after is run."""
+        """Split a branch at a stop: the part before it computes the explained grids, the rest runs on them."""
         self._opened = name
         for level, features in enumerate(self._pyramid):
             branch = self._branches[level][name]
@@ -87,14 +116,25 @@ class DenseHead:
 
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalars ``[n]`` at the places ``at`` of the level."""
+        """Return the explained scalars of predictions on one pyramid level.
+
+        Args:
+            level: the index of the level, 0 for the finest.
+            at: int64 ``[n,2]`` (row, column) of each prediction on the level's grid, or ``[n,3]`` (row, column,
+                anchor).
+            labels: int64 ``[n]``, the explained class of each.
+            target: which scalar.
+
+        Returns:
+            Scalars ``[n]``, as the family's rule defines them.
+        """
         with evaluating(self._head):
             runs = self._run(level, target)
             outputs = {name: run.at_cells(at[:, :2]) for name, run in runs.items()}
         return self._rule.scalar(outputs, level, at, labels, target)
 
     def _run(self, level: int, target: Target) -> dict[str, BranchRun]:
-        """The branches that the target needs, run on a level: once for all targets and methods of one trace."""
+        """The branches that the target needs, run on a level once for all targets and methods of a trace."""
         needed = self._rule.needs(target)
         for name in needed:
             if (name, level) not in self._runs:
@@ -103,7 +143,14 @@ class DenseHead:
         return {name: self._runs[name, level] for name in needed}
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
-        """Their exact gradients: on windows where the head is local, else on the whole level."""
+        """Yield the exact gradients of the same scalars: on windows if the head is local, else on the whole level.
+
+        Args:
+            level, at, labels, target: as for ``scalars``.
+
+        Yields:
+            Gradients with respect to the level's explained grid; the ``rows`` of a chunk count within ``at``.
+        """
         features = self.features[level]
         with evaluating(self._head):
             runs = self._run(level, target)
@@ -112,7 +159,7 @@ class DenseHead:
         reach = max((run.reach for run in open_runs), default=0)
         size = features[:, : 2 * reach + 1, : 2 * reach + 1] if local else features
         most = max(1, rows_per_chunk(size) // sum(run.depth for run in open_runs)) if local and open_runs else None
-        for rows in torch.arange(len(at), device=at.device).split(most or rows_per_chunk(size)):
+        for rows in torch.split(torch.arange(len(at), device=at.device), most or rows_per_chunk(size)):
             chunk = (level, at[rows], labels[rows], target)
             with evaluating(self._head):
                 if not open_runs:
@@ -120,13 +167,13 @@ class DenseHead:
                 elif local:
                     gradient = self._on_windows(runs, reach, *chunk)
                 else:
-                    gradient = self._on_the_level(runs, *chunk)
+                    gradient = self._on_whole_level(runs, *chunk)
             yield GradientChunk(level, rows, gradient, at[rows, :2] - reach if local else None)
 
     def _on_windows(
         self, runs: Mapping[str, BranchRun], reach: int, level: int, at: Tensor, labels: Tensor, target: Target
     ) -> Tensor:
-        """Gradients ``[n,C,k,k]`` on windows around ``at``; exactly zero outside of them."""
+        """Gradients ``[n,C,k,k]`` on windows around ``at``; they are exactly zero outside."""
         windows, mask = cut_windows(self.features[level], at[:, :2], reach)
         outputs = self._constants(runs, at)
         with torch.enable_grad():
@@ -136,10 +183,10 @@ class DenseHead:
             (gradient,) = torch.autograd.grad(scalar.sum(), windows)
         return gradient * mask
 
-    def _on_the_level(
+    def _on_whole_level(
         self, runs: Mapping[str, BranchRun], level: int, at: Tensor, labels: Tensor, target: Target
     ) -> Tensor:
-        """Gradients ``[n,C,h,w]`` on the whole level, through the statistics of group normalisation."""
+        """Gradients ``[n,C,h,w]`` on the whole level, also through the statistics of group normalisation."""
         constants = self._constants(runs, at)
         with torch.no_grad():
             leaves = {name: run.at_cells(at[:, :2]) for name, run in runs.items() if name not in constants}

@@ -1,4 +1,4 @@
-"""What torchvision's dense detectors (FCOS, RetinaNet, SSD) share: transform, backbone, anchors, batches, the trace."""
+"""What torchvision's dense detectors (FCOS, RetinaNet, SSD) share: transform, backbone, anchors, batches, trace."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
@@ -17,15 +18,22 @@ from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layer
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
-from detxai_nb.image import load_image
+from detxai_nb.image import FloatImage, load_image
 from detxai_nb.types import Detections
 
 Strides = Callable[[tuple[int, int], Tensor], tuple[float, float]]
+"""Returns the stride (y, x) of a grid ``[...,h,w]`` in an input of (height, width) pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class DenseOutput:
-    """A head's outputs for one image: each ``[M,K]`` by torchvision's name, for the anchors of ``grid``."""
+    """The raw outputs of a head for one image.
+
+    Attributes:
+        outputs: ``[M,K]`` for the M anchors of ``grid``, by torchvision's names ("cls_logits", "bbox_regression").
+        grid: the anchors of the image.
+        placement: how the image lies in the network's input.
+    """
 
     outputs: Mapping[str, Tensor]
     grid: AnchorGrid
@@ -33,10 +41,13 @@ class DenseOutput:
 
 
 class DenseModule:
-    """A torchvision-like dense detector: ``transform``, ``backbone``, ``anchor_generator`` and ``head``.
+    """A torchvision-like dense detector: a module with ``transform``, ``backbone``, ``anchor_generator`` and ``head``.
 
-    ``anchored``: whether a cell has several anchors, so that origins name one. ``chain``: see ``OpenBackbone``.
-    ``stride``: the stride of a grid in an input of (height, width) pixels.
+    Args:
+        module: the detector's module.
+        anchored: whether a cell has several anchors, so that origins name one.
+        chain: for ``OpenBackbone``.
+        stride: returns the stride (y, x) of a grid in an input of (height, width) pixels.
     """
 
     def __init__(
@@ -54,28 +65,63 @@ class DenseModule:
     @property
     def device(self) -> torch.device:
         """The device of the module's weights."""
-        return next(self.module.parameters()).device
+        weight: Tensor = next(self.module.parameters())
+        return weight.device
 
     def layers(self, branches: Branches) -> tuple[str, ...]:
-        """The pyramid, what lies before it, and the activations of the head's branches."""
+        """Return the names of the layers that can be explained.
+
+        They are the pyramid, the layers before it, and the activations of the head's branches.
+
+        Args:
+            branches: the head's branches.
+
+        Returns:
+            Their names, "neck" first.
+        """
         return (NECK, *self.backbone.layers, *head_layers(branches))
 
-    def prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
-        """Images of one shape as the module's own transform makes them, ``[B,3,h,w]``."""
+    def prepare(self, pixels: Sequence[np.ndarray | FloatImage]) -> tuple[Tensor, Placement]:
+        """Return images as the module's own transform makes them.
+
+        Args:
+            pixels: images of one shape, uint8 ``[H,W,3]`` or ``FloatImage``.
+
+        Returns:
+            The network's input ``[B,3,h,w]``, and how each image lies in it.
+        """
         dtype = next(self.module.parameters()).dtype
         images, _ = self.module.transform([to_tensor(p, self.device, dtype) / 255 for p in pixels])
+        rows, columns, *_ = pixels[0].shape
         height, width = images.tensors.shape[-2:]
-        return images.tensors, Placement(tuple(pixels[0].shape[:2]), tuple(images.image_sizes[0]), (height, width))
+        return images.tensors, Placement((rows, columns), tuple(images.image_sizes[0]), (height, width))
 
     def anchors(self, batch: Tensor, placement: Placement, pyramid: Sequence[Tensor]) -> AnchorGrid:
-        """The anchors of one image of the batch."""
+        """Return the anchors of one image of the batch.
+
+        Args:
+            batch: the network's input ``[B,3,H,W]``.
+            placement: how each image lies in it.
+            pyramid: the levels ``[B,C,h,w]``, the finest first.
+
+        Returns:
+            The anchors, the same for every image of the batch.
+        """
         counts = self.module.anchor_generator.num_anchors_per_location()
         boxes = self.module.anchor_generator(ImageList(batch[:1], [placement.resized]), list(pyramid))[0]
         return AnchorGrid(boxes, tuple((*level.shape[-2:], count) for level, count in zip(pyramid, counts)))
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], decode: Callable[[DenseOutput], Detections]) -> list[Detections]:
-        """What ``decode`` makes of the head's outputs for each image."""
+        """Run the detector on images and decode the outputs of its head.
+
+        Args:
+            images: anything that ``load_image`` reads, of any sizes.
+            decode: returns the detections of one image from the head's outputs.
+
+        Returns:
+            The detections of each image.
+        """
         pixels = [load_image(image) for image in images]
         found: list[Detections | None] = [None] * len(pixels)
         with evaluating(self.module):
@@ -84,7 +130,7 @@ class DenseModule:
                     found[row] = decode(output)
         return [d for d in found if d is not None]
 
-    def _outputs(self, pixels: Sequence[Any]) -> Iterator[DenseOutput]:
+    def _outputs(self, pixels: Sequence[np.ndarray | FloatImage]) -> Iterator[DenseOutput]:
         batch, placement = self.prepare(pixels)
         pyramid = self.backbone.pyramid(batch)
         outputs = self.module.head(list(pyramid))
@@ -102,9 +148,19 @@ class DenseModule:
         threshold: float,
         background: bool = False,
     ) -> Detections:
-        """Detections of the ``picked`` anchors and classes, of all ``boxes`` ``[M,4]`` and ``scores`` ``[M,C]``.
+        """Return the detections of the picked anchors and classes.
 
-        ``background``: the first class is none.
+        Args:
+            output: the head's outputs for the image.
+            boxes: ``[M,4]``, xyxy in input pixels, of every anchor.
+            scores: ``[M,C]`` in 0..1, of every anchor and class.
+            picked: anchor and class of each detection, int64 ``[n]`` each.
+            names: the name of each class.
+            threshold: the score threshold, for the record.
+            background: whether the first class is the background; then it does not count for the highest score.
+
+        Returns:
+            Detections in pixels of the image, with class scores and origins.
         """
         anchor, label = picked
         fields = ANCHOR_FIELDS if self._anchored else ORIGIN_FIELDS
@@ -124,9 +180,20 @@ class DenseModule:
     def trace(
         self, image: Any, layer: str | None, branches: Branches, rule: Callable[[AnchorGrid], Rule], fixed: int = 0
     ) -> OneStageTrace:
-        """One forward pass of backbone and neck, kept open.
+        """Run backbone and neck once and keep the pass open for explanation.
 
-        ``branches``: the head's, one set for each level or one for all. ``fixed``: see ``DenseHead``.
+        Args:
+            image: anything that ``load_image`` reads.
+            layer: one of ``layers``; None means the pyramid.
+            branches: the branches of the head, one set for each level or one for all.
+            rule: returns the family's rule for the anchors of the image.
+            fixed: on this many of the finest levels group normalisation treats its statistics as constants.
+
+        Returns:
+            The trace.
+
+        Raises:
+            ValueError: if the layer is unknown; the message lists the known ones.
         """
         layer = check_layer(layer, self.layers(branches))
         stages = None

@@ -1,4 +1,4 @@
-"""The trace of a one-stage detector: backbone and neck without a graph, gradients from a dense head."""
+"""The trace of a one-stage detector: backbone and neck run once without a graph, gradients come from a dense head."""
 
 from __future__ import annotations
 
@@ -22,20 +22,42 @@ ANCHOR_FIELDS = (*ORIGIN_FIELDS, "anchor")
 
 
 class DenseHeadLike(Protocol):
-    """What a family's head offers for one image: scalars and their gradients with respect to one explained grid."""
+    """A family's head on one image: explained scalars and their gradients with respect to one explained grid."""
 
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalars ``[n]`` at the places ``at`` of the level: ``[n,2]`` (row, column), or with anchor."""
+        """Return the explained scalars of predictions on one pyramid level.
+
+        Args:
+            level: the index of the level, 0 for the finest.
+            at: int64 ``[n,2]`` (row, column) of each prediction on the level's grid, or ``[n,3]`` (row, column,
+                anchor).
+            labels: int64 ``[n]``, the explained class of each.
+            target: which scalar.
+
+        Returns:
+            Scalars ``[n]``, in the unit of the target.
+        """
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
-        """Their exact gradients; ``rows`` of a chunk count within ``at``."""
+        """Yield the exact gradients of the same scalars.
+
+        Args:
+            level, at, labels, target: as for ``scalars``.
+
+        Yields:
+            Gradients with respect to the level's grid; the ``rows`` of a chunk count within ``at``.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    """Maps before the pyramid ``[1,C,h,w]`` by name, kept open, and the pyramid that was made of them with a graph.
+    """The maps of a layer before the pyramid as leaves, and the pyramid that was computed from them with a graph.
 
-    ``strides``: of each map, (y, x) in input pixels. ``prefix``: the levels are called by it and the map's name.
+    Attributes:
+        leaves: the maps ``[1,C,h,w]`` by name.
+        strides: the stride (y, x) of each map, in input pixels.
+        pyramid: the levels ``[1,C,h,w]``, the finest first, with the graph that leads back to ``leaves``.
+        prefix: the layer's name; a level is called ``<prefix>.<name of its map>``.
     """
 
     leaves: Mapping[str, Tensor]
@@ -45,41 +67,55 @@ class Stages:
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The maps as levels."""
+        """The maps as levels, in the order of ``leaves``."""
         return tuple(
             Level(f"{self.prefix}.{name}", leaf.detach()[0], self.strides[name]) for name, leaf in self.leaves.items()
         )
 
     def pull(self, chunk: GradientChunk, stride: tuple[float, float]) -> Iterator[GradientChunk]:
-        """From gradients at a level of the pyramid, of that ``stride``, to the map nearest to it.
+        """Yield gradients with respect to the map whose stride is nearest to a pyramid level's.
 
-        Batched products with the Jacobian of what lies between, as many together as fit the memory budget.
+        They are batched vector-Jacobian products through what lies between map and level, as many at once as fit the
+        memory budget.
+
+        Args:
+            chunk: gradients with respect to a level of the pyramid.
+            stride: that level's stride (y, x), in input pixels.
+
+        Yields:
+            Gradients ``[n,C,h,w]`` on the whole map, with the map's index in ``leaves`` as their level; zero if the
+            pyramid level does not depend on the map.
         """
         output, names = self.pyramid[chunk.level], list(self.leaves)
         strides = [self.strides[name] for name in names]
-        # Several maps may be of the level's stride, as the coarsest of a small input are; they count as the levels do.
+        # Several maps may share the level's stride (the coarsest of a small input do): then they match by index.
         same = chunk.level < len(names) and strides[chunk.level] == stride
         number = chunk.level if same else _nearest_stage(stride, strides)
         leaf = self.leaves[names[number]]
         widest = max((leaf, *self.pyramid), key=Tensor.numel)
-        for part in torch.arange(len(chunk.rows), device=chunk.rows.device).split(rows_per_chunk(widest)):
+        for part in torch.split(torch.arange(len(chunk.rows), device=chunk.rows.device), rows_per_chunk(widest)):
             corner = None if chunk.corner is None else chunk.corner[part]
             dense = GradientChunk(chunk.level, chunk.rows[part], chunk.gradient[part], corner).dense(*output.shape[2:])
-            found = None
+            product = None
             if output.requires_grad:
-                (found,) = torch.autograd.grad(
+                (product,) = torch.autograd.grad(
                     output, leaf, dense[:, None], retain_graph=True, allow_unused=True, is_grads_batched=True
                 )
-            gradient = leaf.new_zeros(len(part), *leaf.shape[1:]) if found is None else found[:, 0]
+            gradient = leaf.new_zeros(len(part), *leaf.shape[1:]) if product is None else product[:, 0]
             yield GradientChunk(number, chunk.rows[part], gradient.detach())
 
 
 class OneStageTrace:
-    """One forward pass of one image, kept open. See ``types.Trace``.
+    """One forward pass of one image through a one-stage detector, kept open for explanation. See ``types.Trace``.
 
-    ``features``: the grids ``[C,h,w]`` that the ``head`` differentiates to, one for each level of the pyramid, with the
-    pyramid's ``strides``. ``anchors``: how many anchors a cell of each level has, where a prediction belongs to one.
-    ``stages``: for a layer before the pyramid.
+    Args:
+        placement: how the image lies in the network's input.
+        layer: the name of the explained layer.
+        features: the grids ``[C,h,w]`` that the ``head`` differentiates with respect to, one for each pyramid level.
+        strides: the stride (y, x) of each pyramid level, in input pixels.
+        head: the detection head on these grids.
+        stages: the maps of a layer before the pyramid; None if the explained layer is the pyramid or inside the head.
+        anchors: the number of anchors at a cell of each level; None if a prediction belongs to a cell as a whole.
     """
 
     def __init__(
@@ -105,7 +141,7 @@ class OneStageTrace:
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The explained grids: one for each level of the pyramid, or the maps of a layer before it."""
+        """The explained grids: one for each pyramid level, or the maps of a layer before the pyramid."""
         if self._stages is not None:
             return self._stages.levels
         return tuple(
@@ -115,39 +151,69 @@ class OneStageTrace:
 
     @torch.inference_mode(False)
     def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """The explained scalar of each detection, ``[N]``."""
+        """Return the explained scalar of each detection, as the trace computes it.
+
+        Args:
+            detections: N detections from this detector's ``detect`` on the same image.
+            target: which scalar; any part but "combined".
+
+        Returns:
+            Scalars ``[N]``: a score in 0..1, a logit, or a box side in the detector's own regression space.
+
+        Raises:
+            ValueError: if the target is "combined", or the detections come from another detector or image size.
+        """
         levels, at, labels = self._resolve(detections, target)
         values = torch.empty(len(detections), dtype=self._features[0].dtype, device=at.device)
-        for level in levels.unique().tolist():
+        for level in torch.unique(levels).tolist():
             rows = (levels == level).nonzero()[:, 0]
             values[rows] = self._head.scalars(level, at[rows], labels[rows], target)
         return values
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+        """Yield the exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
 
-        Also inside ``torch.inference_mode``, which is left for the time of each step.
+        This also works inside ``torch.inference_mode``: each step leaves it while it computes.
+
+        Args:
+            detections, target: as for ``scalars``.
+
+        Yields:
+            Gradients with respect to one level; windows around the predictions if the head is local.
+
+        Raises:
+            ValueError: as for ``scalars``.
         """
         return outside_inference_mode(self._chunks(detections, target))
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         levels, at, labels = self._resolve(detections, target)
-        for level in levels.unique().tolist():
+        for level in torch.unique(levels).tolist():
             rows = (levels == level).nonzero()[:, 0]
             for chunk in self._head.chunks(level, at[rows], labels[rows], target):
-                mine = GradientChunk(level, rows[chunk.rows], chunk.gradient, chunk.corner)
+                on_level = GradientChunk(level, rows[chunk.rows], chunk.gradient, chunk.corner)
                 if self._stages is None:
-                    yield mine
+                    yield on_level
                 else:
-                    yield from self._stages.pull(mine, self._strides[level])
+                    yield from self._stages.pull(on_level, self._strides[level])
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """The same as (level, rows, gradient ``[n,C,h,w]``)."""
+        """Yield the same gradients, each on the whole grid of its level.
+
+        Args:
+            detections, target: as for ``scalars``.
+
+        Yields:
+            The index of the level, the rows of the detections int64 ``[n]``, and their gradients ``[n,C,h,w]``.
+
+        Raises:
+            ValueError: as for ``scalars``.
+        """
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
 
     def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """Level ``[N]``, place on it ``[N,2]`` or ``[N,3]`` and explained class ``[N]`` of each detection."""
+        """The level ``[N]``, location on it ``[N,2]`` or ``[N,3]`` and explained class ``[N]`` of each detection."""
         if target.part == "combined":
             raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
         origins = detections.origins
@@ -170,7 +236,7 @@ class OneStageTrace:
 
 
 def _nearest_stage(stride: tuple[float, float], stages: Sequence[tuple[float, float]]) -> int:
-    """The stage of that stride, else the one nearest to it."""
+    """The index of the stage whose stride is nearest to ``stride``, in octaves."""
     return min(range(len(stages)), key=lambda i: abs(torch.tensor(stages[i][0] / stride[0]).log2().item()))
 
 
@@ -180,7 +246,17 @@ def open_stages(
     strides: Mapping[str, tuple[float, float]],
     neck: Callable[[Mapping[str, Tensor]], Sequence[Tensor]],
 ) -> Stages:
-    """Make the backbone's ``features`` ``[1,C,h,w]`` leaves, run the ``neck`` on them with a graph."""
+    """Turn the backbone's maps into leaves and run the neck on them with a graph.
+
+    Args:
+        layer: "backbone" for all maps, or "backbone.<stage>" for one.
+        features: the backbone's maps ``[1,C,h,w]`` by stage.
+        strides: the stride (y, x) of each map, in input pixels.
+        neck: computes the pyramid's levels ``[1,C,h,w]`` from the maps.
+
+    Returns:
+        The maps of the layer and the pyramid computed from all maps.
+    """
     leaves = {name: value.detach().clone().requires_grad_() for name, value in features.items()}
     with torch.enable_grad():
         pyramid = tuple(neck(leaves))

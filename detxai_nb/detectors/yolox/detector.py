@@ -1,4 +1,4 @@
-"""YOLOX of every size, with official checkpoints or safetensors."""
+"""YOLOX of every size, from official checkpoints or safetensors, opened for explanation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, open_stages
 from detxai_nb.detectors.trace.budget import check_layer
-from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, BaseConv, DWConv, Yolox
+from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
+from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
 from detxai_nb.geometry import Placement
 from detxai_nb.image import load_image
 from detxai_nb.types import SIDES, Detections, Target
@@ -27,9 +28,24 @@ CONVENTIONS = ("bgr255", "rgb-imagenet")
 class YoloxDetector(Adapter):
     """A YOLOX network opened for explanation.
 
-    ``convention``: how the network was trained to see pixels: "bgr255" (the official checkpoints: BGR, 0..255) or
-    "rgb-imagenet" (RGB in 0..1, less the ImageNet mean, over its standard deviation). ``input_size``: side of the
-    square input, or (height, width), multiples of 32; images are scaled to fit, put at the top left, padded with 114.
+    Images are scaled to fit the input, placed at the top left and padded with grey (114).
+
+    Args:
+        module: a ``Yolox`` network of this package.
+        names: a name for each class output.
+        convention: the pixel values that the network was trained on: "bgr255" (the official checkpoints: BGR, 0..255)
+            or "rgb-imagenet" (RGB in 0..1, less the ImageNet mean, divided by its standard deviation).
+        input_size: the side of the square input in pixels, or (height, width); multiples of 32.
+        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped.
+        max_detections: the maximum number of detections in an image.
+
+    Raises:
+        TypeError: if the module is not a ``Yolox``.
+        ValueError: if the number of names differs from that of class outputs, or the convention or the input size is
+            none of those above.
+
+    References:
+        Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv:2107.08430).
     """
 
     family = "yolox"
@@ -68,7 +84,7 @@ class YoloxDetector(Adapter):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers on offer.
+        """The layers that can be explained; the first is the default.
 
         "neck" (the PAFPN's levels), "neck.before" (its maps before the bottom-up path; the finest is also the neck's),
         "backbone" (the stage of each prediction's stride), "backbone.<stage>", "head.class" and "head.box" (the last
@@ -80,9 +96,17 @@ class YoloxDetector(Adapter):
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What YOLOX finds in each image with objectness * class >= ``score_threshold``.
+        """Detect objects in images.
 
-        The best class of each location, then class-wise NMS, as in the official evaluation.
+        The score is objectness * class. Each location gives its best class only; class-wise NMS follows, as in the
+        official evaluation.
+
+        Args:
+            images: anything that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest score of a detection, 0..1.
+
+        Returns:
+            The detections of each image, sorted by descending score; boxes are xyxy in pixels of the image.
         """
         pixels = [load_image(image) for image in images]
         found: list[Detections] = []
@@ -96,7 +120,18 @@ class YoloxDetector(Adapter):
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
-        """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``."""
+        """Run backbone and neck once without a graph and keep the pass open for explanation.
+
+        Args:
+            image: anything that ``load_image`` reads.
+            layer: one of ``layers``; None means "neck".
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if the layer is unknown; the message lists the known ones.
+        """
         layer = check_layer(layer, self.layers)
         strides = [(float(s), float(s)) for s in STRIDES]
         with evaluating(self.module):
@@ -114,7 +149,7 @@ class YoloxDetector(Adapter):
         return OneStageTrace(placement, layer, head.features, strides, head, stages)
 
     def _open(self, layer: str, batch: Tensor, strides: Sequence[tuple[float, float]]) -> Stages:
-        """The maps of a layer before the neck's levels as leaves, and the levels made of them."""
+        """The maps of a layer before the neck's levels as leaves, and the levels computed from them."""
         network = self.module.backbone
         if layer != BEFORE:
             with torch.no_grad():
@@ -125,7 +160,7 @@ class YoloxDetector(Adapter):
         return Stages({name: maps[name] for name in parts}, dict(zip(parts, strides)), pyramid, BEFORE)
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
-        """The image as the network takes it, ``[3,h,w]``."""
+        """The network's input ``[3,h,w]`` for an image, and how the image lies in it."""
         dtype = next(self.module.parameters()).dtype
         placement = Placement.letterbox(tuple(pixels.shape[:2]), self.input_size)
         image = to_tensor(pixels, self.device, dtype)[None]
@@ -139,6 +174,7 @@ class YoloxDetector(Adapter):
         return (canvas[0] / 255 - mean) / std, placement
 
     def _decode(self, levels: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
+        """Detections from the raw outputs ``[5+C,h,w]`` of each level for one image."""
         raw = torch.cat([level.flatten(1).T for level in levels])
         origins = torch.cat([_cells(i, level) for i, level in enumerate(levels)])
         stride = torch.tensor(STRIDES, device=raw.device, dtype=raw.dtype)[origins[:, 0], None]
@@ -176,7 +212,7 @@ def _cells(index: int, level: Tensor) -> Tensor:
 class _YoloxRule:
     """YOLOX's scalars: objectness * class, the class logit, and the distance to each side in strides.
 
-    The box branch gives x, y, log w, log h and objectness.
+    The outputs of the box branch are x, y, log w, log h and objectness.
     """
 
     def needs(self, target: Target) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""The YOLOX network of every size, in plain PyTorch; parameter names as in the official checkpoints.
+"""The YOLOX network of every size, in plain PyTorch; parameter names are those of the official checkpoints.
 
-Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (CSPDarknet, PAFPN, decoupled anchor-free head).
+References:
+    Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv:2107.08430): CSPDarknet, PAFPN, decoupled anchor-free head.
 """
 
 from __future__ import annotations
@@ -13,10 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detxai_nb.detectors.yolox.blocks import BaseConv, CSPLayer, Focus, SPPBottleneck, conv_block
+
 
 @dataclass(frozen=True)
 class YoloxSize:
-    """Depth and width factors, depthwise convolutions or not, and the input side the official model is tested at."""
+    """The size of a YOLOX network.
+
+    Attributes:
+        depth: factor on the number of bottlenecks.
+        width: factor on the number of channels.
+        depthwise: whether the 3x3 convolutions are depthwise separable.
+        input_side: the side in pixels of the square input on which the official model is tested.
+    """
 
     depth: float
     width: float
@@ -33,108 +43,30 @@ SIZES: Mapping[str, YoloxSize] = {
     "yolox-x": YoloxSize(1.33, 1.25),
 }
 TINY = YoloxSize(0.33, 0.25, input_side=320)
-"""The bundled one: 2.2 million parameters. Its input is 320x256, so that a scene passes as it is."""
+"""The size of the bundled network: 2.2 million parameters. Its input is 320x256, so a scene needs no resizing."""
 TINY_INPUT = (256, 320)
-"""(height, width) of the bundled one's input."""
+"""(height, width) of the bundled network's input."""
 
 STRIDES = (8, 16, 32)
+"""The strides of the three levels, in input pixels."""
 STAGES = ("dark3", "dark4", "dark5")
+"""The backbone's stages of these strides."""
 PRIOR = 0.01
+"""Objectness and class probability of a head with fresh weights."""
 PAD = 114.0
 """The grey, 0..255, around an image that does not fill the input."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pixels, RGB in 0..1: what the convention "rgb-imagenet" subtracts and divides by."""
-
-
-class BaseConv(nn.Module):
-    """Convolution without bias, batch normalisation, SiLU."""
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, groups=groups, bias=False)
-        self.bn = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
-
-    def after(self, x: Tensor) -> Tensor:
-        """What follows the convolution, location by location."""
-        return F.silu(self.bn(x))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.after(self.conv(x))
-
-
-class DWConv(nn.Module):
-    """A depthwise and a 1x1 convolution, each with normalisation and SiLU."""
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1) -> None:
-        super().__init__()
-        self.dconv = BaseConv(inputs, inputs, size, stride, groups=inputs)
-        self.pconv = BaseConv(inputs, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pconv(self.dconv(x))
-
-
-def _conv(depthwise: bool, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Module:
-    return DWConv(inputs, outputs, size, stride) if depthwise else BaseConv(inputs, outputs, size, stride)
-
-
-class Bottleneck(nn.Module):
-    """A 1x1 and a 3x3 convolution, added to the input where ``shortcut`` says so."""
-
-    def __init__(self, channels: int, shortcut: bool, depthwise: bool) -> None:
-        super().__init__()
-        self.conv1 = BaseConv(channels, channels, 1)
-        self.conv2 = _conv(depthwise, channels, channels, 3)
-        self.shortcut = shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(self.conv1(x))
-        return y + x if self.shortcut else y
-
-
-class CSPLayer(nn.Module):
-    """A cross-stage partial layer: bottlenecks on one half of the channels, a short cut for the other."""
-
-    def __init__(self, inputs: int, outputs: int, count: int, shortcut: bool, depthwise: bool) -> None:
-        super().__init__()
-        hidden = outputs // 2
-        self.conv1 = BaseConv(inputs, hidden, 1)
-        self.conv2 = BaseConv(inputs, hidden, 1)
-        self.conv3 = BaseConv(2 * hidden, outputs, 1)
-        self.m = nn.Sequential(*(Bottleneck(hidden, shortcut, depthwise) for _ in range(count)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
-
-
-class Focus(nn.Module):
-    """Every 2x2 block of pixels as 12 channels, then a convolution."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.conv = BaseConv(12, outputs, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        corners = [x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]]
-        return self.conv(torch.cat(corners, dim=1))
-
-
-class SPPBottleneck(nn.Module):
-    """Spatial pyramid pooling: the map beside its maxima over three window sizes."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv1 = BaseConv(inputs, inputs // 2, 1)
-        self.m = nn.ModuleList(nn.MaxPool2d(size, 1, size // 2) for size in (5, 9, 13))
-        self.conv2 = BaseConv(inputs // 2 * 4, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv1(x)
-        return self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1))
+"""Mean and standard deviation of ImageNet's pixels, RGB in 0..1, for the convention "rgb-imagenet"."""
 
 
 class CSPDarknet(nn.Module):
-    """The backbone: features of stride 8, 16 and 32."""
+    """The backbone: maps of stride 8, 16 and 32.
+
+    Args:
+        depth: factor on the number of bottlenecks.
+        width: factor on the number of channels.
+        depthwise: whether the 3x3 convolutions are depthwise separable.
+    """
 
     def __init__(self, depth: float, width: float, depthwise: bool) -> None:
         super().__init__()
@@ -145,7 +77,7 @@ class CSPDarknet(nn.Module):
         self.dark3 = self._stage(c * 2, c * 4, n * 3, depthwise)
         self.dark4 = self._stage(c * 4, c * 8, n * 3, depthwise)
         self.dark5 = nn.Sequential(
-            _conv(depthwise, c * 8, c * 16, 3, 2),
+            conv_block(depthwise, c * 8, c * 16, 3, 2),
             SPPBottleneck(c * 16, c * 16),
             CSPLayer(c * 16, c * 16, n, False, depthwise),
         )
@@ -153,10 +85,18 @@ class CSPDarknet(nn.Module):
     @staticmethod
     def _stage(inputs: int, outputs: int, count: int, depthwise: bool) -> nn.Sequential:
         return nn.Sequential(
-            _conv(depthwise, inputs, outputs, 3, 2), CSPLayer(outputs, outputs, count, True, depthwise)
+            conv_block(depthwise, inputs, outputs, 3, 2), CSPLayer(outputs, outputs, count, True, depthwise)
         )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the maps of the last three stages.
+
+        Args:
+            x: the network's input ``[B,3,h,w]``, h and w multiples of 32.
+
+        Returns:
+            Maps ``[B,C,h/s,w/s]`` by the names in ``STAGES``, of strides 8, 16 and 32.
+        """
         x = self.dark2(self.stem(x))
         found = {}
         for name in STAGES:
@@ -166,7 +106,11 @@ class CSPDarknet(nn.Module):
 
 
 class PAFPN(nn.Module):
-    """Backbone and path-aggregation neck: three levels of stride 8, 16 and 32."""
+    """Backbone and path-aggregation neck: three levels of stride 8, 16 and 32.
+
+    Args:
+        size: depth, width and kind of convolutions.
+    """
 
     def __init__(self, size: YoloxSize) -> None:
         super().__init__()
@@ -177,33 +121,52 @@ class PAFPN(nn.Module):
         self.C3_p4 = CSPLayer(2 * c1, c1, n, False, dw)
         self.reduce_conv1 = BaseConv(c1, c0, 1)
         self.C3_p3 = CSPLayer(2 * c0, c0, n, False, dw)
-        self.bu_conv2 = _conv(dw, c0, c0, 3, 2)
+        self.bu_conv2 = conv_block(dw, c0, c0, 3, 2)
         self.C3_n3 = CSPLayer(2 * c0, c1, n, False, dw)
-        self.bu_conv1 = _conv(dw, c1, c1, 3, 2)
+        self.bu_conv1 = conv_block(dw, c1, c1, 3, 2)
         self.C3_n4 = CSPLayer(2 * c1, c2, n, False, dw)
 
     def neck(self, stages: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """The three levels from the backbone's stages."""
+        """Compute the three levels from the backbone's maps.
+
+        Args:
+            stages: the maps ``[B,C,h/s,w/s]`` by the names in ``STAGES``.
+
+        Returns:
+            The levels ``[B,C,h/s,w/s]`` of strides 8, 16 and 32.
+        """
         x2, x1, x0 = (stages[name] for name in STAGES)
         top = self.lateral_conv0(x0)
-        middle = self.reduce_conv1(self.C3_p4(torch.cat([_double(top), x1], dim=1)))
-        fine = self.C3_p3(torch.cat([_double(middle), x2], dim=1))
+        middle = self.reduce_conv1(self.C3_p4(torch.cat([_upsample(top), x1], dim=1)))
+        fine = self.C3_p3(torch.cat([_upsample(middle), x2], dim=1))
         out1 = self.C3_n3(torch.cat([self.bu_conv2(fine), middle], dim=1))
         out0 = self.C3_n4(torch.cat([self.bu_conv1(out1), top], dim=1))
         return fine, out1, out0
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the three levels for a batch of images.
+
+        Args:
+            x: the network's input ``[B,3,h,w]``, h and w multiples of 32.
+
+        Returns:
+            The levels ``[B,C,h/s,w/s]`` of strides 8, 16 and 32.
+        """
         return self.neck(self.backbone(x))
 
 
-def _double(x: Tensor) -> Tensor:
+def _upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class YoloxHead(nn.Module):
     """The decoupled head: for each level box (4), objectness (1) and class logits.
 
-    A fresh one gives every place an objectness and class probabilities of ``PRIOR``, as the official one does.
+    With fresh weights every location has an objectness and class probabilities of ``PRIOR``, as in the official code.
+
+    Args:
+        classes: the number of classes.
+        size: width and kind of convolutions.
     """
 
     def __init__(self, classes: int, size: YoloxSize) -> None:
@@ -212,7 +175,7 @@ class YoloxHead(nn.Module):
         inputs = [int(n * size.width) for n in (256, 512, 1024)]
 
         def tower() -> nn.Sequential:
-            return nn.Sequential(*(_conv(size.depthwise, c, c, 3) for _ in range(2)))
+            return nn.Sequential(*(conv_block(size.depthwise, c, c, 3) for _ in range(2)))
 
         self.cls_convs = nn.ModuleList(tower() for _ in inputs)
         self.reg_convs = nn.ModuleList(tower() for _ in inputs)
@@ -224,17 +187,39 @@ class YoloxHead(nn.Module):
             nn.init.constant_(predictor.bias, math.log(PRIOR / (1 - PRIOR)))
 
     def predict(self, level: int, box: Tensor, classes: Tensor) -> Tensor:
-        """The raw outputs ``[B,5+C,h,w]`` of a level from the maps ``[B,C',h,w]`` of its two towers."""
+        """Return the raw outputs of a level from the maps of its two towers.
+
+        Args:
+            level: the index of the level, 0 for the finest.
+            box: the box tower's map ``[B,C',h,w]``.
+            classes: the class tower's map ``[B,C',h,w]``.
+
+        Returns:
+            ``[B,5+C,h,w]``: x, y, log w, log h (relative to the cell, in strides), objectness logit, class logits.
+        """
         parts = [self.reg_preds[level](box), self.obj_preds[level](box), self.cls_preds[level](classes)]
         return torch.cat(parts, dim=1)
 
     def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
+        """Return the raw outputs of every level.
+
+        Args:
+            pyramid: the levels ``[B,C',h/s,w/s]`` of strides 8, 16 and 32.
+
+        Returns:
+            One map ``[B,5+C,h/s,w/s]`` for each level, as ``predict`` describes it.
+        """
         stems = [stem(level) for stem, level in zip(self.stems, pyramid)]
         return [self.predict(i, self.reg_convs[i](x), self.cls_convs[i](x)) for i, x in enumerate(stems)]
 
 
 class Yolox(nn.Module):
-    """Images ``[B,3,h,w]`` (h, w multiples of 32) to three levels ``[B,5+C,h/s,w/s]`` of raw outputs."""
+    """A YOLOX network: backbone, neck and head.
+
+    Args:
+        classes: the number of classes.
+        size: one of ``SIZES``, ``TINY``, or another.
+    """
 
     def __init__(self, classes: int, size: YoloxSize) -> None:
         super().__init__()
@@ -242,4 +227,13 @@ class Yolox(nn.Module):
         self.head = YoloxHead(classes, size)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return self.head(self.backbone(x))
+        """Return the raw outputs of every level for a batch of images.
+
+        Args:
+            x: the network's input ``[B,3,h,w]``, h and w multiples of 32.
+
+        Returns:
+            Three maps ``[B,5+C,h/s,w/s]`` of strides 8, 16 and 32, as ``YoloxHead.predict`` describes them.
+        """
+        levels: list[Tensor] = self.head(self.backbone(x))
+        return levels
