@@ -21,7 +21,7 @@ from detxai_nb.types import Detections, Target
 
 OK = "ok"
 NO_POSITIVE_EVIDENCE = "no positive evidence"
-_FORMAT = "detxai-nb heat maps 1"
+_FORMAT = "detxai-nb heat maps 2"
 _DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins")
 
 
@@ -34,7 +34,7 @@ class HeatMaps:
     pixels, or None for a grid over the whole input; by default all are. ``placement`` says how the image lies in that
     input. ``image``: uint8 ``[H,W,3]``. ``status``: for each "ok" or "no positive evidence" (the map is zero
     everywhere). ``settings`` is every setting the method ran with; ``seed`` is None where nothing was random;
-    ``seconds`` is what it took. ``figures``: further numbers of each map, by name, such as how reliable it is.
+    ``seconds`` is what it took. ``diagnostics``: further numbers of each map, by name, such as how reliable it is.
     """
 
     grids: tuple[Tensor, ...]
@@ -50,7 +50,7 @@ class HeatMaps:
     seconds: float = 0.0
     signed: bool = False
     corners: tuple[tuple[float, float] | None, ...] = ()
-    figures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    diagnostics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.corners:
@@ -60,9 +60,9 @@ class HeatMaps:
                 f"{len(self.detections)} detections need as many grids, strides and corners, "
                 f"got {len(self.grids)}, {len(self.strides)} and {len(self.corners)}"
             )
-        for name, values in self.figures.items():
+        for name, values in self.diagnostics.items():
             if len(values) != len(self):
-                raise ValueError(f"the figure {name!r} has {len(values)} values for {len(self)} maps")
+                raise ValueError(f"the diagnostic {name!r} has {len(values)} values for {len(self)} maps")
 
     def __len__(self) -> int:
         return len(self.grids)
@@ -75,7 +75,7 @@ class HeatMaps:
             grids=tuple(self.grids[i] for i in rows),
             strides=tuple(self.strides[i] for i in rows),
             corners=tuple(self.corners[i] for i in rows),
-            figures={name: tuple(values[i] for i in rows) for name, values in self.figures.items()},
+            diagnostics={name: tuple(values[i] for i in rows) for name, values in self.diagnostics.items()},
             detections=self.detections[rows],
         )
 
@@ -137,7 +137,7 @@ class HeatMaps:
             method=f"difference of {self.method}",
             settings={**self.settings, "others": len(self) - 1},
             signed=True,
-            figures={},
+            diagnostics={},
         )
 
     def positive(self) -> HeatMaps:
@@ -191,7 +191,7 @@ class HeatMaps:
                 "image_size": found.image_size,
                 "canvas_size": found.canvas_size,
             },
-            "figures": dict(self.figures),
+            "diagnostics": dict(self.diagnostics),
             **{n: getattr(self, n) for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
         }
         arrays["image"] = self.image
@@ -207,7 +207,9 @@ class HeatMaps:
                 arrays = {name: file[name] for name in file.files}
             meta = json.loads(arrays.pop("meta").tobytes())
             if meta["format"] != _FORMAT:
-                raise ValueError(f"it is of the format {meta['format']!r}, this version reads {_FORMAT!r}")
+                raise ValueError(
+                    f"it has the format {meta['format']!r}, and this version reads {_FORMAT!r}; compute the maps again"
+                )
             return cls._from_arrays(arrays, meta)
         except FileNotFoundError:
             raise
@@ -226,7 +228,7 @@ class HeatMaps:
             image=arrays["image"],
             detections=Detections(**found, **about),
             target=Target(**meta["target"]),
-            figures={name: tuple(values) for name, values in meta.get("figures", {}).items()},
+            diagnostics={name: tuple(values) for name, values in meta.get("diagnostics", {}).items()},
             **{n: meta[n] for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
         )
 

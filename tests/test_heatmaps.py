@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,15 +59,15 @@ def test_values_are_placed_at_the_image() -> None:
     assert maps.status is maps.status, "looked at once, not at every use"
 
 
-def test_figures_follow_their_maps_and_are_kept(tmp_path: Path) -> None:
-    maps = replace(some(), figures={"split-half correlation": (0.9, 0.25, float("nan"))}, seed=3)
-    assert maps[1].figures == {"split-half correlation": (0.25,)}
+def test_diagnostics_follow_their_maps_and_are_kept(tmp_path: Path) -> None:
+    maps = replace(some(), diagnostics={"split-half correlation": (0.9, 0.25, float("nan"))}, seed=3)
+    assert maps[1].diagnostics == {"split-half correlation": (0.25,)}
     back = HeatMaps.load(maps.save(tmp_path / "maps"))
-    assert back[:2].figures == maps[:2].figures
-    assert np.isnan(back.figures["split-half correlation"][2])
-    assert maps.difference().figures == {}
-    with pytest.raises(ValueError, match="the figure 'reliability' has 2 values for 3 maps"):
-        replace(some(), figures={"reliability": (0.1, 0.2)})
+    assert back[:2].diagnostics == maps[:2].diagnostics
+    assert np.isnan(back.diagnostics["split-half correlation"][2])
+    assert maps.difference().diagnostics == {}
+    with pytest.raises(ValueError, match="the diagnostic 'reliability' has 2 values for 3 maps"):
+        replace(some(), diagnostics={"reliability": (0.1, 0.2)})
 
 
 def test_a_map_of_a_region_is_placed_there_and_kept(tmp_path: Path) -> None:
@@ -198,6 +199,16 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             HeatMaps.load(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError):
         HeatMaps.load(tmp_path / "nothing.npz")
+
+
+def test_a_file_of_another_format_is_refused_in_words(tmp_path: Path) -> None:
+    with np.load(some().save(tmp_path / "maps.npz")) as file:
+        arrays = dict(file)
+    meta = json.loads(arrays["meta"].tobytes()) | {"format": "detxai-nb heat maps 1"}
+    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+    np.savez(tmp_path / "old.npz", **arrays)
+    with pytest.raises(ValueError, match="has the format 'detxai-nb heat maps 1', and this version reads .* again"):
+        HeatMaps.load(tmp_path / "old.npz")
 
 
 def test_counts_must_fit() -> None:

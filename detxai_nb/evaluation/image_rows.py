@@ -114,7 +114,7 @@ def _maps(
         maps = next(maps for run, maps in made if run.same_maps(row.run))
         if row.difference:
             maps = maps.difference()
-        yield row, maps.values, maps.signed, maps.figures
+        yield row, maps.values, maps.signed, maps.diagnostics
 
 
 def _made(

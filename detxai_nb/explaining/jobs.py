@@ -117,7 +117,7 @@ def _heat_maps(
         seed=found.seed,
         seconds=time.perf_counter() - started,
         signed=job.method.signed(job.settings),
-        figures={name: tuple(map(float, values)) for name, values in found.figures.items()},
+        diagnostics={name: tuple(map(float, values)) for name, values in found.diagnostics.items()},
     )
 
 

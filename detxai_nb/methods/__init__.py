@@ -30,7 +30,8 @@ from detxai_nb.methods.registry import (
     MethodResult,
     find_method,
     gradient_method,
-    whole_method,
+    perturbation_method,
+    trace_method,
 )
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ __all__ = [
     "gradient_method",
     "layer_cam",
     "odam",
+    "perturbation_method",
     "sodex",
     "ss_grad_cam",
     "table",
-    "whole_method",
+    "trace_method",
     "xgrad_cam",
 ]
 

@@ -7,16 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.methods.registry import MethodResult, whole_method
+from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Progress
 
 START = 1.0
 """Every mask begins by letting all of its region through."""
 
 
-@whole_method(
+@trace_method(
     "bbam",
-    "trace",
     title="BBAM",
     source="Lee et al., CVPR 2021; Zhao & Chan, ICLR 2023, A.5.9",
     needs=("regions",),
@@ -43,7 +42,7 @@ def bbam(
     nothing is, instead of the data's mean colour. The code's extra total-variation term, for finer masks, is left out.
     A region is the proposal, so nothing outside of it is ever marked. All masks start as 1 and nothing is random.
 
-    ``trace``: one that gives ``regions``. ``figures``: how well each mask kept its prediction, "score kept" (p' / p)
+    ``trace``: one that gives ``regions``. ``diagnostics``: how well each mask kept its prediction, "score kept" (p' / p)
     and "IoU kept" (of the boxes); where they are low the map explains little. Raises ``ValueError`` for settings out of
     range.
     """
@@ -58,7 +57,7 @@ def bbam(
     count = len(detections)
     grids: list[Any] = [None] * count
     places: list[Any] = [None] * count
-    figures = {name: [float("nan")] * count for name in ("score kept", "IoU kept")}
+    diagnostics = {name: [float("nan")] * count for name in ("score kept", "IoU kept")}
     for number, regions in enumerate(parts):
 
         def report(done: int, before: int = number * steps) -> None:
@@ -70,9 +69,9 @@ def bbam(
             grids[row] = mask[i]
             places[row] = regions.strides[i], regions.corners[i]
             for name, values in kept.items():
-                figures[name][row] = values[i]
+                diagnostics[name][row] = values[i]
     strides, corners = [stride for stride, _ in places], [corner for _, corner in places]
-    return MethodResult(grids, strides, corners, figures, settings={"start": START})
+    return MethodResult(grids, strides, corners, diagnostics, settings={"start": START})
 
 
 @torch.inference_mode(False)

@@ -7,15 +7,14 @@ from typing import Any, cast
 from torch import Tensor
 
 from detxai_nb.geometry import grid_stride
-from detxai_nb.methods.registry import MethodResult, whole_method
+from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Progress, Target
 
 KINDS = ("cross", "self")
 
 
-@whole_method(
+@trace_method(
     "detr-attention",
-    "trace",
     title="DETR attention",
     source="Carion et al., ECCV 2020, fig. 3 and 6; Zhao & Chan, ICLR 2023, A.5.8",
     choices={"attention": KINDS},

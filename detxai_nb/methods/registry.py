@@ -42,7 +42,7 @@ class MethodResult:
     """The maps of a "trace" or "perturbation" method, one for each detection.
 
     ``grids``: N tensors ``[h,w]``. ``strides`` and ``corners``: how each lies in the model's input, as in ``HeatMaps``;
-    None for maps at the image's own size, one value a pixel. ``figures``: further numbers by name, one for each map.
+    None for maps at the image's own size, one value a pixel. ``diagnostics``: further numbers by name, one for each map.
     ``settings``: what the method decided by itself, such as how many steps it took. ``seed``: of what was random.
     ``layer``: the one that the maps explain, None where they are of no layer.
     """
@@ -50,7 +50,7 @@ class MethodResult:
     grids: Sequence[Tensor]
     strides: Sequence[tuple[float, float]] | None = None
     corners: Sequence[tuple[float, float] | None] | None = None
-    figures: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    diagnostics: Mapping[str, Sequence[float]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     layer: str | None = None
@@ -156,9 +156,8 @@ def gradient_method(
     return register
 
 
-def whole_method(
+def trace_method(
     name: str,
-    kind: Literal["trace", "perturbation"],
     *,
     title: str,
     source: str,
@@ -166,22 +165,46 @@ def whole_method(
     needs: tuple[str, ...] = (),
     signed: Rule = lambda settings: False,
 ) -> Callable[[Callable[..., MethodResult]], Callable[..., MethodResult]]:
-    """Register the decorated function, which makes all maps of an image itself, under the slug ``name``.
-
-    It explains the reported score of each detection's own class.
-    """
+    """Register the decorated function, which makes all maps of an image from a trace, under the slug ``name``."""
 
     def register(function: Callable[..., MethodResult]) -> Callable[..., MethodResult]:
         METHODS[name] = Method(
             name,
             function,
-            kind,
+            "trace",
             title,
             source,
             choices or {},
             parts=("class",),
             scores=("prob",),
             needs=needs,
+            signed=signed,
+        )
+        return function
+
+    return register
+
+
+def perturbation_method(
+    name: str,
+    *,
+    title: str,
+    source: str,
+    choices: Mapping[str, tuple[Any, ...]] | None = None,
+    signed: Rule = lambda settings: False,
+) -> Callable[[Callable[..., MethodResult]], Callable[..., MethodResult]]:
+    """Register the decorated function, which makes all maps of an image by queries, under the slug ``name``."""
+
+    def register(function: Callable[..., MethodResult]) -> Callable[..., MethodResult]:
+        METHODS[name] = Method(
+            name,
+            function,
+            "perturbation",
+            title,
+            source,
+            choices or {},
+            parts=("class",),
+            scores=("prob",),
             signed=signed,
         )
         return function

@@ -91,7 +91,7 @@ def neighbour_contrast(maps: HeatMaps, index: int, progress: Progress | None = N
         method=f"difference of {maps.method}",
         settings={**maps.settings, "others": len(maps) - 1},
         signed=True,
-        figures={},
+        diagnostics={},
     )
     return NeighbourContrast(index, maps[index], signed, takers.cpu(), taken, kept)
 

@@ -58,7 +58,7 @@ def plot_maps(
     ``SEQUENTIAL``, for signed maps of ``DIVERGING`` (centred at zero). ``opacity``: 0 to 1, of the strongest evidence;
     weaker evidence fades out. ``scale``: "object" stretches each map over its own range, "shared" all over one.
     ``titles``: one for each map, by default number, class and score. At most ``max_objects`` are drawn, the first ones,
-    and the heading says how many there are. What a method says of each map (``HeatMaps.figures``) stands on its panel.
+    and the heading says how many there are. What a method says of each map (``HeatMaps.diagnostics``) stands on its panel.
 
     Raises ``ValueError`` for options out of range.
     """
@@ -211,8 +211,8 @@ def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float
     if style.boxes:
         draw_box(axes, maps.detections.boxes[0].tolist(), 1.8)
     axes.set_title(title, fontsize=9, loc="left", pad=3, parse_math=False)
-    if maps.figures:
-        said = "\n".join(f"{name} {values[0]:.2f}" for name, values in maps.figures.items())
+    if maps.diagnostics:
+        said = "\n".join(f"{name} {values[0]:.2f}" for name, values in maps.diagnostics.items())
         axes.text(0.02, 0.03, said, transform=axes.transAxes, va="bottom", **_ON_PICTURE)
     if bar is None:
         return

@@ -90,7 +90,7 @@ def edge_maps(images: Sequence[np.ndarray], like: HeatMaps) -> HeatMaps:
         seed=None,
         seconds=0.0,
         signed=False,
-        figures={},
+        diagnostics={},
     )
 
 

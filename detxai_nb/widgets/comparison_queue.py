@@ -129,7 +129,7 @@ def to_code(requests: Sequence[Request], offer: WidgetOptions) -> list[str]:
 
 def diagnostics_of(maps: HeatMaps) -> dict[str, list[float | None]]:
     """What the method itself says of each map, by name; None for what is not finite."""
-    return {name: [v if math.isfinite(v) else None for v in values] for name, values in maps.figures.items()}
+    return {name: [v if math.isfinite(v) else None for v in values] for name, values in maps.diagnostics.items()}
 
 
 def _own(offer: WidgetOptions, request: Request) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def picture(detector: Any, shared: Path, objects: int) -> tuple[np.ndarray, dx.D
 def overhead(detector: Any, image: np.ndarray, found: dx.Detections, options: argparse.Namespace) -> None:
     """Asking against plain passes, in turns of ten masks."""
     answers = MaskedDetections(
-        detector, image, found, DRiseSettings(masks=options.masks, until=None, batch_size=options.batch)
+        detector, image, found, DRiseSettings(masks=options.masks, stop_agreement=None, batch_size=options.batch)
     )
     ratios, plain = [], []
     while answers.done < options.masks:
@@ -103,7 +103,9 @@ def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options
 
     def ours() -> object:
         batch = options.batch if detector.device.type == "cpu" else None
-        return list(improving(detector, image, found, masks=options.masks, until=None, batch_size=batch))[-1].maps()
+        return list(improving(detector, image, found, masks=options.masks, stop_agreement=None, batch_size=batch))[
+            -1
+        ].maps()
 
     times = [(seconds(theirs), seconds(ours)) for _ in range(options.repeats)]
     for name, column in (("theirs", 0), ("ours", 1)):

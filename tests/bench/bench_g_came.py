@@ -83,7 +83,7 @@ def measure(title: str, detector: Any, image: np.ndarray, threshold: float, mask
     ]
     if masks:
         start = time.perf_counter()
-        dx.explain(detector, image, found, method="d-rise", masks=masks, until=None)
+        dx.explain(detector, image, found, method="d-rise", masks=masks, stop_agreement=None)
         whole = time.perf_counter() - start
         lines.append(
             f"  d-rise, {masks} masks: {whole:.1f} s for the image, {whole / len(found):.2f} s an object; "

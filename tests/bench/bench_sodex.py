@@ -96,7 +96,7 @@ def fits(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -
         maps = dx.explain(detector, image, found, method="sodex", samples=samples, segments=segments)
         said = ", ".join(
             f"{name} {statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
-            for name, each in ((name, maps.figures[name]) for name in (FIT, LEFT_OUT))
+            for name, each in ((name, maps.diagnostics[name]) for name in (FIT, LEFT_OUT))
         )
         took = time.perf_counter() - started
         print(f"{maps.settings['superpixels']:4d} superpixels, {samples} samples: {said}, {took:.0f} s")

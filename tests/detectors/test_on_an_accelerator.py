@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 needs_memory = pytest.mark.skipif(DEVICE != "cuda", reason="needs a CUDA device's memory")
 
 BUNDLED = tuple(dx.detectors().query("weights == 'bundled'").index)
-SMALL = {"d-rise": {"masks": 60, "until": None}, "sodex": {"samples": 60}, "bbam": {"steps": 20}}
+SMALL = {"d-rise": {"masks": 60, "stop_agreement": None}, "sodex": {"samples": 60}, "bbam": {"steps": 20}}
 """The methods that ask many times, with few questions."""
 
 
@@ -117,7 +117,7 @@ def test_every_method_runs_and_gradient_maps_are_the_cpus(name: str) -> None:
 @pytest.mark.usefixtures("in_float32")
 def test_the_same_seed_gives_the_same_d_rise_map_and_half_precision_nearly_so() -> None:
     cpu, other, image, chosen = pair("tiny-fcos")
-    settings: dict[str, Any] = {"method": "d-rise", "masks": 200, "until": None}
+    settings: dict[str, Any] = {"method": "d-rise", "masks": 200, "stop_agreement": None}
     there = chosen.to(other.device)
     expected, found = dx.explain(cpu, image, chosen, **settings), dx.explain(other, image, there, **settings)
     assert all(apart(one, two) <= 0.02 for one, two in zip(expected.grids, found.grids))

@@ -12,7 +12,7 @@ import torch
 import detxai_nb as dx
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
-from detxai_nb.methods import METHODS, MethodResult, whole_method
+from detxai_nb.methods import METHODS, MethodResult, perturbation_method, trace_method
 
 HEIGHT, WIDTH = 70, 110
 IMAGE = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
@@ -31,23 +31,23 @@ def detector() -> Any:
 def own() -> Iterator[None]:
     """Two registered methods, "own-trace" and "own-answers", for the time of a test."""
 
-    @whole_method("own-trace", "trace", title="Own", source="here", needs=("numbers",))
+    @trace_method("own-trace", title="Own", source="here", needs=("numbers",))
     def from_trace(trace: Any, detections: Any, progress: Any, *, power: int = 1) -> MethodResult:
         level = trace.levels[0]
         for row in range(len(detections)):
             progress(row + 1, len(detections))
         grids = [level.features.sum(0) ** power * row for row in range(len(detections))]
         strides = [level.stride] * len(grids)
-        return MethodResult(grids, strides, figures={"power": [power] * len(grids)}, layer=trace.layer)
+        return MethodResult(grids, strides, diagnostics={"power": [power] * len(grids)}, layer=trace.layer)
 
-    @whole_method("own-answers", "perturbation", title="Own", source="here", choices={"steps": (4, 8)})
+    @perturbation_method("own-answers", title="Own", source="here", choices={"steps": (4, 8)})
     def from_answers(detector: Any, image: Any, detections: Any, progress: Any, *, steps: int = 4) -> MethodResult:
         for step in range(steps):
             detector.detect([image // (step + 1)], 0.0)
             progress(step + 1, steps)
         maps = torch.zeros(len(detections), *image.shape[:2])
         maps[:, 3, 5] = 1
-        return MethodResult(maps, figures={"steps": [steps] * len(maps)}, settings={"stopped": "budget"}, seed=7)
+        return MethodResult(maps, diagnostics={"steps": [steps] * len(maps)}, settings={"stopped": "budget"}, seed=7)
 
     yield
     del METHODS["own-trace"], METHODS["own-answers"]
@@ -65,7 +65,7 @@ def test_answers_are_enough_for_a_perturbation_method() -> None:
     assert maps.values.shape == (2, HEIGHT, WIDTH)
     assert torch.equal(maps.values.flatten(1).argmax(1), torch.tensor([3 * WIDTH + 5] * 2))
     assert maps.settings == {"steps": 8, "stopped": "budget"}
-    assert (maps.seed, maps.layer, maps.figures) == (7, None, {"steps": (8.0, 8.0)})
+    assert (maps.seed, maps.layer, maps.diagnostics) == (7, None, {"steps": (8.0, 8.0)})
 
 
 @pytest.mark.usefixtures("own")
@@ -77,7 +77,7 @@ def test_a_trace_method_lies_on_the_grid_that_it_names(detector: Any, monkeypatc
     maps = dx.explain(detector, IMAGE, found, method="own-trace", layer="backbone.dark4", power=2)
     level = detector.trace(IMAGE, "backbone.dark4").levels[0]
     assert torch.equal(maps.grids[2], level.features.sum(0) ** 2 * 2)
-    assert (maps.layer, maps.strides[0], maps.figures["power"]) == ("backbone.dark4", level.stride, (2.0, 2.0, 2.0))
+    assert (maps.layer, maps.strides[0], maps.diagnostics["power"]) == ("backbone.dark4", level.stride, (2.0, 2.0, 2.0))
 
 
 @pytest.mark.usefixtures("own")

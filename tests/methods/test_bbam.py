@@ -86,7 +86,7 @@ def test_masks_equal_the_slow_loop(detector: Any, image: np.ndarray, found: dx.D
     assert maps.seed is None
 
 
-def test_figures_say_how_much_was_kept(detector: Any, image: np.ndarray, found: dx.Detections) -> None:
+def test_diagnostics_say_how_much_was_kept(detector: Any, image: np.ndarray, found: dx.Detections) -> None:
     maps = dx.explain(detector, image, found, method="bbam", **USUAL)
     trace = detector.trace(image)
     (regions,) = trace.regions(found)
@@ -94,11 +94,11 @@ def test_figures_say_how_much_was_kept(detector: Any, image: np.ndarray, found: 
     assert torch.allclose(whole.scores, found.scores)
     assert torch.allclose(trace.placement.boxes_to_image(whole.boxes, clip=True), found.boxes, atol=1e-6)
     masked = regions.answer(regions.features * torch.stack(maps.grids)[:, None].double())
-    assert maps.figures["score kept"] == pytest.approx((masked.scores / found.scores).tolist(), rel=1e-4)
+    assert maps.diagnostics["score kept"] == pytest.approx((masked.scores / found.scores).tolist(), rel=1e-4)
     for row, (a, b) in enumerate(zip(whole.boxes.tolist(), masked.boxes.tolist())):
         across, down = (max(min(a[i + 2], b[i + 2]) - max(a[i], b[i]), 0) for i in (0, 1))
         areas = sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a, b))
-        assert maps.figures["IoU kept"][row] == pytest.approx(across * down / (areas - across * down), rel=1e-4)
+        assert maps.diagnostics["IoU kept"][row] == pytest.approx(across * down / (areas - across * down), rel=1e-4)
 
 
 def test_sparsity_decides_how_much_is_left(detector: Any, image: np.ndarray, found: dx.Detections) -> None:
@@ -117,7 +117,7 @@ def test_maps_do_not_depend_on_the_company_or_the_batches(
     together = dx.explain(detector, image, found, method="bbam", **USUAL)
     alone = dx.explain(detector, image, found[2], method="bbam", **USUAL)
     assert torch.allclose(alone.grids[0], together.grids[2], atol=1e-5)
-    assert alone.figures["score kept"][0] == pytest.approx(together.figures["score kept"][2], rel=1e-4)
+    assert alone.diagnostics["score kept"][0] == pytest.approx(together.diagnostics["score kept"][2], rel=1e-4)
     monkeypatch.setattr(box_head, "MEMORY_BUDGET", 1)
     calls: list[tuple[int, int]] = []
     apart = dx.explain(detector, image, found, method="bbam", layer="roi", progress=lambda *x: calls.append(x), **USUAL)

@@ -51,31 +51,31 @@ def test_bundled_detector_equals_the_definition() -> None:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     image = scenes.make(7, width=200, height=144).image
     targets = detector.detect([image])[0][:3]
-    answers = MaskedDetections(detector, image, targets, DRiseSettings(masks=12, cells=6, until=None))
+    answers = MaskedDetections(detector, image, targets, DRiseSettings(masks=12, cells=6, stop_agreement=None))
     masks = masks_by_hand(answers.drawn, 6, image.shape[:2])
     expected = maps_by_hand(detector, image, targets, masks, 0.05, None)
     assert float((list(answers.estimates(None))[-1].maps() - expected).abs().max()) < 1e-5
 
 
 def test_brightness_is_found_where_it_counts() -> None:
-    maps = maps_of(masks=600, cells=6, until=None)
+    maps = maps_of(masks=600, cells=6, stop_agreement=None)
     values = maps.values
     for row, (x1, y1, x2, y2) in enumerate(maps.detections.boxes.round().int().tolist()):
         inside = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
         inside[y1:y2, x1:x2] = True
         assert values[row][inside].mean() > values[row][~inside].mean() + 0.02
         assert inside.flatten()[values[row].argmax()]
-    assert min(maps.figures[AGREEMENT]) > 0.3
+    assert min(maps.diagnostics[AGREEMENT]) > 0.3
 
 
 def test_result_says_how_it_came_about() -> None:
-    maps = maps_of(seed=4, until=None)
+    maps = maps_of(seed=4, stop_agreement=None)
     assert maps.seed == 4
     assert maps.settings["masks made"] == 40
     assert maps.settings["stopped"] == "masks"
     assert maps.settings["rounded"] is False
     assert maps.settings["precision"] == "fp32"
-    assert len(maps.figures[AGREEMENT]) == 3
+    assert len(maps.diagnostics[AGREEMENT]) == 3
     assert not maps.signed
     assert maps.values.min() >= 0
     assert maps.values.shape == (3, HEIGHT, WIDTH)
@@ -84,7 +84,7 @@ def test_result_says_how_it_came_about() -> None:
 def test_same_seed_same_maps_whatever_the_batch() -> None:
     first, again, other = maps_of(), maps_of(batch_size=7), maps_of(seed=1)
     assert torch.allclose(first.values, again.values, atol=1e-6)
-    assert first.figures[AGREEMENT] == pytest.approx(again.figures[AGREEMENT], abs=1e-3)
+    assert first.diagnostics[AGREEMENT] == pytest.approx(again.diagnostics[AGREEMENT], abs=1e-3)
     assert torch.equal(first.values, maps_of().values)
     assert not torch.allclose(first.values, other.values)
 
@@ -97,7 +97,7 @@ def test_global_random_state_stays() -> None:
 
 def test_estimates_improve_until_the_halves_agree() -> None:
     targets = Glow().detect([IMAGE])[0]
-    found = list(improving(Glow(), IMAGE, targets, masks=5000, cells=4, until=0.8))
+    found = list(improving(Glow(), IMAGE, targets, masks=5000, cells=4, stop_agreement=0.8))
     counts = [estimate.masks for estimate in found]
     assert counts[0] == 100
     assert all(a < b <= 1.2 * a + 1 for a, b in pairwise(counts))
@@ -106,7 +106,7 @@ def test_estimates_improve_until_the_halves_agree() -> None:
     assert float(found[-1].agreement.min()) >= 0.8
     assert found[-1].masks < 5000
     # What was asked for later does not change an estimate.
-    few = list(improving(Glow(), IMAGE, targets, masks=100, cells=4, until=None))[-1]
+    few = list(improving(Glow(), IMAGE, targets, masks=100, cells=4, stop_agreement=None))[-1]
     assert torch.equal(found[0].maps(), few.maps())
     assert torch.equal(found[0].agreement, few.agreement)
 
@@ -115,7 +115,14 @@ def test_stopping_early_finishes_the_progress() -> None:
     calls: list[tuple[int, int]] = []
     targets = Glow().detect([IMAGE])[0]
     maps = dx.explain(
-        Glow(), IMAGE, targets, method="d-rise", masks=4000, cells=4, until=0.5, progress=lambda *at: calls.append(at)
+        Glow(),
+        IMAGE,
+        targets,
+        method="d-rise",
+        masks=4000,
+        cells=4,
+        stop_agreement=0.5,
+        progress=lambda *at: calls.append(at),
     )
     assert maps.settings["stopped"] == "agreement"
     assert calls[0] == (0, 3)
@@ -137,10 +144,12 @@ class Cancelling:
 
 def test_cancelled_keeps_what_it_had() -> None:
     targets = Glow().detect([IMAGE])[0]
-    found = list(improving(Glow(), IMAGE, targets, masks=500, cells=5, progress=Cancelling(at=151), until=None))
+    found = list(
+        improving(Glow(), IMAGE, targets, masks=500, cells=5, progress=Cancelling(at=151), stop_agreement=None)
+    )
     assert [e.stopped for e in found] == [None, None, None, "cancelled"]
     assert found[-1].masks == 150
-    whole = list(improving(Glow(), IMAGE, targets, masks=150, cells=5, until=None))[-1]
+    whole = list(improving(Glow(), IMAGE, targets, masks=150, cells=5, stop_agreement=None))[-1]
     assert torch.equal(found[-1].maps(), whole.maps())
     answers = MaskedDetections(Glow(), IMAGE, targets, DRiseSettings(masks=50, cells=5))
     only = list(answers.estimates(Cancelling(at=2)))
@@ -178,7 +187,7 @@ def test_an_object_that_is_never_found_again_gets_an_empty_map() -> None:
     detector = dx.wrap_predict(lambda image: ([], [], []), NAMES)
     maps = dx.explain(detector, IMAGE, targets, method="d-rise", masks=30, cells=5)
     assert set(maps.status) == {"no positive evidence"}
-    assert maps.figures[AGREEMENT] == (0.0, 0.0, 0.0)
+    assert maps.diagnostics[AGREEMENT] == (0.0, 0.0, 0.0)
     assert maps.settings["stopped"] == "masks"
 
 
@@ -192,7 +201,7 @@ def test_a_function_sees_rounded_pixels_and_needs_no_class_probabilities() -> No
     detector = dx.wrap_predict(predict, NAMES)
     targets = detector.detect([IMAGE], 0.0)[0]
     seen.clear()
-    maps = dx.explain(detector, IMAGE, targets, method="d-rise", masks=200, cells=6, until=None)
+    maps = dx.explain(detector, IMAGE, targets, method="d-rise", masks=200, cells=6, stop_agreement=None)
     assert maps.settings["rounded"] is True
     assert all(image.dtype == np.uint8 and image.shape == IMAGE.shape for image in seen)
     assert len(seen) == 200
@@ -221,7 +230,7 @@ def test_an_open_detector_sees_float_pixels() -> None:
             {"probability": 0.123, "sampling": "balanced"},
             "a fraction with a denominator of at most 20.*or sampling='plain'",
         ),
-        ({"until": 1.5}, "until lies in 0..1, got 1.5"),
+        ({"stop_agreement": 1.5}, "stop_agreement lies in 0..1, got 1.5"),
         ({"score_threshold": -0.1}, "score_threshold lies in 0..1"),
         ({"sampling": "sobol"}, "sampling of 'd-rise' is one of 'balanced', 'plain'; got 'sobol'"),
     ],

@@ -75,7 +75,7 @@ def test_definition(objectness: bool, settings: dict[str, Any]) -> None:
     expected, determination = maps_by_hand(detector, IMAGE, maps)
     assert maps.values.shape == (3, HEIGHT, WIDTH)
     np.testing.assert_allclose(maps.values.numpy(), expected, atol=1e-6)
-    np.testing.assert_allclose(maps.figures[FIT], determination, atol=1e-5)
+    np.testing.assert_allclose(maps.diagnostics[FIT], determination, atol=1e-5)
     assert expected.std() > 1e-4
     assert expected.min() < 0 < expected.max()
 
@@ -87,7 +87,7 @@ def test_bundled_detector_equals_the_definition() -> None:
     maps = dx.explain(detector, image, found, method="sodex", samples=16, segments=8)
     expected, determination = maps_by_hand(detector, image, maps)
     np.testing.assert_allclose(maps.values.numpy(), expected, atol=1e-6)
-    np.testing.assert_allclose(maps.figures[FIT], determination, atol=1e-5)
+    np.testing.assert_allclose(maps.diagnostics[FIT], determination, atol=1e-5)
 
 
 def test_a_photograph(shared: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_photograph(shared: Path) -> None:
     maps = dx.explain(detector, image, found, method="sodex", samples=24, segments=10)
     expected, determination = maps_by_hand(detector, image, maps)
     np.testing.assert_allclose(maps.values.numpy(), expected, atol=1e-6)
-    np.testing.assert_allclose(maps.figures[FIT], determination, atol=1e-5)
+    np.testing.assert_allclose(maps.diagnostics[FIT], determination, atol=1e-5)
     assert expected.any()
 
 
@@ -109,7 +109,7 @@ def test_what_one_superpixel_decides_is_its_alone() -> None:
     found = coefficients(maps, labels)
     assert found[4] == pytest.approx(0.9, abs=0.01)
     assert np.abs(np.delete(found, 4)).max() < 0.01
-    assert maps.figures[FIT][0] > 0.999
+    assert maps.diagnostics[FIT][0] > 0.999
 
 
 def test_what_superpixels_add_is_recovered() -> None:
@@ -118,12 +118,12 @@ def test_what_superpixels_add_is_recovered() -> None:
     maps, _ = switches(lambda shown: 0.4 + float(add @ shown), alpha=1e-9)
     assert add.min() < 0
     np.testing.assert_allclose(coefficients(maps, labels), add, atol=1e-6)
-    assert maps.figures[FIT] == pytest.approx([1.0], abs=1e-6)
+    assert maps.diagnostics[FIT] == pytest.approx([1.0], abs=1e-6)
 
 
 def test_a_score_that_is_no_sum_of_its_parts_is_told() -> None:
     maps, labels = switches(lambda shown: 0.8 if bool(shown[0]) != bool(shown[1]) else 0.1, samples=600)
-    assert maps.figures[FIT][0] < 0.2
+    assert maps.diagnostics[FIT][0] < 0.2
     assert np.abs(coefficients(maps, labels)).max() < 0.25
 
 
@@ -149,18 +149,18 @@ def test_result_says_how_it_came_about(tmp_path: Path) -> None:
     assert maps.settings["samples"] == 40
     assert maps.settings["rounded"] is False
     assert maps.settings["precision"] == "fp32"
-    assert len(maps.figures[FIT]) == 3
-    assert all(out < fitted <= 1 for out, fitted in zip(maps.figures[LEFT_OUT], maps.figures[FIT]))
+    assert len(maps.diagnostics[FIT]) == 3
+    assert all(out < fitted <= 1 for out, fitted in zip(maps.diagnostics[LEFT_OUT], maps.diagnostics[FIT]))
     again = dx.HeatMaps.load(maps.save(tmp_path / "maps"))
     assert again.signed
-    assert again.figures == maps.figures
+    assert again.diagnostics == maps.diagnostics
 
 
 def test_it_is_drawn_about_zero_with_its_fit() -> None:
     maps = maps_of()
     figure = maps.plot()
     written = {text.get_text() for axes in figure.axes for text in axes.texts}
-    assert f"{FIT} {maps.figures[FIT][0]:.2f}\n{LEFT_OUT} {maps.figures[LEFT_OUT][0]:.2f}" in written
+    assert f"{FIT} {maps.diagnostics[FIT][0]:.2f}\n{LEFT_OUT} {maps.diagnostics[LEFT_OUT][0]:.2f}" in written
     ticks = [[label.get_text() for label in axes.get_xticklabels()] for axes in figure.axes]
     assert any(len(t) == 3 and t[1] == "0" and t[0].lstrip("-") == t[2] for t in ticks), ticks
 
@@ -246,7 +246,7 @@ def test_a_batched_function_on_an_upright_image() -> None:
     expected, determination = maps_by_hand(detector, image, maps)
     np.testing.assert_allclose(maps.values.numpy(), expected, atol=1e-6)
     assert maps.values.min() > 0
-    assert maps.figures[FIT] == pytest.approx(determination, abs=1e-5)
+    assert maps.diagnostics[FIT] == pytest.approx(determination, abs=1e-5)
 
 
 def test_one_superpixel_is_one_value() -> None:
@@ -263,12 +263,12 @@ def test_an_object_whose_score_never_changes_gets_zeros_and_no_fit(answer: Any) 
     maps = maps_of(detector)
     assert not maps.values.any()
     assert set(maps.status) == {"no positive evidence"}
-    assert np.isnan([maps.figures[FIT], maps.figures[LEFT_OUT]]).all()
+    assert np.isnan([maps.diagnostics[FIT], maps.diagnostics[LEFT_OUT]]).all()
 
 
 def test_an_object_found_in_the_whole_image_alone_has_a_poor_fit() -> None:
     maps, _ = switches(lambda shown: 0.9 if shown.all() else 0.0)
-    assert maps.figures[LEFT_OUT][0] < 0.2
+    assert maps.diagnostics[LEFT_OUT][0] < 0.2
 
 
 def test_how_surely_an_object_is_found() -> None:

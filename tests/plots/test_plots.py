@@ -239,7 +239,7 @@ def test_nothing_loads_matplotlib_or_pyplot_before_a_picture_is_drawn() -> None:
 
 
 def test_what_a_method_says_of_a_map_stands_on_its_panel() -> None:
-    maps = replace(heat_maps(2), figures={"split-half correlation": (0.8125, 0.25)})
+    maps = replace(heat_maps(2), diagnostics={"split-half correlation": (0.8125, 0.25)})
     assert [text for text in texts(plot_maps(maps)) if text.startswith("split")] == [
         "split-half correlation 0.81",
         "split-half correlation 0.25",

@@ -18,7 +18,7 @@ from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
 from detxai_nb.methods.d_rise.weights import similarities
 from detxai_nb.methods.perturbed_detection import BatchedDetector
-from detxai_nb.methods.registry import MethodResult, whole_method
+from detxai_nb.methods.registry import MethodResult, perturbation_method
 from detxai_nb.types import Cancelled, Detections, Detector, Progress
 
 AGREEMENT = "split-half correlation"
@@ -40,7 +40,7 @@ class DRiseSettings:
     sampling: str = "plain"
     weights: str = "centred"
     score_threshold: float = 0.05
-    until: float | None = 0.8
+    stop_agreement: float | None = 0.8
     seed: int = 0
     batch_size: int | None = None
 
@@ -56,9 +56,9 @@ class DRiseSettings:
                 raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
         if not 0 < self.probability < 1:
             raise ValueError(f"probability, of keeping a cell, lies between 0 and 1, got {self.probability!r}")
-        for name in ("score_threshold", "until"):
+        for name in ("score_threshold", "stop_agreement"):
             value = getattr(self, name)
-            if not (name == "until" and value is None) and not 0 <= value <= 1:
+            if not (name == "stop_agreement" and value is None) and not 0 <= value <= 1:
                 raise ValueError(f"{name} lies in 0..1, got {value!r}")
         if self.sampling == "balanced":
             group_size(self.probability)
@@ -70,7 +70,7 @@ class Estimate:
 
     ``agreement`` float64 ``[N]``: for each object the rank correlation, -1..1, between the maps of two independent
     halves of the masks; 0 where there is nothing to compare. The reasons to end: "masks" (all are made), "agreement"
-    (every object's passed ``until``), "cancelled".
+    (every object's passed ``stop_agreement``), "cancelled".
     """
 
     masks: int
@@ -147,7 +147,8 @@ class MaskedDetections:
                 yield self._estimate("cancelled")
                 return
             found = self._estimate(None)
-            agreed = self.settings.until is not None and float(found.agreement.min()) >= self.settings.until
+            enough = self.settings.stop_agreement
+            agreed = enough is not None and float(found.agreement.min()) >= enough
             stopped = "agreement" if agreed else "masks" if self.done == total else None
             yield replace(found, stopped=stopped)
             if stopped is not None:
@@ -170,9 +171,8 @@ def improving(
     return MaskedDetections(detector, load_image(image), detections, DRiseSettings(**settings)).estimates(progress)
 
 
-@whole_method(
+@perturbation_method(
     "d-rise",
-    "perturbation",
     title="D-RISE",
     source="Petsiuk et al., Black-box Explanation of Object Detectors via Saliency Maps, CVPR 2021",
     choices={"sampling": SAMPLINGS, "weights": WEIGHTS},
@@ -189,7 +189,7 @@ def d_rise(
     sampling: str = DRiseSettings.sampling,
     weights: str = DRiseSettings.weights,
     score_threshold: float = DRiseSettings.score_threshold,
-    until: float | None = DRiseSettings.until,
+    stop_agreement: float | None = DRiseSettings.stop_agreement,
     seed: int = DRiseSettings.seed,
     batch_size: int | None = DRiseSettings.batch_size,
 ) -> MethodResult:
@@ -206,12 +206,14 @@ def d_rise(
     more where there are masks enough for it. Every map carries its "split-half correlation": the rank
     correlation between the maps of two independent halves of the masks. A low one says that the ranking of pixels is
     mostly noise, be it for want of masks or because most of the image is nothing to the object.
-    Masks end early where every object's reaches ``until`` (None: never), looked at after 100 masks and then after a
-    fifth more each time, so that the same seed always gives the same number.
+    Masks end early where every object's reaches ``stop_agreement`` (None: never), checked after 100 masks and then
+    after a fifth more each time, so that the same seed always gives the same number.
 
     ``Cancelled`` raised by ``progress`` ends it with what there is, or goes on to the caller where there is nothing.
     """
-    chosen = DRiseSettings(masks, cells, probability, sampling, weights, score_threshold, until, seed, batch_size)
+    chosen = DRiseSettings(
+        masks, cells, probability, sampling, weights, score_threshold, stop_agreement, seed, batch_size
+    )
     answers = MaskedDetections(detector, image, detections, chosen)
     last = list(answers.estimates(progress))[-1]
     if last.stopped == "agreement":
@@ -219,7 +221,7 @@ def d_rise(
             progress(masks, masks)
     return MethodResult(
         grids=list(last.maps()),
-        figures={AGREEMENT: last.agreement.tolist()},
+        diagnostics={AGREEMENT: last.agreement.tolist()},
         settings={
             "masks made": last.masks,
             "stopped": last.stopped,

@@ -12,7 +12,7 @@ from torch import Tensor
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.methods.d_rise.weights import class_overlaps
 from detxai_nb.methods.perturbed_detection import BatchedDetector
-from detxai_nb.methods.registry import MethodResult, whole_method
+from detxai_nb.methods.registry import MethodResult, perturbation_method
 from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 from detxai_nb.types import Detections, Detector, Progress
 
@@ -53,9 +53,8 @@ class SodexSettings:
             raise ValueError(f"score_threshold lies in 0..1, got {self.score_threshold!r}")
 
 
-@whole_method(
+@perturbation_method(
     "sodex",
-    "perturbation",
     title="SODEx",
     source="Sejr et al., Surrogate Object Detection Explainer (SODEx) with YOLOv4 and LIME, MAKE 2021",
     choices={"hidden": HIDDEN},
@@ -96,7 +95,7 @@ def sodex(
     number is in ``settings["superpixels"]``; ``compactness`` and ``sigma`` (of smoothing, in pixels): the larger, the
     less they follow edges. Noise joins them into few: take a larger compactness there.
 
-    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``BatchedDetector``. ``figures``:
+    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``BatchedDetector``. ``diagnostics``:
     how far each object's linear model may be trusted. "weighted R²" is the share of the score's variance that it
     explains, of the samples it was fitted to: with many superpixels and few samples it flatters. "leave-one-out R²"
     is that of samples it has not seen. Where it is low, the score is no sum of what superpixels add, or the samples
@@ -118,7 +117,7 @@ def sodex(
     surrogate = fit(shown, scores, nearness(shown, chosen.kernel_width), chosen.alpha)
     return MethodResult(
         grids=list(surrogate.coefficients.float()[:, labels].to(detector.device)),
-        figures={FIT: surrogate.determination.tolist(), LEFT_OUT: surrogate.left_out.tolist()},
+        diagnostics={FIT: surrogate.determination.tolist(), LEFT_OUT: surrogate.left_out.tolist()},
         settings={
             "superpixels": count,
             "rounded": not asker.exact,
