@@ -4,7 +4,10 @@ import { build } from "esbuild";
 const WIDGETS = ["explorer", "comparison", "discrimination", "perturbation", "sanity_check", "tiny_objects"];
 
 await build({
-  entryPoints: WIDGETS.flatMap((name) => [`src/${name}.js`, `src/${name}.css`]),
+  entryPoints: WIDGETS.flatMap((name) => [
+    { in: `src/${name}/index.js`, out: name },
+    { in: `src/${name}/style.css`, out: name },
+  ]),
   outdir: "../detxai_nb/widgets/static",
   bundle: true,
   format: "esm",

@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { environment: "jsdom", include: ["test/**/*.test.js"], setupFiles: ["test/browser_parts.js"] },
+  test: { environment: "jsdom", include: ["test/**/*.test.js"], setupFiles: ["test/shared/browser_parts.js"] },
 });

@@ -788,7 +788,7 @@ function factRows(facts) {
   );
 }
 
-// src/comparison_cell.js
+// src/shared/grid_cell.js
 var MOST_SAMPLES2 = 3e5;
 var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
 var figure = (value) => value === null || value === void 0 ? "–" : typeof value === "string" ? value : formatValue(value);
@@ -911,7 +911,7 @@ var Cell = class {
   }
 };
 
-// src/comparison_grid.js
+// src/shared/grid.js
 var TALLEST = 320;
 var ZOOM_STEP = 1.3;
 var PAN_STEP = 40;
@@ -1258,7 +1258,7 @@ var Store = class {
   }
 };
 
-// src/comparison_model.js
+// src/comparison/model.js
 var TRAITS = [
   "photo",
   "objects",
@@ -1332,7 +1332,7 @@ var Comparison = class {
   label(column) {
     return boxLabel(this.store.get("objects")[column]);
   }
-  /** The boxes of a cell. @param {Place} place @returns {import("./comparison_cell.js").Boxes} */
+  /** The boxes of a cell. @param {Place} place @returns {import("../shared/grid_cell.js").Boxes} */
   scene({ object }) {
     return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
   }
@@ -1360,7 +1360,7 @@ var Comparison = class {
   map({ method, object }) {
     return this.maps(method)?.maps[object] ?? null;
   }
-  /** @param {Place} place @returns {import("./shared/types.js").Range | null} */
+  /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range({ method, object }) {
     const maps = this.maps(method);
     return maps?.maps[object] ? colorRange(maps, object, this.store.get("scale") === "shared") : null;
@@ -1400,7 +1400,7 @@ var Comparison = class {
   }
   /**
    * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("./shared/types.js").Status}
+   * @returns {import("../shared/types.js").Status}
    */
   get status() {
     const { store } = this;
@@ -1582,7 +1582,7 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/comparison_panel.js
+// src/comparison/panel.js
 var SCALES = [
   { name: "object", title: "Per cell" },
   { name: "shared", title: "Per method" }
@@ -1672,7 +1672,7 @@ function comparisonPanel(comparison, { download }) {
 }
 var plainTitles = (choices) => choices.map(({ name, title }) => ({ name, title }));
 
-// src/comparison_png.js
+// src/shared/grid_png.js
 var SIDE2 = 150;
 var HEAD = 28;
 var GAP = 8;
@@ -1709,7 +1709,7 @@ function renderGrid(grid) {
   return canvas;
 }
 
-// src/comparison.js
+// src/comparison/index.js
 var ComparisonView = class {
   #described = "";
   /**

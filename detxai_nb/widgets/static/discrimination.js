@@ -969,7 +969,7 @@ function widget(share, view) {
   };
 }
 
-// src/discrimination_layer.js
+// src/discrimination/layer.js
 function rgb(color) {
   const value = parseInt(color.slice(1), 16);
   return [value >> 16, value >> 8 & 255, value & 255];
@@ -1102,7 +1102,7 @@ var Store = class {
   }
 };
 
-// src/discrimination_model.js
+// src/discrimination/model.js
 var TRAITS = [
   "photo",
   "objects",
@@ -1158,7 +1158,7 @@ var Discrimination = class {
   get map() {
     return this.maps?.maps[0] ?? null;
   }
-  /** @returns {import("./shared/types.js").Range | null} */
+  /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     return this.maps ? colorRange(this.maps, 0, false) : null;
   }
@@ -1219,7 +1219,7 @@ var Discrimination = class {
   }
   /**
    * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("./shared/types.js").Status}
+   * @returns {import("../shared/types.js").Status}
    */
   get status() {
     const { store, wanted } = this;
@@ -1413,7 +1413,7 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/discrimination_panel.js
+// src/discrimination/panel.js
 var VIEWS = [
   { name: "difference", title: "Difference" },
   { name: "neighbours", title: "Neighbours" },
@@ -1526,7 +1526,7 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
   };
 }
 
-// src/discrimination.js
+// src/discrimination/index.js
 var DiscriminationView = class {
   #heat = new HeatLayer();
   #takers = new TakerLayer();
@@ -1581,7 +1581,7 @@ var DiscriminationView = class {
   }
   /**
    * @param {HeatLayer} layer
-   * @returns {import("./shared/painter.js").Scene | null}
+   * @returns {import("../shared/painter.js").Scene | null}
    */
   #scene(layer) {
     const { discrimination, store, parts } = this;

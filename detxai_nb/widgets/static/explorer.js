@@ -423,7 +423,7 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/explorer_panel.js
+// src/explorer/panel.js
 var SCALES = [
   { name: "object", title: "Per object" },
   { name: "shared", title: "Shared" }
@@ -610,7 +610,7 @@ var Store = class {
   }
 };
 
-// src/explorer_model.js
+// src/explorer/model.js
 var TRAITS = [
   "photo",
   "objects",
@@ -664,7 +664,7 @@ var Explorer = class {
   }
   /**
    * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("./shared/types.js").Status}
+   * @returns {import("../shared/types.js").Status}
    */
   get status() {
     const { store, cache, wanted } = this;
@@ -700,7 +700,7 @@ var Explorer = class {
     const methods = this.store.get("choices").methods;
     return methods.find((m) => m.name === this.store.get("method"))?.directions ?? [];
   }
-  /** @returns {import("./shared/types.js").Range | null} */
+  /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     const selected = this.selected;
     if (!this.#shown || selected === null) return null;
@@ -1462,7 +1462,7 @@ function widget(share, view) {
   };
 }
 
-// src/explorer.js
+// src/explorer/index.js
 var ExplorerView = class {
   #heat = new HeatLayer();
   /**
@@ -1510,7 +1510,7 @@ var ExplorerView = class {
   }
   /**
    * @param {HeatLayer} layer
-   * @returns {import("./shared/painter.js").Scene | null}
+   * @returns {import("../shared/painter.js").Scene | null}
    */
   #scene(layer) {
     const { explorer, store, parts } = this;

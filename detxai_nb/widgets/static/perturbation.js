@@ -969,7 +969,7 @@ var Store = class {
   }
 };
 
-// src/perturbation_model.js
+// src/perturbation/model.js
 var TRAITS = [
   "photo",
   "objects",
@@ -1032,7 +1032,7 @@ var Perturbation = class {
   }
   /**
    * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("./shared/types.js").Status}
+   * @returns {import("../shared/types.js").Status}
    */
   get status() {
     const { store, wanted } = this;
@@ -1208,7 +1208,7 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/perturbation_panel.js
+// src/perturbation/panel.js
 var MODES = [
   { name: "deletion", title: "Deletion" },
   { name: "insertion", title: "Insertion" }
@@ -1261,7 +1261,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
   };
 }
 
-// src/perturbation_picture.js
+// src/perturbation/picture.js
 function changePixels(walk, step, photo, out) {
   const { changes, filling, deleting } = walk;
   const flat = filling.length === 3;
@@ -1307,7 +1307,7 @@ var ChangedPicture = class {
   }
 };
 
-// src/perturbation_scrubber.js
+// src/perturbation/scrubber.js
 var PACE = 450;
 function scrubber({ moved, released, last, step }) {
   const id = uniqueId("step");
@@ -1368,7 +1368,7 @@ function scrubber({ moved, released, last, step }) {
   };
 }
 
-// src/perturbation.js
+// src/perturbation/index.js
 var ORIGINAL = "#ffb000";
 var PerturbationView = class {
   #changed = new ChangedPicture();
@@ -1450,7 +1450,7 @@ var PerturbationView = class {
     const found = `${count2} ${count2 === 1 ? "object" : "objects"} found with a score of at least ${walk.least}`;
     return `${object.name}, ${walk.title}, ${done}: ${there ? score : "no longer found"}; ${found}.`;
   }
-  /** The picture with all that the detector found in it, and the object's box as it was. @returns {import("./shared/painter.js").Scene | null} */
+  /** The picture with all that the detector found in it, and the object's box as it was. @returns {import("../shared/painter.js").Scene | null} */
   #scene() {
     const { perturbation, store, parts } = this;
     const photo = parts.photo();

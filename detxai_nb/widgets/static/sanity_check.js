@@ -859,7 +859,7 @@ function factRows(facts) {
   );
 }
 
-// src/comparison_cell.js
+// src/shared/grid_cell.js
 var MOST_SAMPLES2 = 3e5;
 var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
 var figure = (value) => value === null || value === void 0 ? "–" : typeof value === "string" ? value : formatValue(value);
@@ -982,7 +982,7 @@ var Cell = class {
   }
 };
 
-// src/comparison_grid.js
+// src/shared/grid.js
 var TALLEST = 320;
 var ZOOM_STEP = 1.3;
 var PAN_STEP = 40;
@@ -1241,7 +1241,7 @@ var Grid = class {
   }
 };
 
-// src/comparison_png.js
+// src/shared/grid_png.js
 var SIDE2 = 150;
 var HEAD = 28;
 var GAP = 8;
@@ -1366,7 +1366,7 @@ var Store = class {
   }
 };
 
-// src/sanity_check_model.js
+// src/sanity_check/model.js
 var TRAITS = [
   "photo",
   "objects",
@@ -1458,7 +1458,7 @@ var SanityCheck = class {
   get object() {
     return Number(this.found?.key.split("#")[1] ?? 0);
   }
-  /** The boxes of every cell. @returns {import("./comparison_cell.js").Boxes} */
+  /** The boxes of every cell. @returns {import("../shared/grid_cell.js").Boxes} */
   scene() {
     return { objects: this.store.get("objects"), selected: this.object, boxes: this.store.get("boxes") };
   }
@@ -1470,7 +1470,7 @@ var SanityCheck = class {
   title(method) {
     return this.judged.find(({ name }) => name === method)?.title ?? method;
   }
-  /** @param {string} method @returns {import("./comparison_model.js").Row} */
+  /** @param {string} method @returns {import("../shared/types.js").Row} */
   row(method) {
     const own = this.judged.find(({ name }) => name === method);
     const values = this.shown.map((step) => this.figure({ method, object: step }));
@@ -1493,7 +1493,7 @@ var SanityCheck = class {
   map(place) {
     return this.#maps.get(this.#key(place))?.maps[0] ?? null;
   }
-  /** @param {Place} place @returns {import("./shared/types.js").Range | null} */
+  /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range(place) {
     const maps = this.#maps.get(this.#key(place));
     return maps ? colorRange(maps, 0, false) : null;
@@ -1517,7 +1517,7 @@ var SanityCheck = class {
   isBest() {
     return false;
   }
-  /** @returns {import("./shared/types.js").Status} */
+  /** @returns {import("../shared/types.js").Status} */
   get status() {
     return this.store.get("status");
   }
@@ -1718,7 +1718,7 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/sanity_check_panel.js
+// src/sanity_check/panel.js
 var MODES = [
   { name: "cascading", title: "Cascading" },
   { name: "independent", title: "Independent" }
@@ -1800,7 +1800,7 @@ function sanityPanel(check, { run, select, step, download }) {
   return { root, show };
 }
 
-// src/sanity_check.js
+// src/sanity_check/index.js
 var SanityView = class {
   /** What the curves were drawn from. */
   #drawn = "";
@@ -1882,7 +1882,7 @@ var SanityView = class {
     const order = check.order.length > 0 ? [first, ...check.order.filter((m) => m !== first)] : [];
     const curves = order.map((method) => {
       const { median, low, high } = (
-        /** @type {import("./sanity_check_model.js").Spread} */
+        /** @type {import("./model.js").Spread} */
         check.curve(method)
       );
       return { values: median, low, high, title: check.title(method) };

@@ -977,7 +977,7 @@ function factRows(facts) {
   );
 }
 
-// src/comparison_cell.js
+// src/shared/grid_cell.js
 var MOST_SAMPLES2 = 3e5;
 var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
 var figure = (value) => value === null || value === void 0 ? "–" : typeof value === "string" ? value : formatValue(value);
@@ -1100,7 +1100,7 @@ var Cell = class {
   }
 };
 
-// src/comparison_grid.js
+// src/shared/grid.js
 var TALLEST2 = 320;
 var ZOOM_STEP2 = 1.3;
 var PAN_STEP2 = 40;
@@ -1359,7 +1359,7 @@ var Grid = class {
   }
 };
 
-// src/comparison_png.js
+// src/shared/grid_png.js
 var SIDE2 = 150;
 var HEAD = 28;
 var GAP = 8;
@@ -1396,7 +1396,7 @@ function renderGrid(grid) {
   return canvas;
 }
 
-// src/tiny_objects_words.js
+// src/tiny_objects/words.js
 function percent(share2) {
   const value = 100 * share2;
   return `${value >= 10 ? Math.round(value) : Number(value.toPrecision(2))}%`;
@@ -1451,14 +1451,14 @@ function chosenWords(tiny) {
   return `${first.name} ${first.score.toFixed(2)} and ${second.name} ${second.score.toFixed(2)}, ${touching}, ${first.file}. ${maps.join(". ")}.`;
 }
 
-// src/tiny_objects_crops.js
+// src/tiny_objects/crops.js
 var FEWEST = 20;
 var OWN = "#ffffff";
 var ANNOTATED = "#ffb000";
 var NEIGHBOUR = "#56b4e9";
 var Crops = class {
   labels = { grid: "Selected objects and methods", empty: "" };
-  /** @type {import("./comparison_model.js").Metric[]} */
+  /** @type {import("../shared/types.js").Metric[]} */
   metrics = [];
   /** @type {null} */
   side = null;
@@ -1509,7 +1509,7 @@ var Crops = class {
   title(row) {
     return boxLabel(this.tiny.thing(this.numbers[Number(row)]));
   }
-  /** @param {string} row @returns {import("./comparison_model.js").Row} */
+  /** @param {string} row @returns {import("../shared/types.js").Row} */
   row(row) {
     const { tiny } = this;
     const index = this.numbers[Number(row)];
@@ -1698,7 +1698,7 @@ var Store = class {
   }
 };
 
-// src/tiny_objects_model.js
+// src/tiny_objects/model.js
 var TRAITS = [
   "choices",
   "palettes",
@@ -1784,11 +1784,11 @@ var TinyObjects = class {
   get measureTitle() {
     return this.store.get("choices").measures.find((m) => m.name === this.measure)?.title ?? this.measure;
   }
-  /** @returns {import("./shared/types.js").Status} */
+  /** @returns {import("../shared/types.js").Status} */
   get status() {
     return this.store.get("status");
   }
-  /** Of the maps of a clicked object. @returns {import("./shared/types.js").Status} */
+  /** Of the maps of a clicked object. @returns {import("../shared/types.js").Status} */
   get viewStatus() {
     return this.store.get("view_status");
   }
@@ -1973,7 +1973,7 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/tiny_objects_paint.js
+// src/tiny_objects/paint.js
 var LEFT = 46;
 var RIGHT = 10;
 var TOP = 10;
@@ -2136,7 +2136,7 @@ function line(context, x1, y1, x2, y2) {
   context.stroke();
 }
 
-// src/tiny_objects_scatter.js
+// src/tiny_objects/scatter.js
 var TALLEST3 = 340;
 var REACH = 14;
 var SPACE = "http://www.w3.org/2000/svg";
@@ -2254,7 +2254,7 @@ var Scatter = class {
     const hits = (share2) => share2 === null ? "none" : `${Math.round(100 * share2)}%`;
     return tiny.methods.map(({ name, title }) => {
       const own = (
-        /** @type {import("./tiny_objects_model.js").Summary} */
+        /** @type {import("./model.js").Summary} */
         tiny.found.summary[name]
       );
       return `${title}: pointing game ${hits(own.tiny.pointing)} of ${own.tiny.count} tiny ones, ${hits(own.larger.pointing)} of ${own.larger.count} larger ones.`;
@@ -2398,7 +2398,7 @@ function markPicture(method) {
   return svg;
 }
 
-// src/tiny_objects_panel.js
+// src/tiny_objects/panel.js
 var BOXES = [
   { name: "all", title: "All" },
   { name: "selected", title: "Own" }
@@ -2566,7 +2566,7 @@ function summaryTables(tiny) {
 }
 var share = (value) => value === null ? "–" : worth("energy", value);
 
-// src/tiny_objects.js
+// src/tiny_objects/index.js
 var TinyView = class {
   /** @type {Crops | null} */
   #crops = null;
@@ -2776,7 +2776,7 @@ var TinyView = class {
     const [first] = this.tiny.chosen;
     this.#stage?.viewport.reveal(this.tiny.thing(first).box);
   }
-  /** @param {import("./shared/types.js").DetectedObject[]} objects @param {number | null} selected */
+  /** @param {import("../shared/types.js").DetectedObject[]} objects @param {number | null} selected */
   #whole(objects, selected) {
     const photo = this.parts.photo();
     const { width, height } = this.store.get("photo");

@@ -44,4 +44,13 @@
  * @typedef {{state: "idle" | "busy" | "error", key: string, text: string, done: number, total: number}} Status
  */
 
+/**
+ * One method in the grid: `state` is "ok", "waiting", "busy", "stopped" or "error"; `metrics` and the method's own
+ * `figures` have one value for each object, null where there is none; `mean` is over the objects shown.
+ * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | string | null | undefined)[]>,
+ *   metrics: Record<string, (number | null)[]>, mean: Record<string, number | null>}} Row
+ */
+/** @typedef {{name: string, title: string, higher: boolean, unit: string, source: string}} Metric */
+/** A cell of a grid; what its columns are the widget knows. @typedef {{method: string, object: number}} Place */
+
 export {};

@@ -1,0 +1,221 @@
+// What all views of one Comparison share: its traits, the maps of the methods in the grid, and what they are worth.
+
+import { MapCache, colorRange, decodeMaps, mapKey } from "../shared/maps.js";
+import { colorTable, decodePalettes } from "../shared/palette.js";
+import { Store } from "../shared/state.js";
+import { boxLabel } from "../shared/text.js";
+
+/** @typedef {import("@anywidget/types").AnyModel} AnyModel */
+/** @typedef {import("../shared/types.js").MapSet} MapSet */
+
+/** @typedef {import("../shared/types.js").Metric} Metric */
+/** @typedef {import("../shared/types.js").Place} Place */
+/** @typedef {import("../shared/types.js").Row} Row */
+
+/** Every trait that this front end reads or sets. */
+export const TRAITS = [
+  "photo",
+  "objects",
+  "choices",
+  "palettes",
+  "methods",
+  "shown",
+  "metrics",
+  "selected",
+  "selected_method",
+  "target",
+  "layer",
+  "sort",
+  "sort_object",
+  "opacity",
+  "threshold",
+  "colormap",
+  "signed_colormap",
+  "scale",
+  "boxes",
+  "order",
+  "rows",
+  "map_data",
+  "status",
+  "notice",
+  "code",
+];
+
+/** What decides which maps there are. */
+const MAP_TRAITS = ["methods", "target", "layer", "rows", "map_data"];
+
+export class Comparison {
+  labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
+  /** @type {Map<string, MapSet>} */
+  #held = new Map();
+  /** @type {Set<string>} */
+  #asked = new Set();
+
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.cache = new MapCache();
+    this.store = new Store(model, TRAITS);
+    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.#take();
+    this.#choose();
+    // Subscribed first, so that views find the maps already chosen.
+    this.store.subscribe((key) => {
+      if (key === "map_data") this.#take();
+      if (MAP_TRAITS.includes(key)) this.#choose();
+    });
+  }
+
+  /** The methods in the grid, from top to bottom. @returns {string[]} */
+  get order() {
+    const methods = this.store.get("methods");
+    const order = this.store.get("order").filter((/** @type {string} */ m) => methods.includes(m));
+    return [...order, ...methods.filter((/** @type {string} */ m) => !order.includes(m))];
+  }
+
+  /** The objects in the grid, from left to right. @returns {number[]} */
+  get shown() {
+    const count = this.store.get("objects").length;
+    return this.store.get("shown").filter((/** @type {number} */ i) => i < count);
+  }
+
+  /** The metrics under each cell. @returns {Metric[]} */
+  get metrics() {
+    const chosen = this.store.get("metrics");
+    return this.store.get("choices").metrics.filter((/** @type {Metric} */ m) => chosen.includes(m.name));
+  }
+
+  /** The selected cell, or null. @returns {Place | null} */
+  get selected() {
+    const { store } = this;
+    const object = store.get("selected");
+    const method = store.get("selected_method");
+    return this.shown.includes(object) && store.get("methods").includes(method) ? { method, object } : null;
+  }
+
+  /** What is said above a column. @param {number} column @returns {string} */
+  label(column) {
+    return boxLabel(this.store.get("objects")[column]);
+  }
+
+  /** The boxes of a cell. @param {Place} place @returns {import("../shared/grid_cell.js").Boxes} */
+  scene({ object }) {
+    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
+  }
+
+  /** What is shown large in a cell. @param {Place} place @returns {readonly number[]} */
+  frameBox({ object }) {
+    return this.store.get("objects")[object].box;
+  }
+
+  /** @param {string} method @returns {string} */
+  title(method) {
+    const found = this.store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === method);
+    return found?.title ?? method;
+  }
+
+  /** What is known of a method; where the kernel has not heard of the choice yet, it waits. @param {string} method @returns {Row} */
+  row(method) {
+    const row = this.store.get("rows")[method];
+    const wanted = this.#key(method);
+    if (row?.key === wanted) return row;
+    return { key: wanted, state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
+  }
+
+  /** All maps of a method, or null. @param {string} method */
+  maps(method) {
+    return this.#held.get(this.#key(method)) ?? null;
+  }
+
+  /** One map, or null. @param {Place} place */
+  map({ method, object }) {
+    return this.maps(method)?.maps[object] ?? null;
+  }
+
+  /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
+  range({ method, object }) {
+    const maps = this.maps(method);
+    return maps?.maps[object] ? colorRange(maps, object, this.store.get("scale") === "shared") : null;
+  }
+
+  /** @param {string} method @param {boolean} fade */
+  table(method, fade) {
+    const signed = this.maps(method)?.signed ?? false;
+    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
+    return colorTable(/** @type {Uint8Array} */ (palette), { signed, threshold: this.store.get("threshold"), fade });
+  }
+
+  /** Names everything that the colours of a cell depend on. @param {Place} place */
+  colors(place) {
+    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+
+  /** The side of the box that is explained, or null. */
+  get side() {
+    const target = this.store.get("target");
+    return ["x1", "y1", "x2", "y2"].includes(target) ? target : null;
+  }
+
+  /**
+   * Whether no other method in the grid does better on that object, and some do worse.
+   * @param {Metric} metric
+   * @param {Place} place
+   */
+  isBest(metric, { method, object }) {
+    const values = this.order.map((m) => this.row(m).metrics[metric.name]?.[object] ?? null);
+    const own = this.row(method).metrics[metric.name]?.[object] ?? null;
+    const known = values.filter((v) => v !== null);
+    if (own === null || known.length < 2 || known.every((v) => v === own)) return false;
+    return own === (metric.higher ? Math.max(...known) : Math.min(...known));
+  }
+
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {import("../shared/types.js").Status}
+   */
+  get status() {
+    const { store } = this;
+    const status = store.get("status");
+    if (status.state !== "idle" || store.get("objects").length === 0) return status;
+    const unheard = this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
+    return unheard ? { ...status, state: "busy", text: "Waiting for the kernel", done: 0, total: 0 } : status;
+  }
+
+  /** @param {string} method */
+  #key(method) {
+    const { store } = this;
+    const known = store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === method);
+    return mapKey(method, store.get("target"), known?.inside === false ? "" : store.get("layer"), "");
+  }
+
+  #take() {
+    const sent = this.store.get("map_data");
+    if (!sent.key) return;
+    const maps = decodeMaps(sent);
+    this.cache.add(maps);
+    this.#held.set(sent.key, maps);
+    this.#asked.delete(sent.key);
+  }
+
+  /** Hold what the grid shows; ask the kernel to send again what it has and this page has not. */
+  #choose() {
+    const { store, cache } = this;
+    /** @type {Map<string, MapSet>} */
+    const held = new Map();
+    const lacking = [];
+    for (const method of store.get("methods")) {
+      const { key, state } = this.row(method);
+      if (state !== "ok") continue;
+      const maps = this.#held.get(key) ?? cache.get(key);
+      if (maps) held.set(key, maps);
+      else if (!this.#asked.has(key)) lacking.push(key);
+    }
+    // The newest maps may come before the row that says so.
+    const newest = store.get("map_data").key;
+    if (newest && this.#held.has(newest)) held.set(newest, /** @type {MapSet} */ (this.#held.get(newest)));
+    this.#held = held;
+    for (const key of lacking) this.#asked.add(key);
+    if (lacking.length > 0) store.send({ type: "maps", keys: lacking });
+  }
+}

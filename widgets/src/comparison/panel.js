@@ -1,0 +1,115 @@
+// The Comparison's panel: which objects, methods and metrics, what to explain, how to show it, what to take away.
+
+import { checkList } from "../shared/checklist.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { element } from "../shared/dom.js";
+import { section, takeAway } from "../shared/panel.js";
+
+/** @typedef {import("./model.js").Comparison} Comparison */
+
+const SCALES = [
+  { name: "object", title: "Per cell" },
+  { name: "shared", title: "Per method" },
+];
+const BOXES = [
+  { name: "all", title: "All" },
+  { name: "selected", title: "Own" },
+];
+const MEAN = "mean";
+
+/**
+ * Which method comes first.
+ * @param {Comparison} comparison
+ */
+export function sortControls(comparison) {
+  const { store } = comparison;
+  const metric = selectControl("Best first by", (value) => store.commit({ sort: value }));
+  const object = selectControl("on", (value) => store.commit({ sort_object: value === MEAN ? null : Number(value) }));
+  const root = element("div", { class: "dx-sort", role: "group", "aria-label": "Order of the methods" }, [metric.row, object.row]);
+  return {
+    root,
+    show() {
+      const metrics = [{ name: "", title: "nothing: as listed" }, ...comparison.metrics];
+      metric.show(metrics, store.get("sort"));
+      const objects = comparison.shown.map((i) => ({ name: String(i), title: store.get("objects")[i].name }));
+      const chosen = store.get("sort_object");
+      const among = chosen === null || comparison.shown.includes(chosen) ? [] : [{ name: String(chosen), title: "an object not shown" }];
+      const all = [{ name: MEAN, title: "the mean of those shown" }, ...objects, ...among];
+      object.show(store.get("sort") === "" ? [] : all, chosen === null ? MEAN : String(chosen));
+    },
+  };
+}
+
+/**
+ * @param {Comparison} comparison
+ * @param {{download: () => void}} actions
+ */
+export function comparisonPanel(comparison, { download }) {
+  const { store } = comparison;
+  const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
+  const slide = (/** @type {string} */ label, /** @type {string} */ key) =>
+    sliderControl(
+      label,
+      (value) => store.setLive(key, value),
+      (value) => store.commit({ [key]: value }),
+    );
+
+  const objects = checkList("Objects shown", (chosen) => store.commit({ shown: chosen.map(Number) }));
+  const methods = checkList("Methods compared", (chosen) => {
+    const before = store.get("methods");
+    const kept = before.filter((/** @type {string} */ m) => chosen.includes(m));
+    store.commit({ methods: [...kept, ...chosen.filter((m) => !before.includes(m))] });
+  });
+  const metrics = checkList("Metrics shown", (chosen) => {
+    store.commit({ metrics: chosen, ...(chosen.includes(store.get("sort")) ? {} : { sort: "" }) });
+  });
+  const basis = element("p", { class: "dx-remark" });
+  const target = selectControl("Explain", choose("target"));
+  const layer = selectControl("Layer", choose("layer"));
+  const opacity = slide("Opacity", "opacity");
+  const threshold = slide("Threshold", "threshold");
+  const scale = segmentControl("Scale", SCALES, choose("scale"));
+  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const signed = () => comparison.order.some((m) => comparison.maps(m)?.signed);
+  const colors = selectControl("Colours", choose("colormap"));
+  const signedColors = selectControl("Signed", choose("signed_colormap"));
+
+  const root = element("div", { class: "dx-panel dx-wide" }, [
+    section("Objects", [objects.root]),
+    section("Methods", [methods.root]),
+    section("Metrics", [metrics.root, basis]),
+    section("Explanation", [target.row, layer.row]),
+    section("Display", [colors.row, signedColors.row, scale.row, opacity.row, threshold.row, boxes.row]),
+    takeAway(download, () => store.get("code")),
+  ]);
+
+  return {
+    root,
+    /** Show the state of the traits. */
+    show() {
+      const choices = store.get("choices");
+      const found = store.get("objects").map((/** @type {any} */ o, /** @type {number} */ i) => ({
+        name: String(i),
+        title: o.name,
+        aside: o.score.toFixed(2),
+      }));
+      objects.show(found, comparison.shown.map(String));
+      methods.show(plainTitles(choices.methods), store.get("methods"));
+      metrics.show(plainTitles(choices.metrics), store.get("metrics"));
+      basis.textContent = choices.annotated
+        ? "Measured against the annotations; \u2013 where an object has none."
+        : "Measured against the detected boxes: there are no annotations.";
+      target.show(choices.targets, store.get("target"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
+      colors.show(plain(choices.colormaps), store.get("colormap"));
+      signedColors.show(signed() ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
+      scale.show(store.get("scale"));
+      boxes.show(store.get("boxes"));
+      opacity.show(store.get("opacity"));
+      threshold.show(store.get("threshold"));
+    },
+  };
+}
+
+/** @param {{name: string, title: string}[]} choices */
+const plainTitles = (choices) => choices.map(({ name, title }) => ({ name, title }));

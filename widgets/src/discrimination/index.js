@@ -1,0 +1,152 @@
+// Discrimination: which pixels speak for the clicked object alone, and which neighbour takes the others.
+
+import { colorBar } from "../shared/colorbar.js";
+import { HeatLayer } from "../shared/heat.js";
+import { STEPS, valueAt } from "../shared/maps.js";
+import { fullLayer, renderPicture } from "../shared/png.js";
+import { boxLabel, formatValue } from "../shared/text.js";
+import { pictureParts, widget } from "../shared/view.js";
+import { TakerLayer } from "./layer.js";
+import { Discrimination } from "./model.js";
+import { discriminationPanel } from "./panel.js";
+
+/** One view of the widget in the page. */
+class DiscriminationView {
+  #heat = new HeatLayer();
+  #takers = new TakerLayer();
+
+  /**
+   * @param {Discrimination} discrimination
+   * @param {HTMLElement} host
+   */
+  constructor(discrimination, host) {
+    this.discrimination = discrimination;
+    this.store = discrimination.store;
+    this.parts = pictureParts(discrimination, {
+      scene: () => this.#scene(this.#heat),
+      pointed: (x, y) => this.#point(x, y),
+      painted: () => this.#painted(),
+    });
+    this.bar = colorBar();
+    this.panel = discriminationPanel(discrimination, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("discrimination", "One object against the others", [this.bar.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
+    this.#refresh();
+  }
+
+  dispose() {
+    this.parts.dispose();
+  }
+
+  /** @param {string} key */
+  #changed(key) {
+    this.parts.progress.show(this.discrimination.status);
+    if (key !== "status") this.#refresh();
+    this.parts.stage.invalidate();
+  }
+
+  #refresh() {
+    const { discrimination, store, parts } = this;
+    parts.progress.show(discrimination.status);
+    this.panel.show();
+    const colored = discrimination.map && store.get("view") !== "neighbours";
+    this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    parts.label("Photograph");
+    parts.say(this.#words());
+  }
+
+  #words() {
+    const { discrimination, store } = this;
+    const { selected, contrast } = discrimination;
+    const objects = store.get("objects");
+    if (store.get("notice")) return store.get("notice");
+    if (selected === null) return "Click an object, or use the arrow keys, to see what sets it apart from the others.";
+    const what = boxLabel(objects[selected]);
+    if (!contrast) return `${what}.`;
+    const percent = (/** @type {number} */ share) => `${Math.round(100 * share)}%`;
+    const taken = contrast.facts.taken.filter((t) => t.inside > 0).map((t) => `${objects[t.index].name} takes ${percent(t.inside)}`);
+    const rest = taken.length > 0 ? `; ${taken.join(", ")}` : "; no other object takes any of it";
+    return `${what}. ${contrast.title}: ${percent(contrast.facts.kept)} of its box is its own${rest}.`;
+  }
+
+  /**
+   * @param {HeatLayer} layer
+   * @returns {import("../shared/painter.js").Scene | null}
+   */
+  #scene(layer) {
+    const { discrimination, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
+    const { width, height } = store.get("photo");
+    const { contrast, map, range, selected, tints } = discrimination;
+    const tinted = store.get("view") === "neighbours";
+    /** @type {CanvasImageSource | null} */
+    let heat = null;
+    if (contrast && selected !== null && tinted) {
+      heat = this.#takers.draw(contrast, tints, selected, store.get("threshold"));
+    } else if (map && range) {
+      heat = layer.draw(map, [height, width], range, discrimination.table(true), discrimination.colors);
+    }
+    return {
+      photo,
+      size: { width, height },
+      heat,
+      opacity: store.get("opacity"),
+      objects: store.get("objects"),
+      selected,
+      hovered: null,
+      side: map ? discrimination.side : null,
+      boxes: store.get("boxes"),
+      tints: tinted ? tints : undefined,
+    };
+  }
+
+  /**
+   * @param {number | null} x
+   * @param {number | null} y
+   */
+  #point(x, y) {
+    const { discrimination, store } = this;
+    const { width, height } = store.get("photo");
+    if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {
+      this.bar.point(null);
+      return;
+    }
+    const at = { x: Math.floor(x), y: Math.floor(y) };
+    const { map, contrast, selected } = discrimination;
+    this.bar.point({ ...at, value: map ? valueAt(map, at.x + 0.5, at.y + 0.5) : null });
+    if (!contrast || selected === null || store.get("view") === "map") return;
+    const taker = discrimination.takerAt(at.x, at.y);
+    const [difference] = contrast.difference.maps;
+    const read = valueAt(difference, at.x + 0.5, at.y + 0.5);
+    // Sent in steps, a lead of nothing comes back as half a step.
+    const lead = Math.abs(read) < (difference.high - difference.low) / STEPS ? 0 : read;
+    const whose = taker !== null ? store.get("objects")[taker].name : lead > 0 ? store.get("objects")[selected].name : "nobody";
+    this.bar.say(`${formatValue(lead)} at x ${at.x}, y ${at.y}: most for ${whose}`);
+  }
+
+  #painted() {
+    const { discrimination, root, store } = this;
+    const { contrast, selected } = discrimination;
+    root.dataset.shown = contrast && selected !== null ? contrast.key : "";
+    root.dataset.view = store.get("view");
+    root.dataset.opacity = String(store.get("opacity"));
+    const waits = selected !== null && !contrast && discrimination.status.state !== "error";
+    root.dataset.ready = String(!waits);
+  }
+
+  #download() {
+    const { discrimination, store } = this;
+    const scene = this.#scene(fullLayer());
+    if (!scene) return;
+    const { selected, contrast } = discrimination;
+    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
+    const parts = [store.get("view"), ...(contrast?.key.split("#")[0].split("|") ?? []), name];
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
+  }
+}
+
+export default widget(
+  (model) => new Discrimination(model),
+  (discrimination, host) => new DiscriminationView(discrimination, host),
+);

@@ -1,0 +1,124 @@
+// Explorer: click an object of a photograph and see which pixels made the detector say so.
+
+import { colorBar } from "../shared/colorbar.js";
+import { explorerPanel } from "./panel.js";
+import { Explorer, MAP_TRAITS } from "./model.js";
+import { HeatLayer } from "../shared/heat.js";
+import { valueAt } from "../shared/maps.js";
+import { fullLayer, renderPicture } from "../shared/png.js";
+import { describe } from "../shared/text.js";
+import { pictureParts, widget } from "../shared/view.js";
+
+/** One view of the widget in the page. */
+class ExplorerView {
+  #heat = new HeatLayer();
+
+  /**
+   * @param {Explorer} explorer
+   * @param {HTMLElement} host
+   */
+  constructor(explorer, host) {
+    this.explorer = explorer;
+    this.store = explorer.store;
+    this.parts = pictureParts(explorer, {
+      scene: () => this.#scene(this.#heat),
+      pointed: (x, y) => this.#point(x, y),
+      painted: () => this.#painted(),
+    });
+    this.bar = colorBar();
+    this.panel = explorerPanel(explorer, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("explorer", "Explorer of detected objects", [this.bar.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
+    this.#refresh();
+    this.parts.progress.show(explorer.status);
+  }
+
+  dispose() {
+    this.parts.dispose();
+  }
+
+  /** @param {string} key */
+  #changed(key) {
+    if (MAP_TRAITS.includes(key)) this.parts.progress.show(this.explorer.status);
+    if (key !== "status") this.#refresh();
+    this.parts.stage.invalidate();
+  }
+
+  /** Bring controls, list, colour bar and words up to date. */
+  #refresh() {
+    const { explorer, store, parts } = this;
+    this.panel.show();
+    this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    parts.label("Photograph");
+    parts.say(this.#words());
+  }
+
+  #words() {
+    const { explorer, store } = this;
+    const selected = explorer.selected;
+    if (store.get("notice")) return store.get("notice");
+    if (selected === null) return "Click an object, or use the arrow keys, to see its heat map.";
+    return describe(store.get("objects")[selected], explorer.map, explorer.maps?.title ?? "");
+  }
+
+  /**
+   * @param {HeatLayer} layer
+   * @returns {import("../shared/painter.js").Scene | null}
+   */
+  #scene(layer) {
+    const { explorer, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
+    const { width, height } = store.get("photo");
+    const { map, range } = explorer;
+    const drawn = map && range ? layer.draw(map, [height, width], range, explorer.table(true), explorer.colors) : null;
+    return {
+      photo,
+      size: { width, height },
+      heat: drawn,
+      opacity: store.get("opacity"),
+      objects: store.get("objects"),
+      selected: explorer.selected,
+      hovered: null,
+      side: map ? explorer.side : null,
+      boxes: store.get("boxes"),
+    };
+  }
+
+  /**
+   * @param {number | null} x
+   * @param {number | null} y
+   */
+  #point(x, y) {
+    const { width, height } = this.store.get("photo");
+    if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {
+      this.bar.point(null);
+      return;
+    }
+    const at = { x: Math.floor(x), y: Math.floor(y) };
+    const { map } = this.explorer;
+    this.bar.point({ ...at, value: map ? valueAt(map, at.x + 0.5, at.y + 0.5) : null });
+  }
+
+  #painted() {
+    const { explorer, root, store } = this;
+    root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.selected}` : "";
+    root.dataset.opacity = String(store.get("opacity"));
+    const waits = explorer.selected !== null && !explorer.map && explorer.status.state !== "error";
+    root.dataset.ready = String(!waits);
+  }
+
+  #download() {
+    const { explorer, store } = this;
+    const scene = this.#scene(fullLayer());
+    if (!scene) return;
+    const selected = explorer.selected;
+    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...(explorer.maps?.key.split("|") ?? []), name]);
+  }
+}
+
+export default widget(
+  (model) => new Explorer(model),
+  (explorer, host) => new ExplorerView(explorer, host),
+);

@@ -1,0 +1,81 @@
+// The Explorer's panel: the list of objects, what to explain, how to show it, what to take away.
+
+import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { element } from "../shared/dom.js";
+import { objectList } from "../shared/listbox.js";
+import { section, takeAway } from "../shared/panel.js";
+
+/** @typedef {import("./model.js").Explorer} Explorer */
+
+const SCALES = [
+  { name: "object", title: "Per object" },
+  { name: "shared", title: "Shared" },
+];
+const BOXES = [
+  { name: "all", title: "All" },
+  { name: "selected", title: "Selected" },
+];
+
+/**
+ * @param {Explorer} explorer
+ * @param {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void,
+ *   download: () => void}} actions
+ */
+export function explorerPanel(explorer, { select, step, hover, download }) {
+  const { store } = explorer;
+  const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
+  const slide = (/** @type {string} */ label, /** @type {string} */ key) =>
+    sliderControl(
+      label,
+      (value) => store.setLive(key, value),
+      (value) => store.commit({ [key]: value }),
+    );
+
+  const count = element("span", { class: "dx-count" });
+  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const method = selectControl("Method", choose("method"));
+  const target = selectControl("Explain", choose("target"));
+  const direction = selectControl("Evidence", choose("direction"));
+  const layer = selectControl("Layer", choose("layer"));
+  const opacity = slide("Opacity", "opacity");
+  const threshold = slide("Threshold", "threshold");
+  const scale = segmentControl("Scale", SCALES, choose("scale"));
+  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const signed = () => explorer.maps?.signed ?? false;
+  const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
+
+  const root = element("div", { class: "dx-panel" }, [
+    section("Objects", [objects.list], count),
+    section("Explanation", [method.row, target.row, direction.row, layer.row]),
+    section("Display", [colors.row, scale.row, opacity.row, threshold.row, boxes.row]),
+    takeAway(download, () => store.get("code")),
+  ]);
+
+  /** @type {unknown} */
+  let filled = null;
+  return {
+    root,
+    /** Show the state of the traits. */
+    show() {
+      const choices = store.get("choices");
+      const found = store.get("objects");
+      if (filled !== found) {
+        filled = found;
+        objects.fill(found);
+        count.textContent = String(found.length);
+      }
+      objects.show(explorer.selected);
+      method.show(choices.methods, store.get("method"));
+      target.show(choices.targets, store.get("target"));
+      const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
+      direction.show(directions, store.get("direction"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
+      const maps = signed() ? choices.signed_colormaps : choices.colormaps;
+      colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
+      scale.show(store.get("scale"));
+      boxes.show(store.get("boxes"));
+      opacity.show(store.get("opacity"));
+      threshold.show(store.get("threshold"));
+    },
+  };
+}

@@ -1,0 +1,148 @@
+// Perturbation: scrub through deletion and insertion; the picture, the detector's answer, the curve.
+
+import { curveView } from "../shared/curve.js";
+import { renderPicture } from "../shared/png.js";
+import { boxLabel } from "../shared/text.js";
+import { pictureParts, widget } from "../shared/view.js";
+import { Perturbation } from "./model.js";
+import { perturbationPanel } from "./panel.js";
+import { ChangedPicture } from "./picture.js";
+import { scrubber } from "./scrubber.js";
+
+/** The object's box in the unchanged photograph. */
+const ORIGINAL = "#ffb000";
+
+/** One view of the widget in the page. */
+class PerturbationView {
+  #changed = new ChangedPicture();
+  /** @type {unknown} */
+  #drawn = null;
+
+  /**
+   * @param {Perturbation} perturbation
+   * @param {HTMLElement} host
+   */
+  constructor(perturbation, host) {
+    this.perturbation = perturbation;
+    this.store = perturbation.store;
+    this.parts = pictureParts(perturbation, {
+      scene: () => this.#scene(),
+      painted: () => this.#painted(),
+    });
+    this.curve = curveView((step) => this.store.commit({ step }));
+    this.scrubber = scrubber({
+      moved: (step) => this.store.setLive("step", step),
+      released: (step) => this.store.commit({ step }),
+      last: () => perturbation.last,
+      step: () => perturbation.step,
+    });
+    this.panel = perturbationPanel(perturbation, { ...this.parts.list, download: () => this.#download() });
+    this.root = this.parts.arrange("perturbation", "Deletion and insertion", [this.scrubber.root, this.curve.root], this.panel.root);
+    this.parts.begin(host, this.root, { changed: (key) => this.#heard(key), decoded: () => this.parts.stage.fit() });
+    this.#refresh();
+  }
+
+  dispose() {
+    this.scrubber.dispose();
+    this.curve.dispose();
+    this.parts.dispose();
+  }
+
+  /** @param {string} key */
+  #heard(key) {
+    this.parts.progress.show(this.perturbation.status);
+    if (key !== "status") this.#refresh();
+    this.parts.stage.invalidate();
+  }
+
+  #refresh() {
+    const { perturbation, store, parts } = this;
+    const { walk, step } = perturbation;
+    parts.progress.show(perturbation.status);
+    this.panel.show();
+    const words = this.#words();
+    this.scrubber.show(`${step} of ${perturbation.last}`, words);
+    if (this.#drawn !== walk) {
+      this.#drawn = walk;
+      const whole = store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
+      const others = walk?.others.some((v) => v !== null) ? [{ values: walk.others, title: "other objects, mean" }] : [];
+      const curves = walk ? [{ values: walk.relative, title: "this object: score over original score" }, ...others] : [];
+      this.curve.draw(curves, ["0%", `100%: ${whole}`], this.#summary());
+    }
+    if (walk) this.curve.mark(step);
+    parts.label("Changed photograph");
+    parts.say(words);
+  }
+
+  /** The curve in words. */
+  #summary() {
+    const { walk, last } = this.perturbation;
+    if (!walk) return "";
+    const say = (/** @type {number | null} */ v) => (v === null ? "undefined" : `${Math.round(100 * v)}%`);
+    const middle = Math.floor(last / 2);
+    const at = [0, middle, last].map((i) => `${say(walk.relative[i])} in picture ${i}`);
+    return `${walk.title}: score over original score is ${at.join(", ")}; area below the curve ${say(walk.area)}.`;
+  }
+
+  #words() {
+    const { perturbation, store } = this;
+    const { walk, step, selected } = perturbation;
+    if (store.get("notice")) return store.get("notice");
+    if (selected === null) return "Click an object, or use the arrow keys, to change the photograph in the order of its map.";
+    const object = store.get("objects")[selected];
+    if (!walk) return `${boxLabel(object)}.`;
+    const number = walk.counts[step];
+    const done = `${number} ${number === 1 ? "pixel" : "pixels"} ${walk.deleting ? "deleted" : "inserted"}`;
+    const there = walk.matches[step] !== null;
+    const score = `score ${walk.scores[step].toFixed(2)} of ${object.score.toFixed(2)}, its box overlaps by ${Math.round(100 * walk.ious[step])}%`;
+    const count = walk.answers[step].filter((answer) => answer.score >= walk.least).length;
+    const found = `${count} ${count === 1 ? "object" : "objects"} found with a score of at least ${walk.least}`;
+    return `${object.name}, ${walk.title}, ${done}: ${there ? score : "no longer found"}; ${found}.`;
+  }
+
+  /** The picture with all that the detector found in it, and the object's box as it was. @returns {import("../shared/painter.js").Scene | null} */
+  #scene() {
+    const { perturbation, store, parts } = this;
+    const photo = parts.photo();
+    if (!photo) return null;
+    const { width, height } = store.get("photo");
+    const { walk, step, selected } = perturbation;
+    const objects = store.get("objects");
+    const base = { size: { width, height }, heat: null, opacity: 0, hovered: null, side: null, boxes: "all" };
+    if (!walk || selected === null) return { ...base, photo, objects, selected };
+    const match = walk.matches[step];
+    const hidden = new Set(objects.map((/** @type {unknown} */ _, /** @type {number} */ i) => i));
+    hidden.delete(selected);
+    return {
+      ...base,
+      photo: this.#changed.draw(photo, walk, step),
+      objects: [...objects, ...walk.answers[step]],
+      selected: match !== null && match < walk.answers[step].length ? objects.length + match : null,
+      tints: new Map([[selected, ORIGINAL]]),
+      hidden,
+    };
+  }
+
+  #painted() {
+    const { perturbation, root } = this;
+    const { walk, selected, step } = perturbation;
+    root.dataset.shown = walk ? `${walk.key}@${step}` : "";
+    const waits = selected !== null && !walk && perturbation.status.state !== "error";
+    root.dataset.ready = String(!waits);
+  }
+
+  #download() {
+    const { perturbation, store } = this;
+    const scene = this.#scene();
+    if (!scene) return;
+    const { walk, step, selected } = perturbation;
+    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
+    const parts = [...(walk?.key.split(/[|#]/) ?? []), name, String(step)];
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
+  }
+}
+
+export default widget(
+  (model) => new Perturbation(model),
+  (perturbation, host) => new PerturbationView(perturbation, host),
+);

@@ -1,0 +1,73 @@
+// The panel: which object, in the order of which map, how the photograph is changed, what to take away.
+
+import { layerChoices, plain, segmentControl, selectControl } from "../shared/controls.js";
+import { element } from "../shared/dom.js";
+import { factRows } from "../shared/facts.js";
+import { objectList } from "../shared/listbox.js";
+import { section, takeAway } from "../shared/panel.js";
+
+/** @typedef {import("./model.js").Perturbation} Perturbation */
+
+const MODES = [
+  { name: "deletion", title: "Deletion" },
+  { name: "insertion", title: "Insertion" },
+];
+
+/** @param {number | null} share */
+const percent = (share) => (share === null ? "\u2013" : `${(100 * share).toFixed(1)}%`);
+
+/**
+ * @param {Perturbation} perturbation
+ * @param {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void,
+ *   download: () => void}} actions
+ */
+export function perturbationPanel(perturbation, { select, step, hover, download }) {
+  const { store } = perturbation;
+  const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
+  const count = element("span", { class: "dx-count" });
+  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const method = selectControl("Order by", choose("method"));
+  const layer = selectControl("Layer", choose("layer"));
+  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const area = selectControl("Pixels", choose("area"));
+  const fill = selectControl("Filling", choose("fill"));
+  const facts = element("dl", { class: "dx-facts" });
+  const root = element("div", { class: "dx-panel" }, [
+    section("Objects", [objects.list], count),
+    section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
+    section("The whole curve", [facts]),
+    takeAway(download, () => store.get("code")),
+  ]);
+  /** @type {unknown} */
+  let filled = null;
+
+  return {
+    root,
+    /** Show the state of the traits. */
+    show() {
+      const choices = store.get("choices");
+      const found = store.get("objects");
+      if (filled !== found) {
+        filled = found;
+        objects.fill(found);
+        count.textContent = String(found.length);
+      }
+      objects.show(perturbation.selected);
+      method.show(choices.methods, store.get("method"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
+      mode.show(store.get("mode"));
+      area.show(choices.areas, store.get("area"));
+      fill.show(choices.fills, store.get("fill"));
+      const { walk } = perturbation;
+      const said = walk
+        ? [
+            { name: "Area below", value: percent(walk.area), title: "100% for a score that never changes" },
+            { name: "Pixels in the end", value: String(walk.counts[perturbation.last]), title: "How many the last picture has changed" },
+            { name: "Of them tied", value: percent(walk.ties), title: "The share whose order among equals was drawn at random" },
+          ]
+        : [];
+      facts.replaceChildren(...factRows(said));
+      facts.parentElement?.toggleAttribute("hidden", said.length === 0);
+    },
+  };
+}

@@ -1,0 +1,160 @@
+// SanityCheck: an object's maps as the detector loses its weights, and what that says of each method.
+
+import { neighbour } from "../shared/boxes.js";
+import { colorBar } from "../shared/colorbar.js";
+import { curveView } from "../shared/curve.js";
+import { button, element } from "../shared/dom.js";
+import { viewParts, widget } from "../shared/view.js";
+import { figure } from "../shared/grid_cell.js";
+import { Grid } from "../shared/grid.js";
+import { renderGrid } from "../shared/grid_png.js";
+import { SanityCheck } from "./model.js";
+import { sanityPanel } from "./panel.js";
+
+/** One view of the widget in the page. */
+class SanityView {
+  /** What the curves were drawn from. */
+  #drawn = "";
+
+  /**
+   * @param {SanityCheck} check
+   * @param {HTMLElement} host
+   */
+  constructor(check, host) {
+    this.check = check;
+    this.store = check.store;
+    this.bar = colorBar();
+    this.parts = viewParts(this.store);
+    this.curve = curveView((step) => this.store.commit({ step }), String);
+    this.grid = new Grid(check, {
+      select: ({ method, object }) => this.store.commit({ selected_method: method, step: object }),
+      escape: () => check.status.state === "busy" && this.parts.cancel(),
+      pointed: (byKey) => this.#pointed(byKey),
+      compute: () => {},
+      photo: this.parts.photo,
+      painted: () => this.#painted(),
+    });
+    this.panel = sanityPanel(check, {
+      run: () => this.store.send({ type: "run" }),
+      select: (index) => this.store.commit({ selected: index }),
+      step: (by) => this.store.commit({ selected: neighbour(check.chosen, by, this.store.get("objects").length) }),
+      download: () => this.#download(),
+    });
+    this.root = this.#arrange();
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
+    this.#refresh();
+  }
+
+  dispose() {
+    this.parts.dispose();
+    this.curve.dispose();
+    this.grid.dispose();
+  }
+
+  #arrange() {
+    const { grid, bar, curve, panel } = this;
+    const { words, progress, frame } = this.parts;
+    const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
+      button("plus", "Zoom in (+)", () => grid.zoomIn()),
+      button("minus", "Zoom out (\u2212)", () => grid.zoomOut()),
+      button("frame", "Show the object (f)", () => grid.frame()),
+      button("reset", "Show the whole photograph (0)", () => grid.reset()),
+    ]);
+    grid.table.setAttribute("aria-describedby", words.id);
+    const over = element("div", { class: "dx-over" }, [tools, progress.busy]);
+    const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
+    return frame("sanity-check", "Sanity check of explanations", content);
+  }
+
+  /** Before the first run there is no cell that would be painted. */
+  #decoded() {
+    this.grid.fit();
+    this.grid.invalidate();
+  }
+
+  /** @param {string} key */
+  #changed(key) {
+    this.parts.progress.show(this.check.status);
+    if (key === "status") this.#painted();
+    else this.#refresh();
+  }
+
+  #refresh() {
+    const { check, store, parts } = this;
+    const { selected } = check;
+    parts.progress.show(check.status);
+    this.panel.show();
+    this.grid.show();
+    const range = selected ? check.range(selected) : null;
+    this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));
+    this.#pointed(false);
+    this.#curves();
+    parts.say(store.get("notice") || this.#words());
+  }
+
+  /** The method in focus first, with the spread over the seeds. */
+  #curves() {
+    const { check } = this;
+    const first = check.selected?.method ?? check.order[0];
+    const order = check.order.length > 0 ? [first, ...check.order.filter((m) => m !== first)] : [];
+    const curves = order.map((method) => {
+      const { median, low, high } = /** @type {import("./model.js").Spread} */ (check.curve(method));
+      return { values: median, low, high, title: check.title(method) };
+    });
+    const drawn = JSON.stringify(curves);
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      const said = curves.map(({ title, values }) => `${title} ${values.map(figure).join(", ")}`);
+      const last = check.shown.length - 1;
+      this.curve.draw(curves, [check.label(0), check.label(last)], `${check.measureTitle} at each step: ${said.join("; ")}.`);
+    }
+    if (check.selected) this.curve.mark(check.selected.object);
+  }
+
+  #words() {
+    const { check } = this;
+    if (!check.found) return check.labels.empty;
+    const { selected } = check;
+    const verdicts = check.judged.map(({ title, verdict, words }) => `${title} ${verdict}: ${words}`);
+    const { note } = check.found;
+    if (!selected) return [note, `${verdicts.join(". ")}.`].join(" ").trim();
+    const own = check.judged.find(({ name }) => name === selected.method);
+    const value = selected.object === 0 ? "" : `, ${check.measureTitle} ${figure(check.figure(selected))}`;
+    return `${check.title(selected.method)}, ${check.label(selected.object)}${value}. It ${own?.verdict}: ${own?.words}.`;
+  }
+
+  /** The point has moved. @param {boolean} byKey then its values are said as well */
+  #pointed(byKey) {
+    const { check, grid } = this;
+    const { probe } = grid;
+    const { selected } = check;
+    this.bar.point(probe ? { ...probe, value: selected ? (grid.cell(selected)?.valueAt(probe) ?? null) : null } : null);
+    if (!byKey || !probe || !selected) return;
+    const values = check.shown.map((step) => {
+      const value = grid.cell({ method: selected.method, object: step })?.valueAt(probe);
+      return `${check.label(step)} ${figure(value)}`;
+    });
+    this.parts.say(`${check.title(selected.method)}, at ${probe.x}, ${probe.y}: ${values.join("; ")}.`);
+  }
+
+  #painted() {
+    const { check, root, store } = this;
+    const { selected } = check;
+    root.dataset.shown = check.found?.key ?? "";
+    root.dataset.seeds = check.seeds.join(" ");
+    root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
+    root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
+    root.dataset.opacity = String(store.get("opacity"));
+    root.dataset.ready = String(this.parts.photo() !== null && check.status.state !== "busy");
+  }
+
+  #download() {
+    const { order, found } = this.check;
+    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...(found ? [found.key.split("#")[2]] : []), ...order]);
+  }
+}
+
+export default widget(
+  (model) => new SanityCheck(model),
+  (check, host) => new SanityView(check, host),
+);

@@ -1,0 +1,100 @@
+// The panel: what is checked and how, which part of it is shown, how it looks, what to take away.
+
+import { checkList } from "../shared/checklist.js";
+import { plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { button, element } from "../shared/dom.js";
+import { objectList } from "../shared/listbox.js";
+import { section, takeAway } from "../shared/panel.js";
+
+/** @typedef {import("./model.js").SanityCheck} SanityCheck */
+
+const MODES = [
+  { name: "cascading", title: "Cascading" },
+  { name: "independent", title: "Independent" },
+];
+const BOXES = [
+  { name: "all", title: "All" },
+  { name: "selected", title: "Own" },
+];
+const MOST_SEEDS = 5;
+
+/**
+ * @param {SanityCheck} check
+ * @param {{run: () => void, select: (index: number) => void, step: (step: 1 | -1) => void, download: () => void}} actions
+ */
+export function sanityPanel(check, { run, select, step, download }) {
+  const { store } = check;
+  const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
+  const slide = (/** @type {string} */ label, /** @type {string} */ key) =>
+    sliderControl(
+      label,
+      (value) => store.setLive(key, value),
+      (value) => store.commit({ [key]: value }),
+    );
+  const objects = objectList({ label: "Detected objects", select, step, hover: () => {} });
+  const methods = checkList("Methods checked", (chosen) => {
+    // More than the kernel takes are refused here: the one ticked last goes.
+    const fits = chosen.length <= store.get("choices").most_methods;
+    if (fits) store.commit({ methods: chosen });
+    else show();
+  });
+  const most = element("p", { class: "dx-remark" });
+  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const layers = selectControl("Stages", choose("layers"));
+  const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
+  const start = button("compute", "Run the check that is chosen", run, "Run");
+  const stale = element("p", { class: "dx-remark" });
+  const measure = selectControl("Measure", choose("measure"));
+  const seed = selectControl("Maps of seed", (value) => store.commit({ seed: Number(value) }));
+  const colors = selectControl("Colours", choose("colormap"));
+  const signed = selectControl("Signed", choose("signed_colormap"));
+  const opacity = slide("Opacity", "opacity");
+  const threshold = slide("Threshold", "threshold");
+  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const root = element("div", { class: "dx-panel dx-wide" }, [
+    section("Object", [objects.list]),
+    section("Methods", [methods.root, most]),
+    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), stale]),
+    section("Shown", [measure.row, seed.row]),
+    section("Display", [colors.row, signed.row, opacity.row, threshold.row, boxes.row]),
+    takeAway(download, () => store.get("code")),
+  ]);
+  /** @type {unknown} */
+  let filled = null;
+
+  /** Show the state of the traits. */
+  function show() {
+    const choices = store.get("choices");
+    const found = store.get("objects");
+    if (filled !== found) {
+      filled = found;
+      objects.fill(found);
+    }
+    objects.show(check.chosen);
+    methods.show(
+      choices.methods.map((/** @type {any} */ m) => ({ name: m.name, title: m.title })),
+      store.get("methods"),
+    );
+    most.textContent = `Up to ${choices.most_methods} at a time; edges stand beside them as a control that must fail.`;
+    mode.show(store.get("mode"));
+    layers.show(choices.presets, store.get("layers"));
+    const now = JSON.stringify(store.get("seeds"));
+    const offered = [1, 3, MOST_SEEDS].map((n) => JSON.stringify([...Array(n).keys()]));
+    const all = offered.includes(now) ? offered : [...offered, now];
+    seeds.show(
+      all.map((name) => ({ name, title: JSON.parse(name).join(", ") })),
+      now,
+    );
+    start.disabled = store.get("wanted") === "";
+    stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : (check.found?.note ?? "");
+    measure.show(choices.measures, store.get("measure"));
+    seed.show(plain(check.seeds.map(String)), String(store.get("seed")));
+    colors.show(plain(choices.colormaps), store.get("colormap"));
+    signed.show(check.order.some((m) => check.maps(m)?.signed) ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
+    opacity.show(store.get("opacity"));
+    threshold.show(store.get("threshold"));
+    boxes.show(store.get("boxes"));
+  }
+
+  return { root, show };
+}

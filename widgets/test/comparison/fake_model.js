@@ -1,0 +1,60 @@
+// The state that Python sends for a Comparison of three methods on two objects; the third is still to come.
+
+import { somePackage, someState } from "../shared/fake_model.js";
+
+const METRICS = [
+  { name: "energy", title: "Energy", higher: true, unit: "1", source: "s" },
+  { name: "spread", title: "Spread", higher: false, unit: "1", source: "s" },
+];
+
+/**
+ * @param {string} method
+ * @param {Record<string, unknown>} [changes]
+ */
+export function someRow(method, changes = {}) {
+  const layer = method === "d-rise" ? "" : "neck";
+  return { key: `${method}|class|${layer}|`, state: "ok", text: "", remark: "0.10 s", figures: {}, metrics: {}, mean: {}, ...changes };
+}
+
+/** @param {Record<string, unknown>} [changes] */
+export function comparisonState(changes = {}) {
+  const { photo, objects, choices, palettes, opacity, threshold, colormap, signed_colormap, scale } = someState();
+  const method = (/** @type {string} */ name, /** @type {string} */ title, inside = true) => ({ name, title, directions: [], inside });
+  return {
+    photo,
+    objects,
+    choices: {
+      .../** @type {any} */ (choices),
+      methods: [method("odam", "ODAM"), method("grad-cam", "Grad-CAM"), method("d-rise", "D-RISE", false)],
+      metrics: METRICS,
+      annotated: false,
+    },
+    palettes,
+    methods: ["odam", "grad-cam", "d-rise"],
+    shown: [0, 1],
+    metrics: ["energy", "spread"],
+    selected: 0,
+    selected_method: "odam",
+    target: "class",
+    layer: "neck",
+    sort: "",
+    sort_object: null,
+    opacity,
+    threshold,
+    colormap,
+    signed_colormap,
+    scale,
+    boxes: "selected",
+    order: ["odam", "grad-cam", "d-rise"],
+    rows: {
+      odam: someRow("odam", { metrics: { energy: [0.9, 0.2], spread: [0.5, null] }, mean: { energy: 0.55, spread: 0.5 } }),
+      "grad-cam": someRow("grad-cam", { metrics: { energy: [0.7, 0.3], spread: [0.4, 0.8] }, mean: { energy: 0.5, spread: 0.6 } }),
+      "d-rise": someRow("d-rise", { state: "busy", remark: "" }),
+    },
+    map_data: somePackage("grad-cam|class|neck|"),
+    status: { state: "busy", key: "d-rise|class||", text: "Computing D-RISE", done: 1, total: 4 },
+    notice: "",
+    code: "maps = 1",
+    ...changes,
+  };
+}
