@@ -80,14 +80,14 @@ def _optimize(regions: Any, steps: int, sparsity: float, learning_rate: float, r
     """The masks ``[n,P,P]`` after all steps, without a graph."""
     features = regions.features
     with torch.no_grad():
-        whole = regions.answer(features)
+        whole = regions.run_head(features)
     # Steps of a hundredth need more digits than half precision has.
     mask = torch.full_like(features[:, 0], START, dtype=torch.promote_types(features.dtype, torch.float32))
     mask.requires_grad_()
     adam = torch.optim.Adam([mask], lr=learning_rate)
     for step in range(steps):
         report(step)
-        masked = regions.answer(features * mask[:, None].to(features.dtype))
+        masked = regions.run_head(features * mask[:, None].to(features.dtype))
         change = (whole.scores - masked.scores).abs() + (whole.offsets - masked.offsets).abs().mean(dim=1)
         loss = sparsity * mask.sum(dim=(1, 2)) + change / 2
         # Not backward(): that would leave gradients at the network's weights.
@@ -103,8 +103,8 @@ def _optimize(regions: Any, steps: int, sparsity: float, learning_rate: float, r
 @torch.no_grad()
 def _kept(regions: Any, mask: Tensor) -> dict[str, list[float]]:
     """For each region the share of its score, and the overlap with its box, that are left behind the mask."""
-    whole = regions.answer(regions.features)
-    masked = regions.answer(regions.features * mask[:, None].to(regions.features.dtype))
+    whole = regions.run_head(regions.features)
+    masked = regions.run_head(regions.features * mask[:, None].to(regions.features.dtype))
     score = masked.scores / whole.scores.clamp(min=torch.finfo(whole.scores.dtype).tiny)
     low = torch.maximum(whole.boxes[:, :2], masked.boxes[:, :2])
     high = torch.minimum(whole.boxes[:, 2:], masked.boxes[:, 2:])

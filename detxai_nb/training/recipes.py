@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detxai_nb.data import scenes
 from detxai_nb.detectors.yolox.network import TINY, Yolox
+from detxai_nb.detectors.zoo.networks.backbone import tower_weights
 from detxai_nb.detectors.zoo.networks.classifiers import resnet_weights, tiny_resnet, tiny_vgg
 from detxai_nb.detectors.zoo.networks.detr import detr_weights, first_group, tiny_detr
 from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
@@ -13,7 +14,6 @@ from detxai_nb.detectors.zoo.networks.torchvision import (
     tiny_fcos,
     tiny_retinanet,
     tiny_ssd,
-    tower_weights,
 )
 from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
 from detxai_nb.training.classifier_card import CLASSIFICATION

@@ -128,7 +128,7 @@ def test_any_submodule_can_be_explained_and_its_last_call_counts(branches: Class
     [
         ("stam", "unknown layer 'stam'; this detector's layers: stem"),
         ("", "unknown layer ''"),
-        ("last", r"the layer 'last' makes a tensor \[1, 7\]; expected a map"),
+        ("last", r"the layer 'last' outputs a tensor \[1, 7\]; expected a map"),
         ("unused", "the logits do not depend on the layer 'unused'"),
         ("spare", "the logits do not depend on the layer 'spare'"),
     ],

@@ -274,11 +274,12 @@ def test_mistakes_are_named() -> None:
         DetrDetector(module.model)
     with pytest.raises(ValueError, match="DetrForObjectDetection has 7 classes, but 1 names"):
         DetrDetector(module, ["a"])
-    with pytest.raises(ValueError, match="shortest_edge is at least 32 pixels and at most longest_edge, got 90 and 80"):
+    message = "shortest_edge must be at least 32 pixels and at most longest_edge, got 90 and 80"
+    with pytest.raises(ValueError, match=message):
         DetrDetector(module, shortest_edge=90, longest_edge=80)
-    with pytest.raises(ValueError, match=r"fixed_size is \(height, width\)"):
+    with pytest.raises(ValueError, match=r"fixed_size must be \(height, width\)"):
         DetrDetector(module, fixed_size=(640, 8))
-    with pytest.raises(ValueError, match="mean and std hold a value for each"):
+    with pytest.raises(ValueError, match="mean and std must hold a value for each"):
         DetrDetector(module, std=(1, 0, 1))
     assert DetrDetector(module).names == NAMES
 

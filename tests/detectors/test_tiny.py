@@ -11,6 +11,7 @@ import torch
 
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import read_weights
+from detxai_nb.detectors.zoo.networks import backbone as tiny_backbone
 from detxai_nb.detectors.zoo.networks import torchvision
 
 BUILDERS = (torchvision.tiny_fcos, torchvision.tiny_retinanet, torchvision.tiny_faster_rcnn, torchvision.tiny_ssd)
@@ -44,14 +45,14 @@ def test_they_are_small_and_take_images_of_any_size(build: Callable[[int], Any])
 
 @pytest.mark.parametrize("build", BUILDERS)
 def test_no_class_is_refused(build: Callable[[int], Any]) -> None:
-    with pytest.raises(ValueError, match="num_classes is 1 or more, got 0"):
+    with pytest.raises(ValueError, match="num_classes must be 1 or more, got 0"):
         build(0)
 
 
 @torch.no_grad()
 def test_a_tower_backbone_gives_what_tiny_fcoss_towers_give(fcos: Any, trained: dict[str, torch.Tensor]) -> None:
-    backbone = torchvision.TowerBackbone().eval()
-    given = torchvision.tower_weights(trained)
+    backbone = tiny_backbone.TowerBackbone().eval()
+    given = tiny_backbone.tower_weights(trained)
     backbone.load_state_dict({k.removeprefix("backbone."): v for k, v in given.items() if k.startswith("backbone.")})
     for name, level in fcos.backbone(images()).items():
         expected = [fcos.head.classification_head.conv(level), fcos.head.regression_head.conv(level)]

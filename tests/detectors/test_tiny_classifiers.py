@@ -18,7 +18,7 @@ def test_they_are_torchvisions_own_and_small(build, kind: type) -> None:
     assert 200_000 < sum(weight.numel() for weight in model.parameters()) < 1_000_000
     with torch.no_grad():
         assert model(torch.zeros(2, 3, *INPUT_SIZE)).shape == (2, 7)
-    with pytest.raises(ValueError, match="num_classes is 1 or more, got 0"):
+    with pytest.raises(ValueError, match="num_classes must be 1 or more, got 0"):
         build(0)
 
 

@@ -90,10 +90,10 @@ def test_diagnostics_say_how_much_was_kept(detector: Any, image: np.ndarray, fou
     maps = dx.explain(detector, image, found, method="bbam", **USUAL)
     trace = detector.trace(image)
     (regions,) = trace.regions(found)
-    whole = regions.answer(regions.features)
+    whole = regions.run_head(regions.features)
     assert torch.allclose(whole.scores, found.scores)
     assert torch.allclose(trace.placement.boxes_to_image(whole.boxes, clip=True), found.boxes, atol=1e-6)
-    masked = regions.answer(regions.features * torch.stack(maps.grids)[:, None].double())
+    masked = regions.run_head(regions.features * torch.stack(maps.grids)[:, None].double())
     assert maps.diagnostics["score kept"] == pytest.approx((masked.scores / found.scores).tolist(), rel=1e-4)
     for row, (a, b) in enumerate(zip(whole.boxes.tolist(), masked.boxes.tolist())):
         across, down = (max(min(a[i + 2], b[i + 2]) - max(a[i], b[i]), 0) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Any image classifier opened at a submodule named by its dotted path: no knowledge of the architecture is needed."""
+"""Capture a submodule's map in any image classifier, by dotted name, without knowledge of the architecture."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_PASS_ON = (nn.Dropout, nn.Identity, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-"""They make no map of their own, or one whose cells have no fixed stride."""
+_NO_MAP = (nn.Dropout, nn.Identity, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+"""Modules that have no map of their own, or one whose cells have no fixed stride."""
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """What one pass has shown: how many logits there are, and the names of the maps on offer, the default first."""
+    """The result of one forward pass over an empty image.
+
+    Attributes:
+        outputs: number of logits.
+        maps: names of the submodules whose maps can be explained, the default first.
+    """
 
     outputs: int
     maps: tuple[str, ...]
@@ -23,29 +28,44 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class OpenedLayer:
-    """A layer's map as a leaf ``[1,K,h,w]``, and the ``logits`` ``[1,C]`` that depend on it with a graph."""
+    """A forward pass whose graph starts at one layer.
+
+    Attributes:
+        leaf: the layer's map ``[1,K,h,w]``.
+        logits: ``[1,C]``, with a graph from the leaf on.
+    """
 
     leaf: Tensor
     logits: Tensor
 
 
 def probe(module: nn.Module, image: Tensor) -> Probe:
-    """One pass over ``image`` ``[1,3,H,W]`` without a graph that notes which submodules make maps.
+    """Run one forward pass without a graph and note which submodules output maps.
 
-    On offer is the last map of each resolution: the last of all, then the others from the coarsest on.
+    The last map of each resolution is listed: the last of all first, then the others from the coarsest on.
+
+    Args:
+        module: the classifier, in evaluation mode.
+        image: the network's input ``[1,3,H,W]``.
+
+    Returns:
+        The number of logits and the names of the maps.
+
+    Raises:
+        ValueError: if the module does not return logits ``[B,C]``.
     """
     last: dict[tuple[int, int], str] = {}
 
     def note(name: str) -> Callable[..., None]:
-        def look(_: nn.Module, __: Any, output: Any) -> None:
-            if not _wrong_map(output, image):
+        def hook(_: nn.Module, __: Any, output: Any) -> None:
+            if not _why_no_map(output, image):
                 grid = (int(output.shape[2]), int(output.shape[3]))
                 last.pop(grid, None)
                 last[grid] = name
 
-        return look
+        return hook
 
-    named = [(name, part) for name, part in module.named_modules() if name and not isinstance(part, _PASS_ON)]
+    named = [(name, part) for name, part in module.named_modules() if name and not isinstance(part, _NO_MAP)]
     handles = [part.register_forward_hook(note(name)) for name, part in named]
     try:
         with torch.no_grad():
@@ -61,22 +81,33 @@ def probe(module: nn.Module, image: Tensor) -> Probe:
 
 
 def capture_at(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
-    """One pass over ``image`` ``[1,3,H,W]``: up to the ``layer`` without a graph, from its map on with one.
+    """Run one forward pass: up to a layer without a graph, from its map on with one.
 
-    Of a layer that runs several times the last one counts. Raises ``ValueError`` where it makes no map ``[1,K,h,w]`` of
-    several cells, or where the logits do not depend on it.
+    If the layer runs several times, its last call counts.
+
+    Args:
+        module: the classifier, in evaluation mode.
+        layer: dotted name of a submodule.
+        image: the network's input ``[1,3,H,W]``.
+
+    Returns:
+        The layer's map and the logits.
+
+    Raises:
+        ValueError: if the layer's output is no map ``[1,K,h,w]`` of several cells, or the logits do not depend on it.
     """
     leaves: list[Tensor] = []
 
     def cut(_: nn.Module, __: Any, output: Any) -> Tensor:
-        wrong = _wrong_map(output, image)
+        wrong = _why_no_map(output, image)
         if wrong:
-            raise ValueError(f"the layer {layer!r} makes {wrong}; expected a map [B,K,h,w] of several cells")
+            raise ValueError(f"the layer {layer!r} outputs {wrong}; expected a map [B,K,h,w] of several cells")
         leaf = output.detach().clone().requires_grad_()
         leaves[:] = [leaf]
         torch.set_grad_enabled(True)
         # A copy, since the next module may work in place, which a leaf does not allow.
-        return leaf.clone()
+        copy: Tensor = leaf.clone()
+        return copy
 
     handle = module.get_submodule(layer).register_forward_hook(cut)
     try:
@@ -84,13 +115,23 @@ def capture_at(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
             logits = logits_of(module(image))
     finally:
         handle.remove()
-    if not leaves or not _depends(logits, leaves[0]):
+    if not leaves or not _depends_on(logits, leaves[0]):
         raise ValueError(f"the logits do not depend on the layer {layer!r} in {type(module).__name__}'s forward pass")
     return OpenedLayer(leaves[0], logits)
 
 
 def logits_of(output: Any) -> Tensor:
-    """The logits ``[B,C]`` of what a classifier returns; ``ValueError`` for anything else."""
+    """Return the logits in a classifier's output.
+
+    Args:
+        output: what the module returned: the logits, or an object whose attribute ``logits`` they are.
+
+    Returns:
+        Logits ``[B,C]``.
+
+    Raises:
+        ValueError: if the output is anything else.
+    """
     found = getattr(output, "logits", output)
     if not isinstance(found, Tensor) or found.ndim != 2:
         got = f"shape {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
@@ -99,9 +140,16 @@ def logits_of(output: Any) -> Tensor:
 
 
 def map_stride(image: Tensor, grid: Tensor) -> tuple[float, float]:
-    """The stride (y, x) of a map ``[1,K,h,w]`` in pixels of ``image`` ``[1,3,H,W]``.
+    """Return the stride of a map.
 
-    The power of two that leaves as many cells, rounded up or down, else the plain quotient.
+    The power of two that leaves as many cells, rounded up or down; if there is none, the plain quotient of the sizes.
+
+    Args:
+        image: the network's input ``[1,3,H,W]``.
+        grid: the map ``[1,K,h,w]``.
+
+    Returns:
+        (y, x) in pixels of the input.
     """
     found = []
     for pixels, cells in zip(image.shape[2:], grid.shape[2:]):
@@ -110,7 +158,7 @@ def map_stride(image: Tensor, grid: Tensor) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def _depends(result: Tensor, leaf: Tensor) -> bool:
+def _depends_on(result: Tensor, leaf: Tensor) -> bool:
     """Whether the graph of ``result`` leads back to the leaf."""
     waiting, seen = [result.grad_fn], set()
     while waiting:
@@ -124,8 +172,8 @@ def _depends(result: Tensor, leaf: Tensor) -> bool:
     return False
 
 
-def _wrong_map(output: Any, image: Tensor) -> str:
-    """What ``output`` is if it is no map of the image, else nothing. Maps with channels last are no maps either."""
+def _why_no_map(output: Any, image: Tensor) -> str:
+    """A description of ``output`` if it is no map of the image, else "". Channels-last maps are not accepted."""
     if not isinstance(output, Tensor):
         return f"a {type(output).__name__}"
     if output.ndim != 4:

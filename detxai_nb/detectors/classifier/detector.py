@@ -1,4 +1,4 @@
-"""Image classifiers as detectors: each class is a prediction whose box is the whole image."""
+"""The adapter for image classifiers: each class is a prediction whose box is the whole image."""
 
 from __future__ import annotations
 
@@ -22,20 +22,28 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ClassifierDetector(Adapter):
-    """An image classifier opened for explanation.
+    """A white-box adapter for image classifiers.
 
-    ``module``: any module that takes images ``[B,3,h,w]`` and returns one logit for each class, ``[B,C]`` (or an object
-    whose ``logits`` they are), such as torchvision's ResNet, VGG, DenseNet or EfficientNet; ``names``: a name for each
-    logit. It is used as it is, in evaluation mode, and never changed.
+    The module is used as it is, in evaluation mode, and never changed. One forward pass over an empty image, when the
+    detector is created, finds the maps that can be explained.
 
-    ``input_size``: side of the square input, or (height, width). The WHOLE image is resized to it, bilinearly with
-    antialiasing; nothing is cropped, so an image of another shape is seen squeezed (torchvision's own presets resize
-    the short side and cut out the middle: hand in such a cut to see what they see). ``mean``, ``std``: of each colour
-    in 0..1, by default ImageNet's. ``layer``: what ``trace`` explains by default, any submodule by its dotted name
-    whose output is a map ``[B,K,h,w]``; if None, the last such map of the network. One pass over an empty image, when
-    the detector is made, finds the maps.
+    The WHOLE image is resized to the input, bilinearly with antialiasing. Nothing is cropped, so the aspect ratio of an
+    image changes. (torchvision's own presets resize the short side and crop the centre; pass such a crop to reproduce
+    their input.)
 
-    Raises ``TypeError`` for what is no module, and ``ValueError`` where the outputs do not fit the names.
+    Args:
+        module: any module that takes images ``[B,3,h,w]`` and returns a logit for each class, ``[B,C]``, or an object
+            whose attribute ``logits`` they are: torchvision's ResNet, VGG, DenseNet, EfficientNet and others.
+        names: a name for each logit.
+        input_size: side of the square input in pixels, or (height, width).
+        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``; by default ImageNet's.
+        layer: the layer that ``trace`` explains by default: the dotted name of a submodule whose output is a map
+            ``[B,K,h,w]``. None takes the last such map of the network.
+
+    Raises:
+        TypeError: if ``module`` is no ``torch.nn.Module``.
+        ValueError: if the number of outputs differs from that of names, a setting is out of range, or there is no
+            submodule ``layer``.
     """
 
     family = "classifier"
@@ -55,9 +63,11 @@ class ClassifierDetector(Adapter):
             raise TypeError(f"family 'classifier' expects a torch.nn.Module, got {type(module).__name__}")
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if min(height, width) < 1:
-            raise ValueError(f"input_size is one side or (height, width), both at least 1, got {input_size}")
+            raise ValueError(f"input_size must be one side or (height, width), both at least 1; got {input_size}")
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f"mean and std are of three colours in 0..1, std above 0; got {mean} and {std}")
+            raise ValueError(
+                f"mean and std must hold a value for each of three colours, std above 0; got {mean} and {std}"
+            )
         self.module = module
         self.names = tuple(names)
         self.input_size = (int(height), int(width))
@@ -77,12 +87,23 @@ class ClassifierDetector(Adapter):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The default, then the last map of every resolution, coarsest first; ``trace`` takes any submodule's name."""
+        """Names of the default layer, then of the last map of every resolution, coarsest first.
+
+        ``trace`` takes any other submodule's dotted name too.
+        """
         return self._offered
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """The classes of each image with a softmax probability >= ``score_threshold``, each with the whole image."""
+        """Classify images; each reported class is a detection with the whole image as its box.
+
+        Args:
+            images: pictures in any form that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest softmax probability that is reported, in 0..1.
+
+        Returns:
+            The detections of each image, boxes xyxy in its own pixels.
+        """
         pixels = [load_image(image) for image in images]
         found: list[Detections] = []
         with evaluating(self.module):
@@ -95,10 +116,20 @@ class ClassifierDetector(Adapter):
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> ClassifierTrace:
-        """One forward pass, kept open at ``layer``: one of ``layers``, or any submodule whose output is a map.
+        """Run one forward pass with a graph from the explained layer on.
 
-        The pass runs without a graph up to the layer's last call and with one after it. Raises ``ValueError`` for an
-        unknown layer, or one that the pass does not reach or whose output is no map ``[1,K,h,w]`` of several cells.
+        The pass runs without a graph up to the layer's last call and with one after it.
+
+        Args:
+            image: a picture in any form that ``load_image`` reads.
+            layer: one of ``layers``, or the dotted name of any submodule whose output is a map; by default the first.
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if there is no such layer, the pass does not reach it, or its output is no map ``[1,K,h,w]`` of
+                several cells.
         """
         layer = self._check_layer(layer)
         pixels = load_image(image)
@@ -112,11 +143,12 @@ class ClassifierDetector(Adapter):
 
     @property
     def _like(self) -> Tensor:
-        """A tensor of the weights' type on their device."""
+        """A tensor of the weights' dtype on their device."""
         weight = next((w for w in self.module.parameters() if w.is_floating_point()), None)
         return torch.zeros(()) if weight is None else weight
 
     def _check_layer(self, layer: str | None) -> str:
+        """``layer``, or the default for None."""
         if layer is None:
             if not self._offered:
                 raise ValueError(f"{type(self.module).__name__} has no map [B,K,h,w] inside that could be explained")
@@ -129,11 +161,12 @@ class ClassifierDetector(Adapter):
         )
 
     def _prepare(self, pixels: Any) -> Tensor:
-        """The image as the module takes it, ``[1,3,h,w]``."""
+        """The image as the module's input ``[1,3,h,w]``."""
         image = to_tensor(pixels, self.device, self._like.dtype)[None]
         return resize_and_normalize(image, self.input_size, self.mean, self.std)
 
     def _report(self, scores: Tensor, size: tuple[int, int], threshold: float) -> Detections:
+        """The classes of one image with a probability >= ``threshold``."""
         labels = (scores >= threshold).nonzero()[:, 0]
         height, width = size
         return gather_detections(
@@ -151,7 +184,13 @@ class ClassifierDetector(Adapter):
 
 
 class ClassifierTrace:
-    """One forward pass of one image, kept open at one layer. See ``types.Trace``."""
+    """One forward pass of one image through a classifier, kept open for gradients. See ``types.Trace``.
+
+    Args:
+        placement: how the image is resized to the input.
+        level: the explained layer's map.
+        opened: its leaf, and the logits that depend on it.
+    """
 
     def __init__(self, placement: Placement, level: Level, opened: OpenedLayer) -> None:
         self.placement = placement
@@ -163,17 +202,39 @@ class ClassifierTrace:
     @torch.inference_mode(False)
     @torch.no_grad()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """The explained scalar of each detection, ``[N]``: its class's probability or logit."""
+        """Return the explained scalar of each detection.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained; only the part "class".
+
+        Returns:
+            Scalars ``[N]``: softmax probabilities or logits.
+
+        Raises:
+            ValueError: if the target is a box side, or the detections have no classes as origins or come from another
+                detector.
+        """
         return _scalars(self._logits, self._resolve(detections, target), target)
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+        """Compute the exact gradients of all detections with respect to the layer.
 
-        Each chunk is one batched product with the Jacobian of what comes after the layer. Also inside
-        ``torch.inference_mode``, which is left for the time of each step.
+        Each chunk is one batched product with the Jacobian of what follows the layer. Works inside
+        ``torch.inference_mode`` too, which is left for the time of each step.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained; only the part "class".
+
+        Yields:
+            Chunks of gradients on the whole map that fit the memory budget.
+
+        Raises:
+            ValueError: as ``scalars``, at the first step.
         """
         labels = self._resolve(detections, target)
-        for rows in torch.arange(len(labels), device=labels.device).split(rows_per_chunk(self._leaf)):
+        for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
             with torch.inference_mode(False), torch.enable_grad():
                 scalars = _scalars(self._logits, labels[rows].clone(), target)
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
@@ -181,7 +242,18 @@ class ClassifierTrace:
             yield GradientChunk(0, rows, found[:, 0])
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """The same as (level, rows, gradient ``[n,K,h,w]``)."""
+        """Compute the same gradients as plain tuples.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained; only the part "class".
+
+        Yields:
+            (level, rows, gradient ``[n,K,h,w]``) for each chunk; the level is 0.
+
+        Raises:
+            ValueError: as ``scalars``, at the first step.
+        """
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.gradient
 
@@ -208,6 +280,15 @@ def _scalars(logits: Tensor, labels: Tensor, target: Target) -> Tensor:
 
 
 def resize_and_normalize(images: Tensor, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Whole images ``[B,3,H,W]``, values 0..255, resized to ``size`` (height, width) and normalised in 0..1."""
+    """Resize whole images to the network's input and normalise them.
+
+    Args:
+        images: ``[B,3,H,W]``, values 0..255.
+        size: (height, width) in pixels.
+        mean, std: for each colour: values in 0..1 minus ``mean``, divided by ``std``.
+
+    Returns:
+        ``[B,3,height,width]``.
+    """
     pixels = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True) / 255
     return (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]

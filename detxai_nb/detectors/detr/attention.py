@@ -1,4 +1,4 @@
-"""A DETR's attention as maps: what a query looks at, and what a place in the image looks at."""
+"""A DETR's attention maps: cross-attention of a query, and self-attention of a point in the image."""
 
 from __future__ import annotations
 
@@ -17,10 +17,18 @@ from detxai_nb.geometry import Placement, grid_stride
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """The attention of one image's forward pass.
+    """The attention weights of one image's forward pass.
 
-    ``pixels`` ``[1,3,h,w]``: the network's input; ``grid``: rows and columns of the encoder's tokens. The network runs
-    once for each kind of attention that is asked for; ``kept`` holds its weights for further queries.
+    The network runs once for each kind of attention that is requested.
+
+    Attributes:
+        module: the transformers module.
+        variant: its variant.
+        pixels: the network's input ``[1,3,h,w]``.
+        placement: where the image lies in the input.
+        grid: rows and columns of the encoder's tokens.
+        kept: weights ``[layers,heads,from,tokens]`` computed so far: the decoder's under True, the encoder's under
+            False.
     """
 
     module: Any
@@ -33,7 +41,21 @@ class Attention:
     def maps(
         self, query: int | None, point: tuple[float, float] | None, average_heads: bool, average_layers: bool
     ) -> Tensor:
-        """See ``DetrTrace.attention``."""
+        """Return the attention map of a query or a point. See ``DetrTrace.attention``.
+
+        Args:
+            query: number of a query, or None.
+            point: (x, y) in pixels of the original image, or None; exactly one of the two is given.
+            average_heads: whether the mean over heads is taken.
+            average_layers: whether the mean over layers is taken.
+
+        Returns:
+            ``[h,w]``, with an axis for layers and one for heads in front where no mean is taken.
+
+        Raises:
+            ValueError: if both or neither of ``query`` and ``point`` are given, either is out of range, or the variant
+                has deformable attention.
+        """
         if (query is None) == (point is None):
             raise ValueError("give either query= (decoder cross-attention) or point= (encoder self-attention)")
         if not self.variant.dense:
@@ -48,7 +70,7 @@ class Attention:
         row = query if point is None else _cell(point, self.placement, self.grid)
         if row is None or not 0 <= row < found.shape[2]:
             raise ValueError(f"there are {found.shape[2]} queries, numbered from 0; got {query}")
-        found = found[:, :, row].unflatten(2, self.grid)
+        found = torch.unflatten(found[:, :, row], 2, self.grid)
         if average_heads:
             found = found.mean(dim=1)
         return found.mean(dim=0) if average_layers else found
@@ -56,16 +78,20 @@ class Attention:
     @torch.inference_mode(False)
     @torch.no_grad()
     def _run(self, decoder: bool) -> Tensor:
-        """Every weight of the decoder's cross-attention or the encoder's self-attention, [layers,heads,from,tokens]."""
-        with evaluating(self.module), plain_attention(self.module):
+        """Weights ``[layers,heads,from,tokens]`` of the decoder's cross-attention or the encoder's self-attention."""
+        with evaluating(self.module), eager_attention(self.module):
             outputs = self.module(pixel_values=self.pixels, output_attentions=True)
         layers = outputs.cross_attentions if decoder else outputs.encoder_attentions
         return torch.stack([layer[0] for layer in layers])
 
 
 @contextmanager
-def plain_attention(module: nn.Module) -> Iterator[None]:
-    """transformers' "eager" attention inside, the one that tells its weights; afterwards each setting as before."""
+def eager_attention(module: nn.Module) -> Iterator[None]:
+    """Use transformers' "eager" attention, which returns its weights, inside a ``with`` block.
+
+    Args:
+        module: a transformers module; afterwards the setting of each of its configurations is as before.
+    """
     configs: dict[int, Any] = {id(part.config): part.config for part in module.modules() if hasattr(part, "config")}
     before = {key: getattr(config, "_attn_implementation_internal", None) for key, config in configs.items()}
     try:
@@ -81,8 +107,9 @@ def _cell(point: tuple[float, float], placement: Placement, grid: tuple[int, int
     """The number of the grid's cell that holds a point (x, y) in pixels of the original image."""
     height, width = placement.image_size
     if not (0 <= point[0] <= width and 0 <= point[1] <= height):
-        raise ValueError(f"point is (x, y) in an image of {width}x{height} pixels, got {point}")
+        raise ValueError(f"point must be (x, y) in an image of {width}x{height} pixels, got {point}")
     size = torch.empty(grid)
     at = placement.points_to_grid(torch.tensor([point], dtype=torch.float64), grid_stride(placement.input_size, size))
-    column, row = (at[0] + 0.5).floor().long().tolist()
+    cell: list[int] = (at[0] + 0.5).floor().long().tolist()
+    column, row = cell
     return min(max(row, 0), grid[0] - 1) * grid[1] + min(max(column, 0), grid[1] - 1)

@@ -1,4 +1,4 @@
-"""One forward pass of a module's own code, opened at a layer: from there on it keeps a graph."""
+"""One forward pass of a module's own code, cut at a layer: from there on it has a graph."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from torch import Tensor, nn
 from detxai_nb.detectors.detr.variants import BACKBONE, ENCODER, NECK, Anatomy
 
 Sizes = list[tuple[int, int]]
-"""(height, width) of each grid that goes into the encoder."""
+"""(height, width) of each grid that enters the encoder."""
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedPass:
-    """``leaf`` ``[1,C,h,w]``: the layer's features; ``outputs``: the module's, with a graph from the leaf on."""
+    """A forward pass whose graph starts at one layer.
+
+    Attributes:
+        leaf: the layer's features ``[1,C,h,w]``.
+        outputs: the module's outputs, with a graph from the leaf on.
+        sizes: (height, width) of each grid that enters the encoder.
+    """
 
     leaf: Tensor
     outputs: Any
@@ -28,7 +34,7 @@ class OpenedPass:
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """A layer as a piece of what ``part`` gives: how it is taken out, as ``[1,C,h,w]``, and put back."""
+    """A layer within the output of ``part``: how it is taken out, as ``[1,C,h,w]``, and put back."""
 
     part: nn.Module
     take: Callable[[Any, Sizes], Tensor]
@@ -36,10 +42,15 @@ class _Cut:
 
 
 @contextmanager
-def answering(part: nn.Module, answer: Callable[..., Any]) -> Iterator[None]:
-    """Inside, ``answer`` is called in place of the part's ``forward``; afterwards the part is as it was."""
+def replaced_forward(part: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    """Replace a submodule's ``forward`` inside a ``with`` block.
+
+    Args:
+        part: the submodule; afterwards it is as it was.
+        forward: called in place of its ``forward``.
+    """
     before = part.__dict__.get("forward")
-    part.__dict__["forward"] = answer
+    part.__dict__["forward"] = forward
     try:
         yield
     finally:
@@ -50,12 +61,26 @@ def answering(part: nn.Module, answer: Callable[..., Any]) -> Iterator[None]:
 
 
 def capture_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPass:
-    """What ``run``, one forward pass, gives with the layer's features as a leaf. ``layer``: of ``anatomy.layers``."""
+    """Run one forward pass with the layer's features as a leaf.
+
+    Everything before the layer runs without a graph, everything after it with one.
+
+    Args:
+        layer: one of ``anatomy.layers``.
+        anatomy: the parts of the module.
+        run: runs the module on the image and returns its outputs.
+
+    Returns:
+        The leaf and the outputs.
+
+    Raises:
+        ValueError: if there is no such layer.
+    """
     cut = _cut_at(layer, anatomy)
     sizes: dict[nn.Module, tuple[int, int]] = {}
     leaves: list[Tensor] = []
 
-    def measured(part: nn.Module, output: Tensor) -> Tensor:
+    def note_size(part: nn.Module, output: Tensor) -> Tensor:
         sizes[part] = (int(output.shape[-2]), int(output.shape[-1]))
         return output
 
@@ -67,17 +92,19 @@ def capture_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPa
 
     with torch.no_grad(), ExitStack() as stack:
         for part in anatomy.projections:
-            stack.enter_context(answering(part, _then(part.forward, partial(measured, part))))
-        stack.enter_context(answering(cut.part, _then(cut.part.forward, cut_out)))
+            stack.enter_context(replaced_forward(part, _then(part.forward, partial(note_size, part))))
+        stack.enter_context(replaced_forward(cut.part, _then(cut.part.forward, cut_out)))
         outputs = run()
     return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
 
 
 def _then(forward: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
+    """``forward`` with its output changed."""
     return lambda *arguments, **named: change(forward(*arguments, **named))
 
 
 def _cut_at(layer: str, anatomy: Anatomy) -> _Cut:
+    """Where a layer is cut out of the forward pass."""
     kind, _, name = layer.partition(".")
     if kind == BACKBONE and name:
         return _Cut(anatomy.stages[name], lambda output, _: output, lambda _, leaf, __: leaf)
@@ -100,14 +127,15 @@ def _cut_at(layer: str, anatomy: Anatomy) -> _Cut:
 
 
 def _grid(memory: Any, level: int, sizes: Sizes) -> Tensor:
-    """One level of an encoder's output, which is a list of grids or all of their cells in a row."""
+    """One level of an encoder's output, which is a list of grids or the tokens of all of them in a row."""
     if not isinstance(memory, Tensor):
-        return memory[level]
-    return _split(memory, sizes)[level].transpose(1, 2).unflatten(2, sizes[level])
+        grid: Tensor = memory[level]
+        return grid
+    return torch.unflatten(_split(memory, sizes)[level].transpose(1, 2), 2, sizes[level])
 
 
 def _with_grid(output: Any, leaf: Tensor, level: int, sizes: Sizes) -> Any:
-    """The encoder's output with another grid in place of one level."""
+    """The encoder's output with ``leaf`` in place of one level."""
     memory = output.last_hidden_state
     changed: Any
     if isinstance(memory, Tensor):
@@ -120,4 +148,4 @@ def _with_grid(output: Any, leaf: Tensor, level: int, sizes: Sizes) -> Any:
 
 
 def _split(memory: Tensor, sizes: Sizes) -> tuple[Tensor, ...]:
-    return memory.split([height * width for height, width in sizes], dim=1)
+    return torch.split(memory, [height * width for height, width in sizes], dim=1)

@@ -1,4 +1,4 @@
-"""The DETR family: transformers' DETR, Conditional, DAB and Deformable DETR, RT-DETR and D-FINE."""
+"""The DETR adapter: transformers' DETR, Conditional, DAB and Deformable DETR, RT-DETR and D-FINE."""
 
 from __future__ import annotations
 
@@ -21,20 +21,29 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class DetrDetector(Adapter):
-    """A DETR of transformers, opened for explanation.
+    """A white-box adapter for the DETRs of transformers.
 
-    ``module``: a DetrForObjectDetection, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two stages), RTDetr-,
-    RTDetrV2- or DFineForObjectDetection, whatever its backbone. It is used as it is, in evaluation mode, and never
-    changed. ``names``: a name for each class, by default those of its configuration (``id2label``).
-
-    The image is scaled so that its short side has ``shortest_edge`` pixels and the long one at most ``longest_edge``,
-    or to ``fixed_size`` (height, width), regardless of its shape, where that is given (RT-DETR, D-FINE: (640, 640));
-    values of 0..1 less ``mean`` over ``std`` (RT-DETR, D-FINE: 0 and 1). The settings of a checkpoint are read by
+    The module is used as it is, in evaluation mode, and never changed. The settings of a checkpoint are read by
     ``open_pretrained``.
 
     The default layer is the backbone's last stage, as in ODAM's experiments ("there is no detector neck"). Every
     prediction is explained on the one grid of the chosen layer. A stage of the backbone is explained through
     everything that follows it, the later stages included.
+
+    Args:
+        module: a DetrForObjectDetection, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two stages), RTDetr-,
+            RTDetrV2- or DFineForObjectDetection with any backbone.
+        names: a name for each class; by default those of the module's configuration (``id2label``).
+        shortest_edge: pixels to which the short side of an image is scaled.
+        longest_edge: upper limit of the long side in pixels; a longer image is scaled down further.
+        fixed_size: (height, width) to which every image is scaled instead, whatever its shape (RT-DETR, D-FINE:
+            (640, 640)).
+        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std`` (RT-DETR, D-FINE: 0 and 1).
+
+    Raises:
+        ImportError: if transformers is missing.
+        TypeError: if the module is none of these classes.
+        ValueError: if the number of names differs from that of classes, or a setting is out of range.
     """
 
     family = "detr"
@@ -58,12 +67,13 @@ class DetrDetector(Adapter):
             raise ValueError(f"this {type(module).__name__} has {outputs} classes, but {len(names)} names were given")
         if not 32 <= shortest_edge <= longest_edge:
             raise ValueError(
-                f"shortest_edge is at least 32 pixels and at most longest_edge, got {shortest_edge} and {longest_edge}"
+                "shortest_edge must be at least 32 pixels and at most longest_edge, "
+                f"got {shortest_edge} and {longest_edge}"
             )
         if fixed_size is not None and (len(fixed_size) != 2 or min(fixed_size) < 32):
-            raise ValueError(f"fixed_size is (height, width), both at least 32 pixels, or None; got {fixed_size}")
+            raise ValueError(f"fixed_size must be (height, width), both at least 32 pixels, or None; got {fixed_size}")
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f"mean and std hold a value for each of R, G and B, std above 0; got {mean} and {std}")
+            raise ValueError(f"mean and std must hold a value for each of R, G, B, std above 0; got {mean} and {std}")
         self.module = module
         self.names = tuple(names)
         self.shortest_edge = shortest_edge
@@ -75,29 +85,38 @@ class DetrDetector(Adapter):
     @property
     def device(self) -> torch.device:
         """The device of the module's weights."""
-        return next(self.module.parameters()).device
+        device: torch.device = next(self.module.parameters()).device
+        return device
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The backbone's last stage, each stage by its name, input projections where there are several, the encoder.
+        """Names of the layers that can be explained.
 
-        Networks of several levels have a layer for each: "neck.0" (after the input projection), "encoder.0" and so on.
+        "backbone": the backbone's last stage; each stage by its name; "encoder": the encoder's output. Networks of
+        several levels have a layer for each: "neck.0" (after the input projection), "encoder.0" and so on.
         """
         return anatomy_of(self.module, self._variant).layers
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """What its traces can do besides gradients: "attention" where that is over all cells."""
+        """What traces offer besides gradients: "attention" if it is over all cells, else nothing."""
         return ("attention",) if self._variant.dense else ()
 
     @torch.inference_mode(False)
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What the module reports in each image with a score >= ``score_threshold``.
+        """Detect objects as transformers' ``post_process_object_detection`` does.
 
-        As transformers' ``post_process_object_detection``: for DETR the best class of each query after a softmax with
-        "no object"; for the others the best pairs of query and class after a sigmoid (100, or as many as queries), so
-        that a query may be reported with two classes. No suppression, as usual with a DETR.
+        For DETR: the best class of each query after a softmax with "no object". For the others: the best pairs of query
+        and class after a sigmoid (100, or as many as queries), so a query may be reported with two classes. No NMS, as
+        usual with a DETR.
+
+        Args:
+            images: pictures in any form that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest score that is reported, in 0..1.
+
+        Returns:
+            The detections of each image, boxes xyxy in its own pixels; the first column of ``origins`` is the query.
         """
         pixels = [load_image(image) for image in images]
         found: list[Detections | None] = [None] * len(pixels)
@@ -117,21 +136,32 @@ class DetrDetector(Adapter):
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> DetrTrace:
-        """One forward pass opened at a layer. ``layer``: one of ``layers``."""
+        """Run one forward pass with a graph from the explained layer on.
+
+        Args:
+            image: a picture in any form that ``load_image`` reads.
+            layer: one of ``layers``; by default the first.
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if there is no such layer.
+        """
         layer = check_layer(layer, self.layers)
         batch, placement = self._prepare([load_image(image)])
         return DetrTrace(self.module, self._variant, batch, placement, layer)
 
     @torch.no_grad()
     def _prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
-        """Images of one shape as the network takes them, ``[B,3,h,w]``."""
+        """Images of one shape as the network's input ``[B,3,h,w]``."""
         dtype = next(self.module.parameters()).dtype
         size = (int(pixels[0].shape[0]), int(pixels[0].shape[1]))
         resized = self._input_size(size)
         batch = torch.stack([to_tensor(p, self.device) for p in pixels])
         if resized != size:
             batch = F.interpolate(batch, size=resized, mode="bilinear", align_corners=False, antialias=True)
-            # transformers scales 8-bit images. In float32 whatever the network is, so that all round alike.
+            # transformers scales 8-bit images. Always in float32, so that every precision gets the same pixels.
             batch = batch.round().clamp(0, 255)
         batch = batch.to(dtype)
         mean, std = (batch.new_tensor(value)[:, None, None] for value in (self.mean, self.std))
@@ -153,7 +183,7 @@ class DetrDetector(Adapter):
     def _decode(
         self, logits: Tensor, boxes: Tensor, cells: Tensor | None, placement: Placement, threshold: float
     ) -> Detections:
-        """The variant's own post-processing of one image's ``[Q,C]`` and ``[Q,4]``, keeping where each came from."""
+        """Apply the variant's post-processing to one image's ``[Q,C]`` and ``[Q,4]``, keeping each query's number."""
         if self._variant.softmax:
             scores = logits.softmax(dim=1)[:, :-1]
             best, labels = scores.max(dim=1)

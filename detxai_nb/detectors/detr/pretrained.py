@@ -12,24 +12,33 @@ from detxai_nb.detectors.detr.variants import PIP, variant_of
 
 
 def open_pretrained(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...], dict[str, Any]]:
-    """The module, its class names, and the settings for ``DetrDetector`` of a checkpoint.
+    """Open a checkpoint of transformers and read its class names and image settings.
 
-    ``path``: a folder as ``save_pretrained`` writes it (config.json, model.safetensors, preprocessor_config.json), or a
-    name such as "facebook/detr-resnet-50", which transformers then downloads. Only safetensors are read, never a
-    pickle, and no code that comes with the checkpoint is run. The weights are float32.
+    Only safetensors are read, never a pickle, and no code that comes with the checkpoint is run. The weights are
+    float32.
 
-    Raises ``ImportError`` where transformers is missing, ``ValueError`` where the checkpoint cannot be read (with
-    transformers' reason), ``TypeError`` where it holds another kind of detector.
+    Args:
+        path: a folder as ``save_pretrained`` writes it (config.json, model.safetensors, preprocessor_config.json), or a
+            name such as "facebook/detr-resnet-50", which transformers then downloads.
+
+    Returns:
+        The module, its class names, and keyword arguments for ``DetrDetector``.
+
+    Raises:
+        ImportError: if transformers is missing.
+        ValueError: if the checkpoint cannot be read (with transformers' reason).
+        TypeError: if it holds another kind of detector.
     """
     try:
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
     except ImportError as error:
         raise ImportError(f"family 'detr' needs transformers: {PIP}") from error
+    processors: Any = AutoImageProcessor
     try:
         module = AutoModelForObjectDetection.from_pretrained(
             path, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
         )
-        processor = AutoImageProcessor.from_pretrained(path, trust_remote_code=False)
+        processor = processors.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{os.fspath(path)!r} cannot be opened as a DETR of transformers; expected a folder with config.json, "
@@ -41,9 +50,17 @@ def open_pretrained(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...],
 
 
 def image_settings(processor: Any) -> dict[str, Any]:
-    """The settings for ``DetrDetector`` that make it prepare images as a transformers image processor does.
+    """Return the settings with which ``DetrDetector`` prepares images as a transformers image processor does.
 
-    Raises ``ValueError`` for a processor that does something else than scale, shift and divide.
+    Args:
+        processor: an image processor of a DETR.
+
+    Returns:
+        Keyword arguments for ``DetrDetector``: ``mean``, ``std``, and ``shortest_edge`` with ``longest_edge`` or
+        ``fixed_size``.
+
+    Raises:
+        ValueError: if the processor does anything else than scale, shift and divide.
     """
     if getattr(processor, "do_rescale", True) and abs(processor.rescale_factor * 255 - 1) > 1e-6:
         raise ValueError(f"expected an image processor that divides by 255, got a factor of {processor.rescale_factor}")

@@ -1,4 +1,4 @@
-"""The trace of a DETR: one forward pass opened at a layer, and exact gradients of many predictions at once."""
+"""The trace of a DETR: one forward pass cut at a layer, and exact gradients of many predictions at once."""
 
 from __future__ import annotations
 
@@ -21,31 +21,38 @@ from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
 SINGLE_ROWS = 16
-"""Gradients in a chunk where they are computed one by one, so that work can be stopped in between."""
+"""Gradients in a chunk if they are computed one by one, so that work can be stopped in between."""
 
-_APART = 1e-3
-"""So far, as a share of their norms, may batched gradients be from their sum's: float32's last digits, no more."""
-_NOT_BATCHED = ("vmap", "Batching rule", "batching rule")
-"""What PyTorch says where an operation has no gradient for a batch of vectors."""
+_BATCH_TOLERANCE = 1e-3
+"""Largest difference of the sum of batched gradients from the gradient of the sum, as a share of their norms: float32's
+last digits, no more."""
+_NO_BATCHING_RULE = ("vmap", "Batching rule", "batching rule")
+"""Words in PyTorch's error if an operation has no gradient for a batch of vectors."""
 
 
 class DetrTrace:
-    """One forward pass of one image, kept open. See ``types.Trace``.
+    """One forward pass of one image through a DETR, kept open for gradients. See ``types.Trace``.
 
-    Every query sees the whole image, so gradients are dense, and each is a backward pass of its own through all that
-    follows the layer. On a GPU many are one batched product with the Jacobian; on a CPU, where that takes twice as
-    long (it needs attention written out in full), they are computed one by one.
+    Every query attends to the whole image, so gradients are dense, and each needs a backward pass of its own through
+    everything after the layer. On a GPU many are one batched product with the Jacobian. On a CPU that takes twice as
+    long (it needs attention written out in full), so there they are computed one by one.
+
+    Args:
+        module: the transformers module, in which nothing changes.
+        variant: its variant.
+        pixels: the network's input ``[1,3,h,w]``.
+        placement: where the image lies in the input.
+        layer: name of the explained layer, one of the detector's.
     """
 
     def __init__(self, module: Any, variant: Variant, pixels: Tensor, placement: Placement, layer: str) -> None:
-        """``pixels`` ``[1,3,h,w]``: the image as the network takes it; ``layer``: one of the detector's."""
         self.placement = placement
         self.layer = layer
         self._module = module
         self._variant = variant
         anatomy = anatomy_of(module, variant)
         self._batched = batching_pays(pixels.device)
-        # Of the attention kernels only the plain one has gradients that can be batched.
+        # The plain ("math") attention kernel is the only one whose gradients can be batched.
         kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
         with evaluating(module), kernels:
             opened = capture_at(layer, anatomy, lambda: module(pixel_values=pixels))
@@ -64,18 +71,52 @@ class DetrTrace:
 
     @torch.inference_mode(False)
     def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """The explained scalar of each detection, ``[N]``: class score, or a side in input pixels, not clipped."""
+        """Return the explained scalar of each detection.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Returns:
+            Scalars ``[N]``: class probability or logit, or a side of the box in input pixels, not clipped and growing
+            outward.
+
+        Raises:
+            ValueError: if the target is "combined", or the detections have no queries as origins or come from another
+                detector or image size.
+        """
         return self._scalars(*self._resolve(detections, target), target).detach()
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+        """Compute the exact gradients of all detections with respect to the layer.
 
-        Also inside ``torch.inference_mode``, which is left for the time of each step.
+        Works inside ``torch.inference_mode`` too, which is left for the time of each step.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Yields:
+            Chunks of gradients on the whole grid that fit the memory budget.
+
+        Raises:
+            ValueError: as ``scalars``, at the first step.
         """
         return outside_inference_mode(self._chunks(detections, target))
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """The same as (level, rows, gradient ``[n,C,h,w]``)."""
+        """Compute the same gradients as plain tuples.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Yields:
+            (level, rows, gradient ``[n,C,h,w]``) for each chunk; the level is 0.
+
+        Raises:
+            ValueError: as ``scalars``, at the first step.
+        """
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.gradient
 
@@ -87,36 +128,51 @@ class DetrTrace:
         average_heads: bool = True,
         average_layers: bool = True,
     ) -> Tensor:
-        """Where the transformer looks, on the grid ``[h,w]`` of its tokens: values of at least 0 with the sum 1.
+        """Return an attention map of the transformer on the grid of its tokens.
 
-        ``query``: the decoder's cross-attention of that query (``detections.origins[row, 0]``); ``point``: the
-        encoder's self-attention of the cell at (x, y) in pixels of the original image; exactly one of them. With
-        ``average_heads`` or ``average_layers`` off there is an axis for each: ``[layers,heads,h,w]``.
+        It comes from a forward pass of its own with transformers' "eager" attention; the module's settings are as
+        before afterwards.
 
-        These are the paper's "attention maps" of DETR (Carion et al., 2020, figures 3 and 6). They come from a run of
-        their own with transformers' plain attention; the module's settings are as before afterwards. Raises
-        ``ValueError`` for variants with deformable attention, which look at a few sampled points and have no such map.
+        Args:
+            query: number of a query (``detections.origins[row, 0]``): its cross-attention in the decoder.
+            point: (x, y) in pixels of the original image: self-attention of the cell there in the encoder. Exactly one
+                of ``query`` and ``point`` is given.
+            average_heads: take the mean over the heads.
+            average_layers: take the mean over the layers.
+
+        Returns:
+            ``[h,w]``, values >= 0 whose sum is 1; without the means ``[layers,heads,h,w]``, an axis for each.
+
+        Raises:
+            ValueError: if both or neither of ``query`` and ``point`` are given or either is out of range, and for
+                variants with deformable attention, which looks at a few sampled points and has no such map.
+
+        References:
+            The "attention maps" of Carion et al., End-to-End Object Detection with Transformers (ECCV 2020), figures 3
+            and 6.
         """
         return self._attention.maps(query, point, average_heads, average_layers)
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         queries, labels = self._resolve(detections, target)
-        for rows in torch.arange(len(queries), device=queries.device).split(self._rows_per_chunk()):
+        for rows in torch.split(torch.arange(len(queries), device=queries.device), self._rows_per_chunk()):
             with torch.enable_grad():
                 scalars = self._scalars(queries[rows], labels[rows], target)
-            gradients = _products(scalars, self._leaf) if self._batched else None
-            # What fails once fails for the next predictions too.
+            gradients = _batched_gradients(scalars, self._leaf) if self._batched else None
+            # If batching fails once, it fails for the next predictions too.
             self._batched = gradients is not None
-            yield GradientChunk(0, rows, _single_products(scalars, self._leaf) if gradients is None else gradients)
+            yield GradientChunk(0, rows, _single_gradients(scalars, self._leaf) if gradients is None else gradients)
 
     def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The scalars ``[n]`` of queries ``[n]`` and classes ``[n]``, with the graph."""
         if target.part in SIDES:
             side = SIDES.index(target.part)
             outward = 1 if side >= 2 else -1
             box = self._boxes[queries]
             pixels = self.placement.input_size[1 - side % 2]
-            return (outward * box[:, side % 2] + box[:, 2 + side % 2] / 2) * pixels
-        logits = self._logits[queries]
+            value: Tensor = (outward * box[:, side % 2] + box[:, 2 + side % 2] / 2) * pixels
+            return value
+        logits: Tensor = self._logits[queries]
         if target.score == "prob":
             logits = logits.softmax(dim=1) if self._variant.softmax else logits.sigmoid()
         return logits.gather(1, labels[:, None])[:, 0]
@@ -132,7 +188,7 @@ class DetrTrace:
                 "use what this detector's detect returns"
             )
         origins = origins.to(self._logits.device).clone()
-        queries = origins[:, 0] if self._cells is None else _places(origins[:, 1], self._cells)
+        queries = origins[:, 0] if self._cells is None else _positions(origins[:, 1], self._cells)
         if len(queries) and not 0 <= int(queries.min()) <= int(queries.max()) < len(self._logits):
             raise ValueError("these detections come from another detector or image size; detect in this image first")
         labels = detections.labels.to(origins.device).clone()
@@ -141,7 +197,7 @@ class DetrTrace:
         return queries, labels
 
     def _rows_per_chunk(self) -> int:
-        """How many predictions' gradients fit the budget: those of the layer and, larger, of one layer's attention."""
+        """How many gradients fit the memory budget: those of the layer and, larger, those of one layer's attention."""
         if not self._batched:
             return max(1, min(SINGLE_ROWS, MEMORY_BUDGET // (self._leaf.numel() * self._leaf.element_size())))
         heads = max(getattr(self._module.config, "encoder_attention_heads", 8), 1)
@@ -150,22 +206,29 @@ class DetrTrace:
         return max(1, MEMORY_BUDGET // (numbers * self._leaf.element_size()))
 
 
-def _places(wanted: Tensor, cells: Tensor) -> Tensor:
-    """The place of each wanted cell among ``cells``; its number of elements for one that is not there."""
+def _positions(wanted: Tensor, cells: Tensor) -> Tensor:
+    """The position of each wanted cell in ``cells``; the length of ``cells`` for one that is missing."""
     same = wanted[:, None] == cells[None]
     return torch.where(same.any(dim=1), same.int().argmax(dim=1), len(cells))
 
 
 def batching_pays(device: torch.device) -> bool:
-    """Whether gradients of many predictions are faster as one batched product than one by one."""
+    """Return whether gradients of many predictions are faster as one batched product than one by one.
+
+    Args:
+        device: where the network runs.
+
+    Returns:
+        True except on a CPU.
+    """
     return device.type != "cpu"
 
 
-def _products(scalars: Tensor, leaf: Tensor) -> Tensor | None:
-    """The gradient of each scalar ``[n]`` with respect to the leaf ``[1,C,h,w]``, ``[n,C,h,w]``, all together.
+def _batched_gradients(scalars: Tensor, leaf: Tensor) -> Tensor | None:
+    """The gradients ``[n,C,h,w]`` of the scalars ``[n]`` at the leaf ``[1,C,h,w]``, as one batched product.
 
-    None, with a warning, where that cannot be done or comes out wrong: together the gradients are that of the scalars'
-    sum, which takes one more pass and tells.
+    None, with a warning, if an operation cannot be batched or the result is wrong: the sum of the gradients must equal
+    the gradient of the sum, which takes one more backward pass.
     """
     one_each = torch.eye(len(scalars), dtype=scalars.dtype, device=scalars.device)
     try:
@@ -173,14 +236,14 @@ def _products(scalars: Tensor, leaf: Tensor) -> Tensor | None:
             scalars, leaf, one_each, retain_graph=True, allow_unused=True, is_grads_batched=True
         )
     except RuntimeError as error:
-        if not any(word in str(error) for word in _NOT_BATCHED):
+        if not any(word in str(error) for word in _NO_BATCHING_RULE):
             raise
         _warn(f"this module has an operation whose gradients cannot be batched, they are computed one by one: {error}")
         return None
     if found is None:
         return leaf.new_zeros(len(scalars), *leaf.shape[1:])
     (whole,) = torch.autograd.grad(scalars.sum(), leaf, retain_graph=True, allow_unused=True)
-    if whole is not None and (found.sum(dim=0) - whole).norm() > _APART * found.flatten(1).norm(dim=1).sum():
+    if whole is not None and (found.sum(dim=0) - whole).norm() > _BATCH_TOLERANCE * found.flatten(1).norm(dim=1).sum():
         _warn("this module's gradients come out wrong in batches on this device, they are computed one by one")
         return None
     return found[:, 0]
@@ -190,8 +253,8 @@ def _warn(words: str) -> None:
     warnings.warn(words, RuntimeWarning, stacklevel=3)
 
 
-def _single_products(scalars: Tensor, leaf: Tensor) -> Tensor:
-    """The same, one by one."""
+def _single_gradients(scalars: Tensor, leaf: Tensor) -> Tensor:
+    """The same gradients, with a backward pass each."""
     found = leaf.new_zeros(len(scalars), *leaf.shape[1:])
     for row, scalar in enumerate(scalars):
         (gradient,) = torch.autograd.grad(scalar, leaf, retain_graph=True, allow_unused=True)

@@ -1,4 +1,4 @@
-"""transformers' DETRs: how each turns its outputs into detections, and where its features can be taken out."""
+"""transformers' DETRs: how each turns its outputs into detections, and the parts where its features are captured."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ PIP = 'pip install "detxai-nb[transformers]"'
 
 @dataclass(frozen=True)
 class Variant:
-    """What sets one DETR apart.
+    """The traits that set one DETR apart.
 
-    ``softmax``: one class a query, the last output being "no object"; else a sigmoid for each class and the best pairs
-    of query and class are reported, ``most`` of them or, for None, as many as there are queries. ``projections``: the
-    attribute of the convolutions between backbone and encoder. ``dense``: whether attention is over all cells.
-    ``chosen``: which cells of the encoder became the queries, ``[B,Q]``, from the network's outputs and the number of
-    queries; None where queries are learned.
+    Attributes:
+        softmax: True: one class for each query, the last output being "no object". False: a sigmoid for each class, and
+            the best pairs of query and class are reported.
+        most: with a sigmoid, the number of pairs that are considered; None means as many as queries.
+        projections: attribute of the network that holds the convolutions between backbone and encoder.
+        dense: whether attention is over all cells (not deformable).
+        chosen: returns the encoder cells ``[B,Q]`` that became the queries, from the network's outputs and the number
+            of queries; None if queries are learned.
     """
 
     softmax: bool = False
@@ -32,7 +35,10 @@ class Variant:
 
     @property
     def origin_fields(self) -> tuple[str, ...]:
-        """A query has a number; one made from a cell of the encoder also has that cell, which is its identity."""
+        """Names of the origin's columns: the query's number and, if queries are selected, its cell in the encoder.
+
+        The cell, not the number, is then the identity of a query.
+        """
         return ("query",) if self.chosen is None else ("query", "cell")
 
 
@@ -55,15 +61,23 @@ VARIANTS: Mapping[str, Variant] = {
     "RTDetrV2ForObjectDetection": _REAL_TIME,
     "DFineForObjectDetection": _REAL_TIME,
 }
-"""By the name of transformers' class."""
+"""The variants by the name of transformers' class."""
 
 _TWO_STAGE = Variant(projections="input_proj", dense=False, chosen=_best_of_first_class)
 
 
 def variant_of(module: Any) -> Variant:
-    """The variant of a module of transformers.
+    """Return the variant of a module of transformers.
 
-    Raises ``TypeError`` naming the classes that are known for any other, ``ImportError`` where transformers is missing.
+    Args:
+        module: an instance of one of the classes in ``VARIANTS``.
+
+    Returns:
+        Its variant; a two-stage Deformable DETR has one of its own.
+
+    Raises:
+        ImportError: if transformers is missing.
+        TypeError: if the module is of another class; the message lists the known ones.
     """
     try:
         import transformers
@@ -79,7 +93,15 @@ def variant_of(module: Any) -> Variant:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The parts of a DETR that a trace needs. ``stages``: the backbone's stages in order, those that have a name."""
+    """The parts of a DETR that a trace needs.
+
+    Attributes:
+        backbone: the backbone.
+        stages: the backbone's stages by name, in order; empty if they are not known.
+        projections: the convolutions between backbone and encoder, one for each grid.
+        encoder: the transformer's encoder.
+        decoder: the transformer's decoder.
+    """
 
     backbone: nn.Module
     stages: Mapping[str, nn.Module]
@@ -98,7 +120,15 @@ class Anatomy:
 
 
 def anatomy_of(module: Any, variant: Variant) -> Anatomy:
-    """The parts of a module of ``variant_of``."""
+    """Return the parts of a transformers DETR.
+
+    Args:
+        module: the module.
+        variant: its variant, from ``variant_of``.
+
+    Returns:
+        The parts that a trace needs.
+    """
     network = module.model
     projections = getattr(network, variant.projections)
     backbone = getattr(network.backbone, "conv_encoder", network.backbone)
@@ -112,7 +142,7 @@ def anatomy_of(module: Any, variant: Variant) -> Anatomy:
 
 
 def _stages(backbone: Any) -> Mapping[str, nn.Module]:
-    """The backbone's stages by name: our own, transformers' ResNet kind, or timm's; none where it has no such parts."""
+    """The backbone's stages by name (our own backbone, transformers' ResNet or timm's); none for any other."""
     if hasattr(backbone, "stages"):
         return dict(backbone.stages)
     inner = backbone.model

@@ -1,4 +1,4 @@
-"""Faster R-CNN's box head on a few regions: the scalars it reports, and their gradients at the pooled features."""
+"""Faster R-CNN's box head on a few regions: the scalars it reports and their gradients at the pooled features."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.types import SIDES, Target
 
 _HEAD_COST = 32
-"""What the head keeps of one region for the backward pass, in units of its pooled features."""
+"""Memory that the head keeps of one region for the backward pass, in units of its pooled features."""
 
 
 @dataclass(frozen=True, eq=False)
-class OpenRegions:
-    """n regions with their way through the box head kept open.
+class OpenedRegions:
+    """The graph of n regions from their pooled features through the box head.
 
-    ``proposals`` ``[n,4]``: xyxy in input pixels; ``levels`` ``[n]``: the map each is pooled from; ``pooled``
-    ``[n,C,P,P]``: the leaf of the graph; ``logits`` ``[n,K]`` and ``deltas`` ``[n,4K]``: what the predictor says.
+    Attributes:
+        proposals: ``[n,4]``, xyxy in input pixels.
+        levels: int64 ``[n]``: number of the pyramid map that each region is pooled from.
+        pooled: ``[n,C,P,P]``, the leaf of the graph.
+        logits: the predictor's class outputs ``[n,K]``, the background first.
+        deltas: the predictor's box outputs ``[n,4K]``, before decoding.
     """
 
     proposals: Tensor
@@ -31,8 +35,15 @@ class OpenRegions:
     deltas: Tensor
 
 
-class RoiHead:
-    """The box head and predictor of ``RoIHeads``. Each region by itself: no scalar depends on another region."""
+class BoxHead:
+    """The box head and predictor of torchvision's ``RoIHeads`` on the regions of one image.
+
+    Each region is computed by itself: no scalar depends on another region.
+
+    Args:
+        roi_heads: the module's ``RoIHeads``.
+        pooling: the RoI pooling on the image's pyramid.
+    """
 
     def __init__(self, roi_heads: Any, pooling: Pooling) -> None:
         self._roi_heads = roi_heads
@@ -40,38 +51,64 @@ class RoiHead:
 
     @property
     def rows_per_pass(self) -> int:
-        """How many regions can be open together within the memory budget, at least 1."""
+        """Number of regions whose graphs fit the memory budget together, at least 1."""
         features = next(iter(self._pooling.features.values()))
         height, width = self._pooling.output_size
         each = features.shape[1] * height * width * features.element_size() * _HEAD_COST
         return max(1, MEMORY_BUDGET // each)
 
-    def open(self, proposals: Tensor) -> OpenRegions:
-        """Pool ``proposals`` ``[n,4]`` and run the head on them with a graph."""
+    def open(self, proposals: Tensor) -> OpenedRegions:
+        """Pool the proposals and run the head on them with a graph.
+
+        Args:
+            proposals: ``[n,4]``, xyxy in input pixels.
+
+        Returns:
+            The regions; the graph starts at their pooled features.
+        """
         with torch.no_grad():
             pooled, levels = self._pooling(proposals)
         with torch.enable_grad():
             pooled = pooled.detach().requires_grad_()
             logits, deltas = self._roi_heads.box_predictor(self._roi_heads.box_head(pooled))
-        return OpenRegions(proposals, levels, pooled, logits, deltas)
+        return OpenedRegions(proposals, levels, pooled, logits, deltas)
 
-    def scalars(self, regions: OpenRegions, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalar ``[n]`` of each region for its class in ``labels`` ``[n]``, with the graph."""
+    def scalars(self, regions: OpenedRegions, labels: Tensor, target: Target) -> Tensor:
+        """Return the explained scalar of each region for its class, with the graph.
+
+        Args:
+            regions: n regions from ``open``.
+            labels: int64 ``[n]``, the class of each.
+            target: what is explained: the class's probability or logit, or a side of its box.
+
+        Returns:
+            Scalars ``[n]``: a softmax probability, a logit, or a side in input pixels, not clipped to the image and
+            with the sign that makes it grow outward.
+        """
         with torch.enable_grad():
             if target.part in SIDES:
                 return self._side(regions, labels, SIDES.index(target.part))
             values = regions.logits if target.score == "logit" else regions.logits.softmax(dim=1)
             return values.gather(1, labels[:, None])[:, 0]
 
-    def _side(self, regions: OpenRegions, labels: Tensor, side: int) -> Tensor:
-        """A side of the class's decoded box in input pixels, not cut to the image, growing outward."""
+    def _side(self, regions: OpenedRegions, labels: Tensor, side: int) -> Tensor:
+        """A side of the class's decoded box in input pixels, not clipped to the image, growing outward."""
         rows = torch.arange(len(labels), device=labels.device)
-        deltas = regions.deltas.unflatten(1, (-1, 4))[rows, labels]
-        boxes = self._roi_heads.box_coder.decode(deltas, [regions.proposals])[:, 0]
+        deltas = torch.unflatten(regions.deltas, 1, (-1, 4))[rows, labels]
+        boxes: Tensor = self._roi_heads.box_coder.decode(deltas, [regions.proposals])[:, 0]
         return boxes[:, side] if side >= 2 else -boxes[:, side]
 
-    def gradients(self, regions: OpenRegions, labels: Tensor, target: Target) -> Tensor:
-        """Gradients ``[n,C,P,P]`` of all scalars at the pooled features, by one backward pass of their sum."""
+    def gradients(self, regions: OpenedRegions, labels: Tensor, target: Target) -> Tensor:
+        """Compute the gradients of all scalars at the pooled features with one backward pass of their sum.
+
+        Args:
+            regions: n regions from ``open``.
+            labels: int64 ``[n]``, the class of each.
+            target: what is explained, as in ``scalars``.
+
+        Returns:
+            Gradients ``[n,C,P,P]``.
+        """
         total = self.scalars(regions, labels, target).sum()
         (gradient,) = torch.autograd.grad(total, regions.pooled, retain_graph=True)
         return gradient

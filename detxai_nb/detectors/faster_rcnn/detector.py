@@ -1,4 +1,4 @@
-"""Faster R-CNN: torchvision's on any backbone, the bundled one, or a user's own module."""
+"""The Faster R-CNN adapter: torchvision's on any backbone, the bundled tiny-faster-rcnn, or a user's own module."""
 
 from __future__ import annotations
 
@@ -27,22 +27,29 @@ from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.image import load_image
 from detxai_nb.types import Detections, Level
 
-_SMALLEST = 1e-2
+_MIN_SIDE = 1e-2
 """torchvision drops boxes with a side shorter than this, in input pixels."""
-_EXTRA = {LastLevelMaxPool: {"pool"}, LastLevelP6P7: {"p6", "p7"}}
+_ADDED_LEVELS = {LastLevelMaxPool: {"pool"}, LastLevelP6P7: {"p6", "p7"}}
 """Names of the levels that torchvision's pyramid adds to those of the stages."""
 
 
 class FasterRcnnDetector(Adapter):
-    """A Faster R-CNN module of torchvision, opened for explanation.
+    """A white-box adapter for torchvision's Faster R-CNN.
 
-    ``module``: a ``torchvision.models.detection.FasterRCNN`` with any backbone; of a Mask or Keypoint R-CNN, which are
-    ones too, the boxes are explained. ``names``: a name for each class output, the background first (torchvision's COCO
-    models have 91); the background is never reported. The module is used as it is, in evaluation mode, and never
-    changed.
+    The module is used as it is, in evaluation mode, and never changed. A detection's origin is the anchor that its
+    proposal came from.
 
-    A detection's origin is the anchor that its proposal was made from. ``nms_threshold`` and ``max_detections`` are
-    those of the module unless given.
+    Args:
+        module: a ``torchvision.models.detection.FasterRCNN`` with any backbone. Mask R-CNN and Keypoint R-CNN are
+            subclasses of it; their boxes are explained.
+        names: a name for each class output, the background first (torchvision's COCO models have 91 outputs). The
+            background is never reported.
+        nms_threshold: IoU above which class-wise NMS drops a box; by default the module's own.
+        max_detections: the largest number of detections in an image; by default the module's own.
+
+    Raises:
+        TypeError: if the module is no ``FasterRCNN`` or its box pooling no ``MultiScaleRoIAlign``.
+        ValueError: if the number of names differs from that of class outputs.
     """
 
     family = "faster_rcnn"
@@ -81,15 +88,16 @@ class FasterRcnnDetector(Adapter):
     @property
     def device(self) -> torch.device:
         """The device of the module's weights."""
-        return next(self.module.parameters()).device
+        device: torch.device = next(self.module.parameters()).device
+        return device
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that can be explained.
 
-        "neck": the map that each prediction's region is pooled from. "roi": the pooled region itself. Of a backbone
-        with a feature pyramid also "backbone" (the stage of the same stride), each stage by its name, and of
-        torchvision's pyramid "neck.before", its lateral outputs before the top-down sum.
+        "neck": the map that each prediction's region is pooled from. "roi": the pooled region itself. With a feature
+        pyramid also "backbone" (the stage of the same stride) and each stage by its name; with torchvision's own
+        pyramid also "neck.before", its lateral outputs before the top-down sum.
         """
         stages = self._stage_keys()
         before = (BEFORE,) if stages and self._transposable() else ()
@@ -97,7 +105,15 @@ class FasterRcnnDetector(Adapter):
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What Faster R-CNN finds in each image with a class probability >= ``score_threshold``, after its NMS."""
+        """Detect objects with the module's own post-processing.
+
+        Args:
+            images: pictures in any form that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest class probability that is reported, in 0..1.
+
+        Returns:
+            The detections of each image after class-wise NMS, boxes xyxy in its own pixels.
+        """
         pixels = [load_image(image) for image in images]
         found: list[Detections | None] = [None] * len(pixels)
         with evaluating(self.module):
@@ -110,9 +126,19 @@ class FasterRcnnDetector(Adapter):
     @torch.inference_mode(False)
     @torch.no_grad()
     def trace(self, image: Any, layer: str | None = None) -> RoiTrace:
-        """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``.
+        """Run backbone and neck on an image once and keep the result open for gradients.
 
-        Neither the proposal network nor the box head runs on more than the explained predictions, and that later.
+        The proposal network and the box head run later, and only on the predictions that are explained.
+
+        Args:
+            image: a picture in any form that ``load_image`` reads.
+            layer: one of ``layers``; by default the first.
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if there is no such layer.
         """
         layer = check_layer(layer, self.layers)
         with evaluating(self.module):
@@ -131,9 +157,14 @@ class FasterRcnnDetector(Adapter):
 
     @contextmanager
     def holding(self, image: Any, detections: Detections) -> Iterator[None]:
-        """Inside, traces of this image keep the proposals of these detections as they are now.
+        """Hold the proposals of these detections fixed in every trace of this image inside a ``with`` block.
 
-        The proposals are boxes that the weights make; held, the same regions are explained while the weights change.
+        Proposals are computed from the weights. With them held, the same regions are explained while the weights
+        change, as in a sanity check by randomization. After the block they are computed again.
+
+        Args:
+            image: the picture that the detections are of.
+            detections: what this detector's ``detect`` returned for it.
         """
         before = self._held
         regions = self.trace(image).regions(detections)
@@ -146,27 +177,27 @@ class FasterRcnnDetector(Adapter):
             self._held = before
 
     def _prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:
-        """Images of one shape as the module's own transform makes them, ``[B,3,h,w]``."""
+        """Images of one shape after the module's own transform, ``[B,3,h,w]``."""
         dtype = next(self.module.parameters()).dtype
         images, _ = self.module.transform([to_tensor(p, self.device, dtype) / 255 for p in pixels])
         height, width = images.tensors.shape[-2:]
         return images.tensors, Placement(tuple(pixels[0].shape[:2]), tuple(images.image_sizes[0]), (height, width))
 
     def _stage_keys(self) -> dict[str, str]:
-        """The backbone's stages, each with the key of its output; empty where it has no body or no pyramid."""
+        """The backbone's stages, each with the key of its output; empty if it has no body or no pyramid."""
         backbone = self.module.backbone
         if not hasattr(backbone, "body") or not hasattr(backbone, "fpn"):
             return {}
         return dict(getattr(backbone.body, "return_layers", {}))
 
     def _transposable(self) -> bool:
-        """Whether nothing follows a pyramid of torchvision's, and no map is pooled that it adds to the stages'."""
+        """Whether the backbone ends in torchvision's own pyramid and no level that it adds to the stages' is pooled."""
         fpn, pooled = self.module.backbone.fpn, self.module.roi_heads.box_roi_pool.featmap_names
         alone = {name for name, _ in self.module.backbone.named_children()} == {"body", "fpn"}
         if not alone or not is_linear(fpn):
             return False
         extra = fpn.extra_blocks
-        return extra is None or (type(extra) in _EXTRA and not _EXTRA[type(extra)].intersection(pooled))
+        return extra is None or (type(extra) in _ADDED_LEVELS and not _ADDED_LEVELS[type(extra)].intersection(pooled))
 
     def _before_neck(
         self, layer: str, batch: Tensor, placement: Placement
@@ -189,7 +220,7 @@ class FasterRcnnDetector(Adapter):
         return pyramid, pooling, BeforeNeck(layer, stages, list(leaves.values()), pooled, strides)
 
     def _open(self, batch: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The body's maps, and what the rest of the backbone makes of them with a graph."""
+        """The body's maps as leaves, and the backbone's outputs computed from them with a graph."""
         keys: list[str] = []
 
         def run() -> list[Tensor]:
@@ -201,7 +232,7 @@ class FasterRcnnDetector(Adapter):
         return leaves, dict(zip(keys, opened))
 
     def _decode(self, batch: Tensor, placement: Placement, threshold: float) -> Iterator[Detections]:
-        """The module's own post-processing, keeping where each detection came from."""
+        """Apply the module's own post-processing and keep the anchor that each detection came from."""
         heads, size = self.module.roi_heads, placement.resized
         pyramid = _by_name(self.module.backbone(batch))
         images = ImageList(batch, [size] * len(batch))
@@ -228,10 +259,10 @@ class FasterRcnnDetector(Adapter):
             )
 
     def _kept(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-        """Region and class of what is reported, of boxes ``[P,K,4]`` and scores ``[P,K]``."""
+        """Region and class of the reported detections, out of boxes ``[P,K,4]`` and scores ``[P,K]``."""
         region, label = (scores[:, 1:] >= threshold).nonzero().unbind(1)
         label = label + 1
-        keep = remove_small_boxes(boxes[region, label], _SMALLEST)
+        keep = remove_small_boxes(boxes[region, label], _MIN_SIDE)
         region, label = region[keep], label[keep]
         keep = batched_nms(boxes[region, label], scores[region, label], label, self.nms_threshold)
         keep = keep[: self.max_detections]
@@ -239,7 +270,7 @@ class FasterRcnnDetector(Adapter):
 
 
 def _by_name(features: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a backbone returns by name; one map is called "0", as in torchvision."""
+    """A backbone's outputs by name; a single map is called "0", as in torchvision."""
     return {"0": features} if isinstance(features, Tensor) else dict(features)
 
 
@@ -248,5 +279,5 @@ def _level(name: str, features: Tensor, placement: Placement) -> Level:
 
 
 def _class_outputs(predictor: Any) -> int | None:
-    """How many classes a box predictor of torchvision's kind tells apart; None where it does not say."""
+    """Number of class outputs of torchvision's box predictor; None for a predictor that does not say."""
     return getattr(getattr(predictor, "cls_score", None), "out_features", None)

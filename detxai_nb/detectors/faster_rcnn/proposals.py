@@ -1,4 +1,4 @@
-"""The region proposals of Faster R-CNN: which anchors survive, and any proposal again from its anchor alone."""
+"""The region proposals of Faster R-CNN: which anchors survive, and a proposal recomputed from its anchor alone."""
 
 from __future__ import annotations
 
@@ -19,10 +19,20 @@ from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows, reach_
 def propose(
     rpn: Any, images: ImageList, pyramid: Sequence[Tensor], size: tuple[int, int]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each image its proposals ``[P,4]`` (xyxy, input pixels) and the anchors they came from ``[P,4]``.
+    """Compute the proposals of each image and the anchors they came from.
 
-    As ``RegionProposalNetwork.forward`` in evaluation: the best of each level, cut to ``size``, then NMS by level. An
-    anchor is given as level, row, column and its number in that cell.
+    As ``RegionProposalNetwork.forward`` in evaluation mode: the best of each level, clipped to ``size``, then NMS by
+    level.
+
+    Args:
+        rpn: torchvision's ``RegionProposalNetwork``.
+        images: the batch of B images.
+        pyramid: maps ``[B,C,h,w]``, a level each.
+        size: (height, width) of the resized images, without padding.
+
+    Yields:
+        For each image its proposals ``[P,4]``, xyxy in input pixels, and their anchors int64 ``[P,4]``: level, row,
+        column and number within that cell.
     """
     objectness, deltas = rpn.head(list(pyramid))
     anchors = rpn.anchor_generator(images, list(pyramid))
@@ -38,7 +48,7 @@ def propose(
 
 
 def _anchors_of(level: int, grid: tuple[int, int, int], device: torch.device) -> Tensor:
-    """Level, row, column and number of every anchor of a level with ``grid`` (anchors a cell, rows, columns)."""
+    """Level, row, column and number of every anchor of a level with ``grid`` (anchors per cell, rows, columns)."""
     per_cell, height, width = grid
     number = torch.arange(height * width * per_cell, device=device)
     cell = number // per_cell
@@ -48,10 +58,11 @@ def _anchors_of(level: int, grid: tuple[int, int, int], device: torch.device) ->
 def _survivors(
     rpn: Any, boxes: Tensor, objectness: Tensor, counts: Sequence[int], levels: Tensor, size: tuple[int, int]
 ) -> Tensor:
-    """Flat numbers of the anchors whose boxes become proposals, by falling objectness."""
+    """Flat numbers of the anchors whose boxes become proposals, highest objectness first."""
     most = rpn.pre_nms_top_n()
     starts = [0, *accumulate(counts)]
-    best = [o.topk(min(most, len(o))).indices + start for o, start in zip(objectness.split(list(counts)), starts)]
+    levelwise = torch.split(objectness, list(counts))
+    best = [o.topk(min(most, len(o))).indices + start for o, start in zip(levelwise, starts)]
     chosen = torch.cat(best)
     boxes, scores = clip_boxes_to_image(boxes[chosen], size), objectness[chosen].sigmoid()
     keep = remove_small_boxes(boxes, rpn.min_size)
@@ -61,10 +72,18 @@ def _survivors(
 
 
 class AnchorProposals:
-    """The proposals of one image, each computed again from the anchor it came from.
+    """The proposals of one image, each recomputed from the anchor it came from.
 
-    torchvision's head is local, so it runs on the few cells around each anchor only; any other runs on all levels once.
-    ``held``: proposals ``[4]`` by their anchor that are what they are, whatever the head says.
+    torchvision's RPN head is local, so it runs on the few cells around each anchor only; any other head runs once on
+    all levels.
+
+    Args:
+        rpn: torchvision's ``RegionProposalNetwork``.
+        images: the batch with this one image.
+        pyramid: maps ``[1,C,h,w]``, a level each.
+        size: (height, width) of the resized image, without padding.
+        held: proposals ``[4]`` by their anchor (level, row, column, number) that stay as given, whatever the head
+            computes.
     """
 
     def __init__(
@@ -91,15 +110,22 @@ class AnchorProposals:
             flat = self._rpn.anchor_generator(self._images, list(self._pyramid))[0]
             per_cell = self._rpn.anchor_generator.num_anchors_per_location()
             sizes = [tuple(level.shape[-2:]) for level in self._pyramid]
-            parts = flat.split([h * w * a for (h, w), a in zip(sizes, per_cell)])
+            parts = torch.split(flat, [h * w * a for (h, w), a in zip(sizes, per_cell)])
             self._anchors = [part.view(h, w, -1, 4) for part, (h, w) in zip(parts, sizes)]
         return self._anchors
 
     @torch.no_grad()
     def boxes(self, origins: Tensor) -> Tensor:
-        """The proposals ``[n,4]`` of the anchors ``origins`` ``[n,4]``: xyxy in input pixels, cut to the image."""
+        """Return the proposals of some anchors.
+
+        Args:
+            origins: anchors int64 ``[n,4]``: level, row, column and number within that cell.
+
+        Returns:
+            Proposals ``[n,4]``, xyxy in input pixels, clipped to the image.
+        """
         found = self._pyramid[0].new_empty(len(origins), 4)
-        for level in origins[:, 0].unique().tolist():
+        for level in torch.unique(origins[:, 0]).tolist():
             mine = (origins[:, 0] == level).nonzero()[:, 0]
             row, column, number = origins[mine, 1:].unbind(1)
             anchors = self.anchors[level][row, column, number]
@@ -112,13 +138,14 @@ class AnchorProposals:
         return found
 
     def _deltas_at(self, level: int, at: Tensor) -> Tensor:
-        """What the head says of all anchors ``[n,A,4]`` of the cells ``at`` ``[n,2]``."""
+        """The head's box outputs ``[n,A,4]`` for all anchors of the cells ``at`` ``[n,2]``."""
         if self._steps is not None:
             windows, mask = cut_windows(self._pyramid[level][0], at, reach_of(self._steps))
-            return run_windows(self._steps, windows, mask).unflatten(1, (-1, 4))
+            return torch.unflatten(run_windows(self._steps, windows, mask), 1, (-1, 4))
         if self._deltas is None:
-            self._deltas = self._rpn.head(list(self._pyramid))[1]
-        return self._deltas[level][0][:, at[:, 0], at[:, 1]].T.unflatten(1, (-1, 4))
+            outputs: list[Tensor] = self._rpn.head(list(self._pyramid))[1]
+            self._deltas = outputs
+        return torch.unflatten(self._deltas[level][0][:, at[:, 0], at[:, 1]].T, 1, (-1, 4))
 
 
 def _local_steps(head: Any) -> list[ConvStep] | None:

@@ -1,8 +1,8 @@
-"""torchvision's feature pyramid network, backwards: gradients at its levels to what lies before it, on windows.
+"""The transpose of torchvision's feature pyramid network: gradients at its levels carried back to its inputs.
 
 In evaluation the network is linear: lateral 1x1 convolutions, a top-down sum with nearest upsampling, a 3x3 convolution
-on each level. Its transpose needs no activations, and where a gradient is zero outside a window of a level it is zero
-outside a slightly larger window of everything before.
+on each level. Its transpose needs no activations, and a gradient that is zero outside a window of a level is zero
+outside a slightly larger window of every map before it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from detxai_nb.detectors.faster_rcnn.pooling import separable
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Gradients ``[n,C,a,b]`` on windows of one grid from their ``corner`` ``[n,2]`` (row, column) on, zero beyond."""
+    """Gradients on windows of one grid, zero outside.
+
+    Attributes:
+        gradient: ``[n,C,a,b]``.
+        corner: int64 ``[n,2]``, (row, column) of each window's first cell; it may lie beyond the grid.
+    """
 
     gradient: Tensor
     corner: Tensor
@@ -30,8 +35,11 @@ class Window:
 class PyramidTranspose:
     """The transpose of a ``FeaturePyramidNetwork`` for one image; levels count from the finest, as the stages do.
 
-    ``stages``: the backbone's outputs ``[1,C,h,w]`` in the network's order. ``laterals``: its 1x1 outputs ``[1,C,h,w]``
-    before the top-down sum.
+    The lateral outputs ``[1,C,h,w]`` before the top-down sum are kept as ``laterals``.
+
+    Args:
+        fpn: the network, one that ``is_linear`` accepts.
+        stages: the backbone's outputs ``[1,C,h,w]`` in the network's order.
     """
 
     def __init__(self, fpn: FeaturePyramidNetwork, stages: Sequence[Tensor]) -> None:
@@ -41,7 +49,16 @@ class PyramidTranspose:
         self.laterals = [block(x) for block, x in zip(fpn.inner_blocks, stages)]
 
     def to_lateral(self, level: int, window: Window, target: int) -> Window | None:
-        """From ``level`` to the lateral output ``target``; None where that does not reach the level (it is finer)."""
+        """Carry gradients from a level of the pyramid to a lateral output.
+
+        Args:
+            level: number of the pyramid level.
+            window: gradients there.
+            target: number of the lateral output.
+
+        Returns:
+            Gradients at the lateral output; None if the level does not depend on it (a finer one).
+        """
         if target < level:
             return None
         window = self._inside(level, _through(self._outputs[level], window))
@@ -50,12 +67,21 @@ class PyramidTranspose:
         return window
 
     def to_stage(self, level: int, window: Window, target: int) -> Window | None:
-        """From ``level`` to the backbone stage ``target``; None where that does not reach the level."""
+        """Carry gradients from a level of the pyramid to a backbone stage.
+
+        Args:
+            level: number of the pyramid level.
+            window: gradients there.
+            target: number of the stage.
+
+        Returns:
+            Gradients at the stage; None if the level does not depend on it (a finer one).
+        """
         lateral = self.to_lateral(level, window, target)
         return None if lateral is None else self._inside(target, _through(self._laterals[target], lateral))
 
     def _inside(self, level: int, window: Window) -> Window:
-        """Zero beyond the level's grid."""
+        """Set the gradients beyond the level's grid to zero."""
         down, across = (
             (index >= 0) & (index < cells) for index, cells in zip(_indices(window), self._sizes[level], strict=True)
         )
@@ -63,13 +89,13 @@ class PyramidTranspose:
         return Window(window.gradient * mask, window.corner)
 
     def _coarser(self, level: int, window: Window) -> Window:
-        """The transpose of nearest upsampling from the next level: sums over the cells that were copied."""
+        """Transpose of the nearest upsampling from the next level: sums over the copies of each cell."""
         matrices, corner = [], []
         for axis, index in enumerate(_indices(window)):
             fine, coarse = self._sizes[level][axis], self._sizes[level + 1][axis]
             source = _upsampled_from(coarse, fine, window.gradient.device)[index.clamp(0, fine - 1)]
             inside = (index >= 0) & (index < fine)
-            # One more than the fewest: interpolation rounds its positions.
+            # One more than the minimum, since interpolation rounds its positions.
             cells = min(coarse, -(-(index.shape[1] - 1) * coarse // fine) + 2)
             first = source[:, 0].clamp(max=coarse - cells)
             copied = source[:, :, None] == first[:, None, None] + torch.arange(cells, device=source.device)
@@ -79,7 +105,14 @@ class PyramidTranspose:
 
 
 def is_linear(fpn: Any) -> bool:
-    """Whether ``PyramidTranspose`` can take this network: torchvision's, with convolutions and batch norms only."""
+    """Return whether ``PyramidTranspose`` can be used for a network.
+
+    Args:
+        fpn: any module.
+
+    Returns:
+        True for torchvision's own ``FeaturePyramidNetwork`` of same-size convolutions and batch norms only.
+    """
     if type(fpn) is not FeaturePyramidNetwork:
         return False
     return all(_fits(layer) for block in (*fpn.inner_blocks, *fpn.layer_blocks) for layer in _layers(block))
@@ -99,7 +132,7 @@ def _fits(layer: nn.Module) -> bool:
 
 
 def _through(layers: Sequence[Any], window: Window) -> Window:
-    """From the output of a block to its input: a convolution widens the window by its reach."""
+    """Carry gradients from a block's output to its input; a convolution widens the window by half its kernel."""
     gradient, corner = window.gradient, window.corner
     for layer in reversed(layers):
         if isinstance(layer, nn.Conv2d):
@@ -111,7 +144,7 @@ def _through(layers: Sequence[Any], window: Window) -> Window:
 
 
 def _slope(norm: Any) -> Tensor:
-    """What a batch norm in evaluation multiplies each channel with, ``[C]``."""
+    """Factor of each channel ``[C]`` in a batch norm in evaluation mode."""
     slope = torch.rsqrt(norm.running_var + norm.eps)
     return slope if norm.weight is None else slope * norm.weight.detach()
 
@@ -125,6 +158,6 @@ def _indices(window: Window) -> list[Tensor]:
 
 
 def _upsampled_from(coarse: int, fine: int, device: torch.device) -> Tensor:
-    """Which of ``coarse`` cells each of ``fine`` cells is copied from, ``[fine]``, as ``F.interpolate`` does it."""
+    """For each of ``fine`` cells the one of ``coarse`` cells that ``F.interpolate`` copies, ``[fine]``."""
     numbers = torch.arange(coarse, dtype=torch.float32, device=device)
     return F.interpolate(numbers[None, None], size=fine, mode="nearest")[0, 0].long()

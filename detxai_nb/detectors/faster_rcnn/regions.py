@@ -1,4 +1,4 @@
-"""Pooled regions with the box head on them: for methods that ask what the head makes of changed features."""
+"""Pooled regions with the box head on them, for methods that run the head on changed features (BBAM)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from detxai_nb.detectors.base import evaluating
 
 @dataclass(frozen=True, eq=False)
 class HeadOutput:
-    """What the box head says of n regions, each for its own class.
+    """The box head's output for n regions, each for its own class.
 
-    ``scores`` ``[n]``: probability; ``offsets`` ``[n,4]``: the network's own box output, before decoding; ``boxes``
-    ``[n,4]``: xyxy in input pixels, not cut to the image.
+    Attributes:
+        scores: softmax probabilities ``[n]``.
+        offsets: the network's own box outputs ``[n,4]``, before decoding.
+        boxes: the decoded boxes ``[n,4]``, xyxy in input pixels, not clipped to the image.
     """
 
     scores: Tensor
@@ -28,9 +30,14 @@ class HeadOutput:
 class Regions:
     """The pooled regions of n detections.
 
-    ``rows`` int64 ``[n]``: which detections; ``features`` ``[n,C,P,P]``, without a graph; ``corners`` and ``strides``:
-    where each begins and the size of its cells, (y, x) in input pixels; ``labels`` int64 ``[n]``: the class that each
-    is asked for; ``proposals`` ``[n,4]``: xyxy in input pixels.
+    Attributes:
+        module: the ``FasterRCNN`` module.
+        rows: int64 ``[n]``: rows of the detections that these are.
+        features: pooled features ``[n,C,P,P]``, without a graph.
+        corners: top left of each region, (y, x) in input pixels.
+        strides: size of a pooled cell of each region, (y, x) in input pixels.
+        labels: int64 ``[n]``: the class that ``run_head`` reports for each region.
+        proposals: ``[n,4]``, xyxy in input pixels.
     """
 
     module: Any
@@ -41,15 +48,19 @@ class Regions:
     labels: Tensor
     proposals: Tensor
 
-    def answer(self, features: Tensor) -> HeadOutput:
-        """What the head makes of ``features`` ``[n,C,P,P]`` in place of the regions' own.
+    def run_head(self, features: Tensor) -> HeadOutput:
+        """Run the box head on other features in place of the regions' own.
 
-        With a graph where gradients are enabled; the module is as before afterwards.
+        Args:
+            features: ``[n,C,P,P]``, a row for each region. The output has a graph if gradients are enabled.
+
+        Returns:
+            Scores, offsets and boxes of the regions' classes. The module is left as it was.
         """
         heads = self.module.roi_heads
         with evaluating(self.module):
             logits, deltas = heads.box_predictor(heads.box_head(features))
         rows = torch.arange(len(self.labels), device=self.labels.device)
-        offsets = deltas.unflatten(1, (-1, 4))[rows, self.labels]
+        offsets = torch.unflatten(deltas, 1, (-1, 4))[rows, self.labels]
         boxes = heads.box_coder.decode(offsets, [self.proposals])[:, 0]
         return HeadOutput(logits.softmax(dim=1)[rows, self.labels], offsets, boxes)

@@ -1,4 +1,4 @@
-"""The trace of Faster R-CNN: the box head on the explained regions only, one backward pass for all of them."""
+"""The trace of Faster R-CNN: the box head runs on the explained regions only, with one backward pass for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.base import evaluating, outside_inference_mode
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS
-from detxai_nb.detectors.faster_rcnn.box_head import OpenRegions, RoiHead
+from detxai_nb.detectors.faster_rcnn.box_head import BoxHead, OpenedRegions
 from detxai_nb.detectors.faster_rcnn.layers import LayerBelow
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals
@@ -24,10 +24,16 @@ ROI = "roi"
 
 
 class RoiTrace:
-    """One forward pass of one image, kept open. See ``types.Trace``.
+    """One forward pass of one image through Faster R-CNN, kept open for gradients. See ``types.Trace``.
 
-    ``below`` takes gradients from the pooled maps to the layer's levels; with None the layer is "roi": then each region
-    is a level of its own, and ``levels`` lists the regions that were asked for so far.
+    Args:
+        placement: where the image lies in the network's input.
+        layer: name of the explained layer.
+        module: the ``FasterRCNN`` module.
+        proposals: the image's proposals, recomputed from anchors.
+        pooling: RoI pooling on the image's pyramid.
+        below: carries gradients from the pooled maps to the layer's levels. None for the layer "roi": then each region
+            is a level of its own, and ``levels`` lists the regions explained so far.
     """
 
     two_stage = True
@@ -46,20 +52,33 @@ class RoiTrace:
         self._module = module
         self._proposals = proposals
         self._pooling = pooling
-        self._head = RoiHead(module.roi_heads, pooling)
+        self._head = BoxHead(module.roi_heads, pooling)
         self._below = below
-        self._last: tuple[Tensor, OpenRegions] | None = None
+        self._last: tuple[Tensor, OpenedRegions] | None = None
         self._regions: list[Level] = []
         self._numbers: dict[tuple[int, ...], int] = {}
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The explained grids: the layer's maps, or the regions asked for so far."""
+        """The explained grids: the layer's maps, or for "roi" the regions explained so far."""
         return tuple(self._regions) if self._below is None else self._below.levels
 
     @torch.inference_mode(False)
     def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """The explained scalar of each detection, ``[N]``."""
+        """Return the explained scalar of each detection.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Returns:
+            Scalars ``[N]``: a softmax probability, a logit, or a side of the box in input pixels, not clipped and
+            growing outward.
+
+        Raises:
+            ValueError: if the target is "combined", or the detections have no anchors as origins or come from another
+                detector or image size.
+        """
         origins, labels = self._resolve(detections, target)
         values = [
             self._head.scalars(self._open(origins[rows]), labels[rows], target).detach()
@@ -68,21 +87,51 @@ class RoiTrace:
         return torch.cat(values) if values else origins.new_empty(0, dtype=next(self._module.parameters()).dtype)
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Exact gradients of all detections with respect to the layer, in chunks that fit the memory budget.
+        """Compute the exact gradients of all detections with respect to the layer.
 
-        Also inside ``torch.inference_mode``, which is left for the time of each step.
+        Works inside ``torch.inference_mode`` too, which is left for the time of each step.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Yields:
+            Chunks that fit the memory budget: windows of the layer's grids, or whole pooled regions for "roi".
+
+        Raises:
+            ValueError: as ``scalars``, at the first step.
         """
         return outside_inference_mode(self._chunks(detections, target))
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """The same as (level, rows, gradient ``[n,C,h,w]``)."""
+        """Compute the same gradients on the whole grid of their level.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Yields:
+            (level, rows, gradient ``[n,C,h,w]``) for each chunk.
+
+        Raises:
+            ValueError: as ``scalars``, at the first step.
+        """
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
 
     def regions(self, detections: Detections) -> Iterator[Regions]:
-        """The pooled regions of all detections with the box head on them, in parts that fit the memory budget.
+        """Pool the regions of all detections, with the box head on them, whatever the trace's layer.
 
-        Whatever the layer. Also inside ``torch.inference_mode``, which is left for the time of each step.
+        Works inside ``torch.inference_mode`` too, which is left for the time of each step.
+
+        Args:
+            detections: N detections of this image by this detector.
+
+        Yields:
+            Parts that fit the memory budget.
+
+        Raises:
+            ValueError: if the detections have no anchors as origins or come from another detector or image size.
         """
         return outside_inference_mode(self._region_parts(detections))
 
@@ -108,10 +157,10 @@ class RoiTrace:
                 yield from self._unpool(rows, regions, gradient, self._below)
 
     def _unpool(
-        self, rows: Tensor, regions: OpenRegions, gradient: Tensor, below: LayerBelow
+        self, rows: Tensor, regions: OpenedRegions, gradient: Tensor, below: LayerBelow
     ) -> Iterator[GradientChunk]:
-        """From the pooled features of each region to the window of the map it is pooled from, and on to the layer."""
-        for level in regions.levels.unique().tolist():
+        """Carry gradients from each region's pooled features to a window of its map, and on to the layer."""
+        for level in torch.unique(regions.levels).tolist():
             mine = (regions.levels == level).nonzero()[:, 0]
             most = rows_per_chunk(below.levels[below.level_of(level)].features)
             boxes = regions.proposals[mine]
@@ -119,11 +168,13 @@ class RoiTrace:
                 yield from below.pull(GradientChunk(level, rows[mine[some]], windows, corner))
 
     def _parts(self, origins: Tensor) -> Sequence[Tensor]:
-        """Rows of detections whose regions are open together."""
-        return torch.arange(len(origins), device=origins.device).split(self._head.rows_per_pass) if len(origins) else ()
+        """Rows of the detections whose regions are computed together."""
+        if not len(origins):
+            return ()
+        return torch.split(torch.arange(len(origins), device=origins.device), self._head.rows_per_pass)
 
-    def _open(self, origins: Tensor) -> OpenRegions:
-        """The regions of these anchors; the last ones stay open for further targets of the same detections."""
+    def _open(self, origins: Tensor) -> OpenedRegions:
+        """The regions of these anchors; the last ones are kept for further targets of the same detections."""
         if self._last is not None and torch.equal(self._last[0], origins):
             return self._last[1]
         self._last = None
@@ -132,8 +183,8 @@ class RoiTrace:
         self._last = (origins, regions)
         return regions
 
-    def _number(self, origins: Tensor, regions: OpenRegions) -> list[int]:
-        """The level's number of each region; a region not yet asked for becomes a new level."""
+    def _number(self, origins: Tensor, regions: OpenedRegions) -> list[int]:
+        """The level number of each region; a region not explained before becomes a new level."""
         corners, cells = (x.tolist() for x in self._pooling.frames(regions.levels, regions.proposals))
         numbers = []
         for i, origin in enumerate(map(tuple, origins.tolist())):

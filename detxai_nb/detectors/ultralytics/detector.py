@@ -1,7 +1,7 @@
-"""Ultralytics' YOLO detectors: YOLOv8, v5u, v9, v10, 11, 12, 26 and others with a Detect head.
+"""The adapter for Ultralytics' YOLO detectors: YOLOv8, v5u, v9, v10, 11, 12, 26 and others with a Detect head.
 
-Ultralytics is licensed under AGPL-3.0 (or a commercial licence of its makers), which holds for what uses it. Nothing of
-it is part of this package, which only works with models that the user has opened with it.
+Ultralytics is licensed under AGPL-3.0 (or a commercial licence from its makers), which also covers works that use it.
+Nothing of it is part of this package, which only works with models that the user has opened with it.
 """
 
 from __future__ import annotations
@@ -34,24 +34,33 @@ _PAD = 114.0
 
 
 class UltralyticsDetector(Adapter):
-    """A YOLO of the ultralytics package (AGPL-3.0), opened for explanation.
-
-    ``module``: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with a Detect head, fused or not.
-    ``names``: a name for each class output, by default the model's own.
+    """A white-box adapter for the YOLO detectors of the ultralytics package (AGPL-3.0).
 
     The model is used as it is, in evaluation mode, and never changed; Ultralytics' predictor is not used. Weights that
-    were made in ``torch.inference_mode`` cannot be differentiated: such a model is copied, and the detector's
+    were created in ``torch.inference_mode`` cannot be differentiated: such a model is copied, and the detector's
     ``module`` is the copy.
 
-    ``input_size``: the side of the square that an image is scaled to fit, or (height, width). ``rectangular``: cut the
-    padding to what multiples of the coarsest stride need, as Ultralytics does for single images; else pad to the whole.
-    ``nms_threshold`` and ``max_detections``: Ultralytics' usual 0.7 and 300. ``end_to_end``: whether the one-to-one
-    branches of YOLOv10 and YOLO26 are used, without suppression; None asks the module.
+    Box sides are explained as the head outputs them: distance from the cell's centre in strides, after the mean over
+    the bins of YOLOv8 and its successors. A head of convolutions, as all of them have, is local and its gradients come
+    from small windows. A head with any other module is differentiated on whole levels: just as exact, but slower, and
+    its inner layers cannot be explained.
 
-    Box sides are explained as the head gives them: distance from the cell's centre in strides, after the mean over the
-    bins of YOLOv8 and its successors. A head of convolutions, as all of them have, is local and its gradients come from
-    small windows; a head with any other module is differentiated on whole levels, as exactly and more slowly, and its
-    inner layers are not on offer.
+    Args:
+        module: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with a Detect head, fused or not.
+        names: a name for each class output; by default the model's own.
+        input_size: side in pixels of the square that an image is scaled to fit, or (height, width).
+        rectangular: True: pad to the next multiple of the coarsest stride only, as Ultralytics does for single images.
+            False: pad to all of ``input_size``.
+        nms_threshold: IoU above which class-wise NMS drops a box; 0.7 is Ultralytics' default.
+        max_detections: the largest number of detections in an image; 300 is Ultralytics' default.
+        end_to_end: whether the one-to-one branches of YOLOv10 and YOLO26 are used, without NMS; None takes the
+            module's own setting.
+
+    Raises:
+        ImportError: if ultralytics is missing.
+        TypeError: if the module is no YOLO with a Detect head.
+        ValueError: if the number of names differs from that of class outputs, ``input_size`` is no multiple of the
+            coarsest stride, the model does not take RGB images, or it lacks the branches that ``end_to_end`` needs.
     """
 
     family = "ultralytics"
@@ -77,8 +86,8 @@ class UltralyticsDetector(Adapter):
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if min(height, width) < coarsest or height % coarsest or width % coarsest:
             raise ValueError(
-                f"input_size is a multiple of {coarsest}, this YOLO's coarsest stride (one side or (height, width)), "
-                f"got {input_size}"
+                f"input_size must be a multiple of {coarsest}, this YOLO's coarsest stride "
+                f"(one side or (height, width)), got {input_size}"
             )
         if end_to_end and getattr(self._head, "one2one_cv2", None) is None:
             raise ValueError("end_to_end=True needs the one-to-one branches of YOLOv10 or YOLO26; this YOLO has none")
@@ -94,25 +103,33 @@ class UltralyticsDetector(Adapter):
     @property
     def device(self) -> torch.device:
         """The device of the model's weights."""
-        return next(self.module.parameters()).device
+        device: torch.device = next(self.module.parameters()).device
+        return device
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers on offer; numbers are those of the network's modules, as in its yaml file.
+        """Names of the layers that can be explained; numbers are those of the network's modules in its yaml file.
 
-        "neck" (the maps that enter the head); "backbone" (of the backbone's maps that the neck reads the one nearest to
-        each prediction's stride) and "backbone.<number>" for each of those; "neck.<number>" (the maps inside the neck
-        that are read further on); "head.class" and "head.box" (the last activations of the head's branches),
-        "head.class.0" and "head.box.0" (those before).
+        "neck": the maps that enter the head. "backbone": the map nearest to each prediction's stride, out of those that
+        the neck reads from the backbone; "backbone.<number>": each of these maps. "neck.<number>": maps inside the neck
+        that a later module reads. "head.class", "head.box": the last activations of the head's branches;
+        "head.class.0", "head.box.0": those before them.
         """
         return (NECK, *self._network.layers, *head_layers(self._branches() or ({},)))
 
     @torch.no_grad()
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
-        """What the YOLO finds in each image with a class score >= ``score_threshold``.
+        """Detect objects as Ultralytics' predictor does.
 
-        The best class of each location, then class-wise NMS, as Ultralytics' predictor does; end to end instead the
-        best ``max_detections`` pairs of location and class.
+        The best class of each location, then class-wise NMS. With the end-to-end branches instead: the best
+        ``max_detections`` pairs of location and class.
+
+        Args:
+            images: pictures in any form that ``load_image`` reads, of any sizes.
+            score_threshold: the lowest class score that is reported, in 0..1.
+
+        Returns:
+            The detections of each image, boxes xyxy in its own pixels.
         """
         pixels = [load_image(image) for image in images]
         found: list[Detections | None] = [None] * len(pixels)
@@ -127,7 +144,18 @@ class UltralyticsDetector(Adapter):
 
     @torch.inference_mode(False)
     def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
-        """One forward pass up to the head, kept open. ``layer``: one of ``layers``."""
+        """Run the network up to the head once and keep the result open for gradients.
+
+        Args:
+            image: a picture in any form that ``load_image`` reads.
+            layer: one of ``layers``; by default the first.
+
+        Returns:
+            The trace of this image.
+
+        Raises:
+            ValueError: if there is no such layer.
+        """
         layer, network = check_layer(layer, self.layers), self._network
         with evaluating(self.module):
             with torch.no_grad():
@@ -153,20 +181,20 @@ class UltralyticsDetector(Adapter):
         return self.module.model[-1]
 
     def _is_end_to_end(self) -> bool:
-        """Whether the one-to-one branches are used: as set, else as the module says."""
+        """Whether the one-to-one branches are used: as set, else the module's own setting."""
         return bool(getattr(self._head, "end2end", False)) if self.end_to_end is None else self.end_to_end
 
     def _branches(self) -> Branches | None:
         return local_branches(self._head, self._is_end_to_end())
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
-        """The image as the network takes it, ``[1,3,h,w]``: scaled to fit, centred on grey, RGB in 0..1."""
+        """The image as the network's input ``[1,3,h,w]``: scaled to fit, centred on grey, RGB in 0..1."""
         dtype = next(self.module.parameters()).dtype
         coarsest = int(max(self._network.strides)) if self.rectangular else None
         placement = centred_letterbox(tuple(pixels.shape[:2]), self.input_size, coarsest)
         image = to_tensor(pixels, self.device, dtype)[None]
         if placement.resized != placement.image_size:
-            # Ultralytics scales whole numbers.
+            # Ultralytics scales 8-bit images.
             image = F.interpolate(image, size=placement.resized, mode="bilinear", align_corners=False).round()
         canvas = image.new_full((1, 3, *placement.input_size), _PAD)
         (top, left), (height, width) = placement.offset, placement.resized
@@ -174,7 +202,7 @@ class UltralyticsDetector(Adapter):
         return canvas / 255, placement
 
     def _decode(self, maps: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
-        """Ultralytics' post-processing of one image, keeping where each detection came from."""
+        """Apply Ultralytics' post-processing to one image and keep the cell that each detection came from."""
         end_to_end = self._is_end_to_end()
         raw = {}
         for name in ("class", "box"):
@@ -201,7 +229,7 @@ class UltralyticsDetector(Adapter):
         )
 
     def _suppressed(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-        """Location and class of what is left of the locations' best classes after class-wise NMS."""
+        """Location and class of the detections that class-wise NMS keeps, one class for each location."""
         best, label = scores.max(dim=1)
         rows = (best >= threshold).nonzero()[:, 0]
         rows = rows[batched_nms(boxes[rows], best[rows], label[rows], self.nms_threshold)[: self.max_detections]]
@@ -217,9 +245,17 @@ class UltralyticsDetector(Adapter):
 
 
 def centred_letterbox(image_size: tuple[int, int], input_size: tuple[int, int], multiple: int | None) -> Placement:
-    """Ultralytics' LetterBox: scaled by one factor to fit and centred, the odd pixel of padding at the end.
+    """Return where Ultralytics' LetterBox puts an image: scaled by one factor to fit and centred.
 
-    ``multiple``: None pads to all of ``input_size``, else only to the next multiple of so many pixels.
+    An odd pixel of padding goes to the bottom or right.
+
+    Args:
+        image_size: (height, width) of the image in pixels.
+        input_size: (height, width) that it is scaled to fit.
+        multiple: None pads to all of ``input_size``, a number only to the next multiple of so many pixels.
+
+    Returns:
+        The placement of the image in the network's input.
     """
     factor = min(input_size[0] / image_size[0], input_size[1] / image_size[1])
     resized = (max(1, round(image_size[0] * factor)), max(1, round(image_size[1] * factor)))

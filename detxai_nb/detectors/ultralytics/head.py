@@ -1,4 +1,4 @@
-"""Ultralytics' Detect head: its branches, the scalars it reports, and their exact gradients on one image."""
+"""Ultralytics' Detect head: its branches, the scalars it reports and their exact gradients on one image."""
 
 from __future__ import annotations
 
@@ -15,20 +15,39 @@ from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.types import SIDES, Target
 from detxai_nb.windows import GradientChunk
 
-_LISTS = {"class": "cv3", "box": "cv2"}
-"""What Detect calls the branches that give class logits and box distributions."""
+_BRANCH_LISTS = {"class": "cv3", "box": "cv2"}
+"""Attributes of Detect that hold the branches for class logits and for box distributions."""
 
 
 def branch_modules(head: Any, name: str, end_to_end: bool) -> Sequence[nn.Module]:
-    """The branch "class" or "box" of each level, of the one-to-one or the one-to-many set."""
-    return getattr(head, f"one2one_{_LISTS[name]}" if end_to_end else _LISTS[name])
+    """Return a branch of the head at each level.
+
+    Args:
+        head: the Detect head.
+        name: "class" or "box".
+        end_to_end: True for the one-to-one set (YOLOv10, YOLO26), False for the one-to-many set.
+
+    Returns:
+        A module for each level.
+    """
+    prefix = "one2one_" if end_to_end else ""
+    branches: Sequence[nn.Module] = getattr(head, prefix + _BRANCH_LISTS[name])
+    return branches
 
 
 def local_branches(head: Any, end_to_end: bool) -> Branches | None:
-    """The branches of each level as stacks of convolutions, or None where one is built of anything else."""
+    """Return the branches of each level as stacks of convolutions.
+
+    Args:
+        head: the Detect head.
+        end_to_end: True for the one-to-one set, False for the one-to-many set.
+
+    Returns:
+        For each level its branches by name, "class" and "box"; None if one contains anything but convolutions.
+    """
     found: list[dict[str, Branch]] = []
     for level in range(head.nl):
-        mine = {name: _branch(branch_modules(head, name, end_to_end)[level]) for name in _LISTS}
+        mine = {name: _branch(branch_modules(head, name, end_to_end)[level]) for name in _BRANCH_LISTS}
         if None in mine.values():
             return None
         found.append({name: branch for name, branch in mine.items() if branch is not None})
@@ -36,12 +55,13 @@ def local_branches(head: Any, end_to_end: bool) -> Branches | None:
 
 
 def _branch(module: Any) -> Branch | None:
-    if not isinstance(module, nn.Sequential) or not _is_plain(module[-1]):
+    """One branch as a stack of convolutions; None if it contains anything else."""
+    if not isinstance(module, nn.Sequential) or not _is_plain_conv(module[-1]):
         return None
     parts: list[BranchPart] = []
     stops: list[int] = []
     for block in module[:-1]:
-        found = _parts(block)
+        found = _conv_parts(block)
         if found is None:
             return None
         parts += found
@@ -49,21 +69,21 @@ def _branch(module: Any) -> Branch | None:
     return Branch(parts, [module[-1]], stops)  # type: ignore[list-item]
 
 
-def _parts(block: Any) -> list[BranchPart] | None:
-    """The convolutions of a block, each with what Ultralytics puts behind it; None for any other kind of block."""
+def _conv_parts(block: Any) -> list[BranchPart] | None:
+    """The convolutions of a block, each with its normalisation and activation; None for any other kind of block."""
     from ultralytics.nn.modules.conv import Conv, DWConv
 
     if isinstance(block, nn.Sequential):
-        inside = [_parts(part) for part in block]
+        inside = [_conv_parts(part) for part in block]
         return None if None in inside else [part for parts in inside for part in parts or ()]
-    # Exactly these: what is derived from them may compute something else.
-    if type(block) not in (Conv, DWConv) or not _is_plain(block.conv):
+    # Exactly these classes: a subclass may compute something else.
+    if type(block) not in (Conv, DWConv) or not _is_plain_conv(block.conv):
         return None
-    return [BranchPart(block.conv, after=_after(block))]
+    return [BranchPart(block.conv, after=_after_conv(block))]
 
 
-def _is_plain(conv: Any) -> bool:
-    """Whether it is a convolution of PyTorch itself that keeps the map's size; one for quantised training is not."""
+def _is_plain_conv(conv: Any) -> bool:
+    """Whether it is PyTorch's own convolution (no quantisation-aware one) and keeps the map's size."""
     if type(conv) is not nn.Conv2d:
         return False
     size = conv.kernel_size
@@ -71,25 +91,48 @@ def _is_plain(conv: Any) -> bool:
     return same and conv.stride == conv.dilation == (1, 1) and conv.padding_mode == "zeros"
 
 
-def _after(block: Any) -> Callable[[Tensor], Tensor]:
-    """What comes behind a block's convolution; of a fused one the normalisation is in its weights."""
+def _after_conv(block: Any) -> Callable[[Tensor], Tensor]:
+    """What follows a block's convolution: normalisation and activation; in a fused block the activation only."""
     if hasattr(block, "bn"):
         return lambda x: block.act(block.bn(x))
-    return block.act
+    activation: Callable[[Tensor], Tensor] = block.act
+    return activation
 
 
 class UltralyticsRule:
-    """The class probability or logit, and the distances to the sides in strides, as ``head`` decodes them."""
+    """The scalars of a Detect head: class probability or logit, and distances to the box's sides in strides.
+
+    Args:
+        head: the Detect head, which decodes the distances.
+    """
 
     def __init__(self, head: Any) -> None:
         self._head = head
 
     def needs(self, target: Target) -> tuple[str, ...]:
-        """The branch that the target is made of."""
+        """Return the branches that a target is computed from.
+
+        Args:
+            target: what is explained.
+
+        Returns:
+            ("box",) for a side of the box, else ("class",).
+        """
         return ("box",) if target.part in SIDES else ("class",)
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The scalars ``[n]`` from each branch's outputs ``[n,K]``."""
+        """Compute the explained scalars from the branches' outputs.
+
+        Args:
+            outputs: outputs ``[n,K]`` by branch, of those that ``needs`` names.
+            level: number of the pyramid level (not used).
+            at: cells int64 ``[n,2]``, (row, column) (not used).
+            labels: the explained class of each, int64 ``[n]``.
+            target: what is explained.
+
+        Returns:
+            Scalars ``[n]``: a sigmoid probability, a logit, or the distance to a side in strides.
+        """
         if target.part in SIDES:
             return side_distances(self._head, outputs["box"])[:, SIDES.index(target.part)]
         logit = outputs["class"].gather(1, labels[:, None])[:, 0]
@@ -97,35 +140,70 @@ class UltralyticsRule:
 
 
 def side_distances(head: Any, raw: Tensor) -> Tensor:
-    """Left, top, right and bottom ``[n,4]`` in strides from the box branch's outputs ``[n,4*bins]``."""
-    return head.dfl(raw[:, :, None])[:, :, 0]
+    """Decode the box branch's outputs to distances from the cell's centre.
+
+    Args:
+        head: the Detect head.
+        raw: outputs ``[n,4*bins]`` of its box branch.
+
+    Returns:
+        Distances ``[n,4]`` to the left, top, right and bottom side, in strides.
+    """
+    distances: Tensor = head.dfl(raw[:, :, None])[:, :, 0]
+    return distances
 
 
 class BatchedHead:
-    """A head of any modules on one image: each prediction gets a copy of its level, as images of one batch.
+    """A head of any modules on one image: each prediction gets a copy of its level, as the images of one batch.
 
-    Exact, since images of a batch do not see each other in evaluation mode, but slower than windows.
+    Exact, since the images of a batch are independent in evaluation mode, but slower than windows. The pyramid is kept
+    as ``features``.
+
+    Args:
+        head: the Detect head.
+        pyramid: maps ``[C,h,w]`` that enter the head, a level each.
+        end_to_end: whether the one-to-one branches are used.
     """
 
     def __init__(self, head: Any, pyramid: Sequence[Tensor], end_to_end: bool) -> None:
         self._head = head
-        self._branches = {name: branch_modules(head, name, end_to_end) for name in _LISTS}
+        self._branches = {name: branch_modules(head, name, end_to_end) for name in _BRANCH_LISTS}
         self._rule = UltralyticsRule(head)
         self.features = list(pyramid)
 
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """The explained scalars ``[n]`` at the cells ``at`` ``[n,2]`` (row, column) of the level."""
+        """Compute the explained scalars at some cells of a level.
+
+        Args:
+            level: number of the level.
+            at: cells int64 ``[n,2]``, (row, column).
+            labels: the explained class of each, int64 ``[n]``.
+            target: what is explained.
+
+        Returns:
+            Scalars ``[n]``, as ``UltralyticsRule.scalar``.
+        """
         (name,) = self._rule.needs(target)
         with evaluating(self._head):
             raw = self._branches[name][level](self.features[level][None])[0]
             return self._rule.scalar({name: raw[:, at[:, 0], at[:, 1]].T}, level, at, labels, target)
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
-        """Their exact gradients on the whole level."""
+        """Compute the exact gradients of the scalars on the whole level.
+
+        Args:
+            level: number of the level.
+            at: cells int64 ``[n,2]``, (row, column).
+            labels: the explained class of each, int64 ``[n]``.
+            target: what is explained.
+
+        Yields:
+            Chunks that fit the memory budget; their ``rows`` count within ``at``.
+        """
         (name,) = self._rule.needs(target)
         features = self.features[level]
-        for rows in torch.arange(len(at), device=at.device).split(rows_per_chunk(features)):
+        for rows in torch.split(torch.arange(len(at), device=at.device), rows_per_chunk(features)):
             row, column = at[rows].T
             with torch.enable_grad(), evaluating(self._head):
                 copies = features.expand(len(rows), *features.shape).clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""An Ultralytics detection network up to its head, opened at the outputs of its numbered modules."""
+"""An Ultralytics detection network up to its head, captured at the outputs of its numbered modules."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ HEADS = ("Detect", "v10Detect")
 class UltralyticsNetwork:
     """The modules of a ``DetectionModel``, run one by one as the model's own forward does.
 
-    ``backbone``: numbers of the backbone's modules that the neck or the head reads. ``merges``: numbers of the neck's
-    modules that are read further on, apart from those that make the head's maps.
+    ``backbone`` holds the numbers of the backbone's modules whose outputs the neck or the head reads; ``merges`` those
+    of the neck's modules whose outputs a later module reads, except the head's inputs; ``strides`` the stride of each
+    of the head's levels.
+
+    Args:
+        module: a ``DetectionModel`` with a Detect head.
     """
 
     def __init__(self, module: Any) -> None:
@@ -28,41 +32,62 @@ class UltralyticsNetwork:
         self._start = len(module.yaml["backbone"])
         self.head: Any = module.model[-1]
         self.strides = [float(stride) for stride in self.head.stride]
-        read = {i for part in self._parts[self._start :] for i in _reads(part)}
+        read = {i for part in self._parts[self._start :] for i in _sources_of(part)}
         self.backbone = sorted(i for i in read if i < self._start)
         self.merges = sorted(i for i in module.save if i >= self._start and i not in self.head.f)
         self._wanted = {*module.save, *self.backbone, *self.head.f}
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The names of the layers before the head's maps."""
+        """Names of the layers before the head's maps."""
         return (BACKBONE, *(f"{BACKBONE}.{i}" for i in self.backbone), *(f"{NECK}.{i}" for i in self.merges))
 
     def maps(self, outputs: Mapping[int, Tensor]) -> list[Tensor]:
-        """The maps that enter the head, ``[B,C,h,w]`` a level, out of what ``run`` returns."""
+        """Return the maps that enter the head.
+
+        Args:
+            outputs: what ``run`` returned.
+
+        Returns:
+            Maps ``[B,C,h,w]``, a level each.
+        """
         return [outputs[i] for i in self.head.f]
 
     def run(self, x: Tensor | None, given: Mapping[int, Tensor] | None = None, start: int = 0) -> dict[int, Tensor]:
-        """The outputs, by number, of the modules from ``start`` up to the head that are read later.
+        """Run the modules up to the head.
 
-        ``given``: outputs that are taken instead of running a module; ``x``: that of the module before ``start``, at
-        first the batch ``[B,3,h,w]``.
+        Args:
+            x: output of the module before ``start``; for ``start`` 0 the batch ``[B,3,h,w]``.
+            given: outputs by number that are used instead of running their modules.
+            start: number of the first module that runs.
+
+        Returns:
+            Outputs by number: the given ones, and those of the modules that a later module or the head reads.
         """
         outputs = dict(given or {})
         for part in self._parts[start:-1]:
             if part.i in outputs:
                 x = outputs[part.i]
                 continue
-            sources = [outputs.get(i, x) for i in _reads(part)]
-            x = part(sources[0] if isinstance(part.f, int) else sources)
+            sources = [outputs.get(i, x) for i in _sources_of(part)]
+            made: Tensor = part(sources[0] if isinstance(part.f, int) else sources)
+            x = made
             if part.i in self._wanted:
-                outputs[part.i] = x  # type: ignore[assignment]
+                outputs[part.i] = made
         return outputs
 
     def open(self, layer: str, outputs: Mapping[int, Tensor], input_size: tuple[int, int]) -> Stages:
-        """The maps of one of ``layers`` as leaves, and the head's maps made of them with a graph.
+        """Make the maps of a layer leaves and compute the head's maps from them with a graph.
 
         A stage of the backbone reaches the head through the neck, not through the later stages.
+
+        Args:
+            layer: one of ``layers``.
+            outputs: what ``run`` returned for the image.
+            input_size: (height, width) of the network's input.
+
+        Returns:
+            The leaves by number, with their strides, and the head's maps.
         """
         kind, _, number = layer.partition(".")
         kept = self.backbone if kind == BACKBONE else [int(number)]
@@ -79,14 +104,22 @@ class UltralyticsNetwork:
 
 
 def open_module(module: Any) -> Any:
-    """The ``DetectionModel`` of what a user hands in, or a copy of it where autograd could not save its weights.
+    """Return the ``DetectionModel`` of a YOLO, or a copy of it if autograd could not save its weights.
 
-    Raises ``ImportError`` where ultralytics is missing, ``TypeError`` for anything that is no YOLO with a Detect head,
-    ``ValueError`` for one that does not take RGB images.
+    Args:
+        module: an ``ultralytics.YOLO`` or its ``DetectionModel``.
+
+    Returns:
+        The ``DetectionModel``; a copy if its weights were created in ``torch.inference_mode``.
+
+    Raises:
+        ImportError: if ultralytics is missing.
+        TypeError: if the module is no YOLO with a Detect head.
+        ValueError: if it does not take RGB images.
     """
     if find_spec("ultralytics") is None:
         raise ImportError("family 'ultralytics' needs ultralytics: pip install \"detxai-nb[ultralytics]\"")
-    # Whoever has such a model has imported this; importing it here would write settings and look for a network.
+    # Whoever has such a model has imported this module; importing it here would write settings and access the network.
     tasks = sys.modules.get("ultralytics.nn.tasks")
     inside = getattr(module, "model", None)
     model = next((m for m in (module, inside) if tasks is not None and isinstance(m, tasks.DetectionModel)), None)
@@ -107,11 +140,12 @@ def open_module(module: Any) -> Any:
 
 @torch.inference_mode(False)
 def _differentiable(model: nn.Module) -> nn.Module:
+    """The model, or a copy outside inference mode if its weights were created in it."""
     if any(weight.is_inference() for weight in (*model.parameters(), *model.buffers())):
         return copy.deepcopy(model)
     return model
 
 
-def _reads(part: Any) -> list[int]:
+def _sources_of(part: Any) -> list[int]:
     """Numbers of the modules whose outputs a module of the network reads; -1 for the batch."""
     return [part.i + i if i < 0 else i for i in ([part.f] if isinstance(part.f, int) else part.f)]

@@ -1,4 +1,4 @@
-"""The bundled classifiers' networks: torchvision's own ResNet and VGG in small widths."""
+"""The bundled classifiers' networks: torchvision's own ResNet and VGG with few channels."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from torchvision.models.vgg import make_layers
 INPUT_SIZE = (128, 128)
 """(height, width) to which the whole image is resized."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-"""Of each colour in 0..1."""
+"""Normalisation of each colour in 0..1."""
 
 RESNET_STAGES = ((40, 1, 2), (80, 2, 2), (112, 1, 2), (128, 1, 1))
 """Channels, blocks and stride of layer1 to layer4."""
 VGG_LAYERS: list[str | int] = [16, "M", 40, 40, "M", 80, 80, 80, "M", 128, 128, 128, "M"]
+"""Channels of the convolutions; "M" is max pooling."""
 
 _STAGES = {"stage4": "layer1.0", "stage8.0": "layer2.0", "stage8.1": "layer2.1", "stage16": "layer3.0"}
 _STAGES["stage32"] = "layer4.0"
@@ -26,10 +27,19 @@ _PARTS |= {"short.0": "downsample.0", "short.1": "downsample.1"}
 
 
 def tiny_resnet(num_classes: int = 10) -> ResNet:
-    """A torchvision ResNet of basic blocks, about 0.7 million parameters, with random weights.
+    """Build a torchvision ResNet of basic blocks, about 0.7 million parameters.
 
     Its stages are those of the bundled detectors' backbone: 40, 80, 112 and 128 channels after a first convolution of
-    24 and without max pooling. The last stage keeps stride 16, so that an input of 128x128 leaves a map of 8x8.
+    24 and without max pooling. The last stage keeps stride 16, so an input of 128x128 gives a map of 8x8.
+
+    Args:
+        num_classes: number of logits, at least 1.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: if ``num_classes`` is below 1.
     """
     _check_classes(num_classes)
     model = ResNet(BasicBlock, [1, 1, 1, 1], num_classes)
@@ -45,11 +55,20 @@ def tiny_resnet(num_classes: int = 10) -> ResNet:
 
 
 def tiny_vgg(num_classes: int = 10) -> VGG:
-    """A torchvision VGG with batch normalization in four blocks, about 0.6 million parameters, with random weights.
+    """Build a torchvision VGG with batch normalisation in four blocks, about 0.6 million parameters.
 
-    16, 40, 80 and 128 channels, the last three as many as in the stages of ``tiny_resnet``; an input of 128x128 leaves
-    a map of 8x8 after the last pooling. The mean of that map and two linear layers of 128 and ``num_classes`` outputs
-    take the place of VGG's three, which hold most of its parameters.
+    16, 40, 80 and 128 channels; 40, 80 and 128 are also those of stages of ``tiny_resnet``. An input of 128x128 gives a
+    map of 8x8 after the last pooling. The mean of that map and two linear layers of 128 and ``num_classes`` outputs
+    replace VGG's three linear layers, which hold most of its parameters.
+
+    Args:
+        num_classes: number of logits, at least 1.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: if ``num_classes`` is below 1.
     """
     _check_classes(num_classes)
     model = VGG(make_layers(VGG_LAYERS, batch_norm=True), num_classes, init_weights=False)
@@ -62,9 +81,15 @@ def tiny_vgg(num_classes: int = 10) -> VGG:
 
 
 def resnet_weights(detector: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a bundled detector's backbone under the names of ``tiny_resnet``, without those of the neck.
+    """Rename the tensors of a bundled detector's backbone for ``tiny_resnet``.
 
     The residual blocks of both are the same, so a classifier can start from what a detector has learnt.
+
+    Args:
+        detector: the detector's state dict.
+
+    Returns:
+        The tensors of its body by their names in ``tiny_resnet``; neck and head are left out.
     """
     found = {}
     for name, tensor in detector.items():
@@ -87,4 +112,4 @@ def _initialize(model: nn.Module) -> None:
 
 def _check_classes(num_classes: int) -> None:
     if num_classes < 1:
-        raise ValueError(f"num_classes is 1 or more, got {num_classes}")
+        raise ValueError(f"num_classes must be 1 or more, got {num_classes}")

@@ -1,16 +1,12 @@
-"""The bundled detectors' networks: small enough to ship, built from torchvision's own parts."""
+"""The bundled detectors of torchvision's own classes: FCOS, RetinaNet, Faster R-CNN and SSD."""
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -18,96 +14,25 @@ from torchvision.models.detection.fcos import FCOSHead
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.models.detection.ssd import SSD, SSDHead
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops import MultiScaleRoIAlign
 
-STRIDES = (8, 16, 32)
-CHANNELS = 64
-TOWER = 3
-"""Convolutions in each of the two towers of tiny-fcos's head."""
-INPUT: dict[str, Any] = {
-    "min_size": 256,
-    "max_size": 448,
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.25, 0.25, 0.25],
-}
-"""Images in 0..1 are scaled to a short side of 256 pixels, the long side at most 448; 320x256 passes as it is."""
-
-
-def _normed(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs))
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions beside a short cut (He et al., 2016, the basic block)."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__()
-        self.first = _normed(inputs, outputs, stride)
-        self.second = _normed(outputs, outputs, 1)
-        self.act = nn.ReLU()
-        narrow = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-        same = stride == 1 and inputs == outputs
-        self.short = nn.Identity() if same else nn.Sequential(narrow, nn.BatchNorm2d(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.second(self.act(self.first(x))) + self.short(x))
-
-
-class TinyBackbone(nn.Module):
-    """A small residual network with a feature pyramid: 64 channels at strides 8, 16 and 32, named "0", "1", "2"."""
-
-    out_channels = CHANNELS
-
-    def __init__(self) -> None:
-        super().__init__()
-        stages = OrderedDict(
-            stem=nn.Sequential(_normed(3, 24, 2), nn.ReLU()),
-            stage4=Block(24, 40, 2),
-            stage8=nn.Sequential(Block(40, 80, 2), Block(80, 80)),
-            stage16=Block(80, 112, 2),
-            stage32=Block(112, 128, 2),
-        )
-        self.body = IntermediateLayerGetter(nn.Sequential(stages), {"stage8": "0", "stage16": "1", "stage32": "2"})
-        self.fpn = FeaturePyramidNetwork([80, 112, 128], CHANNELS)
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Normalised images [B,3,h,w] to the pyramid's maps [B,64,h/8,w/8], [B,64,h/16,w/16] and [B,64,h/32,w/32]."""
-        return self.fpn(self.body(x))
-
-
-class TowerBackbone(TinyBackbone):
-    """TinyBackbone followed on each level by two towers like those of tiny-fcos's head, for class and for box.
-
-    Maps of 128 channels, the class tower's 64 first. With the weights of tiny-fcos they tell classes and sides apart
-    almost by themselves, so that the heads of other families learn quickly to read them.
-    """
-
-    out_channels = 2 * CHANNELS
-
-    def __init__(self) -> None:
-        super().__init__()
-        head = FCOSHead(CHANNELS, 1, 1, num_convs=TOWER)
-        self.class_tower, self.box_tower = head.classification_head.conv, head.regression_head.conv
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Normalised images [B,3,h,w] to maps of 128 channels at strides 8, 16 and 32."""
-        levels = super().forward(x).items()
-        return OrderedDict((name, torch.cat([self.class_tower(x), self.box_tower(x)], dim=1)) for name, x in levels)
-
-
-def tower_weights(fcos: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of tiny-fcos under the names that they have in a model on a ``TowerBackbone``."""
-    renamed = {}
-    for name, tensor in fcos.items():
-        name = name.replace("head.classification_head.conv.", "backbone.class_tower.")
-        renamed[name.replace("head.regression_head.conv.", "backbone.box_tower.")] = tensor
-    return renamed
+from detxai_nb.detectors.zoo.networks.backbone import CHANNELS, INPUT, STRIDES, TOWER, TinyBackbone, TowerBackbone
 
 
 def tiny_fcos(num_classes: int = 10) -> FCOS:
-    """torchvision's FCOS on a small backbone, about 1.1 million parameters, with random weights.
+    """Build torchvision's FCOS on a small backbone, about 1.1 million parameters.
 
-    Three levels (strides 8, 16, 32) of 64 channels, a head of 3 convolutions with GroupNorm. Input: see ``INPUT``.
+    Three levels (strides 8, 16, 32) of 64 channels, a head of 3 convolutions with GroupNorm. Input: see
+    ``backbone.INPUT``.
+
+    Args:
+        num_classes: number of classes, at least 1.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: if ``num_classes`` is below 1.
     """
     _check(num_classes)
     return FCOS(
@@ -124,10 +49,19 @@ def tiny_fcos(num_classes: int = 10) -> FCOS:
 
 
 def tiny_retinanet(num_classes: int = 10) -> RetinaNet:
-    """torchvision's RetinaNet on a small backbone, about 1.1 million parameters, with random weights.
+    """Build torchvision's RetinaNet on a small backbone, about 1.1 million parameters.
 
     Three levels of 64 channels, a head of 3 convolutions with GroupNorm as in torchvision's second version (which has
-    4), 6 anchors a cell. Input: see ``INPUT``.
+    4), 6 anchors per cell. Input: see ``backbone.INPUT``.
+
+    Args:
+        num_classes: number of classes, at least 1.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: if ``num_classes`` is below 1.
     """
     _check(num_classes)
     anchors = AnchorGenerator(((12, 19), (31, 49), (79, 126)), ((0.5, 1.0, 2.0),) * len(STRIDES))
@@ -149,7 +83,15 @@ def tiny_retinanet(num_classes: int = 10) -> RetinaNet:
 
 
 def retinanet_weights(fcos: Mapping[str, Tensor], anchors: int = 6) -> dict[str, Tensor]:
-    """The tensors of tiny-fcos under the names that they have in tiny-retinanet; each anchor gets its class outputs."""
+    """Rename the tensors of tiny-fcos for tiny-retinanet; its class outputs are repeated for each anchor.
+
+    Args:
+        fcos: tiny-fcos's state dict.
+        anchors: anchors per cell.
+
+    Returns:
+        The tensors by their names in tiny-retinanet.
+    """
     renamed = {}
     for name, tensor in fcos.items():
         tower = re.fullmatch(r"(head\.\w+_head\.conv)\.(\d+)\.(\w+)", name)
@@ -163,14 +105,23 @@ def retinanet_weights(fcos: Mapping[str, Tensor], anchors: int = 6) -> dict[str,
 
 
 def tiny_faster_rcnn(num_classes: int = 11) -> FasterRCNN:
-    """torchvision's Faster R-CNN on a ``TowerBackbone``, about 2.3 million parameters, with random weights.
+    """Build torchvision's Faster R-CNN on a ``TowerBackbone``, about 2.3 million parameters.
 
-    ``num_classes`` counts the background, which comes first. Proposals from one anchor size a level in three shapes;
-    regions of 7x7 cells into two layers of 192. Input: see ``INPUT``.
+    Proposals come from one anchor size per level in three shapes; regions of 7x7 cells enter two layers of width 192.
+    Input: see ``backbone.INPUT``.
+
+    Args:
+        num_classes: number of classes, at least 1, the background included, which comes first.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: if ``num_classes`` is below 1.
     """
     _check(num_classes)
     anchors = AnchorGenerator(((16,), (40,), (100,)), ((0.5, 1.0, 2.0),) * len(STRIDES))
-    # A box of up to 80 pixels is pooled from stride 8, of up to 160 from stride 16.
+    # Boxes of up to 80 pixels are pooled from stride 8, of up to 160 pixels from stride 16.
     pool = MultiScaleRoIAlign(["0", "1", "2"], output_size=7, sampling_ratio=2, canonical_scale=80, canonical_level=4)
     return FasterRCNN(
         TowerBackbone(),
@@ -191,10 +142,19 @@ def tiny_faster_rcnn(num_classes: int = 11) -> FasterRCNN:
 
 
 def tiny_ssd(num_classes: int = 11) -> SSD:
-    """torchvision's SSD on a ``TowerBackbone``, about 1.3 million parameters, with random weights.
+    """Build torchvision's SSD on a ``TowerBackbone``, about 1.3 million parameters.
 
-    ``num_classes`` counts the background, which comes first. Every image is resized to 320x256. SSD has no feature
-    pyramid and no towers of its own; a network as small as this needs them, since its head is a single convolution.
+    Every image is resized to 320x256 (width by height). SSD has no feature pyramid and no towers of its own; a
+    network as small as this needs them, since its head is a single convolution.
+
+    Args:
+        num_classes: number of classes, at least 1, the background included, which comes first.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: if ``num_classes`` is below 1.
     """
     _check(num_classes)
     backbone = TowerBackbone()
@@ -215,4 +175,4 @@ def tiny_ssd(num_classes: int = 11) -> SSD:
 
 def _check(num_classes: int) -> None:
     if num_classes < 1:
-        raise ValueError(f"num_classes is 1 or more, got {num_classes}")
+        raise ValueError(f"num_classes must be 1 or more, got {num_classes}")
