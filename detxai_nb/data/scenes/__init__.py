@@ -72,8 +72,7 @@ def make(
             the background gives it away) or "single" (one object of 0.35 to 0.8 of the short side, for image
             classifiers).
         width, height: the size of the image, in pixels.
-        **options: only for mode "shortcut". Apart from the cue, the scene is the same for every ``cue_kind`` and
-            ``cue``.
+        **options: only for mode "shortcut". Apart from the cue, the scene is the same for every ``cue``.
         cue_class: the name of the class that the cue goes with, by default "apple".
         cue_kind: "watermark" (a mark in a corner, the default) or "floor" (the colour of the floor).
         cue: "present" (on every scene with the class and on no other, the default), "absent" (on no scene) or "wrong"
