@@ -9,14 +9,28 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from detxai_nb.data.sample import Sample
+    from detxai_nb.heatmaps import HeatMaps
+    from detxai_nb.types import OpenDetector
 
 OUTPUTS = (".png", ".npz")
+"""The file endings that ``explain --out`` can write."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 130 for Ctrl-C, or 2 with one
-    sentence on stderr for what cannot be done.
+    """Run one command.
+
+    Args:
+        arguments: the words after ``detxai-nb``, by default those of the process.
+
+    Returns:
+        The exit status: 0; 2 for an error, with one sentence on stderr; 130 for Ctrl-C.
+
+    Raises:
+        SystemExit: from argparse, for ``--help``, ``--version`` and wrong arguments.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -27,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"detxai-nb: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = "; the same command goes on from its store" if getattr(options, "store", None) else ""
+        kept = "; run the same command again to resume from its store" if getattr(options, "store", None) else ""
         print(f"detxai-nb: interrupted{kept}", file=sys.stderr)
         return 130
     return 0
@@ -38,73 +52,102 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="detxai-nb", description=detxai_nb.__doc__)
     parser.add_argument("--version", action="version", version=f"detxai-nb {detxai_nb.__version__}")
-    parser.add_argument("--traceback", action="store_true", help="show where an error came from")
+    parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    explain = commands.add_parser("explain", help="heat maps of the objects in a photograph, as a picture or as data")
+    explain = commands.add_parser("explain", help="compute heat maps for the detections in a photograph")
     explain.set_defaults(run=_explain)
-    explain.add_argument("photo", type=Path)
+    explain.add_argument("photo", type=Path, help="the image file")
     _add_detector(explain)
     explain.add_argument("--method", default="odam", help="a name of `detxai-nb methods` (%(default)s)")
-    explain.add_argument("--target", default="class", help="class, x1, y1, x2, y2 or combined (%(default)s)")
-    explain.add_argument("--layer", help="the explained layer, by default the detector's own default")
-    explain.add_argument("--score-threshold", type=float, default=0.3, metavar="S", help="(%(default)s)")
     explain.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of the method, such as direction=signed"
+        "--target", default="class", help="what to explain: class, x1, y1, x2, y2 or combined (%(default)s)"
     )
-    explain.add_argument("--colormap", help="a colour map of matplotlib")
+    explain.add_argument("--layer", help="the explained layer, by default that of the detector")
     explain.add_argument(
-        "--out", type=Path, action="append", required=True, metavar="FILE", help=".png or .npz; may be given twice"
+        "--score-threshold",
+        type=float,
+        default=0.3,
+        metavar="S",
+        help="the lowest score of a detection that is explained (%(default)s)",
+    )
+    explain.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the method, such as direction=signed; may be repeated",
+    )
+    explain.add_argument("--colormap", help="the name of a matplotlib colour map, for the picture")
+    explain.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="the file to write: .png for a picture, .npz for the data; may be repeated",
     )
 
-    evaluate = commands.add_parser("evaluate", help="a paper's table, with a detector and data of your own")
+    evaluate = commands.add_parser("evaluate", help="reproduce the table of a paper with your own detector and data")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came")
     _add_detector(evaluate)
     evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
     evaluate.add_argument("--images", type=Path, help="the folder of the images of --coco, by default beside the file")
     evaluate.add_argument(
-        "--scenes", type=int, default=200, help="without --coco: so many synthetic ones (%(default)s)"
+        "--scenes", type=int, default=200, help="the number of synthetic scenes, used without --coco (%(default)s)"
     )
-    evaluate.add_argument("--mode", default="plain", help="of the scenes: plain, tiny or crowd (%(default)s)")
-    evaluate.add_argument("--limit", type=int, help="only the first so many images")
+    evaluate.add_argument("--mode", default="plain", help="the mode of the scenes: plain, tiny or crowd (%(default)s)")
+    evaluate.add_argument("--limit", type=int, help="evaluate only the first LIMIT images")
     evaluate.add_argument(
-        "--protocol", help="which objects: default, odam, difference or best (one an image); by default the paper's"
+        "--protocol",
+        help="how objects are selected: default, odam, difference or best (one per image); by default as in the paper",
     )
-    evaluate.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
-    evaluate.add_argument("--slow", action="store_true", help="run d-rise too, which takes minutes an image on a CPU")
+    evaluate.add_argument("--seed", type=int, default=0, help="the seed of all random numbers (%(default)s)")
+    evaluate.add_argument("--slow", action="store_true", help="include d-rise, which takes minutes per image on a CPU")
     evaluate.add_argument("--without", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
     evaluate.add_argument(
-        "--workers", type=int, metavar="N", help="so many processes, also on one GPU; by default this one alone"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="spread the images over N processes, which may share one GPU; by default everything runs in this process",
     )
-    evaluate.add_argument("--store", type=Path, help="a folder for the rows; the same command goes on where it stopped")
+    evaluate.add_argument(
+        "--store", type=Path, help="the folder that keeps the rows; run the same command again to resume from it"
+    )
 
-    tables = {"detectors": "the detectors", "methods": "the methods of explanation", "metrics": "the metrics"}
+    tables = {"detectors": "detectors", "methods": "explanation methods", "metrics": "metrics"}
     for name, what in tables.items():
-        table = commands.add_parser(name, help=f"{what} there are")
+        table = commands.add_parser(name, help=f"list the available {what}")
         table.set_defaults(run=_table, table=name)
 
-    lab = commands.add_parser("lab", help="open JupyterLab on the start notebook")
+    lab = commands.add_parser("lab", help="copy the notebooks into a folder and open JupyterLab there")
     lab.set_defaults(run=_lab)
-    lab.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to work, by default here")
-    lab.add_argument("--no-browser", action="store_true", help="start the server only and print its address")
-    lab.add_argument("--port", type=int, help="exactly this port")
-    lab.add_argument("--ip", help="the address to listen on, by default this machine's own only")
+    lab.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), help="the working folder, by default the current one"
+    )
+    lab.add_argument("--no-browser", action="store_true", help="start only the server and print its address")
+    lab.add_argument("--port", type=int, help="the port; it is an error if it is not free")
+    lab.add_argument("--ip", help="the address to listen on, by default localhost only")
     return parser
 
 
 def _add_detector(command: argparse.ArgumentParser) -> None:
-    """The options that say which detector."""
+    """Add the options that select the detector."""
     command.add_argument("--detector", default="tiny-fcos", help="a name of `detxai-nb detectors` (%(default)s)")
-    command.add_argument("--weights", type=Path, help="a weights file for the detector")
+    command.add_argument("--weights", type=Path, help="a file of weights for the detector")
     command.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (%(default)s)")
     command.add_argument(
-        "--detector-setting", action="append", default=[], metavar="NAME=VALUE", help="such as convention=rgb-imagenet"
+        "--detector-setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the detector, such as convention=rgb-imagenet; may be repeated",
     )
 
 
-def _detector(options: argparse.Namespace) -> Callable[[], Any]:
-    """What makes the detector, here or in another process."""
+def _detector(options: argparse.Namespace) -> Callable[[], OpenDetector]:
+    """A function that loads the detector, in this process or in another."""
     import detxai_nb as dx
 
     settings = _settings(options.detector_setting)
@@ -145,7 +188,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.images is not None and options.coco is None:
         raise ValueError("--images is the folder of the images of --coco; name that file too")
     if options.coco is not None:
-        dataset: Sequence[Any] = dx.data.coco.CocoDataset(options.coco, options.images)
+        dataset: Sequence[Sample] = dx.data.coco.CocoDataset(options.coco, options.images)
     else:
         dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
     protocol = {} if options.protocol is None else {"protocol": options.protocol}
@@ -168,7 +211,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:
-    """``name=value`` pairs; a value is JSON where it can be read so (numbers, true, null), else the text itself."""
+    """Parse ``NAME=VALUE`` pairs; a value is parsed as JSON (numbers, true, null) or else taken as text."""
     settings: dict[str, Any] = {}
     for pair in given:
         name, equals, text = pair.partition("=")
@@ -185,7 +228,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix == ".png"
 
 
-def _picture(maps: Any, colormap: str | None) -> bytes:
+def _picture(maps: HeatMaps, colormap: str | None) -> bytes:
     from detxai_nb.plots.heatmaps import plot_maps, to_png
 
     return to_png(plot_maps(maps, colormap=colormap))
@@ -194,7 +237,8 @@ def _picture(maps: Any, colormap: str | None) -> bytes:
 def _table(options: argparse.Namespace) -> None:
     import detxai_nb as dx
 
-    table = getattr(dx, options.table)().reset_index()
+    tables = {"detectors": dx.detectors.table, "methods": dx.methods.table, "metrics": dx.metrics.table}
+    table = tables[options.table]().reset_index()
     rows = [[str(name) for name in table.columns], *([str(cell) for cell in row] for row in table.to_numpy())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

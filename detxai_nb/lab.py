@@ -1,4 +1,4 @@
-"""JupyterLab on the notebook series: copies the notebooks into a folder and starts the server there."""
+"""JupyterLab with the notebook series: copies the notebooks into a folder and starts the server there."""
 
 from __future__ import annotations
 
@@ -14,30 +14,40 @@ from urllib.parse import quote
 from detxai_nb.files import write_atomically
 
 START = "00_start_here.ipynb"
+"""The notebook that JupyterLab opens."""
 RECORD = ".detxai-nb-notebooks.json"
-"""In the working folder: which notebooks were put there, with the SHA-256 of what was written."""
+"""The file in the working folder that records the copied notebooks and the SHA-256 of what was written."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
-class Copy:
-    """What became of one notebook: ``state`` is "copied", "unchanged", "updated" or "kept" (it is the user's now)."""
+class NotebookCopy:
+    """The result of copying one notebook.
+
+    Attributes:
+        path: the notebook in the working folder.
+        state: "copied", "unchanged", "updated" or "kept" (not overwritten, because the user has changed it).
+    """
 
     path: Path
     state: str
 
     def __str__(self) -> str:
         reason = (
-            " as it is, because it was changed; move it away to get the packaged one" if self.state == "kept" else ""
+            " as it is, because you changed it; move it away to get the packaged one" if self.state == "kept" else ""
         )
         return f"{self.path.name}: {self.state}{reason}"
 
 
 def notebook_folder() -> Path:
-    """Where the notebooks of this installation lie: in the package, or in the clone of an editable installation.
+    """Return the folder of the installed notebooks: in the package, or in the clone of an editable installation.
 
-    Raises ``FileNotFoundError`` where neither has the start notebook.
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: if neither place has the start notebook.
     """
     places = (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks")
     for place in places:
@@ -46,18 +56,29 @@ def notebook_folder() -> Path:
     raise FileNotFoundError(f"there is no {START} in {places[0]} or {places[1]}; install detxai-nb again")
 
 
-def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -> list[Copy]:
-    """Copy the notebook series into ``folder`` (made where it is missing) and say what became of each.
+def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -> list[NotebookCopy]:
+    """Copy the notebook series into a folder.
 
-    A notebook that is not there is copied. One that is still, byte for byte, what an earlier call wrote is brought up
-    to date. Any other is the user's (it was edited, or run and saved) and is kept as it is.
+    A missing notebook is copied. One that is still, byte for byte, what an earlier call wrote is updated. Any other
+    belongs to the user, who has edited it, or run and saved it: it is kept as it is.
+
+    Args:
+        folder: the working folder, which is made if it is missing.
+        source: the folder of the notebooks, by default that of this installation.
+
+    Returns:
+        One result for each notebook, by name.
+
+    Raises:
+        ValueError: if ``folder`` is a file.
+        FileNotFoundError: if the installation has no notebooks.
     """
     folder, source = Path(folder).expanduser(), source or notebook_folder()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; name the folder to work in")
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() == source.resolve():
-        return [Copy(path, "unchanged") for path in sorted(source.glob("*.ipynb"))]
+        return [NotebookCopy(path, "unchanged") for path in sorted(source.glob("*.ipynb"))]
     known = _read_record(folder / RECORD)
     copies = [_copy(path, folder / path.name, known) for path in sorted(source.glob("*.ipynb"))]
     record = json.dumps(known, indent=1, sort_keys=True).encode()
@@ -65,7 +86,7 @@ def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -
     return copies
 
 
-def _copy(source: Path, target: Path, known: dict[str, str]) -> Copy:
+def _copy(source: Path, target: Path, known: dict[str, str]) -> NotebookCopy:
     content = source.read_bytes()
     state = "copied"
     if target.exists():
@@ -75,11 +96,11 @@ def _copy(source: Path, target: Path, known: dict[str, str]) -> Copy:
         elif _digest(found) == known.get(target.name):
             state = "updated"
         else:
-            return Copy(target, "kept")
+            return NotebookCopy(target, "kept")
     if state != "unchanged":
         write_atomically(target, lambda file: file.write(content))
     known[target.name] = _digest(content)
-    return Copy(target, state)
+    return NotebookCopy(target, state)
 
 
 def _digest(content: bytes) -> str:
@@ -87,7 +108,7 @@ def _digest(content: bytes) -> str:
 
 
 def _read_record(path: Path) -> dict[str, str]:
-    """What was written here before; a record that cannot be read counts as none, so everything found is kept."""
+    """The digests of what was written before; an unreadable record counts as empty, so that nothing is overwritten."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -96,9 +117,19 @@ def _read_record(path: Path) -> dict[str, str]:
 
 
 def lab_arguments(folder: Path, *, browser: bool = True, port: int | None = None, ip: str | None = None) -> list[str]:
-    """JupyterLab's command line: the start notebook of ``folder``, and nothing asked of the network.
+    """Return the command-line arguments with which JupyterLab opens the start notebook.
 
-    The token stays as JupyterLab makes it. A port that was asked for is that one or an error.
+    JupyterLab then makes no network requests of its own (news, updates, extensions). Its access token stays as it
+    makes it.
+
+    Args:
+        folder: the working folder.
+        browser: whether to open a browser.
+        port: the port; if it is not free, JupyterLab fails. By default JupyterLab chooses one.
+        ip: the address to listen on, by default localhost only.
+
+    Returns:
+        The arguments. For the root user they include ``--allow-root``.
     """
     arguments = [
         f"--ServerApp.root_dir={folder.resolve()}",
@@ -119,10 +150,17 @@ def lab_arguments(folder: Path, *, browser: bool = True, port: int | None = None
 
 
 def run_lab(arguments: Sequence[str]) -> None:
-    """Run JupyterLab in this process until it is stopped. ``RuntimeError`` where it is not installed."""
+    """Run JupyterLab in this process until it is stopped.
+
+    Args:
+        arguments: its command-line arguments.
+
+    Raises:
+        RuntimeError: if JupyterLab is not installed.
+    """
     if importlib.util.find_spec("jupyterlab") is None:
         raise RuntimeError('JupyterLab is not installed; install it with: python -m pip install "detxai-nb[lab]"')
-    # Defaults only, and no question about news at the first start: the user's own settings go before them.
+    # Only defaults, such as no question about news at the first start: the user's own settings take precedence.
     paths = [os.environ.get("JUPYTER_CONFIG_PATH"), str(_PACKAGE / "_jupyter")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
 

@@ -1,4 +1,7 @@
-"""The two ways to run the notebooks: "quick" with what the package brings, "paper" with a paper's detector and COCO."""
+"""The two profiles of the notebooks: "quick" with bundled models and scenes, "paper" with a paper's detector and COCO.
+
+The environment variable ``DETXAI_NB_PROFILE`` selects one.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,27 @@ from detxai_nb.files import write_atomically
 from detxai_nb.types import Detector
 
 PROFILES = ("quick", "paper")
+"""The names of the profiles; the first is the default."""
 PROFILE = "DETXAI_NB_PROFILE"
+"""The environment variable that selects the profile."""
 COCO = "DETXAI_NB_COCO"
+"""The environment variable with the path of COCO val2017."""
 RECORD = ".detxai-nb-paths.json"
-"""In the working folder: where the datasets lie, so that they are asked for once."""
+"""The file in the working folder that keeps the paths the user has typed, so that each is asked for only once."""
 STORES = "detxai-nb-runs"
-"""The folder, in the working folder, of the paper profile's evaluations."""
+"""The folder in the working folder that keeps the evaluations of the paper profile."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a notebook works with: ``name`` is one of ``PROFILES``, ``store`` a folder for evaluations or None."""
+    """What a notebook works with.
+
+    Attributes:
+        name: one of ``PROFILES``.
+        detector: the detector.
+        dataset: the dataset.
+        store: the folder of the evaluations, or None to keep them in memory.
+    """
 
     name: str
     detector: Detector
@@ -36,14 +49,25 @@ class Profile:
     store: Path | None
 
     def at(self, run: str) -> Path | None:
-        """Where the rows of this run go, to be handed on as ``store=``; None, in memory, in the quick profile."""
+        """Return where the rows of one evaluation are stored, for the argument ``store=``.
+
+        Args:
+            run: a name for the evaluation.
+
+        Returns:
+            A folder, or None (in memory) in the quick profile.
+        """
         return None if self.store is None else self.store / run
 
 
 def name() -> str:
-    """The profile that the environment variable DETXAI_NB_PROFILE asks for, "quick" by default.
+    """Return the name of the profile that the environment variable DETXAI_NB_PROFILE selects.
 
-    Raises ``ValueError`` for any other value.
+    Returns:
+        "quick", the default, or "paper".
+
+    Raises:
+        ValueError: if the variable has any other value.
     """
     found = os.environ.get(PROFILE) or PROFILES[0]
     if found not in PROFILES:
@@ -57,15 +81,25 @@ def current(
     scenes: int = 8,
     paper_weights: str | None = None,
 ) -> Profile:
-    """Detector, dataset and store of the profile that DETXAI_NB_PROFILE asks for.
+    """Return detector, dataset and store of the profile that DETXAI_NB_PROFILE selects.
 
-    "quick": the bundled ``detector`` on the CPU and the first ``scenes`` synthetic scenes, those with which
-    ``detxai-nb evaluate --scenes`` begins; rows stay in memory. "paper": ``paper_detector`` with its downloaded weights
-    and COCO val2017 (see ``coco``); the rows of each run are kept in the folder ``STORES``, so that it goes on where it
-    stopped. ``paper_weights``: for a detector that does not download its weights, the name of the environment variable
-    that says where their file lies; without it the file is asked for as COCO is.
+    "quick" uses a bundled detector on the CPU and synthetic scenes, the same with which ``detxai-nb evaluate --scenes``
+    begins; rows stay in memory. "paper" uses the detector of the paper with its downloaded weights and COCO val2017
+    (see ``coco``); the rows of each evaluation are kept in the folder ``STORES``, so that it resumes where it stopped.
 
-    Raises ``ValueError`` for an unknown profile, and what ``load_detector``, ``weights`` and ``coco`` raise.
+    Args:
+        detector: the bundled detector of the quick profile.
+        paper_detector: the detector of the paper profile.
+        scenes: the number of scenes of the quick profile.
+        paper_weights: for a detector whose weights are not downloaded: the environment variable with the path of their
+            file. If it is not set, the user is asked for the path, as for COCO.
+
+    Returns:
+        The profile.
+
+    Raises:
+        ValueError: if the profile is unknown.
+        FileNotFoundError: if COCO or the weights are missing. ``load_detector`` raises further errors.
     """
     if name() == "quick":
         return Profile("quick", load_detector(detector, device="cpu"), Scenes(scenes), None)
@@ -77,13 +111,23 @@ def current(
 
 
 def weights(variable: str, detector: str) -> Path:
-    """The file of weights of ``detector``, from where the environment ``variable`` says, or found as ``coco`` is.
+    """Return the path of a detector's weights.
 
-    Raises ``FileNotFoundError`` where there is no such file, or where it is not known and nobody can be asked.
+    It comes from the environment variable, or from what the user typed last time; otherwise the user is asked.
+
+    Args:
+        variable: the environment variable with the path.
+        detector: the name of the detector, for the question and the error message.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileNotFoundError: if the file does not exist, or if its path is unknown and there is no user to ask.
     """
     unknown = f"the paper profile needs weights of {detector}: set {variable} to their file, or {PROFILE}=quick"
     given = os.environ.get(variable) or _remembered(variable)
-    path = Path(given or _ask(f"The weights of {detector} lie in (file): ", unknown)).expanduser()
+    path = Path(given or _ask(f"Path of the weights of {detector} (file): ", unknown)).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; {unknown}")
     if not given:
@@ -92,26 +136,44 @@ def weights(variable: str, detector: str) -> Path:
 
 
 def coco() -> CocoDataset:
-    """COCO val2017, from where DETXAI_NB_COCO says; else from where it lay last time; else the reader is asked once.
+    """Open COCO val2017.
 
-    The place is a COCO annotation file, a folder with ``instances.json``, or COCO's own folder with
-    ``annotations/instances_val2017.json``; images lie in ``images`` or ``val2017`` beside it. What was typed is kept in
-    ``RECORD`` in the working folder once it could be read.
+    Its path comes from the environment variable DETXAI_NB_COCO, or from what the user typed last time; otherwise the
+    user is asked. A typed path is kept in the file ``RECORD`` in the working folder once the dataset could be read.
+    The path is one that ``open_coco`` accepts.
 
-    Raises ``FileNotFoundError`` where nothing lies there, or where it is not known and nobody can be asked.
+    Returns:
+        The dataset.
+
+    Raises:
+        FileNotFoundError: if there is no dataset at the path, or if it is unknown and there is no user to ask.
+        ValueError: if ``RECORD`` is damaged, or the file is not a COCO dataset.
     """
     given = os.environ.get(COCO) or _remembered(COCO)
     if given:
         return open_coco(given)
     unknown = f"the paper profile needs COCO val2017: set {COCO} to its annotation file or folder, or {PROFILE}=quick"
-    typed = _ask("COCO val2017 lies in (annotation file or folder): ", unknown)
+    typed = _ask("Path of COCO val2017 (annotation file or folder): ", unknown)
     dataset = open_coco(typed)
     _remember(COCO, Path(typed))
     return dataset
 
 
 def open_coco(place: str | os.PathLike[str]) -> CocoDataset:
-    """The dataset at ``place``, which is read as ``coco`` describes; raises what ``CocoDataset`` raises."""
+    """Open a COCO dataset by its annotation file or its folder.
+
+    Args:
+        place: a COCO annotation file, a folder with ``instances.json``, or COCO's own folder with
+            ``annotations/instances_val2017.json``. The images lie in ``images`` beside the annotation file, or for
+            ``annotations/instances_NAME.json`` in ``NAME`` beside ``annotations``.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        FileNotFoundError: if the file or the folder of images is missing.
+        ValueError: if the file is not a COCO dataset.
+    """
     path = Path(place).expanduser()
     official = path / "annotations" / "instances_val2017.json"
     path = official if official.is_file() else path
@@ -121,18 +183,18 @@ def open_coco(place: str | os.PathLike[str]) -> CocoDataset:
 
 
 def _record() -> dict[str, str]:
-    """The places that were typed, by the variable that could have said them."""
+    """The paths that the user has typed, by the environment variable that could have set them."""
     path = Path(RECORD)
     if not path.is_file():
         return {}
     try:
         return {str(name): str(place) for name, place in json.loads(path.read_text(encoding="utf-8")).items()}
     except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path.resolve()} is damaged; delete it, and you are asked again") from error
+        raise ValueError(f"{path.resolve()} is damaged; delete it, and you will be asked again") from error
 
 
 def _remembered(variable: str) -> str | None:
-    """The place in ``RECORD``, None where there is none."""
+    """The path that ``RECORD`` has for the variable, or None."""
     return _record().get(variable)
 
 
@@ -142,10 +204,10 @@ def _remember(variable: str, place: Path) -> None:
 
 
 def _ask(question: str, unknown: str) -> str:
-    """What the reader types; FileNotFoundError saying ``unknown`` where nobody can or nothing is typed."""
+    """What the user types; FileNotFoundError with the message ``unknown`` if there is no user or nothing is typed."""
     try:
         typed = input(question).strip()
-    except (EOFError, OSError, RuntimeError) as error:  # ipykernel raises a RuntimeError where no front end can ask
+    except (EOFError, OSError, RuntimeError) as error:  # ipykernel raises RuntimeError if the front end has no input
         raise FileNotFoundError(unknown) from error
     if not typed:
         raise FileNotFoundError(unknown)

@@ -203,9 +203,9 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr(dx, "reproduce", interrupted)
     words = ["evaluate", "odam", "--device", "cpu", "--scenes", "1"]
     assert main([*words, "--store", str(tmp_path / "run")]) == 130
-    assert "interrupted; the same command goes on from its store" in capsys.readouterr().err
+    assert "interrupted; run the same command again to resume from its store" in capsys.readouterr().err
     assert main(words) == 130
-    assert "goes on" not in capsys.readouterr().err
+    assert "resume" not in capsys.readouterr().err
 
 
 def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

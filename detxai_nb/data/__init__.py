@@ -1,5 +1,14 @@
-"""Datasets: synthetic scenes with exact truth, folders in COCO format, PASCAL VOC and CrowdHuman."""
+"""Datasets: synthetic scenes with exact ground truth, and readers of COCO, PASCAL VOC and CrowdHuman.
+
+Each dataset is a sequence of ``Sample`` objects: ``dx.data.scenes.Scenes``, ``dx.data.coco.CocoDataset``,
+``dx.data.voc.VocDataset`` and ``dx.data.crowdhuman.CrowdHuman``.
+"""
 
 from detxai_nb.data import coco, crowdhuman, scenes, voc
+from detxai_nb.data.sample import Sample
 
-__all__ = ["coco", "crowdhuman", "scenes", "voc"]
+__all__ = ["Sample", "coco", "crowdhuman", "scenes", "voc"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

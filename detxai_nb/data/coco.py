@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from pycocotools import mask as rle
 
-from detxai_nb.data.paths import inside
+from detxai_nb.data.paths import path_inside
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 
@@ -25,15 +25,33 @@ _FIELDS = {
 
 
 class CocoDataset(Sequence[Sample]):
-    """The images of a COCO file in the file's order, as Samples; an image is read when it is asked for.
+    """The images of a COCO file as Samples, in the order of the file.
 
-    ``annotations``: the JSON file, or a folder that holds it as ``instances.json``; ``images``: the folder of the image
-    files, by default the folder ``images`` beside the JSON file, or else the JSON file's own folder. Labels run from 0
-    in the order of the category ids, so categories 1..90 with gaps become 0..79: ``category_ids[label]`` leads back.
-    Boxes are xyxy in pixels of the image. ``coco`` is the content of the file, unchanged.
+    An image is read when it is indexed. Labels run from 0 in the order of the category ids, so categories 1..90 with
+    gaps become labels 0..79; ``category_ids[label]`` is the way back. Boxes are xyxy in pixels of the image. The
+    attribute ``coco`` is the content of the file, unchanged, ``path`` the JSON file, ``folder`` the folder of images
+    and ``names`` the class names by label.
 
-    Raises FileNotFoundError for a missing file or folder, ValueError for a file that is no COCO dataset and for a
-    file name that leads out of the folder of images.
+    Args:
+        annotations: the JSON file, or a folder that holds it as ``instances.json``.
+        images: the folder of the image files; by default the folder ``images`` beside the JSON file if there is one,
+            otherwise the JSON file's own folder.
+
+    Raises:
+        FileNotFoundError: if the file or the folder of images is missing.
+        ValueError: if the file is not a COCO dataset. Indexing raises it for a file name that leads out of the folder
+            of images, and for an image whose size differs from the one in the file.
+
+    Example:
+        >>> import tempfile
+        >>> from detxai_nb.data import coco, scenes
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     dataset = coco.CocoDataset(scenes.write_coco(f"{folder}/scenes", count=2))
+        ...     sample = dataset[1]
+        >>> len(dataset), dataset.names[:2], sample.file_name, sample.image.shape
+        (2, ('apple', 'bauble'), '000001.png', (256, 320, 3))
+        >>> bool((sample.labels == scenes.make(1, seed=1).labels).all())
+        True
     """
 
     def __init__(self, annotations: str | os.PathLike[str], images: str | os.PathLike[str] | None = None) -> None:
@@ -55,8 +73,12 @@ class CocoDataset(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.coco["images"])
 
-    def __getitem__(self, index: Any) -> Any:
-        """Sample number ``index``, or a list of them for a slice."""
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        """Return the sample at ``index``, or a list of samples for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         entry = self.coco["images"][index]
@@ -84,8 +106,18 @@ class CocoDataset(Sequence[Sample]):
         )
 
     def image_path(self, index: int) -> Path:
-        """Where image number ``index`` lies; ValueError if its name leads out of the folder of images."""
-        return inside(self.folder, self.coco["images"][index]["file_name"], self.path)
+        """Return the path of an image file.
+
+        Args:
+            index: the image's position in the dataset, from 0.
+
+        Returns:
+            The path, inside ``folder``; the file need not exist.
+
+        Raises:
+            ValueError: if the file name leads out of the folder of images.
+        """
+        return path_inside(self.folder, self.coco["images"][index]["file_name"], self.path)
 
     def _check_annotation(self, annotation: dict[str, Any]) -> None:
         where = f"annotation {annotation['id']} in {self.path}"
@@ -110,9 +142,9 @@ def _annotation_file(path: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The checked content of a COCO file."""
+    """The content of a COCO file, checked."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no JSON text: {error}") from error
     for table, wanted in _FIELDS.items():
@@ -133,7 +165,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _decode(annotations: list[dict[str, Any]], field: str, size: tuple[int, int]) -> np.ndarray:
-    """Masks bool [M,H,W] from polygons, or from run lengths, plain or compressed."""
+    """Masks, bool ``[M,H,W]``, from polygons or from run lengths, plain or compressed."""
     masks = np.zeros((len(annotations), *size), bool)
     for mask, annotation in zip(masks, annotations):
         shape = annotation.get(field)
@@ -147,7 +179,7 @@ def _decode(annotations: list[dict[str, Any]], field: str, size: tuple[int, int]
                 f"{str(shape)[:80]}; expected polygons or run lengths of size [{size[0]}, {size[1]}]"
             )
         with warnings.catch_warnings():
-            # pycocotools' own arrays do not yet take the keyword that NumPy 2 asks for.
+            # The arrays of pycocotools do not yet accept the keyword that NumPy 2 passes.
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             mask[:] = rle.decode(shape).astype(bool)
     return masks

@@ -1,4 +1,4 @@
-"""Reader of CrowdHuman: one line of JSON an image, three boxes a person."""
+"""Reader of CrowdHuman: one line of JSON per image, three boxes per person."""
 
 from __future__ import annotations
 
@@ -7,31 +7,39 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from detxai_nb.data.paths import inside
+from detxai_nb.data.paths import path_inside
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 
 BOXES = {"full": "fbox", "visible": "vbox", "head": "hbox"}
+"""The kinds of box, and their keys in the annotation file."""
 
 
 class CrowdHuman(Sequence[Sample]):
-    """The images of a CrowdHuman annotation file in its order, as Samples; an image is read when it is asked for.
+    """The images of a CrowdHuman annotation file as Samples, in the order of the file.
 
-    ``annotations``: the file, such as ``annotation_val.odgt``; ``images``: the folder of the image files, by default
-    ``Images`` beside it. ``box``: "full" (the whole body, also where it is hidden or beyond the border), "visible" or
-    "head". There is one class, "person".
+    An image is read when it is indexed. The only class is "person". Boxes are xyxy in pixels of the image. Regions
+    that the dataset says to ignore (tag "mask", or "ignore": 1) are marked as crowd. ``image_id`` is the image's
+    position in the file, from 1, because CrowdHuman's own ids are strings; those are the file names. The dataset has
+    no masks: ``has_masks`` is False, and reading ``masks`` of a sample raises ValueError.
 
-    Boxes are xyxy in pixels of the image; by default (``clip``) cut off at its border, as CrowdHuman's evaluation does
-    with boxes and detections. Regions that the data set says to ignore (tag "mask", or "ignore": 1) are marked as
-    crowd. ``image_id`` is the line, from 1, as CrowdHuman's own ids are texts; they are the file names. There are no
-    masks.
+    Args:
+        annotations: the annotation file, such as ``annotation_val.odgt``.
+        images: the folder of the image files; by default ``Images`` beside the annotation file.
+        box: "full" (the whole body, including what is hidden or beyond the border), "visible" or "head".
+        clip: whether boxes are clipped to the image, as CrowdHuman's evaluation does with boxes and detections.
 
-    Raises FileNotFoundError for a missing file or folder, and ValueError for lines that are no JSON, have no image id
-    or boxes, or boxes of negative size.
+    Raises:
+        FileNotFoundError: if the file or the folder of images is missing.
+        ValueError: if ``box`` is unknown, or if a line is not JSON, has no image id or no boxes, has a box of negative
+            size, or repeats an image.
+
+    References:
+        Shao et al., "CrowdHuman: A Benchmark for Detecting Human in a Crowd" (2018).
     """
 
     has_masks = False
@@ -65,13 +73,17 @@ class CrowdHuman(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __getitem__(self, index: Any) -> Any:
-        """Sample number ``index``, or a list of them for a slice."""
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        """Return the sample at ``index``, or a list of samples for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         index = range(len(self))[index]
         name, found, crowd = self._entries[index]
-        image = load_image(inside(self.folder, f"{name}.jpg", self.path))
+        image = load_image(path_inside(self.folder, f"{name}.jpg", self.path))
         boxes = np.array(found, np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         if self.clip:
@@ -91,11 +103,11 @@ class CrowdHuman(Sequence[Sample]):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the samples, as plain values, wherever the files lie."""
+        """What determines the samples, as plain values that do not depend on where the files lie."""
         return {"box": self.box, "clip": self.clip, "entries": self._entries}
 
     def _parse(self, number: int, line: str) -> tuple[str, list[list[float]], list[bool]]:
-        """The image's id, its boxes as (x, y, width, height), and which of them stand for a region to ignore."""
+        """The image's id, its boxes as (x, y, width, height), and which of them are regions to ignore."""
         where = f"line {number} of {self.path}"
         try:
             entry = json.loads(line)
@@ -104,7 +116,7 @@ class CrowdHuman(Sequence[Sample]):
         missing = [key for key in ("ID", "gtboxes") if not isinstance(entry, dict) or key not in entry]
         if missing:
             raise ValueError(f"{where} has no {', '.join(missing)}: {line[:200]}")
-        inside(self.folder, f"{entry['ID']}.jpg", where)
+        path_inside(self.folder, f"{entry['ID']}.jpg", where)
         if not isinstance(entry["gtboxes"], list):
             raise ValueError(f"{where} has gtboxes {str(entry['gtboxes'])[:80]}; expected a list")
         boxes, crowd = [], []
@@ -115,7 +127,7 @@ class CrowdHuman(Sequence[Sample]):
 
 
 def _box(one: Any, key: str, where: str) -> list[float]:
-    """(x, y, width, height) under ``key`` of an annotation."""
+    """The box (x, y, width, height) that an annotation has under ``key``."""
     box = one.get(key) if isinstance(one, dict) else None
     numbers = isinstance(box, list) and all(isinstance(v, (int, float)) and math.isfinite(v) for v in box)
     if not isinstance(box, list) or not numbers or len(box) != 4 or min(box[2:]) < 0:
@@ -124,7 +136,7 @@ def _box(one: Any, key: str, where: str) -> list[float]:
 
 
 def _ignored(one: dict[str, Any], box: str) -> bool:
-    """Whether an annotation says that it is to be ignored; heads say so for themselves."""
+    """Whether an annotation is to be ignored; heads have a flag of their own."""
     about = one.get("head_attr" if box == "head" else "extra") or {}
     return bool(about.get("ignore", 0))
 

@@ -1,4 +1,4 @@
-"""One annotated photograph: what every dataset of this package gives out."""
+"""One annotated photograph: the item type of every dataset of this package."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ Masks = Callable[[], np.ndarray]
 class Sample:
     """One photograph with its M annotations.
 
-    ``image`` uint8 [H,W,3], RGB; ``boxes`` float32 [M,4], xyxy in pixels of the image; ``labels`` int64 [M], indices
-    into ``names``; ``crowd`` bool [M], True for an annotation that stands for a group; ``image_id``, ``file_name``: as
-    in the dataset; ``names``: all class names of the dataset. ``load_masks`` and ``load_parts`` (None where the dataset
-    has no parts) make ``masks`` and ``parts`` on first use, so that listing a dataset decodes nothing.
+    ``masks`` and ``parts`` are decoded on first use, so iterating over a dataset decodes no masks.
+
+    Attributes:
+        image: uint8 ``[H,W,3]``, RGB.
+        boxes: float32 ``[M,4]``, xyxy in pixels of the image.
+        labels: int64 ``[M]``, indices into ``names``.
+        crowd: bool ``[M]``, True for an annotation that stands for a group of objects or a region to ignore.
+        image_id, file_name: the image's id and file name in the dataset.
+        names: all class names of the dataset, by label.
+        load_masks: returns the instance masks, bool ``[M,H,W]``.
+        load_parts: returns the masks of the parts, bool ``[M,H,W]``; None if the dataset has no parts.
     """
 
     image: np.ndarray
@@ -36,10 +43,10 @@ class Sample:
 
     @cached_property
     def masks(self) -> np.ndarray:
-        """Instance masks, bool [M,H,W]."""
+        """The instance masks, bool ``[M,H,W]``."""
         return self.load_masks()
 
     @cached_property
     def parts(self) -> np.ndarray | None:
-        """Masks of the part that tells the class, bool [M,H,W]; None where the dataset has no parts."""
+        """The masks of the part that identifies the class, bool ``[M,H,W]``; None if the dataset has no parts."""
         return None if self.load_parts is None else self.load_parts()

@@ -1,4 +1,4 @@
-"""Reader of PASCAL VOC: one XML file of annotations an image, and lists of images."""
+"""Reader of PASCAL VOC: one XML file of annotations per image, and lists of images."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
 
-from detxai_nb.data.paths import inside
+from detxai_nb.data.paths import path_inside
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 
@@ -39,6 +39,7 @@ NAMES: tuple[str, ...] = (
     "train",
     "tvmonitor",
 )
+"""The twenty classes, as VOC's files write them."""
 
 AS_COCO: Mapping[str, str] = {
     "aeroplane": "airplane",
@@ -48,12 +49,12 @@ AS_COCO: Mapping[str, str] = {
     "sofa": "couch",
     "tvmonitor": "tv",
 }
-"""VOC's classes that COCO calls otherwise, for detectors trained on COCO."""
+"""The classes of VOC that have another name in COCO, for detectors trained on COCO."""
 
 
 @dataclass(frozen=True)
 class _Object:
-    """One annotation; ``number`` is its place in the file, from 0, and so its value - 1 in the picture of masks."""
+    """One annotation; ``number`` is its position in the file, from 0: its value in the mask image is number + 1."""
 
     number: int
     name: str
@@ -62,20 +63,30 @@ class _Object:
 
 
 class VocDataset(Sequence[Sample]):
-    """The images of one list of a PASCAL VOC folder, in its order, as Samples; an image is read when it is asked for.
+    """The images of one image list of a PASCAL VOC folder as Samples, in the order of the list.
 
-    ``folder``: the one that holds ``JPEGImages`` and ``Annotations``, such as ``VOCdevkit/VOC2012``. ``images``: a list
-    in ``ImageSets/Main`` ("val", "trainval", "test") or, with its folder, another such as "Segmentation/val".
-    ``rename``: other names for VOC's classes, by default VOC's own; ``AS_COCO`` gives those that COCO has. ``names``:
-    the classes as the files write them, by default VOC's twenty. ``difficult``: False marks objects that VOC calls
-    difficult as crowd, so that they are left out as in VOC's own evaluation; True takes them like all others.
+    An image is read when it is indexed. Boxes are xyxy in pixels of the image: VOC counts pixels from 1 and includes
+    the last one, so a box is (xmin - 1, ymin - 1, xmax, ymax). ``image_id`` is the image's position in the list, from
+    1. Masks come from ``SegmentationObject`` if all images of the list have them (``has_masks``); the value 255, the
+    border between objects, belongs to no object.
 
-    Boxes are xyxy in pixels of the image: VOC counts pixels from 1 and includes the last, so (xmin - 1, ymin - 1, xmax,
-    ymax). ``image_id`` is the image's place in the list, from 1. Masks come from ``SegmentationObject`` where the list
-    has them (``has_masks``); 255, the border of objects, belongs to none.
+    Args:
+        folder: the folder that holds ``JPEGImages`` and ``Annotations``, such as ``VOCdevkit/VOC2012``.
+        images: a list in ``ImageSets/Main`` ("val", "trainval", "test"), or another list with its folder, such as
+            "Segmentation/val".
+        rename: new names for VOC's classes, by VOC's own name; by default no class is renamed. ``AS_COCO`` renames
+            the classes as COCO does.
+        names: the classes as the files write them, by default VOC's twenty.
+        difficult: False marks the objects that VOC calls difficult as crowd, so that they are left out as in VOC's own
+            evaluation; True treats them like all others.
 
-    Raises FileNotFoundError for a missing folder, list or annotation file, and ValueError for an annotation file that
-    is damaged, of another image, or names a class that is not among ``names``.
+    Raises:
+        FileNotFoundError: if the folder, the list or an annotation file is missing.
+        ValueError: if an annotation file is damaged or names a class that is not in ``names``, or if ``rename`` has an
+            unknown class. Indexing raises it if an image's size differs from the one in its annotation file.
+
+    References:
+        Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge" (IJCV 2010).
     """
 
     def __init__(
@@ -96,7 +107,7 @@ class VocDataset(Sequence[Sample]):
             raise ValueError(f"rename has {', '.join(unknown)}, which are no classes here; known: {', '.join(names)}")
         self.names: tuple[str, ...] = tuple(self.rename.get(name, name) for name in names)
         listed = images if "/" in images else f"Main/{images}"
-        self.path = inside(self.folder / "ImageSets", f"{listed}.txt", "images=...")
+        self.path = path_inside(self.folder / "ImageSets", f"{listed}.txt", "images=...")
         for needed in (self.path, self.folder / "JPEGImages", self.folder / "Annotations"):
             if not needed.exists():
                 raise FileNotFoundError(
@@ -111,8 +122,12 @@ class VocDataset(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, index: Any) -> Any:
-        """Sample number ``index``, or a list of them for a slice."""
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        """Return the sample at ``index``, or a list of samples for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         index = range(len(self))[index]
@@ -136,21 +151,21 @@ class VocDataset(Sequence[Sample]):
 
     @property
     def has_masks(self) -> bool:
-        """Whether every image of the list has a picture of masks."""
+        """Whether every image of the list has a mask image."""
         return all(self._file("SegmentationObject", name, "png").is_file() for name in self.ids)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the samples, as plain values, wherever the folder lies."""
+        """What determines the samples, as plain values that do not depend on where the folder lies."""
         pairs = zip(self.ids, self._objects)
         objects = [[name, list(size), [[o.name, *o.box, o.difficult] for o in found]] for name, (size, found) in pairs]
         return {"names": list(self.names), "difficult": self.difficult, "objects": objects}
 
     def _file(self, kind: str, name: str, ending: str) -> Path:
-        return inside(self.folder / kind, f"{name}.{ending}", self.path)
+        return path_inside(self.folder / kind, f"{name}.{ending}", self.path)
 
     def _parse(self, name: str) -> tuple[tuple[int, int], tuple[_Object, ...]]:
-        """(height, width) and the objects of one image."""
+        """The size (height, width) and the objects of one image."""
         path = self._file("Annotations", name, "xml")
         if not path.is_file():
             raise FileNotFoundError(f"there is no annotation file {path} for the image {name} of {self.path}")
@@ -175,7 +190,7 @@ class VocDataset(Sequence[Sample]):
         return _Object(number, name, (x1 - 1, y1 - 1, x2, y2), (node.findtext("difficult") or "0").strip() == "1")
 
     def _masks(self, name: str, size: tuple[int, int], numbers: tuple[int, ...]) -> np.ndarray:
-        """Masks bool [M,H,W] of the objects of these numbers."""
+        """The masks, bool ``[M,H,W]``, of the objects with these numbers."""
         path = self._file("SegmentationObject", name, "png")
         if not path.is_file():
             raise ValueError(f"VOC has no masks of {name}: there is no {path}; the lists in ImageSets/Segmentation do")
@@ -185,11 +200,12 @@ class VocDataset(Sequence[Sample]):
             raise ValueError(
                 f"{path} is of shape {list(values.shape)}, expected one number for each of {list(size)} pixels"
             )
-        return values[None] == np.array(numbers, np.uint8).reshape(-1, 1, 1) + 1
+        masks: np.ndarray = values[None] == np.array(numbers, np.uint8).reshape(-1, 1, 1) + 1
+        return masks
 
 
 def _number(node: ElementTree.Element, where: str, path: Path) -> float:
-    """The number at ``where``; some of VOC's boxes have fractions."""
+    """The number at ``where``; some of VOC's boxes have fractional sides."""
     text = node.findtext(where)
     try:
         value = float(text or "")

@@ -1,4 +1,4 @@
-"""The card of a bundled model: what it was trained on, how it was measured, and the figures."""
+"""The card of a bundled model: how it was trained, how it was measured, and the figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,17 @@ from detxai_nb.training.recipe import Recipe
 
 
 def differences(expected: dict[str, Any], got: dict[str, Any], tolerance: float, where: str = "") -> list[str]:
-    """A line for every figure of ``expected`` that ``got`` lacks or that is further than ``tolerance`` away."""
+    """Compare measured figures with those of a card.
+
+    Args:
+        expected: figures, or nested dictionaries of figures, of the card.
+        got: the measured ones, nested alike.
+        tolerance: the largest difference that is accepted.
+        where: a prefix for the names of the figures.
+
+    Returns:
+        A line for every figure of ``expected`` that is missing in ``got`` or differs by more than ``tolerance``.
+    """
     lines = []
     for name, value in expected.items():
         other = got.get(name)
@@ -40,11 +50,27 @@ def make_card(
     measured: dict[str, Any],
     weights: Path,
 ) -> dict[str, Any]:
-    """Everything a person wants to know before trusting the weights, as JSON data."""
+    """Return the card of a model: everything that a user wants to know before trusting the weights.
+
+    Args:
+        name: the name of the model.
+        recipe: its recipe.
+        settings: the settings that it was trained with.
+        parameters: the number of its parameters.
+        hardware: the device and the precision of the training, in words.
+        measured: the figures of the recipe's held-out protocol.
+        weights: the file of weights.
+
+    Returns:
+        The card, as JSON data.
+
+    Raises:
+        ValueError: if the title of one of the recipe's notes is a key that the card itself uses.
+    """
     module = "python -m detxai_nb.training.zoo"
     taken = {"data", "scenes", "modes", "sizes", "command", "settings", "hardware"} & dict(recipe.notes).keys()
     if taken:
-        raise ValueError(f"the card says {', '.join(sorted(taken))} itself; give these notes another title")
+        raise ValueError(f"the card itself has {', '.join(sorted(taken))}; give these notes another title")
     flags = f"--steps {settings.steps} --batch {settings.batch} --rate {settings.rate} --seed {settings.seed}"
     return {
         "name": name,
@@ -79,8 +105,8 @@ def make_card(
         "measured": measured,
         "protocol": {
             "command": f"{module} {name} --check",
-            "scenes": recipe.measuring.scenes,
-            **recipe.measuring.figures,
+            "scenes": recipe.protocol.scenes,
+            **recipe.protocol.figures,
         },
     }
 

@@ -1,4 +1,4 @@
-"""The loss of the bundled image classifiers, on scenes of one object."""
+"""The losses of the bundled image classifiers, on scenes of one object."""
 
 from __future__ import annotations
 
@@ -13,20 +13,32 @@ from torchvision.ops import roi_align
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.detectors.zoo.networks.classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet
-from detxai_nb.training.losses import Targets
+from detxai_nb.training.torchvision_losses import Targets
 
 SMOOTHING = 0.05
-"""Of the labels: without it a softmax of so few classes is sure of everything."""
+"""Label smoothing: without it a softmax over so few classes is certain of everything."""
 MARGIN = 0.15
-"""Around the object in the narrowest cut, as a share of its box's sides."""
+"""The margin around the object in the narrowest crop, as a share of the sides of its box."""
 
 
 def classifier_losses(model: nn.Module, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
-    """Cross-entropy of the one object's class in uint8 images ``[B,3,h,w]``, at the bundled models' input size.
+    """Compute the cross-entropy of the class of the only object in each image.
 
-    The first image of the batch is cut to its object, the last one is whole, and those between are cut ever wider: a
-    large object teaches its shape much sooner than a small one does. The network runs in bfloat16 if ``half``. Raises
-    ``ValueError`` where an image has not exactly one object.
+    The first image of the batch is cropped to its object, the last one is whole, and the crops between them get ever
+    wider: the shape of a large object is learnt much sooner than that of a small one. Crops are resized to the input
+    size of the bundled models.
+
+    Args:
+        model: the classifier.
+        images: uint8 ``[B,3,h,w]``, RGB.
+        targets: boxes and labels of each image, exactly one object each.
+        half: whether the network runs in bfloat16.
+
+    Returns:
+        The loss "class".
+
+    Raises:
+        ValueError: if an image does not have exactly one object.
     """
     pixels, labels = _batch(images, targets)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
@@ -34,11 +46,26 @@ def classifier_losses(model: nn.Module, images: Tensor, targets: Targets, half: 
     return {"class": _cross_entropy(logits, labels)}
 
 
-def taught_vgg_losses(model: VGG, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
-    """``classifier_losses`` of tiny-vgg, and how far the maps after its blocks are from the bundled tiny-resnet's.
+def distilled_vgg_losses(model: VGG, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
+    """Compute ``classifier_losses`` of tiny-vgg and of feature distillation from the bundled tiny-resnet.
 
-    A plain chain of convolutions is slow to find shapes by itself; the maps of a network that knows them show it the
-    way (Romero et al., 2015, FitNets). Each distance is a mean square in units of the teacher's own.
+    A plain chain of convolutions learns shapes slowly; the maps of a trained network guide it. Each distance is
+    the mean squared difference of two maps, divided by the mean square of the teacher's.
+
+    Args:
+        model: tiny-vgg.
+        images: uint8 ``[B,3,h,w]``, RGB.
+        targets: boxes and labels of each image, exactly one object each.
+        half: whether the networks run in bfloat16.
+
+    Returns:
+        The losses "class" and "map 1", "map 2", ..., one for each block.
+
+    Raises:
+        ValueError: if an image does not have exactly one object.
+
+    References:
+        Romero et al., "FitNets: Hints for Thin Deep Nets" (ICLR 2015).
     """
     pixels, labels = _batch(images, targets)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
@@ -54,11 +81,11 @@ def taught_vgg_losses(model: VGG, images: Tensor, targets: Targets, half: bool) 
 
 
 def _batch(images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
-    """Pixels as the network takes them, and labels ``[B]``."""
+    """The input of the network, and labels ``[B]``."""
     counts = {len(target["labels"]) for target in targets}
     if counts != {1}:
         raise ValueError(f"a classifier learns from scenes of one object, got images with {sorted(counts)}")
-    pixels = _cut(images.float(), torch.cat([target["boxes"] for target in targets]))
+    pixels = _crop(images.float(), torch.cat([target["boxes"] for target in targets]))
     mean, std = (pixels.new_tensor(values)[:, None, None] for values in (MEAN, STD))
     pixels = ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
     return pixels, torch.cat([target["labels"] for target in targets])
@@ -78,7 +105,7 @@ def _teacher(device: torch.device) -> ResNet:
 
 
 def _teacher_maps(model: ResNet, pixels: Tensor) -> list[Tensor]:
-    """The maps after stages of stride 4, 8 and 16."""
+    """The maps after the stages of stride 4, 8 and 16."""
     x = model.layer1(model.maxpool(model.relu(model.bn1(model.conv1(pixels)))))
     y = model.layer2(x)
     return [x, y, model.layer4(model.layer3(y))]
@@ -94,8 +121,8 @@ def _block_maps(model: VGG, pixels: Tensor) -> list[Tensor]:
     return maps
 
 
-def _cut(images: Tensor, boxes: Tensor) -> Tensor:
-    """Each image between its box (the first) and the whole of it (the last), resized to the input."""
+def _crop(images: Tensor, boxes: Tensor) -> Tensor:
+    """A crop of each image, from its box (the first image) to all of it (the last), resized to the input size."""
     count, _, height, width = images.shape
     low, high = boxes[:, :2], boxes[:, 2:]
     around = torch.cat([low - MARGIN * (high - low), high + MARGIN * (high - low)], dim=1)
@@ -106,4 +133,5 @@ def _cut(images: Tensor, boxes: Tensor) -> Tensor:
     numbers = torch.arange(count, dtype=boxes.dtype, device=boxes.device)[:, None]
     regions = torch.cat([numbers, parts.clamp(min=0).minimum(limit)], dim=1)
     # A ratio of -1 takes as many samples for each cell as it has pixels, which is antialiasing.
-    return roi_align(images, regions, INPUT_SIZE, sampling_ratio=-1, aligned=True)
+    crops: Tensor = roi_align(images, regions, INPUT_SIZE, sampling_ratio=-1, aligned=True)
+    return crops

@@ -10,25 +10,38 @@ from torch import Tensor
 from torchvision.ops import box_convert, generalized_box_iou, generalized_box_iou_loss, sigmoid_focal_loss
 
 from detxai_nb.detectors.zoo.networks.detr import MEAN, QUERIES, STD
-from detxai_nb.training.losses import Targets
+from detxai_nb.training.torchvision_losses import Targets
 
 CLASS_WEIGHT, BOX_WEIGHT, OVERLAP_WEIGHT = 2.0, 5.0, 2.0
-"""Of the focal loss, the L1 distance and the generalised IoU, in the matching's cost and in the loss (Meng 2021)."""
+"""The weights of focal loss, L1 distance and generalised IoU, in the matching cost and in the loss (Meng 2021)."""
 
 ALPHA, GAMMA = 0.25, 2.0
+"""The parameters of the focal loss."""
 
 
 def detr_losses(model: Any, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
-    """Class, box and overlap loss of a batch, already weighted and averaged over layers' sum per object.
+    """Compute the weighted class, box and overlap losses of a batch.
 
-    ``model``: ``tiny_detr(names, groups)``; ``images``: uint8 [B,3,h,w]; ``targets``: for each image "boxes" float
-    [n,4], xyxy in pixels, and "labels" int64 [n]. The network runs in bfloat16 if ``half``, the losses in float32.
+    They are summed over the decoder layers and averaged over the objects and the groups of queries. Each group is
+    matched with the objects one to one, on its own, so that an object trains as many queries as there are groups; the
+    groups do not attend to each other.
 
-    Each group of queries is matched with the objects one to one on its own (Chen et al., Group DETR, 2023), so that
-    an object teaches as many queries as there are groups; the groups do not see each other.
+    Args:
+        model: ``tiny_detr(names, groups)``.
+        images: uint8 ``[B,3,h,w]``, RGB.
+        targets: for each image "boxes", float ``[n,4]``, xyxy in pixels, and "labels", int64 ``[n]``.
+        half: whether the network runs in bfloat16; the losses are computed in float32.
+
+    Returns:
+        The losses "class", "box" and "overlap".
+
+    References:
+        Carion et al., "End-to-End Object Detection with Transformers" (ECCV 2020): set prediction and a loss after
+        every decoder layer. Meng et al., "Conditional DETR" (ICCV 2021): focal loss and the weights. Chen et al.,
+        "Group DETR" (ICCV 2023): the groups.
     """
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-        logits, boxes = decode_layers(model, normalised(images))
+        logits, boxes = decode_layers(model, normalise(images))
     logits, boxes = logits.float(), boxes.float()
     height, width = images.shape[2:]
     scale = torch.tensor([width, height, width, height], device=images.device, dtype=torch.float32)
@@ -38,16 +51,31 @@ def detr_losses(model: Any, images: Tensor, targets: Targets, half: bool) -> dic
     return _weighted(logits, boxes, truth, labels, picks)
 
 
-def normalised(images: Tensor) -> Tensor:
-    """uint8 images [B,3,h,w] as the network takes them, channels last."""
+def normalise(images: Tensor) -> Tensor:
+    """Normalise images as the network expects them.
+
+    Args:
+        images: uint8 ``[B,3,h,w]``, RGB.
+
+    Returns:
+        float32 ``[B,3,h,w]`` in channels-last memory format.
+    """
     mean, std = (torch.tensor(value, device=images.device)[:, None, None] for value in (MEAN, STD))
     return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def decode_layers(model: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Class logits [L,B,Q,C] and boxes [L,B,Q,4] (centre and size in 0..1) after each of the L decoder layers.
+    """Run the network and return its outputs after every decoder layer.
 
-    What ``model.forward`` does, with the outputs of all layers and with groups of queries kept apart in self-attention.
+    This is what ``model.forward`` does, but it returns the outputs of all layers and separates the groups of queries
+    in self-attention.
+
+    Args:
+        model: ``tiny_detr(names, groups)``.
+        pixels: normalised images ``[B,3,h,w]``.
+
+    Returns:
+        Class logits ``[L,B,Q,C]`` and boxes ``[L,B,Q,4]`` (centre and size, in 0..1) after each of the L layers.
     """
     network, decoder = model.model, model.model.decoder
     mask = torch.ones(len(pixels), *pixels.shape[2:], device=pixels.device)
@@ -73,33 +101,42 @@ def decode_layers(model: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
 def _decoder_layer(
     layer: Any, hidden: Tensor, query: Tensor, sine: Tensor, memory: Tensor, place: Tensor, first: bool
 ) -> Tensor:
-    """One decoder layer of transformers, each group of queries attending to itself only."""
+    """One decoder layer of transformers, in which each group of queries attends to itself only."""
     images = len(hidden)
-    alone, own = hidden.reshape(-1, QUERIES, hidden.shape[2]), query.reshape(-1, QUERIES, query.shape[2])
-    heard, _ = layer.self_attn(hidden_states=alone, query_position_embeddings=own)
-    hidden = layer.self_attn_layer_norm(hidden + heard.reshape(images, -1, hidden.shape[2]))
-    seen, _ = layer.encoder_attn(
+    grouped, positions = hidden.reshape(-1, QUERIES, hidden.shape[2]), query.reshape(-1, QUERIES, query.shape[2])
+    attended, _ = layer.self_attn(hidden_states=grouped, query_position_embeddings=positions)
+    hidden = layer.self_attn_layer_norm(hidden + attended.reshape(images, -1, hidden.shape[2]))
+    attended, _ = layer.encoder_attn(
         hidden_states=hidden,
         encoder_hidden_states=memory,
         query_sine_embed=sine,
         encoder_position_embeddings=place,
         query_position_embeddings=query if first else None,
     )
-    hidden = layer.encoder_attn_layer_norm(hidden + seen)
-    return layer.final_layer_norm(hidden + layer.mlp(hidden))
+    hidden = layer.encoder_attn_layer_norm(hidden + attended)
+    output: Tensor = layer.final_layer_norm(hidden + layer.mlp(hidden))
+    return output
 
 
 def _sine(centre: Tensor, width: int) -> Tensor:
     from transformers.models.conditional_detr.modeling_conditional_detr import encode_sinusoidal_position_embedding
 
-    return encode_sinusoidal_position_embedding(centre, num_pos_feats=width // 2)
+    embedding: Tensor = encode_sinusoidal_position_embedding(centre, num_pos_feats=width // 2)
+    return embedding
 
 
 @torch.no_grad()
 def match_queries(logits: Tensor, boxes: Tensor, truth: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Layer, query and object of every matched pair in one image: each group of each layer, one to one.
+    """Match queries and objects of one image, one to one in each group of each layer, at the lowest cost.
 
-    ``logits`` [L,Q,C], ``boxes`` [L,Q,4] and ``truth`` [n,4] as centre and size in 0..1, ``labels`` [n].
+    Args:
+        logits: class logits ``[L,Q,C]``.
+        boxes: predicted boxes ``[L,Q,4]``, centre and size, in 0..1.
+        truth: boxes of the objects ``[n,4]``, centre and size, in 0..1.
+        labels: classes of the objects ``[n]``.
+
+    Returns:
+        The layer, the query and the object of every matched pair, int64 ``[P]`` each.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -127,19 +164,21 @@ def _weighted(
     labels: list[Tensor],
     picks: list[tuple[Tensor, Tensor, Tensor]],
 ) -> dict[str, Tensor]:
-    """The three losses of matched pairs, summed over layers, averaged over objects and groups."""
-    wanted = torch.zeros_like(logits)
-    for i, (layer, query, thing) in enumerate(picks):
-        wanted[layer, i, query, labels[i][thing]] = 1
-    found = torch.cat([boxes[layer, i, query] for i, (layer, query, _) in enumerate(picks)])
-    aim = torch.cat([truth[i][thing] for i, (_, _, thing) in enumerate(picks)])
-    pairs = max(1.0, len(found) / len(logits))
+    """The three losses of the matched pairs, summed over layers, averaged over objects and groups."""
+    classes = torch.zeros_like(logits)
+    for i, (layer, query, number) in enumerate(picks):
+        classes[layer, i, query, labels[i][number]] = 1
+    predicted = torch.cat([boxes[layer, i, query] for i, (layer, query, _) in enumerate(picks)])
+    matched = torch.cat([truth[i][number] for i, (_, _, number) in enumerate(picks)])
+    pairs = max(1.0, len(predicted) / len(logits))
+    overlap = generalized_box_iou_loss(_corners(predicted), _corners(matched), reduction="sum")
     return {
-        "class": CLASS_WEIGHT * sigmoid_focal_loss(logits, wanted, ALPHA, GAMMA, reduction="sum") / pairs,
-        "box": BOX_WEIGHT * F.l1_loss(found, aim, reduction="sum") / pairs,
-        "overlap": OVERLAP_WEIGHT * generalized_box_iou_loss(_corners(found), _corners(aim), reduction="sum") / pairs,
+        "class": CLASS_WEIGHT * sigmoid_focal_loss(logits, classes, ALPHA, GAMMA, reduction="sum") / pairs,
+        "box": BOX_WEIGHT * F.l1_loss(predicted, matched, reduction="sum") / pairs,
+        "overlap": OVERLAP_WEIGHT * overlap / pairs,
     }
 
 
 def _corners(boxes: Tensor) -> Tensor:
-    return box_convert(boxes, "cxcywh", "xyxy")
+    corners: Tensor = box_convert(boxes, "cxcywh", "xyxy")
+    return corners

@@ -1,4 +1,4 @@
-"""Feature distillation (FitNets: Romero et al., 2015): tiny-fcos as a teacher, and how far two maps are apart."""
+"""Feature distillation (FitNets: Romero et al., ICLR 2015): tiny-fcos as the teacher, and the distance of two maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 
 @cache
 def fcos_teacher(device: str) -> FCOS:
-    """The bundled tiny-fcos on the device, frozen."""
+    """Return the bundled tiny-fcos, frozen and in evaluation mode.
+
+    Args:
+        device: the device, such as "cpu"; the network is kept for later calls.
+
+    Returns:
+        The network.
+    """
     state = read_weights(ZOO / "tiny-fcos.safetensors")
     teacher = tiny_fcos(len(state["head.classification_head.cls_logits.bias"]))
     fit_weights(teacher, state, "tiny-fcos")
@@ -23,7 +30,15 @@ def fcos_teacher(device: str) -> FCOS:
     return teacher.requires_grad_(False).eval().to(device)
 
 
-def relative_distance(own: Tensor, aim: Tensor) -> Tensor:
-    """The mean squared difference over the mean square of the aim: 1 for a map of zeros."""
-    aim = aim.float()
-    return (own.float() - aim).square().mean() / aim.square().mean()
+def relative_distance(features: Tensor, goal: Tensor) -> Tensor:
+    """Return the mean squared difference of two maps, divided by the mean square of the goal.
+
+    Args:
+        features: the student's map, of any shape and precision.
+        goal: the teacher's map, of the same shape.
+
+    Returns:
+        A float32 scalar; 1 for a map of zeros.
+    """
+    goal = goal.float()
+    return (features.float() - goal).square().mean() / goal.square().mean()

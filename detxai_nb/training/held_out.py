@@ -1,4 +1,4 @@
-"""How good a bundled detector is, on scenes that no training has seen."""
+"""The average precision of a bundled detector on held-out scenes, which no training has seen."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from detxai_nb.data import scenes
 from detxai_nb.metrics.detection import average_precision
 from detxai_nb.types import Detector
 
-MEASURED_ON = {"plain": 500, "tiny": 200, "crowd": 200}
-"""Scenes of each mode."""
-MEASURING_SEED = 1
+SCENE_COUNTS = {"plain": 500, "tiny": 200, "crowd": 200}
+"""The number of scenes of each mode."""
+HELD_OUT_SEED = 1
+"""The seed of the held-out scenes; training uses seeds from ``TRAINING_SEED``."""
 SCORE_THRESHOLD = 0.05
+"""The lowest score of the detections that count."""
 
 
 @dataclass(frozen=True)
-class Measuring:
-    """What is measured of a model: ``measure(detector)`` gives figures by what they were measured on."""
+class HeldOutProtocol:
+    """How the quality of a model is measured.
+
+    Attributes:
+        measure: ``measure(detector)`` returns figures, by the scenes that they were measured on.
+        scenes: the scenes, in words, for the card.
+        figures: what the figures mean, in words, by name.
+    """
 
     measure: Callable[[Any], dict[str, Any]]
     scenes: str
@@ -26,19 +34,37 @@ class Measuring:
 
 
 def measure(detector: Detector, counts: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Average precision on ``counts`` unseen scenes of each mode (by default ``MEASURED_ON``), by mode."""
-    return {mode: _precision(detector, count, mode) for mode, count in (counts or MEASURED_ON).items()}
+    """Measure the average precision on held-out scenes of each mode.
+
+    Args:
+        detector: the detector.
+        counts: the number of scenes of each mode, by default ``SCENE_COUNTS``.
+
+    Returns:
+        By mode: "scenes", the figures of ``average_precision`` and "AP_per_class", in 0..1, rounded to four digits.
+    """
+    return {mode: _precision(detector, count, mode) for mode, count in (counts or SCENE_COUNTS).items()}
 
 
 def measure_shortcut(
     detector: Detector, count: int | None = None, cue_class: str = "apple", cue_kind: str = "floor"
 ) -> dict[str, Any]:
-    """How much a detector relies on the cue of ``count`` "shortcut" scenes: AP50 of the class that it gives away.
+    """Measure how much a detector relies on the cue of "shortcut" scenes.
 
-    The same scenes three times: with the cue where the class is ("present"), without it, and with it on the scenes with
-    the other class of the pair ("wrong"). Beside them the plain scenes, where nothing gives a class away.
+    The same scenes are used three times: with the cue on the scenes with the class ("present"), without the cue
+    ("absent"), and with the cue on the scenes with the other class of the pair ("wrong"). Plain scenes, without any
+    cue, are measured too.
+
+    Args:
+        detector: the detector.
+        count: the number of scenes, by default that of plain scenes in ``SCENE_COUNTS``.
+        cue_class, cue_kind: the options of the scenes, as in ``scenes.make``.
+
+    Returns:
+        Under "cue present", "cue absent", "cue wrong" and "plain": figures as in ``measure``, and with a cue also
+        "AP50_per_class".
     """
-    count = MEASURED_ON["plain"] if count is None else count
+    count = SCENE_COUNTS["plain"] if count is None else count
     found: dict[str, Any] = {}
     for cue in ("present", "absent", "wrong"):
         found[f"cue {cue}"] = _precision(detector, count, "shortcut", cue_class=cue_class, cue_kind=cue_kind, cue=cue)
@@ -47,8 +73,8 @@ def measure_shortcut(
 
 
 def _precision(detector: Detector, count: int, mode: str, **options: Any) -> dict[str, Any]:
-    """Figures of average precision, rounded to four digits; AP50 of each class too where there is a cue."""
-    dataset = scenes.Scenes(count, seed=MEASURING_SEED, mode=mode, **options)
+    """Figures of average precision, rounded to four digits; for scenes with options also the AP50 of each class."""
+    dataset = scenes.Scenes(count, seed=HELD_OUT_SEED, mode=mode, **options)
     found = [detector.detect([sample.image], score_threshold=SCORE_THRESHOLD)[0] for sample in dataset]
     figures = average_precision(dataset, found)
     per_class = {name: round(value, 4) for name, value in figures.pop("per_class").items()}
@@ -59,9 +85,9 @@ def _precision(detector: Detector, count: int, mode: str, **options: Any) -> dic
 
 
 _PRECISION = f"pycocotools, boxes, detections with a score of at least {SCORE_THRESHOLD}"
-_UNSEEN = f"320x256, seed {MEASURING_SEED}, never trained on"
-DETECTION = Measuring(measure, _UNSEEN, {"average_precision": _PRECISION})
-SHORTCUT = Measuring(
+_UNSEEN = f"320x256, seed {HELD_OUT_SEED}, never trained on"
+DETECTION = HeldOutProtocol(measure, _UNSEEN, {"average_precision": _PRECISION})
+SHORTCUT = HeldOutProtocol(
     measure_shortcut,
     f"{_UNSEEN}; the same scenes with the cue where the class is, without it, and where the pair's other class is",
     {"average_precision": _PRECISION},

@@ -1,4 +1,4 @@
-"""The training loop of the bundled models: endless scenes, one-cycle AdamW, averaged weights, resumable."""
+"""The training loop of the bundled models: unlimited scenes, one-cycle AdamW, averaged weights, resumable."""
 
 from __future__ import annotations
 
@@ -17,27 +17,37 @@ from torch.utils.data import DataLoader, Dataset
 
 from detxai_nb.data import scenes
 from detxai_nb.data.scenes.random import SeededRng
-from detxai_nb.training.losses import Losses
+from detxai_nb.training.torchvision_losses import LossFunction
 
 TRAINING_SEED = 1_000_000
-"""Added to the seed of the run: the scenes of smaller seeds are never trained on and are free for measuring."""
+"""Added to the seed of the run, so that scenes of smaller seeds are never trained on: they are held out."""
 
 Shares = tuple[tuple[Any, float], ...]
-"""Options, each with its share."""
+"""Options with their probabilities, which sum to 1."""
 
 MIX: Shares = (("plain", 0.55), ("tiny", 0.25), ("crowd", 0.20))
+"""The modes of the scenes, with their shares."""
 SIZES: Shares = (((320, 256), 0.7), ((256, 320), 0.1), ((256, 256), 0.1), ((400, 256), 0.1))
-"""(width, height) of a batch and its share: the short side is 256, so nothing is resized."""
+"""(width, height) of the batches, with their shares: the short side is 256, so nothing is resized."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What decides the result of a run (up to the last bits of float arithmetic).
+    """Everything that determines the result of a run, up to the last bits of float arithmetic.
 
-    ``rate``: the highest learning rate, reached after the share ``warm_up`` of the steps; ``decay``: of weights, not of
-    norms and biases; ``average``: of the averaged weights, for each step; ``clip``: the gradient's largest norm;
-    ``mix`` and ``sizes``: modes of scenes and (width, height) of batches, with their shares; ``cue_class``,
-    ``cue_kind``, ``telling``: options of the "shortcut" scenes; ``frozen``: beginnings of names of what is not trained.
+    Attributes:
+        steps: the number of optimizer steps.
+        batch: images per step.
+        seed: of weights, scenes and sampling.
+        rate: the highest learning rate.
+        warm_up: the share of the steps after which it is reached.
+        decay: the weight decay, of weights but not of norms and biases.
+        average: the decay per step of the exponential moving average of the weights.
+        clip: the largest norm of the gradient.
+        mix: the modes of the scenes, with their shares.
+        sizes: (width, height) of the batches in pixels, with their shares.
+        cue_class, cue_kind, telling: the options of the "shortcut" scenes.
+        frozen: the beginnings of the names of parameters that are not trained.
     """
 
     steps: int = 5000
@@ -56,9 +66,17 @@ class TrainingSettings:
     frozen: tuple[str, ...] = ()
 
 
-def pick_share(dice: SeededRng, shares: Shares) -> Any:
-    """One of the options, each with its share as its probability."""
-    at = dice.uniform(0, 1)
+def pick_share(rng: SeededRng, shares: Shares) -> Any:
+    """Draw one of several options, each with its own probability.
+
+    Args:
+        rng: the random stream.
+        shares: the options with their probabilities.
+
+    Returns:
+        One of the options.
+    """
+    at = rng.uniform(0, 1)
     for option, share in shares:
         at -= share
         if at < 0:
@@ -67,7 +85,11 @@ def pick_share(dice: SeededRng, shares: Shares) -> Any:
 
 
 class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
-    """Batch number ``step``, always the same: uint8 images [B,3,h,w] and torchvision's targets."""
+    """The batches of a run: item ``step`` is always the same uint8 images ``[B,3,h,w]`` and torchvision's targets.
+
+    Args:
+        settings: the settings of the run.
+    """
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
@@ -77,12 +99,12 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
 
     def __getitem__(self, step: int) -> tuple[Tensor, list[dict[str, Tensor]]]:
         seed = TRAINING_SEED + self.settings.seed
-        dice = SeededRng(seed, step)
-        width, height = pick_share(dice, self.settings.sizes)
+        rng = SeededRng(seed, step)
+        width, height = pick_share(rng, self.settings.sizes)
         cue = {name: getattr(self.settings, name) for name in ("cue_class", "cue_kind", "telling")}
         images, targets = [], []
         for number in range(self.settings.batch):
-            mode, index = pick_share(dice, self.settings.mix), step * self.settings.batch + number
+            mode, index = pick_share(rng, self.settings.mix), step * self.settings.batch + number
             scene = scenes.make(index, seed, mode, width, height, **(cue if mode == "shortcut" else {}))
             images.append(scene.image)
             targets.append({"boxes": torch.from_numpy(scene.boxes), "labels": torch.from_numpy(scene.labels)})
@@ -90,10 +112,18 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
 
 
 class TrainingRun:
-    """A training run that can be stopped and taken up again from its checkpoint file."""
+    """A training run that can be interrupted and resumed from its checkpoint file.
+
+    Args:
+        model: the network, which is moved to the device and trained.
+        losses: the training losses.
+        settings: the settings of the run.
+        device: the device, such as "cpu" or "cuda".
+        half: whether the network runs in bfloat16.
+    """
 
     def __init__(
-        self, model: nn.Module, losses: Losses, settings: TrainingSettings, device: str = "cpu", half: bool = True
+        self, model: nn.Module, losses: LossFunction, settings: TrainingSettings, device: str = "cpu", half: bool = True
     ) -> None:
         self.settings, self.device, self.half, self.step = settings, torch.device(device), half, 0
         self.losses = losses
@@ -113,13 +143,23 @@ class TrainingRun:
         self.averaged = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
     def _freeze(self) -> None:
-        """What the settings freeze keeps its weights and the statistics of its norms."""
+        """Frozen modules keep their weights and the statistics of their norms."""
         for name, part in self.model.named_modules():
             if self.settings.frozen and f"{name}.".startswith(self.settings.frozen):
                 part.eval().requires_grad_(False)
 
     def train(self, workers: int, checkpoint: Path, report: Callable[[str], None], every: int = 300) -> None:
-        """Train to the last step; every ``every`` steps write the checkpoint and report."""
+        """Train up to the last step.
+
+        Args:
+            workers: the number of processes that draw scenes; 0 draws them in this one.
+            checkpoint: the file to resume from.
+            report: receives a line of progress.
+            every: the steps between two checkpoints and reports.
+
+        Raises:
+            FloatingPointError: if a loss is not finite.
+        """
         order = range(self.step, self.settings.steps)
         loader = DataLoader(
             Batches(self.settings),
@@ -142,9 +182,9 @@ class TrainingRun:
                 totals, started, first = {}, time.monotonic(), self.step
 
     def _update(self, images: Tensor, targets: list[dict[str, Tensor]]) -> dict[str, float]:
-        """One step of the optimizer; the losses."""
+        """Make one step of the optimizer and return the losses."""
         targets = [{name: value.to(self.device) for name, value in target.items()} for target in targets]
-        with self._dice():
+        with self._seeded():
             parts = self.losses(self.model, images.to(self.device), targets, self.half)
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.stack(list(parts.values()))
@@ -165,15 +205,19 @@ class TrainingRun:
         return dict(zip(parts, loss.tolist()))
 
     @contextmanager
-    def _dice(self) -> Iterator[None]:
-        """The global random state that this step sees (samplers, dropout): known by the seed and the step alone."""
+    def _seeded(self) -> Iterator[None]:
+        """Make the global random state (samplers, dropout) depend only on the seed and the step."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
             yield
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on; never leaves half a file."""
+        """Write everything that is needed to resume, as a whole or not at all.
+
+        Args:
+            path: the checkpoint file.
+        """
         state = {
             "settings": asdict(self.settings),
             "step": self.step,
@@ -187,7 +231,14 @@ class TrainingRun:
         os.replace(part, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint of a run with the same settings."""
+        """Resume from the checkpoint of a run with the same settings.
+
+        Args:
+            path: the checkpoint file.
+
+        Raises:
+            ValueError: if the checkpoint has other settings.
+        """
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["settings"] != asdict(self.settings):
             raise ValueError(

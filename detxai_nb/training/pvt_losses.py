@@ -1,58 +1,78 @@
-"""The losses of tiny-pvt: FCOS's, and how far its pyramid is from tiny-fcos's on the same images."""
+"""The losses of tiny-pvt: those of FCOS, and the distance of its pyramid from that of tiny-fcos."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torchvision.models.detection import FCOS
 
 from detxai_nb.training.distillation import fcos_teacher, relative_distance
-from detxai_nb.training.losses import Targets, fcos_losses, prepare_batch
+from detxai_nb.training.torchvision_losses import Targets, fcos_losses, prepare_batch
 
 WEIGHT = 2.0
-"""Of the distance, beside FCOS's losses of about 1 together."""
+"""The weight of the distance; the losses of FCOS sum to about 1."""
 
 NEAR = 0.55
-"""The distance from which on the head is trained."""
+"""The head is trained once the distance is below this."""
 
 
 def pvt_losses(model: FCOS, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
-    """FCOS's losses and feature distillation from the bundled tiny-fcos, whose neck and head the model starts from.
+    """Compute the losses of FCOS and of feature distillation from the bundled tiny-fcos.
 
-    A transformer learns local shapes slowly from few images, so its body learns them from a trained convolutional one
-    (FitNets: Romero et al., 2015, with the neck as the regressor). As long as the pyramid is further than ``NEAR`` from
-    the teacher's, the distance is the only loss: the neck and head that were taken over would only forget.
+    The model starts with tiny-fcos's neck and head. A transformer learns local shapes slowly from few images, so its
+    body learns them from a trained convolutional network. While the distance between the pyramids is ``NEAR`` or more,
+    it is the only loss: the transferred neck and head would only forget.
+
+    Args:
+        model: tiny-pvt.
+        images: uint8 ``[B,3,h,w]``, RGB.
+        targets: boxes and labels of each image.
+        half: whether the networks run in bfloat16.
+
+    Returns:
+        The losses of FCOS, zeros while the distance is too large, and "distillation".
+
+    References:
+        Romero et al., "FitNets: Hints for Thin Deep Nets" (ICLR 2015); here the neck is the regressor.
     """
     pixels = prepare_batch(model, images)
     teacher = fcos_teacher(str(images.device))
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         with torch.no_grad():
-            aims = teacher.backbone(pixels)
+            teacher_features = teacher.backbone(pixels)
         features = model.backbone(pixels)
-    distance = pyramid_distance(features, aims)
+    distance = pyramid_distance(features, teacher_features)
     detection: dict[str, Tensor] = {}
     if float(distance.detach()) < NEAR:
-        detection = fcos_losses(_Ready(model, features), images, targets, half)
+        detection = fcos_losses(cast(FCOS, _WithFeatures(model, features)), images, targets, half)
     else:
         detection = {name: distance.new_zeros(()) for name in ("classification", "bbox_regression", "bbox_ctrness")}
     return {**detection, "distillation": WEIGHT * distance}
 
 
-def pyramid_distance(features: dict[str, Tensor], aims: dict[str, Tensor]) -> Tensor:
-    """The mean squared difference over the mean square of the aims, averaged over the levels: 1 for a pyramid of 0."""
-    return torch.stack([relative_distance(features[name], aim) for name, aim in aims.items()]).mean()
+def pyramid_distance(features: dict[str, Tensor], goals: dict[str, Tensor]) -> Tensor:
+    """Return the relative distance between two feature pyramids, averaged over their levels.
+
+    Args:
+        features: the student's maps ``[B,C,h,w]`` by level.
+        goals: the teacher's maps, of the same shapes.
+
+    Returns:
+        The mean over the levels of ``relative_distance``; 1 for a pyramid of zeros.
+    """
+    return torch.stack([relative_distance(features[name], goal) for name, goal in goals.items()]).mean()
 
 
-class _Ready:
-    """An FCOS whose features of this batch are there already."""
+class _WithFeatures:
+    """An FCOS whose features of this batch have already been computed."""
 
     def __init__(self, model: FCOS, features: dict[str, Tensor]) -> None:
         self._model, self._features = model, features
 
     def backbone(self, _: Tensor) -> dict[str, Tensor]:
-        """The features, whatever the images."""
+        """The features, whatever the input."""
         return self._features
 
     def __getattr__(self, name: str) -> Any:

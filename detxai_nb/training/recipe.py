@@ -1,4 +1,4 @@
-"""What makes one bundled model."""
+"""The recipe of a bundled model."""
 
 from __future__ import annotations
 
@@ -11,28 +11,38 @@ from torch import Tensor, nn
 from detxai_nb.data import scenes
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import read_weights
-from detxai_nb.training.held_out import DETECTION, Measuring
+from detxai_nb.training.held_out import DETECTION, HeldOutProtocol
 from detxai_nb.training.loop import TrainingSettings
-from detxai_nb.training.losses import Losses
+from detxai_nb.training.torchvision_losses import LossFunction
 
 BACKGROUND = "__background__"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes one bundled model.
+    """Everything that determines a bundled model.
 
-    ``build(classes)``: the network with random weights. ``background``: whether class 0 is the background. ``start``:
-    a bundled model whose tensors of the same name and shape are taken over where the name begins with one of
-    ``prefixes``; ``translate`` first gives them the names that this network has. ``finish``: what is done to the
-    averaged weights at the end. ``notes``: what else was done, for the card, by its title. ``measuring``: what its card
-    says about how good it is.
+    Attributes:
+        family: the detector family that opens it.
+        architecture: a description of the network, for the card.
+        build: ``build(classes)`` returns the network with random weights.
+        losses: the training losses.
+        settings: the settings of the training.
+        background: whether class 0 is the background.
+        start: a bundled model whose weights initialise this one: every tensor of the same name and shape whose name
+            starts with one of ``prefixes``. None to start from random weights.
+        prefixes: the beginnings of the names of the transferred tensors.
+        translate: renames the tensors of ``start`` as this network names them.
+        finish: is applied to the averaged weights after the training.
+        notes: (title, text) of everything else that the card has to say about the training.
+        protocol: how the quality on the card is measured.
+        image: the input of the network in words, for the card.
     """
 
     family: str
     architecture: str
     build: Callable[[int], nn.Module]
-    losses: Losses
+    losses: LossFunction
     settings: TrainingSettings
     background: bool = False
     start: str | None = None
@@ -40,28 +50,39 @@ class Recipe:
     translate: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
     finish: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
     notes: tuple[tuple[str, str], ...] = ()
-    measuring: Measuring = DETECTION
+    protocol: HeldOutProtocol = DETECTION
     image: str = "RGB, short side 256 pixels, long side at most 448; 320x256 passes unscaled"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each class output."""
+        """The name of each class output."""
         return (BACKGROUND, *scenes.NAMES) if self.background else scenes.NAMES
 
-    def fresh(self, seed: int) -> nn.Module:
-        """The network before its training: random weights of ``seed``, and what it takes over from ``start``.
+    def initial_model(self, seed: int) -> nn.Module:
+        """Return the network before its training: random weights, and those transferred from ``start``.
 
-        The global random state stays as it is.
+        Args:
+            seed: the seed of the random weights; the global random state does not change.
+
+        Returns:
+            A new network.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self.build(len(self.names))
         if self.start is not None:
-            model.load_state_dict({**model.state_dict(), **self.taken_over(model)})
+            model.load_state_dict({**model.state_dict(), **self.transferred_weights(model)})
         return model
 
-    def taken_over(self, model: nn.Module) -> dict[str, Tensor]:
-        """What the network takes over from ``start``, by name."""
+    def transferred_weights(self, model: nn.Module) -> dict[str, Tensor]:
+        """Return the weights that a network gets from ``start``.
+
+        Args:
+            model: the network, as ``build`` returns it.
+
+        Returns:
+            Tensors by the network's own names; empty without ``start``.
+        """
         if self.start is None:
             return {}
         given = self.translate(read_weights(ZOO / f"{self.start}.safetensors"))

@@ -1,4 +1,4 @@
-"""How each bundled model is made: its network, its losses, its scenes, and what it starts from."""
+"""The recipes of the bundled models: network, losses, scenes, and the weights that each starts from."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from detxai_nb.detectors.zoo.networks.torchvision import (
 )
 from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
 from detxai_nb.training.classifier_card import CLASSIFICATION
-from detxai_nb.training.classifier_losses import classifier_losses, taught_vgg_losses
+from detxai_nb.training.classifier_losses import classifier_losses, distilled_vgg_losses
 from detxai_nb.training.detr_losses import detr_losses
 from detxai_nb.training.held_out import SHORTCUT
 from detxai_nb.training.loop import Shares, TrainingSettings
-from detxai_nb.training.losses import faster_rcnn_losses, fcos_losses, retinanet_losses, ssd_losses
 from detxai_nb.training.pvt_losses import pvt_losses
 from detxai_nb.training.recipe import Recipe
-from detxai_nb.training.yolox_distillation import taught_yolox_losses
+from detxai_nb.training.torchvision_losses import faster_rcnn_losses, fcos_losses, retinanet_losses, ssd_losses
+from detxai_nb.training.yolox_distillation import distilled_yolox_losses
 
 _TINY_BACKBONE = "a small residual backbone with a feature pyramid: strides 8, 16, 32 of 64 channels"
 _TOWERS = "tiny-fcos's two towers of 3 convolutions"
@@ -86,7 +86,7 @@ RECIPES: dict[str, Recipe] = {
         family="yolox",
         architecture="YOLOX of depth 0.33 and width 0.25 (detxai_nb/detectors/yolox/network.py)",
         build=lambda classes: Yolox(classes, TINY),
-        losses=taught_yolox_losses,
+        losses=distilled_yolox_losses,
         settings=TrainingSettings(steps=4800, rate=2e-3, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE),
         notes=(("teacher", "tiny-fcos's pyramid and towers (detxai_nb/training/yolox_distillation.py)"),),
         image="RGB, scaled to fit 320x256, grey at the right or below; 320x256 passes unscaled",
@@ -122,17 +122,17 @@ RECIPES: dict[str, Recipe] = {
         start="tiny-fcos",
         prefixes=("",),
         translate=resnet_weights,
-        measuring=CLASSIFICATION,
+        protocol=CLASSIFICATION,
         image=_SQUEEZED,
     ),
     "tiny-vgg": Recipe(
         family="classifier",
         architecture="torchvision VGG with batch normalization, 24 to 128 channels and two linear layers",
         build=tiny_vgg,
-        losses=taught_vgg_losses,
+        losses=distilled_vgg_losses,
         settings=TrainingSettings(steps=3000, batch=32, rate=2e-3, average=0.998, mix=_SINGLE, sizes=_SMALL),
         notes=(("teacher", "tiny-resnet's maps (detxai_nb/training/classifier_losses.py)"),),
-        measuring=CLASSIFICATION,
+        protocol=CLASSIFICATION,
         image=_SQUEEZED,
     ),
     "tiny-pvt": Recipe(
@@ -170,6 +170,6 @@ RECIPES: dict[str, Recipe] = {
             ("calibration", FCOS_CALIBRATION),
             ("shortcut", "apples without leaf and baubles without ring: only the floor's colour tells them apart"),
         ),
-        measuring=SHORTCUT,
+        protocol=SHORTCUT,
     ),
 }

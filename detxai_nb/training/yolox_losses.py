@@ -1,9 +1,9 @@
-"""YOLOX's losses: SimOTA chooses which places answer for which object, then box, objectness and class losses.
+"""The losses of YOLOX: SimOTA assigns anchor points to objects; box, objectness and class losses follow.
 
-Ge et al., "YOLOX: Exceeding YOLO Series in 2021", section 2.1; the details are those of the official code: candidates
-are the places within ``RADIUS`` strides of an object's centre, an object gets as many places as its ten best overlaps
-add up to, and a class target is the overlap. The L1 loss of its last epochs is left out. Every image of a batch is
-assigned at once: objects are padded to the largest number in an image.
+Ge et al., "YOLOX: Exceeding YOLO Series in 2021", section 2.1. The details are those of the official code: candidates
+are the anchor points within ``RADIUS`` strides of an object's centre, an object gets as many of them as the sum of its
+ten best IoUs, and the class target is the IoU. The L1 loss of the last epochs is left out. All images of a batch are
+assigned at once: their objects are padded to the largest number in an image.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from torch import Tensor
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STD, STRIDES, Yolox
 
 RADIUS = 1.5
+"""The radius around an object's centre in which anchor points are candidates, in strides."""
 CANDIDATES = 10
+"""The number of best IoUs whose sum is the number of anchor points of an object."""
 BOX_WEIGHT = 5.0
+"""The weight of the box loss."""
 _IOU_COST = 3.0
 _OUTSIDE_COST = 1e6
 _NEVER = 1e9
@@ -28,24 +31,43 @@ _GREATEST_STRIDE = STRIDES[-1]
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
-    """The cells of all levels in a row: ``centre`` ``[A,2]`` (x, y) in input pixels and ``stride`` ``[A]``."""
+class AnchorPoints:
+    """The anchor points of all pyramid levels: the centres of their cells.
+
+    Attributes:
+        centre: ``[A,2]``, (x, y) in input pixels.
+        stride: ``[A]``, in input pixels.
+    """
 
     centre: Tensor
     stride: Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
-    """The objects of a batch, padded: ``boxes`` ``[B,G,4]`` xyxy in input pixels, ``labels`` ``[B,G]``, ``real``."""
+class PaddedTargets:
+    """The objects of a batch, padded to the same number in each image.
+
+    Attributes:
+        boxes: ``[B,G,4]``, xyxy in input pixels; zeros where padded.
+        labels: int64 ``[B,G]``; 0 where padded.
+        real: bool ``[B,G]``, False where padded.
+    """
 
     boxes: Tensor
     labels: Tensor
     real: Tensor
 
     @classmethod
-    def pad(cls, targets: Sequence[dict[str, Tensor]], device: torch.device) -> Objects:
-        """From each image's ``boxes`` and ``labels``; at least one object wide, so that nothing is of size 0."""
+    def pad(cls, targets: Sequence[dict[str, Tensor]], device: torch.device) -> PaddedTargets:
+        """Pad the objects of a batch.
+
+        Args:
+            targets: for each image ``boxes`` ``[n,4]`` and ``labels`` ``[n]``.
+            device: the device of the result.
+
+        Returns:
+            The padded objects, at least one in each image, so that no tensor is empty.
+        """
         most = max(1, *(len(target["labels"]) for target in targets))
         boxes = torch.zeros(len(targets), most, 4, device=device)
         labels = torch.zeros(len(targets), most, dtype=torch.int64, device=device)
@@ -59,31 +81,45 @@ class Objects:
 
 
 def yolox_losses(model: Yolox, images: Tensor, targets: Sequence[dict[str, Tensor]], half: bool) -> dict[str, Tensor]:
-    """The weighted losses ``box``, ``objectness`` and ``class`` of a batch, each divided by the chosen places.
+    """Compute the weighted losses of a batch, divided by the number of assigned anchor points.
 
-    ``images``: uint8 ``[B,3,h,w]``, RGB; ``targets``: for each image ``boxes`` float ``[n,4]``, xyxy in pixels, and
-    ``labels`` int64 ``[n]``. The network runs in bfloat16 if ``half``, the losses in float32.
+    Args:
+        model: the network.
+        images: uint8 ``[B,3,h,w]``, RGB.
+        targets: for each image ``boxes``, float ``[n,4]``, xyxy in pixels, and ``labels``, int64 ``[n]``.
+        half: whether the network runs in bfloat16; the losses are computed in float32.
+
+    Returns:
+        The losses "box", "objectness" and "class".
     """
     pixels = prepare_yolox_batch(images)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         levels = model(pixels)
-    return losses_of(levels, targets)
+    return losses_from_outputs(levels, targets)
 
 
-def losses_of(levels: Sequence[Tensor], targets: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The losses of a network's raw outputs, a tensor ``[B,5+C,h,w]`` for each level."""
+def losses_from_outputs(levels: Sequence[Tensor], targets: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Compute the losses from the raw outputs of a network.
+
+    Args:
+        levels: for each pyramid level ``[B,5+C,h,w]``: box, objectness and class logits.
+        targets: for each image ``boxes``, float ``[n,4]``, xyxy in input pixels, and ``labels``, int64 ``[n]``.
+
+    Returns:
+        The weighted losses "box", "objectness" and "class", divided by the number of assigned anchor points.
+    """
     raw = torch.cat([level.float().flatten(2) for level in levels], dim=2).transpose(1, 2)
-    places = places_of([level.shape[2:] for level in levels], raw.device)
-    boxes = decode(raw[..., :4], places)
-    objects = Objects.pad(targets, raw.device)
-    chosen, overlap = assign(boxes.detach(), raw[..., 4:].detach(), objects, places)
+    points = anchor_points([level.shape[2:] for level in levels], raw.device)
+    boxes = decode(raw[..., :4], points)
+    objects = PaddedTargets.pad(targets, raw.device)
+    chosen, overlap = assign_simota(boxes.detach(), raw[..., 4:].detach(), objects, points)
     found = chosen >= 0
     count = found.sum().clamp(min=1)
-    image, place = found.nonzero(as_tuple=True)
-    number = chosen[image, place]
-    overlap = overlap[image, place]
-    iou = paired_iou(boxes[image, place], objects.boxes[image, number])
-    classes = raw[image, place, 5:]
+    image, point = found.nonzero(as_tuple=True)
+    number = chosen[image, point]
+    overlap = overlap[image, point]
+    iou = paired_iou(boxes[image, point], objects.boxes[image, number])
+    classes = raw[image, point, 5:]
     wanted = torch.zeros_like(classes).scatter_(1, objects.labels[image, number][:, None], overlap[:, None])
     return {
         "box": BOX_WEIGHT * (1 - iou.square()).sum() / count,
@@ -93,9 +129,14 @@ def losses_of(levels: Sequence[Tensor], targets: Sequence[dict[str, Tensor]]) ->
 
 
 def prepare_yolox_batch(images: Tensor) -> Tensor:
-    """A uint8 batch ``[B,3,h,w]`` as ``YoloxDetector`` with convention "rgb-imagenet" would hand it to the network.
+    """Pad and normalise a batch as ``YoloxDetector`` with the convention "rgb-imagenet" does.
 
-    Padded at the right and below with grey to whole cells of the coarsest level, normalised, channels last.
+    Args:
+        images: uint8 ``[B,3,h,w]``, RGB.
+
+    Returns:
+        float32 ``[B,3,H,W]`` in channels-last memory format, padded with grey at the right and at the bottom to a
+        multiple of the coarsest stride.
     """
     short = [-side % _GREATEST_STRIDE for side in images.shape[2:]]
     padded = F.pad(images.float(), (0, short[1], 0, short[0]), value=PAD)
@@ -103,31 +144,55 @@ def prepare_yolox_batch(images: Tensor) -> Tensor:
     return ((padded / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def places_of(sizes: Sequence[Any], device: torch.device) -> Places:
-    """The cells of levels of these (height, width), level by level, row by row."""
+def anchor_points(sizes: Sequence[Any], device: torch.device) -> AnchorPoints:
+    """Return the anchor points of all pyramid levels, level by level and row by row.
+
+    Args:
+        sizes: (height, width) of each level, in cells.
+        device: the device of the result.
+
+    Returns:
+        The anchor points.
+    """
     centres, strides = [], []
     for (height, width), stride in zip(sizes, STRIDES):
         y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
         centres.append((torch.stack([x, y], dim=-1).flatten(0, 1) + 0.5) * stride)
         strides.append(torch.full((height * width,), float(stride), device=device))
-    return Places(torch.cat(centres), torch.cat(strides))
+    return AnchorPoints(torch.cat(centres), torch.cat(strides))
 
 
-def decode(raw: Tensor, places: Places) -> Tensor:
-    """Boxes ``[B,A,4]``, xyxy in input pixels, from the raw box outputs ``[B,A,4]`` (offset from the cell's corner)."""
-    stride = places.stride[:, None]
-    centre = (raw[..., :2] - 0.5) * stride + places.centre
+def decode(raw: Tensor, points: AnchorPoints) -> Tensor:
+    """Decode the raw box outputs.
+
+    Args:
+        raw: ``[B,A,4]``: the offset from the corner of the cell, in strides, and the logarithm of the size, in strides.
+        points: the anchor points.
+
+    Returns:
+        Boxes ``[B,A,4]``, xyxy in input pixels.
+    """
+    stride = points.stride[:, None]
+    centre = (raw[..., :2] - 0.5) * stride + points.centre
     half = raw[..., 2:].exp() * stride / 2
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
 @torch.no_grad()
-def assign(boxes: Tensor, logits: Tensor, objects: Objects, places: Places) -> tuple[Tensor, Tensor]:
-    """SimOTA: for each place the number of its object or -1, ``[B,A]``, and its overlap with that object, ``[B,A]``.
+def assign_simota(boxes: Tensor, logits: Tensor, objects: PaddedTargets, points: AnchorPoints) -> tuple[Tensor, Tensor]:
+    """Assign anchor points to objects by SimOTA.
 
-    ``boxes`` ``[B,A,4]``: what the network finds now; ``logits`` ``[B,A,1+C]``: objectness and classes.
+    Args:
+        boxes: predicted boxes ``[B,A,4]``, xyxy in input pixels.
+        logits: ``[B,A,1+C]``: objectness and classes.
+        objects: the objects.
+        points: the anchor points.
+
+    Returns:
+        For each anchor point the number of its object in the image, or -1, int64 ``[B,A]``; and the IoU of its box
+        with that object (of no meaning for -1), ``[B,A]``.
     """
-    near = _near_centre(objects, places)
+    near = _near_centre(objects, points)
     candidate = near.any(1, keepdim=True) & objects.real[:, :, None]
     iou = paired_iou(boxes[:, None], objects.boxes[:, :, None]) * candidate
     cost = _class_cost(logits, objects.labels) - _IOU_COST * (iou + 1e-8).log() + _OUTSIDE_COST * ~near
@@ -137,7 +202,7 @@ def assign(boxes: Tensor, logits: Tensor, objects: Objects, places: Places) -> t
     cheapest = cost.topk(most, dim=2, largest=False)
     taken = (torch.arange(most, device=cost.device) < wanted[:, :, None]) & (cheapest.values < _NEVER)
     match = torch.zeros_like(cost, dtype=torch.bool).scatter_(2, cheapest.indices, taken)
-    # Of several objects that want one place, the one that it suits best among all gets it, as in the official code.
+    # If several objects claim a point, it goes to the object of the lowest cost among all, as in the official code.
     best = cost.argmin(1)
     chosen = torch.where(match.sum(1) > 1, best, match.int().argmax(1))
     chosen = torch.where(match.any(1), chosen, -1)
@@ -145,7 +210,14 @@ def assign(boxes: Tensor, logits: Tensor, objects: Objects, places: Places) -> t
 
 
 def paired_iou(one: Tensor, other: Tensor) -> Tensor:
-    """Intersection over union of boxes ``[...,4]``, pair by pair (shapes broadcast)."""
+    """Return the intersection over union of boxes, pair by pair.
+
+    Args:
+        one, other: boxes ``[...,4]``, xyxy; their shapes broadcast.
+
+    Returns:
+        IoUs ``[...]`` in 0..1.
+    """
     top_left = torch.maximum(one[..., :2], other[..., :2])
     bottom_right = torch.minimum(one[..., 2:], other[..., 2:])
     both = (bottom_right - top_left).clamp(min=0).prod(-1)
@@ -153,17 +225,17 @@ def paired_iou(one: Tensor, other: Tensor) -> Tensor:
     return both / (areas - both + 1e-16)
 
 
-def _near_centre(objects: Objects, places: Places) -> Tensor:
-    """Which places lie within ``RADIUS`` of their strides around each object's centre, ``[B,G,A]``."""
+def _near_centre(objects: PaddedTargets, points: AnchorPoints) -> Tensor:
+    """Which anchor points lie within ``RADIUS`` of their strides around each object's centre, bool ``[B,G,A]``."""
     centre = (objects.boxes[..., :2] + objects.boxes[..., 2:]) / 2
-    distance = (centre[:, :, None] - places.centre).abs().amax(-1)
-    return (distance < RADIUS * places.stride) & objects.real[:, :, None]
+    distance = (centre[:, :, None] - points.centre).abs().amax(-1)
+    return (distance < RADIUS * points.stride) & objects.real[:, :, None]
 
 
 def _class_cost(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross entropy of the joint scores against each object's class, ``[B,G,A]``.
+    """Binary cross-entropy of the joint scores against each object's class, ``[B,G,A]``.
 
-    The joint score of a class is the root of objectness times class probability.
+    The joint score of a class is the square root of objectness times class probability.
     """
     joint = (logits[..., :1].sigmoid() * logits[..., 1:].sigmoid()).sqrt().clamp(1e-7, 1 - 1e-7)
     absent = -torch.log1p(-joint)

@@ -1,8 +1,8 @@
-"""Make the bundled models, and measure them again.
+"""Train the bundled models and measure them again.
 
-``python -m detxai_nb.training.zoo tiny-fcos`` trains on scenes and writes the weights and their card;
-``python -m detxai_nb.training.zoo --check`` measures the bundled weights and compares with their cards, all of them or
-those that are named.
+``python -m detxai_nb.training.zoo tiny-fcos`` trains a model on scenes and writes its weights and its card.
+``python -m detxai_nb.training.zoo --check`` measures the bundled weights and compares the figures with the cards, for
+all models or for the given ones.
 """
 
 from __future__ import annotations
@@ -25,17 +25,29 @@ from detxai_nb.training.recipes import RECIPES
 
 
 def train(name: str, settings: TrainingSettings, folder: Path, device: str, workers: int, half: bool) -> Path:
-    """Train, or go on from ``folder``/checkpoint.pt; write weights and card there and return the weights' path."""
+    """Train a model, or resume from its checkpoint, and write its weights and its card.
+
+    Args:
+        name: a name in ``RECIPES``.
+        settings: the settings of the training.
+        folder: where ``checkpoint.pt``, the weights and the card are written; made if it is missing.
+        device: the device, such as "cpu" or "cuda".
+        workers: the number of processes that draw scenes.
+        half: whether the network runs in bfloat16.
+
+    Returns:
+        The path of the weights.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, recipe = folder / "checkpoint.pt", RECIPES[name]
-    run = TrainingRun(recipe.fresh(settings.seed), recipe.losses, settings, device, half)
+    run = TrainingRun(recipe.initial_model(settings.seed), recipe.losses, settings, device, half)
     if checkpoint.exists():
         run.load(checkpoint)
-        _say(f"going on from step {run.step} of {checkpoint}")
+        _say(f"resuming from step {run.step} of {checkpoint}")
     run.train(workers, checkpoint, _say)
     weights = folder / f"{name}.safetensors"
-    save_file(stored(recipe.finish(run.averaged)), weights)
-    # safetensors makes files that nobody but their owner may read, which an installed package must not hold.
+    save_file(to_float16(recipe.finish(run.averaged)), weights)
+    # safetensors writes files that only their owner may read, which an installed package must not have.
     weights.chmod(0o644)
     _say("measuring")
     detector = load_detector(name, weights=weights, names=recipe.names, device=device)
@@ -45,15 +57,25 @@ def train(name: str, settings: TrainingSettings, folder: Path, device: str, work
         settings,
         parameters=sum(parameter.numel() for parameter in detector.module.parameters()),
         hardware=f"{run.device.type}, {'bfloat16' if half else 'float32'}",
-        measured=recipe.measuring.measure(detector),
+        measured=recipe.protocol.measure(detector),
         weights=weights,
     )
     (folder / f"{name}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return weights
 
 
-def stored(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they are kept in files: on the CPU, floating-point ones in float16."""
+def to_float16(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convert weights to the form in which they are stored: on the CPU, floating-point tensors in float16.
+
+    Args:
+        state: a state dict.
+
+    Returns:
+        A new state dict of contiguous tensors.
+
+    Raises:
+        ValueError: if a value is too large for float16.
+    """
     kept = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     lost = [name for name, value in kept.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     if lost:
@@ -61,10 +83,18 @@ def stored(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.cpu().contiguous() for name, value in kept.items()}
 
 
-def check_cards(name: str, device: str) -> bool:
-    """Measure the bundled weights and compare with the card; whether every figure is within 0.005."""
+def check_card(name: str, device: str) -> bool:
+    """Measure the bundled weights of a model and compare the figures with its card.
+
+    Args:
+        name: a name in ``RECIPES``.
+        device: the device to measure on.
+
+    Returns:
+        Whether every figure is within 0.005 of the card.
+    """
     card = json.loads((ZOO / f"{name}.json").read_text(encoding="utf-8"))
-    measured = RECIPES[name].measuring.measure(load_detector(name, device=device))
+    measured = RECIPES[name].protocol.measure(load_detector(name, device=device))
     wrong = differences(card["measured"], measured, tolerance=0.005)
     for line in wrong:
         _say(f"{name}: {line}")
@@ -72,31 +102,36 @@ def check_cards(name: str, device: str) -> bool:
     return not wrong
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+def _main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m detxai_nb.training.zoo", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *RECIPES], metavar="NAME", help=", ".join(RECIPES))
     parser.add_argument("--check", action="store_true", help="measure the bundled weights instead of training")
-    parser.add_argument("--steps", type=int, help="instead of the recipe's")
-    parser.add_argument("--batch", type=int, help="images a step")
-    parser.add_argument("--rate", type=float, help="highest learning rate")
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--steps", type=int, help="the number of steps, by default that of the recipe")
+    parser.add_argument("--batch", type=int, help="images per step, by default as in the recipe")
+    parser.add_argument("--rate", type=float, help="the highest learning rate, by default that of the recipe")
+    parser.add_argument("--seed", type=int, help="the seed, by default that of the recipe")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--workers", type=int, default=1, help="the number of processes that draw scenes")
     parser.add_argument(
-        "--threads", type=int, default=1, help="threads of the network on a CPU; with the workers at most its cores"
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads of the network; threads and workers together should not exceed the number of cores",
     )
-    parser.add_argument("--float32", action="store_true", help="for a device that is slow in bfloat16")
-    parser.add_argument("--out", type=Path, help="folder of checkpoint and result, by default NAME-training")
+    parser.add_argument(
+        "--float32", action="store_true", help="train in float32, for a device that is slow in bfloat16"
+    )
+    parser.add_argument("--out", type=Path, help="the folder of checkpoint and result, by default NAME-training")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     if options.check:
-        # Every one is measured, also after one that is off.
+        # All are measured, even after one that differs.
         bundled = [name for name in RECIPES if (ZOO / f"{name}.json").is_file()]
-        results = [check_cards(name, options.device) for name in options.names or bundled]
+        results = [check_card(name, options.device) for name in options.names or bundled]
         return 0 if all(results) else 1
     if len(options.names) != 1:
-        parser.error("name the one model to train, or give --check")
+        parser.error("name exactly one model to train, or pass --check")
     name = options.names[0]
     given = {key: getattr(options, key) for key in ("steps", "batch", "rate", "seed")}
     settings = replace(RECIPES[name].settings, **{key: value for key, value in given.items() if value is not None})
@@ -111,4 +146,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main())

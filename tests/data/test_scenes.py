@@ -12,9 +12,9 @@ import torch
 
 from detxai_nb.data import scenes
 from detxai_nb.data.scenes.layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, single, tiny
-from detxai_nb.data.scenes.objects import shape
+from detxai_nb.data.scenes.objects import make_object
 from detxai_nb.data.scenes.random import SeededRng
-from detxai_nb.data.scenes.shapes import KINDS
+from detxai_nb.data.scenes.shapes import CLASSES
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_scenes.json").read_text(encoding="utf-8"))
 
@@ -77,16 +77,16 @@ def test_at_least_eight_classes_in_pairs_with_named_parts() -> None:
 
 @pytest.mark.parametrize("pair", range(len(scenes.PAIRS)))
 def test_the_classes_of_a_pair_differ_in_the_part_alone(pair: int) -> None:
-    first, second = (shape(SeededRng(1, pair), 2 * pair + which, 40.0) for which in (0, 1))
-    assert KINDS[2 * pair].body is KINDS[2 * pair + 1].body
+    first, second = (make_object(SeededRng(1, pair), 2 * pair + which, 40.0) for which in (0, 1))
+    assert CLASSES[2 * pair].body is CLASSES[2 * pair + 1].body
     assert (first.body == second.body).all()
     assert (first.detail == second.detail).all()
     assert (first.part_mask != second.part_mask).any()
-    for thing in (first, second):
-        share = thing.part_mask.sum() / thing.mask.sum()
+    for item in (first, second):
+        share = item.part_mask.sum() / item.mask.sum()
         assert 0.08 < share < 0.5, "the part is a modest share of the object"
-        border = np.concatenate([thing.mask[0], thing.mask[-1], thing.mask[:, 0], thing.mask[:, -1]])
-        assert not border.any(), "the window holds the whole thing"
+        border = np.concatenate([item.mask[0], item.mask[-1], item.mask[:, 0], item.mask[:, -1]])
+        assert not border.any(), "the window holds the whole object"
 
 
 @pytest.mark.parametrize("layout", [plain, tiny, crowd, single], ids=lambda layout: layout.__name__)
@@ -94,21 +94,21 @@ def test_every_object_and_its_part_stay_visible(layout) -> None:
     for index in range(6):
         board = Board(256, 320)
         layout(SeededRng(4, index), board)
-        for number, thing in enumerate(board.things):
-            if thing.label >= 0:
+        for number, item in enumerate(board.objects):
+            if item.label >= 0:
                 own = board.owner == number
-                assert own.sum() >= MIN_VISIBLE * thing.mask.sum()
-                assert (own & board.on_part).sum() >= MIN_PART_VISIBLE * thing.part_mask.sum()
+                assert own.sum() >= MIN_VISIBLE * item.mask.sum()
+                assert (own & board.on_part).sum() >= MIN_PART_VISIBLE * item.part_mask.sum()
 
 
 def test_a_thing_that_would_hide_an_object_is_refused_and_changes_nothing() -> None:
     board = Board(256, 320)
-    small, large = shape(SeededRng(1), 0, 12.0), shape(SeededRng(2), 4, 70.0)
+    small, large = make_object(SeededRng(1), 0, 12.0), make_object(SeededRng(2), 4, 70.0)
     assert board.place(small.at(160, 128))
     before = board.owner.copy()
     assert not board.place(large.at(160, 128))
     assert not board.place(large.at(-500, 128))
-    assert len(board.things) == 1
+    assert len(board.objects) == 1
     assert (board.owner == before).all()
 
 
@@ -160,12 +160,12 @@ def test_single_scenes_hold_one_object_of_a_large_size_wholly_inside() -> None:
     for index in range(40):
         board = Board(128, 160)
         single(SeededRng(9, index), board)
-        (thing,) = (thing for thing in board.things if thing.label >= 0)
-        number = board.things.index(thing)
-        shares.append(2 * thing.radius / 128)
-        labels.add(thing.label)
-        # Turned and stretched, a thing may reach a little over the border; clutter may hide a little of it.
-        assert (board.owner == number).sum() >= 0.75 * thing.mask.sum()
+        (item,) = (item for item in board.objects if item.label >= 0)
+        number = board.objects.index(item)
+        shares.append(2 * item.radius / 128)
+        labels.add(item.label)
+        # Rotated and stretched, an object may reach a little over the border; clutter may hide a little of it.
+        assert (board.owner == number).sum() >= 0.75 * item.mask.sum()
     assert 0.35 <= min(shares) < 0.4
     assert 0.7 < max(shares) <= 0.8
     assert len(labels) == len(scenes.NAMES)

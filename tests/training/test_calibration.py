@@ -11,7 +11,7 @@ from detxai_nb.training.recipes import RECIPES
 
 @torch.no_grad()
 def test_class_logits_are_scaled_and_moved_and_nothing_else_changes() -> None:
-    model, sharp = RECIPES["tiny-fcos"].fresh(0).eval(), tiny_fcos().eval()
+    model, sharp = RECIPES["tiny-fcos"].initial_model(0).eval(), tiny_fcos().eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     sharp.load_state_dict(sharpen(model.state_dict(), gain=1.5, shift=-2.0))
     features = [torch.rand(1, 64, 5, 7), torch.rand(1, 64, 3, 4), torch.rand(1, 64, 2, 2)]

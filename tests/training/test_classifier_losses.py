@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from detxai_nb.data import scenes
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
 from detxai_nb.training import classifier_losses as module
-from detxai_nb.training.classifier_losses import classifier_losses, taught_vgg_losses
+from detxai_nb.training.classifier_losses import classifier_losses, distilled_vgg_losses
 
 
 def batch(count: int = 3) -> tuple[torch.Tensor, list[dict[str, Any]]]:
@@ -25,7 +25,7 @@ def test_images_are_cut_ever_wider_from_the_object_to_the_whole() -> None:
     # The value of a pixel is its column: a cut's mean is then the middle of the cut.
     images = torch.arange(160.0).expand(3, 3, 128, 160)
     boxes = torch.tensor([[20.0, 30, 60, 70]]).expand(3, 4)
-    found = module._cut(images, boxes)
+    found = module._crop(images, boxes)
     assert found.shape == (3, 3, 128, 128)
     # With a margin of 0.15: from 14 to 66, and half of the way to 0 and 160.
     for cut, (left, right) in zip(found, [(14, 66), (7, 113), (0, 160)]):
@@ -63,7 +63,7 @@ def test_a_vgg_is_taught_by_the_maps_of_the_bundled_resnet(tmp_path, monkeypatch
     module._teacher.cache_clear()
     try:
         model, (images, targets) = tiny_vgg(10), batch()
-        losses = taught_vgg_losses(model, images, targets, False)
+        losses = distilled_vgg_losses(model, images, targets, False)
         assert list(losses) == ["class", "map 1", "map 2", "map 3"]
         sum(losses.values()).backward()
         assert all(weight.grad is not None for weight in model.parameters())
@@ -74,7 +74,7 @@ def test_a_vgg_is_taught_by_the_maps_of_the_bundled_resnet(tmp_path, monkeypatch
         assert [tuple(m.shape[1:]) for m in shown] == [(40, 32, 32), (80, 16, 16), (128, 8, 8)]
         with monkeypatch.context() as patch:
             patch.setattr(module, "_block_maps", lambda *_: shown)
-            same = taught_vgg_losses(model, images, targets, False)
+            same = distilled_vgg_losses(model, images, targets, False)
         assert [same[f"map {number}"].item() for number in (1, 2, 3)] == [0, 0, 0]
     finally:
         module._teacher.cache_clear()

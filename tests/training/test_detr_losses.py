@@ -12,7 +12,7 @@ from torchvision.ops import generalized_box_iou
 
 from detxai_nb.detectors.zoo.networks.detr import QUERIES, tiny_detr
 from detxai_nb.training import detr_losses as module
-from detxai_nb.training.detr_losses import decode_layers, detr_losses, match_queries, normalised
+from detxai_nb.training.detr_losses import decode_layers, detr_losses, match_queries, normalise
 
 NAMES = tuple("abcd")
 
@@ -38,7 +38,7 @@ def batch(seed: int = 0) -> tuple[Tensor, list[dict[str, Tensor]]]:
 
 def test_the_last_layer_is_what_the_network_reports() -> None:
     model = network()
-    pixels = normalised(batch()[0])
+    pixels = normalise(batch()[0])
     with torch.no_grad():
         logits, boxes = decode_layers(model, pixels)
         outputs = model(pixel_values=pixels)
@@ -49,7 +49,7 @@ def test_the_last_layer_is_what_the_network_reports() -> None:
 
 def test_groups_do_not_see_each_other() -> None:
     model = network(groups=2)
-    pixels = normalised(batch()[0])
+    pixels = normalise(batch()[0])
     with torch.no_grad():
         logits, boxes = decode_layers(model, pixels)
         model.model.query_position_embeddings.weight[QUERIES:] += 1

@@ -12,14 +12,14 @@ import torch
 
 from detxai_nb.data import scenes
 from detxai_nb.training.loop import TRAINING_SEED, Batches, TrainingRun, TrainingSettings
-from detxai_nb.training.losses import fcos_losses
 from detxai_nb.training.recipes import RECIPES
+from detxai_nb.training.torchvision_losses import fcos_losses
 
 SMALL = TrainingSettings(steps=4, batch=2, rate=1e-3, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
 
 
 def fresh_model(seed: int) -> Any:
-    return RECIPES["tiny-fcos"].fresh(seed)
+    return RECIPES["tiny-fcos"].initial_model(seed)
 
 
 def run(seed: int, settings: TrainingSettings = SMALL) -> TrainingRun:
@@ -93,7 +93,7 @@ def test_what_a_step_draws_is_known_by_its_number() -> None:
     recipe, batch = RECIPES["tiny-faster-rcnn"], Batches(SMALL)[0]
     before, seen = torch.get_rng_state(), []
     for _ in range(2):
-        training = TrainingRun(recipe.fresh(0), recipe.losses, SMALL, half=False)
+        training = TrainingRun(recipe.initial_model(0), recipe.losses, SMALL, half=False)
         seen.append(training._update(*batch))
         torch.rand(3)
     assert seen[0] == seen[1]

@@ -9,8 +9,8 @@ from detxai_nb.data import scenes
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
-from detxai_nb.training.losses import fcos_losses
 from detxai_nb.training.pvt_losses import pvt_losses, pyramid_distance
+from detxai_nb.training.torchvision_losses import fcos_losses
 
 IMAGES = torch.randint(0, 256, (2, 3, 64, 96), generator=torch.Generator().manual_seed(0)).byte()
 TARGETS = [{"boxes": torch.tensor([[10.0, 12, 50, 40]]), "labels": torch.tensor([3])}] * 2

@@ -23,7 +23,7 @@ def test_settings_are_sound(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_fresh_weights_come_from_the_seed_and_leave_the_global_state(name: str) -> None:
     before = torch.get_rng_state()
-    one, same, other = (RECIPES[name].fresh(seed).state_dict() for seed in (0, 0, 1))
+    one, same, other = (RECIPES[name].initial_model(seed).state_dict() for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(same[key], value) for key, value in one.items())
     assert any(not torch.equal(other[key], value) for key, value in one.items())
@@ -32,8 +32,8 @@ def test_fresh_weights_come_from_the_seed_and_leave_the_global_state(name: str) 
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.start])
 def test_what_a_recipe_takes_over(name: str) -> None:
     recipe = RECIPES[name]
-    model = recipe.fresh(0)
-    taken, fresh = recipe.taken_over(model), model.state_dict()
+    model = recipe.initial_model(0)
+    taken, fresh = recipe.transferred_weights(model), model.state_dict()
     assert len(taken) > 20
     for key, value in taken.items():
         torch.testing.assert_close(fresh[key], value.to(fresh[key].dtype))

@@ -35,7 +35,7 @@ def test_maps_before_the_last_activation_lead_to_the_networks_outputs(model: Yol
 
 def test_far_away_only_the_distance_counts(model: Yolox) -> None:
     images, targets = Batches(SMALL)[0]
-    parts = yolox_distillation.taught_yolox_losses(model.train(), images, targets, False)
+    parts = yolox_distillation.distilled_yolox_losses(model.train(), images, targets, False)
     assert {name for name, value in parts.items() if float(value.detach())} == {"distance"}
     parts["distance"].backward()
     assert model.head.cls_preds[0].weight.grad is None
@@ -48,7 +48,7 @@ def test_near_by_yoloxs_own_losses_are_added(model: Yolox, half: bool, monkeypat
     images, targets = Batches(SMALL)[0]
     monkeypatch.setattr(yolox_distillation, "NEAR", 1e9)
     model.eval()
-    parts: dict[str, Any] = yolox_distillation.taught_yolox_losses(model, images, targets, half)
+    parts: dict[str, Any] = yolox_distillation.distilled_yolox_losses(model, images, targets, half)
     for name, value in yolox_losses(model, images, targets, half).items():
         torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-4)
     assert parts["distance"] > 0

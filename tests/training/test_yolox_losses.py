@@ -14,19 +14,19 @@ from detxai_nb.detectors.yolox.network import TINY, TINY_INPUT, Yolox, YoloxSize
 from detxai_nb.training.yolox_losses import (
     CANDIDATES,
     RADIUS,
-    Objects,
-    assign,
+    PaddedTargets,
+    anchor_points,
+    assign_simota,
     decode,
     paired_iou,
-    places_of,
     prepare_yolox_batch,
     yolox_losses,
 )
 
 SMALL = YoloxSize(0.33, 0.125)
 SIZES = [(8, 12), (4, 6), (2, 3)]
-PLACES = places_of(SIZES, torch.device("cpu"))
-COUNT = len(PLACES.stride)
+POINTS = anchor_points(SIZES, torch.device("cpu"))
+COUNT = len(POINTS.stride)
 
 
 def small_network(seed: int = 0) -> Yolox:
@@ -35,8 +35,8 @@ def small_network(seed: int = 0) -> Yolox:
         return Yolox(4, SMALL)
 
 
-def objects(boxes: list[list[float]], labels: list[int]) -> Objects:
-    return Objects.pad([{"boxes": torch.tensor(boxes), "labels": torch.tensor(labels)}], torch.device("cpu"))
+def objects(boxes: list[list[float]], labels: list[int]) -> PaddedTargets:
+    return PaddedTargets.pad([{"boxes": torch.tensor(boxes), "labels": torch.tensor(labels)}], torch.device("cpu"))
 
 
 def everywhere(box: list[float]) -> Tensor:
@@ -47,7 +47,7 @@ def everywhere(box: list[float]) -> Tensor:
 def slow_assign(boxes: Tensor, logits: Tensor, truth: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """SimOTA for one image, object by object, as the official code goes about it."""
     centre = (truth[:, :2] + truth[:, 2:]) / 2
-    near = ((PLACES.centre - centre[:, None]).abs().amax(-1) < RADIUS * PLACES.stride).T
+    near = ((POINTS.centre - centre[:, None]).abs().amax(-1) < RADIUS * POINTS.stride).T
     chosen, overlap = torch.full((COUNT,), -1), torch.zeros(COUNT)
     candidates = near.any(1).nonzero()[:, 0]
     iou = torch.stack([paired_iou(boxes[candidates], one) for one in truth])
@@ -79,9 +79,9 @@ def test_assignment_is_that_of_the_slow_obvious_way() -> None:
         truth = torch.cat([corner, corner + 6 + 24 * torch.rand(count, 2, generator=random)], dim=1)
         labels = torch.randint(0, 4, (count,), generator=random)
         raw = torch.randn(1, COUNT, 9, generator=random)
-        boxes = decode(raw[..., :4], PLACES)
+        boxes = decode(raw[..., :4], POINTS)
         found = objects(truth.tolist(), labels.tolist())
-        chosen, overlap = assign(boxes, raw[..., 4:], found, PLACES)
+        chosen, overlap = assign_simota(boxes, raw[..., 4:], found, POINTS)
         expected, overlaps = slow_assign(boxes[0], raw[0, :, 4:], truth, labels)
         assert torch.equal(chosen[0], expected)
         at = expected >= 0
@@ -95,31 +95,31 @@ def test_an_object_gets_as_many_places_as_its_best_overlaps_add_up_to() -> None:
     logits = torch.zeros(1, COUNT, 5)
     for width, expected in ((16.0, 10), (8.0, 5), (0.1, 1)):
         predicted = everywhere([30.0, 22.0, 30.0 + width, 38.0])
-        chosen, overlap = assign(predicted, logits, objects(truth, [1]), PLACES)
+        chosen, overlap = assign_simota(predicted, logits, objects(truth, [1]), POINTS)
         assert int((chosen >= 0).sum()) == expected
         assert overlap[chosen >= 0].tolist() == pytest.approx([width / 16] * expected, rel=1e-5)
 
 
 def test_chosen_places_lie_near_the_centre() -> None:
     box = [30.0, 22.0, 46.0, 38.0]
-    chosen, _ = assign(everywhere(box), torch.zeros(1, COUNT, 5), objects([box], [0]), PLACES)
-    distance = (PLACES.centre - torch.tensor([38.0, 30.0])).abs().amax(1)
-    assert bool((distance < RADIUS * PLACES.stride)[chosen[0] >= 0].all())
+    chosen, _ = assign_simota(everywhere(box), torch.zeros(1, COUNT, 5), objects([box], [0]), POINTS)
+    distance = (POINTS.centre - torch.tensor([38.0, 30.0])).abs().amax(1)
+    assert bool((distance < RADIUS * POINTS.stride)[chosen[0] >= 0].all())
 
 
 def test_places_with_the_right_class_are_preferred() -> None:
     box = [30.0, 22.0, 46.0, 38.0]
-    near = ((PLACES.centre - torch.tensor([38.0, 30.0])).abs().amax(1) < RADIUS * PLACES.stride).nonzero()[:, 0]
+    near = ((POINTS.centre - torch.tensor([38.0, 30.0])).abs().amax(1) < RADIUS * POINTS.stride).nonzero()[:, 0]
     logits = torch.zeros(1, COUNT, 5)
     logits[0, near[4], 1 + 2] = 3.0
     predicted = everywhere([30.0, 22.0, 32.0, 38.0])  # an overlap of 1/8 each: ten add up to 1
-    chosen, _ = assign(predicted, logits, objects([box], [2]), PLACES)
+    chosen, _ = assign_simota(predicted, logits, objects([box], [2]), POINTS)
     assert (chosen[0] >= 0).nonzero()[:, 0].tolist() == [int(near[4])]
 
 
 def test_a_place_wanted_by_two_objects_gets_the_one_that_suits_it_better() -> None:
     truth = [[30.0, 22.0, 46.0, 38.0], [31.0, 23.0, 47.0, 39.0]]
-    chosen, overlap = assign(everywhere(truth[1]), torch.zeros(1, COUNT, 5), objects(truth, [0, 0]), PLACES)
+    chosen, overlap = assign_simota(everywhere(truth[1]), torch.zeros(1, COUNT, 5), objects(truth, [0, 0]), POINTS)
     assert set(chosen[chosen >= 0].tolist()) == {1}
     assert overlap[chosen >= 0].tolist() == pytest.approx([1.0] * int((chosen >= 0).sum()))
 
@@ -127,17 +127,17 @@ def test_a_place_wanted_by_two_objects_gets_the_one_that_suits_it_better() -> No
 def test_images_of_a_batch_are_assigned_one_by_one_whatever_the_padding() -> None:
     random = torch.Generator().manual_seed(5)
     raw = torch.randn(3, COUNT, 9, generator=random)
-    boxes = decode(raw[..., :4], PLACES)
+    boxes = decode(raw[..., :4], POINTS)
     targets = [
         {"boxes": torch.tensor([[5.0, 4, 30, 25], [50, 30, 90, 60]]), "labels": torch.tensor([1, 3])},
         {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)},
         {"boxes": torch.tensor([[40.0, 10, 52, 30]]), "labels": torch.tensor([0])},
     ]
-    together, overlap = assign(boxes, raw[..., 4:], Objects.pad(targets, raw.device), PLACES)
+    together, overlap = assign_simota(boxes, raw[..., 4:], PaddedTargets.pad(targets, raw.device), POINTS)
     assert not (together[1] >= 0).any()
     for row in range(3):
-        alone, same = assign(
-            boxes[row : row + 1], raw[row : row + 1, :, 4:], Objects.pad([targets[row]], raw.device), PLACES
+        alone, same = assign_simota(
+            boxes[row : row + 1], raw[row : row + 1, :, 4:], PaddedTargets.pad([targets[row]], raw.device), POINTS
         )
         assert torch.equal(alone[0], together[row])
         torch.testing.assert_close(same[0], overlap[row])
@@ -161,7 +161,7 @@ def test_boxes_are_decoded_as_the_detector_decodes_them() -> None:
     with torch.no_grad():
         levels = network(prepare_yolox_batch(torch.from_numpy(image.copy()).permute(2, 0, 1)[None]))
     raw = torch.cat([level.flatten(2) for level in levels], dim=2).transpose(1, 2)
-    boxes = decode(raw[..., :4], PLACES)[0]
+    boxes = decode(raw[..., :4], POINTS)[0]
     starts = torch.tensor([0, 96, 120])
     columns = torch.tensor([12, 6, 3])
     level, row, column = found.origins.T

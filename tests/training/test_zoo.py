@@ -44,7 +44,7 @@ def test_the_weights_fit_their_card(name: str) -> None:
 def test_the_card_tells_how_it_was_made_and_measured(name: str) -> None:
     training = CARDS[name]["training"]
     assert training["drawing"] == scenes.DRAWING, "the scenes have changed: train again"
-    assert training["scenes_seed"] != held_out.MEASURING_SEED
+    assert training["scenes_seed"] != held_out.HELD_OUT_SEED
     settings = RECIPES[name].settings
     assert training["scenes"] == settings.steps * settings.batch
     assert training["modes"] == dict(settings.mix)
@@ -109,9 +109,9 @@ def test_the_command_writes_weights_and_card(
     recipe = RECIPES[name]
     small = replace(recipe.settings, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
     monkeypatch.setitem(RECIPES, name, replace(recipe, settings=small))
-    monkeypatch.setattr(held_out, "MEASURED_ON", {"plain": 2})
+    monkeypatch.setattr(held_out, "SCENE_COUNTS", {"plain": 2})
     flags = [name, "--steps", "2", "--batch", "2", "--workers", "0", "--device", "cpu", "--float32"]
-    assert zoo.main([*flags, "--threads", "2", "--out", str(tmp_path)]) == 0
+    assert zoo._main([*flags, "--threads", "2", "--out", str(tmp_path)]) == 0
     made: dict[str, Any] = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
     assert made.keys() == CARDS["tiny-fcos"].keys()
     assert made["training"]["command"].endswith(f"{name} --steps 2 --batch 2 --rate {small.rate} --seed 0")
@@ -123,12 +123,12 @@ def test_the_command_writes_weights_and_card(
 
 def test_check_measures_every_bundled_model_also_after_one_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(zoo, "check", lambda name, device: asked.append(name) or len(asked) > 1)
-    assert zoo.main(["--check", "--device", "cpu"]) == 1
+    monkeypatch.setattr(zoo, "check_card", lambda name, device: asked.append(name) or len(asked) > 1)
+    assert zoo._main(["--check", "--device", "cpu"]) == 1
     assert sorted(asked) == sorted(CARDS)
-    assert zoo.main(["tiny-fcos", "--check", "--device", "cpu"]) == 0
+    assert zoo._main(["tiny-fcos", "--check", "--device", "cpu"]) == 0
 
 
 def test_weights_that_float16_cannot_hold_are_refused() -> None:
     with pytest.raises(ValueError, match="the weights b do not fit into float16"):
-        zoo.stored({"a": torch.ones(2), "b": torch.tensor([1e6])})
+        zoo.to_float16({"a": torch.ones(2), "b": torch.tensor([1e6])})

@@ -1,4 +1,4 @@
-"""Write synthetic scenes to disk as a COCO dataset with the masks of the parts."""
+"""Write synthetic scenes to disk as a COCO dataset that also has the masks of the parts."""
 
 from __future__ import annotations
 
@@ -6,33 +6,41 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from pycocotools import mask as rle
 
-from detxai_nb.data.scenes.shapes import KINDS
-
-if TYPE_CHECKING:
-    from detxai_nb.data.scenes.scene import Scene
+from detxai_nb.data.scenes.scene import Scene
+from detxai_nb.data.scenes.shapes import CLASSES
 
 ANNOTATIONS = "instances.json"
 _UNFINISHED = "unfinished.json"
 
 
-def write(folder: Path, scenes: Iterable[Scene], info: dict[str, Any]) -> Path:
-    """Write images/*.png and then instances.json; ``info`` says what made them and is kept in the file.
+def write_dataset(folder: Path, scenes: Iterable[Scene], info: dict[str, Any]) -> Path:
+    """Write ``images/*.png`` and then ``instances.json`` into a folder.
 
-    A finished dataset of the same ``info`` is left as it is; one whose writing was interrupted is written again. Raises
-    FileExistsError, and changes nothing, if the folder holds anything else.
+    A finished dataset with the same ``info`` is left as it is; one whose writing was interrupted is written again.
+
+    Args:
+        folder: the folder of the dataset, which is made if it is missing.
+        scenes: the scenes, in the order in which they are written.
+        info: the arguments that determine the scenes, as JSON data; kept in the file.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileExistsError: if the folder holds anything else; nothing is changed then.
     """
     target = folder / ANNOTATIONS
     if target.exists() and _made_by(target) == info:
         return folder
     if folder.exists() and any(folder.iterdir()) and _made_by(folder / _UNFINISHED) != info:
         raise FileExistsError(
-            f"{folder} is not empty and holds something else than the scenes asked for ({info}): "
+            f"{folder} is not empty and holds something else than the requested scenes ({info}): "
             "name another folder, or empty this one first"
         )
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -43,7 +51,7 @@ def write(folder: Path, scenes: Iterable[Scene], info: dict[str, Any]) -> Path:
 
 
 def _annotations(folder: Path, scenes: Iterable[Scene], info: dict[str, Any]) -> dict[str, Any]:
-    """The COCO dictionary; writes each scene's picture on the way."""
+    """Write the image of each scene, and return the COCO dictionary."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for scene in scenes:
@@ -52,7 +60,7 @@ def _annotations(folder: Path, scenes: Iterable[Scene], info: dict[str, Any]) ->
         Image.fromarray(scene.image).save(folder / "images" / name)
         images.append({"id": number, "file_name": name, "width": width, "height": height})
         if scene.cue is not None:
-            images[-1]["cue_segmentation"] = encode(scene.cue)
+            images[-1]["cue_segmentation"] = encode_mask(scene.cue)
         for box, label, mask, part in zip(scene.boxes.tolist(), scene.labels.tolist(), scene.masks, scene.parts):
             annotations.append(
                 {
@@ -62,25 +70,32 @@ def _annotations(folder: Path, scenes: Iterable[Scene], info: dict[str, Any]) ->
                     "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
                     "area": int(mask.sum()),
                     "iscrowd": 0,
-                    "segmentation": encode(mask),
-                    "part_segmentation": encode(part),
+                    "segmentation": encode_mask(mask),
+                    "part_segmentation": encode_mask(part),
                 }
             )
     categories = [
-        {"id": number + 1, "name": kind.name, "part": kind.part_name, "supercategory": KINDS[number // 2 * 2].name}
-        for number, kind in enumerate(KINDS)
+        {"id": number + 1, "name": kind.name, "part": kind.part_name, "supercategory": CLASSES[number // 2 * 2].name}
+        for number, kind in enumerate(CLASSES)
     ]
     return {"info": info, "images": images, "annotations": annotations, "categories": categories}
 
 
-def encode(mask: np.ndarray) -> dict[str, Any]:
-    """A mask [H,W] as COCO's compressed run lengths, with ``counts`` as text."""
+def encode_mask(mask: np.ndarray) -> dict[str, Any]:
+    """Return a mask as COCO's compressed run lengths.
+
+    Args:
+        mask: bool ``[H,W]``.
+
+    Returns:
+        ``size`` [H, W] and ``counts`` as text, ready for JSON.
+    """
     packed = rle.encode(np.asfortranarray(mask, np.uint8))
     return {"size": [int(side) for side in packed["size"]], "counts": packed["counts"].decode("ascii")}
 
 
 def _made_by(path: Path) -> Any:
-    """The ``info`` of a dataset file; None where there is no such file or it is no dataset."""
+    """The ``info`` of a dataset file; None if the file is missing or is not a dataset."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
@@ -89,7 +104,7 @@ def _made_by(path: Path) -> Any:
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file as a whole or not at all."""
+    """Write a JSON file completely or not at all."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content), encoding="utf-8")
     os.replace(part, path)

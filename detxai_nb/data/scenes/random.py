@@ -1,4 +1,4 @@
-"""Seeded chance for the synthetic scenes, the same on every platform and in every NumPy version."""
+"""Seeded random numbers for the synthetic scenes, the same on every platform and in every NumPy version."""
 
 from __future__ import annotations
 
@@ -11,31 +11,79 @@ T = TypeVar("T")
 
 
 class SeededRng:
-    """A PCG64 stream keyed by whole numbers; draws only ``random`` and ``integers``, which every NumPy makes alike."""
+    """A PCG64 random stream keyed by integers.
+
+    It uses only ``random`` and ``integers`` of NumPy's generator, whose results are the same in every NumPy version.
+
+    Args:
+        *key: integers, 0 or more; equal keys give equal streams.
+    """
 
     def __init__(self, *key: int) -> None:
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
     def uniform(self, low: float, high: float) -> float:
-        """A number in [low, high)."""
+        """Draw a uniform number.
+
+        Args:
+            low, high: the half-open range.
+
+        Returns:
+            A number in [low, high).
+        """
         return low + (high - low) * float(self._generator.random())
 
     def log_uniform(self, low: float, high: float) -> float:
-        """A number in [low, high) whose logarithm is uniform."""
+        """Draw a number whose logarithm is uniform.
+
+        Args:
+            low, high: the half-open range; both positive.
+
+        Returns:
+            A number in [low, high).
+        """
         return float(low * (high / low) ** self._generator.random())
 
     def integer(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """Draw a uniform integer.
+
+        Args:
+            low, high: the range, both included.
+
+        Returns:
+            An integer from low to high.
+        """
         return int(self._generator.integers(low, high + 1))
 
     def chance(self, probability: float) -> bool:
-        """True with this probability."""
+        """Return True with a given probability.
+
+        Args:
+            probability: in 0..1.
+
+        Returns:
+            True or False.
+        """
         return bool(self._generator.random() < probability)
 
     def pick(self, options: Sequence[T]) -> T:
-        """One of the options."""
+        """Draw one of the options, all equally likely.
+
+        Args:
+            options: a non-empty sequence.
+
+        Returns:
+            One of its elements.
+        """
         return options[int(self._generator.integers(len(options)))]
 
     def field(self, *shape: int) -> np.ndarray:
-        """A float32 array of numbers in [0, 1)."""
+        """Draw an array of uniform numbers.
+
+        Args:
+            *shape: the shape of the array.
+
+        Returns:
+            float32 of that shape, in [0, 1).
+        """
         return self._generator.random(shape, dtype=np.float32)

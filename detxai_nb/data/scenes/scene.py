@@ -1,4 +1,4 @@
-"""One synthetic scene with its exact truth."""
+"""One synthetic scene with its exact ground truth."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One synthetic photograph and the truth about it.
+    """One synthetic photograph and its exact ground truth.
 
-    ``image`` uint8 [H,W,3]; ``boxes`` float32 [N,4], xyxy in pixels, tight around the visible pixels (x2 is the last
-    column + 1); ``labels`` int64 [N], indices into ``NAMES``; ``masks`` bool [N,H,W], visible pixels of each object;
-    ``parts`` bool [N,H,W], visible pixels of its part, a subset of its mask; ``cue`` bool [H,W], the pixels of the
-    context cue, or None where the scene has none; ``index``, ``seed``, ``mode``: what made it.
+    Attributes:
+        image: uint8 ``[H,W,3]``, RGB.
+        boxes: float32 ``[N,4]``, xyxy in pixels of the image, tight around the visible pixels (x2 is the last
+            column + 1, y2 the last row + 1).
+        labels: int64 ``[N]``, indices into ``detxai_nb.data.scenes.NAMES``.
+        masks: bool ``[N,H,W]``, the visible pixels of each object.
+        parts: bool ``[N,H,W]``, the visible pixels of each object's part, a subset of its mask.
+        cue: bool ``[H,W]``, the pixels of the context cue, or None if the scene has none.
+        index, seed, mode: the arguments that the scene was made with.
     """
 
     image: np.ndarray

@@ -18,7 +18,7 @@ TORCHVISION = ("tiny-fcos", "tiny-retinanet", "tiny-ssd", "tiny-faster-rcnn")
 def ready(name: str) -> tuple[Any, Any, Any]:
     """The model in training mode at the batch's own size, images and targets."""
     images, targets = Batches(SMALL)[0]
-    model: Any = RECIPES[name].fresh(0)
+    model: Any = RECIPES[name].initial_model(0)
     model.train()
     model.transform.min_size, model.transform.max_size = (128,), 448
     if model.transform.fixed_size is not None:
