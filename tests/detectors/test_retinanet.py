@@ -15,6 +15,7 @@ from torchvision.models.detection.retinanet import RetinaNetHead
 
 import detxai_nb as dx
 from detxai_nb.detectors.retinanet import RetinaNetDetector
+from detxai_nb.detectors.trace import budget
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos, tiny_retinanet
 from detxai_nb.types import Target
 
@@ -85,7 +86,7 @@ def test_deep_gradients_do_not_depend_on_the_memory_budget(monkeypatch: pytest.M
     trace = detector.trace(image, "backbone.stage8")
     found = detector.detect([image], 0.0)[0][:5]
     together = {int(row): g for _, rows, grads in trace.gradients(found, Target()) for row, g in zip(rows, grads)}
-    monkeypatch.setattr(trace, "MEMORY_BUDGET", 1)
+    monkeypatch.setattr(budget, "MEMORY_BUDGET", 1)
     chunks = list(trace.gradients(found, Target()))
     assert len(chunks) == len(found)
     for _, rows, gradients in chunks:
