@@ -31,7 +31,7 @@ LAYERS = (
     ("data", "detectors", "methods", "nms"),
     ("explaining",),
     ("metrics",),
-    ("evaluation", "profiles", "sanity", "tiny", "training"),
+    ("evaluation", "profiles", "sanity", "testing", "tiny", "training"),
     ("widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -4,10 +4,25 @@
 """
 
 from detxai_nb.callable_module import make_callable
-from detxai_nb.detectors.base import Adapter, Entry, Family
+from detxai_nb.detectors.base import Adapter, Entry, Family, resize_image
 from detxai_nb.detectors.black_box import wrap_predict
 from detxai_nb.detectors.registry import load_detector, register, table, wrap
+from detxai_nb.detectors.trace.graph import GraphDetector, GraphTrace, Predictions, box_side
 
-__all__ = ["Adapter", "Entry", "Family", "load_detector", "register", "table", "wrap", "wrap_predict"]
+__all__ = [
+    "Adapter",
+    "Entry",
+    "Family",
+    "GraphDetector",
+    "GraphTrace",
+    "Predictions",
+    "box_side",
+    "load_detector",
+    "register",
+    "resize_image",
+    "table",
+    "wrap",
+    "wrap_predict",
+]
 
 make_callable(__name__)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
@@ -18,6 +19,8 @@ from detxai_nb.image import FloatImage
 from detxai_nb.types import PARTS, Detections, OpenDetector, StagePatterns
 
 _Item = TypeVar("_Item")
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 Weights = str | os.PathLike[str] | None
@@ -197,6 +200,26 @@ def to_tensor(pixels: np.ndarray | FloatImage, device: torch.device, dtype: torc
     if isinstance(pixels, FloatImage):
         return pixels.values.to(device, dtype)
     return torch.from_numpy(pixels).to(device).permute(2, 0, 1).to(dtype)
+
+
+def resize_image(
+    image: Tensor, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+) -> tuple[Tensor, Placement]:
+    """Resize a whole image to a network's input and normalize it.
+
+    Args:
+        image: ``[3,H,W]``, RGB in 0..255.
+        size: (height, width) of the input; each axis has its own factor. Bilinear, with antialiasing.
+        mean, std: of R, G and B in 0..1.
+
+    Returns:
+        The batch ``[1,3,h,w]`` and where the image lies in it.
+    """
+    batch = image[None]
+    if tuple(image.shape[1:]) != tuple(size):
+        batch = F.interpolate(batch, size=size, mode="bilinear", align_corners=False, antialias=True)
+    shift, scale = (image.new_tensor(value)[:, None, None] for value in (mean, std))
+    return (batch / 255 - shift) / scale, Placement((image.shape[1], image.shape[2]), size, size)
 
 
 def batches_of_one_shape(shapes: Sequence[Any], most: int = 8) -> Iterator[list[int]]:

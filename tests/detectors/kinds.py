@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from models import Kind
+
+from detxai_nb.testing import Kind
 
 FAMILIES = tuple(sorted(path.stem for path in (Path(__file__).parent / "families").glob("*.py")))
 KINDS: dict[str, Kind] = {

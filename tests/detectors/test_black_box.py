@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import photograph
 
 import detxai_nb as dx
 from detxai_nb.detectors.black_box import PredictDetector, wrap_predict
+from detxai_nb.testing import photograph
 from detxai_nb.types import Detector, OpenDetector
 
 NAMES = ("cat", "dog", "owl")

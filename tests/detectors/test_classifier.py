@@ -10,7 +10,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from families.classifier import build
-from models import NAMES, photograph
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_small, swin_t, vgg11_bn
 from torchvision.transforms.functional import normalize, resize
@@ -19,6 +18,7 @@ import detxai_nb as dx
 from detxai_nb.detectors.classifier.capture import map_stride
 from detxai_nb.detectors.classifier.detector import IMAGENET_MEAN, IMAGENET_STD, ClassifierDetector
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
+from detxai_nb.testing import NAMES, photograph
 from detxai_nb.types import Target
 
 IMAGE = photograph()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from families.detr import builder, choose, everything, module_of, scalar
-from models import NAMES, photograph
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr import trace as detr_trace
@@ -17,6 +16,7 @@ from detxai_nb.detectors.detr.detector import DetrDetector
 from detxai_nb.detectors.detr.pretrained import image_settings, open_pretrained
 from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
 from detxai_nb.geometry import Placement
+from detxai_nb.testing import NAMES, photograph
 from detxai_nb.types import Target
 
 PROCESSORS = {

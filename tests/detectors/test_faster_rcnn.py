@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from families.faster_rcnn import CLASSES, SMALL, lively, mobile, pooling, version_1, version_2
-from models import photograph
 from torch import nn
 from torchvision.models.detection import (
     FasterRCNN,
@@ -25,6 +24,7 @@ from detxai_nb.detectors.faster_rcnn import box_head
 from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window, is_linear
+from detxai_nb.testing import photograph
 from detxai_nb.types import Target
 from detxai_nb.windows import spread_windows, take_windows
 

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 from families.fcos import KINDS, scalar
-from models import NAMES, photograph
-from reference import slow_gradients
 
 import detxai_nb as dx
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos, tiny_retinanet
+from detxai_nb.testing import NAMES, photograph, slow_gradients
 from detxai_nb.types import Target
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 from families.classifier import build
-from models import photograph
 from torch import Tensor
 
 import detxai_nb as dx
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet
+from detxai_nb.testing import photograph
 
 
 def explain(detector: Any, image: Any, times: int) -> None:

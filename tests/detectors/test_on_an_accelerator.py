@@ -15,7 +15,6 @@ import pytest
 import torch
 from families.detr import KINDS as DETRS
 from kinds import KINDS, build
-from models import photograph, spread
 from torch import Tensor
 from torchvision.models.detection import fcos_resnet50_fpn
 
@@ -26,6 +25,7 @@ from detxai_nb.float32 import full_float32
 from detxai_nb.methods import METHODS
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.metrics.detection_cache import DetectionCache
+from detxai_nb.testing import photograph, spread
 from detxai_nb.types import Target
 
 DEVICE = os.environ.get("DETXAI_NB_TEST_DEVICE", "cuda")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from models import NAMES, photograph
 from torch import nn
 from torchvision.models.detection import FCOS, RetinaNet
 
@@ -15,6 +14,7 @@ import detxai_nb as dx
 from detxai_nb.detectors.pvt import PvtBackbone, PvtBody, pvt_fcos, pvt_model, pvt_retinanet
 from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
+from detxai_nb.testing import NAMES, photograph
 
 pytest.importorskip("transformers")
 NARROW: dict[str, Any] = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 40, 64]}

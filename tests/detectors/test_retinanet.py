@@ -8,8 +8,6 @@ import pytest
 import torch
 from families.fcos import everything
 from families.retinanet import KINDS, scalar
-from models import NAMES, photograph, spread
-from reference import slow_gradients
 from torch import nn
 from torchvision.models.detection.retinanet import RetinaNetHead
 
@@ -17,6 +15,7 @@ import detxai_nb as dx
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.trace import budget
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos, tiny_retinanet
+from detxai_nb.testing import NAMES, photograph, slow_gradients, spread
 from detxai_nb.types import Target
 
 

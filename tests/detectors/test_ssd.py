@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from families.ssd import KINDS
-from models import NAMES, photograph
 from torchvision.models.detection import ssd300_vgg16
 
 import detxai_nb as dx
 from detxai_nb.detectors.ssd import SsdDetector
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos, tiny_ssd
+from detxai_nb.testing import NAMES, photograph
 from detxai_nb.types import Target
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from models import enliven
 from torchvision.models import VGG, ResNet
 
 from detxai_nb.detectors.zoo.networks.classifiers import INPUT_SIZE, resnet_weights, tiny_resnet, tiny_vgg
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
+from detxai_nb.testing import enliven
 
 
 @pytest.mark.parametrize(("build", "kind"), [(tiny_resnet, ResNet), (tiny_vgg, VGG)])

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import torch
 from families.ultralytics import INPUT, everything, network, scalar
-from models import NAMES, photograph, spread
-from reference import slow_gradients
 from torch import nn
 
 import detxai_nb as dx
 from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector, centred_letterbox
+from detxai_nb.testing import NAMES, photograph, slow_gradients, spread
 from detxai_nb.types import Target
 
 pytest.importorskip("ultralytics")

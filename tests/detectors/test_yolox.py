@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from families.yolox import KINDS
-from models import NAMES, photograph
 
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
+from detxai_nb.testing import NAMES, photograph
 
 PARAMETERS = {
     "yolox-nano": 0.91,

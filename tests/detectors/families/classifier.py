@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from models import NAMES, Kind, enliven, photograph
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
 import detxai_nb as dx
 from detxai_nb.detectors.classifier.detector import ClassifierDetector
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
+from detxai_nb.testing import NAMES, Kind, enliven, photograph
 from detxai_nb.types import Target
 
 _RESNET = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc")

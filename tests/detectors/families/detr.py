@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
 from detxai_nb.detectors.detr.detector import DetrDetector
+from detxai_nb.testing import NAMES, Kind, in_common, photograph
 from detxai_nb.types import SIDES, Target
 
 IMAGE = photograph()

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor, nn
 from torchvision.models.detection import (
     FasterRCNN,
@@ -27,6 +26,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 import detxai_nb as dx
 from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn
+from detxai_nb.testing import NAMES, Kind, enliven, in_common, photograph
 from detxai_nb.types import SIDES, Target
 
 CLASSES = ("background", *NAMES)

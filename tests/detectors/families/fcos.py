@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from families.faster_rcnn import pyramid_from
-from models import NAMES, Kind, enliven, in_common, photograph, spread
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS, fcos_resnet50_fpn
 
 import detxai_nb as dx
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
+from detxai_nb.testing import NAMES, Kind, enliven, in_common, photograph, spread
 from detxai_nb.types import SIDES, Target
 
 

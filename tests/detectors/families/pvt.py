@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from families import fcos, retinanet
 from families.faster_rcnn import tame
-from models import enliven
 from torch import nn
 
 from detxai_nb.detectors.pvt import pvt_fcos, pvt_retinanet
 from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
+from detxai_nb.testing import enliven
 
 
 @torch.no_grad()

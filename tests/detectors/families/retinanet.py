@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from families.faster_rcnn import pyramid_from, tame
 from families.fcos import everything, from_tower, neck_of, outputs_of
-from models import NAMES, Kind, enliven, in_common
 from torch import Tensor
 from torchvision.models.detection import RetinaNet, retinanet_resnet50_fpn, retinanet_resnet50_fpn_v2
 from torchvision.models.detection.image_list import ImageList
@@ -16,6 +15,7 @@ from torchvision.models.detection.image_list import ImageList
 import detxai_nb as dx
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_retinanet
+from detxai_nb.testing import NAMES, Kind, enliven, in_common
 from detxai_nb.types import SIDES, Target
 
 SMALL = {"weights": None, "weights_backbone": None, "num_classes": 7, "min_size": 96, "max_size": 400}

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from families.faster_rcnn import pyramid_from
 from families.fcos import everything, neck_of
 from families.retinanet import flat, scalar, scalar_of
-from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor, nn
 from torchvision.models import vgg16
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
@@ -20,6 +19,7 @@ from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 import detxai_nb as dx
 from detxai_nb.detectors.ssd import SsdDetector
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
+from detxai_nb.testing import NAMES, Kind, enliven, in_common, photograph
 from detxai_nb.types import Target
 
 CLASSES = len(NAMES) + 1

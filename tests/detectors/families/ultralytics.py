@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from families.fcos import neck_of
-from models import NAMES, Kind, in_common, photograph
 from torch import Tensor, nn
 
 import detxai_nb as dx
 from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector
+from detxai_nb.testing import NAMES, Kind, in_common, photograph
 from detxai_nb.types import SIDES, Target
 
 INPUT = 160

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from families.fcos import neck_of, outputs_of
-from models import NAMES, Kind, enliven, in_common, photograph
 from torch import Tensor
 
 import detxai_nb as dx
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
+from detxai_nb.testing import NAMES, Kind, enliven, in_common, photograph
 from detxai_nb.types import SIDES, Target
 
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from models import Scalar
 from torch import Tensor
 
+from detxai_nb.testing.models import Scalar
 from detxai_nb.types import Detections, Target
 
 
 def slow_gradients(
     scalar: Scalar, detector: Any, trace: Any, detections: Detections, target: Target
 ) -> list[tuple[Tensor, list[Tensor]]]:
-    """For each detection the scalar and its gradients on every level of the trace, ``[C,h,w]`` each.
+    """Compute scalars and gradients the slow obvious way.
 
-    All are given the same leaves, so that ``scalar`` may compute what does not depend on the detection once for all.
+    All detections are given the same leaves, so that ``scalar`` may compute what does not depend on the detection once
+    for all (see ``in_common``).
+
+    Args:
+        scalar: the explained scalar of one detection from leaves of the trace's levels.
+        detector: handed on to ``scalar``.
+        trace: of the image; only its ``levels`` are read here.
+        detections: with origins.
+        target: which scalar.
+
+    Returns:
+        For each detection the scalar and its gradients on every level of the trace, ``[C,h,w]`` each.
     """
     found = []
     leaves = [level.features[None].clone().requires_grad_() for level in trace.levels]

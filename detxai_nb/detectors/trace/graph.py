@@ -1,0 +1,418 @@
+"""Any differentiable PyTorch detector, correct and slow: what a first adapter starts from."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from detxai_nb.detectors.base import Adapter, evaluating, gather_detections, outside_inference_mode, to_tensor
+from detxai_nb.detectors.classifier.capture import map_stride
+from detxai_nb.detectors.trace.budget import check_layer, rows_per_chunk
+from detxai_nb.geometry import Placement
+from detxai_nb.image import load_image
+from detxai_nb.types import SIDES, Detections, Level, Target
+from detxai_nb.windows import GradientChunk
+
+GUIDE = "docs/adding/detector.md"
+MOST_ROWS = 16
+"""Gradients in a chunk: they are computed one by one, so that work can be stopped in between."""
+
+LayerModules = str | Sequence[str] | Callable[[Any], nn.Module | Sequence[nn.Module]]
+"""Where a layer is: the path of a submodule, several, or a function that finds the submodules in the module."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """All predictions of one image: after the detector's own suppression, before any score threshold.
+
+    Attributes:
+        boxes: ``[N,4]``, xyxy in pixels of the network's input.
+        scores: ``[N]`` in 0..1.
+        labels: int64 ``[N]``, indices into the class names.
+        origins: int64 ``[N,K]``: where each came from in the outputs, one column for each of ``origin_fields``.
+        class_scores: ``[N,C]``, the probability of every class, or None.
+        objectness: ``[N]`` in 0..1, or None; a score is then objectness times class score.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    origins: Tensor
+    class_scores: Tensor | None = None
+    objectness: Tensor | None = None
+
+
+class GraphDetector(Adapter, ABC):
+    """The base class of a first adapter: any differentiable detector of PyTorch, exact and slow.
+
+    A subclass says where the layers are (``layer_modules``), how an image becomes the network's input (``prepare``),
+    what the outputs mean (``decode``) and which scalar of them is explained (``scalar``). Everything else is here. A
+    trace runs the module once with a graph from the layer on, and takes one backward pass for each prediction.
+
+    Args:
+        module: the network. It is used as it is, in evaluation mode, and never changed.
+        names: a name for each class.
+
+    Raises:
+        TypeError: if the module is no ``torch.nn.Module``.
+    """
+
+    layer_modules: Mapping[str, LayerModules] = {}
+    """The layers by name, the default first. Each map ``[1,C,h,w]`` that its submodules return is an explained grid."""
+
+    origin_fields: tuple[str, ...] = ("query",)
+    """The columns of ``Predictions.origins``. With a column "level" a layer may have several grids."""
+
+    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"{type(self).__name__} expects a torch.nn.Module, got {type(module).__name__}")
+        self.module = module
+        self.names = tuple(names)
+
+    @abstractmethod
+    def prepare(self, image: Tensor) -> tuple[Tensor, Placement]:
+        """Turn an image into the network's input.
+
+        Args:
+            image: ``[3,H,W]``, RGB in 0..255, of the type and on the device of the module's weights.
+
+        Returns:
+            The batch ``[1,3,h,w]`` and where the image lies in it; ``resize_image`` does the common case.
+        """
+
+    def forward(self, batch: Tensor) -> Any:
+        """Run the network; override it to call the module otherwise or to reshape what it returns.
+
+        Args:
+            batch: ``[1,3,h,w]``, from ``prepare``.
+
+        Returns:
+            The outputs, in any form that ``decode`` and ``scalar`` read; still part of the graph.
+        """
+        return self.module(batch)
+
+    @abstractmethod
+    def decode(self, outputs: Any) -> Predictions:
+        """Turn the outputs of ``forward`` into predictions, as the detector's own post-processing does.
+
+        Args:
+            outputs: what ``forward`` returned for one image.
+
+        Returns:
+            All predictions, with boxes in pixels of the network's input.
+        """
+
+    @abstractmethod
+    def scalar(self, outputs: Any, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
+        """Compute the explained scalar of one prediction.
+
+        Args:
+            outputs: what ``forward`` returned.
+            origin: its row of ``Predictions.origins``.
+            label: the explained class.
+            target: which scalar; for its part "class" with score "prob" it is the score that ``decode`` reports, for a
+                side ``box_side``.
+
+        Returns:
+            A tensor of one number, part of the graph.
+        """
+
+    def stride(self, layer: str, batch: Tensor, grid: Tensor) -> tuple[float, float]:
+        """Return the stride (y, x) of a grid in input pixels; override it if the network says so itself.
+
+        Args:
+            layer: the name of the layer.
+            batch: ``[1,3,H,W]``, the network's input.
+            grid: ``[1,C,h,w]``, a map that the layer made of it.
+
+        Returns:
+            The power of two that leaves as many cells, rounded up or down, else the plain quotient of the sizes.
+        """
+        return map_stride(batch, grid)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names in ``layer_modules``."""
+        return tuple(self.layer_modules)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+        """Return what the detector finds in each image, one image at a time.
+
+        Args:
+            images: what ``load_image`` takes, of any sizes.
+            score_threshold: the lowest score to report, 0..1.
+
+        Returns:
+            One ``Detections`` for each image.
+
+        Raises:
+            ValueError: if ``decode`` returned tensors of the wrong shape.
+        """
+        found = []
+        with evaluating(self.module):
+            for image in images:
+                batch, placement = self._input(image)
+                found.append(self._report(self.decode(self.forward(batch)), placement, score_threshold))
+        return found
+
+    @torch.inference_mode(False)
+    def trace(self, image: Any, layer: str | None = None) -> GraphTrace:
+        """Run the detector on one image and keep the pass open at a layer.
+
+        Args:
+            image: what ``load_image`` takes.
+            layer: one of ``layers``; None for the first.
+
+        Returns:
+            The trace.
+
+        Raises:
+            ValueError: if the layer is unknown, did not run, or returned no map ``[1,C,h,w]``.
+        """
+        layer = check_layer(layer, self.layers)
+        return GraphTrace(self, image, layer)
+
+    def _input(self, image: Any) -> tuple[Tensor, Placement]:
+        weight = next(w for w in self.module.parameters() if w.is_floating_point())
+        return self.prepare(to_tensor(load_image(image), weight.device, weight.dtype))
+
+    def _report(self, found: Predictions, placement: Placement, threshold: float) -> Detections:
+        wanted = (len(found.scores), len(self.origin_fields))
+        if found.origins.shape != wanted:
+            raise ValueError(
+                f"{type(self).__name__}.decode returned origins of shape {list(found.origins.shape)}; expected "
+                f"{list(wanted)}: a row for each score, a column for each of origin_fields {self.origin_fields}"
+            )
+        keep = found.scores >= threshold
+        return gather_detections(
+            placement,
+            found.boxes[keep],
+            found.scores[keep],
+            found.labels[keep],
+            self.names,
+            class_scores=None if found.class_scores is None else found.class_scores[keep],
+            objectness=None if found.objectness is None else found.objectness[keep],
+            origins=found.origins[keep],
+            origin_fields=self.origin_fields,
+            highest_score=float(found.scores.max()) if len(found.scores) else 0.0,
+            score_threshold=threshold,
+        )
+
+    def _modules(self, layer: str) -> list[nn.Module]:
+        """The submodules of a layer."""
+        where = self.layer_modules[layer]
+        if callable(where):
+            found = where(self.module)
+            return [found] if isinstance(found, nn.Module) else list(found)
+        paths, known = [where] if isinstance(where, str) else list(where), dict(self.module.named_modules())
+        if missing := [path for path in paths if path not in known]:
+            near = ", ".join(path for path in known if path.count(".") < 2 and path)
+            raise ValueError(
+                f"layer {layer!r} of {type(self).__name__} names the submodule {missing[0]!r}, which "
+                f"{type(self.module).__name__} does not have; some that it has: {near}"
+            )
+        return [known[path] for path in paths]
+
+
+class GraphTrace:
+    """One forward pass of one image with a graph from a layer on. See ``types.Trace``.
+
+    Args:
+        detector: whose module runs.
+        image: what ``load_image`` takes.
+        layer: one of the detector's layers.
+    """
+
+    def __init__(self, detector: GraphDetector, image: Any, layer: str) -> None:
+        self.layer = layer
+        self._detector = detector
+        with evaluating(detector.module), torch.no_grad():
+            batch, self.placement = detector._input(image)
+            modules = detector._modules(layer)
+            self._leaves, self._outputs = capture(lambda: detector.forward(batch), modules)
+        if not self._leaves:
+            raise ValueError(
+                f"layer {layer!r} of {type(detector).__name__} returned no map [1,C,h,w] when the network ran: name a "
+                f"submodule of {type(detector.module).__name__} that runs and returns one ({GUIDE})"
+            )
+        if len(self._leaves) > 1 and "level" not in detector.origin_fields:
+            raise ValueError(
+                f"layer {layer!r} of {type(detector).__name__} has {len(self._leaves)} maps, and each prediction is "
+                f"explained on one of them: give origins a column 'level', or name each map as a layer ({GUIDE})"
+            )
+        names = [layer] if len(self._leaves) == 1 else [f"{layer}.{i}" for i in range(len(self._leaves))]
+        self.levels = tuple(
+            Level(name, leaf.detach()[0], detector.stride(layer, batch, leaf))
+            for name, leaf in zip(names, self._leaves)
+        )
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def scalars(self, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalar of each detection.
+
+        Args:
+            detections: what the detector's ``detect`` found in this image.
+            target: which scalar.
+
+        Returns:
+            ``[N]``, without a graph.
+
+        Raises:
+            ValueError: if the target has no scalar, or the detections come from elsewhere.
+        """
+        found = [self._scalar(origin, label, target) for origin, label in self._resolve(detections, target)]
+        return torch.stack(found) if found else self._leaves[0].new_zeros(0)
+
+    def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        """Compute exact gradients with respect to the layer, one backward pass for each detection.
+
+        Also inside ``torch.inference_mode``, which is left for the time of each step.
+
+        Args:
+            detections: what the detector's ``detect`` found in this image.
+            target: which scalar.
+
+        Yields:
+            Gradients on one whole level, as many together as fit the memory budget, at most ``MOST_ROWS``.
+        """
+        return outside_inference_mode(self._chunks(detections, target))
+
+    def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Compute the same as (level, rows, gradient).
+
+        Args:
+            detections: what the detector's ``detect`` found in this image.
+            target: which scalar.
+
+        Yields:
+            The number of the level, rows ``[n]`` and gradients ``[n,C,h,w]``.
+        """
+        for chunk in self.chunks(detections, target):
+            yield chunk.level, chunk.rows, chunk.gradient
+
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+        asked = self._resolve(detections, target)
+        by_level: dict[int, list[int]] = {}
+        for row, (origin, _) in enumerate(asked):
+            by_level.setdefault(self._level(origin), []).append(row)
+        for level, mine in by_level.items():
+            leaf = self._leaves[level]
+            most = min(MOST_ROWS, rows_per_chunk(leaf))
+            for start in range(0, len(mine), most):
+                rows = mine[start : start + most]
+                found = [self._gradient(asked[row][0], asked[row][1], target, leaf) for row in rows]
+                yield GradientChunk(level, torch.tensor(rows, device=leaf.device), torch.stack(found))
+
+    def _gradient(self, origin: tuple[int, ...], label: int, target: Target, leaf: Tensor) -> Tensor:
+        with torch.enable_grad(), evaluating(self._detector.module):
+            value = self._scalar(origin, label, target)
+        if not value.requires_grad:
+            return torch.zeros_like(leaf[0])
+        (gradient,) = torch.autograd.grad(value, leaf, retain_graph=True, allow_unused=True)
+        return torch.zeros_like(leaf[0]) if gradient is None else gradient[0]
+
+    def _scalar(self, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
+        try:
+            return self._detector.scalar(self._outputs, origin, label, target).reshape(())
+        except IndexError as error:
+            raise ValueError(_ELSEWHERE) from error
+
+    def _level(self, origin: tuple[int, ...]) -> int:
+        if len(self._leaves) == 1:
+            return 0
+        level = origin[self._detector.origin_fields.index("level")]
+        if level >= len(self._leaves):
+            raise ValueError(_ELSEWHERE)
+        return level
+
+    def _resolve(self, detections: Detections, target: Target) -> list[tuple[tuple[int, ...], int]]:
+        """The origin and explained class of each detection."""
+        if target.part == "combined":
+            raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
+        if target.part not in self._detector.targets:
+            raise ValueError(
+                f"{type(self._detector).__name__} has no target {target.part!r} (such as a box side); "
+                f"it has {', '.join(self._detector.targets)}"
+            )
+        origins, fields = detections.origins, self._detector.origin_fields
+        if origins is None or detections.origin_fields != fields:
+            raise ValueError(
+                f"these detections do not say where in the model they came from (origins {fields}); "
+                "use what this detector's detect returns"
+            )
+        if origins.numel() and int(origins.min()) < 0:
+            raise ValueError(_ELSEWHERE)
+        labels = detections.labels.tolist() if target.label is None else [target.label] * len(origins)
+        return [(tuple(origin), label) for origin, label in zip(origins.tolist(), labels)]
+
+
+_ELSEWHERE = "these detections come from another detector or image size; detect in this image first"
+
+
+def box_side(boxes: Tensor, part: str) -> Tensor:
+    """Return one side of boxes, signed so that a larger value means a larger box.
+
+    Args:
+        boxes: ``[...,4]``, xyxy.
+        part: "x1", "y1", "x2" or "y2".
+
+    Returns:
+        ``[...]``: the coordinate for "x2" and "y2", minus the coordinate for "x1" and "y1".
+    """
+    found = boxes[..., SIDES.index(part)]
+    return found if part in ("x2", "y2") else -found
+
+
+def capture(run: Callable[[], Any], modules: Sequence[nn.Module]) -> tuple[list[Tensor], Any]:
+    """Run a network with the maps of some submodules as leaves of the graph of everything that comes after them.
+
+    The hooks that this takes are gone afterwards, whatever happens, and the gradient mode is as it was.
+
+    Args:
+        run: runs the network and returns its outputs.
+        modules: submodules; each time one runs, every map ``[1,C,h,w]`` of more than one cell in its output (a tensor,
+            or tuples, lists and dicts of them) becomes a leaf.
+
+    Returns:
+        The leaves in the order in which they were made, and what ``run`` returned.
+    """
+    leaves: list[Tensor] = []
+
+    def opened(output: Any) -> Any:
+        if isinstance(output, Tensor):
+            if not output.is_floating_point() or output.ndim != 4 or len(output) != 1 or output[0, 0].numel() < 2:
+                return output
+            leaves.append(output.detach().clone().requires_grad_())
+            # A copy, since the next module may work in place.
+            return leaves[-1].clone()
+        if isinstance(output, dict):
+            changed = copy.copy(output)
+            for key, value in output.items():
+                changed[key] = opened(value)
+            return changed
+        if isinstance(output, (list, tuple)):
+            parts = [opened(value) for value in output]
+            return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+        return output
+
+    def hook(_: nn.Module, __: Any, output: Any) -> Any:
+        torch.set_grad_enabled(True)
+        return opened(output)
+
+    handles = [part.register_forward_hook(hook) for part in modules]
+    try:
+        with torch.no_grad():
+            outputs = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return leaves, outputs
