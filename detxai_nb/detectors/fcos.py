@@ -135,11 +135,6 @@ class FcosDetector(Adapter):
         return DenseModule(self.module, anchored=False)
 
     @property
-    def device(self) -> torch.device:
-        """The device of the module's weights."""
-        return self._dense.device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """The layers that can be explained; the first is the default.
 

@@ -69,11 +69,6 @@ class RetinaNetDetector(Adapter):
         return DenseModule(self.module)
 
     @property
-    def device(self) -> torch.device:
-        """The device of the module's weights."""
-        return self._dense.device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """The layers that can be explained; the first is the default.
 

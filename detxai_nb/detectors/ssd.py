@@ -85,11 +85,6 @@ class SsdDetector(Adapter):
         return found[0], found[1]
 
     @property
-    def device(self) -> torch.device:
-        """The device of the module's weights."""
-        return self._dense.device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """The layers that can be explained; the first is the default.
 

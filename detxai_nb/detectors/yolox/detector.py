@@ -78,11 +78,6 @@ class YoloxDetector(Adapter):
         self.max_detections = max_detections
 
     @property
-    def device(self) -> torch.device:
-        """The device of the network's weights."""
-        return next(self.module.parameters()).device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """The layers that can be explained; the first is the default.
 
