@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import stub
 import torch
-from test_judging import stub_maps
+from stub_maps import stub_maps
 
 import detxai_nb as dx
 from detxai_nb.metrics import neighbours as module

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import stub
 import torch
-from test_judging import annotated, stub_maps
+from stub_maps import annotated, stub_maps
 
 import detxai_nb as dx
 from detxai_nb.metrics import METRICS, DetectionCache, MetricInput, PerturbationSchedule, box_areas, perturbation_curves
@@ -134,6 +134,6 @@ def test_what_progress_raises_ends_it_and_answers_stay_known() -> None:
 
     with pytest.raises(Cancelled):
         follow_path(maps, 0, plan, answers, 0.05, stop)
-    asked = answers.asked
+    asked = answers.queries
     follow_path(maps, 0, plan, answers, 0.05)
-    assert (asked, answers.asked) == (4, 11)
+    assert (asked, answers.queries) == (4, 11)
