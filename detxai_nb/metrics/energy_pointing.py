@@ -39,7 +39,14 @@ def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
     return safe_ratio(energy(maps, masks), energy(maps))
 
 
-@metric("energy-pointing-box", title="Energy pointing game (box)", source=SOURCE, higher_is_better=True)
+@metric(
+    "energy-pointing-box",
+    title="Energy pointing game (box)",
+    source=SOURCE,
+    higher_is_better=True,
+    empty_map=0.0,
+    in_comparison="shown",
+)
 def energy_pointing_box(case: MetricInput) -> Measured:
     """Measure the share of the map's energy that lies in the annotated box.
 
@@ -53,7 +60,13 @@ def energy_pointing_box(case: MetricInput) -> Measured:
 
 
 @metric(
-    "energy-pointing-mask", title="Energy pointing game (mask)", source=SOURCE, higher_is_better=True, needs=("mask",)
+    "energy-pointing-mask",
+    title="Energy pointing game (mask)",
+    source=SOURCE,
+    higher_is_better=True,
+    empty_map=0.0,
+    in_comparison="shown",
+    needs=("mask",),
 )
 def energy_pointing_mask(case: MetricInput) -> Measured:
     """Measure the share of the map's energy that lies in the annotated mask.

@@ -74,6 +74,8 @@ def gain(value: Tensor, expected: Tensor) -> Tensor:
     title="Energy on the telling part",
     source="synthetic scenes of this package",
     higher_is_better=True,
+    empty_map=0.0,
+    in_comparison="shown",
     needs=("mask", "part"),
 )
 def evidence_energy_of_case(case: MetricInput) -> Measured:

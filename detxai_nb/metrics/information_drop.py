@@ -113,6 +113,8 @@ def webp_encoder() -> str:
     title="Confidence drop (average drop)",
     source=SOURCE,
     higher_is_better=True,
+    empty_map=0.0,
+    uses_annotation=False,
     needs=("detector",),
     choices=CHOICES,
 )
@@ -166,6 +168,8 @@ def confidence_drop(
     title="Information drop",
     source=SOURCE,
     higher_is_better=False,
+    empty_map=0.0,
+    uses_annotation=False,
     choices=CHOICES,
     tools=lambda: {"encoder": webp_encoder()},
 )

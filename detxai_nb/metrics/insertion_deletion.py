@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -250,34 +251,33 @@ def _measured(curves: Curves, curve: Tensor, scale: float, extras: dict[str, Ten
 def _register(mode: str) -> None:
     """Both halves of one mode's presets: a good map deletes the target quickly and leaves the others alone."""
     inserting = mode == "insertion"
-    common: dict[str, Any] = {"signed": True, "choices": CHOICES}
+    preset = partial(metric, signed=True, empty_map="random order", uses_annotation=False)
     title = mode.capitalize()
-    metric(
+    preset(
         f"{mode}-odam",
         title=f"{title} (ODAM)",
         source=SOURCES["odam"],
         higher_is_better=inserting,
         needs=("detector",),
         unit="%",
-        **common,
+        choices=CHOICES,
     )(_odam(mode))
     for of_others in (False, True):
-        metric(
+        preset(
             f"{mode}-difference-others" if of_others else f"{mode}-difference",
             title=f"{title} (difference map), {'other objects' if of_others else 'target'}",
             source=SOURCES["difference"],
             higher_is_better=inserting != of_others,
             needs=("detector", "others") if of_others else ("detector",),
             unit="%",
-            **common,
+            choices=CHOICES,
         )(_difference(mode, of_others))
-    metric(
+    preset(
         mode,
         title=f"{title} (whole image)",
         source=SOURCES["whole"],
         higher_is_better=inserting,
         needs=("detector",),
-        signed=True,
         choices={**CHOICES, "score": ("s1", "s2")},
     )(_whole(mode))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -53,7 +55,14 @@ def compactness(maps: Tensor, boxes: Tensor) -> Tensor:
     return safe_ratio(safe_ratio(spread, energy(maps), float("nan")), size, float("nan")).sqrt()
 
 
-@metric("compactness", title="Compactness", source="ODAM (ICLR 2023), table 4", higher_is_better=False)
+@metric(
+    "compactness",
+    title="Compactness",
+    source="ODAM (ICLR 2023), table 4",
+    higher_is_better=False,
+    empty_map=math.nan,
+    in_comparison="shown",
+)
 def compactness_of_case(case: MetricInput) -> Measured:
     """Measure the map's spread about its maximum in units of the annotated box.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -63,7 +65,15 @@ def object_discrimination_index(
     return torch.where(targets.cpu() < 0, torch.nan, result)
 
 
-@metric("odi-box", title="Object discrimination (box)", source=SOURCE, higher_is_better=False, needs=("others",))
+@metric(
+    "odi-box",
+    title="Object discrimination (box)",
+    source=SOURCE,
+    higher_is_better=False,
+    empty_map=math.nan,
+    in_comparison="shown",
+    needs=("others",),
+)
 def odi_box(case: MetricInput, *, exclusive: bool = False, crowd: bool = False) -> Measured:
     """Measure the object discrimination index with annotated boxes.
 
@@ -80,7 +90,13 @@ def odi_box(case: MetricInput, *, exclusive: bool = False, crowd: bool = False) 
 
 
 @metric(
-    "odi-mask", title="Object discrimination (mask)", source=SOURCE, higher_is_better=False, needs=("mask", "others")
+    "odi-mask",
+    title="Object discrimination (mask)",
+    source=SOURCE,
+    higher_is_better=False,
+    empty_map=math.nan,
+    in_comparison="offered",
+    needs=("mask", "others"),
 )
 def odi_mask(case: MetricInput, *, exclusive: bool = False, crowd: bool = False) -> Measured:
     """Measure the object discrimination index with annotated masks.

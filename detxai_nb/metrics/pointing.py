@@ -48,7 +48,15 @@ def pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
     return torch.where(high.flatten() > 0, hits / all_of_them, 0.0)
 
 
-@metric("pointing-game-box", title="Pointing game (box)", source=SOURCE, higher_is_better=True, signed=True)
+@metric(
+    "pointing-game-box",
+    title="Pointing game (box)",
+    source=SOURCE,
+    higher_is_better=True,
+    empty_map=0.0,
+    in_comparison="offered",
+    signed=True,
+)
 def pointing_game_box(case: MetricInput) -> Measured:
     """Measure the share of the map's maximal pixels that lie in the annotated box.
 
@@ -66,6 +74,8 @@ def pointing_game_box(case: MetricInput) -> Measured:
     title="Pointing game (mask)",
     source=SOURCE,
     higher_is_better=True,
+    empty_map=0.0,
+    in_comparison="offered",
     needs=("mask",),
     signed=True,
 )

@@ -38,6 +38,7 @@ def canvas_share(detections: Detections, height: int, width: int) -> Tensor:
     title="Pointing game of tiny objects (box)",
     source=SOURCE,
     higher_is_better=True,
+    empty_map=0.0,
     signed=True,
 )
 def tiny_pointing_game_box(case: MetricInput, *, at_most: float = TINY) -> Measured:
@@ -60,6 +61,7 @@ def tiny_pointing_game_box(case: MetricInput, *, at_most: float = TINY) -> Measu
     title="Energy pointing game of tiny objects (box)",
     source=SOURCE,
     higher_is_better=True,
+    empty_map=0.0,
 )
 def tiny_energy_pointing_box(case: MetricInput, *, at_most: float = TINY) -> Measured:
     """Measure "energy-pointing-box" of the tiny objects.

@@ -86,6 +86,8 @@ def area_below(curve: Tensor) -> Tensor:
     title="Visual explanation accuracy",
     source="Oramas et al. (ICLR 2019); ODAM (ICLR 2023), figure 5c, table 1",
     higher_is_better=True,
+    empty_map=0.0,
+    in_comparison="offered",
     needs=("mask",),
 )
 def visual_accuracy(case: MetricInput) -> Measured:
