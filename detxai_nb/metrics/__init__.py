@@ -22,7 +22,7 @@ from detxai_nb.metrics import (  # isort: skip  # noqa: F401
     information_drop,
 )
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
-from detxai_nb.metrics.case import MetricInput
+from detxai_nb.metrics.case import MetricInput, per_object
 from detxai_nb.metrics.detection import average_precision
 from detxai_nb.metrics.detection_cache import CachedDetections, DetectionCache, fastest_batch
 from detxai_nb.metrics.energy_pointing import energy_pointing_game
@@ -83,6 +83,7 @@ __all__ = [
     "neighbour_contrast",
     "object_discrimination_index",
     "part_share",
+    "per_object",
     "perturbation_curves",
     "pixel_order",
     "plan_path",

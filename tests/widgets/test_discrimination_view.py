@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 import stub
 import torch
+from stub_maps import stub_maps
 
-import detxai_nb as dx
 from detxai_nb.metrics import neighbour_contrast
 from detxai_nb.widgets import discrimination_view as module
 from detxai_nb.widgets.discrimination_view import for_screen
 
 
 def test_a_large_photograph_is_sent_in_squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    detector, image = stub.StubDetector(), stub.photograph()
-    found = neighbour_contrast(dx.explain(detector, image, detector.detect([image])[0]), 2)
+    found = neighbour_contrast(stub_maps(), 2)
     assert for_screen(found)[2] == 1
     monkeypatch.setattr(module, "_MOST_SAMPLES", stub.SIZE[0] * stub.SIZE[1] // 8)
     small, takers, step = for_screen(found)

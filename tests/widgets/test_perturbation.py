@@ -11,8 +11,8 @@ import pytest
 import stub
 from frontend import check_traits
 from PIL import Image
+from stub_maps import annotated
 from test_comparison import Closed
-from test_judging import annotated
 from traitlets import TraitError
 
 SECONDS = 20

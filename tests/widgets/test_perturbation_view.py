@@ -7,16 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import stub
+from stub_maps import stub_maps
 
 import detxai_nb as dx
 from detxai_nb.metrics import DetectionCache, MapScorer, PathPlan, PerturbationSchedule, follow_path, plan_path
 from detxai_nb.widgets import perturbation_view as module
 from detxai_nb.widgets.perturbation_view import shown_answers, to_payload
-
-
-def stub_maps() -> dx.HeatMaps:
-    detector, image = stub.StubDetector(), stub.photograph()
-    return dx.explain(detector, image, detector.detect([image])[0])
 
 
 def plan_of(maps: dx.HeatMaps, index: int, schedule: PerturbationSchedule) -> PathPlan:
