@@ -1,6 +1,6 @@
-"""What measures detections and explanations: pure functions, and the table of metrics that evaluations go through.
+"""Metrics of detections and explanations: pure functions, and the table of metrics that evaluations use.
 
-``dx.metrics`` is this module, and it can be called: ``dx.metrics()`` is the table of what there is.
+``dx.metrics`` is this module, and it can be called: ``dx.metrics()`` is the table of all metrics.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from detxai_nb.callable_module import make_callable
 
-from detxai_nb.metrics import (  # isort: skip  # the table lists metrics in the order of import
+# A line for each metric's file; the table lists them in this order.
+from detxai_nb.metrics import (  # isort: skip  # noqa: F401
     pointing,
     energy_pointing,
     map_compactness,
@@ -21,7 +22,7 @@ from detxai_nb.metrics import (  # isort: skip  # the table lists metrics in the
     information_drop,
 )
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
-from detxai_nb.metrics.case import MetricInput
+from detxai_nb.metrics.case import MetricInput, per_object
 from detxai_nb.metrics.detection import average_precision
 from detxai_nb.metrics.detection_cache import CachedDetections, DetectionCache, fastest_batch
 from detxai_nb.metrics.energy_pointing import energy_pointing_game
@@ -31,11 +32,14 @@ from detxai_nb.metrics.insertion_deletion import Curves, box_areas, perturbation
 from detxai_nb.metrics.map_compactness import compactness
 from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.metrics.matching import match
+from detxai_nb.metrics.neighbours import NeighbourContrast, NeighbourShare, neighbour_contrast
 from detxai_nb.metrics.object_discrimination import object_discrimination_index
 from detxai_nb.metrics.perturbation import PerturbationSchedule
+from detxai_nb.metrics.perturbation_path import PathPlan, PerturbationPath, follow_path, plan_path
 from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
 from detxai_nb.metrics.pointing import pointing_game
-from detxai_nb.metrics.registry import METRICS, Measured, Metric, find_metric, metric
+from detxai_nb.metrics.registry import METRICS, Measured, Metric, all_metrics, find_metric, metric, register
+from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.metrics.timing import RunningTime, running_time
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
 from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
@@ -49,11 +53,17 @@ __all__ = [
     "CachedDetections",
     "Curves",
     "DetectionCache",
+    "MapScorer",
     "Measured",
     "Metric",
     "MetricInput",
+    "NeighbourContrast",
+    "NeighbourShare",
+    "PathPlan",
+    "PerturbationPath",
     "PerturbationSchedule",
     "RunningTime",
+    "all_metrics",
     "area_below",
     "average_precision",
     "box_areas",
@@ -61,32 +71,28 @@ __all__ = [
     "canvas_share",
     "centred_gaussians",
     "compactness",
-    "energy_pointing",
     "energy_pointing_game",
-    "evidence",
     "evidence_energy",
     "fastest_batch",
     "find_metric",
+    "follow_path",
     "highest_part",
-    "information_drop",
-    "insertion_deletion",
-    "map_compactness",
     "masked_image",
     "match",
     "metric",
-    "object_discrimination",
+    "neighbour_contrast",
     "object_discrimination_index",
     "part_share",
+    "per_object",
     "perturbation_curves",
     "pixel_order",
-    "pointing",
+    "plan_path",
     "pointing_game",
     "random_maps",
+    "register",
     "running_time",
     "table",
     "tied_share",
-    "tiny_objects",
-    "visual_accuracy",
     "visual_accuracy_curve",
     "webp_bytes",
     "webp_encoder",
@@ -94,7 +100,17 @@ __all__ = [
 
 
 def table() -> pandas.DataFrame:
-    """The metrics there are: name, title, which way is better, unit, what they need, settings with defaults, source."""
+    """Return the table of metrics, those of installed packages included.
+
+    Returns:
+        A row for each metric, by name: title, which direction is better, unit, what it needs, whether it takes signed
+        maps, settings with their defaults, and source.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> dx.metrics().loc["vea", "better"]
+        'higher'
+    """
     import pandas as pd
 
     rows = [
@@ -108,7 +124,7 @@ def table() -> pandas.DataFrame:
             "settings": ", ".join(f"{k}={v!r}" for k, v in m.settings.items()),
             "source": m.source,
         }
-        for m in METRICS.values()
+        for m in all_metrics().values()
     ]
     return pd.DataFrame(rows).set_index("metric")
 

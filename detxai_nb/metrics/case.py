@@ -1,4 +1,4 @@
-"""Case: one image's objects with their maps, everything that a metric may look at."""
+"""MetricInput: one image's objects with their maps, everything that a metric may use."""
 
 from __future__ import annotations
 
@@ -17,18 +17,36 @@ from detxai_nb.types import Detections, Detector
 
 @dataclass(frozen=True, eq=False)
 class MetricInput:
-    """One image's objects with their maps: what every metric may look at.
+    """One image's objects with their maps: what every metric may use.
 
-    ``maps`` ``[N,H,W]``: raw, at the image's size, on the detector's device, without negative values unless ``signed``.
-    ``detections``: the N explained detections, row i belongs to map i. ``annotations`` int64 ``[N]``: the number of
-    each one's annotation in ``sample`` (as from ``match``), -1 for none. ``sample``: the image with all its
-    annotations. ``detector``: for metrics that ask it about changed images. ``seed``: of the order of tied pixels and
-    of random pixels; each object's own seed comes from it, the image's id and the annotation (``object_seed``), so
-    neither the other objects nor their order matter. ``answers``: what the detector said about changed versions of this
-    image; cases of the same image (several methods) can share one, then nothing is asked twice. By default each case
-    remembers for itself.
+    Attributes:
+        maps: ``[N,H,W]``, raw, at the size of the image, on the detector's device, without negative values unless
+            ``signed``.
+        detections: the N explained detections; row i belongs to map i.
+        annotations: int64 ``[N]``: the index of each detection's annotation in ``sample`` (as from ``match``), -1 for
+            none.
+        sample: the image with all its annotations.
+        detector: for metrics that query it with changed images; None if no metric does.
+        seed: of the order of tied pixels and of random fills. Each object's own seed follows from it, the image's id
+            and the annotation (``object_seed``), so neither the other objects nor their order matter.
+        signed: whether the maps may have negative values.
+        answers: the detections in changed versions of this image. Inputs of the same image (several methods) can share
+            one cache, then no picture is queried twice; by default each input has its own.
 
-    Raises ValueError where sizes, numbers or values do not fit together.
+    Raises:
+        ValueError: if sizes, indices or values do not fit together.
+
+    Example:
+        >>> import torch
+        >>> import detxai_nb as dx
+        >>> sample = dx.data.scenes.make(1)
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> detections = detector.detect([sample.image])[0]
+        >>> maps = dx.metrics.centred_gaussians(detections.boxes, *sample.image.shape[:2])
+        >>> case = dx.metrics.MetricInput(maps, detections, dx.metrics.match(detections, sample), sample)
+        >>> value = dx.metrics.find_metric("energy-pointing-box").measure(case).value
+        >>> value.shape == (len(detections),)
+        True
     """
 
     maps: Tensor
@@ -67,12 +85,12 @@ class MetricInput:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the image."""
+        """The image's (height, width) in pixels."""
         return self.sample.image.shape[0], self.sample.image.shape[1]
 
     @cached_property
     def annotated(self) -> Tensor:
-        """Which objects have an annotation: bool ``[N]`` on the CPU."""
+        """Whether each object has an annotation, bool ``[N]`` on the CPU."""
         return self.annotations.cpu() >= 0
 
     @cached_property
@@ -92,28 +110,42 @@ class MetricInput:
 
     @cached_property
     def parts(self) -> Tensor:
-        """The mask of each object's part that tells its class, as ``masks``; ValueError where there are no parts."""
+        """Pixels of the part that tells each object's class, as ``masks``; raises ValueError if the sample has none."""
         if self.sample.parts is None:
             raise ValueError(f"{self.sample.file_name} has no masks of parts; the synthetic scenes have them")
         return self._of_objects(torch.from_numpy(self.sample.parts), False).to(self.maps.device)
 
     def ask(self) -> DetectionCache:
-        """The shared answers, or new ones; ValueError without a detector."""
+        """Return the cache through which the detector is queried: the shared one, or this input's own.
+
+        Returns:
+            The cache, for pictures of this image only.
+
+        Raises:
+            ValueError: if there is no detector.
+        """
         if self.answers is not None:
             return self.answers
-        if self.detector is None:
-            raise ValueError("this case has no detector to ask about changed images")
         return self._own_answers
 
     @cached_property
     def _own_answers(self) -> DetectionCache:
-        return DetectionCache(self.detector)  # type: ignore[arg-type]  # `ask` has checked that there is one
+        if self.detector is None:
+            raise ValueError("this case has no detector to query with changed images")
+        return DetectionCache(self.detector)
 
     def object_seed(self, row: int, purpose: str = "") -> int:
-        """The seed of one object's random numbers: the same whatever else is measured, on every platform.
+        """Return the seed of one object's random numbers, the same whatever else is measured and on every platform.
 
         It follows from ``seed``, the image's id and the annotation; for a detection without an annotation from its
-        label and its box in hundredths of a pixel. ``purpose`` keeps streams of random numbers apart.
+        label and its box in hundredths of a pixel.
+
+        Args:
+            row: the object, 0 to N - 1.
+            purpose: keeps streams of random numbers apart, such as "order" and "fill".
+
+        Returns:
+            A seed of 63 bits.
         """
         annotation = int(self.annotations[row])
         about: list[object] = [self.seed, self.sample.image_id, annotation, purpose]
@@ -125,7 +157,11 @@ class MetricInput:
         return int.from_bytes(digest, "little") >> 1
 
     def positive_part(self) -> MetricInput:
-        """The case with maps ``relu(map)`` over its maximum, not signed: how difference maps meet unsigned metrics."""
+        """Return the same objects with the positive part of each map, for metrics that take no signed maps.
+
+        Returns:
+            An input with maps ``relu(map)`` divided by their maximum, in 0..1, not signed.
+        """
         maps = self.maps.clamp(min=0)
         high = maps.amax(dim=(1, 2), keepdim=True) if maps.numel() else maps
         return replace(self, maps=torch.where(high > 0, maps / torch.where(high > 0, high, 1), 0), signed=False)
@@ -138,9 +174,17 @@ class MetricInput:
         return out
 
 
-def per_object(case: MetricInput, found: Tensor) -> Tensor:
-    """``found`` ``[N]`` as float64 on the CPU, NaN for the objects without an annotation."""
-    return torch.where(case.annotated, found.detach().cpu().double(), torch.nan)
+def per_object(case: MetricInput, value: Tensor) -> Tensor:
+    """Return a metric's values in the form of ``Measured``, undefined for objects without an annotation.
+
+    Args:
+        case: the N objects.
+        value: their values ``[N]``, on any device.
+
+    Returns:
+        float64 ``[N]`` on the CPU, NaN for each object without an annotation.
+    """
+    return torch.where(case.annotated, value.detach().cpu().double(), torch.nan)
 
 
 def _check_values(maps: Tensor, signed: bool) -> None:

@@ -11,27 +11,41 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+AREAS: dict[str, tuple[float, float]] = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
+"""COCO's sizes of objects: lowest and highest area in square pixels."""
 
 
 def average_precision(
     dataset: Sequence[Any], results: Sequence[Any], area: str | tuple[float, float] | None = None
 ) -> dict[str, Any]:
-    """COCO's average precision of boxes (Lin et al., 2014; pycocotools' COCOeval with its default settings).
+    """Compute COCO's average precision of boxes.
 
-    ``dataset``: Samples (a CocoDataset, Scenes or a list); a CocoDataset is measured against its file's own
-    annotations, with their areas, crowd marks and category ids. ``results``: one object per sample with ``boxes`` [N,4]
-    (xyxy, pixels of the original image), ``scores`` [N] and ``labels`` [N], such as Detections. A result with ``names``
-    of its own, like Detections, is matched with the dataset's classes by name, and classes that the dataset does not
-    have are left out; labels without names are indices into the dataset's names. ``area``: only annotations of that
-    size, "small", "medium", "large" or (lowest, highest) in square pixels; by default all.
+    Args:
+        dataset: Samples (a CocoDataset, Scenes or a list). A CocoDataset is measured against its file's own
+            annotations, with their areas, crowd marks and category ids.
+        results: one object for each sample with ``boxes`` [N,4] (xyxy, pixels of the original image), ``scores`` [N]
+            and ``labels`` [N], such as Detections. A result with ``names`` of its own, like Detections, is matched with
+            the dataset's classes by name, and classes that the dataset does not have are left out; labels without names
+            are indices into the dataset's names.
+        area: only annotations of that size: "small", "medium", "large" or (lowest, highest) in square pixels; by
+            default all.
 
-    Returns ``AP`` (mean over IoU 0.50:0.05:0.95), ``AP50``, ``AP75``, ``AR100`` (mean recall with at most 100
-    detections an image), all 0..1 and NaN where nothing is annotated, ``per_class`` and ``per_class_50`` (name to AP
-    and to AP50, classes without annotations left out) and the counts ``images`` and ``objects`` (not crowd, of the
-    asked area). Higher is better.
+    Returns:
+        ``AP`` (mean over IoU 0.50:0.05:0.95), ``AP50``, ``AP75``, ``AR100`` (mean recall with at most 100 detections an
+        image), all in 0..1, higher is better, and NaN if nothing is annotated; ``per_class`` and ``per_class_50`` (name
+        to AP and to AP50, classes without annotations left out); the counts ``images`` and ``objects`` (not crowd, of
+        the given area).
 
-    Raises ValueError for results that do not fit the dataset or an unknown area.
+    Raises:
+        ValueError: if the results do not fit the dataset or the area is unknown.
+
+    References:
+        Lin et al., COCO (2014); pycocotools' COCOeval with its default settings.
     """
     if len(results) != len(dataset):
         raise ValueError(f"expected one result for each of the {len(dataset)} images, got {len(results)}")

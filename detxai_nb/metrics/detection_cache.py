@@ -1,4 +1,4 @@
-"""What a detector says about changed versions of an image: each different picture is asked about once."""
+"""Detections in changed versions of an image: the detector is queried once with each different picture."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from torchvision.ops import box_iou
 from detxai_nb.types import Detections, Detector
 
 SCORE_THRESHOLD = 0.05
+"""The least score of detections in changed pictures."""
 MIN_IOU = 0.5
+"""An object is found again by an IoU above this one."""
 _BATCH = 8
-"""On an accelerator: as many as the detectors put through their network at once."""
+"""On an accelerator: as many pictures as the detectors put through their network at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class CachedDetections:
-    """What the detector found in one picture, on the CPU, by falling score.
+    """The detections in one picture, on the CPU, by falling score.
 
-    ``boxes`` ``[D,4]`` xyxy in pixels of the picture, ``scores`` ``[D]`` in 0..1, ``labels`` ``[D]``.
+    Attributes:
+        boxes: ``[D,4]`` xyxy in pixels of the picture.
+        scores: ``[D]`` in 0..1.
+        labels: int64 ``[D]``.
     """
 
     boxes: Tensor
@@ -32,11 +37,17 @@ class CachedDetections:
     labels: Tensor
 
     def follow(self, targets: Detections, min_iou: float = MIN_IOU) -> tuple[Tensor, Tensor]:
-        """What became of each of T targets here: its score and its IoU, float64 ``[T]`` each, on the CPU.
+        """Return the score and the IoU with which each target is found again in this picture.
 
-        A target is found again, never by its number, in the detection of its class whose box has the highest IoU with
-        the target's box, if that is above ``min_iou`` (of several the one with the higher score). Both are 0 where
-        there is none.
+        A target is found again, never by its index, in the detection of its class whose box has the highest IoU with
+        the target's box, if that is above ``min_iou`` (of several the one with the highest score).
+
+        Args:
+            targets: T detections of the unchanged image.
+            min_iou: the least IoU, 0..1, exclusive.
+
+        Returns:
+            Scores and IoUs, float64 ``[T]`` each on the CPU in 0..1; both are 0 for a target that is not found again.
         """
         count = len(targets)
         if not len(self.scores) or not count:
@@ -51,19 +62,35 @@ class CachedDetections:
 
 @dataclass(eq=False)
 class DetectionCache:
-    """Asks a detector about pictures in batches and remembers the answers, not the pictures.
+    """A detector that is queried in batches and whose detections are kept, while the pictures are not.
 
-    Share one among the metrics and methods of one photograph: what they have in common (the unchanged image, the black
-    one, maps of zeros) is then asked once. An answer is kept as its boxes, scores and labels; make a new one for every
-    photograph, so that memory does not grow. ``asked`` counts the pictures that the detector was given.
+    Share one cache among the metrics and methods of one photograph: what they have in common (the unchanged image, the
+    black one, maps of zeros) is then queried once. Boxes, scores and labels of each picture are kept; make a new cache
+    for every photograph, so that memory does not grow.
 
-    ``batch_size``: how many pictures it is given at once; None means 1 on the CPU, where several at a time took longer
-    each, and 8 elsewhere; ``fastest_batch`` tries it out. Where an accelerator's memory does not suffice it is halved.
+    Attributes:
+        detector: any detector, black-box ones too.
+        batch_size: how many pictures it is given at once; None means 1 on the CPU, where several at a time took longer
+            each, and 8 elsewhere; ``fastest_batch`` tries it out. It is halved if an accelerator's memory does not
+            suffice.
+        queries: how many pictures the detector was given so far.
+
+    Raises:
+        ValueError: if ``batch_size`` is below 1.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> image = dx.data.scenes.make(1).image
+        >>> cache = dx.metrics.DetectionCache(detector)
+        >>> first, second = cache.ask([image, image])
+        >>> first is second, cache.queries
+        (True, 1)
     """
 
     detector: Detector
     batch_size: int | None = None
-    asked: int = 0
+    queries: int = 0
     _known: dict[tuple[float, bytes], CachedDetections] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,10 +102,20 @@ class DetectionCache:
     def ask(
         self, images: Iterable[np.ndarray], score_threshold: float = SCORE_THRESHOLD, batch_size: int | None = None
     ) -> Iterator[CachedDetections]:
-        """The answer to each of ``images`` (uint8 ``[H,W,3]``), in their order.
+        """Yield the detections in each image, in the order of the images.
 
-        Streamed: at most ``batch_size`` new pictures (here or the object's own) are held at a time, and none that is
-        known. Detections with a score of at least ``score_threshold`` after the detector's own NMS are seen.
+        Images are streamed: at most ``batch_size`` new pictures are held at a time, and none that is known.
+
+        Args:
+            images: uint8 ``[H,W,3]`` each.
+            score_threshold: the least score of detections, 0..1, after the detector's own NMS.
+            batch_size: how many pictures the detector is given at once; None for the cache's own.
+
+        Yields:
+            The detections in each image.
+
+        Raises:
+            ValueError: if ``batch_size`` is below 1 or an image is not uint8 ``[H,W,3]``.
         """
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, got {batch_size}")
@@ -98,7 +135,7 @@ class DetectionCache:
         yield from (self._known[key] for key in order)
 
     def _detect(self, new: dict[tuple[float, bytes], np.ndarray], score_threshold: float) -> None:
-        """Ask about the new pictures and remember the answers."""
+        """Query the detector with the new pictures and keep the detections."""
         keys, start = list(new), 0
         most = len(keys)
         while start < len(keys):
@@ -112,15 +149,27 @@ class DetectionCache:
                 self.batch_size = min(self.batch_size or 1, most)
                 continue
             self._known.update(zip(rows, map(_answer, found)))
-            self.asked += len(rows)
+            self.queries += len(rows)
             start += len(rows)
 
 
 def fastest_batch(detector: Detector, image: np.ndarray, sizes: Sequence[int] = (1, 8), repeats: int = 3) -> int:
-    """Which of ``sizes`` takes the least time for a picture, by trying each ``repeats`` times in turn.
+    """Return the batch size that takes the least time a picture, by trying each in turn.
 
     The fastest of the repeats counts, after one round that does not. Batches may differ from single pictures in the
-    last digits, so for figures that can be made again set the size found instead of trying anew.
+    last digits, so for results that can be reproduced set the size that was found instead of trying again.
+
+    Args:
+        detector: the detector to time.
+        image: uint8 ``[H,W,3]``, of the size that matters.
+        sizes: batch sizes to try, each 1 or more.
+        repeats: timed rounds, 1 or more.
+
+    Returns:
+        One of ``sizes``.
+
+    Raises:
+        ValueError: if ``sizes`` is empty, or a size or ``repeats`` is below 1.
     """
     if not sizes or min(sizes) < 1 or repeats < 1:
         raise ValueError(f"sizes are 1 or more and repeats too, got {list(sizes)} and {repeats}")

@@ -1,9 +1,10 @@
-"""The registered metrics that ask the detector about changed images: deletion and insertion in three protocols."""
+"""Deletion and insertion in three protocols: the detector's scores while a map's pixels are deleted or inserted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,31 @@ from torch import Tensor
 
 from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection_cache import MIN_IOU, SCORE_THRESHOLD
-from detxai_nb.metrics.map_energy import share
+from detxai_nb.metrics.map_energy import safe_ratio
 from detxai_nb.metrics.perturbation import FILLS, MODES, PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import TIES, pixel_order, tied_share
 from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.metrics.visual_accuracy import area_below
 
-Function = Callable[..., Measured]
-
+SOURCES = {
+    "odam": "Zhao & Chan, ODAM (ICLR 2023), table 1",
+    "difference": "Xia, Zhao & Chan, difference maps, table 1",
+    "whole": "SSGrad-CAM++ poster, table of deletion and insertion",
+}
 CHOICES: dict[str, tuple[Any, ...]] = {"fill": (None, *FILLS), "ties": TIES}
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """What the detector said while N objects' maps changed the image in K pictures each; all on the CPU, float64.
+    """Scores and IoUs while N objects' maps changed the image in K pictures each; all on the CPU, float64.
 
-    ``scores`` ``[N,K,N]``: ``scores[i, k, j]`` is the score of object j in picture k of object i's map, 0 where the
-    detector no longer finds it; ``ious`` ``[N,K,N]``: the IoU of its box there with its detected box; ``counts`` int64
-    ``[N,K]``: how many pixels were changed; ``ties`` ``[N]``: among those of the last picture the share of tied ones;
-    ``original`` ``[N]``: the objects' own scores.
+    Attributes:
+        scores: ``[N,K,N]``: ``scores[i, k, j]`` is the score of object j in picture k of object i's map, 0 if the
+            detector no longer finds it.
+        ious: ``[N,K,N]``: the IoU of object j's box there with its detected box.
+        counts: int64 ``[N,K]``: how many pixels were changed.
+        ties: ``[N]``: the share of tied pixels among those changed in the last picture.
+        original: ``[N]``: the objects' scores in the unchanged image.
     """
 
     scores: Tensor
@@ -41,22 +48,30 @@ class Curves:
 
     @property
     def target(self) -> Tensor:
-        """Each object's score under its own map, ``[N,K]`` in 0..1."""
+        """The score of each object under its own map, ``[N,K]`` in 0..1."""
         return self.scores.diagonal(dim1=0, dim2=2).T
 
     @property
     def target_iou(self) -> Tensor:
-        """Each object's IoU under its own map, ``[N,K]`` in 0..1."""
+        """The IoU of each object under its own map, ``[N,K]`` in 0..1."""
         return self.ious.diagonal(dim1=0, dim2=2).T
 
     def relative(self) -> Tensor:
-        """``target`` over the original score, ``[N,K]``; may pass 1; NaN for an original score of 0."""
-        return share(self.target, self.original[:, None].expand_as(self.target), torch.nan)
+        """Return each object's score under its own map over its original score.
+
+        Returns:
+            Ratios ``[N,K]``, which may exceed 1; NaN for an original score of 0.
+        """
+        return safe_ratio(self.target, self.original[:, None].expand_as(self.target), torch.nan)
 
     def others(self) -> Tensor:
-        """The mean over the other objects of score over original score, ``[N,K]``; NaN where there is no other."""
+        """Return the mean of score over original score over the other objects.
+
+        Returns:
+            Means ``[N,K]``; NaN if there is no other object.
+        """
         count = len(self.original)
-        relative = share(self.scores, self.original.expand_as(self.scores), torch.nan)
+        relative = safe_ratio(self.scores, self.original.expand_as(self.scores), torch.nan)
         relative[torch.arange(count), :, torch.arange(count)] = 0
         total = relative.sum(dim=2)
         return total / (count - 1) if count > 1 else torch.full_like(total, torch.nan)
@@ -71,14 +86,26 @@ def perturbation_curves(
     min_iou: float = MIN_IOU,
     batch_size: int | None = None,
 ) -> Curves:
-    """Change the case's image after each of its maps and ask the detector what became of every object.
+    """Change the image after each of the maps and follow the score of every object.
 
-    ``areas`` ``[N]``: how many pixels each object's last picture has changed. Pixels are changed in the original uint8
-    image, so the padding of the network's input never is, in the order of falling values of the map, signed ones too.
-    The detector is asked for detections with a score of at least ``score_threshold``; an object is found by its class
-    and an IoU above ``min_iou`` with its detected box. Different pictures of all objects go through the detector
-    together, ``batch_size`` at once (None: 1 on the CPU, 8 elsewhere), a picture that was seen before is not asked
-    again (``Answers``), and no more than one batch of them is in memory.
+    Pixels are changed in the original uint8 image, so the padding of the network's input never is, in the order of
+    falling values of the map, also of a signed one. Different pictures of all objects go through the detector together,
+    a picture that was seen before is not queried again (``DetectionCache``), and no more than one batch of pictures is
+    in memory.
+
+    Args:
+        case: one image's objects with their maps and the detector.
+        perturbation: how the image is changed.
+        areas: ``[N]``: how many pixels each object's last picture has changed, such as ``box_areas(case)``.
+        score_threshold: the least score of detections in the changed images.
+        min_iou: an object is found again by its class and an IoU above this one with its detected box.
+        batch_size: how many pictures the detector is given at once (None: 1 on the CPU, 8 elsewhere).
+
+    Returns:
+        The curves of all objects.
+
+    Raises:
+        ValueError: if there is not one area for each object, or no detector.
     """
     count, size = len(case), case.size
     if areas.shape != (count,):
@@ -100,7 +127,7 @@ def perturbation_curves(
 def _pictures(
     case: MetricInput, perturbation: PerturbationSchedule, counts: list[list[int]], ties: Tensor
 ) -> Iterator[np.ndarray]:
-    """All pictures, object by object; notes each object's share of ties in ``ties`` on the way."""
+    """Yield all pictures, object by object; fills in each object's share of ties on the way."""
     for row, (heat, numbers) in enumerate(zip(case.maps, counts)):
         order = pixel_order(heat, perturbation.ties, case.object_seed(row, "order"))
         ties[row] = tied_share(heat, order, numbers[-1])
@@ -108,9 +135,14 @@ def _pictures(
 
 
 def box_areas(case: MetricInput) -> Tensor:
-    """The area of each object's box inside the image in pixels, float64 ``[N]`` on the CPU.
+    """Return the area of each object's box inside the image.
 
-    The annotated box; the detected one where there is no annotation.
+    Args:
+        case: one image's objects.
+
+    Returns:
+        Areas in pixels, float64 ``[N]`` on the CPU: of the annotated box, or of the detected box for an object without
+        an annotation.
     """
     height, width = case.size
     boxes = torch.where(case.annotated[:, None], case.boxes, case.detections.boxes.float().cpu()).double()
@@ -118,7 +150,7 @@ def box_areas(case: MetricInput) -> Tensor:
     return (across[:, 1] - across[:, 0]) * (down[:, 1] - down[:, 0])
 
 
-def _odam(mode: str) -> Function:
+def _odam(mode: str) -> Callable[..., Measured]:
     """The protocol of ODAM's table 1."""
 
     def measure(
@@ -134,20 +166,21 @@ def _odam(mode: str) -> Function:
     ) -> Measured:
         """Area below score over original score (not clipped), in percent; the curve is that ratio.
 
-        Step k of 100 has changed ``round(k * area / 100)`` pixels anywhere in the image, area that of the target's
-        annotated box (its detected box where there is no annotation); asked at 0, 10, ... 100. The paper leaves open
-        how ties are ordered, what counts as found again, and the detector's threshold. NaN for an original score of 0.
+        Step k of 100 has changed ``round(k * area / 100)`` pixels anywhere in the image, with the area of the target's
+        annotated box (its detected box if it has no annotation); the detector is queried at 0, 10, ... 100. The paper
+        leaves open how ties are ordered, what counts as found again, and the detector's threshold. NaN for an original
+        score of 0.
         """
-        how = PerturbationSchedule(mode, steps, every, fill, ties)
+        schedule = PerturbationSchedule(mode, steps, every, fill, ties)
         curves = perturbation_curves(
-            case, how, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
+            case, schedule, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
         )
         return _measured(curves, curves.relative(), 100)
 
     return measure
 
 
-def _difference(mode: str, of_others: bool) -> Function:
+def _difference(mode: str, of_others: bool) -> Callable[..., Measured]:
     """The protocol of the difference-map paper's table 1: one of its two halves."""
 
     def measure(
@@ -163,14 +196,14 @@ def _difference(mode: str, of_others: bool) -> Function:
         """Area below score over original score, in percent: the target's, or the mean of the other objects'.
 
         10 steps of 10% of the target's annotated box; the pictures are those of ODAM's protocol. The others are the
-        other detections of the case, each measured against its own original score; NaN where there are none. The
-        paper's curves have "10 steps"; here the unchanged picture is the eleventh point. Signed maps are ordered by
-        their signed value, so pixels that speak for another object come last; the paper does not say whether negative
-        values were cut, ``MetricInput.positive_part`` cuts them. ``extras`` hold the areas of both halves.
+        other detections of the case, each measured against its own original score; NaN if there are none. The paper's
+        curves have "10 steps"; here the unchanged picture is the eleventh point. Signed maps are ordered by their
+        signed value, so pixels that speak for another object come last; the paper does not say whether negative values
+        were cut, ``MetricInput.positive_part`` cuts them. ``extras`` hold the areas of both halves.
         """
-        how = PerturbationSchedule(mode, steps, 1, fill, ties)
+        schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         curves = perturbation_curves(
-            case, how, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
+            case, schedule, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
         )
         target, others = curves.relative(), curves.others()
         halves = {"target": area_below(target) * 100, "others": area_below(others) * 100}
@@ -179,7 +212,7 @@ def _difference(mode: str, of_others: bool) -> Function:
     return measure
 
 
-def _whole(mode: str) -> Function:
+def _whole(mode: str) -> Callable[..., Measured]:
     """The protocol of the SSGrad-CAM++ poster's table."""
 
     def measure(
@@ -199,11 +232,11 @@ def _whole(mode: str) -> Function:
         ``extras`` hold both areas. The poster says neither how pixels are changed nor from which IoU on a detection
         counts (``min_iou=0``: any that overlaps).
         """
-        how = PerturbationSchedule(mode, steps, 1, fill, ties)
+        schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         height, width = case.size
         everything = torch.full((len(case),), float(height * width), dtype=torch.float64)
         curves = perturbation_curves(
-            case, how, everything, score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
+            case, schedule, everything, score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
         )
         shown = {"s1": curves.target, "s2": curves.target * curves.target_iou}
         return _measured(curves, shown[score], 1, {name: area_below(curve) for name, curve in shown.items()})
@@ -218,34 +251,33 @@ def _measured(curves: Curves, curve: Tensor, scale: float, extras: dict[str, Ten
 def _register(mode: str) -> None:
     """Both halves of one mode's presets: a good map deletes the target quickly and leaves the others alone."""
     inserting = mode == "insertion"
-    common: dict[str, Any] = {"signed": True, "choices": CHOICES}
+    preset = partial(metric, signed=True, empty_map="random order", uses_annotation=False)
     title = mode.capitalize()
-    metric(
+    preset(
         f"{mode}-odam",
         title=f"{title} (ODAM)",
-        source="Zhao & Chan, ODAM (ICLR 2023), table 1",
+        source=SOURCES["odam"],
         higher_is_better=inserting,
         needs=("detector",),
         unit="%",
-        **common,
+        choices=CHOICES,
     )(_odam(mode))
     for of_others in (False, True):
-        metric(
+        preset(
             f"{mode}-difference-others" if of_others else f"{mode}-difference",
             title=f"{title} (difference map), {'other objects' if of_others else 'target'}",
-            source="Xia, Zhao & Chan, difference maps, table 1",
+            source=SOURCES["difference"],
             higher_is_better=inserting != of_others,
             needs=("detector", "others") if of_others else ("detector",),
             unit="%",
-            **common,
+            choices=CHOICES,
         )(_difference(mode, of_others))
-    metric(
+    preset(
         mode,
         title=f"{title} (whole image)",
-        source="SSGrad-CAM++ poster, table of deletion and insertion",
+        source=SOURCES["whole"],
         higher_is_better=inserting,
         needs=("detector",),
-        signed=True,
         choices={**CHOICES, "score": ("s1", "s2")},
     )(_whole(mode))
 

@@ -1,4 +1,4 @@
-"""Which detection belongs to which annotation."""
+"""Matching: which detection belongs to which annotation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,26 @@ from detxai_nb.types import Detections
 
 
 def match(detections: Detections, sample: Sample, iou: float = 0.5) -> Tensor:
-    """For each detection the number of its annotation in ``sample``, or -1: int64 ``[N]``.
+    """Return the index of each detection's annotation.
 
-    One to one, greedily by falling score: each detection takes the annotation of its class (by name) with the highest
-    IoU that is not yet taken, if that IoU is above ``iou``. Annotations of crowds are left out.
+    Matching is one to one and greedy, by falling score: each detection takes the annotation of its class (by name)
+    with the highest IoU that is not taken yet, if that IoU is above ``iou``. Crowd annotations are left out.
+
+    Args:
+        detections: N detections of the sample's image.
+        sample: the image with its annotations.
+        iou: the least IoU of the boxes, 0..1, exclusive.
+
+    Returns:
+        int64 ``[N]`` on the CPU: indices of annotations in ``sample``, -1 for a detection without one.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> sample = dx.data.scenes.make(1)
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> detections = detector.detect([sample.image])[0]
+        >>> bool((dx.metrics.match(detections, sample) < len(sample)).all())
+        True
     """
     found = torch.full((len(detections),), -1, dtype=torch.int64)
     wanted = {name: label for label, name in enumerate(sample.names)}

@@ -1,30 +1,30 @@
-"""One object against the others: its difference map, and which of them takes which pixels."""
+"""Neighbours: an object's difference map, and which pixels speak more for which other object of the image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import box_masks
+from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.types import Progress
 
 NOBODY = -1
-_MOST_SAMPLES = 1_500_000
+"""In ``NeighbourContrast.takers``: a pixel that no neighbour takes."""
 
 
 @dataclass(frozen=True)
 class NeighbourShare:
-    """What one neighbour takes from an object, all shares 0..1.
+    """The share of an object that one neighbour takes.
 
-    ``index``: the neighbour; ``inside``: the share of the object's box whose pixels speak more for the neighbour;
-    ``energy``: the share of the object's positive evidence that lies on pixels which the neighbour takes, anywhere in
-    the image, None where there is none.
+    Attributes:
+        index: the neighbour's index among the detections.
+        inside: the share, 0..1, of the pixels in the object's box that speak more for the neighbour.
+        energy: the share, 0..1, of the object's positive evidence that lies on pixels which the neighbour takes,
+            anywhere in the image; None if the object has no positive evidence.
     """
 
     index: int
@@ -36,10 +36,15 @@ class NeighbourShare:
 class NeighbourContrast:
     """One object against all others of its image.
 
-    ``own``: its raw map, not negative; ``difference``: its signed difference map at the image's size, both HeatMaps of
-    this one object. ``takers`` int16 ``[H,W]`` on the CPU: the strongest neighbour where that is stronger than the
-    object, else -1. ``taken``: what each neighbour takes that takes anything, most inside the box first. ``kept``: the
-    share of the object's box where its own map is strongest; the rest of the box is nobody's, or equally strong.
+    Attributes:
+        index: the object's index among the detections.
+        own: its raw map, non-negative; HeatMaps of this one object.
+        difference: its signed difference map in -1..1 at the size of the image; HeatMaps of this one object.
+        takers: int16 ``[H,W]`` on the CPU: the index of the strongest neighbour where that is stronger than the object,
+            else -1.
+        taken: the share of each neighbour that takes any pixel, largest share of the box first.
+        kept: the share of the object's box, 0..1, where its own map is strongest; the rest of the box is nobody's, or
+            equally strong.
     """
 
     index: int
@@ -51,17 +56,37 @@ class NeighbourContrast:
 
     @property
     def nbytes(self) -> int:
-        """What its large parts take."""
+        """The memory of its large parts in bytes."""
         return self.difference.grids[0].numel() * 4 + self.takers.numel() * 2
 
 
 def neighbour_contrast(maps: HeatMaps, index: int, progress: Progress | None = None) -> NeighbourContrast:
-    """Object ``index`` against all others in ``maps``, which are brought to the image's size one at a time.
+    """Compare an object's map with those of all other objects.
 
-    The difference map is that of ``HeatMaps.difference``: the object's normalised map minus the greatest of the
-    others' (Xia, Zhao & Chan); of one object alone it is its own normalised map. A pixel is taken by the neighbour with
-    the greatest normalised map there, the first of equal ones, if that is above the object's own. Of signed maps it is
-    the positive part that is compared.
+    The difference map is that of ``HeatMaps.difference``: the object's normalised map minus the largest of the others;
+    of a single object it is its own normalised map. A pixel is taken by the neighbour with the largest normalised map
+    there, the first of equal ones, if that is above the object's own. Of signed maps the positive parts are compared.
+    Maps are brought to the size of the image one at a time.
+
+    Args:
+        maps: the maps of all objects of an image.
+        index: the object, 0 to N - 1.
+        progress: called with (done, total) before each map; what it raises ends the work.
+
+    Returns:
+        The difference map, the takers of pixels and the neighbours' shares.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> image = dx.data.scenes.make(1).image
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> maps = dx.explain(detector, image, detector.detect([image])[0])
+        >>> contrast = dx.metrics.neighbour_contrast(maps, 0)
+        >>> contrast.takers.shape == image.shape[:2], 0 <= contrast.kept <= 1
+        (True, True)
+
+    References:
+        Xia, Zhao & Chan, difference maps.
     """
     maps = maps.positive()
     own = maps[index].normalized()[0]
@@ -97,6 +122,7 @@ def neighbour_contrast(maps: HeatMaps, index: int, progress: Progress | None = N
 
 
 def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> tuple[tuple[NeighbourShare, ...], float]:
+    """Each neighbour's share of object ``index``, and the share of its box that the object keeps."""
     height, width = maps.placement.image_size
     inside = box_masks(maps.detections.boxes[index : index + 1].to(takers.device), height, width)[0]
     energy = maps[index].values[0].clamp(min=0).cpu().double()
@@ -113,30 +139,3 @@ def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> t
     ]
     kept = int((inside & (difference > 0)).sum()) / max(area, 1)
     return tuple(sorted(found, key=lambda t: (-t.inside, -(t.energy or 0.0), t.index))), kept
-
-
-def for_screen(found: NeighbourContrast) -> tuple[HeatMaps, Tensor, int]:
-    """The difference map and the takers with at most 1.5 million samples, and how many pixels a sample's side has.
-
-    A smaller photograph keeps every pixel; a larger one is averaged over squares, the takers are those of their middle.
-    """
-    (grid,) = found.difference.grids
-    step = 1
-    while grid.shape[0] * grid.shape[1] / step**2 > _MOST_SAMPLES:
-        step += 1
-    if step == 1:
-        return found.difference, found.takers, 1
-    small = F.avg_pool2d(grid[None, None], step, ceil_mode=True)[0, 0]
-    rows, columns = (
-        (torch.arange(cells) * step + step // 2).clamp(max=pixels - 1) for cells, pixels in zip(small.shape, grid.shape)
-    )
-    difference = replace(found.difference, grids=(small,), strides=((float(step), float(step)),))
-    return difference, found.takers[rows][:, columns], step
-
-
-def to_payload(found: NeighbourContrast) -> dict[str, Any]:
-    """What each neighbour takes, for the browser."""
-    return {
-        "kept": found.kept,
-        "taken": [{"index": t.index, "inside": t.inside, "energy": t.energy} for t in found.taken],
-    }

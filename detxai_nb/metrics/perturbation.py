@@ -11,17 +11,30 @@ from torch import Tensor
 
 MODES = ("deletion", "insertion")
 FILLS = ("random", "black", "mean")
+"""What pixels are deleted to, or inserted into."""
 
 
 @dataclass(frozen=True)
 class PerturbationSchedule:
-    """How an image is changed step by step.
+    """A way to change an image step by step.
 
-    ``mode``: "deletion" starts from the photograph and puts ``fill`` in the place of its pixels, "insertion" starts
-    from ``fill`` and puts the photograph's pixels back. ``fill``: "random" (uniform uint8 for each pixel and channel),
-    "black", or "mean" (the photograph's mean colour); by default random for deletion and black for insertion.
-    ``steps``: into how many equal steps the area is divided; the detector is asked at step 0 and at each ``every``-th.
-    ``ties``: the order of pixels of one value, as in ``pixel_order``.
+    Attributes:
+        mode: "deletion" starts from the photograph and replaces its pixels by ``fill``, "insertion" starts from
+            ``fill`` and puts the photograph's pixels back.
+        steps: number of equal steps into which the area is divided, a multiple of ``every``.
+        every: the detector is queried at step 0 and at each ``every``-th step.
+        fill: "random" (uniform uint8 for each pixel and channel), "black" or "mean" (the photograph's mean colour);
+            None for random in deletion and black in insertion.
+        ties: the order of pixels of one value, as in ``pixel_order``.
+
+    Raises:
+        ValueError: if a field has an unknown value or ``steps`` is no multiple of ``every``.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> schedule = dx.metrics.PerturbationSchedule("deletion", steps=10, every=5)
+        >>> schedule.counts(area=40, pixels=100)
+        [0, 20, 40]
     """
 
     mode: str = "deletion"
@@ -42,11 +55,22 @@ class PerturbationSchedule:
 
     @property
     def points(self) -> int:
-        """How many pictures a curve has, the first and the last among them."""
+        """The number of pictures of a curve, the first and the last included."""
         return self.steps // self.every + 1
 
     def counts(self, area: float, pixels: int) -> list[int]:
-        """How many pixels each picture has changed: ``round(k * area / steps)``, never more than there are."""
+        """Return how many pixels each picture has changed: ``round(k * area / steps)``.
+
+        Args:
+            area: how many pixels the last picture has changed, 0 or more.
+            pixels: the image's number of pixels, which is the most.
+
+        Returns:
+            One count for each picture, not falling.
+
+        Raises:
+            ValueError: if ``area`` is negative or not finite.
+        """
         if not (math.isfinite(area) and area >= 0):
             raise ValueError(f"area is a number of pixels, 0 or more; got {area}")
         counts = []
@@ -57,10 +81,19 @@ class PerturbationSchedule:
         return counts
 
     def images(self, photograph: np.ndarray, order: Tensor, counts: Iterable[int], seed: int) -> Iterator[np.ndarray]:
-        """The pictures with so many pixels changed: uint8 ``[H,W,3]`` each, an array of its own.
+        """Yield the pictures in which the first pixels of an order are changed.
 
-        ``photograph`` uint8 ``[H,W,3]``; ``order`` int64 ``[H*W]`` from ``pixel_order``; ``counts`` do not fall;
-        ``seed`` of the random fill.
+        Args:
+            photograph: uint8 ``[H,W,3]``.
+            order: its pixels, int64 ``[H*W]`` from ``pixel_order``.
+            counts: how many pixels each picture has changed, not falling.
+            seed: of the random fill.
+
+        Yields:
+            uint8 ``[H,W,3]`` each, an array of its own.
+
+        Raises:
+            ValueError: if the counts fall.
         """
         filled = _filled(photograph, self.fill or "black", seed)
         start, source = (photograph, filled) if self.mode == "deletion" else (filled, photograph)

@@ -1,9 +1,8 @@
-"""A walk through deletion or insertion: one object's map changes the photograph step by step, the detector answers."""
+"""Perturbation path: one object's map changes the photograph step by step, and the detector is queried at each step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,33 +10,33 @@ from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import (
-    CachedDetections,
-    DetectionCache,
-    MetricInput,
-    PerturbationSchedule,
-    area_below,
-    box_areas,
-    pixel_order,
-    tied_share,
-)
+from detxai_nb.metrics.case import MetricInput
+from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD, CachedDetections, DetectionCache
+from detxai_nb.metrics.insertion_deletion import box_areas
+from detxai_nb.metrics.perturbation import PerturbationSchedule
+from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
+from detxai_nb.metrics.visual_accuracy import area_below
 from detxai_nb.types import Detections, Progress
 
 NEVER = 255
 """In ``PerturbationPath.changes``: a pixel that no picture changes."""
 
 AREAS = {"box": (100, 10), "image": (50, 1)}
-"""Over which area, in how many steps, of which each so-manieth is asked: ODAM's protocol and SSGrad-CAM++'s."""
-
-MOST_SAMPLES = 1_500_000
-_MOST_ANSWERS = 60
+"""By area the ``steps`` and ``every`` of a schedule: ODAM's protocol (box) and SSGrad-CAM++'s (image)."""
 
 
 @dataclass(frozen=True)
 class PathPlan:
-    """What is fixed before a walk: how, over how many pixels, and the seeds of ties and of a random fill."""
+    """What is fixed before the image is changed.
 
-    how: PerturbationSchedule
+    Attributes:
+        schedule: how the image is changed.
+        area: how many pixels the last picture has changed.
+        order_seed: of the order of tied pixels.
+        fill_seed: of a random fill.
+    """
+
+    schedule: PerturbationSchedule
     area: float
     order_seed: int
     fill_seed: int
@@ -45,12 +44,19 @@ class PathPlan:
 
 @dataclass(frozen=True, eq=False)
 class PerturbationPath:
-    """What the K pictures of object ``index`` are, and what the detector said of all N objects in them; on the CPU.
+    """The K pictures made with one object's map, and the scores of all N objects in them; on the CPU.
 
-    ``filling`` uint8 ``[H,W,3]``: what pixels are deleted to, or inserted into. ``changes`` uint8 ``[H,W]``: the
-    number of the first picture in which a pixel is changed, 255 for never. ``counts``: how many pixels each picture has
-    changed. ``scores`` and ``ious`` float64 ``[K,N]`` as in ``Curves``. ``answers``: all that was found, a picture
-    each. ``ties``: of the pixels changed in the last picture the share that shares its value with others.
+    Attributes:
+        index: the object whose map changes the image.
+        plan: what was fixed before.
+        filling: uint8 ``[H,W,3]``: what pixels are deleted to, or inserted into.
+        changes: uint8 ``[H,W]``: the first picture in which each pixel is changed, 255 for never.
+        counts: how many pixels each picture has changed.
+        scores: float64 ``[K,N]``: each object's score in each picture, 0 if it is not found again.
+        ious: float64 ``[K,N]``: the IoU of each object's box there with its detected box.
+        answers: all detections in each picture.
+        ties: the share of tied pixels among those changed in the last picture.
+        original: float64 ``[N]``: the objects' scores in the unchanged image.
     """
 
     index: int
@@ -66,17 +72,17 @@ class PerturbationPath:
 
     @property
     def nbytes(self) -> int:
-        """What its large parts take."""
+        """The memory of its large parts in bytes."""
         return self.filling.nbytes + self.changes.nbytes
 
     @property
     def relative(self) -> Tensor:
-        """The object's score over its original score, ``[K]``; NaN for an original score of 0."""
+        """The score of the object over its original score, ``[K]``; NaN for an original score of 0."""
         return self.scores[:, self.index] / _or_nan(self.original[self.index])
 
     @property
     def others(self) -> Tensor:
-        """The mean of the same over all other objects, ``[K]``; NaN where there is no other."""
+        """The mean of the same over all other objects, ``[K]``; NaN if there is no other."""
         rest = [j for j in range(len(self.original)) if j != self.index]
         if not rest:
             return torch.full_like(self.scores[:, 0], torch.nan)
@@ -88,31 +94,58 @@ class PerturbationPath:
         return float(area_below(self.relative))
 
     def picture(self, step: int, photograph: np.ndarray) -> np.ndarray:
-        """The photograph uint8 ``[H,W,3]`` as the detector saw it in picture ``step``."""
+        """Return a picture as the detector saw it.
+
+        Args:
+            step: 0 to K - 1.
+            photograph: the unchanged image, uint8 ``[H,W,3]``.
+
+        Returns:
+            uint8 ``[H,W,3]``.
+        """
         changed = (self.changes <= step)[..., None]
-        deleting = self.plan.how.mode == "deletion"
+        deleting = self.plan.schedule.mode == "deletion"
         return np.where(changed, self.filling if deleting else photograph, photograph if deleting else self.filling)
 
     def match(self, step: int, detections: Detections) -> int | None:
-        """Which of the answers in picture ``step`` is the object, None where it is not found again."""
+        """Return which of the detections in a picture is the object.
+
+        Args:
+            step: the picture, 0 to K - 1.
+            detections: the N detections in the unchanged image.
+
+        Returns:
+            Its index in ``answers[step]``; None if the object is not found again.
+        """
         if self.ious[step, self.index] <= 0:
             return None
         answer, box = self.answers[step], detections.boxes[self.index].double().cpu()
         same = (answer.labels == int(detections.labels[self.index])).nonzero().flatten().tolist()
-        return max(same, key=lambda row: (_iou(answer.boxes[row].double(), box), -row))
+        best: int = max(same, key=lambda row: (_iou(answer.boxes[row].double(), box), -row))
+        return best
 
 
 def plan_path(
-    maps: HeatMaps, index: int, annotation: int, sample: Sample, how: PerturbationSchedule, whole: bool
+    maps: HeatMaps, index: int, annotation: int, sample: Sample, schedule: PerturbationSchedule, whole: bool
 ) -> PathPlan:
-    """Area and seeds as the registered metrics have them; ``annotation``: the object's number in ``sample``, or -1.
+    """Fix area and seeds as the registered metrics have them.
 
-    ``whole``: over the whole image; else over the area of the annotated box, the detected one where there is none.
+    Args:
+        maps: the maps of all objects of an image.
+        index: the object whose map changes the image.
+        annotation: the object's index in ``sample`` (as from ``match``), -1 for none.
+        sample: the image with its annotations.
+        schedule: how the image is changed.
+        whole: whether the area is the whole image; else it is that of the annotated box, or of the detected box if
+            there is no annotation.
+
+    Returns:
+        The plan, for ``follow_path``.
     """
     number = torch.tensor([annotation])
     case = MetricInput(maps[index].values, maps.detections[index], number, sample, signed=maps.signed)
     area = float(case.size[0] * case.size[1]) if whole else float(box_areas(case)[0])
-    return PathPlan(how, area, case.object_seed(0, "order"), case.object_seed(0, "fill"))
+    return PathPlan(schedule, area, case.object_seed(0, "order"), case.object_seed(0, "fill"))
 
 
 def follow_path(
@@ -120,23 +153,46 @@ def follow_path(
     index: int,
     plan: PathPlan,
     answers: DetectionCache,
-    score_threshold: float,
+    score_threshold: float = SCORE_THRESHOLD,
     progress: Progress | None = None,
 ) -> PerturbationPath:
-    """Change the photograph after map ``index`` and ask the detector about each picture.
+    """Change the photograph with one object's map and query the detector with each picture.
 
-    The pictures and scores are those of ``perturbation_curves``, of one object. ``answers``: what is known of changed
-    versions of this photograph. What ``progress`` raises ends it; answers until then stay known.
+    The pictures and scores are those of ``perturbation_curves``, of one object.
+
+    Args:
+        maps: the maps of all objects of an image.
+        index: the object whose map changes the image.
+        plan: area and seeds, from ``plan_path``.
+        answers: the detector, with its detections in changed versions of this photograph so far.
+        score_threshold: the least score of detections in the changed pictures.
+        progress: called with (done, total) after each picture; what it raises ends the work, and the detections until
+            then stay in ``answers``.
+
+    Returns:
+        The pictures and the scores.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> sample = dx.data.scenes.make(1)
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> maps = dx.explain(detector, sample.image, detector.detect([sample.image])[0])
+        >>> annotation = int(dx.metrics.match(maps.detections, sample)[0])
+        >>> schedule = dx.metrics.PerturbationSchedule("deletion", steps=2, every=1)
+        >>> plan = dx.metrics.plan_path(maps, 0, annotation, sample, schedule, whole=False)
+        >>> path = dx.metrics.follow_path(maps, 0, plan, dx.metrics.DetectionCache(detector))
+        >>> path.scores.shape == (3, len(maps))
+        True
     """
     image, heat = maps.image, maps[index].values[0]
     pixels = heat.numel()
-    order = pixel_order(heat, plan.how.ties, plan.order_seed)
-    counts = plan.how.counts(plan.area, pixels)
+    order = pixel_order(heat, plan.schedule.ties, plan.order_seed)
+    counts = plan.schedule.counts(plan.area, pixels)
     targets = maps.detections.to("cpu")
     found, scores, ious = [], [], []
     if progress is not None:
         progress(0, len(counts))
-    pictures = plan.how.images(image, order, counts, plan.fill_seed)
+    pictures = plan.schedule.images(image, order, counts, plan.fill_seed)
     for answer in answers.ask(pictures, score_threshold, batch_size=None):
         score, iou = answer.follow(targets)
         found.append(answer)
@@ -144,8 +200,8 @@ def follow_path(
         ious.append(iou)
         if progress is not None:
             progress(len(found), len(counts))
-    everything = pixels if plan.how.mode == "deletion" else 0
-    (filling,) = plan.how.images(image, order, [everything], plan.fill_seed)
+    everything = pixels if plan.schedule.mode == "deletion" else 0
+    (filling,) = plan.schedule.images(image, order, [everything], plan.fill_seed)
     changes = np.full(pixels, NEVER, np.uint8)
     for step in range(1, len(counts)):
         changes[order[counts[step - 1] : counts[step]].numpy()] = step
@@ -161,61 +217,6 @@ def follow_path(
         ties=tied_share(heat, order, counts[-1]),
         original=targets.scores.double(),
     )
-
-
-def to_payload(found: PerturbationPath, detections: Detections) -> dict[str, Any]:
-    """For the browser: what it needs to make every picture itself, and what was said of each.
-
-    Of a photograph with more than 1.5 million pixels each ``sampling``-th row and column is sent.
-    """
-    height, width = found.changes.shape
-    sampling = 1
-    while height * width / sampling**2 > MOST_SAMPLES:
-        sampling += 1
-    rows, columns = slice(sampling // 2, None, sampling), slice(sampling // 2, None, sampling)
-    changes, filling = found.changes[rows, columns], found.filling[rows, columns]
-    flat = bool((filling == filling[0, 0]).all())
-    pictures = [shown_answers(found, step, detections) for step in range(len(found.counts))]
-    return {
-        "shape": list(changes.shape),
-        "changes": np.ascontiguousarray(changes).tobytes(),
-        "filling": bytes(filling[0, 0]) if flat else np.ascontiguousarray(filling).tobytes(),
-        "deleting": found.plan.how.mode == "deletion",
-        "counts": list(found.counts),
-        "relative": _listed(found.relative),
-        "others": _listed(found.others),
-        "scores": found.scores[:, found.index].tolist(),
-        "ious": found.ious[:, found.index].tolist(),
-        "area": _listed(torch.tensor([found.area]))[0],
-        "ties": found.ties,
-        "least": _least(detections),
-        "answers": [answers for answers, _ in pictures],
-        "matches": [match for _, match in pictures],
-    }
-
-
-def shown_answers(
-    found: PerturbationPath, step: int, detections: Detections
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Name, score and box of what was found in picture ``step``, and which of them is the object, None for none.
-
-    What scores less than the detections had to is left out, unless it is the object; at most 60, by falling score.
-    """
-    answer, match = found.answers[step], found.match(step, detections)
-    enough = [row for row, score in enumerate(answer.scores.tolist()) if score >= _least(detections)][:_MOST_ANSWERS]
-    rows = enough if match is None or match in enough else [*enough, match]
-    labels, scores, boxes = answer.labels.tolist(), answer.scores.tolist(), answer.boxes.tolist()
-    told = [{"name": str(detections.names[labels[r]]), "score": scores[r], "box": boxes[r]} for r in rows]
-    return told, None if match is None else rows.index(match)
-
-
-def _least(detections: Detections) -> float:
-    """The score that the detections had to have."""
-    return 0.3 if detections.score_threshold is None else float(detections.score_threshold)
-
-
-def _listed(values: Tensor) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _or_nan(score: Tensor) -> Tensor:

@@ -1,10 +1,9 @@
-"""What the registered metrics say of the maps in one photograph, with annotations or without."""
+"""Scoring: the registered metrics of the maps in one photograph, with annotations or without."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,22 +11,35 @@ from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import METRICS, Metric, MetricInput, find_metric, match
+from detxai_nb.metrics.case import MetricInput
+from detxai_nb.metrics.matching import match
+from detxai_nb.metrics.registry import Metric, all_metrics, find_metric
 from detxai_nb.types import Detections, Progress
 
 Figures = dict[str, list[float | None]]
-"""By metric one value for each object, None where the metric is undefined."""
-
-ON_REQUEST = frozenset({"information-drop", "tiny-pointing-game-box", "tiny-energy-pointing-box"})
-"""Measured where they are named only: the first encodes a picture for each map, the others hold for tiny objects."""
+"""One value for each object by metric, None where the metric is undefined."""
 
 
 @dataclass(frozen=True, eq=False)
 class MapScorer:
-    """``metrics`` to measure; ``annotations`` int64 ``[N]``: each object's number in ``sample``, -1 for none.
+    """Metrics of the objects in one photograph, ready to measure any maps of them.
 
-    ``annotated`` tells whether ``sample`` was annotated by people; else its boxes are the detected ones, so that "in
-    the box" means in the box that the detector drew.
+    Attributes:
+        metrics: what is measured.
+        sample: the photograph with annotations.
+        annotations: int64 ``[N]``: the index of each object's annotation in ``sample``, -1 for none.
+        annotated: whether ``sample`` has real annotations; else its boxes are the detected ones, so that "in the box"
+            means in the box that the detector drew.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> sample = dx.data.scenes.make(1)
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> detections = detector.detect([sample.image])[0]
+        >>> scorer = dx.metrics.MapScorer.of(sample.image, detections, sample, ["energy-pointing-box", "vea"])
+        >>> figures = scorer.measure(dx.explain(detector, sample.image, detections))
+        >>> [len(values) == len(detections) for values in figures.values()]
+        [True, True]
     """
 
     metrics: tuple[Metric, ...]
@@ -37,12 +49,26 @@ class MapScorer:
 
     @classmethod
     def of(
-        cls, image: np.ndarray, detections: Detections, sample: Sample | None, names: Sequence[str] | None
+        cls,
+        image: np.ndarray,
+        detections: Detections,
+        sample: Sample | None = None,
+        names: Sequence[str | Metric] | None = None,
     ) -> MapScorer:
-        """The metrics of that name; by default all but ``ON_REQUEST`` that need no further answers of the detector.
+        """Choose the metrics for the objects of a photograph.
 
-        Raises ``ValueError`` for an unknown metric, for one that asks the detector, and without annotations for one
-        that needs masks or parts.
+        Args:
+            image: uint8 ``[H,W,3]``.
+            detections: N objects of the image.
+            sample: the image with its annotations; None to put the detected boxes in their place.
+            names: metrics to measure; None for all that can be measured here, but for those with ``in_comparison`` "on
+                request".
+
+        Returns:
+            A scorer of these objects.
+
+        Raises:
+            ValueError: if a metric is unknown, queries the detector, or needs masks or parts that the sample lacks.
         """
         annotated = sample is not None
         used = _from_detections(image, detections) if sample is None else sample
@@ -51,26 +77,34 @@ class MapScorer:
         if annotated and _has_masks(used):
             known |= {"mask", *(["part"] if used.parts is not None else [])}
         if names is None:
-            chosen = [m for m in METRICS.values() if m.needs <= known and m.name not in ON_REQUEST]
+            chosen = [m for m in all_metrics().values() if m.needs <= known and m.in_comparison != "on request"]
         else:
             chosen = [_checked(find_metric(name), known | {"others"}, annotated) for name in names]
         return cls(tuple(chosen), used, numbers, annotated)
 
-    def packed(self) -> list[dict[str, Any]]:
-        """For the browser: names with titles, and which way is better."""
-        return [
-            {"name": m.name, "title": m.title, "higher": m.higher_is_better, "unit": m.unit, "source": m.source}
-            for m in self.metrics
-        ]
-
     def only(self, *names: str) -> MapScorer:
-        """The same with those of its metrics alone that have one of these names."""
+        """Return a scorer with some of the metrics.
+
+        Args:
+            *names: the metrics to keep; a name that it does not have is ignored.
+
+        Returns:
+            A scorer of the same objects.
+        """
         return replace(self, metrics=tuple(m for m in self.metrics if m.name in names))
 
     def measure(self, maps: HeatMaps, progress: Progress | None = None) -> Figures:
-        """All metrics of the maps of all objects, one map at a time brought to the image's size.
+        """Measure the maps of all objects, which are brought to the size of the image one at a time.
 
-        Raises ``ValueError`` for a map that is not finite.
+        Args:
+            maps: the maps of the N objects.
+            progress: called with (done, total) before each map; what it raises ends the work.
+
+        Returns:
+            One value for each object by metric, None where the metric is undefined.
+
+        Raises:
+            ValueError: if a map is not finite.
         """
         figures: Figures = {m.name: [] for m in self.metrics}
         for index in range(len(maps) if self.metrics else 0):
@@ -81,9 +115,19 @@ class MapScorer:
         return figures
 
     def of_object(self, maps: HeatMaps, index: int) -> dict[str, float | None]:
-        """All metrics of the one map in ``maps``, that of object ``index``; None where one is undefined.
+        """Measure the map of one object.
 
-        A signed map meets a metric that takes none with its positive part.
+        A metric that takes no signed maps measures the positive part of a signed map.
+
+        Args:
+            maps: the one map.
+            index: its object, 0 to N - 1.
+
+        Returns:
+            The value of each metric, None where it is undefined.
+
+        Raises:
+            ValueError: if the map is not finite.
         """
         if not self.metrics:
             return {}
@@ -95,15 +139,36 @@ class MapScorer:
 
 
 def mean_of(values: Sequence[float | None], rows: Sequence[int]) -> float | None:
-    """The mean of those rows that have a value, None where none has."""
+    """Return the mean of some rows, those without a value left out.
+
+    Args:
+        values: one value or None for each object.
+        rows: the objects that count.
+
+    Returns:
+        The mean; None if no row has a value.
+    """
     there = [value for row in rows if (value := values[row]) is not None]
     return sum(there) / len(there) if there else None
+
+
+def means(figures: Figures, rows: Sequence[int]) -> dict[str, float | None]:
+    """Return each metric's mean over some objects, those without a value left out.
+
+    Args:
+        figures: one value or None for each object, by metric.
+        rows: the objects that count.
+
+    Returns:
+        Means by metric; None if no object has a value.
+    """
+    return {name: mean_of(values, rows) for name, values in figures.items()}
 
 
 def _checked(metric: Metric, known: set[str], annotated: bool) -> Metric:
     if "detector" in metric.needs:
         raise ValueError(
-            f"{metric.name!r} asks the detector about many changed images, which is not done under each cell; "
+            f"{metric.name!r} queries the detector with many changed images, which takes too long here; "
             "the widget Perturbation and dx.evaluate do that"
         )
     lacking = sorted(metric.needs - known)
@@ -137,29 +202,3 @@ def _has_masks(sample: Sample) -> bool:
         return len(sample.masks) == len(sample)
     except ValueError:
         return False
-
-
-def means(figures: Figures, shown: Sequence[int]) -> dict[str, float | None]:
-    """Each metric's mean over the objects ``shown``, those without a value left out; None where none has one."""
-    return {name: mean_of(values, shown) for name, values in figures.items()}
-
-
-def best_first(
-    rows: Mapping[str, Mapping[str, Any]], metric: str, index: int | None, higher: Mapping[str, bool]
-) -> list[str]:
-    """The methods, best first by ``metric`` of object ``index`` (None: by the mean); those without a value come last.
-
-    ``rows`` holds for each method its "metrics" and "mean"; ``higher`` tells of each metric whether more is better.
-    Equal ones, and all with ``metric`` "", stay in the order of ``rows``.
-    """
-    if not metric:
-        return list(rows)
-
-    def place(method: str) -> tuple[bool, float]:
-        row = rows[method]
-        value = row["mean"].get(metric) if index is None else row["metrics"].get(metric, {index: None})[index]
-        if value is None:
-            return True, 0.0
-        return False, -value if higher[metric] else value
-
-    return sorted(rows, key=place)

@@ -1,4 +1,4 @@
-"""How long a method takes for an object, with the forward pass that all objects share told apart."""
+"""Running time: how long a method takes for an object, apart from the forward pass that all objects share."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
+import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
@@ -21,12 +22,18 @@ from detxai_nb.types import Detections, Detector, Target, TraceableDetector
 
 @dataclass(frozen=True)
 class RunningTime:
-    """What a method took in one image, in seconds.
+    """The running time of a method in one image, in seconds.
 
-    ``per_object``: the method's own work, from the open trace (or, for methods that only ask, from the image) to raw
-    maps at the image's size, divided by the ``objects``, which are explained together; the median of ``repeats`` runs.
-    ``fastest``, ``slowest``: the same, of single runs. ``forward``: the one forward pass that all objects and methods
-    of an image share, its median; 0 for methods that only ask. ``device``: on which kind of device.
+    Attributes:
+        method: the method's name.
+        objects: how many objects were explained together.
+        per_object: the method's own work, from the open trace (for a black-box method, from the image) to raw maps at
+            the size of the image, divided by ``objects``; the median of ``repeats`` runs.
+        fastest, slowest: the same of single runs.
+        forward: the one forward pass that all objects and methods of an image share, its median; 0 for a black-box
+            method.
+        repeats: how many runs were timed.
+        device: the kind of device, such as "cpu" or "cuda".
     """
 
     method: str
@@ -39,8 +46,24 @@ class RunningTime:
     device: str
 
     def row(self) -> dict[str, Any]:
-        """The same as a row of a table."""
+        """Return the same as a row of a table.
+
+        Returns:
+            All fields by name.
+        """
         return asdict(self)
+
+
+class TimedMaps(TypedDict, total=False):
+    """Which maps ``running_time`` makes, as in ``explain``.
+
+    Attributes:
+        target: what is explained, "class" by default.
+        layer: one of ``detector.layers``; by default the one that the method prefers, else the first.
+    """
+
+    target: Target | str
+    layer: str | None
 
 
 def running_time(
@@ -49,69 +72,91 @@ def running_time(
     detections: Detections,
     method: str | Callable[..., Any] = "odam",
     *,
-    target: Target | str = "class",
-    layer: str | None = None,
     repeats: int = 3,
     warm_up: int = 1,
     settings: Mapping[str, Any] | None = None,
+    **maps: Unpack[TimedMaps],
 ) -> RunningTime:
-    """Time ``method`` on the ``detections`` of ``image``: ``warm_up`` runs that do not count, then ``repeats``.
+    """Time a method on the detections of an image.
 
-    The device is waited for before and after each part. It is a function, not a metric of a Case: a clock gives another
-    value at every run, and the tables of evaluations are the same when they are made again. ``settings``: those of the
-    method; the rest is as in ``explain``.
+    The device is synchronised before and after each part. This is a function, not a registered metric: a clock gives
+    another value at every run, while the tables of evaluations are the same when they are made again.
 
-    G-CAME, table 2, gives one time for an object on a P100 and does not say whether the detector's own pass is in it;
-    ``forward + per_object`` is the time of an object that is explained alone.
+    Args:
+        detector: an open detector; a black-box method takes any detector.
+        image: what ``load_image`` takes.
+        detections: at least one, of this detector on this image.
+        method: a registered name or a gradient method's function.
+        repeats: timed runs, 1 or more.
+        warm_up: runs before them that do not count.
+        settings: those of the method.
+        **maps: ``target`` and ``layer`` of the maps that are made, as in ``explain``.
 
-    Raises ``ValueError`` for no detections or counts out of range, and ``TypeError`` for a detector that cannot be
-    looked into.
+    Returns:
+        The times; ``forward + per_object`` is the time of an object that is explained alone.
+
+    Raises:
+        ValueError: if there are no detections or a count is out of range.
+        TypeError: if a white-box method is given a black-box detector, or an argument is unknown.
+
+    References:
+        G-CAME, table 2, gives one time for an object on a P100 and does not say whether it includes the detector's own
+        forward pass.
     """
+    if unknown := maps.keys() - TimedMaps.__annotations__.keys():
+        raise TypeError(
+            f"running_time has no argument {', '.join(sorted(map(repr, unknown)))}; "
+            f"the method's own go into settings={{{', '.join(f'{name!r}: ...' for name in sorted(unknown))}}}"
+        )
     if repeats < 1 or warm_up < 0:
         raise ValueError(f"repeats is 1 or more and warm_up 0 or more, got {repeats} and {warm_up}")
     pixels = load_image(image)
     detections.require_nonempty()
     detections.require_image(*pixels.shape[:2])
-    job = Job.of(find_method(method), Target.of(target), dict(settings or {}))
-    asks = job.method.kind == "perturbation"
-    if not asks and not Capabilities(detector).traceable:
+    job = Job.of(find_method(method), Target.of(maps.get("target", "class")), dict(settings or {}))
+    layer, black_box = maps.get("layer"), job.method.kind == "perturbation"
+    if not black_box and not Capabilities(detector).traceable:
         raise TypeError(
             f"method {job.method.name!r} looks into the detector, and a {type(detector).__name__} cannot be; "
             "time a method that only asks, such as 'd-rise'"
         )
-    device = torch.device(detector.device)
-    placed = detections.to(device)
-    if layer is None and not asks:
+    placed = detections.to(torch.device(detector.device))
+    if layer is None and not black_box:
         layer = job.method.layer_of(cast(TraceableDetector, detector).layers)
-    forward, own = [], []
-    for _ in range(warm_up + repeats):
-        with nullcontext() if asks else full_float32(device):
-            started = _now(device)
-            trace = None if asks else cast(TraceableDetector, detector).trace(pixels, layer)
-            opened = _now(device)
-            steps = Steps(None, len(placed))
-            if trace is None:
-                maps = maps_from_answers(job, detector, pixels, placed, steps)
-            else:
-                maps = maps_from_trace(job, trace, pixels, placed, steps)
-            _ = maps.values
-            forward.append(0.0 if asks else opened - started)
-            own.append((_now(device) - opened) / len(placed))
-    forward, own = forward[warm_up:], own[warm_up:]
+    runs = [_timed_run(job, detector, pixels, placed, layer) for _ in range(warm_up + repeats)][warm_up:]
+    own = [seconds / len(placed) for _, seconds in runs]
     return RunningTime(
         method=job.method.name,
         objects=len(placed),
         per_object=statistics.median(own),
         fastest=min(own),
         slowest=max(own),
-        forward=statistics.median(forward),
+        forward=statistics.median(seconds for seconds, _ in runs),
         repeats=repeats,
-        device=device.type,
+        device=torch.device(detector.device).type,
     )
 
 
+def _timed_run(
+    job: Job, detector: Detector, pixels: np.ndarray, placed: Detections, layer: str | None
+) -> tuple[float, float]:
+    """Seconds of the shared forward pass, 0 for a black-box method, and of the method's own work."""
+    device, black_box = torch.device(detector.device), job.method.kind == "perturbation"
+    steps = Steps(None, len(placed))
+    with nullcontext() if black_box else full_float32(device):
+        started = _now(device)
+        trace = None if black_box else cast(TraceableDetector, detector).trace(pixels, layer)
+        opened = _now(device)
+        if trace is None:
+            maps = maps_from_answers(job, detector, pixels, placed, steps)
+        else:
+            maps = maps_from_trace(job, trace, pixels, placed, steps)
+        _ = maps.values
+        return 0.0 if black_box else opened - started, _now(device) - opened
+
+
 def _now(device: torch.device) -> float:
-    """The clock, once the device has finished what it was given."""
+    """The clock, once the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,4 +1,4 @@
-"""The registered metrics of tiny objects: pointing games of those whose box is a small part of the network's input."""
+"""Pointing games of tiny objects: those whose box is a small part of the network's input."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.types import Detections
 
 TINY = 0.005
-"""At most this share of the network's input is tiny (G-CAME, sec. 4.2.3)."""
+"""An object of at most this share of the network's input is tiny (G-CAME, sec. 4.2.3)."""
 
 SOURCE = "Nguyen et al., G-CAME, table 1"
 
 
 def canvas_share(detections: Detections, height: int, width: int) -> Tensor:
-    """Each detected box's share of the network's whole input, padding too: float64 ``[N]`` on the CPU.
+    """Return the share of the network's whole input, padding included, that each detected box covers.
 
-    ``height``, ``width``: the image's, which is the whole where the detections do not know their ``canvas_size``; so
-    it is for black boxes, whose input nobody sees.
+    Args:
+        detections: N detections; their ``canvas_size`` is the size of the network's input.
+        height, width: size of the image in pixels, which stands for the input if ``canvas_size`` is None, as for a
+            black-box detector.
+
+    Returns:
+        Shares, float64 ``[N]`` on the CPU.
     """
     down, across = detections.canvas_size or (height, width)
     boxes = detections.boxes.detach().cpu().double()
@@ -33,13 +38,20 @@ def canvas_share(detections: Detections, height: int, width: int) -> Tensor:
     title="Pointing game of tiny objects (box)",
     source=SOURCE,
     higher_is_better=True,
+    empty_map=0.0,
     signed=True,
 )
 def tiny_pointing_game_box(case: MetricInput, *, at_most: float = TINY) -> Measured:
-    """ "pointing-game-box" of the objects whose detected box covers at most ``at_most`` of the network's input.
+    """Measure "pointing-game-box" of the tiny objects.
 
-    NaN for all others, so that means and counts are those of the tiny ones. The input is what the network gets, its
-    padding too; of a black box, the image. ``extras["canvas_share"]``: the box's share.
+    Args:
+        case: one image's objects with their maps.
+        at_most: the largest share of the network's input that a tiny object's detected box covers, above 0, up to 1.
+            The input is what the network gets, padding included; for a black-box detector, the image.
+
+    Returns:
+        Shares in 0..1; NaN for all objects that are not tiny, so that means and counts are those of the tiny ones.
+        ``extras["canvas_share"]``: each box's share of the input.
     """
     return _of_tiny(case, pointing_game(case.maps, case.box_masks), at_most)
 
@@ -49,9 +61,18 @@ def tiny_pointing_game_box(case: MetricInput, *, at_most: float = TINY) -> Measu
     title="Energy pointing game of tiny objects (box)",
     source=SOURCE,
     higher_is_better=True,
+    empty_map=0.0,
 )
 def tiny_energy_pointing_box(case: MetricInput, *, at_most: float = TINY) -> Measured:
-    """ "energy-pointing-box" of the tiny objects; as "tiny-pointing-game-box", NaN for all others."""
+    """Measure "energy-pointing-box" of the tiny objects.
+
+    Args:
+        case: one image's objects with their maps.
+        at_most: as in "tiny-pointing-game-box".
+
+    Returns:
+        Shares in 0..1; NaN for all objects that are not tiny. ``extras`` as in "tiny-pointing-game-box".
+    """
     return _of_tiny(case, energy_pointing_game(case.maps, case.box_masks), at_most)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.metrics.map_energy import check_not_negative, check_pairs, energy, share
+from detxai_nb.metrics.map_energy import check_non_negative, check_same_shape, energy, safe_ratio
 
 
 def half_energy_share(maps: Tensor) -> Tensor:
@@ -14,7 +14,7 @@ def half_energy_share(maps: Tensor) -> Tensor:
     ``maps`` ``[N,H,W]``: raw, non-negative, at the image's size. The highest pixels are taken until their sum reaches
     half of the whole; NaN for a map of zeros, 0.5 (or the next pixel above it) for a constant one.
     """
-    check_not_negative(maps)
+    check_non_negative(maps)
     wide = torch.float32 if maps.device.type == "mps" else torch.float64
     if not maps.numel():
         return maps.new_zeros(len(maps), dtype=wide)
@@ -55,14 +55,14 @@ def similarity(one: Tensor, other: Tensor, centred: bool = False) -> Tensor:
     of norms; for ``centred`` each map's mean is taken off first, which is Pearson's correlation. NaN where one is zero
     everywhere (``centred``: constant).
     """
-    check_pairs(one, other)
+    check_same_shape(one, other)
     first, second = one.flatten(1).double().cpu(), other.flatten(1).double().cpu()
     if centred and first.shape[1]:
         same = (first == first[:, :1]).all(dim=1) | (second == second[:, :1]).all(dim=1)
         first, second = first - first.mean(dim=1, keepdim=True), second - second.mean(dim=1, keepdim=True)
         # The mean of equal values can miss them by a last digit.
         first = torch.where(same[:, None], 0, first)
-    return share((first * second).sum(dim=1), first.norm(dim=1) * second.norm(dim=1), torch.nan)
+    return safe_ratio((first * second).sum(dim=1), first.norm(dim=1) * second.norm(dim=1), torch.nan)
 
 
 def energy_beside(maps: Tensor, own: Tensor, other: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def energy_beside(maps: Tensor, own: Tensor, other: Tensor) -> Tensor:
 
     ``maps`` ``[N,H,W]``, non-negative; ``own`` and ``other`` bool ``[N,H,W]``.
     """
-    check_pairs(maps, own)
-    check_pairs(maps, other)
-    check_not_negative(maps)
-    return share(energy(maps, other & ~own), energy(maps))
+    check_same_shape(maps, own)
+    check_same_shape(maps, other)
+    check_non_negative(maps)
+    return safe_ratio(energy(maps, other & ~own), energy(maps))

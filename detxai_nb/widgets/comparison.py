@@ -10,11 +10,12 @@ import traitlets
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.scoring import MapScorer, best_first
+from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.comparison_queue import (
     MethodBatch,
     ScoredMaps,
+    best_first,
     comparison_row,
     explain_turn,
     stopped_early,
@@ -22,6 +23,7 @@ from detxai_nb.widgets.comparison_queue import (
 )
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title, split_options
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
 from detxai_nb.widgets.shared.worker import bytes_of_maps
@@ -36,7 +38,6 @@ _LOOK = ("opacity", "threshold", "colormap", "signed_colormap", "scale", "boxes"
 _CHOICES = (*_LIST_TRAITS, "selected", "selected_method", "sort", "sort_object", "target", "layer", *_LOOK)
 _OPTIONS = ("selected", "sort", "sort_object", *_LOOK)
 _FIRST_OBJECTS = 4
-_FIRST_METRICS = ("energy-pointing-box", "energy-pointing-mask", "compactness", "odi-box", "evidence-energy")
 
 
 class Comparison(PhotoWidget):
@@ -113,10 +114,14 @@ class Comparison(PhotoWidget):
         chosen = _to_begin_with(self._offer) if methods is None else list(methods)
         super().__init__(
             subject,
-            choices={**self._offer.packed(), "metrics": self._judge.packed(), "annotated": self._judge.annotated},
+            choices={
+                **self._offer.packed(),
+                "metrics": metric_choices(self._judge.metrics),
+                "annotated": self._judge.annotated,
+            },
             methods=chosen,
             shown=list(range(min(count, _FIRST_OBJECTS))) if objects is None else list(objects),
-            metrics=[m.name for m in self._judge.metrics if metrics is not None or m.name in _FIRST_METRICS],
+            metrics=[m.name for m in self._judge.metrics if metrics is not None or m.in_comparison == "shown"],
             selected_method=chosen[0] if chosen else "",
             target=target,
             layer=self._offer.layers[0] if layer is None else layer,

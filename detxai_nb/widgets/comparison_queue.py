@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,35 @@ def comparison_row(key: str, judged: ScoredMaps | None, ended: tuple[str, str], 
         "metrics": {} if judged is None else judged.figures,
         "mean": {} if judged is None else means(judged.figures, shown),
     }
+
+
+def best_first(
+    rows: Mapping[str, Mapping[str, Any]], metric: str, index: int | None, higher: Mapping[str, bool]
+) -> list[str]:
+    """Return the methods by a metric, the best first; those without a value come last.
+
+    Equal ones stay in the order of ``rows``.
+
+    Args:
+        rows: by method its row from ``comparison_row``.
+        metric: a metric's name; "" for the order of ``rows``.
+        index: the object that counts; None for the mean.
+        higher: whether more is better, by metric.
+
+    Returns:
+        The methods' names.
+    """
+    if not metric:
+        return list(rows)
+
+    def place(method: str) -> tuple[bool, float]:
+        row = rows[method]
+        value = row["mean"].get(metric) if index is None else row["metrics"].get(metric, {index: None})[index]
+        if value is None:
+            return True, 0.0
+        return False, -value if higher[metric] else value
+
+    return sorted(rows, key=place)
 
 
 def to_code(requests: Sequence[Request], offer: WidgetOptions) -> list[str]:

@@ -12,12 +12,14 @@ import traitlets
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.neighbours import NOBODY, NeighbourContrast, for_screen, neighbour_contrast, to_payload
+from detxai_nb.metrics.neighbours import NOBODY, NeighbourContrast, neighbour_contrast
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
+from detxai_nb.widgets.discrimination_view import for_screen, to_payload
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.one_result import OneResultWidget
 from detxai_nb.widgets.shared.options import Request, WidgetOptions, split_options
 from detxai_nb.widgets.shared.widget import STATIC
@@ -115,7 +117,7 @@ class Discrimination(OneResultWidget):
             subject,
             choices={
                 **self._offer.packed(),
-                "metrics": self._judge.packed(),
+                "metrics": metric_choices(self._judge.metrics),
                 "annotated": self._judge.annotated,
                 "colors": {"own": OWN_COLOR, "neighbours": list(COLORS), "others": OTHER_COLOR},
             },

@@ -21,11 +21,10 @@ from detxai_nb.metrics.perturbation_path import (
     PerturbationPath,
     follow_path,
     plan_path,
-    shown_answers,
-    to_payload,
 )
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
+from detxai_nb.widgets.perturbation_view import shown_answers, to_payload
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
@@ -159,7 +158,7 @@ class Perturbation(OneResultWidget):
         way, found = self._wanted, self._kept()
         if way is not None and found is not None:
             plan: PathPlan = found.plan
-            how = plan.how
+            how = plan.schedule
             lines += [
                 f"heat = maps.values[{way.index}]",
                 f"how = dx.metrics.PerturbationSchedule({how.mode!r}, steps={how.steps}, every={how.every}, "

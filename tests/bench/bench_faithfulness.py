@@ -83,7 +83,7 @@ def shared(detector: Any, photographs: list[list[MetricInput]], batch_size: int)
             one = MetricInput(case.maps, case.detections, case.annotations, case.sample, detector, answers=answers)
             for name in METRICS:
                 find_metric(name).measure(one)
-        asked += answers.asked
+        asked += answers.queries
     return asked
 
 

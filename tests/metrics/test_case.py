@@ -54,7 +54,7 @@ def test_answers_are_shared_or_the_cases_own() -> None:
     assert case(MAPS, detector=black_box, answers=answers).ask() is answers
     own = case(MAPS, detector=black_box)
     assert own.ask() is own.ask() is not answers
-    with pytest.raises(ValueError, match="no detector to ask"):
+    with pytest.raises(ValueError, match="no detector to query"):
         case(MAPS).ask()
 
 

@@ -56,7 +56,7 @@ def test_every_picture_is_answered_in_order_and_asked_once(batch_size: int) -> N
     shades = [50, 50, 90, 50, 200, 90, 30, 31, 32, 50]
     scores = [answer.scores.item() for answer in answers.ask(map(shade, shades))]
     assert scores == pytest.approx([value / 255 for value in shades])
-    assert (ask.calls, answers.asked) == (6, 6)
+    assert (ask.calls, answers.queries) == (6, 6)
     again = [answer.scores.item() for answer in answers.ask([shade(32), shade(99)])]
     assert again == pytest.approx([32 / 255, 99 / 255])
     assert ask.calls == 7

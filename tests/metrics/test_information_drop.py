@@ -113,7 +113,7 @@ def test_the_same_picture_is_asked_once() -> None:
     answers = DetectionCache(asked)
     for _ in range(2):
         METRICS["confidence-drop"].measure(case(ten_of_the_cup(), detector=asked, answers=answers))
-    assert answers.asked == count.calls == 2
+    assert answers.queries == count.calls == 2
 
 
 def noisy_case(predict: Any) -> tuple[Any, Tensor, np.ndarray]:

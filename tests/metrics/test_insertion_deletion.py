@@ -152,7 +152,7 @@ def test_pictures_are_asked_once_for_all_objects_metrics_and_methods() -> None:
     before = count.calls
     find_metric("insertion").measure(case(SWAPPED.flip(0), detector=black_box, answers=answers))
     assert count.calls == before, "another method with the same map"
-    assert answers.asked == count.calls
+    assert answers.queries == count.calls
 
 
 def wandering(image: np.ndarray) -> dict[str, Any]:

@@ -3,51 +3,64 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from pictures import BOXES, HEIGHT, WIDTH, box_mask, case, detector, found, sample
 
 import detxai_nb as dx
-from detxai_nb.metrics import METRICS, Measured, Metric, find_metric
+from detxai_nb.metrics import METRICS, Measured, Metric, MetricInput, find_metric
 
 MAPS = torch.rand(2, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
-ZERO_IF_EMPTY = {
-    "pointing-game-box",
-    "pointing-game-mask",
-    "energy-pointing-box",
-    "energy-pointing-mask",
-    "vea",
-    "evidence-energy",
-    "tiny-pointing-game-box",
-    "tiny-energy-pointing-box",
+PUBLISHED = {
+    "pointing-game-box": ("higher", 0.0),
+    "pointing-game-mask": ("higher", 0.0),
+    "energy-pointing-box": ("higher", 0.0),
+    "energy-pointing-mask": ("higher", 0.0),
+    "compactness": ("lower", math.nan),
+    "vea": ("higher", 0.0),
+    "odi-box": ("lower", math.nan),
+    "odi-mask": ("lower", math.nan),
+    "evidence-energy": ("higher", 0.0),
+    "tiny-pointing-game-box": ("higher", 0.0),
+    "tiny-energy-pointing-box": ("higher", 0.0),
+    "deletion-odam": ("lower", "random order"),
+    "deletion-difference": ("lower", "random order"),
+    "deletion-difference-others": ("higher", "random order"),
+    "deletion": ("lower", "random order"),
+    "insertion-odam": ("higher", "random order"),
+    "insertion-difference": ("higher", "random order"),
+    "insertion-difference-others": ("lower", "random order"),
+    "insertion": ("higher", "random order"),
+    "confidence-drop": ("higher", 0.0),
+    "information-drop": ("lower", 0.0),
 }
-UNDEFINED_IF_EMPTY = {"compactness", "odi-box", "odi-mask"}
-BETTER_LOWER = {
-    "compactness",
-    "odi-box",
-    "odi-mask",
-    "deletion",
-    "deletion-odam",
-    "deletion-difference",
-    "insertion-difference-others",
-    "information-drop",
-}
-CHANGING = {name for name in METRICS if "deletion" in name or "insertion" in name}
+"""What the papers say: the better direction, and the value of an empty map. A new metric need not be here."""
+STEPWISE = {name for name in PUBLISHED if "deletion" in name or "insertion" in name}
 """These change the image step by step and have curves."""
-MASKING = {"confidence-drop", "information-drop"}
-"""These change it once. All of them order pixels and go by the detected box."""
-ORDERING = CHANGING | MASKING
-SETTINGS = {name: {"at_most": 1.0} for name in METRICS if name.startswith("tiny-")}
+ORDERING = STEPWISE | {"confidence-drop", "information-drop"}
+"""These change the image and go by the detected box; pixels are ordered, so they tell the share of ties."""
+SETTINGS: dict[str, dict[str, Any]] = {name: {"at_most": 1.0} for name in METRICS if name.startswith("tiny-")}
 """With these every metric says something about the objects here, none of which is tiny."""
+NOT_BY_PLACE = {"information-drop"}
+"""These do not tell a map of the object from a map of its neighbour: bytes depend on the texture."""
+
+
+def measure(name: str, one: MetricInput) -> Measured:
+    return METRICS[name].measure(one, **SETTINGS.get(name, {}))
 
 
 def test_the_table_lists_every_metric() -> None:
     table = dx.metrics.table()
     assert list(table.index) == list(METRICS)
-    assert set(METRICS) == ZERO_IF_EMPTY | UNDEFINED_IF_EMPTY | ORDERING
-    assert {name for name, better in table["better"].items() if better == "lower"} == BETTER_LOWER
-    assert (table["source"] != "").all()
+    assert [name for name in METRICS if name in PUBLISHED] == list(PUBLISHED)
+    assert {name: better for name, better in table["better"].items() if name in PUBLISHED} == {
+        name: better for name, (better, _) in PUBLISHED.items()
+    }
+    assert {name for name in PUBLISHED if not METRICS[name].uses_annotation} == ORDERING
+    assert (table["source"] != "").all(), "every metric names its source: @metric(..., source='paper, table')"
     assert table.loc["deletion-odam", "settings"].startswith("steps=100, every=10, fill=None, ties='random'")
 
 
@@ -60,47 +73,99 @@ def test_every_metric_gives_one_double_for_each_object_and_changes_nothing(name:
     kept = MAPS.clone()
     one = case(MAPS, detector=detector())
     pixels = one.sample.image.copy()
-    result = METRICS[name].measure(one, **SETTINGS.get(name, {}))
-    assert isinstance(result, Measured)
-    assert (result.value.dtype, result.value.shape, result.value.device.type) == (torch.float64, (2,), "cpu")
-    assert torch.isfinite(result.value).all()
+    result = measure(name, one)
+    assert isinstance(result, Measured), f"{name}: return Measured(value), got {type(result).__name__}"
+    assert (result.value.dtype, result.value.shape, result.value.device.type) == (torch.float64, (2,), "cpu"), (
+        f"{name}: the value is float64 [N] on the CPU; per_object(case, value) makes it so"
+    )
+    assert torch.isfinite(result.value).all(), (
+        f"{name} says nothing about the objects of tests/metrics/pictures.py; "
+        f"if that is right with its defaults, add settings with which it does to SETTINGS in {Path(__file__).name}"
+    )
     assert all(extra.shape == (2,) for extra in result.extras.values())
-    assert (result.curve is None) == (name != "vea" and name not in CHANGING)
-    assert (result.ties is None) == (name not in ORDERING)
+    assert result.curve is None or result.curve.shape[0] == 2
+    assert (result.ties is None) == ("ties" not in METRICS[name].settings), (
+        f"{name}: a metric that orders pixels has the setting `ties` and returns their share, Measured(value, ties)"
+    )
+    if name in PUBLISHED:
+        assert (result.curve is None) == (name != "vea" and name not in STEPWISE)
+        assert (result.ties is None) == (name not in ORDERING)
     assert torch.equal(MAPS, kept)
     assert (one.sample.image == pixels).all()
-    assert torch.equal(METRICS[name].measure(one, **SETTINGS.get(name, {})).value, result.value)
+    assert torch.equal(measure(name, one).value, result.value)
+
+
+def check_empty_map(name: str) -> None:
+    metric = METRICS[name]
+    value = measure(name, case(torch.zeros_like(MAPS), detector=detector())).value
+    assert metric.empty_map is not None, (
+        f"{name} does not declare its value for an all-zero map, which is {value.tolist()} here; add empty_map=0.0, "
+        f"math.nan or 'random order' to its @metric(...) in {metric.function.__module__}"
+    )
+    if metric.empty_map == "random order":
+        assert torch.isfinite(value).all()
+        assert "ties" in metric.settings, f"{name} declares empty_map='random order' and has no setting `ties`"
+    else:
+        assert value.tolist() == pytest.approx([metric.empty_map] * 2, nan_ok=True), (
+            f"{name} declares empty_map={metric.empty_map} in {metric.function.__module__}, "
+            f"but its value for an all-zero map is {value.tolist()}"
+        )
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
-def test_an_empty_map_is_a_miss_or_undefined(name: str) -> None:
-    value = METRICS[name].measure(case(torch.zeros_like(MAPS), detector=detector()), **SETTINGS.get(name, {})).value
-    if name in UNDEFINED_IF_EMPTY:
-        assert value.isnan().all()
-    elif name in ZERO_IF_EMPTY:
-        assert value.tolist() == [0, 0]
-    else:
-        assert torch.isfinite(value).all(), "in random order, or unchanged"
+def test_an_empty_map_has_the_declared_value(name: str) -> None:
+    check_empty_map(name)
+    if name in PUBLISHED:
+        assert METRICS[name].empty_map == pytest.approx(PUBLISHED[name][1], nan_ok=True)
+
+
+def test_a_metric_that_declares_nothing_of_empty_maps_is_told_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = Metric("silent", "Silent", METRICS["vea"].function, True, "here")
+    monkeypatch.setitem(METRICS, "silent", silent)
+    with pytest.raises(AssertionError, match=r"add empty_map=0.0.* to its @metric\(...\) in detxai_nb.metrics.visual"):
+        check_empty_map("silent")
+
+
+@pytest.mark.parametrize("name", sorted(set(METRICS) - NOT_BY_PLACE))
+def test_the_declared_direction_prefers_the_map_of_the_object(name: str) -> None:
+    right, wrong = torch.zeros_like(MAPS), torch.zeros_like(MAPS)
+    falling = torch.linspace(1, 0.5, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    parts = torch.from_numpy(sample().parts)
+    for row in range(2):
+        own, other = (torch.from_numpy(box_mask(BOXES[n])) for n in (row, 1 - row))
+        right[row] = falling * own + 3 * falling * parts[row]
+        wrong[row] = falling * other + 0.01 * falling
+    good, bad = (measure(name, case(maps, detector=detector())).value for maps in (right, wrong))
+    better = good > bad if METRICS[name].higher_is_better else good < bad
+    assert better.all(), (
+        f"{name} declares higher_is_better={METRICS[name].higher_is_better}, but a map of the object itself gives "
+        f"{good.tolist()} and a map of its neighbour {bad.tolist()}; correct the direction in "
+        f"{METRICS[name].function.__module__}, or add {name!r} to NOT_BY_PLACE in {Path(__file__).name}"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_without_an_annotation(name: str) -> None:
-    value = METRICS[name].measure(case(MAPS, (0, -1), detector=detector()), **SETTINGS.get(name, {})).value
+    value = measure(name, case(MAPS, (0, -1), detector=detector())).value
     assert math.isfinite(value[0])
-    assert math.isnan(value[1]) == (name not in ORDERING), "what changes the image goes by the detected box"
+    assert math.isnan(value[1]) == METRICS[name].uses_annotation, (
+        f"{name} declares uses_annotation={METRICS[name].uses_annotation}, and gives {float(value[1])} for a detection "
+        "without an annotation; return per_object(case, value), which is NaN there, or add uses_annotation=False to "
+        f"its @metric(...) in {METRICS[name].function.__module__}"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_nothing_to_measure(name: str) -> None:
     one = case(MAPS[:0], (), detections=found([], [], []), sample=sample([], []), detector=detector())
-    assert METRICS[name].measure(one, **SETTINGS.get(name, {})).value.shape == (0,)
+    assert measure(name, one).value.shape == (0,)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_signed_maps_are_taken_or_refused_in_words(name: str) -> None:
     signed = case(MAPS - 0.5, signed=True, detector=detector())
     if METRICS[name].signed:
-        assert torch.isfinite(METRICS[name].measure(signed, **SETTINGS.get(name, {})).value).all()
+        assert torch.isfinite(measure(name, signed).value).all()
     else:
         with pytest.raises(ValueError, match=rf"{name} is defined for maps without negative values.*positive_part"):
             METRICS[name].measure(signed)

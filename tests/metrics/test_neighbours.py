@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import stub
 import torch
-from test_judging import stub_maps
+from stub_maps import stub_maps
 
 import detxai_nb as dx
-from detxai_nb.metrics import neighbours as module
-from detxai_nb.metrics.neighbours import NOBODY, for_screen, neighbour_contrast
+from detxai_nb.metrics.neighbours import NOBODY, neighbour_contrast
 
 
 def slow_takers(maps: dx.HeatMaps, index: int) -> np.ndarray:
@@ -81,16 +80,3 @@ def test_an_object_without_evidence_has_no_share_of_energy() -> None:
     found = neighbour_contrast(empty, 0)
     assert found.kept == 0
     assert {t.energy for t in found.taken} == {None}
-
-
-def test_a_large_photograph_is_sent_in_squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = neighbour_contrast(stub_maps(), 2)
-    assert for_screen(found)[2] == 1
-    monkeypatch.setattr(module, "_MOST_SAMPLES", stub.SIZE[0] * stub.SIZE[1] // 8)
-    small, takers, step = for_screen(found)
-    assert step == 3
-    assert tuple(small.grids[0].shape) == tuple(takers.shape) == (40, 67)
-    whole = found.difference.values[0]
-    torch.testing.assert_close(small.grids[0][5, 7], whole[15:18, 21:24].mean())
-    assert int(takers[5, 7]) == int(found.takers[16, 22])
-    assert float((small.values[0] - whole).abs().mean()) < 0.02

@@ -14,7 +14,7 @@ import stub
 import torch
 from frontend import check_traits
 from PIL import Image
-from test_judging import annotated
+from stub_maps import annotated
 from traitlets import TraitError
 
 import detxai_nb as dx

@@ -12,8 +12,8 @@ import stub
 import torch
 from frontend import check_traits
 from PIL import Image
+from stub_maps import annotated
 from test_comparison import Closed
-from test_judging import annotated
 from traitlets import TraitError
 
 from detxai_nb.metrics import box_masks, object_discrimination_index

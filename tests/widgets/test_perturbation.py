@@ -11,8 +11,8 @@ import pytest
 import stub
 from frontend import check_traits
 from PIL import Image
+from stub_maps import annotated
 from test_comparison import Closed
-from test_judging import annotated
 from traitlets import TraitError
 
 SECONDS = 20
@@ -38,15 +38,15 @@ def test_the_maps_are_computed_once_and_no_picture_is_asked_about_twice(perturb:
     assert widget.map_key == FIRST
     assert detector.traces == 1
     # The photograph is the first picture of both objects' deletions.
-    assert widget._answers.asked == 11 + 10 + 11
+    assert widget._answers.queries == 11 + 10 + 11
 
 
 def test_scrubbing_computes_nothing(perturb: Any) -> None:
     detector = stub.Dimming()
     widget = perturb(detector)
-    asked = widget._answers.asked
+    asked = widget._answers.queries
     widget.step = 7
-    assert widget._answers.asked == asked
+    assert widget._answers.queries == asked
     assert widget.status["state"] == "idle"
 
 

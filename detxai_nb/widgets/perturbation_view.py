@@ -1,0 +1,85 @@
+"""How a perturbation path is handed to the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.metrics.perturbation_path import PerturbationPath
+from detxai_nb.types import Detections
+
+MOST_SAMPLES = 1_500_000
+_MOST_ANSWERS = 60
+
+
+def to_payload(path: PerturbationPath, detections: Detections) -> dict[str, Any]:
+    """Return what the browser needs to make every picture itself, and the detections in each.
+
+    Of a photograph with more than 1.5 million pixels only every n-th row and column is sent.
+
+    Args:
+        path: the pictures and the scores.
+        detections: those in the unchanged image.
+
+    Returns:
+        Plain values; "changes" (uint8) and "filling" (uint8, or one colour) as bytes, rows first.
+    """
+    height, width = path.changes.shape
+    sampling = 1
+    while height * width / sampling**2 > MOST_SAMPLES:
+        sampling += 1
+    rows, columns = slice(sampling // 2, None, sampling), slice(sampling // 2, None, sampling)
+    changes, filling = path.changes[rows, columns], path.filling[rows, columns]
+    flat = bool((filling == filling[0, 0]).all())
+    pictures = [shown_answers(path, step, detections) for step in range(len(path.counts))]
+    return {
+        "shape": list(changes.shape),
+        "changes": np.ascontiguousarray(changes).tobytes(),
+        "filling": bytes(filling[0, 0]) if flat else np.ascontiguousarray(filling).tobytes(),
+        "deleting": path.plan.schedule.mode == "deletion",
+        "counts": list(path.counts),
+        "relative": _listed(path.relative),
+        "others": _listed(path.others),
+        "scores": path.scores[:, path.index].tolist(),
+        "ious": path.ious[:, path.index].tolist(),
+        "area": _listed(torch.tensor([path.area]))[0],
+        "ties": path.ties,
+        "least": _least(detections),
+        "answers": [answers for answers, _ in pictures],
+        "matches": [match for _, match in pictures],
+    }
+
+
+def shown_answers(path: PerturbationPath, step: int, detections: Detections) -> tuple[list[dict[str, Any]], int | None]:
+    """Return the detections in a picture that are shown, and which of them is the object.
+
+    A detection that scores less than those in the unchanged image had to is left out, unless it is the object; at most
+    60 are shown, by falling score.
+
+    Args:
+        path: the pictures and the scores.
+        step: the picture, from 0.
+        detections: those in the unchanged image.
+
+    Returns:
+        "name", "score" and "box" (xyxy in pixels) of each, and the object's index among them, None if it is not found
+        again.
+    """
+    answer, match = path.answers[step], path.match(step, detections)
+    enough = [row for row, score in enumerate(answer.scores.tolist()) if score >= _least(detections)][:_MOST_ANSWERS]
+    rows = enough if match is None or match in enough else [*enough, match]
+    labels, scores, boxes = answer.labels.tolist(), answer.scores.tolist(), answer.boxes.tolist()
+    told = [{"name": str(detections.names[labels[r]]), "score": scores[r], "box": boxes[r]} for r in rows]
+    return told, None if match is None else rows.index(match)
+
+
+def _least(detections: Detections) -> float:
+    """The least score of the detections in the unchanged image."""
+    return 0.3 if detections.score_threshold is None else float(detections.score_threshold)
+
+
+def _listed(values: Tensor) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]
