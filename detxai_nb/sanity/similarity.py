@@ -135,7 +135,8 @@ def ssim(first: np.ndarray, second: np.ndarray) -> float:
     side -= 1 - side % 2
     if side < 3 or _constant(first) or _constant(second):
         return float("nan")
-    return float(structural_similarity(_scaled(first), _scaled(second), data_range=1.0, win_size=side))
+    function: Callable[..., float] = structural_similarity
+    return float(function(_scaled(first), _scaled(second), data_range=1.0, win_size=side))
 
 
 def hog(first: np.ndarray, second: np.ndarray) -> float:
