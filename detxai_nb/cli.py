@@ -104,8 +104,10 @@ def _parser() -> argparse.ArgumentParser:
         help="how objects are selected: default, odam, difference or best (one per image); by default as in the paper",
     )
     evaluate.add_argument("--seed", type=int, default=0, help="the seed of all random numbers (%(default)s)")
-    evaluate.add_argument("--slow", action="store_true", help="include d-rise, which takes minutes per image on a CPU")
-    evaluate.add_argument("--without", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
+    evaluate.add_argument(
+        "--include-slow", action="store_true", help="include d-rise, which takes minutes per image on a CPU"
+    )
+    evaluate.add_argument("--exclude", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
     evaluate.add_argument(
         "--workers",
         type=int,
@@ -198,8 +200,8 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.paper,
             detector() if alone else detector,
             dataset,
-            slow=options.slow,
-            without=options.without,
+            exclude=options.exclude,
+            include_slow=options.include_slow,
             store=options.store,
             seed=options.seed,
             limit=options.limit,

@@ -22,6 +22,7 @@ LAYERS = (
         "float32",
         "geometry",
         "image",
+        "options",
         "statistics",
         "types",
         "windows",

@@ -168,7 +168,7 @@ def test_an_alpha_channel_or_another_mode_is_no_obstacle(photo: Path, tmp_path: 
 
 def test_evaluate_prints_the_papers_table_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", "odam", "--device", "cpu", "--scenes", "3", "--store", str(tmp_path / "run")]
-    words += ["--without", "deletion-odam", "insertion-odam", "grad-cam++"]
+    words += ["--exclude", "deletion-odam", "insertion-odam", "grad-cam++"]
     assert main([*words, "--limit", "1"]) == 0
     first = capsys.readouterr().out
     assert main(words) == 0
@@ -186,7 +186,7 @@ def test_evaluate_prints_the_papers_table_and_goes_on(tmp_path: Path, capsys: py
 
 def test_evaluate_with_workers_prints_the_table_of_one_process(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", "odam", "--device", "cpu", "--scenes", "2"]
-    words += ["--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]
+    words += ["--exclude", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]
     assert main(words) == 0
     alone = capsys.readouterr().out
     assert main([*words, "--workers", "2"]) == 0
@@ -211,7 +211,7 @@ def test_ctrl_c_says_how_to_go_on(
 def test_evaluate_reads_a_coco_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dx.data.scenes.write_coco(tmp_path / "scenes", count=2, seed=4, mode="plain")
     words = ["evaluate", "odam", "--device", "cpu", "--coco", str(tmp_path / "scenes"), "--limit", "1"]
-    words += ["--without", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]
+    words += ["--exclude", "deletion-odam", "insertion-odam", "grad-cam", "grad-cam++"]
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "of 1 images" in printed

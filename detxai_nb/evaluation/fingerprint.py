@@ -1,4 +1,4 @@
-"""What decides the result of an evaluation, as plain values that can be written down and compared."""
+"""Detectors, datasets and functions as plain values that can be stored and compared when an evaluation is resumed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ from torch import Tensor, nn
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
+from detxai_nb.types import Detector
 
 
 def to_plain(value: Any, what: str) -> Any:
-    """``value`` as JSON knows it: numbers, texts, None, lists and dicts of them; a function by name and digest.
+    """Return a value as JSON can hold it: numbers, texts, None, lists and dicts; functions by name and digest.
 
-    Raises ``TypeError``, naming ``what``, for anything that cannot be written down and compared later.
+    Args:
+        value: the value.
+        what: what it is, for the error message.
+
+    Returns:
+        Plain values.
+
+    Raises:
+        TypeError: for anything that cannot be stored and compared later.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -40,13 +49,20 @@ def to_plain(value: Any, what: str) -> Any:
     if callable(value):
         return code_identity(value)
     raise TypeError(
-        f"{what} is a {type(value).__name__}, which cannot be written down to be compared when the evaluation is "
-        "taken up again; expected numbers, texts, lists, dicts or a function"
+        f"{what} is a {type(value).__name__}, which cannot be stored and compared when the evaluation is "
+        "resumed; expected numbers, texts, lists, dicts or a function"
     )
 
 
 def code_identity(function: Callable[..., Any]) -> Any:
-    """A function by its name and a digest of its code, its defaults and the plain values that it closes over."""
+    """Return a function's name with a digest of its code, its defaults and the plain values that it closes over.
+
+    Args:
+        function: a function, a method, a ``functools.partial``, or an object that can be called.
+
+    Returns:
+        A text; for a partial a dict with its arguments; for a class or object without code its name only.
+    """
     if isinstance(function, functools.partial):
         arguments = {str(number): value for number, value in enumerate(function.args)} | dict(function.keywords)
         return {"partial of": code_identity(function.func), "arguments": _plain_parts(arguments)}
@@ -65,7 +81,14 @@ def code_identity(function: Callable[..., Any]) -> Any:
 
 
 def qualified_name(kind: Any) -> str:
-    """The name of a class or function: of this package without the module, which may move; else with it."""
+    """Return the name of a class or function.
+
+    Args:
+        kind: a class or function.
+
+    Returns:
+        For this package the name without the module, which may move; otherwise with the module.
+    """
     module, name = str(kind.__module__), str(kind.__qualname__)
     return name if module.partition(".")[0] == __name__.partition(".")[0] else f"{module}.{name}"
 
@@ -80,7 +103,7 @@ def _add_code(digest: Any, code: Any) -> None:
 
 
 def _plain_parts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that are numbers, texts or lists and dicts of them."""
+    """The values that are numbers, texts, or lists and dicts of them."""
     found = {}
     for name, value in values.items():
         if isinstance(value, (bool, int, float, str, list, tuple, dict, os.PathLike)):
@@ -89,11 +112,20 @@ def _plain_parts(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def detector_identity(detector: Any) -> dict[str, Any]:
-    """Class, class names, public settings, weights (SHA-256) and kind of device of a detector.
+def detector_identity(detector: Detector) -> dict[str, Any]:
+    """Return class, class names, public settings, weights (SHA-256) and kind of device of a detector.
 
-    A detector that is made otherwise than by modules, functions and plain attributes can say more about itself with an
+    A detector whose behaviour depends on more than modules, functions and plain attributes can describe itself by an
     attribute ``identity`` of plain values.
+
+    Args:
+        detector: the detector.
+
+    Returns:
+        Plain values, equal for detectors that give the same results.
+
+    Raises:
+        TypeError: if ``identity`` is not plain.
     """
     about: dict[str, Any] = {
         "class": qualified_name(type(detector)),
@@ -121,7 +153,14 @@ def detector_identity(detector: Any) -> dict[str, Any]:
 
 
 def module_identity(module: nn.Module) -> dict[str, str]:
-    """Digests of a module's text form, where its hyperparameters show, and of every tensor of its state."""
+    """Return digests of a module's text form, which shows its hyperparameters, and of every tensor of its state.
+
+    Args:
+        module: a network.
+
+    Returns:
+        Its "class", and the digests "form" and "weights".
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         if isinstance(tensor, Tensor):
@@ -132,15 +171,25 @@ def module_identity(module: nn.Module) -> dict[str, str]:
 
 
 def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
-    """Class, length, class names and a digest of what a dataset holds, wherever its files lie.
+    """Return class, length, class names and a digest of what a dataset holds, wherever its files are.
 
-    A dataset can say so itself with an attribute ``identity`` of plain values. Of a list of Samples the pictures and
-    annotations count; of any other sequence its plain attributes, such as the content of an annotation file.
+    A dataset can describe itself by an attribute ``identity`` of plain values. Otherwise the digest is of the images
+    and annotations for a list of Samples, and of the plain attributes, such as the content of an annotation file, for
+    any other sequence.
+
+    Args:
+        dataset: a sequence of Samples.
+
+    Returns:
+        Plain values, equal for datasets that hold the same.
+
+    Raises:
+        TypeError: if ``identity`` is not plain.
     """
-    kind = type(dataset)
-    about: dict[str, Any] = {"class": qualified_name(kind), "images": len(dataset)}
-    if getattr(dataset, "identity", None) is not None:
-        return {**about, "identity": to_plain(dataset.identity, "the dataset's identity")}  # type: ignore[attr-defined]
+    about: dict[str, Any] = {"class": qualified_name(type(dataset)), "images": len(dataset)}
+    own = getattr(dataset, "identity", None)
+    if own is not None:
+        return {**about, "identity": to_plain(own, "the dataset's identity")}
     digest = hashlib.sha256()
     if isinstance(dataset, (list, tuple)):
         for sample in dataset:
@@ -153,6 +202,6 @@ def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
             try:
                 digest.update(name.encode() + json.dumps(value, sort_keys=True).encode())
             except (TypeError, ValueError):
-                # Folders, which may move, and whatever else has no text form of its own.
+                # Folders, which may move, and everything else without a text form of its own.
                 continue
     return {**about, "content": digest.hexdigest()}

@@ -1,4 +1,4 @@
-"""One image: its objects, their maps by every method, and every metric of each."""
+"""The rows of one image: its objects, their maps by every method, and every metric of each map."""
 
 from __future__ import annotations
 
@@ -30,9 +30,21 @@ Figures = Mapping[str, Sequence[float]]
 
 
 def measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, number: int) -> ImageRows:
-    """The record and the rows of image ``number`` of a dataset: objects by falling score within method and metric.
+    """Measure one image: its record, and its rows by falling score within method and metric.
 
-    They depend on nothing else: neither on the images before nor on where it is computed.
+    They depend neither on the images before nor on where they are computed.
+
+    Args:
+        plan: methods, metrics, protocol and seed.
+        detector: the detector.
+        sample: the image with its annotations.
+        number: the image's number in the dataset.
+
+    Returns:
+        The record and the rows.
+
+    Raises:
+        Exception: whatever a method or metric raises, with a note that names the image.
     """
     try:
         return _measure_image(plan, detector, sample, number)
@@ -47,14 +59,14 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     if len(selected.detections):
         objects = _objects(selected, sample, number)
-        # Shared by all methods and metrics: what they have in common is asked once.
-        answers = DetectionCache(detector)
-        for row, maps, signed, figures in _maps(plan, detector, sample, selected):
+        # Shared by all methods and metrics, so that the detector runs only once on each perturbed image.
+        cache = DetectionCache(detector)
+        for row, maps, signed, diagnostics in _maps(plan, detector, sample, selected):
             about = {
                 **objects,
                 "method": [row.name] * len(maps),
                 "map": _status(maps),
-                "map_figures": _cells(figures, len(maps)),
+                "map_figures": _cells(diagnostics, len(maps)),
             }
             case = MetricInput(
                 maps=torch.where(torch.isfinite(maps).all(2).all(1)[:, None, None], maps, 0),
@@ -64,7 +76,7 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
                 detector=detector,
                 seed=plan.seed,
                 signed=signed,
-                answers=answers,
+                answers=cache,
             )
             _measure(plan, case, about, columns)
     record = Record(
@@ -80,7 +92,15 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
 
 
 def image_seed(seed: int, image_id: int) -> int:
-    """The seed of a method's random numbers in one image, 31 bits, the same on every platform."""
+    """Return the seed of a method's random numbers in one image, the same on every platform.
+
+    Args:
+        seed: of the evaluation.
+        image_id: the dataset's id of the image.
+
+    Returns:
+        A whole number of 31 bits.
+    """
     digest = hashlib.blake2b(repr([int(seed), int(image_id)]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 33
 
@@ -105,8 +125,8 @@ def _objects(selected: Selected, sample: Sample, number: int) -> dict[str, list[
 def _maps(
     plan: EvaluationPlan, detector: Detector, sample: Sample, selected: Selected
 ) -> Iterator[tuple[MethodRow, Tensor, bool, Figures]]:
-    """For each method of the table its raw maps ``[N,H,W]``, whether they are signed, and further figures of each."""
-    made = _made(plan, detector, sample, selected)
+    """For each method of the table its raw maps ``[N,H,W]``, whether they are signed, and diagnostics of each map."""
+    made = _run_methods(plan, detector, sample, selected)
     for row in plan.methods:
         if row.run is None:
             yield row, _control(row.name, plan, sample, selected), False, {}
@@ -117,17 +137,17 @@ def _maps(
         yield row, maps.values, maps.signed, maps.diagnostics
 
 
-def _made(
+def _run_methods(
     plan: EvaluationPlan, detector: Detector, sample: Sample, selected: Selected
 ) -> list[tuple[MapRun, HeatMaps]]:
-    """The maps of every different run, those of one layer and target from one forward pass."""
+    """The maps of every different run; runs with the same layer and target share one forward pass."""
     waiting: list[MapRun] = []
     for row in plan.methods:
         if row.run is not None and not any(row.run.same_maps(run) for run in waiting):
             waiting.append(row.run)
     made: list[tuple[MapRun, HeatMaps]] = []
     while waiting:
-        together = _together(waiting)
+        together = _sharing_a_pass(waiting)
         waiting = [run for run in waiting if run not in together]
         names = [find_method(run.method).name for run in together]
         settings = {name: _settings(run, plan, sample) for name, run in zip(names, together)}
@@ -144,7 +164,7 @@ def _made(
     return made
 
 
-def _together(waiting: Sequence[MapRun]) -> list[MapRun]:
+def _sharing_a_pass(waiting: Sequence[MapRun]) -> list[MapRun]:
     """The first run and those that can share its forward pass: same target and layer, each method once."""
     chosen: dict[str, MapRun] = {}
     for run in waiting:
@@ -178,7 +198,7 @@ def _measure(
 ) -> None:
     """Add the rows of one method to ``columns``; ``about`` holds the cells that do not depend on the metric.
 
-    Metrics that take no signed maps see the positive part.
+    Metrics that do not take signed maps get the positive part.
     """
     positive = case.positive_part() if case.signed else case
     count = len(case)
@@ -199,7 +219,7 @@ def _measure(
 
 
 def _cells(figures: Figures, count: int) -> list[dict[str, float | None] | None]:
-    """Each object's further figures, None for an undefined one; None for each where there are none."""
+    """Each object's further figures, None for an undefined one; None for every object if there are no figures."""
     if not figures:
         return [None] * count
     return [{n: None if isnan(v[row]) else float(v[row]) for n, v in figures.items()} for row in range(count)]

@@ -1,4 +1,4 @@
-"""One method against another on the same objects: whether an ordering that a paper claims holds here."""
+"""paired: one method against another on the same objects, to see whether an ordering claimed by a paper holds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ HOLDS, REVERSED, UNDECIDED = "holds", "is the other way round", "is undecided"
 
 @dataclass(frozen=True)
 class Paired:
-    """``first`` against ``second`` by one metric.
+    """The comparison of two methods by one metric.
 
-    ``difference``: mean over objects of the first's value minus the second's; ``low``, ``high``: its 95% bootstrap
-    interval; ``count``: objects for which both are defined; ``better``: share of them for which the first is strictly
-    better. ``verdict`` on "the first is better": "holds" or "is the other way round" where the interval leaves out 0,
-    else "is undecided".
+    Attributes:
+        metric, first, second: names in the table of the evaluation.
+        difference: mean over objects of the first method's value minus the second's.
+        low, high: 95% bootstrap interval of the difference.
+        count: number of objects for which both values are defined.
+        better: share of these for which the first method is strictly better, 0..1.
+        verdict: on "the first is better": "holds" or "is the other way round" if the interval does not contain 0, else
+            "is undecided".
     """
 
     metric: str
@@ -53,11 +57,26 @@ def paired(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Paired:
-    """How two methods of an evaluation differ by a metric, object by object, which tells more than their two means.
+    """Compare two methods of an evaluation by a metric, object by object, which tells more than their two means.
 
-    ``evaluation``: what ``evaluate`` returned, or its store. The other arguments are as the table calls them; ``seed``
-    and ``resamples`` are of the bootstrap over objects. Raises ``ValueError`` for names that the table does not have
-    and where no object has both values.
+    Args:
+        evaluation: what ``evaluate`` returned, or its store.
+        metric: the metric's name in the table.
+        first, second: the methods' names in the table.
+        seed, resamples: of the bootstrap over objects.
+
+    Returns:
+        The mean difference with its interval, and a verdict.
+
+    Raises:
+        ValueError: for names that the table does not have, and if no object has both values.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> rows = dx.evaluate(detector, dx.data.scenes.Scenes(2), ["odam"], ["energy-pointing-box"], progress=False)
+        >>> dx.paired(rows, "energy-pointing-box", "odam", "control: random").verdict
+        'holds'
     """
     frame = statistics_table(evaluation)
     settings = frame.attrs[ATTRIBUTE]["settings"]

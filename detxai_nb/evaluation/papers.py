@@ -1,4 +1,4 @@
-"""Figures that papers print, beside which a report puts one's own."""
+"""Figures printed in papers, which a report shows beside the measured ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ OTHERS = "*"
 
 @dataclass(frozen=True)
 class Figure:
-    """One printed number, in the unit of this package's metric (shares 0..1, areas of deletion curves in percent)."""
+    """One printed number.
+
+    Attributes:
+        value: in the unit of this package's metric (shares 0..1, areas of deletion curves in percent).
+        table: where the paper prints it.
+    """
 
     value: float
     table: str
@@ -18,12 +23,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Paper:
-    """One experiment of a paper and what it was made with.
+    """One experiment of a paper.
 
-    ``figures``: by method and metric, by the names that they have here; "difference:odam" is the difference map of
-    ODAM, "deletion: s2" the figure "s2" among the extras of "deletion". ``protocol``: the preset of selection
-    closest to the paper's, "" where it does not say; ``targets``: the explained part by method, under ``OTHERS`` that
-    of all others. ``note``: what else differs.
+    Attributes:
+        title: authors and title.
+        detector: the detector of the paper.
+        data: the data of the paper.
+        figures: by method and metric, with the names of this package; "difference:odam" is the difference map of ODAM,
+            "deletion: s2" the figure "s2" among the extras of "deletion".
+        protocol: name of the protocol that is closest to the paper's; "" if the paper does not say.
+        targets: the explained part by method; under ``OTHERS`` that of all other methods.
+        note: what else differs.
     """
 
     title: str
@@ -35,7 +45,14 @@ class Paper:
     note: str = ""
 
     def target_of(self, method: str) -> str | None:
-        """The part that ``method`` explains in the paper, by its registered name; None where it does not say."""
+        """Return the part that a method explains in the paper.
+
+        Args:
+            method: a registered name.
+
+        Returns:
+            A part of ``Target``, or None if the paper does not say.
+        """
         return self.targets.get(method, self.targets.get(OTHERS))
 
 
@@ -249,7 +266,17 @@ PAPERS: dict[str, Paper] = {
 
 
 def find_paper(paper: str | Paper) -> Paper:
-    """The paper of that name; a Paper of one's own is handed back."""
+    """Return the paper of that name, or the given Paper itself.
+
+    Args:
+        paper: a name of ``PAPERS``, or a Paper.
+
+    Returns:
+        The paper.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
     if isinstance(paper, Paper):
         return paper
     if paper not in PAPERS:

@@ -1,4 +1,4 @@
-"""Images spread over the workers of an executor, in the same process, in others, or on other machines."""
+"""Images are measured by the workers of an executor: threads, other processes, or other machines."""
 
 from __future__ import annotations
 
@@ -27,20 +27,25 @@ from detxai_nb.evaluation.rows import ImageRows
 from detxai_nb.types import Detector
 
 IN_FLIGHT = 64
-"""So many images are with the executor at a time: enough for as many workers, and few enough to be held in memory."""
+"""Number of images that the executor has at a time: enough for as many workers, and few enough for the memory."""
 
 KEPT = 4
-"""Of so many evaluations does a worker process keep the detector: several may share one executor."""
+"""Number of evaluations of which a worker process keeps the detector; several may share one executor."""
 
 _LATEST: dict[str, WorkerState] = {}
-"""In a worker process: what the tasks of each evaluation share, that which it last worked for at the end."""
+"""In a worker process: the state of each evaluation, the most recent one last."""
 
 
 class WorkerState:
     """The plan and the detector, as every worker needs them.
 
-    A detector keeps state while it works, so each thread gets one of its own: a copy, or what ``make`` makes where the
-    detector came as a function. Pickled, it is unpickled once in each process and not with every task.
+    A detector keeps state while it works, so each thread gets its own: a copy, or what ``make`` returns. The state is
+    unpickled once in each process and not with every task.
+
+    Args:
+        plan: methods, metrics, protocol and seed.
+        detector: the detector to copy; may be None with ``make``.
+        make: makes a detector for each thread; None to copy ``detector``.
     """
 
     def __init__(self, plan: EvaluationPlan, detector: Detector | None, make: Callable[[], Detector] | None) -> None:
@@ -63,37 +68,50 @@ class WorkerState:
             return pickle.dumps((self.plan, None if self._make else self._detector, self._make))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
-                f"this detector, or one of the methods and metrics, cannot be sent to another process ({error}); hand "
-                "in an importable function that makes the detector, and registered methods and metrics"
+                f"this detector, or one of the methods and metrics, cannot be sent to another process ({error}); pass "
+                "an importable function that makes the detector, and registered methods and metrics"
             ) from error
 
     @property
     def detector(self) -> Detector:
-        """The detector of the thread that asks."""
+        """The detector of the calling thread."""
         if not hasattr(self._of_thread, "detector"):
             with self._making:
                 self._of_thread.detector = self._make() if self._make else copy.deepcopy(self._detector)
-        return self._of_thread.detector
+        own: Detector = self._of_thread.detector
+        return own
 
 
 def _unpack(token: str, packed: bytes) -> WorkerState:
-    shared = _LATEST.pop(token, None) or WorkerState(*pickle.loads(packed))
-    _LATEST[token] = shared
+    state = _LATEST.pop(token, None) or WorkerState(*pickle.loads(packed))
+    _LATEST[token] = state
     while len(_LATEST) > KEPT:
         del _LATEST[next(iter(_LATEST))]
-    return shared
+    return state
 
 
 @dataclass(frozen=True, eq=False)
 class PackedMasks:
-    """Masks bool ``[M,H,W]`` at an eighth of their size, made again when called."""
+    """Masks at an eighth of their size; a call unpacks them to bool ``[M,H,W]``.
+
+    Attributes:
+        bits: uint8 ``[M,H,ceil(W/8)]``.
+        width: W.
+    """
 
     bits: np.ndarray
     width: int
 
     @classmethod
     def of(cls, masks: np.ndarray) -> PackedMasks:
-        """Packed ``masks``."""
+        """Pack masks.
+
+        Args:
+            masks: bool ``[M,H,W]``.
+
+        Returns:
+            The packed masks.
+        """
         return cls(np.packbits(masks, axis=-1), masks.shape[-1])
 
     def __call__(self) -> np.ndarray:
@@ -102,14 +120,24 @@ class PackedMasks:
 
 @dataclass(frozen=True)
 class NotSent:
-    """Stands in for masks that no metric of the evaluation says it needs."""
+    """The stand-in for masks that no metric of the evaluation needs; a call raises ``ValueError``."""
 
     def __call__(self) -> np.ndarray:
-        raise ValueError("the masks were not sent to the worker: a metric that looks at them says needs=('mask',)")
+        raise ValueError(
+            "the masks were not sent to the worker: a metric that uses them is registered with needs=('mask',)"
+        )
 
 
 def to_picklable(sample: Sample, plan: EvaluationPlan) -> Sample:
-    """The sample with what the plan's metrics need of it, fit to be sent to another process."""
+    """Return a sample that can be sent to another process, with what the metrics need.
+
+    Args:
+        sample: the image with its annotations.
+        plan: its metrics decide whether masks and parts are sent.
+
+    Returns:
+        The sample with packed masks and parts, or without them.
+    """
     masks, parts = plan.needs("mask"), plan.needs("part") and sample.parts is not None
     return replace(
         sample,
@@ -118,23 +146,39 @@ def to_picklable(sample: Sample, plan: EvaluationPlan) -> Sample:
     )
 
 
-def measure_shared(shared: WorkerState, sample: Sample, number: int) -> ImageRows:
-    """One task: ``measure_image`` with the worker's own detector."""
-    return measure_image(shared.plan, shared.detector, sample, number)
+def measure_in_worker(state: WorkerState, sample: Sample, number: int) -> ImageRows:
+    """Run one task: ``measure_image`` with the worker's own detector.
+
+    Args:
+        state: the plan and the detector.
+        sample: the image with its annotations.
+        number: the image's number in the dataset.
+
+    Returns:
+        The record and the rows.
+    """
+    return measure_image(state.plan, state.detector, sample, number)
 
 
-def map_images(executor: Executor, shared: WorkerState, samples: Iterable[tuple[int, Sample]]) -> Iterator[ImageRows]:
-    """The rows of each image, as the executor finishes them; ``IN_FLIGHT`` of them are handed out at a time.
+def map_images(executor: Executor, state: WorkerState, samples: Iterable[tuple[int, Sample]]) -> Iterator[ImageRows]:
+    """Measure images by an executor, which has ``IN_FLIGHT`` of them at a time.
 
-    Where a task fails or the caller stops early, the tasks that have not begun are cancelled; the executor stays the
-    caller's.
+    If a task fails or the caller stops early, tasks that have not begun are cancelled. The executor is not shut down.
+
+    Args:
+        executor: any ``concurrent.futures`` executor.
+        state: the plan and the detector.
+        samples: images with their numbers.
+
+    Yields:
+        The rows of each image, in the order in which the executor finishes them.
     """
     waiting: set[Future[ImageRows]] = set()
     source = iter(samples)
     try:
         while True:
             for number, sample in islice(source, IN_FLIGHT - len(waiting)):
-                waiting.add(executor.submit(measure_shared, shared, to_picklable(sample, shared.plan), number))
+                waiting.add(executor.submit(measure_in_worker, state, to_picklable(sample, state.plan), number))
             if not waiting:
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -147,17 +191,25 @@ def map_images(executor: Executor, shared: WorkerState, samples: Iterable[tuple[
 
 @contextmanager
 def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """An executor of ``count`` new processes on this machine, each with its share of the processor's cores.
+    """Return a context with an executor of new processes on this machine, each with its share of the CPU cores.
 
-    They are started afresh, not forked, as CUDA asks for; so a script that uses them has its work under ``if __name__
-    == "__main__":``. On one GPU several share it: what they save is the time that the GPU waits for Python. Ctrl-C,
-    another error in the block or the end of this process, however it comes, ends them at once; so in the middle of an
-    image. Raises ``ValueError`` for a ``count`` below 1.
+    The processes are spawned, not forked, as CUDA requires; a script that uses them must do its work under ``if
+    __name__ == "__main__":``. Several processes can share one GPU, which then waits less for Python. Ctrl-C, any other
+    error in the block, or the end of this process ends them at once, also in the middle of an image.
+
+    Args:
+        count: number of processes, at least 1.
+
+    Yields:
+        The executor, for ``evaluate(executor=...)``.
+
+    Raises:
+        ValueError: if ``count`` is below 1 or not a whole number.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"worker processes are a whole number of at least 1, got {count!r}")
     context = multiprocessing.get_context("spawn")
-    # Nothing is ever sent: the workers read until this end is closed, by us or by our death.
+    # Nothing is ever sent: the workers read until this end is closed, by this process or by its death.
     theirs, ours = context.Pipe(duplex=False)
     executor = ProcessPoolExecutor(count, context, _begin_worker, (threads_each(count), theirs))
     try:
@@ -170,13 +222,20 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def threads_each(count: int) -> int:
-    """How many threads each of ``count`` processes takes so that together they have no more than there are cores."""
+    """Return the number of threads for each of several processes, so that together they do not exceed the cores.
+
+    Args:
+        count: number of processes.
+
+    Returns:
+        At least 1, at most the current number of torch threads.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(torch.get_num_threads(), cores // count))
 
 
 def _begin_worker(threads: int, parent: Connection) -> None:
-    # The terminal sends Ctrl-C to all; what it means is the parent's to say.
+    # The terminal sends Ctrl-C to all processes; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

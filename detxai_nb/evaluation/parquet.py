@@ -1,4 +1,4 @@
-"""Parquet files of rows that are there whole or not at all, and say in their footers which images they hold."""
+"""Parquet files of rows, which are complete or absent and name their images in their footers."""
 
 from __future__ import annotations
 
@@ -19,17 +19,39 @@ _KEY = b"detxai-nb"
 
 
 def level_of(path: Path) -> int:
-    """How often the rows of a file were merged with others."""
+    """Return how often the rows of a file were merged with others.
+
+    Args:
+        path: a file of a store.
+
+    Returns:
+        0 for the file of one image.
+    """
     return int(path.name.split("-")[1])
 
 
 def metadata_of(records: Sequence[Record]) -> dict[bytes, bytes]:
-    """What the footer of a file says about its images."""
+    """Return the footer of a file of some images.
+
+    Args:
+        records: the outcomes of the images.
+
+    Returns:
+        Metadata of the Parquet schema.
+    """
     return {_KEY: json.dumps([asdict(record) for record in records]).encode()}
 
 
 def to_table(columns: Mapping[str, Sequence[Any]], records: Sequence[Record]) -> pyarrow.Table:
-    """The rows of some images with the records of these images."""
+    """Return the rows of some images as an Arrow table, with their records in its metadata.
+
+    Args:
+        columns: the rows, by column.
+        records: the outcomes of the images.
+
+    Returns:
+        The table.
+    """
     import pyarrow as pa
 
     kinds = {
@@ -44,11 +66,22 @@ def to_table(columns: Mapping[str, Sequence[Any]], records: Sequence[Record]) ->
 
 
 def inventory(folder: Path) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]:
-    """The files with the records of their images, and those whose images are in a merged file already."""
+    """List the files of a store.
+
+    Args:
+        folder: the store.
+
+    Returns:
+        The files with the records of their images, and the files whose images are in a merged file already.
+
+    Raises:
+        ValueError: if a file is damaged or two files hold the same image.
+        FileNotFoundError: if a file disappears meanwhile.
+    """
     files: dict[Path, tuple[Record, ...]] = {}
     merged: list[Path] = []
     seen: set[int] = set()
-    # A merged file is moved into place before those that it holds are removed, so it comes first here.
+    # A merged file is moved into place before the files that it replaces are removed, so it comes first here.
     for path in sorted(folder.glob("images-*.parquet"), key=lambda path: (-level_of(path), path.name)):
         records = read_records(path)
         known = {record.image for record in records} & seen
@@ -63,7 +96,19 @@ def inventory(folder: Path) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]
 
 
 def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int]) -> dict[str, Any]:
-    """The rows of these images, in this order."""
+    """Return the rows of some images.
+
+    Args:
+        files: files of a store with the records of their images.
+        images: numbers of images, in the wanted order.
+
+    Returns:
+        The rows, by column.
+
+    Raises:
+        ValueError: if a file is damaged.
+        FileNotFoundError: if a file disappears meanwhile.
+    """
     import pyarrow as pa
 
     place = {image: number for number, image in enumerate(images)}
@@ -72,7 +117,7 @@ def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int]) ->
         return join([])
     table = pa.concat_tables(tables)
     places = np.array([place.get(image, -1) for image in table.column("image").to_pylist()], np.int64)
-    # A stable sort: within an image the rows stay as they are.
+    # A stable sort keeps the order of the rows within an image.
     order = np.argsort(places, kind="stable")
     table = table.take(pa.array(order[places[order] >= 0]))
     numeric = {name for name, kind in COLUMNS.items() if kind in ("whole", "number")}
@@ -82,12 +127,23 @@ def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int]) ->
 
 
 def read_table(path: Path) -> pyarrow.Table:
-    """The rows of a file; ``ValueError`` where it is damaged."""
+    """Return the rows of a file.
+
+    Args:
+        path: a file of a store.
+
+    Returns:
+        An Arrow table without metadata.
+
+    Raises:
+        ValueError: if the file is damaged.
+        FileNotFoundError: if there is no such file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        # As bytes: a file that is mapped into memory could not be removed on every system.
+        # As bytes, since a file that is mapped into memory cannot be removed on every system.
         return pq.read_table(pa.BufferReader(path.read_bytes())).replace_schema_metadata(None)
     except FileNotFoundError:
         raise
@@ -96,7 +152,18 @@ def read_table(path: Path) -> pyarrow.Table:
 
 
 def read_records(path: Path) -> tuple[Record, ...]:
-    """The records in a file's footer; ``ValueError`` where it is damaged."""
+    """Return the records in a file's footer.
+
+    Args:
+        path: a file of a store.
+
+    Returns:
+        The outcomes of the images in the file.
+
+    Raises:
+        ValueError: if the file is damaged.
+        FileNotFoundError: if there is no such file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

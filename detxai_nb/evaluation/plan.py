@@ -1,4 +1,4 @@
-"""What an evaluation runs: its methods and metrics with every setting, checked before anything is computed."""
+"""The plan of an evaluation: its methods and metrics with every setting, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ Settings = Mapping[str, Mapping[str, Any]]
 class MapRun:
     """One method with its settings, as ``compare`` runs it.
 
-    ``method``: a registered name or a function; ``settings``: those that were given, with "combine" where it applies;
-    ``seeded``: the method has a seed and none was given, so that each image gets its own.
+    Attributes:
+        method: a registered name or a function.
+        settings: those that were given, with "combine" if it applies.
+        target: the explained scalar.
+        layer: the explained layer, None for the default.
+        seeded: the method has a seed and none was given, so that each image gets its own.
     """
 
     method: MethodLike
@@ -37,7 +41,14 @@ class MapRun:
     seeded: bool
 
     def same_maps(self, other: MapRun) -> bool:
-        """Whether the other run makes the same maps."""
+        """Return whether another run makes the same maps.
+
+        Args:
+            other: the other run.
+
+        Returns:
+            True if method, target, layer and settings are equal.
+        """
         return (self.method, self.target, self.layer) == (other.method, other.target, other.layer) and dict(
             self.settings
         ) == dict(other.settings)
@@ -45,7 +56,13 @@ class MapRun:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A method of the table: ``name`` there, and how its maps are made (None for a control)."""
+    """A method of the table.
+
+    Attributes:
+        name: its name in the table.
+        run: how its maps are made; None for a control.
+        difference: the rows measure the difference maps.
+    """
 
     name: str
     run: MapRun | None
@@ -54,7 +71,13 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A metric of the table: ``name`` there, the registered metric (or one's own), and the given settings."""
+    """A metric of the table.
+
+    Attributes:
+        name: its name in the table.
+        metric: the registered name, or a Metric that is not registered.
+        settings: those that were given.
+    """
 
     name: str
     metric: str | Metric
@@ -63,7 +86,14 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """Everything that one image's rows follow from, besides the image and the detector."""
+    """Everything that decides one image's rows besides the image and the detector.
+
+    Attributes:
+        methods: the methods of the table, the controls last.
+        metrics: the metrics of the table.
+        protocol: which objects are measured.
+        seed: of everything random.
+    """
 
     methods: tuple[MethodRow, ...]
     metrics: tuple[MetricRow, ...]
@@ -71,11 +101,22 @@ class EvaluationPlan:
     seed: int
 
     def needs(self, what: str) -> bool:
-        """Whether one of the metrics needs this ("mask", "part", "others", "detector")."""
+        """Return whether one of the metrics needs something.
+
+        Args:
+            what: "mask", "part", "others" or "detector".
+
+        Returns:
+            True if it is among the ``needs`` of a metric.
+        """
         return any(what in find_metric(row.metric).needs for row in self.metrics)
 
     def record(self) -> dict[str, Any]:
-        """The plan as plain values, every default filled in."""
+        """Return the plan as plain values with every default filled in.
+
+        Returns:
+            Methods and metrics by name with their settings, the protocol and the seed.
+        """
         return {
             "methods": {row.name: _method_record(row) for row in self.methods},
             "metrics": {row.name: _metric_record(row) for row in self.metrics},
@@ -94,9 +135,18 @@ def make_plan(
     metric_settings: Settings | None = None,
     controls: bool = True,
 ) -> EvaluationPlan:
-    """The plan of an evaluation; its arguments are as in ``evaluate``.
+    """Return the plan of an evaluation.
 
-    Raises ``ValueError`` or ``TypeError`` for unknown or repeated names and settings, and where nothing is left to do.
+    Args:
+        methods, metrics, seed, method_settings, metric_settings, controls: as in ``evaluate``.
+        protocol: which objects are measured.
+
+    Returns:
+        The checked plan.
+
+    Raises:
+        ValueError: for unknown or repeated names and settings, and if there is nothing to measure.
+        TypeError: for values of a wrong type.
     """
     if isinstance(methods, str) or isinstance(metrics, (str, Metric)):
         raise TypeError("methods and metrics are lists of names, such as methods=['odam']")
@@ -113,7 +163,7 @@ def make_plan(
 
 
 def _bases(rows: Sequence[MethodRow]) -> set[str]:
-    """Rows that only difference maps are made of: their settings are used though they are not in the table."""
+    """Methods that difference maps are made of: their settings are used even if they are not in the table."""
     return {row.name.removeprefix(DIFFERENCE) for row in rows}
 
 

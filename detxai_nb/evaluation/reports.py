@@ -1,4 +1,4 @@
-"""report: the papers' tables from the rows of an evaluation."""
+"""report: tables as in the papers, from the rows of an evaluation."""
 
 from __future__ import annotations
 
@@ -24,20 +24,26 @@ _CELLS = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """The tables of an evaluation and what has to be said beside them.
+    """The table of an evaluation with notes.
 
-    ``table``: a row for each metric and method, with the columns ``mean``, ``low`` and ``high`` (95% bootstrap interval
-    of the mean over objects), ``count`` (objects the metric is defined for), ``undefined`` (values NaN, left out of the
-    mean), ``zero_maps`` (maps without a positive value; they count as the metric says, most as a miss), ``ties`` (mean
-    share), and with a paper ``paper`` and ``printed_in``. ``notes``: sentences on what was measured, what was left out
-    and why, and what differs from the paper.
+    Attributes:
+        table: a row for each metric and method, with the columns ``mean``, ``low`` and ``high`` (95% bootstrap interval
+            of the mean over objects), ``count`` (objects for which the metric is defined), ``undefined`` (values that
+            are NaN and left out of the mean), ``zero_maps`` (maps without a positive value; each metric decides how
+            they count, most count them as a miss), ``ties`` (mean share of tied pixels), and with a paper ``paper`` and
+            ``printed_in``.
+        notes: sentences on what was measured, what was left out and why, and what differs from the paper.
     """
 
     table: pandas.DataFrame
     notes: tuple[str, ...]
 
     def wide(self) -> pandas.DataFrame:
-        """Methods down, metrics across, each cell "mean (low to high)" and the paper's figure after a bar."""
+        """Return a table with methods as rows and metrics as columns.
+
+        Returns:
+            A DataFrame of texts: "mean (low to high)", and the paper's figure after a bar.
+        """
         rows = self.table.reset_index()
         cells = [_cell(row) for row in rows.to_dict("records")]
         metrics, methods = list(dict.fromkeys(rows["metric"])), list(dict.fromkeys(rows["method"]))
@@ -64,14 +70,26 @@ def report(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Report:
-    """The papers' tables: mean, 95% bootstrap interval, counts, and the paper's figures beside them.
+    """Return a table as in the papers: mean, 95% bootstrap interval, counts, and the paper's figures beside them.
 
-    ``evaluation``: what ``evaluate`` returned, or its store, also one that is still being filled. ``paper``: a name of
-    ``PAPERS`` or a ``Paper``; its figures stand beside every row of that method and metric, with a note of what
-    differs, and figures that the metrics keep among their extras get rows of their own. ``seed``, ``resamples``: of the
-    bootstrap, which draws objects with replacement and takes quantiles of their means.
+    Args:
+        evaluation: what ``evaluate`` returned, or its store, also one that is still being filled.
+        paper: a name of ``PAPERS`` or a ``Paper``. Its figures are shown in every row of that method and metric, with a
+            note on what differs; figures that metrics keep among their extras get rows of their own.
+        seed, resamples: of the bootstrap, which draws objects with replacement and takes quantiles of their means.
 
-    Raises ``ValueError`` for an unknown paper or a table without rows or without its ``attrs``.
+    Returns:
+        The table and the notes.
+
+    Raises:
+        ValueError: for an unknown paper, and for a table without rows or without its ``attrs``.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> rows = dx.evaluate(detector, dx.data.scenes.Scenes(2), ["odam"], ["energy-pointing-box"], progress=False)
+        >>> dx.report(rows).table.index.tolist()[0]
+        ('energy-pointing-box', 'odam')
     """
     import pandas as pd
 
@@ -83,7 +101,17 @@ def report(
 
 
 def statistics_table(evaluation: pandas.DataFrame | str | os.PathLike[str]) -> pandas.DataFrame:
-    """The table itself, or that of the store; ``ValueError`` where nothing says how it was made."""
+    """Return the table of an evaluation, which says how it was made.
+
+    Args:
+        evaluation: what ``evaluate`` returned, or its store.
+
+    Returns:
+        The rows, with ``attrs["evaluation"]``.
+
+    Raises:
+        ValueError: if the table lost its ``attrs``.
+    """
     import pandas as pd
 
     frame = evaluation if isinstance(evaluation, pd.DataFrame) else read_evaluation(evaluation)
@@ -96,9 +124,15 @@ def statistics_table(evaluation: pandas.DataFrame | str | os.PathLike[str]) -> p
 
 
 def bootstrap(values: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """The 95% interval of the mean of ``values`` ``[N]``: quantiles of the means of N drawn with replacement.
+    """Return the 95% interval of a mean: quantiles of the means of N values drawn with replacement.
 
-    NaN where there are fewer than two values.
+    Args:
+        values: numbers ``[N]``.
+        seed: of the random numbers.
+        resamples: number of draws.
+
+    Returns:
+        The lower and the upper end; NaN if there are fewer than two values.
     """
     if len(values) < 2:
         return float("nan"), float("nan")
@@ -115,12 +149,12 @@ def bootstrap(values: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> 
 def _rows(
     frame: pandas.DataFrame, settings: Mapping[str, Any], paper: Paper | None, seed: int, resamples: int
 ) -> list[dict[str, Any]]:
-    """A row for each metric, or wanted figure of one, and method, in the order in which they were asked for."""
+    """A row for each metric, or figure among its extras, and method, in the order of the evaluation."""
     groups = dict(iter(frame.groupby(["metric", "method"], sort=False)))
     found = []
     for metric, about in settings["metrics"].items():
         for figure in (None, *_figures_of(about["metric"], paper)):
-            for method, how in settings["methods"].items():
+            for method, record in settings["methods"].items():
                 rows = groups.get((metric, method))
                 if rows is None:
                     continue
@@ -129,7 +163,7 @@ def _rows(
                 row = {"metric": name, "method": method, **_statistics(rows, values, seed, resamples)}
                 if paper is not None:
                     standard = about["metric"] if figure is None else f"{about['metric']}: {figure}"
-                    cell = paper.figures.get((_standard(method, how), standard))
+                    cell = paper.figures.get((_standard(method, record), standard))
                     row |= {"paper": cell.value if cell else np.nan, "printed_in": cell.table if cell else ""}
                 found.append(row)
     if not found:
@@ -148,11 +182,11 @@ def _extra(extras: Any, figure: str) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in found], float)
 
 
-def _standard(method: str, how: Mapping[str, Any]) -> str:
-    """What a row of the table is by its registered name, whatever it is called."""
-    if "method" not in how:
+def _standard(method: str, record: Mapping[str, Any]) -> str:
+    """The registered name of a row's method, whatever the table calls it."""
+    if "method" not in record:
         return method
-    return f"{DIFFERENCE}{how['method']}" if how.get("difference") else str(how["method"])
+    return f"{DIFFERENCE}{record['method']}" if record.get("difference") else str(record["method"])
 
 
 def _statistics(rows: pandas.DataFrame, values: np.ndarray, seed: int, resamples: int) -> dict[str, Any]:
@@ -196,7 +230,7 @@ def _notes(frame: pandas.DataFrame, about: Mapping[str, Any]) -> list[str]:
 
 
 def _map_notes(frame: pandas.DataFrame) -> list[str]:
-    """Maps without values, and what methods say about theirs."""
+    """Maps without values, and the diagnostics of methods about their maps."""
     notes = []
     maps = frame.drop_duplicates(["image", "annotation", "method"])
     for (method, state), rows in maps[maps["map"] != OK].groupby(["method", "map"], sort=False):
@@ -223,7 +257,7 @@ def _protocol(about: Mapping[str, Any]) -> str:
 
 
 def _paper_notes(about: Mapping[str, Any], paper: Paper) -> list[str]:
-    """What the paper's figures were made with, beside what these were."""
+    """What the paper's figures were made with, and what these were."""
     settings = about["settings"]
     detector, data = settings["detector"], settings["dataset"]
     notes = [
@@ -234,10 +268,10 @@ def _paper_notes(about: Mapping[str, Any], paper: Paper) -> list[str]:
     ]
     if paper.protocol and settings["protocol"]["name"] != paper.protocol:
         notes.append(f"the paper selects objects as protocol {paper.protocol!r} does, here it is {_protocol(about)}")
-    for name, how in settings["methods"].items():
-        target = paper.target_of(how.get("method", ""))
-        if "target" in how and target not in (None, how["target"]["part"]):
-            notes.append(f"the paper explains the target {target!r} by {name}; here it is {how['target']['part']!r}")
+    for name, record in settings["methods"].items():
+        target = paper.target_of(record.get("method", ""))
+        if "target" in record and target not in (None, record["target"]["part"]):
+            notes.append(f"the paper explains the target {target!r} by {name}; here it is {record['target']['part']!r}")
     if paper.note:
         notes.append(f"of the paper: {paper.note}")
     return notes

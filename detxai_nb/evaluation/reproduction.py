@@ -1,10 +1,10 @@
-"""reproduce: a paper's table with another detector on other data, its methods, metrics and protocol as printed."""
+"""reproduce: a paper's table with another detector on other data, with the paper's methods, metrics and protocol."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack, cast
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
@@ -12,82 +12,126 @@ from detxai_nb.evaluation.papers import Paper, find_paper
 from detxai_nb.evaluation.plan import DIFFERENCE
 from detxai_nb.evaluation.reports import Report, report
 from detxai_nb.evaluation.runner import evaluate
+from detxai_nb.evaluation.settings import EVALUATION_DEFAULTS, ReproductionOptions
 from detxai_nb.methods import METHODS, find_method
 from detxai_nb.metrics.registry import find_metric
+from detxai_nb.options import complete_options, show_options
 from detxai_nb.types import Detector
 
 SLOW = ("d-rise",)
-"""Thousands of forward passes for each image: only run where they are asked for."""
+"""Methods that take thousands of forward passes for each image; they run only with ``include_slow``."""
+
+_DEFAULTS: Mapping[str, Any] = {**EVALUATION_DEFAULTS, "protocol": None, "executor": None, "progress": True}
 
 
+@show_options(ReproductionOptions, _DEFAULTS)
 def reproduce(
     paper: str | Paper,
     detector: Detector | Callable[[], Detector],
     dataset: Sequence[Sample],
     *,
-    slow: bool = False,
-    without: Sequence[str] = (),
-    method_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    exclude: Sequence[str] = (),
+    include_slow: bool = False,
     store: str | os.PathLike[str] | None = None,
-    **options: Any,
+    **options: Unpack[ReproductionOptions],
 ) -> Report:
-    """The table of ``paper`` (a name of ``PAPERS`` or a ``Paper``) for this detector on this dataset.
+    """Return a paper's table for this detector on this dataset, with the printed figures beside the measured ones.
 
-    Its methods, metrics, protocol and target are those of the paper as far as this detector and dataset can follow:
-    methods that need another kind of detector or are not in this package, and metrics that need masks where the dataset
-    has none, are left out and named in the notes. ``slow``: also the methods of ``SLOW``. ``without``: methods or
-    metrics to leave out. ``method_settings``, ``store`` and the further ``options`` are those of ``evaluate``.
+    Methods, metrics, protocol and target are those of the paper as far as this detector and dataset allow. Methods that
+    need another kind of detector or are not in this package, and metrics that need masks if the dataset has none, are
+    left out and named in the notes.
 
-    Returns the report, with the paper's figures beside one's own. Raises ``ValueError`` for an unknown paper or where
-    nothing is left, and what ``evaluate`` raises.
+    Args:
+        paper: a name of ``PAPERS``, or a ``Paper``.
+        detector, dataset, store: as in ``evaluate``.
+        exclude: names of methods and metrics to leave out.
+        include_slow: also run the methods of ``SLOW``, which take thousands of forward passes for each image.
+        **options: the keyword arguments below, which are those of ``evaluate``.
+        protocol: by default (None) that of the paper, or "default" if the paper does not say.
+        method_settings: as in ``evaluate``; the paper's target is added for every method without one.
+        seed, limit, metric_settings, controls, strict, executor, progress: as in ``evaluate``, with its defaults.
+
+    Returns:
+        The report, with a note on everything that was left out.
+
+    Raises:
+        ValueError: for an unknown paper or name in ``exclude``, if nothing is left to measure, and where ``evaluate``
+            raises it.
+        TypeError: for unknown arguments.
     """
+    complete_options(reproduce, cast(Mapping[str, Any], options), _DEFAULTS)
     printed = find_paper(paper)
-    first: Any = detector if hasattr(detector, "detect") and not isinstance(detector, type) else detector()  # type: ignore[operator]
-    left_out = dict.fromkeys(without, "asked for")
+    # A class makes detectors, though it has a function "detect" too.
+    is_detector = hasattr(detector, "detect") and not isinstance(detector, type)
+    first: Any = detector if is_detector else cast(Callable[[], Detector], detector)()
     methods, metrics = methods_of(printed), metrics_of(printed)
-    for name in methods:
-        base = name.removeprefix(DIFFERENCE)
-        if base not in METHODS:
-            left_out.setdefault(name, "is no method of this package")
-            continue
-        needs = find_method(base).needs
-        if not slow and name in SLOW:
-            left_out.setdefault(name, "takes thousands of forward passes an image; slow=True runs it")
-        elif missing := [need for need in needs if need not in Capabilities(first).offers]:
-            left_out.setdefault(name, f"needs a detector that offers {', '.join(missing)}")
-    for name in metrics:
-        if "mask" in find_metric(name).needs and not getattr(dataset, "has_masks", True):
-            left_out.setdefault(name, "the dataset has no masks")
-    unknown = [name for name in without if name not in (*methods, *metrics)]
+    unknown = [name for name in exclude if name not in (*methods, *metrics)]
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: not of this paper, which has {', '.join((*methods, *metrics))}")
+    left_out = dict.fromkeys(exclude, "excluded")
+    for name, why in _unfit(methods, metrics, first, dataset, include_slow).items():
+        left_out.setdefault(name, why)
     kept = [name for name in methods if name not in left_out]
+    chosen: ReproductionOptions = {**options}
+    chosen["method_settings"] = _with_targets(kept, printed, options.get("method_settings"))
+    chosen["protocol"] = options.get("protocol") or printed.protocol or "default"
     measured = [name for name in metrics if name not in left_out]
-    settings = {name: dict(values) for name, values in (method_settings or {}).items()}
-    for name in kept:
-        base = name.removeprefix(DIFFERENCE)
-        target = printed.target_of(base)
-        if target is not None and find_method(base).kind == "gradient":
-            settings.setdefault(base, {}).setdefault("target", target)
-    rows = evaluate(
-        first if detector is first else detector,
-        dataset,
-        kept,
-        measured,
-        method_settings=settings,
-        store=store,
-        **{"protocol": printed.protocol or "default", **options},
-    )
-    found = report(rows, printed)
-    said = tuple(f"left out: {name}, {why}" for name, why in left_out.items())
-    return Report(found.table, (*found.notes, *said))
+    found = report(evaluate(detector, dataset, kept, measured, store=store, **chosen), printed)
+    notes = tuple(f"left out: {name}, {why}" for name, why in left_out.items())
+    return Report(found.table, (*found.notes, *notes))
 
 
 def methods_of(paper: Paper) -> tuple[str, ...]:
-    """The methods of a paper's table, in its order."""
+    """Return the methods of a paper's table.
+
+    Args:
+        paper: a paper.
+
+    Returns:
+        Their names, in the order of the table.
+    """
     return tuple(dict.fromkeys(method for method, _ in paper.figures))
 
 
 def metrics_of(paper: Paper) -> tuple[str, ...]:
-    """The metrics of a paper's table, in its order; a figure among a metric's extras belongs to that metric."""
+    """Return the metrics of a paper's table; a figure among a metric's extras belongs to that metric.
+
+    Args:
+        paper: a paper.
+
+    Returns:
+        Their names, in the order of the table.
+    """
     return tuple(dict.fromkeys(metric.partition(":")[0] for _, metric in paper.figures))
+
+
+def _unfit(
+    methods: Sequence[str], metrics: Sequence[str], detector: Any, dataset: Sequence[Sample], include_slow: bool
+) -> dict[str, str]:
+    """The methods and metrics that this detector and dataset do not allow, and why."""
+    found: dict[str, str] = {}
+    for name in methods:
+        base = name.removeprefix(DIFFERENCE)
+        if base not in METHODS:
+            found[name] = "is no method of this package"
+        elif not include_slow and name in SLOW:
+            found[name] = "takes thousands of forward passes an image; include_slow=True runs it"
+        elif missing := [need for need in find_method(base).needs if need not in Capabilities(detector).offers]:
+            found[name] = f"needs a detector that offers {', '.join(missing)}"
+    for name in metrics:
+        if "mask" in find_metric(name).needs and not getattr(dataset, "has_masks", True):
+            found[name] = "the dataset has no masks"
+    return found
+
+
+def _with_targets(
+    methods: Sequence[str], paper: Paper, given: Mapping[str, Mapping[str, Any]] | None
+) -> dict[str, dict[str, Any]]:
+    """The settings of the methods with the paper's target for each gradient method that has none."""
+    settings = {name: dict(values) for name, values in (given or {}).items()}
+    for name in methods:
+        base = name.removeprefix(DIFFERENCE)
+        target = paper.target_of(base)
+        if target is not None and find_method(base).kind == "gradient":
+            settings.setdefault(base, {}).setdefault("target", target)
+    return settings

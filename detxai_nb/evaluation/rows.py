@@ -43,10 +43,17 @@ _CELLS: Mapping[str, Callable[[Any], Any]] = {"curve": lambda cell: np.asarray(c
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one image: its number in the dataset, how many objects were measured, and what was left out.
+    """The outcome of one image: how many objects were measured, and what was left out.
 
-    ``left_out``: annotations by reason; ``unknown``: annotated classes that the detector does not know; ``error``: why
-    the image could not be read, None where it could.
+    Attributes:
+        image: number of the image in the dataset.
+        image_id: the dataset's own id; None if the image could not be read.
+        file_name: None if the image could not be read.
+        annotations: number of annotations.
+        objects: number of measured objects.
+        left_out: number of annotations that were left out, by reason.
+        unknown: annotated classes that the detector does not know.
+        error: why the image could not be read; None if it could.
     """
 
     image: int
@@ -61,7 +68,12 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class ImageRows:
-    """One image's record and its rows, by column."""
+    """The record and the rows of one image.
+
+    Attributes:
+        record: the outcome of the image.
+        columns: the rows, by column (``COLUMNS``).
+    """
 
     record: Record
     columns: Mapping[str, Sequence[Any]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
@@ -71,7 +83,14 @@ class ImageRows:
 
 
 def to_frame(columns: Mapping[str, Sequence[Any]]) -> pandas.DataFrame:
-    """The table of these columns; the same values give the same table, wherever they come from."""
+    """Return the table of these columns; the same values give the same table, wherever they come from.
+
+    Args:
+        columns: the rows, by column (``COLUMNS``).
+
+    Returns:
+        A DataFrame with the types of ``COLUMNS``.
+    """
     import pandas as pd
 
     found: dict[str, Any] = {}
@@ -89,7 +108,14 @@ def to_frame(columns: Mapping[str, Sequence[Any]]) -> pandas.DataFrame:
 
 
 def join(parts: Iterable[ImageRows]) -> dict[str, list[Any]]:
-    """The columns of several parts one after the other."""
+    """Return the columns of several parts, one after the other.
+
+    Args:
+        parts: rows of images.
+
+    Returns:
+        All rows, by column.
+    """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for part in parts:
         for name, values in columns.items():
@@ -98,7 +124,16 @@ def join(parts: Iterable[ImageRows]) -> dict[str, list[Any]]:
 
 
 def summarize(settings: Mapping[str, Any], records: Sequence[Record]) -> dict[str, Any]:
-    """What ``DataFrame.attrs["evaluation"]`` holds: the settings, and what was left out and why, as plain values."""
+    """Return what ``DataFrame.attrs["evaluation"]`` holds: the settings, and what was left out and why.
+
+    Args:
+        settings: everything that decides the rows, as ``describe`` returns it.
+        records: the outcomes of all images.
+
+    Returns:
+        Plain values, by name: "settings", "images" (that could be read), "images_with_objects", "annotations",
+        "objects", "left_out" (annotations by reason), "unknown_classes" and "unreadable".
+    """
     read = [record for record in records if record.error is None]
     left_out: dict[str, int] = {}
     for record in read:

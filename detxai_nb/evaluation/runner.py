@@ -7,29 +7,32 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from detxai_nb._version import __version__
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.fingerprint import dataset_identity, detector_identity
 from detxai_nb.evaluation.image_rows import measure_image
 from detxai_nb.evaluation.parallel import WorkerState, map_images
-from detxai_nb.evaluation.plan import EvaluationPlan, MethodLike, Settings, make_plan
+from detxai_nb.evaluation.plan import EvaluationPlan, MethodLike, make_plan
 from detxai_nb.evaluation.rows import ImageRows, Record, summarize, to_frame
-from detxai_nb.evaluation.selection import Protocol, find_protocol, shared_classes
+from detxai_nb.evaluation.selection import find_protocol, unknown_classes
+from detxai_nb.evaluation.settings import EVALUATION_DEFAULTS, EvaluationOptions
 from detxai_nb.evaluation.store import FolderStore, MemoryStore, open_store, read_store
 from detxai_nb.metrics.registry import Metric, find_metric
+from detxai_nb.options import complete_options, show_options
 from detxai_nb.types import Detector, Progress
 
 if TYPE_CHECKING:
     import pandas
 
 ATTRIBUTE = "evaluation"
-"""Under this name ``DataFrame.attrs`` says how the table was made and what was left out."""
+"""The key of ``DataFrame.attrs`` under which the table says how it was made and what was left out."""
 
 Store = MemoryStore | FolderStore
 
 
+@show_options(EvaluationOptions, EVALUATION_DEFAULTS)
 def evaluate(
     detector: Detector | Callable[[], Detector],
     dataset: Sequence[Sample],
@@ -37,67 +40,79 @@ def evaluate(
     metrics: Sequence[str | Metric],
     *,
     store: str | os.PathLike[str] | None = None,
-    protocol: str | Protocol = "default",
-    seed: int = 0,
-    limit: int | None = None,
-    method_settings: Settings | None = None,
-    metric_settings: Settings | None = None,
-    controls: bool = True,
-    strict: bool = False,
     executor: Executor | None = None,
     progress: bool | Progress = True,
+    **options: Unpack[EvaluationOptions],
 ) -> pandas.DataFrame:
-    """Every metric of every method for every selected object of a dataset: one row for each.
+    """Measure every metric of every method for every selected object of a dataset.
 
-    ``detector``: a detector, or a function without arguments that makes one, such as ``functools.partial(load_detector,
-    "yolox-nano", weights=...)``. ``dataset``: Samples (CocoDataset, VocDataset, CrowdHuman, Scenes, a list).
+    "difference:odam" among the methods is the difference map (``HeatMaps.difference``) of odam's maps over the selected
+    objects of the image, with the settings of odam. To run one method twice, give it a name of your own and say what it
+    is: ``methods=["odam", "box"], method_settings={"box": {"method": "odam", "smooth": "box"}}``; metrics likewise,
+    with "metric" for what it is. Metrics that do not take signed maps measure the positive part of signed ones.
 
-    ``methods``: names; "difference:odam" is the difference map (``HeatMaps.difference``) of odam's maps over the
-    selected objects of the image, with the settings of odam. ``method_settings`` holds by name what ``explain`` takes
-    as keyword arguments, "target" and "layer" among them. To run one method twice, give it a name of your own and say
-    what it is: ``methods=["odam", "box"], method_settings={"box": {"method": "odam", "smooth": "box"}}``.
-    ``metrics`` and ``metric_settings`` likewise, with "metric" for what it is. The methods "control: random" (even
-    random values) and "control: Gaussian" (in the detected box) are added, unless ``controls`` is False.
+    Args:
+        detector: a detector, or a function without arguments that makes one, such as
+            ``functools.partial(load_detector, "yolox-nano", weights=...)``.
+        dataset: Samples: a CocoDataset, VocDataset, CrowdHuman, Scenes, or a list.
+        methods: registered names, or functions of gradient methods.
+        metrics: registered names, or ``Metric`` objects.
+        store: a folder for the rows, written image by image; None keeps them in memory. The same call goes on after an
+            interruption of any kind and ends with the same table; a call with other settings, detector, dataset or
+            version is refused. Images that could not be read are tried again then, and ``limit`` may be raised. Needs
+            the extra "evaluation".
+        executor: any ``concurrent.futures`` executor, also a Dask ``Client.get_executor()``, for the images; None works
+            in this process. Each of its threads works with its own copy of the detector; pass a function to have each
+            make its own, on its own device. The images are read here and sent. Results do not depend on the executor,
+            as far as the arithmetic of the workers is the same.
+        progress: True draws a bar; a function is called as ``progress(done, total)`` after each image.
+        **options: the keyword arguments below.
+        protocol: which objects are measured: a name of ``PROTOCOLS`` or a ``Protocol``; "default" by default.
+        seed: of everything random; 0 by default. Each object's own seed follows from it, the image's id and the
+            annotation, a method's from it and the image's id, so that no result depends on the order or on the
+            executor.
+        limit: only the first so many images; by default all.
+        method_settings: by name, what ``explain`` takes as keyword arguments, "target" and "layer" among them.
+        metric_settings: by name, the settings of the metric.
+        controls: by default the methods "control: random" (random values) and "control: Gaussian" (in the detected
+            box) are added; False leaves them out.
+        strict: by default an image that cannot be read (or its masks, if a metric needs them) is reported and left out;
+            True ends the evaluation.
 
-    ``protocol``: which objects are measured, a name of ``PROTOCOLS`` or a ``Protocol``. ``seed``: of everything random;
-    each object's own seed follows from it, the image's id and the annotation, a method's from it and the image's id, so
-    no result depends on the order or on the executor. ``limit``: only the first so many images.
+    Returns:
+        A table sorted by image, method, metric and falling score, with the columns ``image`` (its number in the
+        dataset), ``image_id``, ``file_name``, ``annotation`` (its number in the sample), ``label``, ``score``, ``iou``,
+        ``x1`` to ``y2`` (the detected box, pixels of the image), ``method``, ``map`` ("ok", "no positive evidence" for
+        a map without a positive value, "not finite"; the values of the latter are NaN), ``map_figures`` (diagnostics
+        from the method, such as d-rise's agreement of two halves of its masks), ``metric``, ``value`` (NaN if the
+        metric is undefined), ``ties`` (share of tied pixels), ``curve`` and ``extras`` (further figures of the metric).
+        ``attrs["evaluation"]`` holds the settings and how many objects and images were left out, and why.
 
-    ``store``: a folder for the rows, written image by image. The same call goes on after an interruption of any kind
-    and ends with the same table; a call with other settings, detector, dataset or version is refused. Images that could
-    not be read are tried again then, and ``limit`` may be raised. Needs the extra "evaluation". Without it the rows are
-    kept in memory.
+    Raises:
+        ValueError: for arguments that do not fit, before anything is computed, and if no image can be read.
+        TypeError: for arguments of a wrong type and unknown ones, before anything is computed.
+        OSError: if the store cannot be written; what was stored stays.
 
-    ``executor``: any ``concurrent.futures`` executor, also a Dask ``Client.get_executor()``, for the images. Each of
-    its threads works with its own copy of the detector; hand in a function to have each make its own, on its own
-    device. The images are read here and sent. Results are the same as far as the workers' arithmetic is.
-
-    An image that cannot be read (or its masks, where a metric needs them) is reported and left out; ``strict``: it ends
-    the evaluation. ``progress``: True draws a bar, a function is called as ``progress(done, total)`` after each image.
-
-    Returns a table sorted by image, method, metric and falling score, with the columns ``image`` (its number in the
-    dataset), ``image_id``, ``file_name``, ``annotation`` (its number in the sample), ``label``, ``score``, ``iou``,
-    ``x1`` to ``y2`` (the detected box, pixels of the image), ``method``, ``map`` ("ok", "no positive evidence" for a
-    map without a positive value, "not finite"; the values of the latter are NaN), ``map_figures`` (what the method says
-    about the map, such as d-rise's agreement of two halves of its masks), ``metric``, ``value`` (NaN where the
-    metric is undefined), ``ties`` (share of tied pixels), ``curve`` and ``extras`` (the metric's further figures).
-    Metrics that take no signed maps measure the positive part of signed ones.
-    ``attrs["evaluation"]`` holds the settings and how many objects and images were left out, and why.
-
-    Raises ``ValueError`` or ``TypeError`` for arguments that do not fit, before anything is computed; ``ValueError``
-    where no image can be read; ``OSError`` where the store cannot be written (what was kept stays).
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> rows = dx.evaluate(detector, dx.data.scenes.Scenes(2), ["odam"], ["energy-pointing-box"], progress=False)
+        >>> rows["method"].unique().tolist()
+        ['odam', 'control: random', 'control: Gaussian']
+        >>> rows.attrs["evaluation"]["images"]
+        2
     """
-    chosen = find_protocol(protocol)
+    chosen = complete_options(evaluate, options, EVALUATION_DEFAULTS)
     plan = make_plan(
         methods,
         metrics,
-        chosen,
-        seed=seed,
-        method_settings=method_settings,
-        metric_settings=metric_settings,
-        controls=controls,
+        find_protocol(chosen["protocol"]),
+        seed=chosen["seed"],
+        method_settings=chosen["method_settings"],
+        metric_settings=chosen["metric_settings"],
+        controls=chosen["controls"],
     )
-    count = _check(dataset, plan, limit)
+    count = _check(dataset, plan, chosen["limit"])
     # A class makes detectors, though it has a function "detect" too.
     make = detector if isinstance(detector, type) or not hasattr(detector, "detect") else None
     first: Any = make() if callable(make) else detector
@@ -109,9 +124,9 @@ def evaluate(
     try:
         todo = [n for n in range(count) if n not in kept.records or kept.records[n].error is not None]
         with _reporting(progress, count, count - len(todo)) as report:
-            samples = _read(dataset, todo, plan, kept, strict, report)
-            shared = WorkerState(plan, first, make if callable(make) else None)
-            for part in _measured(samples, plan, first, executor, shared):
+            samples = _read(dataset, todo, plan, kept, chosen["strict"], report)
+            state = WorkerState(plan, first, make if callable(make) else None)
+            for part in _measured(samples, plan, first, executor, state):
                 kept.add(part)
                 report(1)
         return _table(settings, [kept.records[number] for number in range(count)], kept.columns)
@@ -120,13 +135,34 @@ def evaluate(
 
 
 def read_evaluation(store: str | os.PathLike[str]) -> pandas.DataFrame:
-    """The table of the evaluation in the folder ``store``, as ``evaluate`` returns it, also of one that still runs."""
+    """Return the table of a stored evaluation, also of one that is still running.
+
+    Args:
+        store: the folder that was passed to ``evaluate``.
+
+    Returns:
+        The table as ``evaluate`` returns it, of the images measured so far.
+
+    Raises:
+        FileNotFoundError: if there is no evaluation.
+        ValueError: if a file is damaged or of another format.
+        ImportError: if pyarrow is missing.
+    """
     settings, records, columns = read_store(store)
     return _table(settings, records, lambda images: columns)
 
 
-def describe(plan: EvaluationPlan, detector: Any, dataset: Sequence[Sample]) -> dict[str, Any]:
-    """Everything that decides the result, as plain values."""
+def describe(plan: EvaluationPlan, detector: Detector, dataset: Sequence[Sample]) -> dict[str, Any]:
+    """Return everything that decides the result, as plain values.
+
+    Args:
+        plan: methods, metrics, protocol and seed.
+        detector: the detector.
+        dataset: the dataset.
+
+    Returns:
+        The settings that a store keeps and ``attrs["evaluation"]["settings"]`` holds.
+    """
     return {
         "version": __version__,
         "detector": detector_identity(detector),
@@ -136,7 +172,7 @@ def describe(plan: EvaluationPlan, detector: Any, dataset: Sequence[Sample]) -> 
 
 
 def _check(dataset: Sequence[Sample], plan: EvaluationPlan, limit: int | None) -> int:
-    """How many images there are to measure."""
+    """The number of images to measure."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit is a number of images, 1 or more, or None for all; got {limit!r}")
     if not len(dataset):
@@ -147,10 +183,10 @@ def _check(dataset: Sequence[Sample], plan: EvaluationPlan, limit: int | None) -
     return len(dataset) if limit is None else min(limit, len(dataset))
 
 
-def _warn_of_unknown(dataset: Sequence[Sample], detector: Any) -> None:
+def _warn_of_unknown(dataset: Sequence[Sample], detector: Detector) -> None:
     listed = isinstance(dataset, (list, tuple))
     names = {n: None for sample in dataset for n in sample.names} if listed else getattr(dataset, "names", ())
-    missing = shared_classes(tuple(names), tuple(detector.names))
+    missing = unknown_classes(tuple(names), tuple(detector.names))
     if missing:
         warnings.warn(
             f"the detector does not know these classes of the dataset: {', '.join(missing)}; their annotations are "
@@ -168,11 +204,11 @@ def _read(
     strict: bool,
     report: Callable[[int], Any],
 ) -> Iterator[tuple[int, Sample]]:
-    """The images that can be read; the others are put on record."""
+    """The images that can be read; for the others a record with the error is kept."""
     for number in todo:
         try:
             sample = dataset[number]
-            # Read on first use elsewhere: what is wrong with them belongs to the image, not to a metric.
+            # Masks are read on first use: an error in them belongs to the image, not to a metric.
             _ = (plan.needs("mask") and sample.masks, plan.needs("part") and sample.parts)
         except (ValueError, OSError) as error:
             if strict:
@@ -189,11 +225,11 @@ def _measured(
     plan: EvaluationPlan,
     detector: Detector,
     executor: Executor | None,
-    shared: WorkerState,
+    state: WorkerState,
 ) -> Iterator[ImageRows]:
     """The rows of each image: in order here, or as the executor finishes them."""
     if executor is not None:
-        yield from map_images(executor, shared, samples)
+        yield from map_images(executor, state, samples)
         return
     for number, sample in samples:
         yield measure_image(plan, detector, sample, number)
@@ -212,7 +248,7 @@ def _table(
 
 @contextmanager
 def _reporting(progress: bool | Progress, total: int, done: int) -> Iterator[Callable[[int], Any]]:
-    """What counts finished images: a bar, the caller's function, or nothing."""
+    """A function that counts finished images for a bar, for the caller's function, or for nobody."""
     if progress is True:
         from tqdm.auto import tqdm
 

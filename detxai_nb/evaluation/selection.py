@@ -19,18 +19,29 @@ LOOSE = "detected, box too loose"
 ALONE = "too few in the image"
 BEYOND = "not among the best of the image"
 REASONS = (CROWD, UNKNOWN, MISSED, LOOSE, ALONE, BEYOND)
-"""Why an annotation is left out; each one has one reason, the first of these that holds."""
+"""Why an annotation is left out; each has one reason, the first of these that applies."""
 
 FOUND_IOU = 0.5
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A rule of selection.
+    """A rule that selects the objects to measure.
 
-    Annotations that are no crowd are matched one to one, greedily by falling score, with detections of their class
-    (by name) that score above ``score`` and overlap them by an IoU above ``iou`` (0.5 or more). Images with fewer than
+    Annotations that are not marked as crowd are matched one to one, greedily by falling score, with detections of
+    their class (by name) that score above ``score`` and overlap them with an IoU above ``iou``. Images with fewer than
     ``at_least`` such objects are left out; of the others the ``at_most`` with the highest scores are measured.
+
+    Attributes:
+        name: shown in tables.
+        iou: at least 0.5 and below 1.
+        score: at least 0 and below 1.
+        at_least: 1 or more.
+        at_most: None for no limit.
+        source: where the rule comes from.
+
+    Raises:
+        ValueError: if a setting is out of range.
     """
 
     name: str
@@ -60,7 +71,7 @@ PROTOCOLS: dict[str, Protocol] = {
     p.name: p
     for p in (
         Protocol("default"),
-        # The paper names no score: every box that its own deletion curves would still see counts.
+        # The paper names no score: every box that its own deletion curves still take into account is used.
         Protocol("odam", iou=0.9, score=0.05, source="ODAM (ICLR 2023), sec. 4.2: well-detected objects, IoU > 0.9"),
         Protocol("difference", score=0.4, at_least=2, source="difference maps, sec. 4.3: score > 0.4, IoU > 0.5"),
         Protocol("best", at_most=1, source="ODAM, A.5.9: the prediction with the highest score of each image"),
@@ -69,13 +80,24 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:
-    """The preset of that name; a Protocol of one's own is handed back."""
+    """Return the protocol of that name, or the given Protocol itself.
+
+    Args:
+        protocol: a name of ``PROTOCOLS``, or a Protocol.
+
+    Returns:
+        The protocol.
+
+    Raises:
+        ValueError: for an unknown name.
+        TypeError: for anything else.
+    """
     if isinstance(protocol, Protocol):
         return protocol
     if not isinstance(protocol, str):
         raise TypeError(f"a protocol is a name ({', '.join(PROTOCOLS)}) or a Protocol, got {protocol!r}")
     if protocol not in PROTOCOLS:
-        raise ValueError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}, or hand in a Protocol")
+        raise ValueError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}, or pass a Protocol")
     return PROTOCOLS[protocol]
 
 
@@ -83,9 +105,11 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
 class Selected:
     """The objects of one image that are measured.
 
-    ``detections``: N of them, by falling score; ``annotations`` int64 ``[N]`` on the CPU: the number of each one's
-    annotation in the sample; ``left_out``: how many annotations were left out, by reason; ``unknown``: names of
-    annotated classes that the detector does not know.
+    Attributes:
+        detections: N predictions, by falling score.
+        annotations: int64 ``[N]`` on the CPU: the number of each one's annotation in the sample.
+        left_out: number of annotations that were left out, by reason (``REASONS``).
+        unknown: names of annotated classes that the detector does not know.
     """
 
     detections: Detections
@@ -95,9 +119,15 @@ class Selected:
 
 
 def select(detections: Detections, sample: Sample, protocol: Protocol) -> Selected:
-    """The objects of ``sample`` that are measured; ``detections`` of a threshold not above the protocol's score.
+    """Return the objects of a sample that are measured.
 
-    ``left_out`` and the selected objects together are all annotations of the sample.
+    Args:
+        detections: of the sample's image, with a score threshold not above the protocol's.
+        sample: the image with its annotations.
+        protocol: the rule of selection.
+
+    Returns:
+        The selected objects; together with ``left_out`` they are all annotations of the sample.
     """
     detections = detections[detections.scores > protocol.score]
     known = np.array([name in detections.names for name in sample.names], bool)
@@ -108,7 +138,7 @@ def select(detections: Detections, sample: Sample, protocol: Protocol) -> Select
     enough = found if found >= protocol.at_least else 0
     # Detections are sorted by falling score, so the first are the best.
     kept = kept[: enough if protocol.at_most is None else min(enough, protocol.at_most)]
-    # What a stricter protocol drops is told apart from what the detector did not see at all.
+    # Objects that only a stricter protocol drops are counted apart from those that the detector missed.
     seen = found if protocol.iou == FOUND_IOU else max(found, int((match(detections, sample, FOUND_IOU) >= 0).sum()))
     usable = int((~sample.crowd & ~foreign).sum())
     counts = {
@@ -128,8 +158,19 @@ def select(detections: Detections, sample: Sample, protocol: Protocol) -> Select
     )
 
 
-def shared_classes(names: tuple[str, ...], detector_names: tuple[str, ...]) -> tuple[str, ...]:
-    """The dataset's classes that the detector does not know; ``ValueError`` where they have none in common."""
+def unknown_classes(names: tuple[str, ...], detector_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the dataset's classes that the detector does not know.
+
+    Args:
+        names: class names of the dataset.
+        detector_names: class names of the detector.
+
+    Returns:
+        The unknown names, in the order of the dataset.
+
+    Raises:
+        ValueError: if they have no name in common.
+    """
     missing = tuple(name for name in names if name not in detector_names)
     if names and len(missing) == len(names):
         raise ValueError(

@@ -1,8 +1,8 @@
-"""Where the rows of an evaluation are kept: a folder of Parquet files, one an image, merged as they grow in number.
+"""The store of an evaluation: a folder of Parquet files, one for each image, which are merged as their number grows.
 
-The folder can be read by anything that reads Parquet datasets. Each file is written beside its place, flushed to the
-disk and then moved there, so it is there whole or not at all; its footer says which images it holds, also those without
-rows. A process may end at any moment: what is left over is put right when the store is opened again.
+The folder can be read by anything that reads Parquet datasets. Each file is written under another name, flushed to the
+disk and then moved into place, so it is complete or absent; its footer names the images that it holds, also those
+without rows. A process may end at any moment: leftovers are cleaned up when the store is opened again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SETTINGS = "_settings.json"
 FORMAT = "detxai-nb evaluation 2"
 MERGE = 64
-"""So many files of one size are merged into one of the next."""
+"""This many files of one level are merged into one file of the next level."""
 
 _LOCK = "_lock"
 _PART = ".part"
@@ -35,29 +35,45 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class MemoryStore:
-    """Keeps the rows for as long as it lives."""
+    """A store in memory, for as long as it lives."""
 
     def __init__(self) -> None:
         self.records: dict[int, Record] = {}
         self._parts: dict[int, ImageRows] = {}
 
     def add(self, part: ImageRows) -> None:
-        """Keep one image's rows."""
+        """Keep the rows of one image.
+
+        Args:
+            part: the record and the rows.
+        """
         self.records[part.record.image] = part.record
         self._parts[part.record.image] = part
 
     def columns(self, images: Sequence[int]) -> dict[str, Any]:
-        """The rows of these images, in this order."""
+        """Return the rows of some images.
+
+        Args:
+            images: numbers of images, in the wanted order.
+
+        Returns:
+            The rows, by column.
+        """
         return join(self._parts[image] for image in images)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing; there is nothing to close."""
 
 
 class FolderStore:
-    """A folder of Parquet files. Made by ``open_store``, for one process at a time.
+    """A store in a folder of Parquet files, opened by ``open_store`` for one process at a time.
 
-    ``records``: what became of each image that is in it, by number.
+    Args:
+        folder: the store.
+        unlock: gives up the claim of this process.
+
+    Attributes:
+        records: the outcome of each image that is in the store, by number.
     """
 
     def __init__(self, folder: Path, unlock: Callable[[], None]) -> None:
@@ -71,20 +87,31 @@ class FolderStore:
         self.records: dict[int, Record] = {r.image: r for records in self._files.values() for r in records}
 
     def add(self, part: ImageRows) -> None:
-        """Keep one image's rows; once this returns they are on the disk.
+        """Write the rows of one image; when this returns they are on the disk.
 
-        Raises ``OSError``, and changes nothing, where they cannot be written.
+        Args:
+            part: the record and the rows.
+
+        Raises:
+            OSError: if they cannot be written; the store is unchanged.
         """
         self._write(self._path(0, part.record.image), to_table(part.columns, [part.record]), (part.record,))
         self.records[part.record.image] = part.record
         self._merge(0)
 
     def columns(self, images: Sequence[int]) -> dict[str, Any]:
-        """The rows of these images, in this order."""
+        """Return the rows of some images.
+
+        Args:
+            images: numbers of images, in the wanted order.
+
+        Returns:
+            The rows, by column.
+        """
         return columns_of(self._files, images)
 
     def close(self) -> None:
-        """Let other processes open the store."""
+        """Give up the claim, so that other processes can open the store."""
         self._unlock()
 
     def _path(self, level: int, first: int) -> Path:
@@ -108,7 +135,7 @@ class FolderStore:
         self._files[path] = records
 
     def _merge(self, level: int) -> None:
-        """Merge the files of a level where there are ``MERGE``. Unreadable images stay alone, to be replaced."""
+        """Merge the files of a level if there are ``MERGE``. Those of unreadable images stay, to be replaced."""
         import pyarrow as pa
 
         files = sorted(p for p, records in self._files.items() if level_of(p) == level and not records[0].error)
@@ -126,10 +153,19 @@ class FolderStore:
 
 
 def open_store(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> FolderStore:
-    """The store of an evaluation with these settings: a new one, or one to go on with.
+    """Open the store of an evaluation with these settings, a new one or one to resume.
 
-    Raises ``ValueError`` where the folder holds something else or an evaluation with other settings (naming what
-    differs), ``RuntimeError`` where another process is at work in it, ``ImportError`` where pyarrow is missing.
+    Args:
+        path: a folder, which need not exist.
+        settings: everything that decides the rows, as ``describe`` returns it.
+
+    Returns:
+        The store, claimed for this process.
+
+    Raises:
+        ValueError: if the folder holds something else, or an evaluation with other settings (naming what differs).
+        RuntimeError: if another process writes to it.
+        ImportError: if pyarrow is missing.
     """
     require_pyarrow()
     folder = Path(path).expanduser()
@@ -151,7 +187,20 @@ def open_store(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Fol
 
 
 def read_store(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Record], dict[str, Any]]:
-    """Settings, records and columns of an evaluation that is there, finished or still running; nothing is changed."""
+    """Read an evaluation, finished or still running, without changing anything.
+
+    Args:
+        path: the folder of the store.
+
+    Returns:
+        Settings, records by image number, and the rows by column.
+
+    Raises:
+        FileNotFoundError: if there is no evaluation.
+        ValueError: if a file is damaged or of another format.
+        RuntimeError: if files change faster than they can be read.
+        ImportError: if pyarrow is missing.
+    """
     require_pyarrow()
     folder = Path(path).expanduser()
     settings = read_settings(folder)
@@ -162,13 +211,24 @@ def read_store(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Recor
             records = sorted((r for found in files.values() for r in found), key=lambda record: record.image)
             return settings, records, columns_of(files, [record.image for record in records])
         except FileNotFoundError:
-            # The process that writes has merged some files since they were listed.
+            # The writing process has merged some files since they were listed.
             continue
     raise RuntimeError(f"the files of {folder} change faster than they can be read; wait for the evaluation to end")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings of the evaluation in ``folder``."""
+    """Read the settings of an evaluation.
+
+    Args:
+        folder: the store.
+
+    Returns:
+        The settings, with the "format" of the store.
+
+    Raises:
+        FileNotFoundError: if there is no evaluation.
+        ValueError: if the file is damaged or of another format.
+    """
     path = folder / SETTINGS
     if not path.is_file():
         raise FileNotFoundError(f"there is no evaluation at {folder}: it has no {SETTINGS}")
@@ -182,7 +242,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def require_pyarrow() -> None:
-    """``ImportError``, with what to install, where pyarrow is missing."""
+    """Raise if pyarrow is missing.
+
+    Raises:
+        ImportError: with what to install.
+    """
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
@@ -193,12 +257,12 @@ def require_pyarrow() -> None:
 
 
 def _ours(path: Path) -> bool:
-    """Whether this is a leftover of an evaluation that ended before it had begun."""
+    """Whether this file was left by an evaluation that ended before it had stored anything."""
     return path.name == _LOCK or (path.name.startswith(f".{SETTINGS}.") and path.name.endswith(_PART))
 
 
 def _refuse_changes(folder: Path, kept: Any, wanted: Any) -> None:
-    """``ValueError`` where the settings differ, naming each difference."""
+    """Raise ``ValueError`` if the settings differ, naming each difference."""
     changed = list(_differences(kept, wanted, ""))
     if changed:
         raise ValueError(
@@ -227,7 +291,7 @@ def _short(value: Any) -> str:
 
 
 def _lock(folder: Path) -> Callable[[], None]:
-    """Claim the folder; the claim ends with the process, however that ends. Returns what gives it up."""
+    """Claim the folder until the process ends, however it ends; the returned function gives up the claim."""
     handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if os.name == "nt":
@@ -239,7 +303,7 @@ def _lock(folder: Path) -> Callable[[], None]:
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Some network file systems have no locks; there the caller alone sees to it that one process writes.
+        # Some network file systems have no locks; there the caller has to make sure that only one process writes.
         if error.errno not in _NO_LOCKS:
             os.close(handle)
             raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Pictures of a sanity check: one object's maps as the weights are lost, and how alike they stay."""
+"""Figures of a sanity check: the maps of one object step by step, and the curves of their similarity."""
 
 from __future__ import annotations
 
@@ -31,14 +31,24 @@ def plot_sanity(
     seed: int | None = None,
     opacity: float = 0.7,
 ) -> Figure:
-    """A row of maps of one object for each method, from the trained network to the last step, and the curves below.
+    """Draw the maps of one object, a row for each method from the trained network to the last step, and curves below.
 
-    ``number``: of the object among the result's detections. ``measure``: what the curves show: one of the table's
-    measures, the median over the seeds with the band from the lowest to the highest; the line of the verdict's
-    threshold stands beside "spearman". ``seed``: whose maps are shown, by default the first. Each map is on its own
-    range.
+    Each map is drawn on its own range.
 
-    Raises ``IndexError`` for an object and ``ValueError`` for a seed or measure that is not there.
+    Args:
+        result: what ``sanity.check`` returned.
+        number: index of the object among the result's detections.
+        measure: one of the table's measures. The curves show its median over the seeds, with a band from the lowest to
+            the highest value; "spearman" is drawn with the threshold of the verdict.
+        seed: whose maps are shown; the first by default.
+        opacity: of the maps over the photograph, 0..1.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        IndexError: if there is no such object.
+        ValueError: if there is no such seed or measure.
     """
     if not 0 <= number < len(result.detections):
         raise IndexError(f"there are objects 0 to {len(result.detections) - 1}, so no number {number}")
@@ -57,13 +67,13 @@ def plot_sanity(
             axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)
     _draw_curves(_space(sheet, len(result.methods), below), result, curve, measure)
     name = result.detections.label_names()[number]
-    how = "down to each stage" if result.mode == "cascading" else "in each stage alone"
-    sheet.head(f"{number}: {name}, random {how}; maps of seed {seed}")
+    where = "down to each stage" if result.mode == "cascading" else "in each stage alone"
+    sheet.head(f"{number}: {name}, random {where}; maps of seed {seed}")
     return sheet.figure
 
 
 def _draw(axes: Axes, maps: HeatMaps, opacity: float) -> None:
-    """One map over the photograph; one that is not finite, or constant, leaves it as it is."""
+    """One map over the photograph; a map that is not finite, or constant, leaves it as it is."""
     values = np.nan_to_num(maps.values[0].numpy(), nan=0.0, posinf=0.0, neginf=0.0)
     colormap = (DIVERGING if maps.signed else SEQUENTIAL)[0]
     painted = overlay(maps.image, values, colormap=colormap, opacity=opacity, signed=maps.signed)
@@ -91,14 +101,14 @@ def _draw_curves(axes: Axes, result: SanityResult, curve: Any, measure: str) -> 
         steps, median = own["step"].to_numpy(), own["median"].to_numpy()
         low, high = own["low"].to_numpy(), own["high"].to_numpy()
         if similarity:
-            # The trained network's map is its own likeness.
+            # The map of the trained network equals itself.
             steps = np.insert(steps, 0, 0)
             median, low, high = (np.insert(values, 0, 1.0) for values in (median, low, high))
         axes.plot(steps, median, marker="o", markersize=3, lw=1.5, color=f"C{i}", label=method)
         axes.fill_between(steps, low, high, color=f"C{i}", alpha=0.2, lw=0)
     if measure.startswith("spearman"):
-        for bar in (-result.threshold, result.threshold):
-            axes.axhline(bar, color="0.4", lw=0.8, ls="--")
+        for threshold in (-result.threshold, result.threshold):
+            axes.axhline(threshold, color="0.4", lw=0.8, ls="--")
     axes.set_xticks(range(len(result.steps) + 1), ["trained", *(s.stage for s in result.steps)], fontsize=8)
     if len(result.steps) > 8:
         axes.set_xticks(range(len(result.steps) + 1), [str(n) for n in range(len(result.steps) + 1)], fontsize=7)

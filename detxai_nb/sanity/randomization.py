@@ -1,4 +1,4 @@
-"""Random weights in place of trained ones, for a while: everything comes back bit for bit, whatever happens inside.
+"""Random weights in place of trained ones for a while; everything is restored bit for bit, whatever happens inside.
 
 The trained tensors are never written to. A layer's parameters point to new memory while they are random, and back to
 the trained memory afterwards, so an interruption in the middle cannot leave half a weight behind.
@@ -31,9 +31,21 @@ _NORM = {"weight", "bias", "running_mean", "running_var"}
 
 @contextmanager
 def randomized(module: nn.Module, layers: Sequence[str], seed: int = 0, init: str = "normal") -> Iterator[None]:
-    """Inside, ``layers`` (dotted paths of submodules, each with all below it) have random weights; see ``Randomizer``.
+    """Return a context in which some layers of a module have random weights.
 
-    Afterwards the module is what it was, bit for bit, also after an exception or ``KeyboardInterrupt``.
+    Afterwards the module is what it was, bit for bit, also after an exception or ``KeyboardInterrupt``; see
+    ``Randomizer``.
+
+    Args:
+        module: the network.
+        layers: dotted paths of submodules; each is randomized with everything below it. "" is the whole module.
+        seed, init: as in ``Randomizer.randomize``.
+
+    Yields:
+        Nothing; the weights are random inside the ``with`` block.
+
+    Raises:
+        ValueError: for an unknown ``init`` or path.
     """
     with Randomizer(module) as randomizer:
         randomizer.randomize(layers, seed, init)
@@ -41,16 +53,19 @@ def randomized(module: nn.Module, layers: Sequence[str], seed: int = 0, init: st
 
 
 class Randomizer:
-    """Randomizes more and more layers of a module, and undoes it: ``with Randomizer(module) as r: r.randomize(...)``.
+    """A context that randomizes more and more layers of a module: ``with Randomizer(module) as r: r.randomize(...)``.
 
-    What comes back at the end of the block, or with ``restore``: parameters and buffers, ``requires_grad``, ``.grad``,
-    training flags, hooks, and the state of the global random numbers (torch's, Python's and NumPy's). It takes the
-    memory of the random tensors and of a second copy of the buffers. A second ``KeyboardInterrupt`` while the trained
-    weights are put back is held until all of them are back.
+    At the end of the block, or with ``restore``, everything is restored: parameters and buffers, ``requires_grad``,
+    ``.grad``, training flags, hooks, and the state of the global random numbers (torch's, Python's and NumPy's). It
+    needs the memory of the random tensors and of a second copy of the buffers. A second ``KeyboardInterrupt`` while the
+    trained weights are being restored is held until all of them are.
 
-    Of each layer every floating-point parameter is drawn anew; those of norms (batch, group, layer) are parameters like
-    any other, and a frozen batch norm's weight and bias count as such although they are buffers. The running mean and
-    variance of a batch norm are no weights: they stay with "normal", and go back to 0 and 1 with "default".
+    In each layer every floating-point parameter is drawn anew. Those of norms (batch, group, layer) are parameters like
+    any other, and the weight and bias of a frozen batch norm count as such although they are buffers. The running mean
+    and variance of a batch norm are not weights: they stay with "normal", and become 0 and 1 with "default".
+
+    Args:
+        module: the network.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -72,27 +87,34 @@ class Randomizer:
         self._kept = None
 
     def restore(self) -> None:
-        """Everything as it was before the block."""
+        """Restore everything as it was before the block."""
         if self._kept is not None:
             self._kept.restore()
 
     def start_over(self) -> None:
-        """Inside the block: the trained weights again, to randomize others."""
+        """Restore the trained weights inside the block, so that others can be randomized."""
         if self._kept is not None:
             self._kept.restore()
             self._kept.shield()
 
     @torch.inference_mode(False)
     def randomize(self, layers: Sequence[str], seed: int = 0, init: str = "normal", below: bool = True) -> None:
-        """Give ``layers`` random weights, on top of those that are random already.
+        """Give some layers random weights, in addition to those that are random already.
 
-        ``below``: with all that lies below each of them, or only their own tensors.
-        ``init`` "normal": each tensor from a normal distribution with its own mean and standard deviation (of its
-        trained values; a tensor of one value, or of equal ones, stays). "default": by the layer's own
-        ``reset_parameters``; a layer that has none is drawn as with "normal". The numbers follow from ``seed`` and the
-        layer's path alone: the same whatever else is random, and for "normal" on every device.
+        The numbers follow from ``seed`` and the path of the layer alone: they are the same whatever else is random, and
+        with "normal" on every device.
 
-        Raises ``ValueError`` for an unknown ``init`` or path, and ``RuntimeError`` outside the block.
+        Args:
+            layers: dotted paths of submodules.
+            seed: a whole number.
+            init: "normal" draws each tensor from a normal distribution with the mean and standard deviation of its
+                trained values (a tensor of one value, or of equal ones, stays). "default" calls the layer's own
+                ``reset_parameters``; a layer without one is drawn as with "normal".
+            below: randomize each layer with everything below it, or only its own tensors.
+
+        Raises:
+            ValueError: for an unknown ``init`` or path.
+            RuntimeError: outside the ``with`` block.
         """
         if init not in INITS:
             raise ValueError(f"init is one of {', '.join(map(repr, INITS))}; got {init!r}")
@@ -107,7 +129,7 @@ class Randomizer:
 
 
 class _Kept:
-    """What a module was: references to the trained memory, and the small states."""
+    """The state of a module: references to the trained memory, and copies of the small states."""
 
     def __init__(self, module: nn.Module) -> None:
         parts = list(module.modules())
@@ -124,7 +146,7 @@ class _Kept:
 
     @torch.inference_mode(False)
     def shield(self) -> None:
-        """Let every buffer point to a copy and no tensor have a gradient, so that what is added to them is undone."""
+        """Let every buffer point to a copy and no tensor have a gradient, so that changes in place can be undone."""
         for buffer in self._buffers.values():
             buffer.data = buffer.data.clone()
         for tensor, _, grad in self._flags:
@@ -132,7 +154,7 @@ class _Kept:
                 tensor.grad = None
 
     def give_back(self, part: nn.Module) -> None:
-        """The trained values of one layer's own tensors."""
+        """Restore the trained values of one layer's own tensors."""
         for tensor in part._parameters.values():
             if tensor is not None:
                 tensor.data = self._data[id(tensor)][1]
@@ -141,7 +163,7 @@ class _Kept:
                 buffer.data = self._data[id(buffer)][1].clone()
 
     def restore(self) -> None:
-        """All of it; an interrupt meanwhile is raised once it is done."""
+        """Restore everything; an interrupt meanwhile is raised once it is done."""
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
@@ -181,7 +203,7 @@ class _NumberState:
         self._state = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
 
     def restore(self) -> None:
-        """Put it back."""
+        """Set it again."""
         torch.set_rng_state(self._state[0])
         random.setstate(self._state[1])
         np.random.set_state(self._state[2])  # noqa: NPY002
@@ -190,7 +212,14 @@ class _NumberState:
 
 
 def drawn_tensors(part: nn.Module) -> list[Tensor]:
-    """The tensors of the layer itself, not of those below it, that randomizing draws anew."""
+    """Return the layer's own tensors that are randomized, without those of its submodules.
+
+    Args:
+        part: a layer.
+
+    Returns:
+        Its floating-point parameters, or the weight and bias of a frozen batch norm.
+    """
     own: list[Tensor] = [t for t in part._parameters.values() if t is not None]
     if not own and set(part._buffers) >= _NORM:
         own = [t for name in ("weight", "bias") if (t := part._buffers[name]) is not None]

@@ -1,4 +1,4 @@
-"""What a sanity check found: the maps as weights are lost, how alike they stay, and the verdict on each method."""
+"""The result of a sanity check: maps before and after randomization, their similarity, and a verdict on each method."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from detxai_nb.sanity.settings import Randomization, Similarity
+
 EDGES = "control: edges"
 """The name of the control among the methods."""
 
@@ -27,7 +29,13 @@ OK, VANISHED, NO_ORIGINAL, NOT_FINITE = "ok", "vanished", "no original map", "no
 
 @dataclass(frozen=True)
 class Step:
-    """One state of the network: ``number`` from 1, the ``stage`` that was reached, and all ``layers`` then random."""
+    """One state of the network during a check.
+
+    Attributes:
+        number: from 1; 0 is the trained network.
+        stage: name of the stage that was randomized last.
+        layers: paths of all submodules whose weights are random in this state.
+    """
 
     number: int
     stage: str
@@ -36,17 +44,29 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class SanityResult:
-    """What ``check`` found.
+    """The result of ``sanity.check``.
 
-    ``steps``: the states of the network, in order. ``originals``: by method the maps of the trained network, a map for
-    each object, and ``maps``: by (method, step's number, seed) those of the randomized one, all on their native grids
-    on the CPU. ``table``: a DataFrame with a row for each method, step, seed, object and measure: the similarities (1
-    means the same map), "complexity" of the randomized map (entropy in bits of its values' histogram), "score" (the
-    explained scalar) and "score change" (the same less the trained network's); step 0, of seed -1, is the trained
-    network, with complexity and scores. ``status`` of a row: "ok", "vanished" (the randomized map is constant), "no
-    original map" (the original one is) or "not finite"; a similarity is NaN then. ``full``: whether the last step of a
-    cascade leaves no trained weight. ``entropies``: by (step's number, seed) the entropy in bits of each prediction's
-    scores over all classes, for the trained network (0, 0) and the last step. ``settings``: all that it ran with.
+    Attributes:
+        steps: the states of the network, in order.
+        originals: by method the maps of the trained network, one for each object, on their native grids on the CPU;
+            the control is the last method.
+        maps: the same of the randomized network, by (method, step number, seed).
+        table: a DataFrame with a row for each method, step, seed, object and measure. Measures are the similarities (1
+            means the same map), "complexity" of the randomized map (entropy in bits of the histogram of its values),
+            "score" (the explained scalar) and "score change" (the score minus that of the trained network). Step 0
+            with seed -1 is the trained network, with complexity and scores. ``status`` is "ok", "vanished" (the
+            randomized map is constant), "no original map" (the original map is constant) or "not finite"; if it is
+            not "ok", similarities are NaN.
+        image: uint8 ``[H,W,3]``.
+        detections: the N explained predictions, on the CPU.
+        target: the explained scalar.
+        randomization: how the weights were randomized.
+        comparison: how the maps were compared, with the threshold of the verdict.
+        full: whether the last step of a cascade leaves no trained weight.
+        entropies: by (step number, seed) the entropy in bits of each prediction's scores over all classes, for the
+            trained network (0, 0) and the last step.
+        settings: the other settings: "layer" and "method_settings".
+        seconds: running time of the check.
     """
 
     steps: tuple[Step, ...]
@@ -56,10 +76,8 @@ class SanityResult:
     image: np.ndarray
     detections: Detections
     target: Target
-    mode: str
-    seeds: tuple[int, ...]
-    measures: tuple[str, ...]
-    threshold: float
+    randomization: Randomization
+    comparison: Similarity
     full: bool
     entropies: Mapping[tuple[int, int], tuple[float, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -67,8 +85,29 @@ class SanityResult:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods in the order in which they were named, the control last."""
+        """Names of the methods in the given order, the control last."""
         return tuple(self.originals)
+
+    @property
+    def mode(self) -> str:
+        """How weights were randomized: "cascading" or "independent"."""
+        return self.randomization.mode
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the runs; without those that a check which was stopped did not reach."""
+        reached = {seed for _, _, seed in self.maps}
+        return tuple(seed for seed in self.randomization.seeds if seed in reached)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the similarities in the table."""
+        return tuple(self.comparison.measures)
+
+    @property
+    def threshold(self) -> float:
+        """The largest median |Spearman| of a method that passes."""
+        return self.comparison.threshold
 
     def __repr__(self) -> str:
         return (
@@ -77,26 +116,42 @@ class SanityResult:
         )
 
     def curve(self, measure: str = "spearman", objects: Sequence[int] | None = None) -> pandas.DataFrame:
-        """The measure by method and step: median over seeds and objects, and the lowest and highest.
+        """Return a measure by method and step: the median over seeds and objects, the lowest and the highest value.
 
-        ``objects``: numbers of detections, by default all. Columns "method", "step", "stage", "median", "low", "high",
-        "count". Values that are not defined are left out; of a step without any the figures are NaN.
+        Args:
+            measure: one of the measures in the table.
+            objects: indices of detections; all by default.
+
+        Returns:
+            A table with the columns "method", "step", "stage", "median", "low", "high" and "count". Undefined values
+            are left out; a step without any has NaN.
+
+        Raises:
+            ValueError: for an unknown measure.
         """
         rows = self._rows(measure, objects)
         grouped = rows.groupby(["method", "step", "stage"], sort=False)["value"]
         return grouped.agg(median="median", low="min", high="max", count="count").reset_index()
 
     def verdict(self, threshold: float | None = None) -> pandas.DataFrame:
-        """Whether each method's maps depend on what the network learnt.
+        """Return for each method whether its maps depend on what the network has learnt.
 
-        A method fails where its maps still resemble the original ones when the weights are random: where the median
-        over seeds and objects of |Spearman| is above ``threshold`` (by default the check's own) in the last step of a
-        cascade. With independent randomization it is the stage that changes the maps most: a method fails where no
-        single stage matters to it. A map that vanished resembles nothing and counts as 0; objects without an original
-        map, and maps that are not finite, are left out. A method without any is "undecided".
+        A method fails if its maps still resemble the original ones when the weights are random: if the median over
+        seeds and objects of |Spearman| is above the threshold in the last step of a cascade. With independent
+        randomization the stage that changes the maps most counts: a method fails if no single stage matters to it. A
+        map that vanished resembles nothing and counts as 0. Objects without an original map and maps that are not
+        finite are left out; a method without any other map is "undecided".
 
-        Columns by method: "verdict" ("passes", "fails", "undecided"), "resemblance" (that median), "low" and "high"
-        (over seeds and objects), "step", "stage", "maps" (how many were judged), "vanished" (how many of them).
+        Args:
+            threshold: 0..1; that of the check by default.
+
+        Returns:
+            A table by method with the columns "verdict" ("passes", "fails", "undecided"), "resemblance" (that median),
+            "low" and "high" (over seeds and objects), "step", "stage", "maps" (number of maps that count) and
+            "vanished" (how many of these vanished).
+
+        Raises:
+            ValueError: if ``threshold`` is out of range.
         """
         import pandas as pd
 
@@ -113,12 +168,17 @@ class SanityResult:
         return pd.DataFrame(found).set_index("method")
 
     def efficient(self) -> pandas.DataFrame:
-        """The efficient test of Hedström et al.: how much more complex the maps are once the weights are random.
+        """Return the result of the efficient test (eMPRT): how much more complex the maps are with random weights.
 
-        ``rise``: (entropy in the last step - entropy of the original map) / entropy of the original map, the eMPRT
-        score, median over seeds and objects; a method that depends on the weights has a clear rise, the control none.
-        ``model_rise``: the same of the network's own output, the entropy of the explained prediction's scores over all
-        classes: how much there was to see. Columns "rise", "low", "high", "model_rise", "maps".
+        Returns:
+            A table by method. "rise": (entropy in the last step - entropy of the original map) / entropy of the
+            original map, the median over seeds and objects; a method that depends on the weights has a clear rise,
+            the control none. "low" and "high": the lowest and highest rise. "model_rise": the same for the output of
+            the network itself, the entropy of the explained prediction's scores over all classes, which tells how
+            much there was to see. "maps": number of maps.
+
+        References:
+            Hedström et al., "Sanity Checks Revisited" (2024).
         """
         import pandas as pd
 
@@ -141,9 +201,14 @@ class SanityResult:
         return pd.DataFrame(found).set_index("method")
 
     def plot(self, number: int = 0, **options: Any) -> Figure:
-        """A figure of one object: its maps as the weights are lost, and the curves of similarity with their spread.
+        """Return a figure of one object: its maps step by step, and the curves of similarity with their spread.
 
-        The options are those of ``sanity_plots.plot_sanity``.
+        Args:
+            number: index of the object among the detections.
+            **options: those of ``sanity.figures.plot_sanity``: ``measure``, ``seed``, ``opacity``.
+
+        Returns:
+            A matplotlib figure.
         """
         from detxai_nb.sanity.figures import plot_sanity
 
@@ -168,17 +233,8 @@ def _judged(rows: Any, bar: float, cascading: bool, last: int) -> dict[str, Any]
     if cascading:
         medians = medians[medians.index == last]
     if not len(medians):
-        return {
-            "verdict": UNDECIDED,
-            "resemblance": np.nan,
-            "low": np.nan,
-            "high": np.nan,
-            "step": last,
-            "stage": "",
-        } | {
-            "maps": 0,
-            "vanished": 0,
-        }
+        nothing = {"resemblance": np.nan, "low": np.nan, "high": np.nan, "step": last, "stage": ""}
+        return {"verdict": UNDECIDED, **nothing, "maps": 0, "vanished": 0}
     step = int(medians.idxmin())
     judged = rows[rows["step"] == step]
     return {
@@ -195,7 +251,8 @@ def _judged(rows: Any, bar: float, cascading: bool, last: int) -> dict[str, Any]
 
 def _rise(before: Any, after: Any) -> np.ndarray:
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    return np.divide(after - before, before, out=np.full(len(before), np.nan), where=before > 0)
+    rise: np.ndarray = np.divide(after - before, before, out=np.full(len(before), np.nan), where=before > 0)
+    return rise
 
 
 def _median(values: np.ndarray) -> float:

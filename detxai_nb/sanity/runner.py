@@ -1,12 +1,12 @@
-"""check: the explanations of one image's detections again and again, as the detector loses its weights."""
+"""check: the explanations of one image's detections, computed again step by step as weights are randomized."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,149 +17,112 @@ from detxai_nb.explaining.jobs import Steps
 from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
-from detxai_nb.sanity.randomization import INITS, Randomizer, drawn_tensors
-from detxai_nb.sanity.result import EDGES, SanityResult, Step
-from detxai_nb.sanity.similarity import MEASURES, check_measures
+from detxai_nb.options import complete_options, show_options
+from detxai_nb.sanity.randomization import Randomizer, drawn_tensors
+from detxai_nb.sanity.result import EDGES, TRAINED, SanityResult, Step
+from detxai_nb.sanity.settings import CHECK_DEFAULTS, CheckOptions, OnStep, Randomization, Similarity
+from detxai_nb.sanity.similarity import require_libraries
 from detxai_nb.sanity.table import edge_maps, score_entropies, similarity_table
 from detxai_nb.sanity.weight_stages import stages
-from detxai_nb.types import Detections, Progress, Target, Trace
-
-MODES = ("cascading", "independent")
-WITHIN = ("reach", "image")
-THRESHOLD = 0.5
-"""A method fails above this median |Spearman| after randomization."""
+from detxai_nb.types import Detections, OpenDetector, Target, Trace
 
 _TICKS = 100  # of progress in one comparison
-
-Seen = Callable[[Step, int, Mapping[str, HeatMaps]], None]
-"""Called as ``seen(step, seed, maps by method)``: first for the trained network, a step of number 0, seed -1 and no
-layers, then after each step."""
+_RANDOMIZATION = Randomization()
+_COMPARISON = Similarity()
 
 
+@show_options(CheckOptions, CHECK_DEFAULTS)
 def check(
-    detector: Any,
+    detector: OpenDetector,
     image: Any,
     detections: Detections,
     methods: Sequence[str | Callable[..., Any]] | str = ("odam", "grad-cam"),
     *,
-    mode: str = "cascading",
-    layers: str | Sequence[str] = "papers",
-    seeds: Sequence[int] = (0, 1, 2),
-    init: str = "normal",
-    target: Target | str = "class",
-    layer: str | None = None,
-    measures: Sequence[str] = MEASURES,
-    within: str = "reach",
-    threshold: float = THRESHOLD,
-    smooth: int = 0,
-    noise: float = 0.1,
-    method_settings: Mapping[str, Mapping[str, Any]] | None = None,
-    progress: Progress | None = None,
-    seen: Seen | None = None,
+    randomization: Randomization | str = _RANDOMIZATION,
+    comparison: Similarity = _COMPARISON,
+    **options: Unpack[CheckOptions],
 ) -> SanityResult:
-    """The weight-randomization test of Adebayo et al. (2018) on the explanations of ``detections``.
+    """Run the weight-randomization test on the explanations of ``detections``.
 
-    ``detector``: one with a ``module``. ``image``, ``detections``, ``methods``, ``target`` and ``layer`` are those of
-    ``compare``; a map of the photograph's edges stands beside the methods as a control that must fail. The same
-    predictions are explained in every step: the original location, query or proposal (of Faster R-CNN the proposal's
-    box is held), never what the randomized network detects. Perturbation methods ask the randomized network about
-    changed images, as they do, and look for the original boxes in its answers.
+    A map of the photograph's edges is checked along with the methods, as a control that must fail. The same predictions
+    are explained in every step: the original location, query or proposal (for Faster R-CNN the box of the proposal is
+    held), never what the randomized network detects. Perturbation methods run the randomized network on perturbed
+    images, as they always do, and look for the original boxes among its detections. Afterwards the detector is what it
+    was, bit for bit, whatever is raised.
 
-    ``mode``: "cascading" randomizes from the output down to each stage, "independent" each stage alone. ``layers``:
-    those of ``stages``. ``seeds``: each stands for a run of its own. ``init``: that of ``Randomizer.randomize``.
-    ``measures``: among ``MEASURES``. ``within``: "reach" compares maps in the smallest rectangle outside of which all
-    maps of that prediction and method are 0, since a head's window or a pooled region stays where it is whatever the
-    weights are, and zeros around it look alike in any two maps; "image" compares whole maps, as Adebayo et al. do with
-    classifiers, whose maps reach everywhere. ``threshold``: of the verdict, see ``SanityResult.verdict``.
+    Args:
+        detector: an open detector: one with a ``module``.
+        image: what ``load_image`` takes.
+        detections: N predictions of this detector in this image.
+        methods: registered names, or functions of gradient methods.
+        randomization: how weights are randomized, or just the mode: "cascading" or "independent".
+        comparison: how the maps are compared.
+        **options: the keyword arguments below.
+        target: the explained scalar, as in ``explain``; "class" by default.
+        layer: the explained layer, one of ``detector.layers``; by default the one that each method prefers.
+        method_settings: by method name, what ``explain`` takes as keyword arguments; none by default.
+        progress: called as ``progress(done, total)`` throughout; what it raises ends the check.
+        on_step: called as ``on_step(step, seed, maps by method)``: first for the trained network (a step of number 0
+            and no layers, seed -1), then after each step.
 
-    ``smooth``: the smooth test (sMPRT) of Hedström et al., "Sanity Checks Revisited" (2024): each map is the mean of
-    the maps of that many noisy copies of the image, the same ones in every step; ``noise`` is the standard deviation of
-    the noise as a share of the image's range, and copies are rounded to uint8. 0 is the classic test. Their efficient
-    test (eMPRT) reads off any run: ``SanityResult.efficient``; ``layers="all"`` is the cheapest.
+    Returns:
+        Maps, similarities and verdicts, with all settings.
 
-    ``progress(done, total)`` is called throughout and may raise; ``seen`` as told at ``Seen``. The detector is what it
-    was afterwards, bit for bit, whatever is raised.
+    Raises:
+        TypeError: for a detector without a ``module``, for one whose queries change with its weights, and for an
+            unknown argument.
+        ValueError: for settings out of range and where ``compare`` raises it.
+        ImportError: if a measure needs scikit-image and it is missing.
 
-    Raises ``TypeError`` for a detector without a module, or one whose queries change with its weights; ``ValueError``
-    for settings out of range; otherwise what ``compare`` raises.
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> sample = dx.data.scenes.make(0, seed=1)
+        >>> found = detector.detect([sample.image])[0][:1]
+        >>> everything = dx.sanity.Randomization(layers="all", seeds=0)
+        >>> spearman = dx.sanity.Similarity(measures="spearman")
+        >>> result = dx.sanity.check(
+        ...     detector, sample.image, found, ["odam"], randomization=everything, comparison=spearman
+        ... )
+        >>> result.verdict()["verdict"].to_dict()
+        {'odam': 'passes', 'control: edges': 'fails'}
+
+    References:
+        Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018). Here the target stays the original
+        prediction, and by default maps are compared in their support only (see ``Similarity``).
     """
-    plan = _Plan.of(mode, seeds, init, measures, within, threshold, smooth, noise)
-    pixels, target = load_image(image), Target.of(target)
+    given = complete_options(check, options, CHECK_DEFAULTS)
+    randomization = Randomization.of(randomization)
+    require_libraries(comparison.measures)
+    pixels, target, layer = load_image(image), Target.of(given["target"]), given["layer"]
     detections.require_nonempty()
     _require_steady(detector, detections)
     methods = [methods] if isinstance(methods, str) or callable(methods) else list(methods)
-    own: dict[str, Any] = {"methods": methods, "target": target, "layer": layer, "settings": method_settings}
-    steps = steps_of(detector, pixels, plan.mode, layers)
-    run = _Run(detector, pixels, detections.to(detector.device), own, plan, steps, seen)
+    settings = given["method_settings"]
+    explained: dict[str, Any] = {"methods": methods, "target": target, "layer": layer, "settings": settings}
+    steps = steps_of(detector, pixels, randomization)
+    run = _Run(detector, pixels, detections.to(detector.device), explained, randomization, steps, given["on_step"])
     started = time.perf_counter()
-    run.count = Steps(progress, _TICKS * len(run.inputs) * (1 + len(steps) * len(plan.seeds)))
-    # Also the scores, which are not the maps' own.
+    run.count = Steps(given["progress"], _TICKS * len(run.inputs) * (1 + len(steps) * len(randomization.seeds)))
+    # The explained scores too need whole float32, not only the maps.
     with run.held(), full_float32(detector.device):
         run.go()
-    weighty = sum(bool(drawn_tensors(part)) for part in detector.module.modules())
-    about = {
-        "layers": layers,
-        "init": init,
-        "layer": layer,
-        "within": within,
-        "smooth": smooth,
-        "noise": noise if smooth else None,
-    }
+    weighty = sum(bool(drawn_tensors(part)) for part in run.detector.module.modules())
     return SanityResult(
         steps=steps,
         originals=run.originals,
         maps=run.maps,
-        table=similarity_table(run.originals, run.maps, run.scores, steps, plan.measures, within),
+        table=similarity_table(run.originals, run.maps, run.scores, steps, comparison),
         image=pixels,
         detections=detections.to("cpu"),
         target=target,
-        mode=mode,
-        seeds=plan.seeds,
-        measures=plan.measures,
-        threshold=threshold,
-        full=mode == "cascading" and len(steps[-1].layers) == weighty,
+        randomization=randomization,
+        comparison=comparison,
+        full=randomization.mode == "cascading" and len(steps[-1].layers) == weighty,
         entropies=run.entropies,
-        settings={**about, "method_settings": dict(method_settings or {})},
+        settings={"layer": layer, "method_settings": dict(settings or {})},
         seconds=time.perf_counter() - started,
     )
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The checked settings of a run."""
-
-    mode: str
-    seeds: tuple[int, ...]
-    init: str
-    measures: tuple[str, ...]
-    smooth: int
-    noise: float
-
-    @classmethod
-    def of(
-        cls,
-        mode: str,
-        seeds: Sequence[int],
-        init: str,
-        measures: Any,
-        within: str,
-        threshold: float,
-        smooth: int,
-        noise: float,
-    ) -> _Plan:
-        for name, value, known in (("mode", mode, MODES), ("init", init, INITS), ("within", within, WITHIN)):
-            if value not in known:
-                raise ValueError(f"{name} is one of {', '.join(map(repr, known))}; got {value!r}")
-        own = tuple(int(seed) for seed in ([seeds] if isinstance(seeds, int) else seeds))
-        if not own or len(set(own)) != len(own) or min(own) < 0:
-            raise ValueError(f"seeds are different whole numbers from 0, at least one; got {seeds}")
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is from 0 to 1, got {threshold}")
-        if smooth < 0 or not noise > 0:
-            raise ValueError(f"smooth is 0 or a number of noisy copies, noise is above 0; got {smooth} and {noise}")
-        names = check_measures(measures)
-        # The verdict rests on it.
-        return cls(mode, own, init, tuple(dict.fromkeys(("spearman", *names))), smooth, noise)
 
 
 def _require_steady(detector: Any, detections: Detections) -> None:
@@ -171,22 +134,31 @@ def _require_steady(detector: Any, detections: Detections) -> None:
         )
 
 
-def steps_of(detector: Any, pixels: np.ndarray, mode: str, layers: str | Sequence[str]) -> tuple[Step, ...]:
-    """The steps of a check of the image uint8 ``[H,W,3]``; ``mode`` and ``layers`` are those of ``check``."""
-    found = stages(detector, pixels, layers)
-    cascading = mode == "cascading"
+def steps_of(detector: Any, pixels: np.ndarray, randomization: Randomization) -> tuple[Step, ...]:
+    """Return the steps of a check.
+
+    Args:
+        detector: one with a ``module``.
+        pixels: the image, uint8 ``[H,W,3]``; the detector runs on it once, for the order of its layers.
+        randomization: the settings; ``mode`` and ``layers`` count.
+
+    Returns:
+        The steps in order, numbered from 1.
+    """
+    found = stages(detector, pixels, randomization.layers)
+    cascading = randomization.mode == "cascading"
     return tuple(
         Step(i, stage.name, stage.down_to if cascading else stage.layers) for i, stage in enumerate(found, start=1)
     )
 
 
 class _OneTrace:
-    """A detector whose ``trace`` of an image runs once for each layer, for all that look into it."""
+    """A detector whose ``trace`` of an image runs once for each layer, whichever methods need it."""
 
     def __init__(self, detector: Any) -> None:
         self._detector = detector
         self._traces: dict[str, Trace] = {}
-        # By name what the protocols ask for, which do not look into __getattr__.
+        # What the protocols require, as isinstance does not use __getattr__.
         self.names, self.device, self.layers = detector.names, detector.device, detector.layers
         self.detect = detector.detect
 
@@ -194,7 +166,7 @@ class _OneTrace:
         return getattr(self._detector, name)
 
     def trace(self, image: Any, layer: str | None = None) -> Trace:
-        """The one trace of that layer; whoever asks means the same image."""
+        """The one trace of that layer; every caller means the same image."""
         name = layer or self.layers[0]
         if name not in self._traces:
             self._traces[name] = self._detector.trace(image, name)
@@ -202,7 +174,7 @@ class _OneTrace:
 
 
 def _one_trace(detector: Any) -> Any:
-    """Such a detector, called as the given one is, so that what is wrong is said of that."""
+    """A ``_OneTrace`` with the class name of the given detector, which error messages then show."""
     return type(type(detector).__name__, (_OneTrace,), {})(detector)
 
 
@@ -216,14 +188,15 @@ class _Run:
         detector: Any,
         pixels: np.ndarray,
         detections: Detections,
-        own: dict[str, Any],
-        plan: _Plan,
+        explained: dict[str, Any],
+        randomization: Randomization,
         steps: tuple[Step, ...],
-        seen: Seen | None,
+        on_step: OnStep | None,
     ) -> None:
         self.detector, self.pixels, self.detections = detector, pixels, detections
-        self.own, self.plan, self.steps, self.seen = own, plan, steps, seen
-        self.inputs = [pixels] if not plan.smooth else _noisy(pixels, plan.smooth, plan.noise)
+        self.explained, self.randomization, self.steps, self.on_step = explained, randomization, steps, on_step
+        smooth = randomization.smooth
+        self.inputs = [pixels] if not smooth else _noisy(pixels, smooth, randomization.noise)
         self.edges: HeatMaps | None = None
         self.originals: dict[str, HeatMaps] = {}
         self.maps: dict[tuple[str, int, int], HeatMaps] = {}
@@ -236,12 +209,12 @@ class _Run:
 
     def go(self) -> None:
         """All steps of all seeds; the weights are back at the end, whatever happens."""
-        self.originals = self._explained(0, 0)
-        self._show(Step(0, "trained", ()), -1, self.originals)
+        self.originals = self._explain(0, 0)
+        self._report(Step(0, TRAINED, ()), -1, self.originals)
         randomizer = Randomizer(self.detector.module)
         try:
             with randomizer:
-                for seed in self.plan.seeds:
+                for seed in self.randomization.seeds:
                     self._run_of(randomizer, seed)
         finally:
             randomizer.restore()
@@ -250,41 +223,43 @@ class _Run:
         done: set[str] = set()
         randomizer.start_over()
         for step in self.steps:
-            if self.plan.mode == "independent":
+            if self.randomization.mode == "independent":
                 randomizer.start_over()
                 done = set()
-            randomizer.randomize([p for p in step.layers if p not in done], seed, self.plan.init, below=False)
+            new = [path for path in step.layers if path not in done]
+            randomizer.randomize(new, seed, self.randomization.init, below=False)
             done.update(step.layers)
-            found = self._explained(step.number, seed)
+            found = self._explain(step.number, seed)
             self.maps.update({(name, step.number, seed): maps for name, maps in found.items()})
-            self._show(step, seed, found)
+            self._report(step, seed, found)
 
-    def _show(self, step: Step, seed: int, found: dict[str, HeatMaps]) -> None:
-        if self.seen is not None:
-            self.seen(step, seed, found)
+    def _report(self, step: Step, seed: int, found: dict[str, HeatMaps]) -> None:
+        if self.on_step is not None:
+            self.on_step(step, seed, found)
 
-    def _explained(self, number: int, seed: int) -> dict[str, HeatMaps]:
+    def _explain(self, number: int, seed: int) -> dict[str, HeatMaps]:
         """The maps by method with the weights as they are, the control last; notes the explained scalars."""
         found: list[dict[str, HeatMaps]] = []
-        open_ = Capabilities(self.detector).traceable
+        white_box = Capabilities(self.detector).traceable
         for pixels in self.inputs:
-            asked = _one_trace(self.detector) if open_ else self.detector
+            detector = _one_trace(self.detector) if white_box else self.detector
             before = self.count.done
-            found.append(compare(asked, pixels, self.detections, progress=self.count.within(_TICKS), **self.own))
+            progress = self.count.within(_TICKS)
+            found.append(compare(detector, pixels, self.detections, progress=progress, **self.explained))
             self.count.done = before
             self.count.add(_TICKS)
-        if open_:
+        if white_box:
             # Of the clean image, which has a trace already unless copies are noisy.
             last = not number or number == len(self.steps)
-            self._note(self.detector if self.plan.smooth else asked, number, seed, last)
+            self._note(self.detector if self.randomization.smooth else detector, number, seed, last)
         maps = {name: _mean([one[name] for one in found], self.pixels) for name in found[0]}
         self.edges = self.edges or edge_maps(self.inputs, next(iter(maps.values())))
         return {**maps, EDGES: self.edges}
 
     def _note(self, detector: Any, number: int, seed: int, entropy: bool) -> None:
         """The explained scalars of the clean image, and the entropy of the scores."""
-        trace = detector.trace(self.pixels, self.own["layer"])
-        target = self.own["target"]
+        trace = detector.trace(self.pixels, self.explained["layer"])
+        target = self.explained["target"]
         target = replace(target, part="class") if target.part == "combined" else target
         self.scores[(number, seed)] = trace.scalars(self.detections, target).float().cpu()
         if entropy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MEASURES = ("spearman", "spearman_abs", "ssim", "hog")
-"""The similarities there are; 1 means the same."""
+"""The names of the similarities; 1 means the same map."""
 
 LONGEST = 128
-"""Cells of the longer side of the grid on which maps are compared: larger ones are averaged down to it."""
+"""Cells on the longer side of the grid on which maps are compared; larger maps are averaged down to it."""
 
 _NEEDS = {"ssim": "scikit-image", "hog": "scikit-image"}
 _WINDOW = 7
@@ -22,31 +22,67 @@ _HOG_CELL, _HOG_BLOCK = 8, 3
 _BINS = 100
 
 
-def check_measures(measures: Any) -> tuple[str, ...]:
-    """The named measures; ``ValueError`` for unknown ones, ``ImportError`` where one's library is missing."""
+def check_measures(measures: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the measures as a tuple.
+
+    Args:
+        measures: some of ``MEASURES``, or the name of one.
+
+    Returns:
+        The names, in the given order.
+
+    Raises:
+        ValueError: if a measure is unknown or none is given.
+    """
     names = tuple([measures] if isinstance(measures, str) else measures)
     unknown = [name for name in names if name not in MEASURES]
     if unknown or not names:
         raise ValueError(f"measures are among {', '.join(map(repr, MEASURES))}; got {names}")
-    missing = [name for name in names if name in _NEEDS and importlib.util.find_spec("skimage") is None]
+    return names
+
+
+def require_libraries(measures: Sequence[str]) -> None:
+    """Raise if a library that one of the measures needs is not installed.
+
+    Args:
+        measures: some of ``MEASURES``.
+
+    Raises:
+        ImportError: if scikit-image is needed and missing.
+    """
+    missing = [name for name in measures if name in _NEEDS and importlib.util.find_spec("skimage") is None]
     if missing:
-        rest = tuple(name for name in names if name not in missing)
+        rest = tuple(name for name in measures if name not in missing)
         raise ImportError(
             f"{', '.join(missing)} need scikit-image: pip install scikit-image (part of detxai-nb[lab]), "
             f"or do without: measures={rest or MEASURES[:2]}"
         )
-    return names
 
 
 def map_similarity(measure: str, first: np.ndarray, second: np.ndarray) -> float:
-    """One of ``MEASURES`` of two maps ``[h,w]`` of one grid: 1 for equal ones, NaN where it is not defined."""
+    """Return how alike two maps are by one of the measures.
+
+    Args:
+        measure: one of ``MEASURES``.
+        first, second: maps ``[h,w]`` of one grid.
+
+    Returns:
+        At most 1; 1 for equal maps, NaN if the measure is not defined.
+    """
     if not _constant(first) and np.array_equal(first, second):
         return 1.0
     return _FUNCTIONS[measure](first, second)
 
 
 def grid_of(values: Tensor) -> np.ndarray:
-    """The map ``[h,w]`` as float64, brought to at most ``LONGEST`` cells a side by averaging."""
+    """Return the map as float64, averaged down to at most ``LONGEST`` cells a side.
+
+    Args:
+        values: one map ``[h,w]``, on any device.
+
+    Returns:
+        The map ``[h',w']`` on the CPU.
+    """
     longest = max(values.shape)
     values = values.detach().double().cpu()
     if longest > LONGEST:
@@ -56,20 +92,42 @@ def grid_of(values: Tensor) -> np.ndarray:
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of the signed values, ties with their mean rank, in -1..1; NaN for a constant map."""
+    """Return Spearman's rank correlation of the signed values; tied values get their mean rank.
+
+    Args:
+        first, second: maps ``[h,w]`` of one grid.
+
+    Returns:
+        The correlation in -1..1, NaN if a map is constant.
+    """
     return _pearson(_ranks(first), _ranks(second))
 
 
 def spearman_abs(first: np.ndarray, second: np.ndarray) -> float:
-    """The same of the magnitudes, as Adebayo et al. report beside it."""
+    """Return Spearman's rank correlation of the magnitudes, which Adebayo et al. report as well.
+
+    Args:
+        first, second: maps ``[h,w]`` of one grid.
+
+    Returns:
+        The correlation in -1..1, NaN if the magnitudes of a map are constant.
+    """
     return spearman(np.abs(first), np.abs(second))
 
 
 def ssim(first: np.ndarray, second: np.ndarray) -> float:
-    """Structural similarity (Wang et al., 2004) of the maps, each min-max scaled to 0..1, so the data's range is 1.
+    """Return the structural similarity of the maps, each min-max scaled to 0..1, so that the data range is 1.
 
-    A window of 7x7 cells, on smaller grids the largest odd one that fits. At most 1; NaN for a constant map and for
-    grids below 3x3.
+    The window has 7x7 cells; on smaller grids it is the largest odd one that fits.
+
+    Args:
+        first, second: maps ``[h,w]`` of one grid.
+
+    Returns:
+        The similarity, at most 1; NaN if a map is constant or the grid is smaller than 3x3.
+
+    References:
+        Wang et al., "Image Quality Assessment" (2004), by scikit-image.
     """
     from skimage.metrics import structural_similarity
 
@@ -77,14 +135,24 @@ def ssim(first: np.ndarray, second: np.ndarray) -> float:
     side -= 1 - side % 2
     if side < 3 or _constant(first) or _constant(second):
         return float("nan")
-    return float(structural_similarity(_scaled(first), _scaled(second), data_range=1.0, win_size=side))
+    function: Callable[..., float] = structural_similarity
+    return float(function(_scaled(first), _scaled(second), data_range=1.0, win_size=side))
 
 
 def hog(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's correlation of the maps' histograms of oriented gradients (Dalal & Triggs, 2005), in -1..1.
+    """Return Pearson's correlation of the maps' histograms of oriented gradients.
 
     Each map is min-max scaled and enlarged bilinearly to 128 pixels on its longer side: 16 cells of 8 pixels, 9
-    directions, blocks of 3x3 cells, scikit-image's defaults but for the cell. NaN for a constant map.
+    directions, blocks of 3x3 cells, which are scikit-image's defaults except for the cell.
+
+    Args:
+        first, second: maps ``[h,w]`` of one grid.
+
+    Returns:
+        The correlation in -1..1, NaN if a map is constant.
+
+    References:
+        Dalal & Triggs, "Histograms of Oriented Gradients for Human Detection" (2005).
     """
     if _constant(first) or _constant(second):
         return float("nan")
@@ -92,7 +160,14 @@ def hog(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def complexity(values: np.ndarray) -> float:
-    """Entropy in bits of the histogram of a map's values in 100 equal bins: 0 for a constant map, at most 6.64."""
+    """Return the entropy in bits of the histogram of a map's values in 100 equal bins.
+
+    Args:
+        values: one map ``[h,w]``.
+
+    Returns:
+        0 for a constant map, at most log2(100) = 6.64; NaN if a value is not finite.
+    """
     if not np.isfinite(values).all():
         return float("nan")
     counts = np.histogram(values, _BINS)[0] if not _constant(values) else np.array([values.size])
@@ -100,7 +175,14 @@ def complexity(values: np.ndarray) -> float:
 
 
 def entropy(weights: np.ndarray) -> float:
-    """Shannon's entropy in bits of non-negative weights, taken as shares of their sum; NaN where that is 0."""
+    """Return Shannon's entropy in bits of weights that are taken as shares of their sum.
+
+    Args:
+        weights: non-negative numbers ``[K]``.
+
+    Returns:
+        0 to log2(K); NaN if the sum is 0 or not finite.
+    """
     total = weights.sum()
     if not total > 0 or not np.isfinite(total):
         return float("nan")
@@ -109,14 +191,21 @@ def entropy(weights: np.ndarray) -> float:
 
 
 def sobel(image: np.ndarray) -> np.ndarray:
-    """The magnitude of the brightness's gradient by Sobel's 3x3 filters: float32 ``[H,W]`` of uint8 ``[H,W,3]``.
+    """Return the magnitude of the brightness gradient by Sobel's 3x3 filters.
 
-    The control of every check: it looks at the photograph and not at the detector.
+    This is the control of every check: it depends on the image and not on the detector.
+
+    Args:
+        image: uint8 ``[H,W,3]``.
+
+    Returns:
+        float32 ``[H,W]``.
     """
     grey = torch.from_numpy(image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[None, None]
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     kernels = torch.stack([across, across.T])[:, None]
-    return F.conv2d(F.pad(grey, (1, 1, 1, 1), "replicate"), kernels)[0].norm(dim=0).numpy()
+    magnitude: np.ndarray = F.conv2d(F.pad(grey, (1, 1, 1, 1), "replicate"), kernels)[0].norm(dim=0).numpy()
+    return magnitude
 
 
 def _hog_features(values: np.ndarray) -> np.ndarray:
@@ -125,7 +214,10 @@ def _hog_features(values: np.ndarray) -> np.ndarray:
     longest, least = max(values.shape), _HOG_CELL * _HOG_BLOCK
     size = [max(least, round(side * LONGEST / longest)) for side in values.shape]
     big = F.interpolate(torch.from_numpy(_scaled(values))[None, None], size, mode="bilinear", align_corners=False)
-    return features(big[0, 0].numpy(), pixels_per_cell=(_HOG_CELL, _HOG_CELL), cells_per_block=(_HOG_BLOCK,) * 2)
+    cells: np.ndarray = features(
+        big[0, 0].numpy(), pixels_per_cell=(_HOG_CELL, _HOG_CELL), cells_per_block=(_HOG_BLOCK,) * 2
+    )
+    return cells
 
 
 def _pearson(first: np.ndarray, second: np.ndarray) -> float:
@@ -138,15 +230,22 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, equal values with their mean rank."""
     _, which, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[which.ravel()]
+    ranks: np.ndarray = (last - (counts - 1) / 2)[which.ravel()]
+    return ranks
 
 
 def _constant(values: np.ndarray) -> bool:
-    return not values.max() > values.min()
+    return not bool(values.max() > values.min())
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    return (values - values.min()) / (values.max() - values.min())
+    scaled: np.ndarray = (values - values.min()) / (values.max() - values.min())
+    return scaled
 
 
-_FUNCTIONS = {"spearman": spearman, "spearman_abs": spearman_abs, "ssim": ssim, "hog": hog}
+_FUNCTIONS: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "spearman": spearman,
+    "spearman_abs": spearman_abs,
+    "ssim": ssim,
+    "hog": hog,
+}

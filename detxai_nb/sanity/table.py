@@ -1,4 +1,4 @@
-"""From maps to the rows of a check's table, the control's maps, and the entropy of what the detector says."""
+"""From maps to the rows of a check's table, the control's maps, and the entropy of the detector's scores."""
 
 from __future__ import annotations
 
@@ -19,18 +19,27 @@ from detxai_nb.types import Detections, Target, Trace
 if TYPE_CHECKING:
     import pandas
 
+    from detxai_nb.sanity.settings import Similarity
+
 
 def similarity_table(
     originals: Mapping[str, HeatMaps],
     maps: Mapping[tuple[str, int, int], HeatMaps],
     scores: Mapping[tuple[int, int], Tensor],
     steps: Sequence[Step],
-    measures: Sequence[str],
-    within: str,
+    comparison: Similarity,
 ) -> pandas.DataFrame:
-    """A row for every figure of a check, as ``SanityResult.table`` has them.
+    """Return the table of a check, as ``SanityResult.table`` describes it.
 
-    ``scores``: the explained scalars ``[N]`` by (step's number, seed), those of the trained network as (0, 0).
+    Args:
+        originals: by method the maps of the trained network.
+        maps: by (method, step number, seed) the maps of the randomized network.
+        scores: by (step number, seed) the explained scalars ``[N]``, those of the trained network under (0, 0).
+        steps: the steps of the check, in order.
+        comparison: the measures, and the region of the maps that is compared.
+
+    Returns:
+        A row for each method, step, seed, object and measure.
     """
     import pandas as pd
 
@@ -39,12 +48,12 @@ def similarity_table(
         runs = [(number, seed) for method, number, seed in maps if method == name]
         for i, grid in enumerate(trained.grids):
             states = [grid, *(maps[(name, *run)].grids[i] for run in runs)]
-            grids = within_reach([grid_of(one) for one in states], within)
+            grids = crop_to_support([grid_of(one) for one in states], comparison.region)
             for (number, seed), now in zip([(0, -1), *runs], grids):
                 stage = steps[number - 1].stage if number else TRAINED
                 score = scores.get((number, max(seed, 0)))
                 before = scores.get((0, 0))
-                for measure, value, status in _figures(grids[0], now, measures if number else ()):
+                for measure, value, status in _figures(grids[0], now, comparison.measures if number else ()):
                     rows.append((name, number, stage, seed, i, measure, value, status))
                 if score is not None and before is not None:
                     rows.append((name, number, stage, seed, i, "score", float(score[i]), OK))
@@ -53,14 +62,21 @@ def similarity_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def within_reach(grids: Sequence[np.ndarray], within: str = "reach") -> list[np.ndarray]:
-    """The part of the maps of one prediction that is compared: the smallest rectangle that holds all that is not 0.
+def crop_to_support(grids: Sequence[np.ndarray], region: str = "support") -> list[np.ndarray]:
+    """Return the part of one prediction's maps that is compared.
 
-    In any of the ``grids``. Outside of it lie the cells that cannot matter to the prediction, whatever the weights:
-    those beyond a head's window or a pooled region. With ``within`` "image" it is the whole map.
+    It is the smallest rectangle that holds every cell that is not 0 in any of the maps. Outside of it are the cells
+    that cannot matter to the prediction, whatever the weights: those beyond a head's window or a pooled region.
+
+    Args:
+        grids: maps ``[h,w]`` of one grid, in different states of the network.
+        region: "support", or "image" for the whole maps; see ``Similarity``.
+
+    Returns:
+        The maps, all cropped to the same rectangle.
     """
     any_at = np.any([np.nan_to_num(grid, nan=1.0) != 0 for grid in grids], axis=0)
-    if within == "image" or not any_at.any():
+    if region == "image" or not any_at.any():
         return list(grids)
     rows, columns = (np.flatnonzero(any_at.any(axis=axis)) for axis in (1, 0))
     return [grid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] for grid in grids]
@@ -75,7 +91,15 @@ def _figures(original: np.ndarray, now: np.ndarray, measures: Sequence[str]) -> 
 
 
 def edge_maps(images: Sequence[np.ndarray], like: HeatMaps) -> HeatMaps:
-    """The control: the Sobel magnitude of the image (mean over several), the same map for every object of ``like``."""
+    """Return the maps of the control: the Sobel magnitude of the image, the same map for every object.
+
+    Args:
+        images: uint8 ``[H,W,3]``; of several (noisy copies) the mean of their magnitudes.
+        like: maps of the same objects, for everything that is not the map itself.
+
+    Returns:
+        Maps ``[H,W]`` in pixels of the image.
+    """
     edges = torch.from_numpy(np.mean([sobel(image) for image in images], axis=0))
     count, (height, width) = len(like), edges.shape
     return replace(
@@ -95,7 +119,15 @@ def edge_maps(images: Sequence[np.ndarray], like: HeatMaps) -> HeatMaps:
 
 
 def score_entropies(trace: Trace, detections: Detections) -> tuple[float, ...]:
-    """Of each prediction the entropy in bits of its scores over all classes, as shares of their sum."""
+    """Return the entropy in bits of each prediction's scores over all classes, as shares of their sum.
+
+    Args:
+        trace: a forward pass of the image of the detections.
+        detections: N predictions.
+
+    Returns:
+        N numbers, 0 to log2 of the number of classes; NaN if all scores are 0.
+    """
     columns = [trace.scalars(detections, Target(label=label)) for label in range(len(detections.names))]
     scores = torch.stack(columns, dim=1).double().clamp(min=0).cpu().numpy()
     return tuple(entropy(row) for row in scores)

@@ -1,7 +1,7 @@
-"""Tiny objects: how large the maps of small objects are, what they give to a neighbour, and how alike two of them are.
+"""Tiny objects: how large their maps are, how much energy a neighbour gets, and how alike the maps of two objects are.
 
-After G-CAME, sec. 4.2.3 and figure 5: maps of tiny objects drift to what lies around them, and the maps of two that
-touch may be the same. ``objects`` and ``pairs`` measure both, ``plot`` and ``crops`` show it.
+After G-CAME, sec. 4.2.3 and figure 5: maps of tiny objects drift to their surroundings, and the maps of two touching
+objects may be the same. ``objects`` and ``pairs`` measure both, ``plot`` and ``crops`` show it.
 """
 
 from detxai_nb.metrics.tiny_objects import TINY

@@ -1,17 +1,26 @@
-"""plot and crops: every object's figure over its size, and the maps of small objects seen from near."""
+"""plot and crops: a measure of every object over its size, and close-ups of the maps of small objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
 
-from detxai_nb.evaluation.selection import Protocol, find_protocol
+from detxai_nb.evaluation.selection import find_protocol
 from detxai_nb.metrics.tiny_objects import TINY
-from detxai_nb.tiny.samples import METHODS, ExplainedImage, MethodLike, explain_image, samples_of
-from detxai_nb.types import Detector, Target
+from detxai_nb.options import complete_options, show_options
+from detxai_nb.tiny.samples import (
+    EXPLANATION_DEFAULTS,
+    METHODS,
+    ExplainedImage,
+    ExplanationOptions,
+    MethodLike,
+    explain_image,
+    samples_of,
+)
+from detxai_nb.types import Detector
 
 if TYPE_CHECKING:
     import pandas
@@ -24,22 +33,32 @@ VALUES: Mapping[str, str] = {
     "reach": "pixels with half of the energy / pixels of the box",
     "beside": "energy in the nearest neighbour's box",
 }
-"""What ``plot`` can show, and how its axis is called."""
+"""The columns that ``plot`` can show, with the labels of the axis."""
 
 # Okabe and Ito's colours, which colour-blind readers tell apart, without the yellow that a white ground swallows.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SMALLEST = 24  # pixels of a crop's side
 AROUND = 3.0
-"""By default the side of a crop over the longer side of its box."""
+"""The default side of a crop, over the longer side of its box."""
 
 
 def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TINY) -> Figure:
-    """A scatter of what ``objects`` found: each object's ``value`` over its share of the network's input.
+    """Draw a scatter plot of a measure of each object over its share of the network's input.
 
-    ``value``: a column of ``VALUES``. One colour and mark for each method, with a line through the medians of up to
-    eight groups of equally many objects; to the left of the dotted line objects are tiny. The heading says how many
-    points have no value and are not shown. Raises ``ValueError`` for an unknown value and a table without rows.
+    Each method has one colour and mark, with a line through the medians of up to eight groups of equally many objects.
+    Objects to the left of the dotted line are tiny. The title says how many points have no value and are not shown.
+
+    Args:
+        frame: what ``objects`` returned.
+        value: a column of ``VALUES``.
+        at_most: the largest share of the network's input that counts as tiny.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ValueError: for an unknown value and for a table without rows.
     """
     from detxai_nb.plots.panels import new_figure
 
@@ -80,13 +99,21 @@ def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TIN
 
 
 def medians(x: np.ndarray, y: np.ndarray) -> tuple[list[float], list[float]]:
-    """The medians of groups of equally many points, from left to right."""
+    """Return the medians of up to eight groups of equally many points, from left to right.
+
+    Args:
+        x, y: coordinates ``[N]``.
+
+    Returns:
+        The medians of ``x`` and of ``y``, one for each group.
+    """
     if not len(x):
         return [], []
     groups = np.array_split(np.argsort(x, kind="stable"), min(8, max(1, len(x) // 5)))
     return [float(np.median(x[group])) for group in groups], [float(np.median(y[group])) for group in groups]
 
 
+@show_options(ExplanationOptions, EXPLANATION_DEFAULTS)
 def crops(
     detector: Detector,
     image_or_dataset: Any,
@@ -95,51 +122,70 @@ def crops(
     *,
     around: float = AROUND,
     opacity: float = 0.6,
-    target: Target | str = "class",
-    layer: str | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    protocol: str | Protocol = "default",
+    **options: Unpack[ExplanationOptions],
 ) -> Figure:
-    """The objects of one row seen from near: a line of panels each, the photograph and then each method's map.
+    """Draw close-ups of the objects of one row: for each a line of panels, the photograph and then each method's map.
 
-    ``row``: of ``objects`` (one object) or of ``pairs`` (two), such as ``frame.iloc[0]``; the arguments they share are
-    to be the same as there, as the maps are made again. ``around``: the side of the crop over the longer side of the
-    box, or of the two boxes together. Every panel is coloured over the range of its map in the whole image, so what
-    looks dark here is weak against the map's maximum wherever that lies; the title has the share of the map's energy
-    that lies in the crop.
+    The maps are computed again, so the arguments must be those that made the table. Every panel is coloured over the
+    range of its map in the whole image, so a dark area is weak compared with the map's maximum wherever that lies; the
+    title gives the share of the map's energy that lies in the crop.
 
-    Raises ``ValueError`` for a row of another dataset or protocol, whose object is not selected here.
+    Args:
+        detector, image_or_dataset, methods: as in ``objects``.
+        row: of ``objects`` (one object) or of ``pairs`` (two), such as ``frame.iloc[0]``.
+        around: side of the crop over the longer side of the box, or of the two boxes together; 1 or more.
+        opacity: of the maps over the photograph, 0..1.
+        **options: the keyword arguments below.
+        target: the explained scalar, as in ``explain``; "class" by default.
+        layer: the explained layer, one of ``detector.layers``; by default the one that each method prefers.
+        settings: by method name, what ``explain`` takes as keyword arguments; none by default.
+        protocol: which objects are selected, as in ``evaluate``; "default" by default.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ValueError: for a row of another dataset or protocol, whose object is not selected here.
+        TypeError: for unknown arguments.
     """
+    given = complete_options(crops, options, EXPLANATION_DEFAULTS)
     if not around >= 1:
         raise ValueError(f"around is 1 or more, got {around}")
     number = int(row["image"])
     wanted = [int(row[name]) for name in ("annotation", "first", "second") if name in row]
-    samples = samples_of(detector, image_or_dataset, find_protocol(protocol))
+    samples = samples_of(detector, image_or_dataset, find_protocol(given["protocol"]))
     if not 0 <= number < len(samples):
-        raise ValueError(f"the row is of image {number}, and there are {len(samples)}; hand in the same dataset")
-    looked = explain_image(
-        detector, samples, number, methods, target=target, layer=layer, settings=settings, protocol=protocol
-    )
-    known = [] if looked is None else looked.selected.annotations.tolist()
-    if looked is None or not set(wanted) <= set(known):
+        raise ValueError(f"the row is of image {number}, and there are {len(samples)}; pass the same dataset")
+    explained = explain_image(detector, samples, number, methods, **given)
+    known = [] if explained is None else explained.selected.annotations.tolist()
+    if explained is None or not set(wanted) <= set(known):
         raise ValueError(
-            f"the row is of annotations {wanted}, selected here are {known}; hand in the row's dataset and protocol"
+            f"the row is of annotations {wanted}, selected here are {known}; pass the row's dataset and protocol"
         )
-    return crops_of(looked, [known.index(one) for one in wanted], around=around, opacity=opacity)
+    return crops_of(explained, [known.index(one) for one in wanted], around=around, opacity=opacity)
 
 
-def crops_of(looked: ExplainedImage, rows: Sequence[int], *, around: float = AROUND, opacity: float = 0.6) -> Figure:
-    """The crops of these objects of one image; the other arguments are those of ``crops``."""
+def crops_of(explained: ExplainedImage, rows: Sequence[int], *, around: float = AROUND, opacity: float = 0.6) -> Figure:
+    """Draw close-ups of some objects of one image.
+
+    Args:
+        explained: the image with its objects and maps.
+        rows: indices of the objects.
+        around, opacity: as in ``crops``.
+
+    Returns:
+        A matplotlib figure.
+    """
     from detxai_nb.plots.heatmaps import overlay
     from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
 
-    image, found = looked.sample.image, looked.selected.detections
+    image, found = explained.sample.image, explained.selected.detections
     x1, y1, x2, y2 = window(found.boxes[list(rows)].cpu(), image.shape[:2], around)
     part = image[y1:y2, x1:x2]
-    sheet = PanelGrid(part, len(rows), 1 + len(looked.maps), side=2.2, bars=False)
+    sheet = PanelGrid(part, len(rows), 1 + len(explained.maps), side=2.2, bars=False)
     for line, row in enumerate(rows):
         panels = {f"{found.names[int(found.labels[row])]} {float(found.scores[row]):.2f}": part}
-        for method, maps in looked.maps.items():
+        for method, maps in explained.maps.items():
             heat = maps.values[row].detach().cpu()
             whole, here = float(heat.double().sum()), float(heat[y1:y2, x1:x2].double().sum())
             painted = overlay(image, heat.numpy(), opacity=opacity)
@@ -152,12 +198,21 @@ def crops_of(looked: ExplainedImage, rows: Sequence[int], *, around: float = ARO
             draw_photograph(axes, pixels, part.shape[:2])
             draw_box(axes, (left - x1, top - y1, right - x1, bottom - y1), 1.4)
             axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)
-    sheet.head(f"{looked.sample.file_name}, x {x1} to {x2}, y {y1} to {y2}")
+    sheet.head(f"{explained.sample.file_name}, x {x1} to {x2}, y {y1} to {y2}")
     return sheet.figure
 
 
 def window(boxes: torch.Tensor, size: Sequence[int], around: float) -> tuple[int, int, int, int]:
-    """A square (xyxy, whole pixels) about all boxes, moved into the image where it reaches out and cut to it."""
+    """Return a square around all boxes, moved into the image and cut to it.
+
+    Args:
+        boxes: ``[K,4]`` xyxy in pixels.
+        size: (height, width) of the image.
+        around: side of the square over the longer side of the boxes together.
+
+    Returns:
+        x1, y1, x2, y2 in whole pixels.
+    """
     height, width = size
     low, high = boxes[:, :2].amin(dim=0).tolist(), boxes[:, 2:].amax(dim=0).tolist()
     side = max(_SMALLEST, around * max(high[0] - low[0], high[1] - low[1]))

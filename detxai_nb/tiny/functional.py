@@ -1,4 +1,4 @@
-"""How far a map reaches, which box lies nearest, and how alike two maps are: pure functions."""
+"""Pure functions: the extent of a map, the nearest box, and the similarity of two maps."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from detxai_nb.metrics.map_energy import check_non_negative, check_same_shape, e
 
 
 def half_energy_share(maps: Tensor) -> Tensor:
-    """The least share of the image's pixels that together hold half of each map's energy: ``[N]`` in 0..0.5.
+    """Return the least share of the image's pixels that together hold half of each map's energy.
 
-    ``maps`` ``[N,H,W]``: raw, non-negative, at the image's size. The highest pixels are taken until their sum reaches
-    half of the whole; NaN for a map of zeros, 0.5 (or the next pixel above it) for a constant one.
+    The highest pixels are added up until their sum reaches half of the total.
+
+    Args:
+        maps: heat maps ``[N,H,W]``, raw, non-negative, at the size of the image.
+
+    Returns:
+        Shares ``[N]`` in 0..0.5; NaN for a map of zeros, 0.5 (or the next pixel above it) for a constant map.
+
+    Raises:
+        ValueError: if maps have negative values.
     """
     check_non_negative(maps)
     wide = torch.float32 if maps.device.type == "mps" else torch.float64
@@ -25,18 +33,28 @@ def half_energy_share(maps: Tensor) -> Tensor:
 
 
 def box_distances(boxes: Tensor) -> Tensor:
-    """The gap between any two boxes in pixels: float64 ``[M,M]``, 0 where they touch or overlap.
+    """Return the gap between any two boxes: the distance of their two nearest points.
 
-    ``boxes`` ``[M,4]`` xyxy. The distance of the two nearest points.
+    Args:
+        boxes: ``[M,4]`` xyxy in pixels.
+
+    Returns:
+        Distances in pixels, float64 ``[M,M]``; 0 if the boxes touch or overlap.
     """
     low, high = boxes.double()[:, :2], boxes.double()[:, 2:]
     return (low[:, None] - high[None]).maximum(low[None] - high[:, None]).clamp(min=0).square().sum(dim=2).sqrt()
 
 
 def nearest_boxes(boxes: Tensor) -> Tensor:
-    """For each of the boxes ``[M,4]`` xyxy the number of the nearest other one, int64 ``[M]``; -1 where there is none.
+    """Return for each box the nearest other box, by ``box_distances``.
 
-    By ``box_distances``; of several at one distance that with the nearest centre, then the lower number.
+    Among boxes at the same distance the one with the nearest centre counts, then the lower number.
+
+    Args:
+        boxes: ``[M,4]`` xyxy in pixels.
+
+    Returns:
+        Numbers of boxes, int64 ``[M]``; -1 if there is no other box.
     """
     count = len(boxes)
     if count < 2:
@@ -49,26 +67,43 @@ def nearest_boxes(boxes: Tensor) -> Tensor:
 
 
 def similarity(one: Tensor, other: Tensor, centred: bool = False) -> Tensor:
-    """How alike maps are, pair by pair: float64 ``[K]``; 1 for maps that differ by a positive factor only.
+    """Return the cosine similarity or the correlation of maps, pair by pair.
 
-    ``one`` and ``other`` ``[K,H,W]``. The cosine of the angle between them as vectors, sum of products over the product
-    of norms; for ``centred`` each map's mean is taken off first, which is Pearson's correlation. NaN where one is zero
-    everywhere (``centred``: constant).
+    The cosine of the angle between two maps as vectors is the sum of their products over the product of their norms.
+
+    Args:
+        one, other: heat maps ``[K,H,W]``, raw.
+        centred: subtract the mean of each map first, which gives Pearson's correlation.
+
+    Returns:
+        Similarities, float64 ``[K]``: 1 for maps that differ only by a positive factor; NaN if a map is zero everywhere
+        (``centred``: constant).
+
+    Raises:
+        ValueError: if shapes differ.
     """
     check_same_shape(one, other)
     first, second = one.flatten(1).double().cpu(), other.flatten(1).double().cpu()
     if centred and first.shape[1]:
         same = (first == first[:, :1]).all(dim=1) | (second == second[:, :1]).all(dim=1)
         first, second = first - first.mean(dim=1, keepdim=True), second - second.mean(dim=1, keepdim=True)
-        # The mean of equal values can miss them by a last digit.
+        # The mean of equal values can differ from them in the last digit.
         first = torch.where(same[:, None], 0, first)
     return safe_ratio((first * second).sum(dim=1), first.norm(dim=1) * second.norm(dim=1), torch.nan)
 
 
 def energy_beside(maps: Tensor, own: Tensor, other: Tensor) -> Tensor:
-    """The share of each map's energy in ``other`` and not in ``own``: ``[N]`` in 0..1; 0 for a map of zeros.
+    """Return the share of each map's energy that lies in another mask and not in its own.
 
-    ``maps`` ``[N,H,W]``, non-negative; ``own`` and ``other`` bool ``[N,H,W]``.
+    Args:
+        maps: heat maps ``[N,H,W]``, raw, non-negative.
+        own, other: bool ``[N,H,W]``.
+
+    Returns:
+        Shares ``[N]`` in 0..1; 0 for a map of zeros.
+
+    Raises:
+        ValueError: if shapes differ or maps have negative values.
     """
     check_same_shape(maps, own)
     check_same_shape(maps, other)

@@ -1,10 +1,10 @@
-"""From a picture or a dataset to its selected objects and their maps, image by image."""
+"""From an image or a dataset to its selected objects and their maps, image by image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from detxai_nb.explaining.explain import compare
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.metrics.map_energy import box_masks
+from detxai_nb.options import complete_options, show_options
 from detxai_nb.types import Detections, Detector, Progress, Target
 
 METHODS = ("odam", "grad-cam")
@@ -23,9 +24,40 @@ METHODS = ("odam", "grad-cam")
 MethodLike = str | Callable[..., Any]
 
 
+class ExplanationOptions(TypedDict, total=False):
+    """What is explained, and in which objects.
+
+    Attributes:
+        target: the explained scalar, as in ``explain``.
+        layer: the explained layer, one of ``detector.layers``; None for the one that each method prefers.
+        settings: by method name, what ``explain`` takes as keyword arguments.
+        protocol: which objects are selected: a name of ``PROTOCOLS`` or a ``Protocol``.
+    """
+
+    target: Target | str
+    layer: str | None
+    settings: Mapping[str, Mapping[str, Any]] | None
+    protocol: str | Protocol
+
+
+EXPLANATION_DEFAULTS: ExplanationOptions = {
+    "target": "class",
+    "layer": None,
+    "settings": None,
+    "protocol": "default",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class ExplainedImage:
-    """One image: its ``number`` in the dataset, the ``sample``, its N selected objects, and their maps by method."""
+    """One image with its selected objects and their maps.
+
+    Attributes:
+        number: the image's number in the dataset.
+        sample: the image with its annotations.
+        selected: its N selected objects.
+        maps: by method the N maps, without negative values.
+    """
 
     number: int
     sample: Sample
@@ -33,7 +65,14 @@ class ExplainedImage:
     maps: Mapping[str, HeatMaps]
 
     def about(self, row: int) -> dict[str, Any]:
-        """The columns that every table of this package has for object ``row``."""
+        """Return the columns that every table of this package has.
+
+        Args:
+            row: index of a selected object.
+
+        Returns:
+            "image", "image_id", "file_name" and "label" of the object.
+        """
         found = self.selected.detections
         return {
             "image": self.number,
@@ -43,53 +82,95 @@ class ExplainedImage:
         }
 
     def boxes_of(self, annotations: Tensor) -> Tensor:
-        """Bool ``[K,H,W]`` on the CPU: the pixels of the annotated boxes of these numbers; none for -1."""
+        """Return the masks of annotated boxes.
+
+        Args:
+            annotations: int64 ``[K]``: numbers of annotations in the sample, -1 for none.
+
+        Returns:
+            Bool ``[K,H,W]`` on the CPU; no pixel for -1.
+        """
         height, width = self.sample.image.shape[:2]
         boxes = np.concatenate([self.sample.boxes, np.full((1, 4), np.nan, np.float32)])
         return box_masks(torch.from_numpy(boxes[annotations.numpy()]), height, width)
 
 
+@show_options(ExplanationOptions, EXPLANATION_DEFAULTS)
 def iterate_images(
     detector: Detector,
     data: Any,
     methods: Sequence[MethodLike],
     *,
-    target: Target | str = "class",
-    layer: str | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    protocol: str | Protocol = "default",
     limit: int | None = None,
+    **options: Unpack[ExplanationOptions],
 ) -> Iterator[ExplainedImage]:
-    """The images of ``data`` that have selected objects; the arguments are those of ``tiny.objects``."""
+    """Explain the images that have selected objects, one after the other.
+
+    Args:
+        detector: the detector.
+        data: a dataset, a Sample, or an image, as in ``tiny.objects``.
+        methods: names of methods, or functions.
+        limit: only the first so many images; None for all.
+        **options: the keyword arguments below.
+        target: the explained scalar, as in ``explain``; "class" by default.
+        layer: the explained layer, one of ``detector.layers``; by default the one that each method prefers.
+        settings: by method name, what ``explain`` takes as keyword arguments; none by default.
+        protocol: which objects are selected, as in ``evaluate``; "default" by default.
+
+    Yields:
+        The images with selected objects.
+
+    Raises:
+        ValueError: if ``limit`` is below 1.
+        TypeError: if ``methods`` is a single name or the dataset holds something else than Samples.
+    """
     if isinstance(methods, str):
         raise TypeError(f"methods is a list of names, such as [{methods!r}]")
     if limit is not None and limit < 1:
         raise ValueError(f"limit is a number of images, 1 or more, or None for all; got {limit!r}")
-    samples = samples_of(detector, data, find_protocol(protocol))
-    how: dict[str, Any] = {"target": target, "layer": layer, "settings": settings, "protocol": protocol}
+    given = complete_options(iterate_images, options, EXPLANATION_DEFAULTS)
+    samples = samples_of(detector, data, find_protocol(given["protocol"]))
     for number in range(len(samples) if limit is None else min(limit, len(samples))):
-        looked = explain_image(detector, samples, number, methods, **how)
-        if looked is not None:
-            yield looked
+        explained = explain_image(detector, samples, number, methods, **given)
+        if explained is not None:
+            yield explained
 
 
+@show_options(ExplanationOptions, EXPLANATION_DEFAULTS)
 def explain_image(
     detector: Detector,
     samples: Sequence[Sample],
     number: int,
     methods: Sequence[MethodLike],
     *,
-    target: Target | str = "class",
-    layer: str | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    protocol: str | Protocol = "default",
     progress: Progress | None = None,
+    **options: Unpack[ExplanationOptions],
 ) -> ExplainedImage | None:
-    """Image ``number`` of ``samples``, None where no object of it is selected; ``progress`` as in ``compare``."""
-    sample, chosen = samples[number], find_protocol(protocol)
+    """Explain the selected objects of one image.
+
+    Args:
+        detector: the detector.
+        samples: a dataset.
+        number: number of the image in it.
+        methods: names of methods, or functions.
+        progress: called as ``progress(done, total)``, as in ``compare``.
+        **options: the keyword arguments below.
+        target: the explained scalar, as in ``explain``; "class" by default.
+        layer: the explained layer, one of ``detector.layers``; by default the one that each method prefers.
+        settings: by method name, what ``explain`` takes as keyword arguments; none by default.
+        protocol: which objects are selected, as in ``evaluate``; "default" by default.
+
+    Returns:
+        The image with its maps, or None if no object is selected.
+
+    Raises:
+        TypeError: if the dataset holds something else than Samples; and what ``compare`` raises.
+    """
+    given = complete_options(explain_image, options, EXPLANATION_DEFAULTS)
+    sample, protocol = samples[number], find_protocol(given["protocol"])
     if not isinstance(sample, Sample):
-        raise TypeError(f"a dataset holds Samples, this one a {type(sample).__name__}; hand in pictures one by one")
-    selected = select(_detect(detector, sample.image, chosen), sample, chosen)
+        raise TypeError(f"a dataset holds Samples, this one a {type(sample).__name__}; pass images one by one")
+    selected = select(_detect(detector, sample.image, protocol), sample, protocol)
     if not len(selected.detections):
         return None
     found = compare(
@@ -97,25 +178,31 @@ def explain_image(
         sample.image,
         selected.detections,
         methods=methods,
-        target=target,
-        layer=layer,
-        settings=settings,
+        target=given["target"],
+        layer=given["layer"],
+        settings=given["settings"],
         progress=progress,
     )
-    # What speaks against an object is no energy.
+    # Evidence against an object does not count as energy.
     return ExplainedImage(number, sample, selected, {name: maps.positive() for name, maps in found.items()})
 
 
 def samples_of(detector: Detector, data: Any, protocol: Protocol) -> Sequence[Sample]:
-    """``data`` as a sequence of Samples: a dataset as it is, a Sample alone, or a picture with its own detections.
+    """Return data as a sequence of Samples.
 
-    A picture without annotations is any that ``load_image`` takes; what the detector finds stands for the annotations.
+    Args:
+        detector: the detector.
+        data: a dataset, which is returned as it is; a Sample; or an image that ``load_image`` takes, whose detections
+            serve as annotations.
+        protocol: its score is the threshold of these detections.
+
+    Returns:
+        The samples.
     """
     if isinstance(data, Sample):
         return [data]
-    datasets = isinstance(data, (list, tuple)) or (hasattr(data, "__getitem__") and hasattr(data, "names"))
-    if datasets:
-        return data  # type: ignore[no-any-return]
+    if isinstance(data, (list, tuple)) or (hasattr(data, "__getitem__") and hasattr(data, "names")):
+        return cast(Sequence[Sample], data)
     pixels = load_image(data)
     found = _detect(detector, pixels, protocol)
     boxes = found.boxes.detach().cpu()

@@ -142,8 +142,10 @@ class SanityCheck(PhotoWidget):
         index = 0 if self.selected is None else self.selected
         return self._subject.recipe.script(
             [
+                f"randomization = dx.sanity.Randomization(mode={self.mode!r}, layers={self.layers!r}, "
+                f"seeds={tuple(self.seeds)!r})",
                 f"result = dx.sanity.check(detector, image, detections[[{index}]], {list(self.methods)!r}, "
-                f"mode={self.mode!r}, layers={self.layers!r}, seeds={tuple(self.seeds)!r}{settings})",
+                f"randomization=randomization{settings})",
                 "print(result.verdict())",
             ]
         )

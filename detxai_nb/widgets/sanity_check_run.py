@@ -24,6 +24,7 @@ MEASURES = {
     "ssim": "SSIM",
     "hog": "HOG",
 }
+COMPARISON = sanity.Similarity(measures=tuple(MEASURES))
 EDGES_TITLE = "Edges (control)"
 
 
@@ -45,6 +46,11 @@ class Check:
         )
 
     @property
+    def randomization(self) -> sanity.Randomization:
+        """The settings of ``sanity.check``."""
+        return sanity.Randomization(self.mode, self.layers, self.seeds)
+
+    @property
     def title(self) -> str:
         """In words."""
         return f"the {self.mode} sanity check of {', '.join(map(title_of, self.methods))}"
@@ -61,7 +67,7 @@ class SanityRun:
     originals: dict[str, HeatMaps] = field(default_factory=dict)
     maps: dict[tuple[str, int, int], HeatMaps] = field(default_factory=dict)
 
-    def seen(self, step: sanity.Step, seed: int, found: Mapping[str, HeatMaps]) -> None:
+    def add(self, step: sanity.Step, seed: int, found: Mapping[str, HeatMaps]) -> None:
         """Take what the check found in one more state of the network."""
         if not step.number:
             self.originals.update(found)
@@ -72,19 +78,16 @@ class SanityRun:
         """All of it so far; a verdict counts the runs that came to the last step."""
         # A copy, as the run may still be adding to it.
         maps = dict(self.maps)
-        seeds = tuple(seed for seed in self.check.seeds if any(seed == key[2] for key in maps))
         return sanity.SanityResult(
             steps=self.steps,
             originals=self.originals,
             maps=maps,
-            table=similarity_table(self.originals, maps, {}, self.steps, tuple(MEASURES), "reach"),
+            table=similarity_table(self.originals, maps, {}, self.steps, COMPARISON),
             image=self.image,
             detections=self.detections,
             target=Target("class"),
-            mode=self.check.mode,
-            seeds=seeds,
-            measures=tuple(MEASURES),
-            threshold=sanity.THRESHOLD,
+            randomization=self.check.randomization,
+            comparison=COMPARISON,
             full=False,
         )
 
@@ -96,7 +99,7 @@ def title_of(method: str) -> str:
 
 def begin(detector: Any, image: np.ndarray, one: Detections, check: Check) -> SanityRun:
     """Nothing found yet, of a check of one object."""
-    return SanityRun(check, image, one.to("cpu"), steps_of(detector, image, check.mode, check.layers))
+    return SanityRun(check, image, one.to("cpu"), steps_of(detector, image, check.randomization))
 
 
 def run(
@@ -113,13 +116,11 @@ def run(
         found.image,
         one,
         list(check.methods),
-        mode=check.mode,
-        layers=check.layers,
-        seeds=check.seeds,
-        measures=tuple(MEASURES),
+        randomization=check.randomization,
+        comparison=COMPARISON,
         method_settings=settings,
         progress=progress,
-        seen=found.seen,
+        on_step=found.add,
     )
 
 

@@ -7,7 +7,7 @@ the best of three, on the clock and of the processor (which other work on the ma
 of one plain `compare` of the same maps, of which such a check makes 6 with one seed.
 
 "--verdicts": the median |Spearman| with all weights random, 3 seeds, up to 2 objects in each of 3 scenes, for
-every bundled detector: of the cells within reach of the prediction, and of whole maps.
+every bundled detector: of the cells in the support of the prediction's maps, and of whole maps.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def cost(name: str, objects: int, seeds: int) -> str:
     image = dx.data.scenes.make(SCENES[1], SEED).image
     found = detector.detect([image], 0.2)[0][:objects]
     plain = best_of_three(lambda: dx.compare(detector, image, found, methods=METHODS))
-    whole = best_of_three(lambda: dx.sanity.check(detector, image, found, METHODS, seeds=range(seeds)))
+    weights = dx.sanity.Randomization(seeds=range(seeds))
+    whole = best_of_three(lambda: dx.sanity.check(detector, image, found, METHODS, randomization=weights))
     return (
         f"check: {name}, {len(found)} object(s), {len(METHODS)} methods, 5 stages, {seeds} seed(s), "
         f"{torch.get_num_threads()} thread(s): {whole[0]:.2f} s "
@@ -57,20 +58,22 @@ def verdicts() -> pd.DataFrame:
     rows = []
     for name in DETECTORS:
         detector = dx.load_detector(name, device="cpu")
-        for within in ("reach", "image"):
-            found = [one for index in SCENES if (one := judged(detector, index, within)) is not None]
-            rows.append({"detector": name, "within": within, **pd.concat(found, axis=1).median(axis=1).to_dict()})
-    return pd.DataFrame(rows).set_index(["detector", "within"]).round(2)
+        for region in dx.sanity.REGIONS:
+            found = [one for index in SCENES if (one := judged(detector, index, region)) is not None]
+            rows.append({"detector": name, "region": region, **pd.concat(found, axis=1).median(axis=1).to_dict()})
+    return pd.DataFrame(rows).set_index(["detector", "region"]).round(2)
 
 
-def judged(detector: Any, index: int, within: str) -> pd.Series | None:
+def judged(detector: Any, index: int, region: str) -> pd.Series | None:
     """The resemblance by method in one scene, None where nothing is found."""
     image = dx.data.scenes.make(index, SEED).image
     found = detector.detect([image], 0.3)[0][:2]
     if not len(found):
         return None
-    options = {"layers": "all", "measures": ["spearman"], "within": within}
-    return dx.sanity.check(detector, image, found, JUDGED, **options).verdict()["resemblance"]
+    weights = dx.sanity.Randomization(layers="all")
+    comparison = dx.sanity.Similarity(measures="spearman", region=region)
+    result = dx.sanity.check(detector, image, found, JUDGED, randomization=weights, comparison=comparison)
+    return result.verdict()["resemblance"]
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def test_plain_values() -> None:
     found = to_plain(given, "it")
     assert found == {"a": [1, 0.5], "b": "x", "c": {"3": "cpu"}, "d": ["y", "z"], "e": None}
     assert json.loads(json.dumps(found)) == found
-    with pytest.raises(TypeError, match=r"it\.a is a Tensor, which cannot be written down"):
+    with pytest.raises(TypeError, match=r"it\.a is a Tensor, which cannot be stored"):
         to_plain({"a": torch.zeros(2)}, "it")
 
 

@@ -40,7 +40,7 @@ def test_what_does_not_fit_is_left_out_and_named() -> None:
         OWN,
         detector,
         own_detections(detector),
-        without=["deletion"],
+        exclude=["deletion"],
         progress=False,
         protocol=dx.evaluation.Protocol("all", score=0.0),
     )
@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_left_out_and_named() -> None:
     assert set(found.table.reset_index()["metric"]) == {"energy-pointing-box", "odi-mask"}
     assert found.table.loc[("energy-pointing-box", "difference:odam"), "paper"] == 0.8
     said = "\n".join(found.notes)
-    assert "left out: deletion, asked for" in said
+    assert "left out: deletion, excluded" in said
     assert "left out: d-rise, takes thousands of forward passes" in said
     assert "left out: bbam, needs a detector that offers regions" in said
     assert "left out: another, is no method of this package" in said
@@ -66,10 +66,10 @@ def test_masks_that_are_not_there_and_mistakes() -> None:
 
     paper = Paper("Mine", "a", "b", {("d-rise", "odi-mask"): Figure(0.5, "t"), ("d-rise", "odi-box"): Figure(0.5, "t")})
     few = {"d-rise": {"masks": 8, "cells": 3}}
-    found = dx.reproduce(paper, colours, Maskless(1), slow=True, method_settings=few, progress=False)
+    found = dx.reproduce(paper, colours, Maskless(1), include_slow=True, method_settings=few, progress=False)
     assert "left out: odi-mask, the dataset has no masks" in found.notes
     assert set(found.table.reset_index()["metric"]) == {"odi-box"}
     with pytest.raises(ValueError, match=r"vea: not of this paper, which has odam, .*"):
-        dx.reproduce(OWN, network(), Squares(1), without=["vea"], metric_settings=FEW_STEPS)
+        dx.reproduce(OWN, network(), Squares(1), exclude=["vea"], metric_settings=FEW_STEPS)
     with pytest.raises(ValueError, match="unknown paper 'odma'; known: odam"):
         dx.reproduce("odma", network(), Squares(1))

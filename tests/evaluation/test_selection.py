@@ -9,7 +9,7 @@ from small_evaluation import annotated
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation import PROTOCOLS, Protocol, select
-from detxai_nb.evaluation.selection import find_protocol, shared_classes
+from detxai_nb.evaluation.selection import find_protocol, unknown_classes
 from detxai_nb.types import Detections
 
 IMAGE = np.zeros((60, 100, 3), np.uint8)
@@ -108,7 +108,7 @@ def test_protocols_are_checked() -> None:
 
 
 def test_classes_that_the_detector_does_not_know() -> None:
-    assert shared_classes(("cat", "bird"), ("dog", "cat")) == ("bird",)
-    assert shared_classes((), ("dog",)) == ()
+    assert unknown_classes(("cat", "bird"), ("dog", "cat")) == ("bird",)
+    assert unknown_classes((), ("dog",)) == ()
     with pytest.raises(ValueError, match=r"\(dog, ...\) and the dataset's \(cat, bird, ...\) have no name in common"):
-        shared_classes(("cat", "bird"), ("dog",))
+        unknown_classes(("cat", "bird"), ("dog",))

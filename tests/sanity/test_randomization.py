@@ -144,8 +144,11 @@ class Alarm:
 
 
 def small_check(detector: Any, image: np.ndarray, found: dx.Detections, alarm: Alarm, **options: Any) -> Any:
-    own = {"layers": ["head", "backbone"], "seeds": [0], "measures": ["spearman"], "progress": alarm.ring}
-    return sanity.check(detector, image, found, ["odam"], **{**own, **options})
+    randomization = sanity.Randomization(**{"layers": ["head", "backbone"], "seeds": [0], **options})
+    spearman = sanity.Similarity(measures="spearman")
+    return sanity.check(
+        detector, image, found, ["odam"], randomization=randomization, comparison=spearman, progress=alarm.ring
+    )
 
 
 def test_whatever_interrupts_it_the_detector_is_what_it_was() -> None:
@@ -167,7 +170,7 @@ def test_whatever_interrupts_it_the_detector_is_what_it_was() -> None:
 
 
 def interrupted_at(line: int, act: Callable[[], Any], times: int = 1) -> bool:
-    """Run ``act`` with a KeyboardInterrupt at the ``line``-th line run in randomizing.py; whether it came that far."""
+    """Run ``act`` with a KeyboardInterrupt at the ``line``-th line run in randomization.py; whether it got there."""
     count = 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from typing import Any
@@ -16,7 +17,12 @@ from detxai_nb import sanity
 from detxai_nb.sanity.randomization import drawn_tensors
 from detxai_nb.types import Target
 
-FAST: dict[str, Any] = {"seeds": [0], "measures": ["spearman"]}
+SPEARMAN = sanity.Similarity(measures="spearman")
+
+
+def fast(**settings: Any) -> dict[str, Any]:
+    """Arguments of a check with one seed and one measure."""
+    return {"randomization": sanity.Randomization(**{"seeds": 0, **settings}), "comparison": SPEARMAN}
 
 
 def narrow() -> tuple[Any, np.ndarray, dx.Detections]:
@@ -48,7 +54,7 @@ def test_layers_are_randomized_from_the_output_down(mode: str, layers: Any) -> N
         seen.append(step)
         weights.append(module.head.classification_head.cls_logits.weight.detach().clone())
 
-    result = sanity.check(detector, image, found, "odam", mode=mode, layers=layers, seen=look, **FAST)
+    result = sanity.check(detector, image, found, "odam", on_step=look, **fast(mode=mode, layers=layers))
     assert tuple(seen) == result.steps
     assert "head.classification_head.cls_logits" in (seen[0].layers if layers != "blocks" else movable)
     assert "backbone.0" in seen[-1].layers
@@ -83,9 +89,7 @@ def test_every_family_has_five_stages_from_its_outputs_to_its_stem(name: str) ->
 
 def test_the_same_seed_gives_the_same_maps() -> None:
     detector, image, found = narrow()
-    one, two, other = (
-        sanity.check(detector, image, found, "odam", measures=["spearman"], seeds=[seed]) for seed in (3, 3, 4)
-    )
+    one, two, other = (sanity.check(detector, image, found, "odam", **fast(seeds=[seed])) for seed in (3, 3, 4))
     assert one.table.equals(two.table)
     assert all(torch.equal(a, b) for k in one.maps for a, b in zip(one.maps[k].grids, two.maps[k].grids))
     assert not torch.equal(one.maps[("odam", 5, 3)].grids[0], other.maps[("odam", 5, 4)].grids[0])
@@ -102,7 +106,7 @@ def test_the_target_is_the_original_prediction(name: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         detector, "detect", lambda *given: asked.append(given) or type(detector).detect(detector, *given)
     )
-    result = sanity.check(detector, image, found, ["odam", "grad-cam"], layers="all", **FAST)
+    result = sanity.check(detector, image, found, ["odam", "grad-cam"], **fast(layers="all"))
     assert len(asked) == 1, "the image is looked at once, for the order of the layers, and never by random weights"
 
     holding = detector.holding(image, found) if name == "tiny-faster-rcnn" else sanity.randomized(detector.module, [])
@@ -132,7 +136,7 @@ def test_the_proposals_of_faster_rcnn_stay_where_they_were() -> None:
     with detector.holding(image, found), sanity.randomized(detector.module, ["backbone.fpn", "rpn"], 1):
         assert torch.equal(proposals(), before)
     assert torch.equal(proposals(), before)
-    result = sanity.check(detector, image, found, "odam", layer="roi", layers="all", **FAST)
+    result = sanity.check(detector, image, found, "odam", layer="roi", **fast(layers="all"))
     random = result.maps[("odam", 1, 0)]
     assert random.corners == result.originals["odam"].corners
     assert random.strides == result.originals["odam"].strides
@@ -141,7 +145,11 @@ def test_the_proposals_of_faster_rcnn_stay_where_they_were() -> None:
 def test_the_edge_map_is_exposed_and_odam_is_not() -> None:
     detector, image = tiny(), scene()
     result = sanity.check(
-        detector, image, found_in(detector, image), ["odam", "grad-cam", "layer-cam"], seeds=[0, 1, 2]
+        detector,
+        image,
+        found_in(detector, image),
+        ["odam", "grad-cam", "layer-cam"],
+        randomization=sanity.Randomization(seeds=[0, 1, 2]),
     )
     verdict = result.verdict()
     assert verdict["verdict"].to_dict() == {
@@ -165,7 +173,7 @@ def test_any_kind_of_method_is_checked() -> None:
 
     settings = {"d-rise": {"masks": 24, "seed": 1}, "odam": {"direction": "signed"}}
     result = sanity.check(
-        detector, image, found, ["odam", mine, "d-rise"], layers="all", method_settings=settings, **FAST
+        detector, image, found, ["odam", mine, "d-rise"], method_settings=settings, **fast(layers="all")
     )
     assert result.methods == ("odam", "mine", "d-rise", sanity.EDGES)
     assert result.originals["odam"].signed
@@ -186,7 +194,7 @@ def test_a_map_that_vanishes_resembles_nothing() -> None:
     def blank(activation: torch.Tensor, gradient: torch.Tensor, context: Any) -> torch.Tensor:
         return 0 * gradient.sum(dim=1)
 
-    result = sanity.check(detector, image, found[0], [fading, blank], layers="all", **FAST)
+    result = sanity.check(detector, image, found[0], [fading, blank], **fast(layers="all"))
     spearman = result.table.query("measure == 'spearman'").set_index("method")
     assert spearman.loc["fading", "status"] == "vanished"
     assert spearman.loc["blank", "status"] == "no original map"
@@ -199,7 +207,7 @@ def test_a_map_that_vanishes_resembles_nothing() -> None:
 def test_the_smooth_test_averages_maps_of_noisy_images() -> None:
     detector, image, found = narrow()
     plain, smooth = (
-        sanity.check(detector, image, found, "grad-cam", layers="all", smooth=count, **FAST) for count in (0, 3)
+        sanity.check(detector, image, found, "grad-cam", **fast(layers="all", smooth=count)) for count in (0, 3)
     )
     a, b = plain.originals["grad-cam"], smooth.originals["grad-cam"]
     assert a.grids[0].shape == b.grids[0].shape
@@ -213,7 +221,7 @@ def test_the_smooth_test_averages_maps_of_noisy_images() -> None:
 
 def test_independent_randomization_is_judged_by_the_stage_that_matters_most() -> None:
     detector, image, found = narrow()
-    result = sanity.check(detector, image, found, "odam", mode="independent", **FAST)
+    result = sanity.check(detector, image, found, "odam", **fast(mode="independent"))
     medians = result.table.query("measure == 'spearman' and method == 'odam'")
     medians = medians.assign(value=medians["value"].abs().fillna(0)).groupby("step")["value"].median()
     verdict = result.verdict().loc["odam"]
@@ -224,7 +232,7 @@ def test_independent_randomization_is_judged_by_the_stage_that_matters_most() ->
 def test_progress_counts_up_to_its_total() -> None:
     detector, image, found = narrow()
     calls: list[tuple[int, int]] = []
-    sanity.check(detector, image, found, ["odam", "grad-cam"], progress=lambda *now: calls.append(now), **FAST)
+    sanity.check(detector, image, found, ["odam", "grad-cam"], progress=lambda *now: calls.append(now), **fast())
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
     assert len({total for _, total in calls}) == 1
     assert calls[-1][0] == calls[-1][1]
@@ -232,7 +240,11 @@ def test_progress_counts_up_to_its_total() -> None:
 
 def test_it_draws_itself() -> None:
     detector, image, found = narrow()
-    result = sanity.check(detector, image, found, ["odam"], measures=["spearman", "hog"], seeds=[0, 1])
+    settings = {
+        "randomization": sanity.Randomization(seeds=[0, 1]),
+        "comparison": sanity.Similarity(measures=["spearman", "hog"]),
+    }
+    result = sanity.check(detector, image, found, ["odam"], **settings)
     for options in ({}, {"number": 1, "measure": "score", "seed": 1}):
         figure = result.plot(**options)
         assert len(figure.axes) == 2 * 6 + 1
@@ -250,19 +262,33 @@ def test_it_draws_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "options", "says"),
+    [
+        (sanity.Randomization, {"mode": "sideways"}, "mode is one of 'cascading', 'independent'"),
+        (sanity.Randomization, {"seeds": []}, "seeds are different whole numbers"),
+        (sanity.Randomization, {"seeds": [1, 1]}, "seeds are different whole numbers"),
+        (sanity.Randomization, {"seeds": -1}, "seeds are different whole numbers"),
+        (sanity.Randomization, {"init": "zeros"}, "init is one of"),
+        (sanity.Randomization, {"smooth": -1}, "smooth is 0 or"),
+        (sanity.Randomization, {"smooth": 2, "noise": 0}, "noise is above 0"),
+        (sanity.Similarity, {"region": "box"}, "region is one of 'support', 'image'"),
+        (sanity.Similarity, {"threshold": 1.5}, "threshold is from 0 to 1"),
+        (sanity.Similarity, {"measures": ["rank"]}, "measures are among"),
+        (sanity.Similarity, {"measures": []}, "measures are among"),
+    ],
+)
+def test_settings_out_of_range_are_named(kind: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        kind(**options)
+
+
+@pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"mode": "sideways"}, "mode is one of 'cascading', 'independent'"),
-        ({"layers": "some"}, "layers is one of 'papers'"),
-        ({"layers": ["neck.7"]}, "'neck.7' is no submodule with weights of FCOS; some that are: head"),
-        ({"layers": []}, "layers is empty"),
-        ({"seeds": []}, "seeds are different whole numbers"),
-        ({"seeds": [1, 1]}, "seeds are different whole numbers"),
-        ({"init": "zeros"}, "init is one of"),
-        ({"within": "box"}, "within is one of 'reach', 'image'"),
-        ({"threshold": 1.5}, "threshold is from 0 to 1"),
-        ({"smooth": -1}, "smooth is 0 or"),
-        ({"measures": ["rank"]}, "measures are among"),
+        ({"randomization": "sideways"}, "mode is one of 'cascading', 'independent'"),
+        (fast(layers="some"), "layers is one of 'papers'"),
+        (fast(layers=["neck.7"]), "'neck.7' is no submodule with weights of FCOS; some that are: head"),
+        (fast(layers=[]), "layers is empty"),
         ({"methods": "nothing"}, "unknown method 'nothing'"),
     ],
 )
@@ -270,6 +296,35 @@ def test_mistakes_are_named(options: dict[str, Any], says: str) -> None:
     detector, image, found = narrow()
     with pytest.raises(ValueError, match=says):
         sanity.check(detector, image, found, **options)
+
+
+def test_unknown_arguments_and_settings_are_refused_with_the_known_ones() -> None:
+    detector, image, found = narrow()
+    with pytest.raises(TypeError, match=r"check\(\) has no argument 'mode'; its keyword arguments are randomization,"):
+        sanity.check(detector, image, found, mode="independent")
+    with pytest.raises(TypeError, match="randomization is 'cascading' or 'independent' or a Randomization, got 3"):
+        sanity.check(detector, image, found, randomization=3)
+
+
+def test_the_settings_are_complete_and_stay_with_the_result() -> None:
+    detector, image, found = narrow()
+    randomization = sanity.Randomization("independent", layers=["head"], seeds=range(2))
+    comparison = sanity.Similarity(measures=["ssim"], region="image", threshold=0.25)
+    assert (randomization.layers, randomization.seeds) == (("head",), (0, 1))
+    assert comparison.measures == ("spearman", "ssim")
+    assert sanity.Randomization.of("independent") == sanity.Randomization(mode="independent")
+    result = sanity.check(detector, image, found, "odam", randomization=randomization, comparison=comparison)
+    assert (result.randomization, result.comparison) == (randomization, comparison)
+    assert (result.mode, result.seeds, result.measures, result.threshold) == (
+        "independent", (0, 1), ("spearman", "ssim"), 0.25
+    )  # fmt: skip
+    assert result.settings == {"layer": None, "method_settings": {}}
+
+
+def test_the_signature_shows_every_argument_with_its_default() -> None:
+    shown = inspect.signature(sanity.check).parameters
+    assert "options" not in shown
+    assert [shown[name].default for name in ("target", "layer", "on_step")] == ["class", None, None]
 
 
 def test_a_detector_without_weights_or_steady_queries_is_refused_in_words() -> None:

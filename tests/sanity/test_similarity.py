@@ -10,8 +10,16 @@ import pytest
 import torch
 
 from detxai_nb import sanity
-from detxai_nb.sanity.similarity import LONGEST, check_measures, complexity, entropy, grid_of, map_similarity
-from detxai_nb.sanity.table import within_reach
+from detxai_nb.sanity.similarity import (
+    LONGEST,
+    check_measures,
+    complexity,
+    entropy,
+    grid_of,
+    map_similarity,
+    require_libraries,
+)
+from detxai_nb.sanity.table import crop_to_support
 
 stats = pytest.importorskip("scipy.stats", reason="the reference is scipy's: pip install scipy")
 skimage = pytest.importorskip("skimage", reason="ssim and hog need: pip install scikit-image")
@@ -96,22 +104,22 @@ def test_large_maps_are_averaged_down() -> None:
     assert grid_of(values[:7, :9]).shape == (7, 9)
 
 
-def test_only_cells_within_reach_are_compared() -> None:
+def test_only_cells_of_the_support_are_compared() -> None:
     first, second = np.zeros((6, 9)), np.zeros((6, 9))
     first[2, 3], second[4, 5] = 1, -1
-    cut = within_reach([first, second])
+    cut = crop_to_support([first, second])
     assert [one.shape for one in cut] == [(3, 3), (3, 3)]
     assert (cut[0][0, 0], cut[1][2, 2]) == (1, -1)
-    assert within_reach([first, second], "image")[0].shape == (6, 9)
-    assert within_reach([np.zeros((2, 3))])[0].shape == (2, 3)
+    assert crop_to_support([first, second], "image")[0].shape == (6, 9)
+    assert crop_to_support([np.zeros((2, 3))])[0].shape == (2, 3)
 
 
-def test_zeros_out_of_reach_would_make_any_two_maps_alike() -> None:
+def test_zeros_outside_of_the_support_would_make_any_two_maps_alike() -> None:
     dice = np.random.default_rng(0)
     first, second = np.zeros((40, 60)), np.zeros((40, 60))
     first[10:20, 10:25], second[10:20, 10:25] = dice.random((2, 10, 15))
     assert sanity.spearman(first, second) > 0.9
-    assert abs(sanity.spearman(*within_reach([first, second]))) < 0.2
+    assert abs(sanity.spearman(*crop_to_support([first, second]))) < 0.2
 
 
 def test_edges_are_scipys_sobel() -> None:
@@ -130,4 +138,4 @@ def test_mistakes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ImportError, match=r"ssim need scikit-image: pip install scikit-image .* measures=\('spearman',\)"
     ):
-        check_measures(["spearman", "ssim"])
+        require_libraries(["spearman", "ssim"])
