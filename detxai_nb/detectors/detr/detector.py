@@ -83,12 +83,6 @@ class DetrDetector(Adapter):
         self.std = tuple(std)
 
     @property
-    def device(self) -> torch.device:
-        """The device of the module's weights."""
-        device: torch.device = next(self.module.parameters()).device
-        return device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that can be explained.
 

@@ -86,12 +86,6 @@ class FasterRcnnDetector(Adapter):
         self._held: dict[tuple[int, ...], Tensor] = {}
 
     @property
-    def device(self) -> torch.device:
-        """The device of the module's weights."""
-        device: torch.device = next(self.module.parameters()).device
-        return device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that can be explained.
 

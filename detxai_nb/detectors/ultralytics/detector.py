@@ -101,12 +101,6 @@ class UltralyticsDetector(Adapter):
         self.end_to_end = end_to_end
 
     @property
-    def device(self) -> torch.device:
-        """The device of the model's weights."""
-        device: torch.device = next(self.module.parameters()).device
-        return device
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that can be explained; numbers are those of the network's modules in its yaml file.
 
