@@ -39,7 +39,7 @@ class MetricInput:
     Example:
         >>> import torch
         >>> import detxai_nb as dx
-        >>> sample = dx.data.scenes.make(1)
+        >>> sample = dx.data.scenes.Scenes(1)[0]
         >>> detector = dx.load_detector("tiny-fcos", device="cpu")
         >>> detections = detector.detect([sample.image])[0]
         >>> maps = dx.metrics.centred_gaussians(detections.boxes, *sample.image.shape[:2])

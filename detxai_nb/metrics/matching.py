@@ -27,7 +27,7 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5) -> Tensor:
 
     Example:
         >>> import detxai_nb as dx
-        >>> sample = dx.data.scenes.make(1)
+        >>> sample = dx.data.scenes.Scenes(1)[0]
         >>> detector = dx.load_detector("tiny-fcos", device="cpu")
         >>> detections = detector.detect([sample.image])[0]
         >>> bool((dx.metrics.match(detections, sample) < len(sample)).all())

@@ -174,7 +174,7 @@ def follow_path(
 
     Example:
         >>> import detxai_nb as dx
-        >>> sample = dx.data.scenes.make(1)
+        >>> sample = dx.data.scenes.Scenes(1)[0]
         >>> detector = dx.load_detector("tiny-fcos", device="cpu")
         >>> maps = dx.explain(detector, sample.image, detector.detect([sample.image])[0])
         >>> annotation = int(dx.metrics.match(maps.detections, sample)[0])

@@ -33,7 +33,7 @@ class MapScorer:
 
     Example:
         >>> import detxai_nb as dx
-        >>> sample = dx.data.scenes.make(1)
+        >>> sample = dx.data.scenes.Scenes(1)[0]
         >>> detector = dx.load_detector("tiny-fcos", device="cpu")
         >>> detections = detector.detect([sample.image])[0]
         >>> scorer = dx.metrics.MapScorer.of(sample.image, detections, sample, ["energy-pointing-box", "vea"])
