@@ -173,7 +173,7 @@ def _check_names(what: str, names: list[str], given: set[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
-            f"{', '.join(twice)} stands twice among the {what}; give one of them another name, and name what it is in "
+            f"{', '.join(twice)} appears twice among the {what}; give one of them another name, and name what it is in "
             f"its settings, as in {what[:-1]}_settings={{'mine': {{'{what[:-1]}': {twice[0]!r}, ...}}}}"
         )
     stray = sorted(given - set(names))

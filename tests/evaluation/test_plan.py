@@ -94,7 +94,7 @@ def test_needs_are_those_of_the_metrics() -> None:
         ({"metrics": "compactness"}, TypeError, "lists of names"),
         ({"methods": ["oddam"]}, ValueError, "unknown method 'oddam'"),
         ({"methods": ["difference:oddam"]}, ValueError, "unknown method 'oddam'"),
-        ({"methods": ["odam", "odam"]}, ValueError, "odam stands twice among the methods"),
+        ({"methods": ["odam", "odam"]}, ValueError, "odam appears twice among the methods"),
         ({"methods": [], "controls": False}, ValueError, "methods is empty"),
         ({"methods": ["control: random"]}, ValueError, "is added by itself"),
         ({"metrics": []}, ValueError, "metrics is empty"),
