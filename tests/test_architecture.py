@@ -140,6 +140,18 @@ def test_files_stay_short() -> None:
     assert not long, f"a file is one idea, at most 400 lines: {long}"
 
 
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Counting what runs when a module is imported: each module is imported after all that it needs."""
+    paths = {".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
+    needs: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        imported = list(_imports(_at_import(_tree(path))))
+        needs[name] = {one if one in paths else one.rpartition(".")[0] for one in imported} & set(paths) - {name}
+    while ready := {name for name, wanted in needs.items() if not wanted & set(needs)}:
+        needs = {name: wanted for name, wanted in needs.items() if name not in ready}
+    assert not needs, f"these modules import each other in a circle, or need one that does: {sorted(needs)}"
+
+
 # What a detector may or may not have: ``capabilities`` alone knows what holds where it does not say.
 ABILITIES = {"family", "holding", "identity", "layers", "module", "offers", "precision", "stage_patterns", "targets"}
 
