@@ -138,3 +138,33 @@ def _bare_methods(owner: ast.ClassDef) -> list[str]:
 def test_files_stay_short() -> None:
     long = {path.name: n for path in FILES if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400}
     assert not long, f"a file is one idea, at most 400 lines: {long}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Counting what runs when a module is imported: each module is imported after all that it needs."""
+    paths = {".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
+    needs: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        imported = list(_imports(_at_import(_tree(path))))
+        needs[name] = {one if one in paths else one.rpartition(".")[0] for one in imported} & set(paths) - {name}
+    while ready := {name for name, wanted in needs.items() if not wanted & set(needs)}:
+        needs = {name: wanted for name, wanted in needs.items() if name not in ready}
+    assert not needs, f"these modules import each other in a circle, or need one that does: {sorted(needs)}"
+
+
+# What a detector may or may not have: ``capabilities`` alone knows what holds where it does not say.
+ABILITIES = {"family", "holding", "identity", "layers", "module", "offers", "precision", "stage_patterns", "targets"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_a_detector_may_lack_is_asked_in_one_place(path: Path) -> None:
+    if path.name == "capabilities.py":
+        return
+    asked = []
+    for node in ast.walk(_tree(path)):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("getattr", "hasattr"):
+            continue
+        what, name = ast.unparse(node.args[0]), node.args[1]
+        if isinstance(name, ast.Constant) and name.value in {*ABILITIES, "trace"} and what != "dataset":
+            asked.append(f"line {node.lineno}: {ast.unparse(node)}")
+    assert not asked, f"ask Capabilities(detector), which knows the defaults: {'; '.join(asked)}"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from detxai_nb.detectors.detr import trace as detr_trace
 from detxai_nb.detectors.detr.detector import DetrDetector
 from detxai_nb.detectors.detr.pretrained import image_settings, open_pretrained
+from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
 from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
 from detxai_nb.geometry import Placement
 from detxai_nb.testing import NAMES, photograph
@@ -268,7 +269,9 @@ def test_queries_from_the_encoder_are_known_by_their_cell() -> None:
 
 def test_mistakes_are_named() -> None:
     module = module_of("detr")
-    with pytest.raises(TypeError, match=r"expects one of transformers' DetrForObjectDetection, .* got Linear"):
+    with pytest.raises(
+        TypeError, match=r"expects one of transformers' DetrForObjectDetection, .* got Linear; open it with an adapter"
+    ):
         DetrDetector(nn.Linear(2, 2))
     with pytest.raises(TypeError, match="got DetrModel"):
         DetrDetector(module.model)
@@ -344,3 +347,16 @@ def test_tiny_detr_has_its_layers_and_size() -> None:
         assert (chunk.gradient.flatten(1).norm(dim=1) > 0).all()
         assert torch.allclose(trace.scalars(found, Target()), found.scores, atol=1e-5)
     assert detector.trace(image).attention(query=0).shape == (16, 20)
+
+
+def test_an_unknown_anatomy_names_the_missing_part_and_the_remedy() -> None:
+    module = module_of("detr")
+    variant = variant_of(module)
+    encoder = module.model.encoder
+    del module.model.encoder
+    with pytest.raises(TypeError, match=r"whose model has encoder; .*docs/adding/detector\.md"):
+        anatomy_of(module, variant)
+    module.model.encoder = encoder
+    module.model.backbone = torch.nn.Identity()
+    with pytest.raises(TypeError, match=r"expects a backbone with stages, .* got Identity; .*docs/adding/detector\.md"):
+        anatomy_of(module, variant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 import detxai_nb as dx
-from detxai_nb.detectors.registry import DETECTORS, FAMILIES
+from detxai_nb import entry_points
+from detxai_nb.detectors import Entry, Family, registry
+from detxai_nb.detectors.registry import DETECTORS, FAMILIES, stage_patterns_of
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
+from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet
 from detxai_nb.detectors.zoo.networks.detr import tiny_detr
 from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
 
@@ -139,3 +143,137 @@ def test_half_precision_finds_the_same_objects() -> None:
     assert sure >= 2
     assert half.labels[:sure].tolist() == whole.labels[:sure].tolist()
     assert np.allclose(half.boxes[:sure], whole.boxes[:sure], atol=3)
+
+
+class EntryPoint:
+    """As importlib.metadata gives them."""
+
+    dist = None
+
+    def __init__(self, name: str, loads: Any) -> None:
+        self.name, self._loads = name, loads
+
+    def load(self) -> Any:
+        if isinstance(self._loads, Exception):
+            raise self._loads
+        return self._loads
+
+
+def toy_family(name: str = "toy", **changes: Any) -> Family:
+    """A family whose modules are opened as classifiers."""
+
+    def build(weights: Any, names: Any, settings: dict[str, Any]) -> Any:
+        return FAMILIES["classifier"].adapter(tiny_resnet(2), ["a", "b"], **settings)
+
+    entry = Entry(f"{name}-small", name, "none", "a toy of the tests", build)
+    return Family(**{"name": name, "adapter": FAMILIES["classifier"].adapter, "entries": (entry,), **changes})
+
+
+@pytest.fixture
+def own_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables that a test may change, and no plug-in loaded yet."""
+    monkeypatch.setattr(registry, "FAMILIES", dict(FAMILIES))
+    monkeypatch.setattr(registry, "DETECTORS", dict(DETECTORS))
+    monkeypatch.setattr(entry_points, "_LOADED", set())
+
+
+@pytest.mark.usefixtures("own_tables")
+def test_a_family_is_registered_with_its_entries() -> None:
+    family = toy_family()
+    assert dx.detectors.register(family) is family
+    assert dx.detectors().index[-1] == "toy-small"
+    assert dx.load_detector("toy-small", device="cpu").names == ("a", "b")
+    assert dx.wrap(tiny_resnet(2), family="toy", names=["a", "b"]).names == ("a", "b")
+    more = replace(family.entries[0], name="toy-large")
+    assert dx.detectors.register(more) is more
+    assert dx.load_detector("toy-large", device="cpu").family == "classifier"
+
+
+@pytest.mark.parametrize(
+    ("record", "error", "words"),
+    [
+        (toy_family("fcos"), ValueError, "the name 'fcos' of a family is taken; choose another"),
+        (toy_family("two words"), ValueError, "the name of a family is one word without spaces, got 'two words'"),
+        (toy_family(3), TypeError, "the name of a family is a string, got 3"),
+        (toy_family(adapter=None), TypeError, "adapter of family 'toy' is a function or class, got None"),
+        (toy_family(entries=("toy",)), TypeError, "entries of family 'toy' are Entry objects, got str"),
+        (replace(toy_family().entries[0], name="tiny-fcos"), ValueError, "the name 'tiny-fcos' of a detector is taken"),
+        (toy_family().entries[0], ValueError, "'toy-small' is of an unknown family 'toy'; register its Family first"),
+        (replace(toy_family().entries[0], family="ssd", group="x"), ValueError, "group of detector .* is one of"),
+        (replace(toy_family().entries[0], family="ssd", build=1), TypeError, "build of detector .* is a function"),
+        (replace(toy_family().entries[0], family="ssd", about=1), TypeError, "about of detector .* is a text"),
+        ("toy", TypeError, "register expects a Family or an Entry .*, got str"),
+    ],
+)
+@pytest.mark.usefixtures("own_tables")
+def test_what_cannot_be_registered_is_refused_and_changes_nothing(record: Any, error: Any, words: str) -> None:
+    before = list(registry.DETECTORS), list(registry.FAMILIES)
+    with pytest.raises(error, match=words):
+        dx.detectors.register(record)
+    assert before == (list(registry.DETECTORS), list(registry.FAMILIES))
+
+
+@pytest.mark.usefixtures("own_tables")
+@pytest.mark.parametrize("ask", ["table", "load", "wrap"])
+def test_installed_packages_add_families_when_a_name_is_asked_for(ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def points(group: str) -> list[EntryPoint]:
+        asked.append(group)
+        return [EntryPoint("toy", toy_family())]
+
+    monkeypatch.setattr(entry_points, "entry_points", points)
+    dx.load_detector("tiny-fcos", device="cpu")
+    assert not asked
+    if ask == "table":
+        assert "toy-small" in dx.detectors().index
+    elif ask == "load":
+        assert dx.load_detector("toy-small", device="cpu").names == ("a", "b")
+    else:
+        assert dx.wrap(tiny_resnet(2), family="toy", names=["a", "b"]).names == ("a", "b")
+    dx.detectors()
+    assert asked == ["detxai_nb.detectors"]
+
+
+@pytest.mark.usefixtures("own_tables")
+def test_a_broken_package_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = [EntryPoint("bad", ImportError("no such thing")), EntryPoint("taken", toy_family("ssd"))]
+    monkeypatch.setattr(entry_points, "entry_points", lambda group: [*broken, EntryPoint("toy", toy_family())])
+    with pytest.warns(UserWarning, match="adds '(bad|taken)' to detxai_nb.detectors, which failed") as said:
+        table = dx.detectors()
+    assert len(said) == 2
+    assert {"toy-small", "tiny-fcos"} <= set(table.index)
+
+
+@pytest.mark.usefixtures("own_tables")
+def test_a_missing_library_of_a_family_names_the_command() -> None:
+    dx.detectors.register(toy_family(needs={"no_such_library": "no-such-library>=2"}))
+    with pytest.raises(ImportError, match="family 'toy' needs no_such_library: pip install \"no-such-library>=2\""):
+        dx.wrap(tiny_resnet(2), family="toy", names=["a", "b"])
+
+
+def test_an_unknown_family_names_the_guide() -> None:
+    with pytest.raises(ValueError, match=r"docs/adding/detector\.md.*wrap_predict"):
+        dx.wrap(torch.nn.Identity(), family="rcnn", names=["a"])
+
+
+def test_every_family_has_one_record() -> None:
+    assert [family.name for family in FAMILIES.values()] == list(FAMILIES)
+    assert [name for name in FAMILIES if FAMILIES[name].knows_names] == ["detr", "ultralytics"]
+    assert {entry.name for family in FAMILIES.values() for entry in family.entries} == set(DETECTORS)
+    assert stage_patterns_of("fcos")[0][0] == "outputs"
+    assert stage_patterns_of(None) == stage_patterns_of("of my own") == ()
+
+
+def test_the_table_keeps_its_order() -> None:
+    bundled = [
+        *("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-detr", "tiny-pvt"),
+        *("tiny-fcos-shortcut", "tiny-resnet", "tiny-vgg"),
+    ]
+    torchvision = [
+        *("fcos_resnet50_fpn", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "fasterrcnn_resnet50_fpn"),
+        *("fasterrcnn_resnet50_fpn_v2", "fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_mobilenet_v3_large_320_fpn"),
+        *("ssd300_vgg16", "ssdlite320_mobilenet_v3_large"),
+    ]
+    others = ["detr", "ultralytics", "pvt-small-retinanet", "pvt-small-fcos"]
+    assert list(dx.detectors().index) == [*bundled, *torchvision, *SIZES, *others]

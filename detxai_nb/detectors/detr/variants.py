@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 BACKBONE, NECK, ENCODER = "backbone", "neck", "encoder"
 PIP = 'pip install "detxai-nb[transformers]"'
+REMEDY = "open it with an adapter of your own (docs/adding/detector.md: GraphDetector takes under 30 lines)"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def variant_of(module: Any) -> Variant:
         if known is not None and isinstance(module, known):
             two_stage = getattr(module.config, "two_stage", False)
             return _TWO_STAGE if two_stage and variant.projections == "input_proj" else variant
-    raise TypeError(f"family 'detr' expects one of transformers' {', '.join(VARIANTS)}, got {type(module).__name__}")
+    raise TypeError(
+        f"family 'detr' expects one of transformers' {', '.join(VARIANTS)}, got {type(module).__name__}; {REMEDY}"
+    )
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,17 @@ def anatomy_of(module: Any, variant: Variant) -> Anatomy:
 
     Returns:
         The parts that a trace needs.
+
+    Raises:
+        TypeError: if the module is built otherwise; the message says which part is missing and what to do.
     """
     network = module.model
+    missing = [part for part in (variant.projections, "backbone", "encoder", "decoder") if not hasattr(network, part)]
+    if missing:
+        raise TypeError(
+            f"family 'detr' expects a {type(module).__name__} whose model has {', '.join(missing)}; this version of "
+            f"transformers has built it otherwise: {REMEDY}"
+        )
     projections = getattr(network, variant.projections)
     backbone = getattr(network.backbone, "conv_encoder", network.backbone)
     return Anatomy(
@@ -145,7 +157,12 @@ def _stages(backbone: Any) -> Mapping[str, nn.Module]:
     """The backbone's stages by name (our own backbone, transformers' ResNet or timm's); none for any other."""
     if hasattr(backbone, "stages"):
         return dict(backbone.stages)
-    inner = backbone.model
+    inner = getattr(backbone, "model", None)
+    if inner is None:
+        raise TypeError(
+            f"family 'detr' expects a backbone with stages, or a model of transformers or timm inside; got "
+            f"{type(backbone).__name__}; {REMEDY}"
+        )
     stages = getattr(getattr(inner, "encoder", None), "stages", None)
     if stages is not None:
         return dict(zip(inner.stage_names[1:], stages, strict=True))

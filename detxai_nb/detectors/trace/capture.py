@@ -1,0 +1,56 @@
+"""One run of a network whose inner maps are leaves of a graph."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def capture(run: Callable[[], Any], modules: Sequence[nn.Module]) -> tuple[list[Tensor], Any]:
+    """Run a network with the maps of some submodules as leaves of the graph of everything that comes after them.
+
+    The hooks that this takes are gone afterwards, whatever happens, and the gradient mode is as it was.
+
+    Args:
+        run: runs the network and returns its outputs.
+        modules: submodules; each time one runs, every map ``[1,C,h,w]`` of more than one cell in its output (a tensor,
+            or tuples, lists and dicts of them) becomes a leaf.
+
+    Returns:
+        The leaves in the order in which they were made, and what ``run`` returned.
+    """
+    leaves: list[Tensor] = []
+
+    def opened(output: Any) -> Any:
+        if isinstance(output, Tensor):
+            if not output.is_floating_point() or output.ndim != 4 or len(output) != 1 or output[0, 0].numel() < 2:
+                return output
+            leaves.append(output.detach().clone().requires_grad_())
+            # A copy, since the next module may work in place.
+            return leaves[-1].clone()
+        if isinstance(output, dict):
+            changed = copy.copy(output)
+            for key, value in output.items():
+                changed[key] = opened(value)
+            return changed
+        if isinstance(output, (list, tuple)):
+            parts = [opened(value) for value in output]
+            return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+        return output
+
+    def hook(_: nn.Module, __: Any, output: Any) -> Any:
+        torch.set_grad_enabled(True)
+        return opened(output)
+
+    handles = [part.register_forward_hook(hook) for part in modules]
+    try:
+        with torch.no_grad():
+            outputs = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return leaves, outputs
