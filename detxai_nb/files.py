@@ -9,7 +9,19 @@ from typing import IO, Any
 
 
 def write_atomically(path: Path, write: Any) -> None:
-    """Call ``write(file)`` on a new binary file beside ``path`` and move it there: never half a file, nothing lost."""
+    """Write a file so that it is there whole or not at all: an existing one is replaced only by a complete one.
+
+    The content goes to a new file in the same folder, which is then moved. The file has the permissions that ``open``
+    would give it. It is not forced onto the disk; see ``write_whole``.
+
+    Args:
+        path: the file.
+        write: called with the new file, open for bytes.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist; what ``write`` raises goes on to the caller and leaves nothing
+            behind.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -26,7 +38,15 @@ def write_atomically(path: Path, write: Any) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also when the machine goes down."""
+    """Write a file so that it is there whole or not at all, also if the machine goes down.
+
+    Args:
+        path: the file.
+        content: its bytes.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist.
+    """
 
     def write(file: IO[bytes]) -> None:
         file.write(content)

@@ -13,12 +13,18 @@ import torch
 
 @contextmanager
 def full_float32(device: torch.device) -> Iterator[None]:
-    """Products of float32 numbers in float32 inside, on an NVIDIA GPU too; the settings are as before afterwards.
+    """Compute products of float32 numbers in float32 inside the block, on an NVIDIA GPU too.
 
-    PyTorch lets convolutions there be made of TensorFloat-32, which keeps 10 of the 23 bits of a number's mantissa.
-    Gradients feel it more than scores: an ODAM map differed from the CPU's by up to 1.5% of its maximum, and by 1e-5
-    without (tests/bench/measure_tf32.py). The settings are the whole process's: other threads feel them, and they come
-    back when the last thread has left.
+    PyTorch lets convolutions there use TensorFloat-32, which keeps 10 of the 23 bits of a number's mantissa. Gradients
+    suffer more than scores: an ODAM map differed from the CPU's by up to 1.5% of its maximum, and by 1e-5 without
+    (tests/bench/measure_tf32.py). The settings belong to the whole process: other threads see them, and they are
+    restored when the last thread has left.
+
+    Args:
+        device: where the products are computed; nothing changes unless it is CUDA's.
+
+    Yields:
+        Nothing; afterwards the settings are as before.
     """
     if torch.device(device).type != "cuda":
         yield

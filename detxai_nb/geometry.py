@@ -10,11 +10,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an image lies in a model's input: resized to ``resized``, put at ``offset``, padded to ``input_size``.
+    """The one invertible map between an image and a model's input: where the image lies in it.
 
-    All sizes are ``(height, width)`` in pixels. Image pixel ``x`` (its centre is ``x + 0.5``) lies at
-    ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s`` at that over ``s``, minus
-    0.5; ``y`` alike, each axis with its own factor.
+    The image is resized to ``resized``, put at ``offset`` and padded to ``input_size``. Image pixel ``x`` (its centre
+    is ``x + 0.5``) lies at ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s``
+    at that over ``s``, minus 0.5; ``y`` alike, each axis with its own factor.
+
+    Attributes:
+        image_size: (height, width) of the original image in pixels.
+        resized: (height, width) of the resized image in input pixels.
+        input_size: (height, width) of the whole input, its padding too.
+        offset: (top, left) of the resized image in the input, in input pixels.
+
+    Raises:
+        ValueError: for a size below 1, or a resized image that does not fit into the input.
     """
 
     image_size: tuple[int, int]
@@ -34,12 +43,29 @@ class Placement:
 
     @classmethod
     def identity(cls, height: int, width: int) -> Placement:
-        """The placement of a model that takes the image as it is."""
+        """Return the placement of a model that takes the image as it is.
+
+        Args:
+            height, width: of the image in pixels.
+
+        Returns:
+            A placement that changes nothing.
+        """
         return cls((height, width), (height, width), (height, width))
 
     @classmethod
     def letterbox(cls, image_size: tuple[int, int], input_size: tuple[int, int]) -> Placement:
-        """Scaled by one factor to fit, put at the top left, padded at the right or bottom (YOLOX's convention)."""
+        """Return the placement that scales by one factor to fit: at the top left, padded at the right or bottom.
+
+        This is YOLOX's convention.
+
+        Args:
+            image_size: (height, width) of the image in pixels.
+            input_size: (height, width) of the model's input in pixels.
+
+        Returns:
+            The placement; the resized sides are rounded down to whole pixels.
+        """
         factor = min(input_size[0] / image_size[0], input_size[1] / image_size[1])
         resized = (max(1, int(image_size[0] * factor)), max(1, int(image_size[1] * factor)))
         return cls(image_size, resized, input_size)
@@ -64,18 +90,40 @@ class Placement:
         return factor, shift
 
     def boxes_to_input(self, boxes: Tensor) -> Tensor:
-        """Boxes ``[N,4]`` xyxy in image pixels, in input pixels."""
+        """Bring boxes from the image to the input.
+
+        Args:
+            boxes: ``[N,4]`` xyxy in image pixels.
+
+        Returns:
+            ``[N,4]`` xyxy in input pixels.
+        """
         factor, shift = self._factors(boxes)
         return boxes * factor + shift
 
     def boxes_to_image(self, boxes: Tensor, clip: bool = False) -> Tensor:
-        """Boxes ``[N,4]`` xyxy in input pixels, in image pixels; ``clip`` cuts them to the image."""
+        """Bring boxes from the input to the image.
+
+        Args:
+            boxes: ``[N,4]`` xyxy in input pixels.
+            clip: whether to cut them to the image.
+
+        Returns:
+            ``[N,4]`` xyxy in image pixels.
+        """
         factor, shift = self._factors(boxes)
         boxes = (boxes - shift) / factor
         return self.clip(boxes) if clip else boxes
 
     def clip(self, boxes: Tensor) -> Tensor:
-        """Boxes ``[N,4]`` xyxy in image pixels, cut to the image."""
+        """Cut boxes to the image.
+
+        Args:
+            boxes: ``[N,4]`` xyxy in image pixels.
+
+        Returns:
+            ``[N,4]`` xyxy in image pixels, inside the image.
+        """
         height, width = self.image_size
         limit = torch.tensor([width, height, width, height], dtype=boxes.dtype, device=boxes.device)
         return boxes.clamp(min=0).minimum(limit)
@@ -83,9 +131,15 @@ class Placement:
     def points_to_grid(
         self, points: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
     ) -> Tensor:
-        """Points ``[N,2]`` (x, y) in continuous image coordinates, in coordinates of a grid of stride (y, x).
+        """Bring points from the image to a grid.
 
-        ``corner``: where the grid begins, (y, x) in input pixels; by default at the input's own.
+        Args:
+            points: ``[N,2]`` (x, y) in continuous image coordinates.
+            stride: (y, x) of the grid in input pixels.
+            corner: where the grid begins, (y, x) in input pixels; by default at the input's own corner.
+
+        Returns:
+            ``[N,2]`` (x, y) in grid coordinates, a cell's centre at whole numbers.
         """
         factor, shift = self._grid(points, stride, corner)
         return points * factor + shift
@@ -93,7 +147,16 @@ class Placement:
     def points_to_image(
         self, points: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
     ) -> Tensor:
-        """Points ``[N,2]`` (x, y) in coordinates of a grid of stride (y, x), in continuous image coordinates."""
+        """Bring points from a grid to the image.
+
+        Args:
+            points: ``[N,2]`` (x, y) in grid coordinates, a cell's centre at whole numbers.
+            stride: (y, x) of the grid in input pixels.
+            corner: where the grid begins, (y, x) in input pixels; by default at the input's own corner.
+
+        Returns:
+            ``[N,2]`` (x, y) in continuous image coordinates.
+        """
         factor, shift = self._grid(points, stride, corner)
         return (points - shift) / factor
 
@@ -109,11 +172,21 @@ class Placement:
     def maps_to_image(
         self, maps: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
     ) -> Tensor:
-        """Maps ``[N,h,w]`` on a grid of stride (y, x) input pixels, bilinearly at every image pixel: ``[N,H,W]``.
+        """Resample maps from a grid to every image pixel, bilinearly and in one step.
 
-        One step from the grid to the original image; grid coordinates are clamped to the grid. With ``corner`` (y, x)
-        the grid begins at that point of the input and covers a part of it: the maps are zero outside. Computed as two
-        small matrix products, exact and on the maps' device.
+        Grid coordinates are clamped to the grid. Computed as two small matrix products, exact and on the maps' device.
+
+        Args:
+            maps: ``[N,h,w]``.
+            stride: (y, x) of the grid in input pixels.
+            corner: where the grid begins, (y, x) in input pixels, if it covers a part of the input only: the maps are
+                zero outside of it. By default the grid covers the whole input.
+
+        Returns:
+            ``[N,H,W]`` at the image's size.
+
+        Raises:
+            ValueError: if the maps are not ``[N,h,w]``.
         """
         if maps.ndim != 3:
             raise ValueError(f"maps are [N,h,w], got shape {list(maps.shape)}")
@@ -122,9 +195,17 @@ class Placement:
         return rows @ maps @ columns.T
 
     def axis_weights(self, axis: int, cells: int, stride: float, like: Tensor, corner: float | None = None) -> Tensor:
-        """Bilinear weights ``[pixels, cells]`` of one axis (0: y, 1: x) of a grid; type and device of ``like``.
+        """Return the bilinear weights of one axis of a grid.
 
-        ``corner``: the input pixel at which the grid begins; the weights of pixels outside of it are then zero.
+        Args:
+            axis: 0 for y, 1 for x.
+            cells: of the grid along the axis.
+            stride: of the grid in input pixels.
+            like: a tensor of the wanted type and device.
+            corner: the input pixel at which the grid begins; the weights of pixels outside of the grid are then zero.
+
+        Returns:
+            ``[pixels, cells]``, one row for each pixel of the image.
         """
         pixels = torch.arange(self.image_size[axis], dtype=torch.float64, device="cpu")
         at = (pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis] - (corner or 0.0)
@@ -141,7 +222,15 @@ class Placement:
 
 
 def grid_stride(input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
-    """The stride (y, x) of a pyramid grid ``[...,h,w]``: the power of two that makes ceil(input / stride) cells."""
+    """Return the stride of a pyramid grid: the power of two that makes ceil(input / stride) cells.
+
+    Args:
+        input_size: (height, width) of the model's input in pixels.
+        grid: ``[...,h,w]``, of which only the shape is used.
+
+    Returns:
+        (y, x) in input pixels.
+    """
     found = []
     for pixels, cells in zip(input_size, grid.shape[-2:]):
         stride = 1

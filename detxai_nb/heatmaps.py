@@ -27,14 +27,46 @@ _DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", 
 
 @dataclass(frozen=True, eq=False)
 class HeatMaps:
-    """One heat map for each detection, raw, on the grid on which it was computed.
+    """One heat map for each detection, raw, on its native grid, with everything needed to compute it again.
 
-    ``grids``: N tensors float32 ``[h,w]``, raw values, non-negative unless ``signed``. ``strides``: for each the stride
-    (y, x) of its grid in pixels of the model's input. ``corners``: for each where its grid begins, (y, x) in those
-    pixels, or None for a grid over the whole input; by default all are. ``placement`` says how the image lies in that
-    input. ``image``: uint8 ``[H,W,3]``. ``status``: for each "ok" or "no positive evidence" (the map is zero
-    everywhere). ``settings`` is every setting the method ran with; ``seed`` is None where nothing was random;
-    ``seconds`` is what it took. ``diagnostics``: further numbers of each map, by name, such as how reliable it is.
+    ``values`` are the maps at the image's size, ``normalized()`` scales them to 0..1, ``difference()`` keeps what one
+    object has and its neighbours do not, ``plot()`` draws them, ``save`` and ``load`` keep them in a file. Indexing and
+    slicing pick some of the maps, with their detections; ``len`` counts them.
+
+    Attributes:
+        grids: N tensors float32 ``[h,w]``, raw values, non-negative unless ``signed``.
+        strides: for each the stride (y, x) of its grid in pixels of the model's input.
+        placement: how the image lies in that input.
+        image: the photograph, RGB uint8 ``[H,W,3]``.
+        detections: the N explained detections.
+        target: what about them is explained.
+        method: the method's name.
+        layer: the explained layer, None for methods that look at none.
+        settings: every setting that the method ran with, and what it decided by itself.
+        seed: the seed of what was random, None if nothing was.
+        seconds: running time, with the method's share of the forward pass.
+        signed: whether values can be negative.
+        corners: for each where its grid begins, (y, x) in pixels of the model's input, or None for a grid over the
+            whole input; by default None for all.
+        diagnostics: further numbers of each map, by name, such as how reliable it is.
+
+    Raises:
+        ValueError: if there are not as many grids, strides, corners and diagnostics as detections.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> maps = dx.explain(detector, image, detector.detect([image])[0])
+        >>> first = maps[0]
+        >>> len(first), first.status
+        (1, ('ok',))
+        >>> first.values.shape == (1, *image.shape[:2])
+        True
+        >>> float(first.normalized().min()), float(first.normalized().max())
+        (0.0, 1.0)
+        >>> maps.difference().signed
+        True
     """
 
     grids: tuple[Tensor, ...]
@@ -85,7 +117,7 @@ class HeatMaps:
 
     @cached_property
     def status(self) -> tuple[str, ...]:
-        """For each map "ok", or "no positive evidence" where it is zero everywhere."""
+        """For each map "ok", or "no positive evidence" if it is zero everywhere."""
         return tuple(OK if bool(grid.any()) else NO_POSITIVE_EVIDENCE for grid in self.grids)
 
     @cached_property
@@ -103,7 +135,12 @@ class HeatMaps:
         return placed
 
     def normalized(self) -> Tensor:
-        """``[N,H,W]``: each map min-max scaled to 0..1, a constant one zeros; signed maps over max abs, to -1..1."""
+        """Scale each map for display and comparison.
+
+        Returns:
+            ``[N,H,W]`` at the image's size: each map min-max scaled to 0..1, signed ones divided by their largest
+            magnitude, to -1..1. A constant map is all zeros.
+        """
         values = self.values
         if self.signed:
             return _divide(values, values.abs().amax(dim=(1, 2), keepdim=True))
@@ -111,10 +148,19 @@ class HeatMaps:
         return _divide(values - low, high - low)
 
     def difference(self) -> HeatMaps:
-        """The signed difference maps: what matters to each object and not to its neighbours (Xia, Zhao & Chan).
+        """Compute the signed difference maps: what matters to each object and not to its neighbours.
 
-        ``D_i = H_i - max over the others of H_n`` of the normalised maps at the image's size, in -1..1. The others are
-        all detections held here; of one object alone the difference is its own map, and ``settings["others"]`` is 0.
+        ``D_i = H_i - max over the others of H_n`` of the normalised maps at the image's size. The others are all
+        detections held here; for one object alone the difference is its own map, and ``settings["others"]`` is 0.
+
+        Returns:
+            Signed maps in -1..1 at the image's size.
+
+        Raises:
+            ValueError: if the maps are signed.
+
+        References:
+            Xia, Zhao & Chan, difference maps.
         """
         if self.signed:
             raise ValueError(
@@ -141,10 +187,12 @@ class HeatMaps:
         )
 
     def positive(self) -> HeatMaps:
-        """What speaks for each object: the positive part of signed maps, unsigned from then on.
+        """Keep what speaks for each object: the positive part of signed maps, unsigned from then on.
 
-        Of difference maps these are the paper's "> 0" maps, which ``normalized`` scales to 0..1 again. Other maps come
-        back as they are.
+        For difference maps these are the paper's "> 0" maps, which ``normalized`` scales to 0..1 again.
+
+        Returns:
+            Unsigned maps; maps that are not signed are returned as they are.
         """
         if not self.signed:
             return self
@@ -156,7 +204,14 @@ class HeatMaps:
         )
 
     def plot(self, **options: Any) -> Any:
-        """A matplotlib figure of the maps over the photograph; the options are those of ``plots.plot_maps``."""
+        """Draw the maps over the photograph.
+
+        Args:
+            **options: those of ``plots.plot_maps``.
+
+        Returns:
+            A matplotlib figure.
+        """
         from detxai_nb.plots.heatmaps import plot_maps
 
         return plot_maps(self, **options)
@@ -167,7 +222,17 @@ class HeatMaps:
         return to_png(self.plot())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything to one ``.npz`` file without pickle; an existing file is replaced only by a whole one."""
+        """Write everything to one ``.npz`` file without pickle; an existing file is replaced only by a complete one.
+
+        Args:
+            path: the file; ".npz" is added if it is missing.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            FileNotFoundError: if the folder does not exist.
+        """
         path = Path(path)
         path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
         found = self.detections
@@ -201,7 +266,18 @@ class HeatMaps:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> HeatMaps:
-        """Read what ``save`` wrote. ``FileNotFoundError`` or ``ValueError`` where it is not there or something else."""
+        """Read what ``save`` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The maps, on the CPU.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: for anything else than a heat map file of this version's format.
+        """
         try:
             with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}

@@ -19,10 +19,16 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 @dataclass(frozen=True, eq=False)
 class FloatImage:
-    """A picture that somebody changed and that must not be rounded before a detector sees it.
+    """A changed picture that must not be rounded before a detector sees it.
 
-    ``values``: float ``[3,H,W]``, RGB in 0..255, on any device. The ``detect`` of the detectors of this package takes
-    it like an image; what wants an array (``np.asarray``) gets it rounded, as uint8 ``[H,W,3]``.
+    The ``detect`` of this package's detectors takes it like an image; what wants an array (``np.asarray``) gets it
+    rounded, as uint8 ``[H,W,3]``.
+
+    Attributes:
+        values: float ``[3,H,W]``, RGB in 0..255, on any device.
+
+    Raises:
+        ValueError: for values of another shape or type.
     """
 
     values: torch.Tensor
@@ -56,20 +62,34 @@ def load_image(source: Any) -> np.ndarray:
 def load_image(source: Any) -> np.ndarray | FloatImage:
     """Return the picture as RGB uint8 ``[H,W,3]``, upright, in an array of its own; a ``FloatImage`` as it is.
 
-    ``source`` is one of
-
-    - a path (``str`` or ``Path``), or the ``bytes`` of an image file: any format that Pillow reads;
-    - a ``PIL.Image.Image``;
-    - a NumPy array ``[H,W]``, ``[H,W,1]``, ``[H,W,3]`` or ``[H,W,4]``: uint8 in 0..255, uint16 in 0..65535, or float
-      in 0..1;
-    - a torch tensor ``[H,W]``, ``[1,H,W]``, ``[3,H,W]`` or ``[4,H,W]`` (channels first, as torchvision has it), of the
-      same types.
-
     The EXIF orientation is applied; of an animation the first frame is taken; transparency is laid over white; CMYK,
     palette, grey and 16-bit pictures are converted. 16 bits become 8 by division by 257, so 65535 becomes 255.
 
-    Raises ``FileNotFoundError`` for a path that is not there, ``ValueError`` for a file that is no readable picture or
-    an array of another shape or range, and ``TypeError`` for anything else.
+    Args:
+        source: one of
+            - a path (``str`` or ``Path``), or the ``bytes`` of an image file: any format that Pillow reads;
+            - a ``PIL.Image.Image``;
+            - a NumPy array ``[H,W]``, ``[H,W,1]``, ``[H,W,3]`` or ``[H,W,4]``: uint8 in 0..255, uint16 in 0..65535, or
+              float in 0..1;
+            - a torch tensor ``[H,W]``, ``[1,H,W]``, ``[3,H,W]`` or ``[4,H,W]`` (channels first, as torchvision has it),
+              of the same types.
+
+    Returns:
+        uint8 ``[H,W,3]``, RGB, which shares no memory with ``source``.
+
+    Raises:
+        FileNotFoundError: for a path that does not exist.
+        ValueError: for a file that is no readable picture, or an array of another shape or range.
+        TypeError: for anything else.
+
+    Example:
+        >>> import numpy as np
+        >>> import detxai_nb as dx
+        >>> grey = np.full((2, 3), 0.5)
+        >>> dx.load_image(grey)[0, 0].tolist()
+        [128, 128, 128]
+        >>> dx.load_image(grey).shape
+        (2, 3, 3)
     """
     if isinstance(source, FloatImage):
         return source

@@ -13,9 +13,13 @@ from torch import Tensor
 class GradientChunk:
     """Gradients of a few predictions with respect to one level's features.
 
-    ``rows`` int64 ``[n]``: which predictions. ``gradient`` ``[n,C,a,b]``: all of the level where ``corner`` is None,
-    else only each prediction's window, outside of which its gradient is exactly 0; ``corner`` int64 ``[n,2]`` is the
-    (row, column) of its first cell on the level's grid. A window may reach beyond the grid; its gradient is 0 there.
+    Attributes:
+        level: the number of the level among the trace's levels.
+        rows: int64 ``[n]``, which predictions.
+        gradient: ``[n,C,a,b]``, on the whole level if ``corner`` is None, else only each prediction's window, outside
+            of which its gradient is exactly 0.
+        corner: int64 ``[n,2]``, the (row, column) of each window's first cell on the level's grid. A window may reach
+            beyond the grid; its gradient is 0 there.
     """
 
     level: int
@@ -24,25 +28,51 @@ class GradientChunk:
     corner: Tensor | None = None
 
     def dense(self, height: int, width: int) -> Tensor:
-        """The gradients on the whole grid, ``[n,C,height,width]``."""
+        """Return the gradients on the whole grid.
+
+        Args:
+            height, width: of the level in cells.
+
+        Returns:
+            ``[n,C,height,width]``.
+        """
         if self.corner is None:
             return self.gradient
         return spread_windows(self.gradient, self.corner, (height, width))
 
 
 def take_windows(grid: Tensor, corner: Tensor, size: Sequence[int]) -> Tensor:
-    """Windows ``[n,C,a,b]`` of ``grid`` ``[C,h,w]`` from their ``corner`` ``[n,2]`` on, zero beyond the grid."""
+    """Cut windows out of a grid.
+
+    Args:
+        grid: ``[C,h,w]``.
+        corner: int64 ``[n,2]``, the (row, column) of each window's first cell; it may lie outside of the grid.
+        size: (a, b), rows and columns of a window.
+
+    Returns:
+        ``[n,C,a,b]``, zero beyond the grid.
+    """
     height, width = grid.shape[1:]
     rows = corner[:, :1] + torch.arange(size[0], device=corner.device)
     columns = corner[:, 1:] + torch.arange(size[1], device=corner.device)
     inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
     index = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
-    windows = grid.flatten(1)[:, index.flatten()].unflatten(1, index.shape).transpose(0, 1)
+    windows = grid.flatten(1)[:, index.flatten()].view(len(grid), *index.shape).transpose(0, 1)
     return windows * inside[:, None]
 
 
 def spread_windows(windows: Tensor, corner: Tensor, size: tuple[int, int]) -> Tensor:
-    """Windows ``[n,...,a,b]`` put at their ``corner`` ``[n,2]`` on grids of zeros, ``[n,...,height,width]``."""
+    """Put windows back on grids of zeros.
+
+    Args:
+        windows: ``[n,...,a,b]``.
+        corner: int64 ``[n,2]``, the (row, column) of each window's first cell; what lies outside of the grid is
+            dropped.
+        size: (height, width) of the grid in cells.
+
+    Returns:
+        ``[n,...,height,width]``.
+    """
     height, width = size
     full = windows.new_zeros(*windows.shape[:-2], height, width)
     a, b = windows.shape[-2:]

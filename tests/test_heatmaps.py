@@ -207,7 +207,7 @@ def test_a_file_of_another_format_is_refused_in_words(tmp_path: Path) -> None:
     meta = json.loads(arrays["meta"].tobytes()) | {"format": "detxai-nb heat maps 1"}
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     np.savez(tmp_path / "old.npz", **arrays)
-    with pytest.raises(ValueError, match="has the format 'detxai-nb heat maps 1', and this version reads .* again"):
+    with pytest.raises(ValueError, match=r"has the format 'detxai-nb heat maps 1', and this version reads .* again"):
         HeatMaps.load(tmp_path / "old.npz")
 
 

@@ -13,7 +13,7 @@ from detxai_nb.evaluation.plan import DIFFERENCE
 from detxai_nb.evaluation.reports import Report, report
 from detxai_nb.evaluation.runner import evaluate
 from detxai_nb.evaluation.settings import EVALUATION_DEFAULTS, ReproductionOptions
-from detxai_nb.methods import METHODS, find_method
+from detxai_nb.methods import all_methods, find_method
 from detxai_nb.metrics.registry import find_metric
 from detxai_nb.options import complete_options, show_options
 from detxai_nb.types import Detector
@@ -112,7 +112,7 @@ def _unfit(
     found: dict[str, str] = {}
     for name in methods:
         base = name.removeprefix(DIFFERENCE)
-        if base not in METHODS:
+        if base not in all_methods():
             found[name] = "is no method of this package"
         elif not include_slow and name in SLOW:
             found[name] = "takes thousands of forward passes an image; include_slow=True runs it"

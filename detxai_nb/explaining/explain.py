@@ -29,18 +29,50 @@ def explain(
     progress: Progress | None = None,
     **settings: Any,
 ) -> HeatMaps:
-    """Heat maps of all ``detections`` (from this detector's ``detect`` on this image), computed together.
+    """Compute a heat map of each detection: where in the image the detector found its evidence.
 
-    ``image``: what ``load_image`` takes. ``method``: a registered name or a gradient method's function. ``target``: a
-    part ("class", "x1", "y1", "x2", "y2", "combined") or a ``Target``. ``layer``: one of ``detector.layers``, by
-    default the one that the method prefers (G-CAME: the class branch's end), else the first. ``settings``: those of the
-    method; with the target "combined" also ``combine``: "maximum" joins the five raw maps by their element-wise
-    maximum, as ODAM and the difference-map paper do, "normalized" scales each to 0..1 first (signed maps keep the value
-    of the largest magnitude). Values are raw, ``[N,H,W]`` on first use.
+    All maps are computed together, from one forward pass for gradient and trace methods. They stay raw, on the grid on
+    which they were computed; ``maps.values`` brings them to the image's size, ``maps.plot()`` draws them, and ``maps``
+    holds every setting that is needed to compute them again. ``dx.methods()`` lists the methods. White-box methods need
+    a detector from ``load_detector`` or ``wrap``; perturbation methods such as "d-rise" explain any detector.
 
-    Raises ``ValueError`` for no detections, unknown names, or detections that do not belong to the image, and
-    ``TypeError`` for a detector that cannot be looked into. ``progress(done, total)`` is called between chunks; what it
-    raises ends the work and leaves the detector as it was.
+    Args:
+        detector: the detector that found ``detections``.
+        image: what ``load_image`` takes: a path, a PIL image, an array or a tensor.
+        detections: what to explain, from this detector's ``detect`` on this image; index them to explain some.
+        method: a registered name, or a gradient method's function.
+        target: what about a detection is explained: "class" (its score), a box side "x1", "y1", "x2", "y2", "combined"
+            (all five), or a ``Target``, which also chooses the logit or another class.
+        layer: one of ``detector.layers``; by default the one that the method prefers (G-CAME: the class branch's end),
+            else the detector's first.
+        progress: called as ``progress(done, total)`` between chunks of work; what it raises ends the work and leaves
+            the detector as it was.
+        **settings: settings of the method, as ``dx.methods()`` lists them; with the target "combined" also ``combine``:
+            "maximum" joins the five raw maps by their element-wise maximum, as ODAM and the difference-map paper do,
+            "normalized" scales each to 0..1 first (signed maps keep the value of the largest magnitude).
+
+    Returns:
+        The maps, one for each detection in the same order, on the detector's device.
+
+    Raises:
+        ValueError: for no detections, unknown names or values, or detections that do not belong to the image.
+        TypeError: for an unknown setting, or a black-box detector with a method that needs a white box.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> detections = detector.detect([image])[0]
+        >>> maps = dx.explain(detector, image, detections, method="odam")
+        >>> len(maps) == len(detections)
+        True
+        >>> maps.values.shape[1:] == image.shape[:2]
+        True
+        >>> maps.method, maps.settings["direction"], set(maps.status)
+        ('odam', 'positive', {'ok'})
+        >>> sides = dx.explain(detector, image, detections[:1], method="odam", target="x1")
+        >>> sides.target.part
+        'x1'
     """
     found = compare(
         detector,
@@ -66,11 +98,38 @@ def compare(
     progress: Progress | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, HeatMaps]:
-    """Heat maps of the same detections by several methods, by the method's name.
+    """Compute heat maps of the same detections by several methods.
 
-    Methods that explain the same layer share one forward pass: all with a ``layer`` that is given, and without one all
-    but those that prefer a layer of their own. ``settings`` holds, by method name, what ``explain`` takes as keyword
-    arguments; the rest is as in ``explain``.
+    Methods that explain the same layer share one forward pass: all of them if ``layer`` is given, and without it all
+    but those that prefer a layer of their own. ``plots.plot_comparison`` draws the result.
+
+    Args:
+        detector: the detector that found ``detections``.
+        image: what ``load_image`` takes.
+        detections: what to explain, from this detector's ``detect`` on this image.
+        methods: registered names, or functions of gradient methods.
+        target: as in ``explain``, for all methods.
+        layer: as in ``explain``, for all methods that look inside the detector.
+        progress: called as ``progress(done, total)`` between chunks of work; what it raises ends the work.
+        settings: by method name what ``explain`` takes as keyword arguments.
+
+    Returns:
+        The maps by the method's name, in the order of ``methods``.
+
+    Raises:
+        ValueError: as ``explain``, and for no methods, or settings of a method that is not among them.
+        TypeError: as ``explain``.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> detections = detector.detect([image])[0]
+        >>> found = dx.compare(
+        ...     detector, image, detections, methods=["odam", "grad-cam"], settings={"odam": {"direction": "signed"}}
+        ... )
+        >>> {name: maps.signed for name, maps in found.items()}
+        {'odam': True, 'grad-cam': False}
     """
     pixels = load_image(image)
     target = Target.of(target)

@@ -22,7 +22,14 @@ COMBINE = ("maximum", "normalized")
 
 @dataclass(frozen=True)
 class Job:
-    """One method to run with all its settings."""
+    """One method to run with all its settings.
+
+    Attributes:
+        method: the method.
+        settings: all of its settings, complete.
+        target: what is explained.
+        combine: how the maps of the target "combined" are joined, one of ``COMBINE``.
+    """
 
     method: Method
     settings: Mapping[str, Any]
@@ -31,7 +38,20 @@ class Job:
 
     @classmethod
     def of(cls, method: Method, target: Target, settings: dict[str, Any]) -> Job:
-        """A checked job; ``settings`` are those of the method, and ``combine`` for the target "combined"."""
+        """Check settings and target, and make the job.
+
+        Args:
+            method: the method.
+            target: what is to be explained.
+            settings: some of the method's, and ``combine`` for the target "combined".
+
+        Returns:
+            A job with complete settings.
+
+        Raises:
+            ValueError: for a target that the method cannot explain, or an unknown value.
+            TypeError: for an unknown setting.
+        """
         method.check_target(target)
         combine = settings.pop("combine", COMBINE[0]) if target.part == "combined" else COMBINE[0]
         if combine not in COMBINE:
@@ -40,7 +60,7 @@ class Job:
 
     @property
     def parts(self) -> tuple[Target, ...]:
-        """The scalars whose maps it needs."""
+        """The scalars whose maps it needs: one, or five for the target "combined"."""
         if self.target.part != "combined":
             return (self.target,)
         return tuple(replace(self.target, part=part) for part in ("class", *SIDES))
@@ -48,20 +68,37 @@ class Job:
 
 @dataclass
 class Steps:
-    """Counts finished maps for the progress callback."""
+    """A count of finished maps for the progress callback.
+
+    Attributes:
+        progress: called as ``progress(done, total)``; None for nobody.
+        total: how many maps there will be.
+        done: how many there are.
+    """
 
     progress: Progress | None
     total: int
     done: int = 0
 
     def add(self, count: int) -> None:
-        """``count`` more maps are there."""
+        """Count finished maps and report them.
+
+        Args:
+            count: how many more there are.
+        """
         self.done += count
         if self.progress is not None:
             self.progress(self.done, self.total)
 
     def within(self, count: int) -> Progress:
-        """A callback for work that makes ``count`` maps together; it counts in steps of its own."""
+        """Return a callback for work that makes several maps together and counts in steps of its own.
+
+        Args:
+            count: how many maps it makes.
+
+        Returns:
+            A callback that reports its share of them.
+        """
         before = self.done
 
         def report(done: int, total: int) -> None:
@@ -73,23 +110,45 @@ class Steps:
 
 
 def maps_from_trace(job: Job, trace: Trace, image: np.ndarray, detections: Detections, steps: Steps) -> HeatMaps:
-    """The maps of a "gradient" or "trace" method."""
+    """Run a gradient or trace method.
+
+    Args:
+        job: the method with its settings.
+        trace: the open forward pass.
+        image: RGB uint8 ``[H,W,3]``.
+        detections: what to explain, on the detector's device.
+        steps: counts the maps.
+
+    Returns:
+        The maps, without the running time of the forward pass.
+    """
     started = time.perf_counter()
     if job.method.kind == "gradient":
         found = _from_gradients(job, trace, detections, steps)
     else:
         report = steps.within(len(detections))
-        found = job.method.function(trace, detections, report, **job.settings)
+        found = job.method.run(trace, detections, report, settings=job.settings)
     return _heat_maps(job, found, image, detections, started, trace.placement)
 
 
 def maps_from_answers(
     job: Job, detector: Detector, image: np.ndarray, detections: Detections, steps: Steps
 ) -> HeatMaps:
-    """The maps of a "perturbation" method."""
+    """Run a perturbation method.
+
+    Args:
+        job: the method with its settings.
+        detector: any detector.
+        image: RGB uint8 ``[H,W,3]``.
+        detections: what to explain, on the detector's device.
+        steps: counts the maps.
+
+    Returns:
+        The maps.
+    """
     started = time.perf_counter()
     report = steps.within(len(detections))
-    found = job.method.function(detector, image, detections, report, **job.settings)
+    found = job.method.run(detector, image, detections, report, settings=job.settings)
     return _heat_maps(job, found, image, detections, started, Placement.identity(*image.shape[:2]))
 
 
@@ -152,13 +211,13 @@ def _gradient_maps(
         context = Context((height, width), boxes, trace.placement.input_size, getattr(trace, "two_stage", False))
         if chunk.corner is not None and job.method.compact(job.settings):
             context = replace(context, corner=chunk.corner)
-            found = job.method.function(level.features, chunk.gradient, context, **job.settings)
+            found = job.method.run(level.features, chunk.gradient, context, settings=job.settings)
         elif chunk.corner is not None and job.method.windowed(job.settings):
             windows = take_windows(level.features, chunk.corner, chunk.gradient.shape[-2:])
-            found = job.method.function(windows, chunk.gradient, context, **job.settings)
+            found = job.method.run(windows, chunk.gradient, context, settings=job.settings)
             found = spread_windows(found, chunk.corner, (height, width))
         else:
-            found = job.method.function(level.features, chunk.dense(height, width), context, **job.settings)
+            found = job.method.run(level.features, chunk.dense(height, width), context, settings=job.settings)
         for row, grid in zip(chunk.rows.tolist(), found.detach()):
             grids[row], at[row] = grid.float(), chunk.level
         steps.add(len(chunk.rows))
@@ -168,7 +227,8 @@ def _gradient_maps(
 
 def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:
     (down, across), (y, x) = level.stride, level.corner or (0.0, 0.0)
-    return (trace.placement.boxes_to_input(boxes) - boxes.new_tensor([x, y] * 2)) / boxes.new_tensor([across, down] * 2)
+    placed: Tensor = trace.placement.boxes_to_input(boxes)
+    return (placed - boxes.new_tensor([x, y] * 2)) / boxes.new_tensor([across, down] * 2)
 
 
 def _join(parts: Sequence[Tensor], combine: str, signed: bool) -> Tensor:

@@ -28,9 +28,11 @@ from detxai_nb.methods.registry import (
     Context,
     Method,
     MethodResult,
+    all_methods,
     find_method,
     gradient_method,
     perturbation_method,
+    register,
     trace_method,
 )
 
@@ -42,6 +44,7 @@ __all__ = [
     "Context",
     "Method",
     "MethodResult",
+    "all_methods",
     "bbam",
     "d_rise",
     "detr_attention",
@@ -54,6 +57,7 @@ __all__ = [
     "layer_cam",
     "odam",
     "perturbation_method",
+    "register",
     "sodex",
     "ss_grad_cam",
     "table",
@@ -63,7 +67,16 @@ __all__ = [
 
 
 def table() -> pandas.DataFrame:
-    """The methods there are: name, title, kind, settings with defaults, source."""
+    """Return the table of all methods; ``dx.methods()`` is the same.
+
+    Returns:
+        A row for each method, by name: title, kind, settings with their defaults, source.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> dx.methods().loc["odam", "settings"]
+        "direction='positive', smooth=None"
+    """
     import pandas as pd
 
     rows = [
@@ -74,7 +87,7 @@ def table() -> pandas.DataFrame:
             "settings": ", ".join(f"{k}={v!r}" for k, v in m.defaults.items()),
             "source": m.source,
         }
-        for m in METHODS.values()
+        for m in all_methods().values()
     ]
     return pd.DataFrame(rows).set_index("method")
 

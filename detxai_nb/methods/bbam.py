@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.methods.registry import MethodResult, trace_method
+from detxai_nb.statistics import paired_iou
 from detxai_nb.types import Detections, Progress
 
 START = 1.0
@@ -29,22 +30,38 @@ def bbam(
     sparsity: float = 0.007,
     learning_rate: float = 0.02,
 ) -> MethodResult:
-    """A mask m in 0..1 on the pooled features F of each detection's region, small but enough for its class and box.
+    """Optimize for each detection a mask on its pooled features that is small but keeps its class and box.
 
-    ``steps`` of Adam with ``learning_rate`` on ``sparsity * sum(m) + |p - p'| / 2 + mean|t - t'| / 2``, m cut to 0..1
-    after each: p the probability of the detection's class, t its four box offsets as the network gives them, the primes
-    those of ``m * F``. So far the paper and its published code, whose values the defaults are (there 0.007 for training
-    images, 0.07 in the demonstration).
+    The mask m in 0..1 lies on the pooled features F of the detection's region. Adam minimizes ``sparsity * sum(m) + |p
+    - p'| / 2 + mean|t - t'| / 2``, and m is cut to 0..1 after each step: p is the probability of the detection's class,
+    t its four box offsets as the network gives them, the primes are those of ``m * F``. All masks start as 1 and
+    nothing is random.
 
-    What differs: the paper's mask covers the image, and each step runs the whole network for one object; here it covers
-    the pooled region (7x7 cells in torchvision's networks) and only the box head runs, for all detections together.
-    Their losses do not meet, so each gets the map it would get alone. What is masked becomes 0, the feature where
-    nothing is, instead of the data's mean colour. The code's extra total-variation term, for finer masks, is left out.
-    A region is the proposal, so nothing outside of it is ever marked. All masks start as 1 and nothing is random.
+    A region is the proposal, so nothing outside of it is ever marked. The losses of detections do not meet, so each
+    gets the map that it would get alone. Diagnostics say how well each mask kept its prediction, "score kept" (p' / p)
+    and "IoU kept" (of the boxes); if they are low the map explains little.
 
-    ``trace``: one that gives ``regions``. ``diagnostics``: how well each mask kept its prediction, "score kept" (p' / p)
-    and "IoU kept" (of the boxes); where they are low the map explains little. Raises ``ValueError`` for settings out of
-    range.
+    Args:
+        trace: an open trace of a two-stage detector, which has ``regions``.
+        detections: the objects to explain.
+        progress: called after each step; what it raises ends the work.
+        steps: of Adam, at least 1.
+        sparsity: weight of the mask's sum, at least 0; 0.007 in the published code for training images, 0.07 in its
+            demonstration.
+        learning_rate: of Adam, above 0.
+
+    Returns:
+        Masks ``[P,P]`` in 0..1 on each region's grid, with "score kept" and "IoU kept" as diagnostics.
+
+    Raises:
+        ValueError: for settings out of range.
+
+    References:
+        Lee et al., BBAM (CVPR 2021) and its published code, whose values are the defaults; Zhao & Chan, ODAM (ICLR
+        2023), A.5.9. Departures: the paper's mask covers the image, and each step runs the whole network for one
+        object; here it covers the pooled region (7x7 cells in torchvision's networks) and only the box head runs, for
+        all detections together. What is masked becomes 0, the feature of nothing, instead of the data's mean colour.
+        The code's extra total-variation term, for finer masks, is left out.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps of 'bbam' is a whole number of at least 1; got {steps!r}")
@@ -106,8 +123,4 @@ def _kept(regions: Any, mask: Tensor) -> dict[str, list[float]]:
     whole = regions.run_head(regions.features)
     masked = regions.run_head(regions.features * mask[:, None].to(regions.features.dtype))
     score = masked.scores / whole.scores.clamp(min=torch.finfo(whole.scores.dtype).tiny)
-    low = torch.maximum(whole.boxes[:, :2], masked.boxes[:, :2])
-    high = torch.minimum(whole.boxes[:, 2:], masked.boxes[:, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=1)
-    areas = sum((boxes[:, 2:] - boxes[:, :2]).prod(dim=1) for boxes in (whole.boxes, masked.boxes))
-    return {"score kept": score.tolist(), "IoU kept": (shared / (areas - shared)).tolist()}
+    return {"score kept": score.tolist(), "IoU kept": paired_iou(whole.boxes, masked.boxes).tolist()}

@@ -29,15 +29,29 @@ def detr_attention(
     block: int | str = "average",
     head: int | str = "average",
 ) -> MethodResult:
-    """Where the transformer looks for each detection: values of at least 0 with the sum 1, on the grid of its tokens.
+    """Return where the transformer looks for each detection, on the grid of its tokens.
 
-    ``attention``: "cross", the decoder's cross-attention of the detection's query, or "self", the encoder's
-    self-attention of the cell at the middle of its box. ``block`` and ``head``: "average" over the transformer's layers
-    and heads, or one of them by its number from 0, -1 being the last (DETR's own figures show the last layer).
+    Attention is bottom-up: it says where a query looks, not what the prediction depends on, so it is the same for every
+    class and side. It is that of the whole network whatever layer the trace explains.
 
-    Attention is bottom-up: it says where a query looks, not what the prediction depends on, so it is the same for
-    every class and side. It is that of the whole network whatever layer the trace explains. ``trace``: one of a DETR
-    with dense attention (``trace.attention``). Raises ``ValueError`` for a layer or head that is not there.
+    Args:
+        trace: an open trace of a DETR with dense attention, which has ``attention``.
+        detections: the objects to explain.
+        progress: called after each detection; what it raises ends the work.
+        attention: "cross", the decoder's cross-attention of the detection's query, or "self", the encoder's
+            self-attention of the cell at the middle of its box.
+        block: "average" over the transformer's layers, or one of them by its number from 0, -1 being the last (DETR's
+            own figures show the last layer).
+        head: "average" over the heads, or one of them by its number.
+
+    Returns:
+        Maps ``[h,w]`` of values of at least 0 with the sum 1.
+
+    Raises:
+        ValueError: for a layer or head that the network does not have, or detections of another detector or image.
+
+    References:
+        Carion et al., DETR (ECCV 2020), fig. 3 and 6; Zhao & Chan, ODAM (ICLR 2023), A.5.8.
     """
     trace.scalars(detections, Target())  # Raises for detections of another detector or image.
     progress(0, len(detections))

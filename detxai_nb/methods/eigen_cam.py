@@ -10,14 +10,24 @@ from detxai_nb.methods.registry import Context, gradient_method
 
 @gradient_method("eigen-cam", title="Eigen-CAM", source="Muhammad & Yeasin, IJCNN 2020")
 def eigen_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
-    """``relu(A^T v)``: every location's activations projected on their first right singular vector v ``[C]``.
-
-    ``activation`` ``[C,h,w]``, ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative maps ``[n,h,w]``.
+    """Compute ``relu(A^T v)``: each location's activations projected on their first right singular vector v ``[C]``.
 
     No gradient enters: all objects on a level get the SAME map, whatever the target, so it says what the features of
-    the image have in common and nothing of one object. The activations are not centred, as in the paper (a much-used
-    implementation takes their mean off first). v is known up to its sign: it is the one for which the projection's mean
-    is not negative and, where the mean is 0, its largest value in size is positive; what is still negative is cut off.
+    the image have in common and nothing about one object. v is known up to its sign: it is the one for which the
+    projection's mean is not negative and, if the mean is 0, its largest value in size is positive; what is still
+    negative is cut off.
+
+    Args:
+        activation: ``[C,h,w]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars; only n is used.
+        context: not used.
+
+    Returns:
+        Non-negative maps ``[n,h,w]``.
+
+    References:
+        Muhammad & Yeasin, Eigen-CAM (IJCNN 2020). As in the paper the activations are not centred (a widely used
+        implementation takes their mean off first).
     """
     return torch.relu(_projection(activation.flatten(1))).reshape(activation.shape[1:]).repeat(len(gradient), 1, 1)
 

@@ -33,29 +33,38 @@ _SIGMAS = (1e-3, 1e6)
 def g_came(
     activation: Tensor, gradient: Tensor, context: Context, *, centres: str = "auto", as_published: bool = False
 ) -> Tensor:
-    """``relu(sum_C m * mask * A)``: each channel weighted by its mean gradient m and masked by a Gaussian.
-
-    ``activation`` ``[C,h,w]``, ``gradient`` ``[n,C,h,w]`` of n scalars (or windows ``[n,C,a,b]``, where the context has
-    their corners); returns non-negative maps ``[n,h,w]``.
+    """Compute ``relu(sum_C m * mask * A)``: each channel weighted by its mean gradient m and masked by a Gaussian.
 
     The mask of a channel is ``exp(-d^2 / (2 sigma^2))`` of the distance d in cells from its centre, scaled to 0..1 over
-    the whole level (to 1 at the centre and 0 at the farthest cell), with
-    ``sigma = abs(ln(abs(m)) ln(S)) * 3 / floor((sqrt(h w) - 1) / 2)`` and ``S = sqrt(H W / (h w))`` for a network input
-    of H x W. The paper's eq. 12 prints a ceiling and no absolute value; the authors' code has the floor, and sigma only
-    enters squared. A level too small for a sigma (less than 3 cells a side) has the mask's limit for large sigma,
-    ``1 - d^2 / max(d^2)``; where sigma is 0 the mask is the centre alone. A channel with m = 0 adds nothing.
-
-    ``centres`` "one" (one-stage detectors): the centre is where ``abs(gradient)`` of the channel is largest, and m is
-    the mean of its gradient. "two" (two-stage detectors, sec. 4.5): the gradient's positive and negative parts are two
-    channels, each with a mean and a centre of its own, where the part is largest. "auto": by the kind of detector; for
-    a gradient of one place, as on a head of 1x1 convolutions, both give the same map.
-
-    ``as_published``: as the authors' notebooks compute it, where that departs from the equations: no sigma is below 1;
-    with two centres the negative part is centred where it is smallest, not where it is largest, and channels that have
-    no negative part are left out.
+    the whole level (to 1 at the centre and 0 at the farthest cell), with ``sigma = abs(ln(abs(m)) ln(S)) * 3 /
+    floor((sqrt(h w) - 1) / 2)`` and ``S = sqrt(H W / (h w))`` for a network input of H x W. A level too small for a
+    sigma (less than 3 cells a side) has the mask's limit for large sigma, ``1 - d^2 / max(d^2)``; if sigma is 0 the
+    mask is the centre alone. A channel with m = 0 adds nothing.
 
     By default ``explain`` takes the layer that the paper names: the last activation of the class branch (YOLOX, FCOS,
-    RetinaNet), else the neck's levels (Faster R-CNN). Raises ``ValueError`` where the context has no input size.
+    RetinaNet), else the neck's levels (Faster R-CNN).
+
+    Args:
+        activation: ``[C,h,w]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars, or windows ``[n,C,a,b]`` if the context has their corners.
+        context: the sizes of level and input, the kind of detector and the windows' corners are read from it.
+        centres: "one" (one-stage detectors): the centre is where ``abs(gradient)`` of the channel is largest, and m is
+            the mean of its gradient. "two" (two-stage detectors, sec. 4.5): the gradient's positive and negative parts
+            are two channels, each with a mean and a centre of its own, where the part is largest. "auto": by the kind
+            of detector; for a gradient of one place, as on a head of 1x1 convolutions, both give the same map.
+        as_published: compute it as the authors' notebooks do where they depart from the equations: no sigma is below 1;
+            with two centres the negative part is centred where it is smallest, not where it is largest, and channels
+            without a negative part are left out.
+
+    Returns:
+        Non-negative maps ``[n,h,w]``.
+
+    Raises:
+        ValueError: if the context has no input size.
+
+    References:
+        Nguyen et al., G-CAME, eq. 5-12. Departure: eq. 12 prints a ceiling and no absolute value; the authors' code has
+        the floor, and sigma only enters squared.
     """
     if context.input_size is None:
         raise ValueError(
@@ -139,7 +148,7 @@ def _steep_sum(activation: Tensor, weight: Tensor, centre: Tensor, rate: Tensor,
     extents = [max(1, extent) for extent in (last - first + 1).amax(dim=0).tolist()]
     first = torch.minimum(first, first.new_tensor(size) - first.new_tensor(extents))
     each = len(activation) * extents[0] * extents[1] * activation.element_size() * 3
-    for rows in torch.arange(len(weight), device=weight.device).split(max(1, MEMORY_BUDGET // each)):
+    for rows in torch.split(torch.arange(len(weight), device=weight.device), max(1, MEMORY_BUDGET // each)):
         axes = []
         for axis, extent in enumerate(extents):
             cells = first[rows, axis, None, None] + torch.arange(extent, device=centre.device)

@@ -10,10 +10,21 @@ from detxai_nb.methods.registry import Context, gradient_method
 
 @gradient_method("grad-cam", title="Grad-CAM", source="Selvaraju et al., ICCV 2017, eq. 1-2")
 def grad_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
-    """``relu(sum_C mean_hw(G) * A)``: one weight a channel, the same at every location.
+    """Compute ``relu(sum_C mean_hw(G) * A)``: one weight a channel, the same at every location.
 
-    ``activation`` ``[C,h,w]``, ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative maps ``[n,h,w]``. Made for
-    classifiers: the mean over all locations forgets where the object is, so it marks every object of a class.
+    Grad-CAM was made for classifiers: the mean over all locations forgets where the object is, so it marks every object
+    of a class.
+
+    Args:
+        activation: ``[C,h,w]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars.
+        context: not used.
+
+    Returns:
+        Non-negative maps ``[n,h,w]``.
+
+    References:
+        Selvaraju et al., Grad-CAM (ICCV 2017), eq. 1-2.
     """
     weights = gradient.mean(dim=(2, 3))
-    return torch.relu((weights @ activation.flatten(1)).unflatten(1, activation.shape[1:]))
+    return torch.relu((weights @ activation.flatten(1)).reshape(len(gradient), *activation.shape[1:]))

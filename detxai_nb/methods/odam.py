@@ -21,14 +21,22 @@ DIRECTIONS = ("positive", "negative", "signed", "absolute")
 def odam(
     activation: Tensor, gradient: Tensor, context: Context, *, direction: str = "positive", smooth: str | None = None
 ) -> Tensor:
-    """``relu(sum_C smooth(G) * A)``: a weight for each channel and location, on the level that made the prediction.
+    """Compute ``relu(sum_C smooth(G) * A)``: a weight for each channel and location, on the level of the prediction.
 
-    ``activation`` ``[C,h,w]`` (or windows ``[n,C,a,b]``), ``gradient`` ``[n,C,h,w]`` of n scalars; returns ``[n,h,w]``.
+    Args:
+        activation: ``[C,h,w]``, or windows ``[n,C,a,b]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars, or windows ``[n,C,a,b]``.
+        context: with smoothing the predicted boxes are read from it.
+        direction: "positive" evidence, "negative" (``relu(-sum)``), "signed" (no relu) or "absolute" (paper A.5.6).
+        smooth: None takes the gradients as they are, as the authors' published code does; "box" filters them with a
+            Gaussian that follows the predicted box.
 
-    ``direction`` (paper A.5.6): "positive" evidence, "negative" (``relu(-sum)``), "signed" (no relu), "absolute".
-    ``smooth``: None takes the gradients as they are, as the authors' published code does; "box" filters them with a
-    Gaussian that follows the predicted box (the paper's Phi; its size is left open there, here sigma is the box's side
-    in cells / 6 on each axis and the kernel reaches 3 sigma each way).
+    Returns:
+        Maps ``[n,h,w]``, or windows ``[n,a,b]``; non-negative unless ``direction`` is "signed".
+
+    References:
+        Zhao & Chan, ODAM (ICLR 2023), eq. 2. The paper leaves the size of its smoothing Phi open; here sigma is the
+        box's side in cells / 6 on each axis, and the kernel reaches 3 sigma each way.
     """
     if smooth == "box":
         gradient = _smooth(gradient, context.boxes)

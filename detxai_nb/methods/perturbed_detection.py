@@ -18,15 +18,19 @@ _SHARE_OF_FREE_MEMORY = 0.6
 
 
 class BatchedDetector:
-    """One detector and one image, for questions about changed versions of it.
+    """One detector and one image, for queries with changed versions of it.
 
-    ``pixels`` float32 ``[3,H,W]``, RGB in 0..255, on the detector's device: what is to be changed. ``score_threshold``:
-    of the answers. ``batch_size``: how many images are asked about together; by default 1 on the CPU, where larger
-    batches of full-size images are no faster, and on a GPU as many as fit into its free memory. It is halved whenever
-    the device runs out of memory.
+    ``pixels`` float32 ``[3,H,W]``, RGB in 0..255, on the detector's device, are what is to be changed. ``exact`` says
+    whether the detector sees the float values: a white-box detector does (see ``FloatImage``); any other, such as a
+    function, gets them rounded to uint8 ``[H,W,3]``.
 
-    ``exact``: whether the detector sees the float values. One that can be looked into does (see ``FloatImage``); any
-    other, such as a function, gets them rounded to uint8 ``[H,W,3]``.
+    Args:
+        detector: any detector.
+        image: RGB uint8 ``[H,W,3]``.
+        score_threshold: of the detections, 0..1.
+        batch_size: how many images go through the detector together; by default 1 on the CPU, where larger batches of
+            full-size images are no faster, and on a GPU as many as fit into its free memory. It is halved whenever the
+            device runs out of memory.
     """
 
     def __init__(
@@ -40,11 +44,18 @@ class BatchedDetector:
         self.batch_size = batch_size or 1
 
     def ask(self, make: Callable[[int], Tensor], most: int) -> list[Detections]:
-        """Answers about the next images, as many as go together, at least 1 and at most ``most``.
+        """Query the detector with the next images, as many as go together.
 
-        ``make(count)`` gives the next ``count`` images, float ``[count,3,H,W]`` in 0..255; it is called again with a
-        smaller count where the memory did not suffice. Raises what the detector raises, and
-        ``torch.OutOfMemoryError`` where a single image is too much.
+        Args:
+            make: ``make(count)`` returns the next ``count`` images, float ``[count,3,H,W]`` in 0..255; it is called
+                again with a smaller count if the memory does not suffice.
+            most: how many images are left, at least 1.
+
+        Returns:
+            The detections in each image of the batch, at least one and at most ``most``.
+
+        Raises:
+            torch.OutOfMemoryError: if a single image is too much; what the detector raises goes on to the caller.
         """
         while True:
             count = min(self.batch_size, most)
@@ -85,6 +96,14 @@ class BatchedDetector:
 
 
 def fitting_batch(free: int, taken: int) -> int:
-    """The largest power of two of images that take ``taken`` bytes each and fit into ``free``, 1 to 64."""
+    """Return the largest power of two of images that fit into memory.
+
+    Args:
+        free: free memory in bytes, of which 60% are used.
+        taken: bytes that one image takes.
+
+    Returns:
+        Images, 1 to 64.
+    """
     fitting = int(_SHARE_OF_FREE_MEMORY * free // max(taken, 1))
     return min(LARGEST_BATCH, 1 << max(fitting, 1).bit_length() - 1)

@@ -1,128 +1,90 @@
-"""What a method is, and the one table of them."""
+"""The one table of methods, and the decorators that add to it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, TypeVar
 
 from torch import Tensor
 
-from detxai_nb.types import PARTS, SCORES, Target
+from detxai_nb.entry_points import load_entry_points
+from detxai_nb.methods.method import Context, Kind, Method, MethodResult, Rule, never
 
-Kind = Literal["gradient", "trace", "perturbation"]
-Rule = Callable[[Mapping[str, Any]], bool]
+__all__ = [
+    "METHODS",
+    "Context",
+    "Method",
+    "MethodResult",
+    "all_methods",
+    "find_method",
+    "gradient_method",
+    "perturbation_method",
+    "register",
+    "trace_method",
+]
 
+ENTRY_POINTS = "detxai_nb.methods"
+"""The group under which an installed package declares its methods."""
 
-@dataclass(frozen=True, eq=False)
-class Context:
-    """What a gradient method may know besides activation and gradient.
-
-    ``size``: (h, w) of the whole level, also where only a window is handed in. ``boxes`` ``[n,4]``: xyxy of the
-    predictions in cells of the level's grid (a cell's centre at +0.5). ``input_size``: (h, w) of the network's input in
-    pixels. ``two_stage``: whether the predictions were pooled from regions. ``corner`` int64 ``[n,2]``: for a "compact"
-    method the row and column of the first cell of each gradient window, None where it is handed whole gradients.
-    """
-
-    size: tuple[int, int]
-    boxes: Tensor
-    input_size: tuple[int, int] | None = None
-    two_stage: bool = False
-    corner: Tensor | None = None
-
-    @property
-    def area(self) -> int:
-        """Number of locations of the whole level."""
-        return self.size[0] * self.size[1]
-
-
-@dataclass(frozen=True, eq=False)
-class MethodResult:
-    """The maps of a "trace" or "perturbation" method, one for each detection.
-
-    ``grids``: N tensors ``[h,w]``. ``strides`` and ``corners``: how each lies in the model's input, as in ``HeatMaps``;
-    None for maps at the image's own size, one value a pixel. ``diagnostics``: further numbers by name, one for each map.
-    ``settings``: what the method decided by itself, such as how many steps it took. ``seed``: of what was random.
-    ``layer``: the one that the maps explain, None where they are of no layer.
-    """
-
-    grids: Sequence[Tensor]
-    strides: Sequence[tuple[float, float]] | None = None
-    corners: Sequence[tuple[float, float] | None] | None = None
-    diagnostics: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    seed: int | None = None
-    layer: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Method:
-    """A method of explanation, as ``explain`` finds it.
-
-    ``kind`` "gradient": ``function(activation, gradient, context, **settings) -> [n,h,w]`` with activation ``[C,h,w]``
-    (``[n,C,a,b]`` for windows) and gradient ``[n,C,h,w]``; "trace", for what needs more of an open detector:
-    ``function(trace, detections, progress, **settings) -> Found``; "perturbation", for any detector:
-    ``function(detector, image, detections, progress, **settings) -> Found`` with the image RGB uint8 ``[H,W,3]``.
-    ``progress(done, total)`` is to be called between steps; it may raise to end the work.
-
-    ``parts`` and ``scores``: the targets it can explain. ``needs``: what a detector has to name in ``offers``, further
-    abilities of its traces ("attention"). ``windowed(settings)``: handed only windows outside of which
-    the gradient is zero, it gives the window of the same map, which is zero outside. ``compact(settings)``: handed the
-    gradient as such windows with their corners in the context, and the whole activation, it gives the whole map.
-    ``signed(settings)``: its maps can be negative. ``prefers``: layers that it is meant for, the most wanted first; the
-    first that a detector has is explained where none is asked for, and without one the detector's own default.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    kind: Kind = "gradient"
-    title: str = ""
-    source: str = ""
-    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    parts: tuple[str, ...] = PARTS
-    scores: tuple[str, ...] = SCORES
-    needs: tuple[str, ...] = ()
-    windowed: Rule = lambda settings: False
-    compact: Rule = lambda settings: False
-    signed: Rule = lambda settings: False
-    prefers: tuple[str, ...] = ()
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """The method's own settings with their defaults: the keyword-only arguments of its function."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-
-    def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """``settings`` over the defaults; unknown names (TypeError) or values (ValueError) are named with the known."""
-        known = self.defaults
-        for name, value in settings.items():
-            if name not in known:
-                raise TypeError(
-                    f"method {self.name!r} has no setting {name!r}; its settings: {', '.join(known) or 'none'}"
-                )
-            allowed = self.choices.get(name)
-            if allowed is not None and value not in allowed:
-                raise ValueError(f"{name} of {self.name!r} is one of {', '.join(map(repr, allowed))}; got {value!r}")
-        return {**known, **settings}
-
-    def layer_of(self, layers: Sequence[str]) -> str | None:
-        """The layer of a detector with these ``layers`` that it explains by default; None for the detector's own."""
-        return next((name for name in self.prefers if name in layers), None)
-
-    def check_target(self, target: Target) -> None:
-        """Raise ``ValueError`` for a target that the method cannot explain."""
-        for what, asked, known in (("target", target.part, self.parts), ("score", target.score, self.scores)):
-            if asked not in known:
-                raise ValueError(
-                    f"method {self.name!r} has no maps of the {what} {asked!r}; it has: {', '.join(known)}"
-                )
-        if target.label is not None and self.kind != "gradient":
-            raise ValueError(f"method {self.name!r} explains each detection's own class; leave out the label")
-
+GradientFunction = TypeVar("GradientFunction", bound=Callable[..., Tensor])
+WholeFunction = TypeVar("WholeFunction", bound=Callable[..., MethodResult])
 
 METHODS: dict[str, Method] = {}
+"""The methods registered so far, by name; ``all_methods`` first loads those of installed packages."""
+
+
+def all_methods() -> dict[str, Method]:
+    """Return every method there is, after loading what installed packages declare.
+
+    Returns:
+        The table itself, by name: this package's methods, then others in the order in which they were registered.
+    """
+    load_entry_points(ENTRY_POINTS, _register_loaded)
+    return METHODS
+
+
+def register(method: Method) -> Method:
+    """Add a method to the table, so that ``explain``, ``evaluate``, the widgets and the command line find it.
+
+    The decorators ``gradient_method``, ``trace_method`` and ``perturbation_method`` call it. A function that is defined
+    again in the same place, such as a notebook's cell that is run twice, replaces the one before.
+
+    Args:
+        method: the method, of a name that is not taken.
+
+    Returns:
+        The same method.
+
+    Raises:
+        TypeError: if it is no ``Method``.
+        ValueError: if the name is taken, or a setting has no default.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> def energy(activation, gradient, context):
+        ...     return (activation * gradient).square().sum(dim=1)
+        >>> method = dx.methods.register(dx.methods.Method("energy", energy, title="Energy", source="this example"))
+        >>> dx.methods.find_method("energy") is method
+        True
+        >>> del dx.methods.METHODS["energy"]
+    """
+    if not isinstance(method, Method):
+        raise TypeError(
+            f"register takes a Method, got {method!r}; decorate a function with gradient_method, trace_method or "
+            "perturbation_method, or make the Method by hand"
+        )
+    taken = METHODS.get(method.name)
+    if taken is not None and _place(taken) != _place(method):
+        raise ValueError(
+            f"the name {method.name!r} is taken by {taken.title or taken.name} ({'.'.join(_place(taken))}); "
+            "register the method under another name"
+        )
+    if missing := [name for name, value in method.defaults.items() if value is inspect.Parameter.empty]:
+        raise ValueError(f"every setting of method {method.name!r} needs a default; {', '.join(missing)} has none")
+    METHODS[method.name] = method
+    return method
 
 
 def gradient_method(
@@ -131,29 +93,48 @@ def gradient_method(
     title: str,
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
-    windowed: Rule = lambda settings: False,
-    compact: Rule = lambda settings: False,
-    signed: Rule = lambda settings: False,
+    windowed: Rule = never,
+    compact: Rule = never,
+    signed: Rule = never,
     prefers: tuple[str, ...] = (),
-) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Register the decorated function as a gradient method under the slug ``name``."""
+) -> Callable[[GradientFunction], GradientFunction]:
+    """Register the decorated function as a gradient method.
 
-    def register(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        METHODS[name] = Method(
-            name,
-            function,
-            "gradient",
-            title,
-            source,
-            choices or {},
-            windowed=windowed,
-            compact=compact,
-            signed=signed,
-            prefers=prefers,
+    The function is ``(activation, gradient, context, *, settings...) -> maps [n,h,w]``; see ``Method``.
+
+    Args:
+        name: the slug by which ``explain`` finds it.
+        title: its name in tables and widgets.
+        source: the paper, with the equations.
+        choices: by setting the values it may have, where these are few.
+        windowed, compact, signed: rules of the complete settings, see ``Method``.
+        prefers: the layers that it is meant for, best first.
+
+    Returns:
+        A decorator that returns the function as it is.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+
+    def decorate(function: GradientFunction) -> GradientFunction:
+        register(
+            Method(
+                name,
+                function,
+                "gradient",
+                title,
+                source,
+                choices or {},
+                windowed=windowed,
+                compact=compact,
+                signed=signed,
+                prefers=prefers,
+            )
         )
         return function
 
-    return register
+    return decorate
 
 
 def trace_method(
@@ -163,26 +144,37 @@ def trace_method(
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     needs: tuple[str, ...] = (),
-    signed: Rule = lambda settings: False,
-) -> Callable[[Callable[..., MethodResult]], Callable[..., MethodResult]]:
-    """Register the decorated function, which makes all maps of an image from a trace, under the slug ``name``."""
+    signed: Rule = never,
+    settings: type[Any] | None = None,
+) -> Callable[[WholeFunction], WholeFunction]:
+    """Register the decorated function, which computes all maps of an image from an open trace.
 
-    def register(function: Callable[..., MethodResult]) -> Callable[..., MethodResult]:
-        METHODS[name] = Method(
-            name,
-            function,
-            "trace",
-            title,
-            source,
-            choices or {},
-            parts=("class",),
-            scores=("prob",),
-            needs=needs,
-            signed=signed,
-        )
+    The function is ``(trace, detections, progress, *, settings...) -> MethodResult``; see ``Method``. It explains the
+    reported score of each detection's own class.
+
+    Args:
+        name: the slug by which ``explain`` finds it.
+        title: its name in tables and widgets.
+        source: the paper, with the equations.
+        choices: by setting the values it may have, where these are few.
+        needs: what a detector has to name in ``offers``, such as "attention".
+        signed: whether maps can be negative, of the complete settings.
+        settings: a dataclass of the settings, handed to the function as its last argument; None if they are its
+            keyword-only arguments.
+
+    Returns:
+        A decorator that returns the function as it is.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+
+    def decorate(function: WholeFunction) -> WholeFunction:
+        about = {"needs": needs, "signed": signed, "settings": settings}
+        register(_own_class(name, function, "trace", title, source, choices, **about))
         return function
 
-    return register
+    return decorate
 
 
 def perturbation_method(
@@ -191,33 +183,81 @@ def perturbation_method(
     title: str,
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
-    signed: Rule = lambda settings: False,
-) -> Callable[[Callable[..., MethodResult]], Callable[..., MethodResult]]:
-    """Register the decorated function, which makes all maps of an image by queries, under the slug ``name``."""
+    signed: Rule = never,
+    settings: type[Any] | None = None,
+) -> Callable[[WholeFunction], WholeFunction]:
+    """Register the decorated function, which computes all maps of an image from a detector's answers alone.
 
-    def register(function: Callable[..., MethodResult]) -> Callable[..., MethodResult]:
-        METHODS[name] = Method(
-            name,
-            function,
-            "perturbation",
-            title,
-            source,
-            choices or {},
-            parts=("class",),
-            scores=("prob",),
-            signed=signed,
-        )
+    The function is ``(detector, image, detections, progress, *, settings...) -> MethodResult``; see ``Method``. It
+    explains the reported score of each detection's own class.
+
+    Args:
+        name: the slug by which ``explain`` finds it.
+        title: its name in tables and widgets.
+        source: the paper, with the equations.
+        choices: by setting the values it may have, where these are few.
+        signed: whether maps can be negative, of the complete settings.
+        settings: a dataclass of the settings, handed to the function as its last argument; None if they are its
+            keyword-only arguments.
+
+    Returns:
+        A decorator that returns the function as it is.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+
+    def decorate(function: WholeFunction) -> WholeFunction:
+        register(_own_class(name, function, "perturbation", title, source, choices, signed=signed, settings=settings))
         return function
 
-    return register
+    return decorate
 
 
 def find_method(method: str | Callable[..., Tensor]) -> Method:
-    """The registered method of that name, or an unregistered gradient function as a method of its own name."""
+    """Return the registered method of a name, or a function of one's own as a gradient method.
+
+    Args:
+        method: a registered name, or a gradient method's function, which needs no registration.
+
+    Returns:
+        The method; a function's is named after the function.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the known ones.
+        TypeError: for anything else.
+    """
+    known = all_methods()
     if isinstance(method, str):
-        if method not in METHODS:
-            raise ValueError(f"unknown method {method!r}; known: {', '.join(sorted(METHODS))}")
-        return METHODS[method]
+        if method not in known:
+            raise ValueError(f"unknown method {method!r}; known: {', '.join(sorted(known))}")
+        return known[method]
     if callable(method):
         return Method(getattr(method, "__name__", type(method).__name__), method)
-    raise TypeError(f"a method is a name ({', '.join(sorted(METHODS))}) or a function, got {method!r}")
+    raise TypeError(f"a method is a name ({', '.join(sorted(known))}) or a function, got {method!r}")
+
+
+def _own_class(
+    name: str,
+    function: Callable[..., MethodResult],
+    kind: Kind,
+    title: str,
+    source: str,
+    choices: Mapping[str, tuple[Any, ...]] | None,
+    **about: Any,
+) -> Method:
+    """A method that explains the reported score of each detection's own class and nothing else."""
+    return Method(name, function, kind, title, source, choices or {}, parts=("class",), scores=("prob",), **about)
+
+
+def _register_loaded(found: Any) -> None:
+    """Register what an entry point names: a Method, or a module or function whose decorators registered it already."""
+    decorated = [method.function for method in METHODS.values()]
+    if not isinstance(found, ModuleType) and not any(found is function for function in decorated):
+        register(found)
+
+
+def _place(method: Method) -> tuple[str, str]:
+    """Where a method's function is defined: module and qualified name."""
+    function = method.function
+    return getattr(function, "__module__", "") or "", getattr(function, "__qualname__", type(function).__qualname__)

@@ -18,10 +18,20 @@ RELATED = 1e-3
     windowed=lambda settings: True,
 )
 def ss_grad_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
-    """``relu(sum_C mean_hw(G) * A * S)`` with ``S = abs(G) / max_hw abs(G)`` for each channel, 0 where G is 0.
+    """Compute ``relu(sum_C mean_hw(G) * A * S)`` with ``S = abs(G) / max_hw abs(G)`` for each channel, 0 where G is 0.
 
-    ``activation`` ``[C,h,w]`` (or windows ``[n,C,a,b]``), ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative
-    maps ``[n,h,w]``. The mean runs over the whole level, also where only a window of it is handed in.
+    The mean runs over the whole level, also if only a window of it is handed in.
+
+    Args:
+        activation: ``[C,h,w]``, or windows ``[n,C,a,b]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars, or windows ``[n,C,a,b]``.
+        context: the size of the whole level is read from it.
+
+    Returns:
+        Non-negative maps ``[n,h,w]``, or windows ``[n,a,b]``.
+
+    References:
+        Yamauchi & Ishikawa, Spatial Sensitive Grad-CAM (ICIP 2022); Yamauchi (XAI4CV 2024), sec. 2.
     """
     return _sensitive(gradient.sum(dim=(2, 3)) / context.area, activation, gradient)
 
@@ -35,14 +45,28 @@ def ss_grad_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tenso
 def ss_grad_cam_plus_plus(
     activation: Tensor, gradient: Tensor, context: Context, *, related: float = RELATED
 ) -> Tensor:
-    """SSGrad-CAM with the channel weight ``sum_hw(a * relu(G))``, ``a = G^2 / (2 G^2 + sum_hw(A * M) * G^3)``.
+    """Compute SSGrad-CAM with the channel weight ``sum_hw(a * relu(G))``, ``a = G^2 / (2 G^2 + sum_hw(A * M) * G^3)``.
 
-    ``activation`` ``[C,h,w]`` (or windows ``[n,C,a,b]``), ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative
-    maps ``[n,h,w]``. M ``[h,w]`` is 1 where a location belongs to the instance. The paper leaves open how that is
-    known: here where ``max_C abs(G)`` is above ``related`` of its maximum over all channels and locations. Only the
-    sum in the denominator is masked. a is 0 where it would be 0 / 0; like Grad-CAM++'s the weight has a pole, here
-    where ``sum_hw(A * M) * G`` is -2, and one G^2 is cancelled before dividing, so that small gradients do not
-    underflow. Raises ``ValueError`` where ``related`` is not in 0..1, 1 excluded.
+    M ``[h,w]`` is 1 where a location belongs to the instance; only the sum in the denominator is masked. a is 0 where
+    it would be 0 / 0. Like that of Grad-CAM++ the weight has a pole, here where ``sum_hw(A * M) * G`` is -2, and one
+    G^2 is cancelled before dividing, so that small gradients do not underflow.
+
+    Args:
+        activation: ``[C,h,w]``, or windows ``[n,C,a,b]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars, or windows ``[n,C,a,b]``.
+        context: not used.
+        related: a location belongs to the instance if ``max_C abs(G)`` is above this share of its maximum over all
+            channels and locations, 0 to below 1.
+
+    Returns:
+        Non-negative maps ``[n,h,w]``, or windows ``[n,a,b]``.
+
+    Raises:
+        ValueError: if ``related`` is not in 0..1, 1 excluded.
+
+    References:
+        Yamauchi, SSGrad-CAM++ (XAI4CV workshop at CVPR 2024), sec. 3. The paper leaves open how M is known; ``related``
+        is ours.
     """
     if not 0 <= related < 1:
         raise ValueError(f"related of 'ss-grad-cam++' is a share, 0 to below 1; got {related!r}")

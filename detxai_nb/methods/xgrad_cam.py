@@ -13,14 +13,27 @@ CANCELS = 1e-3
 
 @gradient_method("xgrad-cam", title="XGrad-CAM", source="Fu et al., BMVC 2020")
 def xgrad_cam(activation: Tensor, gradient: Tensor, context: Context, *, cancels: float = CANCELS) -> Tensor:
-    """``relu(sum_C (sum_hw(G * A) / sum_hw(A)) * A)``: Grad-CAM with the mean of G weighted by the activation.
-
-    ``activation`` ``[C,h,w]``, ``gradient`` ``[n,C,h,w]`` of n scalars; returns non-negative maps ``[n,h,w]``.
+    """Compute ``relu(sum_C (sum_hw(G * A) / sum_hw(A)) * A)``: Grad-CAM with the mean of G weighted by the activation.
 
     The formula is made for activations after a ReLU. After a SiLU, or on a pyramid level, a channel's sum can cross
-    zero, and its weight with it be any number: a channel with ``abs(sum(A)) < cancels * sum(abs(A))`` gets the weight
-    0 (ours; without, rounding alone moved a map by 19%). ``cancels`` 0 divides by every sum but 0. Raises
-    ``ValueError`` where it is not in 0..1.
+    zero, and its weight can then be any number: a channel with ``abs(sum(A)) < cancels * sum(abs(A))`` gets the weight
+    0 (without that, rounding alone moved a map by 19%).
+
+    Args:
+        activation: ``[C,h,w]``.
+        gradient: ``[n,C,h,w]`` of n explained scalars.
+        context: not used.
+        cancels: share of the absolute sum below which a channel's sum counts as zero, 0..1; 0 divides by every sum but
+            0.
+
+    Returns:
+        Non-negative maps ``[n,h,w]``.
+
+    Raises:
+        ValueError: if ``cancels`` is not in 0..1.
+
+    References:
+        Fu et al., Axiom-based Grad-CAM (BMVC 2020). Departure: ``cancels`` is ours.
     """
     if not 0 <= cancels <= 1:
         raise ValueError(f"cancels of 'xgrad-cam' is a share, 0 to 1; got {cancels!r}")
@@ -28,4 +41,4 @@ def xgrad_cam(activation: Tensor, gradient: Tensor, context: Context, *, cancels
     divides = (total != 0) & (total.abs() >= cancels * activation.abs().sum(dim=(1, 2)))
     products = (gradient.flatten(2) * activation.flatten(1)).sum(dim=2)
     weights = torch.where(divides, products / torch.where(divides, total, 1), 0)
-    return torch.relu((weights @ activation.flatten(1)).unflatten(1, activation.shape[1:]))
+    return torch.relu((weights @ activation.flatten(1)).reshape(len(gradient), *activation.shape[1:]))

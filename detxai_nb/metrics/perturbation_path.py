@@ -16,6 +16,7 @@ from detxai_nb.metrics.insertion_deletion import box_areas
 from detxai_nb.metrics.perturbation import PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
 from detxai_nb.metrics.visual_accuracy import area_below
+from detxai_nb.statistics import paired_iou
 from detxai_nb.types import Detections, Progress
 
 NEVER = 255
@@ -120,8 +121,9 @@ class PerturbationPath:
         if self.ious[step, self.index] <= 0:
             return None
         answer, box = self.answers[step], detections.boxes[self.index].double().cpu()
+        overlaps = paired_iou(answer.boxes.double(), box).nan_to_num(0.0)
         same = (answer.labels == int(detections.labels[self.index])).nonzero().flatten().tolist()
-        best: int = max(same, key=lambda row: (_iou(answer.boxes[row].double(), box), -row))
+        best: int = max(same, key=lambda row: (float(overlaps[row]), -row))
         return best
 
 
@@ -221,10 +223,3 @@ def follow_path(
 
 def _or_nan(score: Tensor) -> Tensor:
     return torch.where(score > 0, score, torch.nan)
-
-
-def _iou(one: Tensor, two: Tensor) -> float:
-    low, high = torch.maximum(one[:2], two[:2]), torch.minimum(one[2:], two[2:])
-    shared = float((high - low).clamp(min=0).prod())
-    either = float((one[2:] - one[:2]).prod() + (two[2:] - two[:2]).prod()) - shared
-    return shared / either if either > 0 else 0.0

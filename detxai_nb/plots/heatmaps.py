@@ -52,15 +52,36 @@ def plot_maps(
     titles: Sequence[str] | None = None,
     max_objects: int = 12,
 ) -> Figure:
-    """A figure with one panel for each object: the photograph, its heat map, its box, and a colour bar of raw values.
+    """Draw a figure with one panel for each object: photograph, heat map, box, and a colour bar of raw values.
 
-    ``columns``: panels in a row, by default up to 3. ``colormap``: any name matplotlib knows, by default the first of
-    ``SEQUENTIAL``, for signed maps of ``DIVERGING`` (centred at zero). ``opacity``: 0 to 1, of the strongest evidence;
-    weaker evidence fades out. ``scale``: "object" stretches each map over its own range, "shared" all over one.
-    ``titles``: one for each map, by default number, class and score. At most ``max_objects`` are drawn, the first ones,
-    and the heading says how many there are. What a method says of each map (``HeatMaps.diagnostics``) stands on its panel.
+    ``HeatMaps.diagnostics`` stand on their panel. The figure is a plain matplotlib figure that a notebook shows by
+    itself; ``figure.savefig(path)`` saves it.
 
-    Raises ``ValueError`` for options out of range.
+    Args:
+        maps: what ``explain`` returned.
+        columns: panels in a row, at least 1; by default up to 3.
+        colormap: any name that matplotlib knows; by default the first of ``SEQUENTIAL``, for signed maps of
+            ``DIVERGING`` (centred at zero).
+        opacity: of the strongest evidence, 0..1; weaker evidence fades out.
+        scale: "object" stretches each map over its own range, "shared" all of them over one.
+        boxes: whether each object's box is drawn.
+        titles: one for each map; by default number, class and score.
+        max_objects: at most this many are drawn, the first ones, and the heading says how many there are.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ValueError: for options out of range.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> maps = dx.explain(detector, image, detector.detect([image])[0])
+        >>> figure = dx.plots.plot_maps(maps[:2], columns=2)
+        >>> len(figure.axes)  # two panels, each with its colour bar
+        4
     """
     if titles is not None and len(titles) != len(maps):
         raise ValueError(f"titles has {len(titles)} entries for {len(maps)} maps")
@@ -91,9 +112,26 @@ def plot_comparison(
     boxes: bool = True,
     max_objects: int = 6,
 ) -> Figure:
-    """A figure of what ``compare`` gave: a row for each object, a column for each method, every panel on its own range.
+    """Draw a figure of several methods: a row for each object, a column for each method, every panel on its own range.
 
-    The options are those of ``plot_maps``. Raises ``ValueError`` where the methods do not hold the same objects.
+    Args:
+        maps: what ``compare`` returned, maps by the method's name.
+        colormap, opacity, boxes: as in ``plot_maps``.
+        max_objects: at most this many rows, the first objects.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ValueError: if there are no methods, or they do not hold the same objects, or for options out of range.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> found = dx.compare(detector, image, detector.detect([image])[0][:1], methods=["odam", "grad-cam"])
+        >>> [axes.get_title(loc="left").split(":")[0] for axes in dx.plots.plot_comparison(found).axes[::2]]
+        ['odam', 'grad-cam']
     """
     if not maps:
         raise ValueError("there is nothing to compare; hand in the dict that compare gave")
@@ -122,9 +160,15 @@ def plot_comparison(
 
 
 def plot_detections(image: Any, detections: Detections, *, width: float = 6.0) -> Figure:
-    """A figure of the photograph with its boxes, each with number, class and score; ``width`` in inches.
+    """Draw a figure of the photograph with its boxes, each with number, class and score.
 
-    ``image``: what ``load_image`` takes; boxes xyxy in its pixels.
+    Args:
+        image: what ``load_image`` takes.
+        detections: boxes xyxy in the image's pixels.
+        width: of the figure's panel in inches.
+
+    Returns:
+        A matplotlib figure.
     """
     pixels = load_image(image)
     sheet = PanelGrid(pixels, 1, 1, side=width, bars=False)
@@ -150,12 +194,36 @@ def overlay(
     high: float | None = None,
     signed: bool = False,
 ) -> np.ndarray:
-    """The heat map ``values`` [H,W] (raw) laid over ``image`` (uint8 ``[H,W,3]``): uint8 ``[H,W,3]``.
+    """Lay a heat map over a photograph.
 
-    ``low`` and ``high`` are the values at the ends of the colour map, by default the map's own range; for ``signed``
-    maps minus and plus its largest magnitude. Evidence fades in over a quarter of the range (from zero, for signed
-    maps), and below ``threshold`` (0 to 1 of the range) nothing is painted; a constant map leaves the photograph as it
-    is.
+    Evidence fades in over a quarter of the range (from zero, for signed maps); a constant map leaves the photograph as
+    it is.
+
+    Args:
+        image: uint8 ``[H,W,3]``.
+        values: the raw heat map ``[H,W]``, a tensor or an array.
+        colormap: any name that matplotlib knows.
+        opacity: of the strongest evidence, 0..1.
+        threshold: nothing is painted below this share of the range, 0..1.
+        low, high: the values at the ends of the colour map; by default the map's own range, for ``signed`` maps minus
+            and plus its largest magnitude.
+        signed: whether zero lies in the middle of the colour map.
+
+    Returns:
+        uint8 ``[H,W,3]``.
+
+    Raises:
+        ValueError: if map and image differ in size, or for an unknown colour map.
+
+    Example:
+        >>> import numpy as np
+        >>> import detxai_nb as dx
+        >>> image = np.zeros((4, 6, 3), np.uint8)
+        >>> values = np.zeros((4, 6))
+        >>> values[1, 2] = 5
+        >>> painted = dx.plots.overlay(image, values)
+        >>> np.argwhere(painted.any(axis=2)).tolist()
+        [[1, 2]]
     """
     values = np.asarray(values, dtype=np.float32)
     if values.shape != image.shape[:2]:
@@ -168,7 +236,8 @@ def overlay(
     strength = np.abs(2 * share - 1) if signed else share
     colors = _colormap(colormap)(share, bytes=True)[..., :3].astype(np.float32)
     alpha = (opacity * np.where(strength < threshold, 0, np.minimum(strength / FADE, 1)))[..., None]
-    return np.round(image * (1 - alpha) + colors * alpha).astype(np.uint8)
+    mixed: np.ndarray = np.round(image * (1 - alpha) + colors * alpha)
+    return mixed.astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,15 @@ _DPI = 110
 
 
 def to_png(figure: Figure, dpi: float = _DPI) -> bytes:
-    """The figure as a PNG file."""
+    """Return a figure as a PNG file.
+
+    Args:
+        figure: a matplotlib figure.
+        dpi: pixels an inch.
+
+    Returns:
+        The file's bytes; the same figure gives the same bytes.
+    """
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
     return out.getvalue()
@@ -41,12 +49,26 @@ def _picture_class() -> type[Figure]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that size in inches, which a notebook shows by itself."""
+    """Return an empty figure that a notebook shows by itself, without pyplot.
+
+    Args:
+        width, height: in inches.
+
+    Returns:
+        A matplotlib figure.
+    """
     return _picture_class()(figsize=(width, height), dpi=_DPI)
 
 
 class PanelGrid:
-    """A figure with a grid of panels of the photograph's shape, laid out in inches."""
+    """A figure with a grid of panels of the photograph's shape, laid out in inches.
+
+    Args:
+        image: the photograph ``[H,W,3]``, of which only the shape is used.
+        rows, columns: of panels.
+        side: the longer side of a panel in inches.
+        bars: whether there is room for a colour bar below each panel.
+    """
 
     def __init__(self, image: np.ndarray, rows: int, columns: int, side: float = _SIDE, bars: bool = True) -> None:
         height, width = image.shape[:2]
@@ -59,12 +81,23 @@ class PanelGrid:
         self.figure = new_figure(*self.size)
 
     def head(self, text: str) -> None:
-        """Write a heading at the top left, never read as a formula."""
+        """Write a heading at the top left, never read as a formula.
+
+        Args:
+            text: the heading.
+        """
         left, top = _GAP / self.size[0], 1 - 0.08 / self.size[1]
         self.figure.suptitle(text, fontsize=10, x=left, y=top, ha="left", va="top", parse_math=False)
 
     def panel(self, row: int, column: int) -> tuple[Axes, Axes | None]:
-        """The axes of a panel and, below, those of its colour bar."""
+        """Add the axes of a panel.
+
+        Args:
+            row, column: which panel, from 0.
+
+        Returns:
+            The panel's axes and, below, those of its colour bar; None without bars.
+        """
         left = _GAP + column * (self.wide + _GAP)
         top = self.size[1] - _TITLE - row * (_TITLE + self.tall + self.bar) - _TITLE
         axes = self._axes(left, top - self.tall, self.wide, self.tall)
@@ -76,14 +109,26 @@ class PanelGrid:
 
 
 def draw_photograph(axes: Axes, pixels: np.ndarray, size: Sequence[int]) -> None:
-    """``pixels`` (uint8 ``[h,w,3]``) in the coordinates of the original image of that (height, width)."""
+    """Draw a photograph in the coordinates of the original image.
+
+    Args:
+        axes: where.
+        pixels: uint8 ``[h,w,3]``, of any size.
+        size: (height, width) of the original image in pixels.
+    """
     height, width = size
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased")
     axes.set_axis_off()
 
 
 def draw_box(axes: Axes, box: Sequence[float], line: float) -> None:
-    """A box, xyxy in the axes' coordinates, as a white line of ``line`` points with a dark rim."""
+    """Draw a box as a white line with a dark rim.
+
+    Args:
+        axes: where.
+        box: xyxy in the axes' coordinates.
+        line: width of the white line in points.
+    """
     from matplotlib.patches import Rectangle
 
     x1, y1, x2, y2 = box

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from detxai_nb.statistics import mean_ranks
+
 MEASURES = ("spearman", "spearman_abs", "ssim", "hog")
 """The names of the similarities; 1 means the same map."""
 
@@ -227,10 +229,8 @@ def _pearson(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values with their mean rank."""
-    _, which, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: np.ndarray = (last - (counts - 1) / 2)[which.ravel()]
+    """Ranks ``[P]`` of all values, equal ones with their mean rank."""
+    ranks: np.ndarray = mean_ranks(torch.from_numpy(np.asarray(values, np.float64).reshape(1, -1).copy()))[0].numpy()
     return ranks
 
 

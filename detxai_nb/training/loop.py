@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from detxai_nb.data import scenes
 from detxai_nb.data.scenes.random import SeededRng
+from detxai_nb.files import write_atomically
 from detxai_nb.training.torchvision_losses import LossFunction
 
 TRAINING_SEED = 1_000_000
@@ -226,9 +226,7 @@ class TrainingRun:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
         }
-        part = path.with_name(path.name + ".part")
-        torch.save(state, part)
-        os.replace(part, path)
+        write_atomically(path, lambda file: torch.save(state, file))
 
     def load(self, path: Path) -> None:
         """Resume from the checkpoint of a run with the same settings.

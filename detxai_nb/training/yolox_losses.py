@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STD, STRIDES, Yolox
+from detxai_nb.statistics import paired_iou
 
 RADIUS = 1.5
 """The radius around an object's centre in which anchor points are candidates, in strides."""
@@ -28,6 +29,7 @@ _IOU_COST = 3.0
 _OUTSIDE_COST = 1e6
 _NEVER = 1e9
 _GREATEST_STRIDE = STRIDES[-1]
+_EPSILON = 1e-16  # keeps the gradient of two empty boxes finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,7 @@ def losses_from_outputs(levels: Sequence[Tensor], targets: Sequence[dict[str, Te
     image, point = found.nonzero(as_tuple=True)
     number = chosen[image, point]
     overlap = overlap[image, point]
-    iou = paired_iou(boxes[image, point], objects.boxes[image, number])
+    iou = paired_iou(boxes[image, point], objects.boxes[image, number], _EPSILON)
     classes = raw[image, point, 5:]
     wanted = torch.zeros_like(classes).scatter_(1, objects.labels[image, number][:, None], overlap[:, None])
     return {
@@ -194,7 +196,7 @@ def assign_simota(boxes: Tensor, logits: Tensor, objects: PaddedTargets, points:
     """
     near = _near_centre(objects, points)
     candidate = near.any(1, keepdim=True) & objects.real[:, :, None]
-    iou = paired_iou(boxes[:, None], objects.boxes[:, :, None]) * candidate
+    iou = paired_iou(boxes[:, None], objects.boxes[:, :, None], _EPSILON) * candidate
     cost = _class_cost(logits, objects.labels) - _IOU_COST * (iou + 1e-8).log() + _OUTSIDE_COST * ~near
     cost = torch.where(candidate, cost, _NEVER)
     most = min(CANDIDATES, cost.shape[2])
@@ -207,22 +209,6 @@ def assign_simota(boxes: Tensor, logits: Tensor, objects: PaddedTargets, points:
     chosen = torch.where(match.sum(1) > 1, best, match.int().argmax(1))
     chosen = torch.where(match.any(1), chosen, -1)
     return chosen, iou.gather(1, chosen.clamp(min=0)[:, None])[:, 0]
-
-
-def paired_iou(one: Tensor, other: Tensor) -> Tensor:
-    """Return the intersection over union of boxes, pair by pair.
-
-    Args:
-        one, other: boxes ``[...,4]``, xyxy; their shapes broadcast.
-
-    Returns:
-        IoUs ``[...]`` in 0..1.
-    """
-    top_left = torch.maximum(one[..., :2], other[..., :2])
-    bottom_right = torch.minimum(one[..., 2:], other[..., 2:])
-    both = (bottom_right - top_left).clamp(min=0).prod(-1)
-    areas = (one[..., 2:] - one[..., :2]).prod(-1) + (other[..., 2:] - other[..., :2]).prod(-1)
-    return both / (areas - both + 1e-16)
 
 
 def _near_centre(objects: PaddedTargets, points: AnchorPoints) -> Tensor:

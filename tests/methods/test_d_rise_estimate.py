@@ -7,9 +7,10 @@ import torch
 from d_rise_by_hand import BOXES, IMAGE_SIZE, NAMES, masks_by_hand, weights_by_hand
 
 import detxai_nb as dx
-from detxai_nb.methods.d_rise.estimate import SplitHalves, estimate, maps_of, rank_correlation
+from detxai_nb.methods.d_rise.estimate import SplitHalves, estimate, maps_of
 from detxai_nb.methods.d_rise.masks import MaskGrid, draw
 from detxai_nb.methods.d_rise.weights import class_vectors, similarities
+from detxai_nb.statistics import rank_correlation
 
 CPU = torch.device("cpu")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +16,20 @@ from detxai_nb.windows import spread_windows, take_windows
 SIZE = (5, 7)
 CONTEXT = Context(SIZE, torch.tensor([[1.0, 1.0, 4.0, 5.0], [0.0, 0.0, 2.0, 2.0]]), (40, 56))
 GRADIENT = sorted(name for name, method in METHODS.items() if method.kind == "gradient")
-FORMULAS = sorted({*GRADIENT} - {"eigen-cam", "g-came"})
+
+OWN_FORMULA = {
+    "eigen-cam": "test_eigen_cam_is_the_first_singular_direction",
+    "g-came": "test_g_came.py",
+    "bbam": "test_bbam.py",
+    "detr-attention": "test_detr_attention.py",
+    "d-rise": "test_d_rise.py",
+    "sodex": "test_sodex.py",
+}
+"""Methods whose maps are no sum over channels of a weight times the activation, with the test of their formula."""
+WITHOUT_GRADIENT = {"eigen-cam"}
+"""Gradient methods whose maps do not depend on the gradient."""
+WITHOUT_ACTIVATION: set[str] = set()
+"""Gradient methods whose maps do not depend on the activation."""
 
 
 def pair(seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -36,25 +51,32 @@ def sum_of_weights(gradient: Tensor, activation_sum: float) -> float:
     return total
 
 
-def channel(name: str, activation: Tensor, gradient: Tensor, c: int, related: float = 1e-3) -> Tensor:
-    """methods.md's weight ``[h,w]`` of channel c for ``gradient`` ``[C,h,w]``."""
-    a, g = activation[c], gradient[c]
-    if name == "odam":
-        return g
-    if name == "layer-cam":
-        return g.clamp(min=0)
-    if name == "grad-cam":
-        return torch.full_like(a, float(g.mean()))
-    if name == "grad-cam++":
-        return torch.full_like(a, sum_of_weights(g, float(a.sum())))
-    if name == "xgrad-cam":
-        sound = abs(float(a.sum())) >= 1e-3 * float(a.abs().sum()) > 0
-        return torch.full_like(a, float((g * a).sum() / a.sum()) if sound else 0.0)
-    where = g.abs() / g.abs().max() if g.any() else torch.zeros_like(g)
-    if name == "ss-grad-cam":
-        return float(g.mean()) * where
+def spatial_sensitivity(gradient: Tensor) -> Tensor:
+    return gradient.abs() / gradient.abs().max() if gradient.any() else torch.zeros_like(gradient)
+
+
+def xgrad_cam_weight(activation: Tensor, gradient: Tensor) -> float:
+    sound = abs(float(activation.sum())) >= 1e-3 * float(activation.abs().sum()) > 0
+    return float((gradient * activation).sum() / activation.sum()) if sound else 0.0
+
+
+def ss_grad_cam_plus_plus_weight(activation: Tensor, gradient: Tensor, c: int, related: float = 1e-3) -> Tensor:
     instance = gradient.abs().amax(dim=0) > related * gradient.abs().max()
-    return sum_of_weights(g, float(a[instance].sum())) * where
+    return sum_of_weights(gradient[c], float(activation[c][instance].sum())) * spatial_sensitivity(gradient[c])
+
+
+WEIGHTS: dict[str, Callable[..., Tensor | float]] = {
+    "odam": lambda a, g, c: g[c],
+    "layer-cam": lambda a, g, c: g[c].clamp(min=0),
+    "grad-cam": lambda a, g, c: float(g[c].mean()),
+    "grad-cam++": lambda a, g, c: sum_of_weights(g[c], float(a[c].sum())),
+    "xgrad-cam": lambda a, g, c: xgrad_cam_weight(a[c], g[c]),
+    "ss-grad-cam": lambda a, g, c: float(g[c].mean()) * spatial_sensitivity(g[c]),
+    "ss-grad-cam++": ss_grad_cam_plus_plus_weight,
+}
+"""By method the weight of channel c, a number or ``[h,w]``, of activation and gradient ``[C,h,w]``: the map is the sum
+over channels of weight times activation, cut off at 0. Write it out slowly and without the package's own functions."""
+FORMULAS = sorted(WEIGHTS)
 
 
 def by_hand(name: str, activation: Tensor, gradient: Tensor, **settings: float) -> Tensor:
@@ -63,11 +85,22 @@ def by_hand(name: str, activation: Tensor, gradient: Tensor, **settings: float) 
     maps = torch.zeros(len(gradient), height, width, dtype=torch.float64)
     for n, g in enumerate(gradient):
         for c in range(channels):
-            weight = channel(name, activation, g, c, **settings)
+            weight = torch.as_tensor(WEIGHTS[name](activation, g, c, **settings), dtype=torch.float64).expand(
+                height, width
+            )
             for y in range(height):
                 for x in range(width):
                     maps[n, y, x] += weight[y, x] * activation[c, y, x]
     return maps.clamp(min=0)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_method_has_a_formula_written_out_by_hand(name: str) -> None:
+    assert name in WEIGHTS or name in OWN_FORMULA, (
+        f"method {name!r} has no formula written out by hand: add the weight of a channel to WEIGHTS in "
+        "tests/methods/test_methods.py or, where its map is no sum of weighted channels, the test of its own to "
+        "OWN_FORMULA there"
+    )
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -85,22 +118,24 @@ def test_inputs_stay_and_the_shape_is_the_levels(name: str) -> None:
     kept = activation.clone(), gradient.clone()
     found = run(name, activation, gradient)
     assert found.shape == (2, *SIZE)
-    assert (found >= 0).all()
+    assert (found >= 0).all() or METHODS[name].signed(METHODS[name].complete({})), "register it with signed=..."
     assert torch.equal(activation, kept[0])
     assert torch.equal(gradient, kept[1])
     assert run(name, activation, gradient[:0]).shape == (0, *SIZE)
 
 
-@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("name", sorted({*GRADIENT} - WITHOUT_GRADIENT))
 def test_no_gradient_gives_zeros(name: str) -> None:
     activation, gradient = pair()
-    assert not run(name, activation, torch.zeros_like(gradient)).any()
+    found = run(name, activation, torch.zeros_like(gradient))
+    assert not found.any(), f"if {name!r} does not use the gradient, add it to WITHOUT_GRADIENT in this file"
 
 
-@pytest.mark.parametrize("name", GRADIENT)
+@pytest.mark.parametrize("name", sorted({*GRADIENT} - WITHOUT_ACTIVATION))
 def test_no_activation_gives_zeros(name: str) -> None:
     activation, gradient = pair()
-    assert not run(name, torch.zeros_like(activation), gradient).any()
+    found = run(name, torch.zeros_like(activation), gradient)
+    assert not found.any(), f"if {name!r} does not use the activation, add it to WITHOUT_ACTIVATION in this file"
 
 
 @pytest.mark.parametrize("name", GRADIENT)
@@ -108,19 +143,21 @@ def test_tiny_gradients_do_not_underflow(name: str) -> None:
     activation, gradient = pair()
     found = run(name, activation.float(), gradient.float() * 1e-20)
     assert torch.isfinite(found).all()
-    assert found.any()
+    assert found.any(), "a float32 gradient of 1e-20 is lost: write the formula without powers of the gradient"
 
 
-WINDOWED = [
-    ("odam", {"direction": "positive"}),
+WINDOWED: list[tuple[str, dict[str, object]]] = [
+    *((name, {}) for name in GRADIENT if METHODS[name].windowed(METHODS[name].complete({}))),
     ("odam", {"direction": "negative"}),
     ("odam", {"direction": "signed"}),
     ("odam", {"direction": "absolute"}),
-    ("layer-cam", {}),
-    ("ss-grad-cam", {}),
-    ("ss-grad-cam++", {}),
     ("ss-grad-cam++", {"related": 0.3}),
 ]
+"""Every method that declares itself windowed, and further settings of some."""
+
+
+def test_the_methods_whose_maps_end_with_the_gradient_are_windowed() -> None:
+    assert {"odam", "layer-cam", "ss-grad-cam", "ss-grad-cam++"} <= {name for name, _ in WINDOWED}
 
 
 @pytest.mark.parametrize(("name", "settings"), WINDOWED)

@@ -11,6 +11,7 @@ from torch import Tensor
 from detxai_nb.data import scenes
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import TINY, TINY_INPUT, Yolox, YoloxSize
+from detxai_nb.statistics import paired_iou
 from detxai_nb.training.yolox_losses import (
     CANDIDATES,
     RADIUS,
@@ -18,7 +19,6 @@ from detxai_nb.training.yolox_losses import (
     anchor_points,
     assign_simota,
     decode,
-    paired_iou,
     prepare_yolox_batch,
     yolox_losses,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pycocotools import mask as rle
 
 from detxai_nb.data.scenes.scene import Scene
 from detxai_nb.data.scenes.shapes import CLASSES
+from detxai_nb.files import write_atomically
 
 ANNOTATIONS = "instances.json"
 _UNFINISHED = "unfinished.json"
@@ -105,6 +105,4 @@ def _made_by(path: Path) -> Any:
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file completely or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(part, path)
+    write_atomically(path, lambda file: file.write(json.dumps(content).encode("utf-8")))

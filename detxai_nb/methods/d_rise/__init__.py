@@ -28,10 +28,27 @@ _GROWTH = 1.2
 
 @dataclass(frozen=True)
 class DRiseSettings:
-    """What ``d_rise`` and ``improving`` can be told; see ``d_rise``. Raises ``ValueError`` for what makes no sense.
+    """The settings of D-RISE, each of which ``explain(..., method="d-rise")`` takes by name.
 
-    The defaults are those of which real photographs needed the fewest masks (tests/bench/bench_d_rise_masks.py); the
-    paper's are 16 cells, kept with a probability of 0.5, "plain" sampling and weights.
+    The defaults are those with which real photographs needed the fewest masks (tests/bench/bench_d_rise_masks.py). The
+    paper's method is "plain" sampling and weights with 16 cells and a probability of 0.5; "balanced" and "centred" (see
+    ``draw`` and ``estimate``) estimate the same map with fewer masks. A finer grid shows more if there are enough masks
+    for it.
+
+    Attributes:
+        masks: at most this many masked images, at least 2.
+        cells: cells of the masks' grid on each axis, at least 2; see ``MaskGrid``.
+        probability: of keeping a cell, between 0 and 1.
+        sampling: how masks are drawn, "plain" or "balanced".
+        weights: how weights become a map, "plain" or "centred".
+        score_threshold: of the detections in masked images, 0..1; maps depend on it.
+        stop_agreement: masks end early once every object's split-half correlation reaches this value, 0..1; None for
+            never.
+        seed: of the masks, at least 0; the same seed always gives the same masks, and the same number of them.
+        batch_size: masked images that go through the detector together; by default see ``BatchedDetector``.
+
+    Raises:
+        ValueError: for a value out of range.
     """
 
     masks: int = 5000
@@ -66,11 +83,15 @@ class DRiseSettings:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """D-RISE's answer so far. ``masks``: how many it is made of. ``stopped``: None while it goes on, then why it ended.
+    """D-RISE's maps as far as they are known after some masks.
 
-    ``agreement`` float64 ``[N]``: for each object the rank correlation, -1..1, between the maps of two independent
-    halves of the masks; 0 where there is nothing to compare. The reasons to end: "masks" (all are made), "agreement"
-    (every object's passed ``stop_agreement``), "cancelled".
+    Attributes:
+        masks: the number of masks so far.
+        agreement: float64 ``[N]``, for each object the rank correlation, -1..1, between the maps of two independent
+            halves of the masks; 0 if there is nothing to compare.
+        stopped: None while it goes on, else why it ended: "masks" (all are used), "agreement" (every object has reached
+            ``stop_agreement``) or "cancelled".
+        answers: the masks with their weights.
     """
 
     masks: int
@@ -79,15 +100,28 @@ class Estimate:
     answers: MaskedDetections
 
     def maps(self) -> Tensor:
-        """The raw maps at the image's size, float32 ``[N,H,W]``, non-negative; computed anew by each call."""
+        """Compute the raw maps of these masks; every call computes them again.
+
+        Returns:
+            float32 ``[N,H,W]`` at the image's size, non-negative.
+        """
         return self.answers.maps(self.masks)
 
 
 class MaskedDetections:
-    """The masks of one image with their weights, as far as they were asked about.
+    """The masks of one image with their weights, as far as the detector has been queried.
 
-    ``settings``, ``grid``, ``drawn``: how the masks are made. ``weights`` ``[masks,N]``, of which ``done`` are known.
-    Masks themselves are made when they are used, in batches, and not kept: a grid and its weights say all.
+    ``settings``, ``grid`` and ``drawn`` say how the masks are made; ``weights`` ``[masks,N]`` are known for the first
+    ``done``. Masks are made in batches when they are needed and not kept: a grid and its weights say all.
+
+    Args:
+        detector: any detector.
+        image: RGB uint8 ``[H,W,3]``.
+        detections: the objects to explain, of this image.
+        settings: see ``DRiseSettings``.
+
+    Raises:
+        ValueError: if there are no detections, or they belong to an image of another size.
     """
 
     def __init__(self, detector: Detector, image: np.ndarray, detections: Detections, settings: DRiseSettings) -> None:
@@ -113,7 +147,11 @@ class MaskedDetections:
         self._halves = SplitHalves(self.grid, len(detections), settings.probability, settings.weights)
 
     def ask(self, upto: int) -> None:
-        """Ask about the next batch of masks, none beyond number ``upto``."""
+        """Query the detector with the next batch of masks.
+
+        Args:
+            upto: the number of masks that must not be exceeded.
+        """
         first = self.done
 
         def masked(count: int) -> Tensor:
@@ -126,12 +164,29 @@ class MaskedDetections:
         self.done = rows.stop
 
     def maps(self, count: int) -> Tensor:
-        """The maps that the first ``count`` masks give, float32 ``[N,H,W]``."""
+        """Compute the maps of the first masks.
+
+        Args:
+            count: how many masks, at most ``done``.
+
+        Returns:
+            float32 ``[N,H,W]`` at the image's size, non-negative.
+        """
         of = self.settings
         return maps_of(self.grid, self.drawn[:count], self.weights[:count], of.probability, of.weights)
 
     def estimates(self, progress: Progress | None) -> Iterator[Estimate]:
-        """Estimates from more and more masks, the last with the reason to end."""
+        """Yield estimates from more and more masks.
+
+        Args:
+            progress: called between batches as ``progress(masks done, masks)``; what it raises ends the work.
+
+        Yields:
+            The estimate after 100 masks, then after a fifth more each time; the last says why it ended.
+
+        Raises:
+            Cancelled: if ``progress`` raised it before the first batch was done.
+        """
         report: Progress = progress or (lambda done, total: None)
         total = len(self.drawn)
         check = min(_FIRST_CHECK, total)
@@ -162,63 +217,70 @@ class MaskedDetections:
 def improving(
     detector: Detector, image: Any, detections: Detections, *, progress: Progress | None = None, **settings: Any
 ) -> Iterator[Estimate]:
-    """Better and better estimates: the first of 100 masks, then of a fifth more each time, to the end.
+    """Return D-RISE's estimates one after the other, each from more masks than the one before.
 
-    ``settings``: those of ``d_rise``, and all else as there, also that ``Cancelled`` raised by ``progress`` ends it
-    with a last estimate of what there is. Estimates are cheap: maps are computed when they are asked for. The caller
-    may stop asking at any time. Arguments are checked at once, before the first estimate.
+    The first is of 100 masks, each further one of a fifth more. Estimates are cheap, since maps are only computed by
+    ``Estimate.maps``, and the caller may stop at any time. Arguments are checked at once, before the first estimate.
+
+    Args:
+        detector: any detector.
+        image: what ``load_image`` takes.
+        detections: the objects to explain, of this image.
+        progress: called between batches; ``Cancelled`` ends with a last estimate from the masks so far.
+        **settings: the fields of ``DRiseSettings``.
+
+    Returns:
+        An iterator; its last estimate says why it ended.
+
+    Raises:
+        ValueError: for settings out of range, no detections, or those of an image of another size.
     """
     return MaskedDetections(detector, load_image(image), detections, DRiseSettings(**settings)).estimates(progress)
 
 
 @perturbation_method(
     "d-rise",
+    settings=DRiseSettings,
     title="D-RISE",
     source="Petsiuk et al., Black-box Explanation of Object Detectors via Saliency Maps, CVPR 2021",
     choices={"sampling": SAMPLINGS, "weights": WEIGHTS},
 )
 def d_rise(
-    detector: Detector,
-    image: np.ndarray,
-    detections: Detections,
-    progress: Progress,
-    *,
-    masks: int = DRiseSettings.masks,
-    cells: int = DRiseSettings.cells,
-    probability: float = DRiseSettings.probability,
-    sampling: str = DRiseSettings.sampling,
-    weights: str = DRiseSettings.weights,
-    score_threshold: float = DRiseSettings.score_threshold,
-    stop_agreement: float | None = DRiseSettings.stop_agreement,
-    seed: int = DRiseSettings.seed,
-    batch_size: int | None = DRiseSettings.batch_size,
+    detector: Detector, image: np.ndarray, detections: Detections, progress: Progress, settings: DRiseSettings
 ) -> MethodResult:
-    """Maps of all detections from the same masked images, one value a pixel of the image.
+    """Compute the maps of all detections from the same masked images, one value a pixel of the image.
 
-    A pixel's value is how well the object is found (``similarities``) on average where a mask keeps the pixel. The
-    image is black where a mask is 0; masking is done in float pixels, without rounding where the detector can be looked
-    into. ``masks``: at most so many masked images. ``cells``, ``probability``: of the grid (see ``MaskGrid``) and of
-    keeping a cell. ``score_threshold``: of the detections in masked images; maps depend on it. ``batch_size``: see
-    ``BatchedDetector``. Half precision is the detector's own choice.
+    A pixel's value is how well the object is found (``similarities``) on average while a mask keeps the pixel. The
+    image is black where a mask is 0; masking is done in float pixels, without rounding if the detector is a white box.
+    Half precision is the detector's own choice.
 
-    ``sampling`` "plain" with ``weights`` "plain" is the paper's method, with 16 cells and a probability of 0.5;
-    "balanced" and "centred" (see ``draw`` and ``estimate``) estimate the same map with fewer masks. A finer grid shows
-    more where there are masks enough for it. Every map carries its "split-half correlation": the rank
-    correlation between the maps of two independent halves of the masks. A low one says that the ranking of pixels is
-    mostly noise, be it for want of masks or because most of the image is nothing to the object.
-    Masks end early where every object's reaches ``stop_agreement`` (None: never), checked after 100 masks and then
+    Every map carries its "split-half correlation": the rank correlation between the maps of two independent halves of
+    the masks. A low one says that the ranking of pixels is mostly noise, either because there are too few masks or
+    because most of the image does not matter to the object. ``stop_agreement`` is checked after 100 masks and then
     after a fifth more each time, so that the same seed always gives the same number.
 
-    ``Cancelled`` raised by ``progress`` ends it with what there is, or goes on to the caller where there is nothing.
+    Args:
+        detector: any detector.
+        image: RGB uint8 ``[H,W,3]``.
+        detections: the objects to explain, of this image.
+        progress: called between batches; ``Cancelled`` ends with the masks so far, or goes on to the caller if there
+            are none.
+        settings: see ``DRiseSettings``.
+
+    Returns:
+        Maps float32 ``[H,W]``, non-negative, with the split-half correlations as diagnostics.
+
+    Raises:
+        ValueError: if there are no detections, or they belong to an image of another size.
+
+    References:
+        Petsiuk et al., D-RISE (CVPR 2021), sec. 3. Departures: float pixels, and the defaults of ``DRiseSettings``.
     """
-    chosen = DRiseSettings(
-        masks, cells, probability, sampling, weights, score_threshold, stop_agreement, seed, batch_size
-    )
-    answers = MaskedDetections(detector, image, detections, chosen)
+    answers = MaskedDetections(detector, image, detections, settings)
     last = list(answers.estimates(progress))[-1]
     if last.stopped == "agreement":
         with suppress(Cancelled):
-            progress(masks, masks)
+            progress(settings.masks, settings.masks)
     return MethodResult(
         grids=list(last.maps()),
         diagnostics={AGREEMENT: last.agreement.tolist()},
@@ -228,5 +290,5 @@ def d_rise(
             "rounded": not answers.asker.exact,
             "precision": Capabilities(detector).precision,
         },
-        seed=seed,
+        seed=settings.seed,
     )

@@ -6,20 +6,29 @@ import torch
 from torch import Tensor
 
 from detxai_nb.methods.d_rise.masks import Drawn, MaskGrid
+from detxai_nb.statistics import rank_correlation
 
 WEIGHTS = ("centred", "plain")
 
 
 def estimate(sums: Tensor, kept: Tensor, mean: Tensor, expected: float, weights: str) -> Tensor:
-    """Maps ``[T,...]``: the mean weight of the masks that keep a pixel, non-negative.
+    """Compute maps from weighted sums of masks: the mean weight of the masks that keep a pixel.
 
-    ``sums`` ``[T,...]``: the masks weighted and added up; ``kept`` ``[...]``: the masks added up; ``mean`` ``[T]``: the
-    mean weight; ``expected``: how much of the masks is expected to keep a pixel, their number times the probability.
+    Args:
+        sums: ``[T,...]``, the masks weighted and added up, for each of T targets.
+        kept: ``[...]``, the masks added up.
+        mean: ``[T]``, the mean weight.
+        expected: how many masks are expected to keep a pixel, their number times the probability.
+        weights: "plain" is the paper's ``sums / expected``. "centred" estimates the same with less noise: weights less
+            their mean, over the masks that did keep the pixel, and the mean added again, ``mean + sum_i (w_i - mean)
+            M_i / sum_i M_i``, which is ``sums / kept``. If no mask keeps a pixel nothing is known about it, and it gets
+            the mean.
 
-    "plain" is the paper's ``sums / expected`` (D-RISE, section 3). "centred" estimates the same with less noise:
-    weights less their mean, over what did keep the pixel, and the mean added again,
-    ``mean + sum_i (w_i - mean) M_i / sum_i M_i``, which is ``sums / kept``. Where no mask keeps a pixel nothing is
-    known of it, and it gets the mean.
+    Returns:
+        Maps ``[T,...]``, non-negative.
+
+    References:
+        Petsiuk et al., D-RISE (CVPR 2021), sec. 3; "centred" is ours.
     """
     if weights == "plain":
         return sums / expected
@@ -29,7 +38,18 @@ def estimate(sums: Tensor, kept: Tensor, mean: Tensor, expected: float, weights:
 
 
 def maps_of(grid: MaskGrid, drawn: Drawn, weights: Tensor, probability: float, kind: str) -> Tensor:
-    """The maps of all targets at the image's size, float32 ``[T,H,W]``, from all the masks' ``weights`` ``[n,T]``."""
+    """Compute the maps of all targets at the image's size from all masks.
+
+    Args:
+        grid: how a grid becomes a mask of the image.
+        drawn: the n masks.
+        weights: ``[n,T]``, of each mask for each target.
+        probability: of keeping a cell.
+        kind: "plain" or "centred", see ``estimate``.
+
+    Returns:
+        float32 ``[T,H,W]``, non-negative.
+    """
     sums = grid.sums(drawn, torch.cat([weights, weights.new_ones(len(drawn), 1)], dim=1))
     mean = weights.mean(dim=0).to(sums.dtype)
     return estimate(sums[:-1], sums[-1], mean, len(drawn) * probability, kind).float()
@@ -38,7 +58,13 @@ def maps_of(grid: MaskGrid, drawn: Drawn, weights: Tensor, probability: float, k
 class SplitHalves:
     """Running sums of two independent halves of the masks, on the grid's lattice.
 
-    Groups go to the halves by turns. Each batch adds one matrix product of weights and masks.
+    Groups of masks go to the halves by turns. Each batch adds one matrix product of weights and masks.
+
+    Args:
+        grid: how a grid becomes a mask of the image.
+        targets: the number T of targets.
+        probability: of keeping a cell.
+        kind: "plain" or "centred", see ``estimate``.
     """
 
     def __init__(self, grid: MaskGrid, targets: int, probability: float, kind: str) -> None:
@@ -49,7 +75,13 @@ class SplitHalves:
         self._weights = self._sums.new_zeros(2, targets + 1)
 
     def add(self, drawn: Drawn, first: int, weights: Tensor) -> None:
-        """Add masks, of which ``first`` is the number of the first, with their ``weights`` ``[n,T]``."""
+        """Add masks with their weights.
+
+        Args:
+            drawn: the n masks.
+            first: the number of the first one among all masks.
+            weights: ``[n,T]``, of each mask for each target.
+        """
         masks = self._grid.masks(drawn, lattice=True).flatten(1).to(self._sums.dtype)
         half = torch.arange(first, first + len(drawn), device=masks.device) // drawn.group % 2
         weights = torch.cat([weights.to(masks.dtype), masks.new_ones(len(drawn), 1)], dim=1)
@@ -58,9 +90,10 @@ class SplitHalves:
         self._weights += parted.sum(dim=2)
 
     def agreement(self) -> Tensor:
-        """The rank correlation of the two halves' maps for each target, float64 ``[T]`` on the CPU.
+        """Compute the rank correlation of the two halves' maps for each target.
 
-        0 while a half is empty, and where a half's map is the same everywhere.
+        Returns:
+            float64 ``[T]`` in -1..1 on the CPU; 0 while a half is empty, and if a half's map is the same everywhere.
         """
         counts = self._weights[:, -1]
         if not bool(counts.all()):
@@ -70,22 +103,3 @@ class SplitHalves:
             for sums, total, count in zip(self._sums, self._weights, counts)
         ]
         return rank_correlation(maps[0], maps[1]).cpu().double()
-
-
-def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Spearman's rank correlation of the rows of two ``[T,P]``, ties at their mean rank: ``[T]``.
-
-    0 where a row is constant.
-    """
-    ranks = [_ranks(values) for values in (first, second)]
-    centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
-    above = (centred[0] * centred[1]).sum(dim=1)
-    below = centred[0].square().sum(dim=1).sqrt() * centred[1].square().sum(dim=1).sqrt()
-    return torch.where(below > 0, above / torch.where(below > 0, below, 1), 0)
-
-
-def _ranks(values: Tensor) -> Tensor:
-    ordered, values = values.sort(dim=1).values, values.contiguous()
-    below = torch.searchsorted(ordered, values, right=False)
-    upto = torch.searchsorted(ordered, values, right=True)
-    return (below + upto - 1).to(values.dtype) / 2

@@ -16,9 +16,12 @@ _BLOCK = 64
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Masks as they were drawn: ``kept`` bool ``[n,s,s]`` and the crops' ``offsets`` int64 ``[n,2]`` (y, x) in pixels.
+    """Masks as they were drawn.
 
-    Each ``group`` masks in a row belong together; groups are independent of each other.
+    Attributes:
+        kept: bool ``[n,s,s]``, the cells that each mask keeps.
+        offsets: int64 ``[n,2]``, the crops' offsets (y, x) in pixels.
+        group: this many masks in a row belong together; groups are independent of each other.
     """
 
     kept: Tensor
@@ -32,18 +35,37 @@ class Drawn:
         return Drawn(self.kept[rows], self.offsets[rows], self.group)
 
     def to(self, device: torch.device) -> Drawn:
-        """The same on another device."""
+        """Return the same masks on another device.
+
+        Args:
+            device: where to.
+
+        Returns:
+            A copy there.
+        """
         return Drawn(self.kept.to(device), self.offsets.to(device), self.group)
 
 
 def draw(count: int, cells: int, cell: tuple[int, int], *, probability: float, sampling: str, seed: int) -> Drawn:
-    """``count`` grids of ``cells`` x ``cells`` with offsets below the ``cell``'s (height, width) in pixels, on the CPU.
+    """Draw masks, on the CPU.
 
-    "plain": every cell of every grid is kept with ``probability``, as the paper has it. "balanced": grids come in
-    groups of one offset in which every cell is kept equally often, at random places in the group; at a probability of
-    0.5 these are antithetic pairs. A seed gives the same masks on every device, and the first ones of a longer draw.
+    A seed gives the same masks on every device, and the first ones of a longer draw.
 
-    Raises ``ValueError`` for balanced sampling at a probability that is no fraction of small numbers.
+    Args:
+        count: how many masks.
+        cells: cells of a grid on each axis.
+        cell: (height, width) of a cell in pixels, above every offset.
+        probability: of keeping a cell, between 0 and 1.
+        sampling: "plain": every cell of every grid is kept with ``probability``, as in the paper. "balanced": grids
+            come in groups of one offset in which every cell is kept equally often, at random places in the group; at a
+            probability of 0.5 these are antithetic pairs.
+        seed: of the generator.
+
+    Returns:
+        The masks as grids and offsets.
+
+    Raises:
+        ValueError: for balanced sampling at a probability that is no fraction of small numbers.
     """
     random = torch.Generator().manual_seed(seed)
     group, keep = group_size(probability) if sampling == "balanced" else (1, 0)
@@ -59,7 +81,17 @@ def draw(count: int, cells: int, cell: tuple[int, int], *, probability: float, s
 
 
 def group_size(probability: float) -> tuple[int, int]:
-    """How many masks a balanced group has, and in how many of them each cell is kept."""
+    """Return the size of a balanced group of masks.
+
+    Args:
+        probability: of keeping a cell, a fraction with a denominator of at most 20.
+
+    Returns:
+        How many masks a group has, and in how many of them each cell is kept.
+
+    Raises:
+        ValueError: for any other probability.
+    """
     exact = Fraction(probability).limit_denominator(_MOST_IN_GROUP)
     if abs(float(exact) - probability) > 1e-9 or not 0 < exact < 1:
         raise ValueError(
@@ -71,14 +103,22 @@ def group_size(probability: float) -> tuple[int, int]:
 
 
 class MaskGrid:
-    """How a grid of ``cells`` x ``cells`` becomes a mask of an image of ``size`` (height, width), 1 where it is kept.
+    """How a grid of cells becomes a mask of an image, 1 where it is kept.
 
     A cell is ceil(height / cells) x ceil(width / cells) pixels. The grid is upsampled bilinearly (half-pixel centres,
     clamped at the rim) to the size of cells + 1 cells each way, and cropped at the mask's offset, which is less than a
-    cell (Petsiuk et al., D-RISE, CVPR 2021, section 3.2, after RISE, BMVC 2018).
+    cell.
 
-    ``lattice``: the (rows, columns) of a coarse lattice of pixels, about four a cell each way: on it masks have nearly
-    all they have at every pixel, and cost nearly nothing.
+    ``lattice`` holds the (rows, columns) of a coarse lattice of pixels, about four a cell each way: on it masks have
+    nearly all that they have at every pixel, and cost nearly nothing.
+
+    Args:
+        size: (height, width) of the image in pixels.
+        cells: on each axis.
+        device: of the masks.
+
+    References:
+        Petsiuk et al., D-RISE (CVPR 2021), sec. 3.2, after RISE (BMVC 2018).
     """
 
     def __init__(self, size: tuple[int, int], cells: int, device: torch.device) -> None:
@@ -93,7 +133,15 @@ class MaskGrid:
         self.lattice = tuple(pixels[step // 2 :: step] for pixels, step in zip(self._all, steps))
 
     def masks(self, drawn: Drawn, *, lattice: bool = False) -> Tensor:
-        """The masks, float32 in 0..1, ``[n,H,W]``; only on the lattice ``[n,h,w]``."""
+        """Make masks.
+
+        Args:
+            drawn: n masks as they were drawn.
+            lattice: only at the pixels of the lattice.
+
+        Returns:
+            float32 ``[n,H,W]`` in 0..1; on the lattice ``[n,h,w]``.
+        """
         pixels = self.lattice if lattice else self._all
         rows, columns = (
             up.float()[offset[:, None] + at] for up, offset, at in zip(self._up, drawn.offsets.unbind(1), pixels)
@@ -101,11 +149,18 @@ class MaskGrid:
         return rows @ drawn.kept.float() @ columns.transpose(1, 2)
 
     def sums(self, drawn: Drawn, weights: Tensor) -> Tensor:
-        """``sum_i weights[i,t] * mask_i`` for each column t of ``weights`` ``[n,T]``: float64 ``[T,H,W]``.
+        """Compute ``sum_i weights[i,t] * mask_i`` for each target t, without making a mask.
 
-        No mask is made for it: a mask is ``Y[oy] kept X[ox]^T`` with the rows of the upsampling at its offset, so the
-        weighted grids of each offset are added up first, and two matrix products, with the upsamplings of all offsets
-        side by side, bring the whole to the image.
+        A mask is ``Y[oy] kept X[ox]^T`` with the rows of the upsampling at its offset, so the weighted grids of each
+        offset are added up first, and two matrix products, with the upsamplings of all offsets side by side, bring the
+        whole to the image.
+
+        Args:
+            drawn: n masks as they were drawn.
+            weights: ``[n,T]``, of each mask for each target.
+
+        Returns:
+            float64 ``[T,H,W]`` (float32 on Apple's GPUs).
         """
         (down, across), (oy, ox) = self.cell, drawn.offsets.unbind(1)
         mask, row, column = drawn.kept.nonzero().unbind(1)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from detxai_nb.image import load_image
 from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
-from detxai_nb.methods.d_rise.estimate import estimate, rank_correlation
+from detxai_nb.methods.d_rise.estimate import estimate
+from detxai_nb.statistics import rank_correlation
 from detxai_nb.types import Detections, Detector, Progress
 
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ _HALVINGS = 20
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting as tried. ``needed``: for each object the masks that it is expected to need, inf for no sign of one.
+    """One setting of D-RISE as it was tried.
 
-    ``seconds``: of the trial's ``masks`` masks.
+    Attributes:
+        cells: of the grid on each axis.
+        probability: of keeping a cell.
+        masks: how many masks the trial used.
+        needed: for each object the masks that it is expected to need; inf if nothing shows yet.
+        seconds: running time of the trial.
     """
 
     cells: int
@@ -37,16 +43,19 @@ class Trial:
 
     @property
     def median(self) -> float:
-        """Masks that half of the objects are expected to do with, inf if more than half show nothing yet."""
+        """Masks that should suffice for half of the objects; inf if nothing shows yet for more than half."""
         ordered = sorted(self.needed)
         return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a pilot run found. ``settings``: for ``explain(..., method="d-rise", **settings)``; ``trials``: all tried.
+    """What a pilot run found.
 
-    ``reached``: whether half of the objects are expected to reach the agreement within the budget.
+    Attributes:
+        settings: for ``explain(..., method="d-rise", **settings)``.
+        reached: whether half of the objects are expected to reach the agreement within the budget.
+        trials: every setting that was tried.
     """
 
     settings: dict[str, Any]
@@ -54,7 +63,11 @@ class Suggestion:
     trials: tuple[Trial, ...]
 
     def table(self) -> pandas.DataFrame:
-        """A row for each setting tried: expected masks (median and largest over the objects), milliseconds a mask."""
+        """Return the trials as a table.
+
+        Returns:
+            A row for each setting: expected masks (median and largest over the objects) and milliseconds a mask.
+        """
         import pandas as pd
 
         rows = [
@@ -82,14 +95,31 @@ def suggest(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Suggestion:
-    """Try each number of cells with each probability on ``trial`` masks, and suggest one for the budget ``masks``.
+    """Try settings of D-RISE on a few masks each and suggest one for the budget of masks.
 
-    The finest grid of which half of the objects are expected to reach the split-half correlation ``agreement`` within
-    ``settings["masks"]`` (by default those of ``d_rise``), with the probability that needs the fewest; if there is none
-    the setting that needs the fewest. Coarser grids need fewer masks and show less. ``settings``: others of ``d_rise``.
+    It is the finest grid with which half of the objects are expected to reach the agreement within the budget, with the
+    probability that needs the fewest masks; if there is none, the setting that needs the fewest. Coarser grids need
+    fewer masks and show less.
 
     A pilot sees little of objects that are rarely found in masked images: its numbers are a guide, the correlation that
-    the maps carry in the end is the measurement. Raises ``ValueError`` for empty or wrong choices.
+    the maps carry in the end is the measurement.
+
+    Args:
+        detector: any detector.
+        image: what ``load_image`` takes.
+        detections: the objects to explain, of this image.
+        agreement: split-half correlation to reach, between 0 and 1.
+        cells: grids to try.
+        probabilities: of keeping a cell, to try with each grid.
+        trial: masks for each setting.
+        progress: called between batches as ``progress(masks done, masks)``; what it raises ends the work.
+        **settings: other fields of ``DRiseSettings``; ``masks`` is the budget.
+
+    Returns:
+        The suggestion with all trials.
+
+    Raises:
+        ValueError: for empty or wrong choices.
     """
     if not cells or not probabilities:
         raise ValueError("cells and probabilities hold the settings to try, at least one each")
@@ -115,12 +145,22 @@ def suggest(
 
 
 def masks_needed(answers: MaskedDetections, agreement: float) -> Tensor:
-    """How many masks each object is expected to need for a split-half correlation of ``agreement``: float64 ``[N]``.
+    """Estimate how many masks each object needs for a split-half correlation.
 
-    The correlation ``r`` of the halves of the masks there are, as the mean over many random halvings, and the rule of
-    Spearman and Brown: with c times as many masks it is ``c r / (1 + (c - 1) r)``. inf where ``r <= 0``: nothing shows
-    yet, a longer trial may find it. Too few where most of the image is nothing to the object: its pixels stay in a
-    random order however many masks there are, and the correlation of ranks does not come near 1.
+    The correlation ``r`` of the halves of the masks so far is the mean over many random halvings; by the rule of
+    Spearman and Brown it is ``c r / (1 + (c - 1) r)`` with c times as many masks. The estimate is too low if most of
+    the image does not matter to the object: its pixels stay in a random order however many masks there are, and the
+    correlation of ranks does not come near 1.
+
+    Args:
+        answers: the masks so far with their weights, at least two groups.
+        agreement: the correlation to reach, between 0 and 1.
+
+    Returns:
+        float64 ``[N]``; inf if ``r <= 0``: nothing shows yet, a longer trial may find it.
+
+    Raises:
+        ValueError: if there are fewer than two groups of masks.
     """
     drawn, kind = answers.drawn[: answers.done], answers.settings.weights
     groups = answers.done // drawn.group

@@ -13,13 +13,23 @@ from detxai_nb.types import Detections
 
 
 def similarities(targets: Detections, found: Sequence[Detections]) -> Tensor:
-    """How well each of the T ``targets`` is found in each of the B answers: float32 ``[B,T]`` in 0..1.
+    """Return how well each target is found in each image: D-RISE's weights.
 
-    The largest over the answer's detections of IoU of the boxes times cosine of the class probabilities times the
-    detection's objectness (Petsiuk et al., D-RISE, CVPR 2021, section 3). Objectness is left out of the answers that
-    report none. Class probabilities are the whole vector; of a detector that reports none, each score stands at its
-    label and what is left to 1 is spread evenly over the other classes, as in the package vision-explanation-methods.
-    A classifier's detections all have the whole image and one vector, so that all its classes get the same weights.
+    The largest over an image's detections of IoU of the boxes times cosine of the class probabilities times the
+    detection's objectness. Objectness is left out of answers that report none. Class probabilities are the whole
+    vector; of a detector that reports none, each score stands at its label and what is left to 1 is spread evenly over
+    the other classes, as in the package vision-explanation-methods. A classifier's detections all have the whole image
+    and one vector, so that all its classes get the same weights.
+
+    Args:
+        targets: the T objects that are explained.
+        found: the detections in each of B images, boxes in the same frame.
+
+    Returns:
+        float32 ``[B,T]`` in 0..1; 0 if nothing is found.
+
+    References:
+        Petsiuk et al., D-RISE (CVPR 2021), sec. 3.
     """
     ours = F.normalize(class_vectors(targets), dim=1)
     theirs = F.normalize(torch.cat([class_vectors(d) for d in found]), dim=1)
@@ -35,11 +45,18 @@ def _objectness(detections: Detections) -> Tensor:
 
 
 def class_overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
-    """How surely each of the T ``targets`` is found in each of the B answers: float32 ``[B,T]`` in 0..1.
+    """Return how surely each target's box and class are found in each image: SODEx's score.
 
-    The largest over the answer's detections of IoU of the boxes times the score that the detection gives the target's
-    own class: its class probability times its objectness. Objectness is left out where the detector reports none; where
-    it reports no class probabilities, a detection of another class counts nothing. 0 where nothing overlaps.
+    The largest over an image's detections of IoU of the boxes times the score that the detection gives the target's own
+    class: its class probability times its objectness. Objectness is left out if the detector reports none; if it
+    reports no class probabilities, a detection of another class counts nothing.
+
+    Args:
+        targets: the T objects that are explained.
+        found: the detections in each of B images, boxes in the same frame.
+
+    Returns:
+        float32 ``[B,T]`` in 0..1; 0 if nothing overlaps.
     """
     scores = torch.cat([_scores_of(targets.labels, detections) for detections in found], dim=1)
     return _largest(_overlaps(targets, found) * scores, found)
@@ -54,7 +71,8 @@ def _scores_of(labels: Tensor, detections: Detections) -> Tensor:
 
 def _overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
     """IoU ``[T,D]`` of the targets with the detections of all answers in a row; 0 where both boxes are empty."""
-    return box_iou(targets.boxes.float(), torch.cat([d.boxes for d in found]).float()).nan_to_num(0.0)
+    overlaps: Tensor = box_iou(targets.boxes.float(), torch.cat([d.boxes for d in found]).float())
+    return overlaps.nan_to_num(0.0)
 
 
 def _largest(pair: Tensor, found: Sequence[Detections]) -> Tensor:
@@ -66,7 +84,14 @@ def _largest(pair: Tensor, found: Sequence[Detections]) -> Tensor:
 
 
 def class_vectors(detections: Detections) -> Tensor:
-    """The probabilities of all classes ``[N,C]``, float32: reported, or made of label and score."""
+    """Return the probabilities of all classes.
+
+    Args:
+        detections: N detections.
+
+    Returns:
+        float32 ``[N,C]``: as reported, else made of label and score.
+    """
     if detections.class_scores is not None:
         return detections.class_scores.float()
     scores, classes = detections.scores.float()[:, None], len(detections.names)

@@ -22,7 +22,27 @@ HIDDEN = ("mean", "black", "grey")
 
 @dataclass(frozen=True)
 class SodexSettings:
-    """What ``sodex`` can be told; see there. Raises ``ValueError`` for what makes no sense."""
+    """The settings of SODEx, each of which ``explain(..., method="sodex")`` takes by name.
+
+    Samples, kernel, ridge and ``hidden`` are those of the package lime. Superpixels are SLIC's, which have about the
+    same size everywhere, and not quickshift's as in lime. Noise joins them into few: take a larger compactness then.
+
+    Attributes:
+        samples: images to query, at least 2; the first is the whole image, in the others each superpixel is shown with
+            a probability of 0.5.
+        segments: about how many superpixels; the true number is in the result's ``settings["superpixels"]``.
+        compactness: of SLIC, above 0; larger superpixels are squarer and follow edges less.
+        sigma: of smoothing before SLIC, in pixels, at least 0; larger ones follow edges less.
+        hidden: how a hidden superpixel is painted: in its "mean" colour, "black" or "grey" (127.5).
+        kernel_width: of the samples' weights, above 0; see ``nearness``.
+        alpha: of the ridge regression, above 0.
+        score_threshold: of the detections in changed images, 0..1.
+        seed: of the samples, at least 0.
+        batch_size: images that go through the detector together; by default see ``BatchedDetector``.
+
+    Raises:
+        ValueError: for a value out of range.
+    """
 
     samples: int = 1000
     segments: int = 100
@@ -55,66 +75,58 @@ class SodexSettings:
 
 @perturbation_method(
     "sodex",
+    settings=SodexSettings,
     title="SODEx",
     source="Sejr et al., Surrogate Object Detection Explainer (SODEx) with YOLOv4 and LIME, MAKE 2021",
     choices={"hidden": HIDDEN},
     signed=lambda settings: True,
 )
 def sodex(
-    detector: Detector,
-    image: np.ndarray,
-    detections: Detections,
-    progress: Progress,
-    *,
-    samples: int = SodexSettings.samples,
-    segments: int = SodexSettings.segments,
-    compactness: float = SodexSettings.compactness,
-    sigma: float = SodexSettings.sigma,
-    hidden: str = SodexSettings.hidden,
-    kernel_width: float = SodexSettings.kernel_width,
-    alpha: float = SodexSettings.alpha,
-    score_threshold: float = SodexSettings.score_threshold,
-    seed: int = SodexSettings.seed,
-    batch_size: int | None = SodexSettings.batch_size,
+    detector: Detector, image: np.ndarray, detections: Detections, progress: Progress, settings: SodexSettings
 ) -> MethodResult:
-    """Signed maps of all detections from the same changed images, one value a pixel of the image.
+    """Compute signed maps of all detections from the same changed images, one value a pixel of the image.
 
-    LIME (Ribeiro et al., KDD 2016) with each object as a class of its own: the image is cut into superpixels, the
-    detector is asked about ``samples`` images in which about half of them are hidden, and a linear model of the
-    object's score is fitted to which ones were shown. A pixel has its superpixel's coefficient: what showing it adds to
-    the score, below 0 where hiding it would help. Objects share the images and the detector's answers.
+    This is LIME (Ribeiro et al., KDD 2016) with each object as a class of its own: the image is cut into superpixels,
+    the detector is queried with images in which about half of them are hidden, and a linear model of the object's score
+    is fitted to which ones were shown. A pixel has its superpixel's coefficient: what showing it adds to the score,
+    below 0 where hiding it would help. Objects share the images and the detector's answers. Images are rounded if the
+    detector is a black box.
 
     The score is ``class_overlaps``: IoU with the object's box times the score of its class, the largest over the
-    detections. So does D-RISE, but it compares whole vectors of class probabilities. The detection that overlaps the
-    box best would give a score that jumps where another comes to overlap it better; the product does not.
+    detections. D-RISE does the same, but compares whole vectors of class probabilities. The detection that overlaps the
+    box best would give a score that jumps when another comes to overlap it better; the product does not.
 
-    Samples (each superpixel shown with a probability of 0.5, the first sample is the whole image), kernel
-    (``kernel_width``, see ``nearness``), ridge (``alpha``) and ``hidden`` are those of the package lime: a hidden
-    superpixel is painted in its "mean" colour, "black" or "grey" (127.5), rounded where the detector is a function.
-    Superpixels are SLIC's, of like size everywhere, and not lime's quickshift's; ``segments``: about as many, the true
-    number is in ``settings["superpixels"]``; ``compactness`` and ``sigma`` (of smoothing, in pixels): the larger, the
-    less they follow edges. Noise joins them into few: take a larger compactness there.
+    Diagnostics say how far each object's linear model may be trusted. "weighted R²" is the share of the score's
+    variance that it explains, of the samples it was fitted to: with many superpixels and few samples it flatters.
+    "leave-one-out R²" is that of samples it has not seen. If it is low, the score is no sum of what superpixels add, or
+    the samples are too few, and the map says little; both are NaN for a score that never changed, whose map is zero.
 
-    ``score_threshold``: of the detections in changed images. ``batch_size``: see ``BatchedDetector``. ``diagnostics``:
-    how far each object's linear model may be trusted. "weighted R²" is the share of the score's variance that it
-    explains, of the samples it was fitted to: with many superpixels and few samples it flatters. "leave-one-out R²"
-    is that of samples it has not seen. Where it is low, the score is no sum of what superpixels add, or the samples
-    are too few, and the map says little; both are NaN for a score that never changed, whose map is zero.
+    Args:
+        detector: any detector.
+        image: RGB uint8 ``[H,W,3]``.
+        detections: the objects to explain, of this image.
+        progress: called between batches; what it raises ends the work without a result.
+        settings: see ``SodexSettings``.
 
-    What ``progress`` raises ends the work with nothing. Raises ``ImportError`` without scikit-image, ``ValueError``
-    for settings out of range.
+    Returns:
+        Signed maps float32 ``[H,W]``, with both R² as diagnostics.
+
+    Raises:
+        ImportError: without scikit-image.
+        ValueError: if there are no detections, or they belong to an image of another size.
+
+    References:
+        Sejr et al., SODEx (MAKE 2021). Departures: the score is a product, and superpixels are SLIC's.
     """
-    chosen = SodexSettings(
-        samples, segments, compactness, sigma, hidden, kernel_width, alpha, score_threshold, seed, batch_size
-    )
     detections.require_nonempty()
     detections.require_image(*image.shape[:2])
-    progress(0, samples)
-    labels, count = superpixels(image, segments, compactness, sigma)
-    asker = BatchedDetector(detector, image, score_threshold=score_threshold, batch_size=batch_size)
-    shown = draw_shown(samples, count, seed)
-    scores = ask_all(asker, Hiding(asker.pixels, labels, hidden), shown, detections.to(detector.device), progress)
-    surrogate = fit(shown, scores, nearness(shown, chosen.kernel_width), chosen.alpha)
+    progress(0, settings.samples)
+    labels, count = superpixels(image, settings.segments, settings.compactness, settings.sigma)
+    asker = BatchedDetector(detector, image, score_threshold=settings.score_threshold, batch_size=settings.batch_size)
+    shown = draw_shown(settings.samples, count, settings.seed)
+    hiding = Hiding(asker.pixels, labels, settings.hidden)
+    scores = ask_all(asker, hiding, shown, detections.to(detector.device), progress)
+    surrogate = fit(shown, scores, nearness(shown, settings.kernel_width), settings.alpha)
     return MethodResult(
         grids=list(surrogate.coefficients.float()[:, labels].to(detector.device)),
         diagnostics={FIT: surrogate.determination.tolist(), LEFT_OUT: surrogate.left_out.tolist()},
@@ -123,14 +135,24 @@ def sodex(
             "rounded": not asker.exact,
             "precision": Capabilities(detector).precision,
         },
-        seed=seed,
+        seed=settings.seed,
     )
 
 
 def superpixels(image: np.ndarray, segments: int, compactness: float, sigma: float) -> tuple[Tensor, int]:
-    """The superpixel of each pixel, int64 ``[H,W]`` from 0 on, and how many there are: SLIC of RGB uint8 ``[H,W,3]``.
+    """Cut an image into superpixels by SLIC.
 
-    Connected and seldom exactly ``segments``. Raises ``ImportError`` without scikit-image.
+    Args:
+        image: RGB uint8 ``[H,W,3]``.
+        segments: about how many; there are seldom exactly as many.
+        compactness: above 0; larger superpixels are squarer and follow edges less.
+        sigma: of smoothing before, in pixels, at least 0.
+
+    Returns:
+        The superpixel of each pixel, int64 ``[H,W]`` from 0 on, each connected, and how many there are.
+
+    Raises:
+        ImportError: without scikit-image.
     """
     try:
         from skimage.segmentation import slic
@@ -145,7 +167,13 @@ def superpixels(image: np.ndarray, segments: int, compactness: float, sigma: flo
 
 
 class Hiding:
-    """The image with some of its superpixels hidden. ``pixels`` float32 ``[3,H,W]`` in 0..255, ``labels`` ``[H,W]``."""
+    """An image of which superpixels can be hidden.
+
+    Args:
+        pixels: float32 ``[3,H,W]``, RGB in 0..255.
+        labels: int64 ``[H,W]``, the superpixel of each pixel, from 0 on.
+        hidden: how a hidden superpixel is painted: "mean", "black" or "grey".
+    """
 
     def __init__(self, pixels: Tensor, labels: Tensor, hidden: str) -> None:
         self.pixels = pixels
@@ -155,7 +183,14 @@ class Hiding:
             self.instead = self._means()
 
     def images(self, shown: Tensor) -> Tensor:
-        """The image with only these superpixels, bool ``[n,S]``, as it was: float32 ``[n,3,H,W]``."""
+        """Return the image with only some of its superpixels.
+
+        Args:
+            shown: bool ``[n,S]``, which of the S superpixels are shown in each of n images.
+
+        Returns:
+            float32 ``[n,3,H,W]``, RGB in 0..255.
+        """
         kept = shown.to(self.labels.device)[:, self.labels]
         return torch.where(kept[:, None], self.pixels, self.instead)
 
@@ -170,7 +205,18 @@ class Hiding:
 
 
 def ask_all(asker: BatchedDetector, hiding: Hiding, shown: Tensor, targets: Detections, progress: Progress) -> Tensor:
-    """The score of each target in each sample, ``[N,T]`` on the CPU."""
+    """Query the detector with all samples and score each target in each of them.
+
+    Args:
+        asker: the detector with the image.
+        hiding: the image of which superpixels can be hidden.
+        shown: bool ``[N,S]``, the superpixels shown in each of N samples.
+        targets: the T objects to score, on the detector's device.
+        progress: called between batches as ``progress(samples done, N)``; what it raises ends the work.
+
+    Returns:
+        Scores ``[N,T]`` in 0..1, float32 on the CPU; see ``class_overlaps``.
+    """
     scores = torch.zeros(len(shown), len(targets))
     done = 0
     while done < len(shown):

@@ -16,10 +16,13 @@ _ROUNDING = 1e-6
 class Surrogate:
     """A linear model for each of T objects: float64, on the CPU.
 
-    ``coefficients`` ``[T,S]``: what showing each of the S parts adds to the score. ``intercepts`` ``[T]``: the score
-    with every part hidden. ``determination`` ``[T]``: the weighted R² of the fit, at most 1, and ``left_out`` ``[T]``
-    that of each sample's score as the model of all other samples has it; NaN for a score that never changed, whose
-    coefficients are 0.
+    Attributes:
+        coefficients: ``[T,S]``, what showing each of the S parts adds to the score.
+        intercepts: ``[T]``, the score with every part hidden.
+        determination: ``[T]``, the weighted R² of the fit, at most 1; NaN for a score that never changed, whose
+            coefficients are 0.
+        left_out: ``[T]``, the weighted R² of each sample's score as predicted by the model of all other samples; NaN
+            likewise.
     """
 
     coefficients: Tensor
@@ -29,8 +32,16 @@ class Surrogate:
 
 
 def draw_shown(samples: int, parts: int, seed: int) -> Tensor:
-    """Which parts are shown in each sample, bool ``[samples,parts]``: all in the first, half of them at random in the
-    others (each with a probability of 0.5, by itself). The same seed gives the same on every machine."""
+    """Draw which parts are shown in each sample.
+
+    Args:
+        samples: number of samples, at least 1.
+        parts: number of parts.
+        seed: the same seed gives the same on every machine.
+
+    Returns:
+        bool ``[samples,parts]``: all in the first sample, in the others each with a probability of 0.5, independently.
+    """
     random = torch.Generator().manual_seed(seed)
     shown = torch.randint(0, 2, (samples, parts), generator=random, dtype=torch.uint8).bool()
     shown[0] = True
@@ -38,20 +49,38 @@ def draw_shown(samples: int, parts: int, seed: int) -> Tensor:
 
 
 def nearness(shown: Tensor, width: float) -> Tensor:
-    """How much each sample counts, float64 ``[N]`` in 0..1: ``sqrt(exp(-(d / width)²))``.
+    """Return how much each sample counts: ``sqrt(exp(-(d / width)²))``.
 
-    d is the cosine distance of its row of ``shown`` to that of the whole image, 1 for a row that shows nothing (Ribeiro
-    et al., KDD 2016, with the kernel of their package lime).
+    d is the cosine distance of the sample's row to that of the whole image, 1 for a row that shows nothing.
+
+    Args:
+        shown: bool ``[N,S]``, the parts shown in each sample.
+        width: of the kernel, above 0.
+
+    Returns:
+        float64 ``[N]`` in 0..1.
+
+    References:
+        Ribeiro et al., LIME (KDD 2016), with the kernel of their package lime.
     """
     distance = 1 - shown.double().mean(dim=1).sqrt()
     return torch.exp(-((distance / width) ** 2) / 2)
 
 
 def fit(shown: Tensor, scores: Tensor, weights: Tensor, alpha: float) -> Surrogate:
-    """Weighted ridge regression of ``scores`` ``[N,T]`` on ``shown`` ``[N,S]``, for all T at once.
+    """Fit a weighted ridge regression of the scores on the shown parts, for all objects at once.
 
-    The minimum of ``sum_i weights_i (score_i - intercept - coefficients . shown_i)² + alpha |coefficients|²``; the
-    intercept is not penalised. With an ``alpha`` above 0 there is always exactly one.
+    It is the minimum of ``sum_i weights_i (score_i - intercept - coefficients . shown_i)² + alpha |coefficients|²``;
+    the intercept is not penalised.
+
+    Args:
+        shown: bool ``[N,S]``, the parts shown in each of N samples.
+        scores: ``[N,T]``, of each object in each sample.
+        weights: ``[N]``, how much each sample counts.
+        alpha: of the penalty; above 0 there is always exactly one minimum.
+
+    Returns:
+        The linear models.
     """
     scores, weights = scores.double(), weights.double()[:, None]
     rows = shown.double()

@@ -8,7 +8,7 @@ from typing import Any
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import COMBINE
-from detxai_nb.methods import METHODS, Method
+from detxai_nb.methods import Method, all_methods
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
 
@@ -28,7 +28,7 @@ _COMMON_SETTINGS = ("score", "combine")
 
 def method_title(name: str) -> str:
     """What a method is called."""
-    return METHODS[name].title or name
+    return all_methods()[name].title or name
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class WidgetOptions:
     @classmethod
     def of(cls, detector: Detector, settings: Mapping[str, Any], kinds: Sequence[str] = ("gradient",)) -> WidgetOptions:
         """The methods of these kinds that can explain this detector, and its layers; ``ValueError`` for no method."""
-        methods = {name: m for name, m in METHODS.items() if m.kind in kinds and can_run(m, detector)}
+        methods = {name: m for name, m in all_methods().items() if m.kind in kinds and can_run(m, detector)}
         if not methods:
             raise ValueError(
                 f"{type(detector).__name__} is closed (it has no trace), and every method offered here looks inside; "
@@ -171,7 +171,7 @@ class WidgetOptions:
 
 def split_options(options: Mapping[str, Any], traits: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options that are traits, and settings of methods; ``TypeError`` for what is neither, naming all there is."""
-    known = dict.fromkeys([*_COMMON_SETTINGS, *(name for m in METHODS.values() for name in m.defaults)])
+    known = dict.fromkeys([*_COMMON_SETTINGS, *(name for m in all_methods().values() for name in m.defaults)])
     settings = [name for name in known if name not in traits]
     for name in options:
         if name not in traits and name not in settings:
