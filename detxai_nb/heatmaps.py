@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from torch import Tensor
 from detxai_nb.files import write_atomically
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Target
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OK = "ok"
 NO_POSITIVE_EVIDENCE = "no positive evidence"
@@ -203,7 +206,7 @@ class HeatMaps:
             signed=False,
         )
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, **options: Any) -> Figure:
         """Draw the maps over the photograph.
 
         Args:
