@@ -117,8 +117,8 @@ def running_time(
     layer, black_box = maps.get("layer"), job.method.kind == "perturbation"
     if not black_box and not Capabilities(detector).traceable:
         raise TypeError(
-            f"method {job.method.name!r} looks into the detector, and a {type(detector).__name__} cannot be; "
-            "time a method that only asks, such as 'd-rise'"
+            f"method {job.method.name!r} needs a white-box detector, and a {type(detector).__name__} is a black box; "
+            "time a black-box method, such as 'd-rise'"
         )
     placed = detections.to(torch.device(detector.device))
     if layer is None and not black_box:

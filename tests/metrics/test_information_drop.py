@@ -221,5 +221,5 @@ def test_mistakes_are_named() -> None:
         webp_bytes(np.zeros((1, 16384, 3), np.uint8))
     with pytest.raises(ValueError, match=r"mask is \[3, 4\], the photograph \[12, 20\]"):
         masked_image(sample().image, np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="confidence-drop asks the detector"):
+    with pytest.raises(ValueError, match="confidence-drop queries the detector"):
         METRICS["confidence-drop"].measure(case(ten_of_the_cup()))

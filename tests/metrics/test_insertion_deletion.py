@@ -229,5 +229,5 @@ def test_nothing_to_measure() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="areas are one number of pixels for each of the 2 objects"):
         perturbation_curves(case(OWN, detector=detector()), PerturbationSchedule(), torch.ones(3))
-    with pytest.raises(ValueError, match="deletion-odam asks the detector"):
+    with pytest.raises(ValueError, match="deletion-odam queries the detector"):
         find_metric("deletion-odam").measure(case(OWN))

@@ -47,8 +47,10 @@ def test_mistakes_are_named() -> None:
     box = detector()
     image = sample().image
     found = box.detect([image])[0]
-    with pytest.raises(TypeError, match=r"'odam' looks into the detector, and a .* cannot be"):
+    with pytest.raises(TypeError, match=r"'odam' needs a white-box detector, and a .* is a black box"):
         dx.metrics.running_time(box, image, found)
+    with pytest.raises(TypeError, match=r"running_time has no argument 'masks'; the method's own go into settings="):
+        dx.metrics.running_time(box, image, found, "d-rise", masks=4)
     with pytest.raises(ValueError, match="repeats is 1 or more and warm_up 0 or more, got 0 and 1"):
         dx.metrics.running_time(box, image, found, repeats=0)
     with pytest.raises(ValueError, match="there is no detection"):
