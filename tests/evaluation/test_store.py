@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from small_evaluation import assert_same
 
-from detxai_nb.evaluation import parquet, store
+from detxai_nb.evaluation import store
 from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record, to_frame
 from detxai_nb.evaluation.store import FolderStore, MemoryStore, open_store, read_store
 
@@ -277,6 +277,6 @@ def test_files_are_flushed_before_they_are_moved_into_place(tmp_path: Path, monk
     sync, move = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda handle: (done.append("flush"), sync(handle))[1])
     monkeypatch.setattr(os, "replace", lambda one, other: (done.append("move"), move(one, other))[1])
-    parquet.write_whole(tmp_path / "x", b"content")
+    store.write_whole(tmp_path / "x", b"content")
     assert done[:2] == ["flush", "move"]
     assert (tmp_path / "x").read_bytes() == b"content"
