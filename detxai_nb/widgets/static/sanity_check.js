@@ -133,6 +133,7 @@ function colorRange(set, index, shared) {
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { low: -reach, high: reach };
 }
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function formatValue(value) {
@@ -1278,6 +1279,35 @@ function renderGrid(grid) {
   return canvas;
 }
 
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+};
+
 // src/shared/state.js
 var Store = class {
   /** @type {Map<string, unknown>} */
@@ -1403,7 +1433,7 @@ var SanityCheck = class {
   /** @param {AnyModel} model */
   constructor(model) {
     this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.coloring = new Coloring(this.store);
     this.#take();
     this.store.subscribe((key) => {
       if (key === "map_data") this.#take();
@@ -1456,7 +1486,7 @@ var SanityCheck = class {
   }
   /** The object that was checked, whichever is chosen for the next run. */
   get object() {
-    return Number(this.found?.key.split("#")[1] ?? 0);
+    return this.found?.index ?? 0;
   }
   /** The boxes of every cell. @returns {import("../shared/grid_cell.js").Boxes} */
   scene() {
@@ -1487,7 +1517,7 @@ var SanityCheck = class {
   }
   /** @param {string} method */
   maps(method) {
-    return this.#maps.get(`${method}|0`) ?? null;
+    return this.#maps.get(this.#key({ method, object: 0 })) ?? null;
   }
   /** @param {Place} place */
   map(place) {
@@ -1500,19 +1530,11 @@ var SanityCheck = class {
   }
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
-    const signed = this.maps(method)?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(
-      /** @type {Uint8Array} */
-      palette,
-      { signed, threshold: this.store.get("threshold"), fade }
-    );
+    return this.coloring.table(this.maps(method)?.signed ?? false, fade);
   }
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
-    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range(place));
   }
   isBest() {
     return false;
@@ -1521,9 +1543,10 @@ var SanityCheck = class {
   get status() {
     return this.store.get("status");
   }
-  /** @param {Place} place */
+  /** The key that Python gave a cell's map and figure. @param {Place} place @returns {string} */
   #key({ method, object }) {
-    return object === 0 ? `${method}|0` : `${method}|${object}|${this.store.get("seed")}`;
+    const keys = this.found?.keys[method];
+    return (object === 0 ? keys?.trained : keys?.steps[this.store.get("seed")]?.[object - 1]) ?? "";
   }
   #take() {
     const sent = this.store.get("map_data").maps ?? {};
@@ -1932,7 +1955,7 @@ var SanityView = class {
   }
   #download() {
     const { order, found } = this.check;
-    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...found ? [found.key.split("#")[2]] : [], ...order]);
+    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...found ? [found.mode] : [], ...order]);
   }
 };
 var sanity_check_default = widget(
