@@ -24,14 +24,71 @@ STATIC = Path(__file__).parents[1] / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
 
 
-class WorkWidget(anywidget.AnyWidget):
+class SnapshotWidget(anywidget.AnyWidget):
+    """A widget with a still picture, for where no kernel runs, and with Python code that reproduces it.
+
+    A subclass defines ``to_code``, ``_picture`` and ``_photo_picture``.
+
+    Args:
+        **traits: first values of traits.
+
+    Attributes:
+        notice: what to tell a person in place of a result, or "".
+        code: what ``to_code`` returns now, for the browser.
+    """
+
+    notice = traitlets.Unicode().tag(sync=True)
+    code = traitlets.Unicode().tag(sync=True)
+
+    def save_png(self, path: str | os.PathLike[str]) -> Path:
+        """Write what is shown as a PNG file; an existing file is replaced only by a complete one.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+        """
+        path = Path(path)
+        view = self._photo_picture()
+        write_atomically(path, lambda file: view.save(file, "PNG"))
+        return path
+
+    def to_code(self) -> str:
+        """Return the Python code that reproduces what is shown.
+
+        Returns:
+            Python source.
+        """
+        raise NotImplementedError
+
+    def _picture(self) -> bytes:
+        """The still picture of a saved notebook, PNG."""
+        raise NotImplementedError
+
+    def _photo_picture(self) -> Image.Image:
+        """What ``save_png`` writes."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return {**data, "image/png": self._picture()}, metadata
+
+
+class WorkWidget(SnapshotWidget):
     """A widget with a worker beside the kernel.
 
     What the browser sends is handled by the kernel's main thread after the running cell has ended, or by a subshell's
     thread beside it (ipykernel 7 in JupyterLab 4.4 and later does both); therefore one lock guards what comes in and
     what computations publish.
 
-    A subclass defines ``_compute``, ``show_maps``, ``to_code``, ``_picture`` and ``_photo_picture``. What its traits
+    A subclass defines ``_compute`` and ``show_maps`` besides what a ``SnapshotWidget`` needs. What its traits
     need for their checks has to be there before this constructor is called.
 
     Args:
@@ -40,19 +97,15 @@ class WorkWidget(anywidget.AnyWidget):
     Attributes:
         choices: what the controls offer, for the browser.
         palettes: the colour tables, for the browser.
-        notice: what to tell a person in place of a result, or "".
         map_data: the result that was sent last, for the browser.
         status: what the worker does: "state" is "idle", "busy" or "error"; "key", "text", "done", "total".
-        code: what ``to_code`` returns now, for the browser.
         error: the exception that the last computation raised, None if it went well.
     """
 
     choices = traitlets.Dict().tag(sync=True)
     palettes = traitlets.Dict().tag(sync=True)
-    notice = traitlets.Unicode().tag(sync=True)
     map_data = traitlets.Dict().tag(sync=True)
     status = traitlets.Dict(dict(IDLE)).tag(sync=True)
-    code = traitlets.Unicode().tag(sync=True)
 
     _ready = False
     _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
@@ -88,23 +141,6 @@ class WorkWidget(anywidget.AnyWidget):
             self._worker.drop()
             self._worker.kept.clear()
         super().close()
-
-    def save_png(self, path: str | os.PathLike[str]) -> Path:
-        """Write what is shown as a PNG file; an existing file is replaced only by a complete one.
-
-        Args:
-            path: the file.
-
-        Returns:
-            The file.
-
-        Raises:
-            FileNotFoundError: if its folder does not exist.
-        """
-        path = Path(path)
-        view = self._photo_picture()
-        write_atomically(path, lambda file: view.save(file, "PNG"))
-        return path
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take traits from the browser, one message at a time.
@@ -160,23 +196,7 @@ class WorkWidget(anywidget.AnyWidget):
         """
         raise NotImplementedError
 
-    def to_code(self) -> str:
-        """Return the Python code that reproduces what is shown.
-
-        Returns:
-            Python source.
-        """
-        raise NotImplementedError
-
     def _compute(self, request: Any, progress: Progress | None) -> Any:
-        raise NotImplementedError
-
-    def _picture(self) -> bytes:
-        """The still picture of a saved notebook, PNG."""
-        raise NotImplementedError
-
-    def _photo_picture(self) -> Image.Image:
-        """What ``save_png`` writes."""
         raise NotImplementedError
 
     def _compute_first(self, request: Keyed) -> None:
@@ -186,13 +206,6 @@ class WorkWidget(anywidget.AnyWidget):
         except BaseException:
             self.close()
             raise
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "image/png": self._picture()}, metadata
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
         """Handle what the browser sends besides traits: here to cancel; subclasses know more."""
@@ -205,8 +218,8 @@ class WorkWidget(anywidget.AnyWidget):
         self.map_data = package
 
 
-class PhotoWidget(WorkWidget):
-    """A widget that shows a photograph with its detected objects.
+class PhotoTraits(traitlets.HasTraits):
+    """A photograph with its detected objects, of a ``SnapshotWidget``.
 
     Args:
         inputs: detector, photograph and objects.
@@ -235,3 +248,7 @@ class PhotoWidget(WorkWidget):
     def detections(self) -> Detections:
         """The objects, in the order of ``selected``."""
         return self._inputs.detections
+
+
+class PhotoWidget(PhotoTraits, WorkWidget):
+    """A widget that shows a photograph with its detected objects, and has a worker beside the kernel."""

@@ -31,6 +31,7 @@ class Look:
         colormap: the name of a colour map.
         shared: one scale for all maps.
         all_boxes: whether all boxes are drawn, or only the selected one.
+        all_names: whether all drawn boxes are named, or only the selected one.
     """
 
     opacity: float
@@ -38,6 +39,7 @@ class Look:
     colormap: str
     shared: bool
     all_boxes: bool = True
+    all_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,8 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
         if index != scene.selected and scene.look.all_boxes:
             tinted = index in scene.tints
             _box(draw, thing["box"], factor, line=2 if tinted else 1, light=scene.tint(index) if tinted else _FAINT)
+            if scene.look.all_names:
+                _chip(draw, thing, factor, base.size)
     if scene.selected is not None:
         thing = scene.objects[scene.selected]
         _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected))

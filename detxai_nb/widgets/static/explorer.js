@@ -242,7 +242,7 @@ var plain = (names) => names.map((name) => ({ name, title: name }));
 function layerChoices(layers) {
   return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
 }
-function sliderControl(label, moved, released) {
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
@@ -259,11 +259,11 @@ function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent);
-      input.setAttribute("aria-valuetext", percent);
-      output.textContent = percent;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     }
   };
 }
@@ -892,7 +892,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -1461,7 +1462,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
-  const objects = () => store.get("objects");
+  const objects = () => shared.objects ?? store.get("objects");
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }

@@ -231,7 +231,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -813,7 +814,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
-  const objects = () => store.get("objects");
+  const objects = () => shared.objects ?? store.get("objects");
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
