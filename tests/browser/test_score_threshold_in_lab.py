@@ -33,7 +33,7 @@ def found(open_notebook: Callable[..., NotebookPage]) -> Shown:
 
 
 def test_boxes_vanish_without_a_message(found: Shown) -> None:
-    slider = found.root.get_by_label("Score at least", exact=True)
+    slider = found.root.get_by_label("Min. score", exact=True)
     sent = found.notebook.comm_messages
     slider.evaluate("e => { e.value = 0.6; e.dispatchEvent(new Event('input', { bubbles: true })); }")
     found.expect("shown", "2")

@@ -285,7 +285,7 @@ def test_wrong_arguments_are_refused() -> None:
         dx.widgets.Comparison(stub.StubDetector(), photo, methods=["odem"])
     with pytest.raises(TypeError, match=r"'smoth' is no argument.*opacity.*smooth"):
         dx.widgets.Comparison(stub.StubDetector(), photo, smoth="box")
-    with pytest.raises(ValueError, match="asks the detector"):
+    with pytest.raises(ValueError, match="queries the detector"):
         dx.widgets.Comparison(stub.StubDetector(), photo, metrics=["deletion"])
 
 

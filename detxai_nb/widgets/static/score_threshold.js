@@ -981,7 +981,7 @@ var ScoreThresholdView = class {
     this.store = shared.store;
     this.parts = pictureParts(shared, { scene: () => this.#scene(), painted: () => this.#painted() });
     this.slider = sliderControl(
-      "Score at least",
+      "Min. score",
       (value) => this.store.setLive("score_threshold", value),
       (value) => this.store.commit({ score_threshold: value }),
       (value) => value.toFixed(2)
@@ -990,7 +990,7 @@ var ScoreThresholdView = class {
     this.count = element("span", { class: "dx-count" });
     this.list = objectList({ label: "Detections", ...this.parts.list });
     const panel = element("div", { class: "dx-panel" }, [
-      section("Threshold", [this.slider.row]),
+      section("Score threshold", [this.slider.row]),
       section("Detections", [this.list.list], this.count),
       takeAway(() => this.#download(), () => this.store.get("code"))
     ]);

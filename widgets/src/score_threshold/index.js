@@ -61,7 +61,7 @@ class ScoreThresholdView {
     this.store = shared.store;
     this.parts = pictureParts(shared, { scene: () => this.#scene(), painted: () => this.#painted() });
     this.slider = sliderControl(
-      "Score at least",
+      "Min. score",
       (value) => this.store.setLive("score_threshold", value),
       (value) => this.store.commit({ score_threshold: value }),
       (value) => value.toFixed(2),
@@ -70,7 +70,7 @@ class ScoreThresholdView {
     this.count = element("span", { class: "dx-count" });
     this.list = objectList({ label: "Detections", ...this.parts.list });
     const panel = element("div", { class: "dx-panel" }, [
-      section("Threshold", [this.slider.row]),
+      section("Score threshold", [this.slider.row]),
       section("Detections", [this.list.list], this.count),
       takeAway(() => this.#download(), () => this.store.get("code")),
     ]);

@@ -28,7 +28,7 @@ describe("ScoreThreshold", () => {
 
   it("lets boxes vanish while the slider moves, and tells the kernel once at the end", async () => {
     const { model, root, get, all } = await show();
-    const slider = control(root, "Score at least");
+    const slider = control(root, "Min. score");
     expect(slider.min).toBe("0.05");
     for (const value of ["0.4", "0.6"]) {
       slider.value = value;
