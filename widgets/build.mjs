@@ -1,12 +1,15 @@
 // Bundles each widget into one ES module and one style sheet: a notebook loads them from a blob URL, where imports fail.
+import { existsSync, readdirSync } from "node:fs";
 import { build } from "esbuild";
 
-const WIDGETS = ["explorer", "comparison", "discrimination", "perturbation", "sanity_check", "tiny_objects"];
+// Every folder beside shared/ is a widget; one without a style of its own looks like any picture with a panel.
+const widgets = readdirSync("src").filter((name) => name !== "shared");
+const style = (name) => (existsSync(`src/${name}/style.css`) ? `src/${name}/style.css` : "src/shared/picture.css");
 
 await build({
-  entryPoints: WIDGETS.flatMap((name) => [
+  entryPoints: widgets.flatMap((name) => [
     { in: `src/${name}/index.js`, out: name },
-    { in: `src/${name}/style.css`, out: name },
+    { in: style(name), out: name },
   ]),
   outdir: "../detxai_nb/widgets/static",
   bundle: true,

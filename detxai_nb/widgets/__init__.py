@@ -5,6 +5,7 @@ from detxai_nb.widgets.discrimination import Discrimination
 from detxai_nb.widgets.explorer import Explorer
 from detxai_nb.widgets.perturbation import Perturbation
 from detxai_nb.widgets.sanity_check import SanityCheck
+from detxai_nb.widgets.score_threshold import ScoreThreshold
 from detxai_nb.widgets.tiny_objects import TinyObjects
 
-__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "TinyObjects"]
+__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "ScoreThreshold", "TinyObjects"]

@@ -1,4 +1,4 @@
-"""Comparison: the same objects explained by several methods, side by side, with what the metrics say of each map."""
+"""Comparison: the same objects explained by several methods, side by side, with the scores of each map."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets
+from PIL import Image
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
@@ -17,14 +18,23 @@ from detxai_nb.widgets.comparison_queue import (
     ScoredMaps,
     best_first,
     comparison_row,
-    explain_turn,
+    explain_batch,
     stopped_early,
     to_code,
 )
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
-from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title, split_options
+from detxai_nb.widgets.shared.options import (
+    KINDS,
+    Request,
+    SignedLookOptions,
+    WidgetOptions,
+    method_title,
+    show_options,
+    split_options,
+)
+from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, ScaleTraits, SignedLookTraits, SomeOf, TargetTraits
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
 from detxai_nb.widgets.shared.worker import bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
@@ -32,55 +42,90 @@ from detxai_nb.widgets.snapshots import grid, picture
 if TYPE_CHECKING:
     import pandas
 
-KINDS = ("gradient", "trace", "perturbation")
-_LIST_TRAITS = ("methods", "shown", "metrics")
-_LOOK = ("opacity", "threshold", "colormap", "signed_colormap", "scale", "boxes")
-_CHOICES = (*_LIST_TRAITS, "selected", "selected_method", "sort", "sort_object", "target", "layer", *_LOOK)
-_OPTIONS = ("selected", "sort", "sort_object", *_LOOK)
 _FIRST_OBJECTS = 4
 
 
-class Comparison(PhotoWidget):
-    """A grid of methods and objects; hover, zoom and selection go through all cells together.
+class ComparisonOptions(SignedLookOptions, total=False):
+    """Further keyword arguments of the Comparison.
 
-    Traits that go both ways: ``methods`` (names, a row each), ``shown`` (indices of objects, a column each),
-    ``selected`` and ``selected_method`` (the cell in focus), ``target``, ``layer``, ``metrics`` (those under each
-    cell), ``sort`` (a metric, the best method first, or "" for the order of ``methods``), ``sort_object`` (by that
-    object, or None: by the mean of those shown), and how it looks: ``opacity``, ``threshold``, ``colormap``,
-    ``signed_colormap``, ``scale`` ("object": each map over its own range; "shared": all of one method over one),
-    ``boxes`` ("all" or "selected": only each cell's own). ``order`` and ``rows`` say what is in the grid.
-
-    Methods that look inside share one forward pass and are computed when the widget is made; those that only ask the
-    detector (d-rise) come after them in a thread beside the kernel, can be cancelled, and then keep what they had.
-    Call ``wait()`` first where a saved notebook is to hold their picture too. Do not use the detector in a cell while
-    the widget computes with it.
+    Attributes:
+        layer, score_threshold, selected, sort, sort_object, scale: as documented there.
     """
 
-    _size: Callable[[Any], int] = staticmethod(lambda judged: bytes_of_maps(judged.maps))
+    layer: str | None
+    score_threshold: float
+    selected: int | None
+    sort: str
+    sort_object: int | None
+    scale: str
+
+
+@show_options(ComparisonOptions, layer=None, score_threshold=0.3)
+class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
+    """A grid of methods and objects; hover, zoom and selection work in all cells together.
+
+    White-box methods share one forward pass and are computed when the widget is made. Black-box methods (d-rise) follow
+    in a thread beside the kernel; they can be cancelled, and then keep what they had. Call ``wait()`` first if a saved
+    notebook is to hold their picture too. Do not use the detector in a cell while the widget computes with it.
+
+    Args:
+        detector: a detector, or the name of one.
+        image: the photograph, anything that ``load_image`` takes.
+        detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
+            ``score_threshold``.
+        methods: names of ``dx.methods``; by default the first three white-box ones, for a black-box detector d-rise
+            alone.
+        objects: indices of the objects that are shown first, by default the first 4.
+        metrics: names of ``dx.metrics``; by default all that need no further queries of the detector are measured, and
+            a few are shown.
+        sample: the photograph with its annotations, for the metrics that need them; without it the detected boxes take
+            their place.
+        target: what is explained: "class", "x1", "y1", "x2", "y2" or "combined".
+        **options: ``layer`` (a name of ``detector.layers``; by default the one that each method prefers);
+            ``score_threshold`` (the lowest score of an object, 0..1); first values of the traits below; and settings of
+            methods (``masks=800``), which go to the methods that have them.
+
+    Attributes:
+        methods: names, a row each.
+        shown: indices of objects, a column each.
+        metrics: those below each cell.
+        selected, selected_method: the cell in focus.
+        target, layer: as above; setting one computes other maps.
+        sort: a metric, whose best method comes first, or "" for the order of ``methods``.
+        sort_object: the object that is sorted by, or None for the mean of those shown.
+        opacity: of the map, 0..1.
+        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        colormap, signed_colormap: names of a sequential and a diverging colour map.
+        scale: "object" (each map over its own range) or "shared" (all maps of one method over one).
+        boxes: "all" or "selected" (only each cell's own).
+        order, rows: what is in the grid, for the browser.
+        requests: "target", "layer" and "keys", the key of every method's maps for these; for the browser.
+
+    Raises:
+        TypeError: for an unknown option, or what is no detector or Detections.
+        ValueError: for an unknown metric, a wrong setting of a method, or a sample of another size.
+        TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
+    """
+
+    _size: Callable[[Any], int] = staticmethod(lambda scored: bytes_of_maps(scored.maps))
     _esm = STATIC / "comparison.js"
     _css = STATIC / "comparison.css"
 
-    methods: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    shown: Any = traitlets.List(traitlets.Int()).tag(sync=True)
-    metrics: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    selected_method = traitlets.Unicode().tag(sync=True)
-    target = traitlets.Unicode().tag(sync=True)
-    layer = traitlets.Unicode().tag(sync=True)
-    sort = traitlets.Unicode().tag(sync=True)
-    sort_object = traitlets.Int(None, allow_none=True).tag(sync=True)
-    opacity = traitlets.Float(0.75).tag(sync=True)
-    threshold = traitlets.Float(0.0).tag(sync=True)
-    colormap = traitlets.Unicode("viridis").tag(sync=True)
-    signed_colormap = traitlets.Unicode("RdBu_r").tag(sync=True)
-    scale = traitlets.Unicode("object").tag(sync=True)
-    boxes = traitlets.Unicode("selected").tag(sync=True)
+    methods = SomeOf(lambda widget: tuple(widget._options.methods))
+    shown = SomeOf(lambda widget: range(len(widget.detections)))
+    metrics = SomeOf(lambda widget: [m.name for m in widget._scorer.metrics])
+    selected_method = Choice(lambda widget: ("", *widget._options.methods))
+    sort = Choice(lambda widget: ("", *(m.name for m in widget._scorer.metrics)))
+    sort_object = Index(lambda widget: len(widget.detections))
+    boxes = Choice(BOXES, "selected")
     order: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
+    requests = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
         detector: Detector | str,
-        image: Any,
+        image: ImageSource,
         detections: Detections | None = None,
         *,
         methods: Sequence[str] | None = None,
@@ -88,48 +133,40 @@ class Comparison(PhotoWidget):
         metrics: Sequence[str] | None = None,
         sample: Sample | None = None,
         target: str = "class",
-        layer: str | None = None,
-        score_threshold: float = 0.3,
         **options: Any,
     ) -> None:
-        """``detector``, ``image``, ``detections``, ``score_threshold``: as for Explorer. ``methods``: by default the
-        first three that look inside, of a detector that cannot be looked into d-rise alone. ``objects``: those shown
-        first, by default the first 4. ``sample``: the photograph with its annotations, for the metrics that need them;
-        without it the detected boxes take their place. ``metrics``: names of registered ones; by default all are
-        measured that ask the detector nothing, and a few shown. ``options``: further traits and settings of methods
-        (``masks=800``), which go to the methods that have them.
-        """
-        traits, settings = split_options(options, _OPTIONS)
-        subject = WidgetInputs.of(detector, image, detections, score_threshold)
+        traits, settings = split_options(options, ComparisonOptions)
+        layer = traits.pop("layer", None)
+        inputs = WidgetInputs.of(detector, image, detections, traits.pop("score_threshold", 0.3))
         if sample is not None:
-            subject.check_sample(sample)
-        self._offer = WidgetOptions.of(subject.detector, settings, KINDS)
-        self._judge = MapScorer.of(subject.image, subject.detections, sample, metrics)
+            inputs.check_sample(sample)
+        self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
+        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, metrics)
         self._held: dict[str, ScoredMaps] = {}
         self._beforehand: dict[str, HeatMaps] = {}
         self._ended: dict[str, tuple[str, str]] = {}
         self._enough = threading.Event()
         self._begun = False
-        count = len(subject.detections)
-        chosen = _to_begin_with(self._offer) if methods is None else list(methods)
+        count = len(inputs.detections)
+        chosen = _first_methods(self._options) if methods is None else list(methods)
         super().__init__(
-            subject,
+            inputs,
             choices={
-                **self._offer.packed(),
-                "metrics": metric_choices(self._judge.metrics),
-                "annotated": self._judge.annotated,
+                **self._options.to_payload(),
+                "metrics": metric_choices(self._scorer.metrics),
+                "annotated": self._scorer.annotated,
             },
             methods=chosen,
             shown=list(range(min(count, _FIRST_OBJECTS))) if objects is None else list(objects),
-            metrics=[m.name for m in self._judge.metrics if metrics is not None or m.in_comparison == "shown"],
+            metrics=[m.name for m in self._scorer.metrics if metrics is not None or m.in_comparison == "shown"],
             selected_method=chosen[0] if chosen else "",
             target=target,
-            layer=self._offer.layers[0] if layer is None else layer,
+            layer=self._options.layers[0] if layer is None else layer,
             **traits,
         )
         self._publish()
-        while (turn := self._next_turn()) is not None and turn.looks_inside:
-            self._first(turn)
+        while (batch := self._next_batch()) is not None and batch.white_box:
+            self._compute_first(batch)
         self._begun = True
         self._go_on()
 
@@ -141,9 +178,11 @@ class Comparison(PhotoWidget):
             return {m: self._held[key].maps for m in self.methods if (key := self._request(m).key) in self._held}
 
     def table(self) -> pandas.DataFrame:
-        """What the metrics say: one row for each method and shown object; waits for computations under way.
+        """Return the scores of all maps in the grid; waits for running computations.
 
-        Columns: "method", "object" (its index), "name", "score", and each metric; NaN where it is undefined.
+        Returns:
+            One row for each method and shown object, with the columns "method", "object" (its index), "name", "score"
+            and each metric, NaN if that is undefined.
         """
         import pandas as pd
 
@@ -155,69 +194,55 @@ class Comparison(PhotoWidget):
                 thing = self.objects[index]
                 said = {name: values[index] for name, values in found.items()}
                 rows.append({"method": method, "object": index, "name": thing["name"], "score": thing["score"], **said})
-        names = [m.name for m in self._judge.metrics]
+        names = [m.name for m in self._scorer.metrics]
         frame = pd.DataFrame(rows, columns=["method", "object", "name", "score", *names])
         return frame.astype(dict.fromkeys(names, "float64"))
 
     def cancel(self) -> None:
-        """Stop what is being computed, and do not begin with what is still to come.
+        """Stop what is being computed, and do not begin what is still to come.
 
-        A method that gets better with time gives what it had; ``compute`` begins with the others again.
+        A method that improves with time keeps what it had; ``compute`` starts the others again.
         """
         with self._lock:
             self._hold_back()
-            if self._maker.busy is None:
+            if self._worker.busy is None:
                 return
-            turn = self._maker.busy
+            batch = self._worker.busy
             self._enough.set()
-            if turn.looks_inside:
-                self._maker.drop()
-                self._ended[turn.key] = ("stopped", "")
-            self.status = dict(IDLE) if turn.looks_inside else {**self.status, "text": "Stopping"}
+            if batch.white_box:
+                self._worker.drop()
+                self._ended[batch.key] = ("stopped", "")
+            self.status = dict(IDLE) if batch.white_box else {**self.status, "text": "Stopping"}
             self._publish()
 
     def compute(self, method: str | None = None) -> None:
-        """Compute what failed or was stopped: of one method in the grid, by default of all."""
+        """Compute what failed or was stopped.
+
+        Args:
+            method: one in the grid; by default all of them.
+        """
         with self._lock:
             for name in self.methods if method is None else [method]:
                 self._ended.pop(self._request(name).key, None)
             self._go_on()
 
     def close(self) -> None:
-        """End the widget: its computation is cancelled and its maps are given up."""
-        if hasattr(self, "_maker"):
+        """Close the widget: cancel its computation and drop its maps."""
+        if hasattr(self, "_worker"):
             self._held.clear()
             self._beforehand.clear()
         super().close()
 
     def to_code(self) -> str:
-        """The Python that makes the maps in the grid, and takes out those of the selected method."""
-        lines = to_code([self._request(m) for m in self.methods], self._offer)
+        """Return the Python code that makes the maps in the grid, and picks out the selected one.
+
+        Returns:
+            Python source.
+        """
+        lines = to_code([self._request(m) for m in self.methods], self._options)
         if self.selected is not None and self.selected_method in self.methods:
             lines.append(f"heat_map = maps[{self.selected_method!r}].values[{self.selected}]  # float32 [H, W], raw")
-        return self._subject.recipe.script(lines)
-
-    def _problem(self, trait: str, value: Any) -> str | None:
-        known: dict[str, Sequence[Any]] = {
-            "methods": list(self._offer.methods),
-            "shown": range(len(self._subject.detections)),
-            "metrics": [m.name for m in self._judge.metrics],
-        }
-        if trait in known:
-            wrong = [v for v in value if v not in known[trait]] or [v for v in value if value.count(v) > 1]
-            there = ", ".join(map(repr, known[trait])) or "nothing, as there is none"
-            return f"{trait} holds each at most once of {there}; got {value!r}" if wrong else None
-        if trait in ("sort", "selected_method"):
-            allowed = ["", *known["metrics" if trait == "sort" else "methods"]]
-            return None if value in allowed else f"{trait} is one of {', '.join(map(repr, allowed))}; got {value!r}"
-        if trait == "sort_object":
-            problem = self._offer.problem("selected", value, len(self._subject.detections))
-            return problem and problem.replace("selected", trait, 1)
-        return self._offer.problem(trait, value, len(self._subject.detections))
-
-    @traitlets.validate(*_CHOICES)
-    def _allowed(self, proposal: Any) -> Any:
-        return self._validated(proposal)
+        return self._inputs.recipe.script(lines)
 
     @traitlets.observe("methods", "target", "layer", "shown", "sort", "sort_object", "selected", "selected_method")
     def _changed(self, change: Any) -> None:
@@ -229,68 +254,83 @@ class Comparison(PhotoWidget):
         if change["name"] in ("methods", "target", "layer"):
             wanted = {self._request(m).key for m in self.methods}
             self._held = {key: maps for key, maps in self._held.items() if key in wanted}
-            if self._maker.busy is not None and self._maker.busy.key not in wanted:
-                self._maker.drop()
+            if self._worker.busy is not None and self._worker.busy.key not in wanted:
+                self._worker.drop()
                 self.status = dict(IDLE)
             self._go_on()
         self._publish()
 
     def _request(self, method: str) -> Request:
-        return self._offer.request(method, self.target, self.layer, "")
+        return self._options.request(method, self.target, self.layer, "")
 
-    def _next_turn(self) -> MethodBatch | None:
-        """What to compute next: all missing methods that look inside together, then the others one by one."""
+    def _next_batch(self) -> MethodBatch | None:
+        """What to compute next: all missing white-box methods together, then the others one by one."""
         if not len(self.detections):
             return None
         requests = [self._request(m) for m in self.methods]
         missing = [r for r in requests if r.key not in self._held and r.key not in self._ended]
-        inside = [r for r in missing if self._offer.methods[r.method].kind != "perturbation"]
-        if inside:
-            return MethodBatch(inside[0], tuple(inside[1:]), looks_inside=True)
+        white = [r for r in missing if self._options.methods[r.method].kind != "perturbation"]
+        if white:
+            return MethodBatch(white[0], tuple(white[1:]), white_box=True)
         return MethodBatch(missing[0]) if missing else None
 
     def _go_on(self) -> None:
-        """Begin with the next turn where nothing is being computed."""
+        """Begin the next batch if nothing is being computed."""
         with self._lock:
-            if self._begun and self._maker.busy is None and (turn := self._next_turn()) is not None:
+            if self._begun and self._worker.busy is None and (batch := self._next_batch()) is not None:
                 self._enough.clear()
-                self._maker.ask(turn)
+                self._worker.ask(batch)
 
     def _hold_back(self) -> None:
         """Mark everything that has not begun as stopped."""
-        busy = self._maker.busy
+        busy = self._worker.busy
         for method in self.methods:
             key = self._request(method).key
             if key not in self._held and key not in self._ended and (busy is None or key != busy.key):
                 self._ended[key] = ("stopped", "")
 
-    def _compute(self, turn: MethodBatch, progress: Progress | None) -> ScoredMaps:
-        """The maps of the turn's first method; what else the turn made is kept for the turns to come."""
-        maps = self._beforehand.pop(turn.key, None)
+    def _compute(self, batch: MethodBatch, progress: Progress | None) -> ScoredMaps:
+        """The maps of the batch's first method; those of the others are kept for the batches to come."""
+        maps = self._beforehand.pop(batch.key, None)
         if maps is None:
-            made = explain_turn(turn, self._subject, self._offer, progress, self._enough)
-            maps = made.pop(turn.key)
+            made = explain_batch(batch, self._inputs, self._options, progress, self._enough)
+            maps = made.pop(batch.key)
             self._beforehand.update(made)
-        return ScoredMaps(maps, self._judge.measure(maps, progress))
+        return ScoredMaps(maps, self._scorer.measure(maps, progress))
 
     def show_busy(self, request: MethodBatch) -> None:
-        """For the calculator: this computation has begun."""
+        """Publish that a computation has begun; called by the worker.
+
+        Args:
+            request: the computation.
+        """
         super().show_busy(request)
         self._publish()
 
     def show_maps(self, request: MethodBatch, maps: ScoredMaps, new: bool) -> None:
-        """For the calculator: publish maps and their figures, and go on with the next method."""
+        """Publish maps and their scores, and go on with the next batch; called by the worker.
+
+        Args:
+            request: the computation.
+            maps: its result.
+            new: whether it was computed just now.
+        """
         packed = serialize.pack_maps(request.key, request.request.title, maps.maps)
         self._held[request.key] = maps
         self.map_data = packed
         self.status = {**IDLE, "key": request.key}
         if stopped_early(maps.maps):
-            self._maker.kept.remove(request.key)
+            self._worker.kept.remove(request.key)
         self._publish()
         self._go_on()
 
     def show_error(self, request: MethodBatch, error: Exception) -> None:
-        """For the calculator: publish what went wrong, in words, and go on with the next method."""
+        """Publish that a computation failed, in words, and go on with the next batch; called by the worker.
+
+        Args:
+            request: the computation.
+            error: what it raised.
+        """
         super().show_error(request, error)
         self._beforehand.pop(request.key, None)
         self._ended[request.key] = ("stopped", "") if self._enough.is_set() else ("error", str(self.status["text"]))
@@ -300,24 +340,30 @@ class Comparison(PhotoWidget):
         self._go_on()
 
     def _publish(self) -> None:
-        """Bring ``rows`` and ``order`` up to date."""
+        """Bring ``rows``, ``order`` and ``requests`` up to date."""
         rows = {m: self._row(self._request(m).key) for m in self.methods}
         with self.hold_sync():
+            self.requests = self._present_requests()
             self.rows = rows
             self.order = best_first(rows, self.sort, self.sort_object, self._better)
 
+    @traitlets.default("requests")
+    def _present_requests(self) -> dict[str, Any]:
+        keys = {m: self._request(m).key for m in self._options.methods}
+        return {"target": self.target, "layer": self.layer, "keys": keys}
+
     @property
     def _better(self) -> Mapping[str, bool]:
-        return {m.name: m.higher_is_better for m in self._judge.metrics}
+        return {m.name: m.higher_is_better for m in self._scorer.metrics}
 
     def _row(self, key: str) -> dict[str, Any]:
-        """What the browser is told of one method."""
+        """What the browser shows of one method."""
         busy = self.status["state"] == "busy" and self.status["key"] == key
         ended = self._ended.get(key, ("busy" if busy else "waiting", ""))
         return comparison_row(key, self._held.get(key), ended, self.shown)
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
-        """What the browser asks for besides traits: to cancel, to compute again, or for maps that it does not hold."""
+        """Handle what the browser sends besides traits: to cancel, to compute again, or to request maps."""
         super()._message(_, content, buffers)
         if content.get("type") == "compute" and content.get("method") in self.methods:
             self.compute(str(content["method"]))
@@ -331,38 +377,29 @@ class Comparison(PhotoWidget):
     def _picture(self) -> bytes:
         return grid.grid_png(self._grid())
 
-    def _photo_picture(self) -> Any:
+    def _photo_picture(self) -> Image.Image:
         """The grid, each cell as wide as in a saved notebook."""
         return grid.draw_grid(self._grid())
 
     def _grid(self) -> grid.Grid:
         """What the browser shows, to be drawn here."""
         with self._lock:
-            held = {key: judged.maps for key, judged in self._held.items()}
+            held = {key: scored.maps for key, scored in self._held.items()}
             order, shown, rows = list(self.order), list(self.shown), dict(self.rows)
-        named = {m.name: m.title for m in self._judge.metrics if m.name in self.metrics}
+        named = {m.name: m.title for m in self._scorer.metrics if m.name in self.metrics}
         lines = []
         for method in order:
             row, maps = rows[method], held.get(rows[method]["key"])
-            scenes = [picture.Snapshot(self._subject.image, self.objects, i, maps, self._look(maps)) for i in shown]
+            look = picture.look_of(self, maps, self.scale == "shared")
+            scenes = [picture.Snapshot(self._inputs.image, self.objects, i, maps, look) for i in shown]
             cells = [grid.Cell(scene, grid.said(row, i, named)) for scene, i in zip(scenes, shown)]
             about = [text for text in (row["remark"], row["text"], "" if maps is not None else row["state"]) if text]
             lines.append(grid.Line(method_title(method), about, cells))
         heads = [f"{self.objects[i]['name']} {self.objects[i]['score']:.2f}" for i in shown]
-        return grid.Grid(heads, lines, self._subject.image, self.notice)
-
-    def _look(self, maps: HeatMaps | None) -> picture.Look:
-        signed = maps is not None and maps.signed
-        return picture.Look(
-            self.opacity,
-            self.threshold,
-            self.signed_colormap if signed else self.colormap,
-            self.scale == "shared",
-            self.boxes == "all",
-        )
+        return grid.Grid(heads, lines, self._inputs.image, self.notice)
 
 
-def _to_begin_with(offer: WidgetOptions) -> list[str]:
-    """Three methods that look inside; where there is none, one that asks, since each asks hundreds of times."""
-    looking = [name for name, method in offer.methods.items() if method.kind != "perturbation"]
-    return looking[:3] or list(offer.methods)[:1]
+def _first_methods(options: WidgetOptions) -> list[str]:
+    """Three white-box methods; if there is none, one black-box method, since each makes hundreds of queries."""
+    white = [name for name, method in options.methods.items() if method.kind != "perturbation"]
+    return white[:3] or list(options.methods)[:1]

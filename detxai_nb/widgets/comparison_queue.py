@@ -1,4 +1,4 @@
-"""Whose turn it is: methods that look inside the detector are computed together, the others one by one."""
+"""In which batches a Comparison computes: white-box methods together, black-box methods one by one."""
 
 from __future__ import annotations
 
@@ -21,20 +21,26 @@ _COMMON = ("method", "target", "layer")
 
 @dataclass(frozen=True)
 class MethodBatch:
-    """One computation: ``request``, and ``others`` that come with it at little cost."""
+    """One computation of maps by one or more methods.
+
+    Attributes:
+        request: the first method's maps.
+        others: maps of further methods that share its forward pass.
+        white_box: whether the methods need the detector's activations or gradients.
+    """
 
     request: Request
     others: tuple[Request, ...] = ()
-    looks_inside: bool = False
+    white_box: bool = False
 
     @property
     def key(self) -> str:
-        """That of the first request."""
+        """The key of the first request."""
         return self.request.key
 
     @property
     def title(self) -> str:
-        """In words, such as "ODAM of the class score" or "ODAM, LayerCAM of the class score"."""
+        """The computation in words, such as "ODAM of the class score" or "ODAM, LayerCAM of the class score"."""
         if not self.others:
             return self.request.title
         before = "".join(f"{method_title(r.method)}, " for r in self.others)
@@ -43,32 +49,53 @@ class MethodBatch:
 
 @dataclass(frozen=True, eq=False)
 class ScoredMaps:
-    """One method's maps, and what the metrics say of them."""
+    """One method's maps and their scores.
+
+    Attributes:
+        maps: of all objects.
+        figures: by metric one value for each object.
+    """
 
     maps: HeatMaps
     figures: Figures
 
 
-def explain_turn(
-    turn: MethodBatch, subject: WidgetInputs, offer: WidgetOptions, progress: Progress | None, enough: threading.Event
+def explain_batch(
+    batch: MethodBatch,
+    inputs: WidgetInputs,
+    options: WidgetOptions,
+    progress: Progress | None,
+    enough: threading.Event,
 ) -> dict[str, HeatMaps]:
-    """The maps of a turn by request's key, at least those of its first request.
+    """Compute the maps of a batch.
 
-    Methods that cannot explain the target are left to a turn of their own, where that is said. Once ``enough`` is set,
-    a method that asks the detector ends with what it has; ``RuntimeError`` where that is nothing.
+    Methods that cannot explain the target are left to a batch of their own, which then fails with the reason.
+
+    Args:
+        batch: what to compute.
+        inputs: detector, photograph and objects.
+        options: of the widget.
+        progress: called with the steps done and their number; what it raises ends the computation.
+        enough: once it is set, a black-box method ends with what it has.
+
+    Returns:
+        Maps by the key of their request, at least those of the first request.
+
+    Raises:
+        RuntimeError: if a black-box method was stopped before it had a map.
     """
-    first = offer.arguments(turn.request)
-    detector, image, detections = subject.detector, subject.image, subject.detections
-    if not turn.looks_inside:
+    first = options.arguments(batch.request)
+    detector, image, detections = inputs.detector, inputs.image, inputs.detections
+    if not batch.white_box:
         try:
             maps = explain(detector, image, detections, progress=_until(enough, progress), **first)
         except Cancelled as cancelled:
             if enough.is_set():
                 raise RuntimeError("it was stopped before it had a map") from cancelled
             raise
-        return {turn.key: maps}
-    able = [r for r in turn.others if _can_explain(offer, r)] if _can_explain(offer, turn.request) else []
-    requests = [turn.request, *able]
+        return {batch.key: maps}
+    able = [r for r in batch.others if _can_explain(options, r)] if _can_explain(options, batch.request) else []
+    requests = [batch.request, *able]
     found = compare(
         detector,
         image,
@@ -76,19 +103,33 @@ def explain_turn(
         methods=[r.method for r in requests],
         target=first["target"],
         layer=first["layer"],
-        settings={r.method: _own(offer, r) for r in requests},
+        settings={r.method: _own(options, r) for r in requests},
         progress=progress,
     )
     return {r.key: found[r.method] for r in requests}
 
 
 def stopped_early(maps: HeatMaps) -> bool:
-    """Whether these maps are what there was when a person said that it is enough."""
+    """Return whether maps are those of a method that a person stopped.
+
+    Args:
+        maps: any.
+
+    Returns:
+        True for maps of a stopped method.
+    """
     return maps.settings.get("stopped") == "cancelled"
 
 
 def remark(maps: HeatMaps) -> str:
-    """What these maps took, in a few words."""
+    """Return the cost of maps in a few words.
+
+    Args:
+        maps: any.
+
+    Returns:
+        Such as "1.20 s, 800 masks".
+    """
     said = [f"{maps.seconds:.2f} s" if maps.seconds < 10 else f"{maps.seconds:.0f} s"]
     if "masks made" in maps.settings:
         said.append(f"{maps.settings['masks made']} masks")
@@ -97,17 +138,27 @@ def remark(maps: HeatMaps) -> str:
     return ", ".join(said)
 
 
-def comparison_row(key: str, judged: ScoredMaps | None, ended: tuple[str, str], shown: Sequence[int]) -> dict[str, Any]:
-    """What the browser is told of one method: ``ended`` is its state and what to say of it where it has no maps."""
-    state, text = ("ok", "") if judged is not None else ended
+def comparison_row(key: str, scored: ScoredMaps | None, ended: tuple[str, str], shown: Sequence[int]) -> dict[str, Any]:
+    """Return what the browser shows of one method.
+
+    Args:
+        key: of its request.
+        scored: its maps and scores, or None if it has none yet.
+        ended: its state and a text, if it has no maps.
+        shown: the objects in the grid, over which means are taken.
+
+    Returns:
+        State, texts, the metrics' and the method's own figures by object, and means.
+    """
+    state, text = ("ok", "") if scored is not None else ended
     return {
         "key": key,
         "state": state,
         "text": text,
-        "remark": "" if judged is None else remark(judged.maps),
-        "figures": {} if judged is None else diagnostics_of(judged.maps),
-        "metrics": {} if judged is None else judged.figures,
-        "mean": {} if judged is None else means(judged.figures, shown),
+        "remark": "" if scored is None else remark(scored.maps),
+        "figures": {} if scored is None else diagnostics_of(scored.maps),
+        "metrics": {} if scored is None else scored.figures,
+        "mean": {} if scored is None else means(scored.figures, shown),
     }
 
 
@@ -140,11 +191,19 @@ def best_first(
     return sorted(rows, key=place)
 
 
-def to_code(requests: Sequence[Request], offer: WidgetOptions) -> list[str]:
-    """Python source that makes the maps of these requests, which differ in their method alone."""
+def to_code(requests: Sequence[Request], options: WidgetOptions) -> list[str]:
+    """Return the code that makes the maps of some requests.
+
+    Args:
+        requests: they differ in their method alone.
+        options: of the widget.
+
+    Returns:
+        Lines of Python source.
+    """
     if not requests:
         return ["maps = {}  # no method is chosen"]
-    calls = {request.method: offer.call(request) for request in requests}
+    calls = {request.method: options.call(request) for request in requests}
     own = {method: {k: v for k, v in call.items() if k not in _COMMON} for method, call in calls.items()}
     settings = [f"{m!r}: {{{', '.join(f'{k!r}: {v}' for k, v in one.items())}}}" for m, one in own.items() if one]
     call = {"methods": repr(list(calls)), "target": next(iter(calls.values()))["target"]}
@@ -157,16 +216,23 @@ def to_code(requests: Sequence[Request], offer: WidgetOptions) -> list[str]:
 
 
 def diagnostics_of(maps: HeatMaps) -> dict[str, list[float | None]]:
-    """What the method itself says of each map, by name; None for what is not finite."""
+    """Return what a method itself reports of each map.
+
+    Args:
+        maps: any.
+
+    Returns:
+        Values by name; None for one that is not finite.
+    """
     return {name: [v if math.isfinite(v) else None for v in values] for name, values in maps.diagnostics.items()}
 
 
-def _own(offer: WidgetOptions, request: Request) -> dict[str, Any]:
-    return {k: v for k, v in offer.arguments(request).items() if k not in _COMMON}
+def _own(options: WidgetOptions, request: Request) -> dict[str, Any]:
+    return {k: v for k, v in options.arguments(request).items() if k not in _COMMON}
 
 
-def _can_explain(offer: WidgetOptions, request: Request) -> bool:
-    method, target = offer.methods[request.method], offer.arguments(request)["target"]
+def _can_explain(options: WidgetOptions, request: Request) -> bool:
+    method, target = options.methods[request.method], options.arguments(request)["target"]
     return target.part in method.parts and target.score in method.scores
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import traitlets
+from PIL import Image
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
@@ -18,81 +18,124 @@ from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.discrimination_view import for_screen, to_payload
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Request, WidgetOptions, split_options
+from detxai_nb.widgets.shared.options import (
+    KINDS,
+    Request,
+    SignedLookOptions,
+    WidgetOptions,
+    show_options,
+    split_options,
+)
+from detxai_nb.widgets.shared.traits import Choice, MethodTraits, SignedLookTraits, TargetTraits
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
 from detxai_nb.widgets.snapshots import picture
 
 VIEWS = ("difference", "neighbours", "map")
-KINDS = ("gradient", "trace", "perturbation")
 COLORS = ("#d55e00", "#009e73", "#cc79a7", "#e69f00", "#f0e442", "#0072b2")
 """Of the neighbours, in the order of what they take: Okabe and Ito's, which people with colour blindness tell apart."""
 OWN_COLOR, OTHER_COLOR = "#56b4e9", "#999999"
-_OPTIONS = ("selected", "view", "opacity", "threshold", "colormap", "signed_colormap", "boxes")
 
 
 @dataclass(frozen=True)
 class NeighbourRequest:
-    """One computation: the object of that index against the others, in the maps of ``request``."""
+    """One computation: an object against the others.
+
+    Attributes:
+        request: the maps.
+        index: the object.
+    """
 
     request: Request
     index: int
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The computation's name in Python and in the browser: the same for the same computation."""
         return f"{self.request.key}#{self.index}"
 
     @property
     def title(self) -> str:
-        """In words."""
+        """The computation in words."""
         return f"{self.request.title} against the other objects"
 
 
 @dataclass(frozen=True, eq=False)
 class ContrastScores:
-    """A contrast, and by metric what it is worth: of the object's own map, and of the positive difference."""
+    """A contrast and its scores.
+
+    Attributes:
+        contrast: the object against the others.
+        own: by metric the score of the object's own map; None if undefined.
+        difference: by metric the score of the positive difference; None if undefined.
+    """
 
     contrast: NeighbourContrast
     own: Mapping[str, float | None]
     difference: Mapping[str, float | None]
 
 
-class Discrimination(OneResultWidget):
-    """The photograph with its objects; of the selected one the signed difference map against all others.
+class DiscriminationOptions(SignedLookOptions, total=False):
+    """First values of further traits of the Discrimination.
 
-    Traits that go both ways: ``selected`` (index or None), ``method``, ``target``, ``layer``, ``view`` ("difference",
-    "neighbours": every pixel in the colour of whom it speaks for most, or "map": the object's own), ``opacity`` and
-    ``threshold`` (0..1), ``colormap``, ``signed_colormap``, ``boxes`` ("all" or "selected"). ``facts``: what each
-    neighbour takes, and the object discrimination index of map and difference map (0: all energy on objects lies on
-    this one; lower is better) in the detected boxes, or with ``sample=`` in the annotated boxes and masks.
-
-    The maps of all objects are computed together and kept: the first ones when the widget is made, unless the method is
-    a slow one that only asks the detector, later ones in a thread beside the kernel. Do not use the detector in a cell
-    while the widget computes with it.
+    Attributes:
+        selected, view: as the traits.
     """
 
-    _size: Callable[[Any], int] = staticmethod(lambda told: told.contrast.nbytes)
+    selected: int | None
+    view: str
+
+
+@show_options(DiscriminationOptions)
+class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits):
+    """The photograph with its objects, and the signed difference map of the selected one against all others.
+
+    The maps of all objects are computed together and kept: the first ones when the widget is made, unless the method is
+    a slow black-box one, later ones in a thread beside the kernel. Do not use the detector in a cell while the widget
+    computes with it.
+
+    Args:
+        detector: a detector, or the name of one.
+        image: the photograph, anything that ``load_image`` takes.
+        detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
+            ``score_threshold``.
+        method: a name of ``dx.methods``; by default the first that can explain the detector, "odam" for an open one.
+        target: what is explained: "class", "x1", "y1", "x2", "y2" or "combined".
+        layer: a name of ``detector.layers``; by default the one that the method prefers.
+        sample: the photograph with its annotations, for the object discrimination index.
+        score_threshold: the lowest score of an object, 0..1.
+        **options: first values of the traits below, and settings of methods, which go to the methods that have them.
+
+    Attributes:
+        selected: index of the selected object, or None.
+        method, target, layer: as above; setting one computes other maps.
+        view: "difference"; "neighbours" (every pixel in the colour of the object that it speaks for most); or "map"
+            (the object's own).
+        opacity: of the map, 0..1.
+        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        colormap, signed_colormap: names of a sequential and a diverging colour map.
+        boxes: "all" or "selected".
+
+    Raises:
+        TypeError: for an unknown option, or what is no detector or Detections.
+        ValueError: for a wrong setting of a method, or a sample of another size.
+        TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
+    """
+
+    _size: Callable[[Any], int] = staticmethod(lambda scores: scores.contrast.nbytes)
     _esm = STATIC / "discrimination.js"
     _css = STATIC / "discrimination.css"
+    _choice = ("method", "target", "layer", "selected")
 
-    method = traitlets.Unicode().tag(sync=True)
-    target = traitlets.Unicode().tag(sync=True)
-    layer = traitlets.Unicode().tag(sync=True)
-    view = traitlets.Unicode("difference").tag(sync=True)
-    opacity = traitlets.Float(0.75).tag(sync=True)
-    threshold = traitlets.Float(0.0).tag(sync=True)
-    colormap = traitlets.Unicode("viridis").tag(sync=True)
-    signed_colormap = traitlets.Unicode("RdBu_r").tag(sync=True)
-    boxes = traitlets.Unicode("all").tag(sync=True)
+    view = Choice(VIEWS, "difference")
 
     def __init__(
         self,
         detector: Detector | str,
-        image: Any,
+        image: ImageSource,
         detections: Detections | None = None,
         *,
         method: str | None = None,
@@ -102,112 +145,102 @@ class Discrimination(OneResultWidget):
         score_threshold: float = 0.3,
         **options: Any,
     ) -> None:
-        """``detector``, ``image``, ``detections``, ``score_threshold``, ``options``: as for Explorer. ``method``: by
-        default the first that can run, "odam" for a detector that can be looked into. ``sample``: the photograph with
-        its annotations, for the object discrimination index.
-        """
-        traits, settings = split_options(options, _OPTIONS)
-        subject = WidgetInputs.of(detector, image, detections, score_threshold)
+        traits, settings = split_options(options, DiscriminationOptions)
+        inputs = WidgetInputs.of(detector, image, detections, score_threshold)
         if sample is not None:
-            subject.check_sample(sample)
-        self._offer = WidgetOptions.of(subject.detector, settings, KINDS)
-        self._judge = MapScorer.of(subject.image, subject.detections, sample, None).only("odi-box", "odi-mask")
+            inputs.check_sample(sample)
+        self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
+        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, None).only("odi-box", "odi-mask")
         self._bases = ResultStore(bytes_of_maps)
         super().__init__(
-            subject,
+            inputs,
             choices={
-                **self._offer.packed(),
-                "metrics": metric_choices(self._judge.metrics),
-                "annotated": self._judge.annotated,
+                **self._options.to_payload(),
+                "metrics": metric_choices(self._scorer.metrics),
+                "annotated": self._scorer.annotated,
                 "colors": {"own": OWN_COLOR, "neighbours": list(COLORS), "others": OTHER_COLOR},
             },
-            method=next(iter(self._offer.methods)) if method is None else method,
+            method=next(iter(self._options.methods)) if method is None else method,
             target=target,
-            layer=self._offer.layers[0] if layer is None else layer,
+            layer=self._options.layers[0] if layer is None else layer,
             **traits,
         )
-        if (pair := self._wanted) is not None:
-            slow = self._offer.methods[self.method].kind == "perturbation"
-            (self._maker.ask if slow else self._first)(pair)
+        if (request := self._wanted) is not None:
+            slow = self._options.methods[self.method].kind == "perturbation"
+            (self._worker.ask if slow else self._compute_first)(request)
 
     @property
     def contrast(self) -> NeighbourContrast:
-        """The selected object against the others; waits for a computation under way.
+        """The selected object against the others; waits for a running computation.
 
-        Raises ``RuntimeError`` where there is none: nothing is selected, or the computation failed.
+        Raises:
+            RuntimeError: if there is none: nothing is selected, or the computation failed.
         """
-        told: ContrastScores = self._result()
-        return told.contrast
+        scores: ContrastScores = self._result()
+        return scores.contrast
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is said of the selected object: "kept" and "taken" as in ``NeighbourContrast``, and by metric "own" and
-        "difference"; waits and raises as ``contrast``.
+        """Figures of the selected object; waits and raises as ``contrast``.
+
+        "kept" and "taken" are those of ``NeighbourContrast``: the shares of the box that are the object's own and each
+        neighbour's. "own" and "difference" hold, by metric, the object discrimination index of its map and of the
+        difference map (0: all energy on objects lies on this one; lower is better), in the detected boxes, or with
+        ``sample=`` in the annotated boxes and masks.
         """
-        told: ContrastScores = self._result()
-        return {**to_payload(told.contrast), "own": dict(told.own), "difference": dict(told.difference)}
+        return _facts(self._result())
 
     def to_code(self) -> str:
-        """The Python that makes the difference maps for what is chosen now, and takes out the selected one."""
-        call = self._offer.call(self._request)
-        positive = ".positive()" if self._offer.is_signed(self._request) else ""
+        """Return the Python code that makes the difference maps for what is chosen now, and picks out the selected one.
+
+        Returns:
+            Python source.
+        """
+        call = self._options.call(self._request)
+        positive = ".positive()" if self._options.is_signed(self._request) else ""
         lines = [
             f"maps = dx.explain(detector, image, detections, {keywords(call)})",
             f"difference = maps{positive}.difference()",
         ]
         if self.selected is not None:
             lines.append(f"heat_map = difference.values[{self.selected}]  # float32 [H, W], -1..1")
-        return self._subject.recipe.script(lines)
+        return self._inputs.recipe.script(lines)
 
     def close(self) -> None:
-        """End the widget: its computation is cancelled and its maps are given up."""
+        """Close the widget: cancel its computation and drop its maps."""
         if hasattr(self, "_bases"):
             self._bases.clear()
         super().close()
 
-    def _problem(self, trait: str, value: Any) -> str | None:
-        if trait == "view":
-            return None if value in VIEWS else f"view is one of {', '.join(map(repr, VIEWS))}; got {value!r}"
-        return self._offer.problem(trait, value, len(self._subject.detections))
-
-    @traitlets.validate("method", "target", "layer", *_OPTIONS)
-    def _allowed(self, proposal: Any) -> Any:
-        return self._validated(proposal)
-
     @property
     def _request(self) -> Request:
-        return self._offer.request(self.method, self.target, self.layer, "")
+        return self._options.request(self.method, self.target, self.layer, "")
 
     @property
     def _wanted(self) -> NeighbourRequest | None:
         return None if self.selected is None else NeighbourRequest(self._request, self.selected)
 
-    def _go_back(self, request: NeighbourRequest) -> None:
-        of = request.request
-        self.method, self.target, self.selected = of.method, of.target, request.index
-        self.layer = self._offer.layer_after(of, self.layer)
-
-    @traitlets.observe("method", "target", "layer", "selected")
-    def _changed(self, change: Any) -> None:
-        if not self._ready:
-            return
-        if (pair := self._wanted) is not None:
-            self._maker.ask(pair)
-        self.code = self.to_code()
+    def _choice_of(self, request: NeighbourRequest) -> dict[str, Any]:
+        return {
+            "method": request.request.method,
+            "target": request.request.target,
+            "layer": self._options.layer_after(request.request, self.layer),
+            "selected": request.index,
+        }
 
     def _compute(self, pair: NeighbourRequest, progress: Progress | None) -> ContrastScores:
         key = pair.request.key
         maps: HeatMaps | None = self._bases.get(key)
         if maps is None:
-            call = self._offer.arguments(pair.request)
-            maps = explain(self._subject.detector, self._subject.image, self.detections, progress=progress, **call)
+            call = self._options.arguments(pair.request)
+            maps = explain(self._inputs.detector, self._inputs.image, self.detections, progress=progress, **call)
             self._bases.add(key, maps)
         found = neighbour_contrast(maps, pair.index, progress)
-        judge = self._judge
+        scorer = self._scorer
         return ContrastScores(
             found,
-            judge.of_object(found.own, pair.index),
-            judge.of_object(found.difference, pair.index),
+            scorer.of_object(found.own, pair.index),
+            scorer.of_object(found.difference, pair.index),
         )
 
     def _pack(self, request: NeighbourRequest, result: ContrastScores) -> dict[str, Any]:
@@ -218,25 +251,24 @@ class Discrimination(OneResultWidget):
             "own": serialize.pack_maps(request.key, request.request.title, result.contrast.own),
             "difference": serialize.pack_maps(request.key, request.title, difference),
             "takers": {"shape": list(takers.shape), "step": step, "data": takers.numpy().astype("<i2").tobytes()},
-            "facts": {**to_payload(result.contrast), "own": dict(result.own), "difference": dict(result.difference)},
+            "facts": _facts(result),
         }
 
     def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here."""
         told: ContrastScores | None = self._drawn()
-        image, maps, colors = self._subject.image, None, {}
+        image, maps, colors = self._inputs.image, None, {}
         if told is not None and self.view == "neighbours":
             image, colors = paint_takers(image, told.contrast, self.opacity), tints(told.contrast)
         elif told is not None:
             maps = told.contrast.own if self.view == "map" else told.contrast.difference
-        colormap = self.signed_colormap if maps is not None and maps.signed else self.colormap
-        look = picture.Look(self.opacity, self.threshold, colormap, False, self.boxes == "all")
+        look = picture.look_of(self, maps)
         return picture.Snapshot(image, self.objects, self.selected, maps, look, 0, colors)
 
     def _picture(self) -> bytes:
         return picture.draw_snapshot(self._scene(), self._caption())
 
-    def _photo_picture(self) -> Any:
+    def _photo_picture(self) -> Image.Image:
         """The photograph with boxes and the view of the selected object, at the photograph's resolution."""
         return picture.draw_view(self._scene())
 
@@ -248,7 +280,7 @@ class Discrimination(OneResultWidget):
         thing, told = self.objects[self.selected], self._drawn()
         said = [f"{thing['name']}, score {thing['score']:.2f}: {self._shown.title}"]
         if told is not None:
-            for metric in self._judge.metrics:
+            for metric in self._scorer.metrics:
                 before, after = told.own[metric.name], told.difference[metric.name]
                 said.append(f"{metric.title} {_number(before)}, of the difference {_number(after)}")
             said += [
@@ -258,15 +290,30 @@ class Discrimination(OneResultWidget):
 
 
 def tints(found: NeighbourContrast) -> dict[int, str]:
-    """The colour of the object, and of each neighbour that takes something, the one that takes most first."""
+    """Return the colours of the object and of each neighbour that takes something.
+
+    Args:
+        found: an object against the others.
+
+    Returns:
+        Colours such as "#d55e00" by index; the neighbour that takes most has the first of ``COLORS``.
+    """
     rest = {t.index: COLORS[rank] if rank < len(COLORS) else OTHER_COLOR for rank, t in enumerate(found.taken)}
     return {found.index: OWN_COLOR, **rest}
 
 
 def paint_takers(image: np.ndarray, found: NeighbourContrast, opacity: float) -> np.ndarray:
-    """The photograph uint8 ``[H,W,3]``, each pixel tinted with the colour of the object for which it speaks most.
+    """Return the photograph, each pixel tinted with the colour of the object that it speaks for most.
 
     The tint fades in over a quarter of the range of the difference, as evidence does everywhere.
+
+    Args:
+        image: the photograph, uint8 ``[H,W,3]``.
+        found: an object against the others.
+        opacity: of the tint, 0..1.
+
+    Returns:
+        uint8 ``[H,W,3]``.
     """
     lead = found.difference.grids[0].detach().cpu().numpy()
     takers = found.takers.numpy()
@@ -276,7 +323,12 @@ def paint_takers(image: np.ndarray, found: NeighbourContrast, opacity: float) ->
         if index != found.index:
             colors[takers == index] = picture.parse_rgb(color)
     alpha = (opacity * np.minimum(np.abs(lead) / 0.25, 1) * ((lead > 0) | (takers != NOBODY)))[..., None]
-    return np.round(image * (1 - alpha) + colors * alpha).astype(np.uint8)
+    painted: np.ndarray = np.round(image * (1 - alpha) + colors * alpha).astype(np.uint8)
+    return painted
+
+
+def _facts(scores: ContrastScores) -> dict[str, Any]:
+    return {**to_payload(scores.contrast), "own": dict(scores.own), "difference": dict(scores.difference)}
 
 
 def _number(value: float | None) -> str:

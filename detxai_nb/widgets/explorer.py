@@ -1,56 +1,82 @@
-"""Explorer: click an object of a photograph and see which pixels made the detector say so."""
+"""Explorer: click an object of a photograph and see which pixels made the detector find it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import traitlets
+from PIL import Image
 
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Request, WidgetOptions, split_options
+from detxai_nb.widgets.shared.options import Request, SignedLookOptions, WidgetOptions, show_options, split_options
+from detxai_nb.widgets.shared.traits import Choice, MethodTraits, ScaleTraits, SignedLookTraits, TargetTraits
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import picture
 
-_OPTIONS = ("selected", "direction", "opacity", "threshold", "colormap", "signed_colormap", "scale", "boxes")
+
+class ExplorerOptions(SignedLookOptions, total=False):
+    """First values of further traits of the Explorer.
+
+    Attributes:
+        selected, direction, scale: as the traits.
+    """
+
+    selected: int | None
+    direction: str
+    scale: str
 
 
-class Explorer(OneResultWidget):
-    """The photograph with its detected objects; the heat map of the selected one, by a method of your choice.
-
-    Traits that go both ways: ``selected`` (index or None), ``method``, ``target``, ``layer``, ``direction`` (used by
-    the methods that have it), ``opacity`` and ``threshold`` (0..1), ``colormap``, ``signed_colormap``, ``scale``
-    ("object" or "shared"), ``boxes`` ("all" or "selected"). A value that is not allowed raises ``TraitError`` naming
-    the allowed ones.
+@show_options(ExplorerOptions)
+class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
+    """The photograph with its detected objects, and the heat map of the selected one.
 
     The maps of all objects are computed together: the first ones when the widget is made, later ones in a thread beside
-    the kernel, so that the browser can show progress and cancel; a newer choice supersedes an older one, and computed
-    maps are kept, so that choosing them again costs nothing. Do not use the detector in a cell while the widget
-    computes with it.
+    the kernel, so that the browser can show progress and cancel. A newer choice supersedes an older one. Computed maps
+    are kept, so that choosing them again costs nothing. Do not use the detector in a cell while the widget computes
+    with it.
+
+    Args:
+        detector: an open detector, or the name of one.
+        image: the photograph, anything that ``load_image`` takes.
+        detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
+            ``score_threshold``.
+        method: a name of ``dx.methods``, of a gradient method.
+        target: what is explained: "class", "x1", "y1", "x2", "y2" or "combined".
+        layer: a name of ``detector.layers``; by default the one that the method prefers.
+        score_threshold: the lowest score of an object, 0..1.
+        **options: first values of the traits below (``opacity=0.5``), and settings of methods (``smooth="box"``), which
+            go to the methods that have them.
+
+    Attributes:
+        selected: index of the selected object, or None.
+        method, target, layer: as above; setting one computes other maps.
+        direction: the sign of the evidence, "positive", "negative", "signed" or "absolute", for methods that have it.
+        opacity: of the map, 0..1.
+        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        colormap, signed_colormap: names of a sequential and a diverging colour map, the second for signed maps.
+        scale: "object" (each map over its own range) or "shared" (all maps over one).
+        boxes: "all" or "selected".
+
+    Raises:
+        TypeError: for an unknown option, or what is no detector or Detections.
+        ValueError: for a black-box detector or a wrong setting of a method.
+        TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
     """
 
     _esm = STATIC / "explorer.js"
     _css = STATIC / "explorer.css"
+    _choice = ("method", "target", "layer", "direction")
 
-    method = traitlets.Unicode().tag(sync=True)
-    target = traitlets.Unicode().tag(sync=True)
-    layer = traitlets.Unicode().tag(sync=True)
-    direction = traitlets.Unicode("positive").tag(sync=True)
-    opacity = traitlets.Float(0.75).tag(sync=True)
-    threshold = traitlets.Float(0.0).tag(sync=True)
-    colormap = traitlets.Unicode("viridis").tag(sync=True)
-    signed_colormap = traitlets.Unicode("RdBu_r").tag(sync=True)
-    scale = traitlets.Unicode("object").tag(sync=True)
-    boxes = traitlets.Unicode("all").tag(sync=True)
+    direction = Choice(lambda widget: widget._options.directions or ("positive",), "positive")
 
     def __init__(
         self,
         detector: Detector | str,
-        image: Any,
+        image: ImageSource,
         detections: Detections | None = None,
         *,
         method: str = "odam",
@@ -59,67 +85,57 @@ class Explorer(OneResultWidget):
         score_threshold: float = 0.3,
         **options: Any,
     ) -> None:
-        """``detector``: an object or the name of one; ``image``: what ``load_image`` takes; ``detections``: by default
-        what the detector finds with at least ``score_threshold``. ``options``: further traits (``opacity=0.5``) and
-        settings of methods (``smooth="box"``), which go to the methods that have them.
-        """
-        traits, settings = split_options(options, _OPTIONS)
-        subject = WidgetInputs.of(detector, image, detections, score_threshold)
-        self._offer = WidgetOptions.of(subject.detector, settings)
+        traits, settings = split_options(options, ExplorerOptions)
+        inputs = WidgetInputs.of(detector, image, detections, score_threshold)
+        self._options = WidgetOptions.of(inputs.detector, settings)
         super().__init__(
-            subject,
-            choices=self._offer.packed(),
+            inputs,
+            choices=self._options.to_payload(),
             method=method,
             target=target,
-            layer=self._offer.layers[0] if layer is None else layer,
+            layer=self._options.layers[0] if layer is None else layer,
             **traits,
         )
         if len(self.detections):
-            self._first(self._request)
+            self._compute_first(self._request)
 
     @property
     def maps(self) -> HeatMaps:
-        """The raw maps of all objects for what is chosen now; waits for a computation under way.
+        """The raw maps of all objects for what is chosen now; waits for a running computation.
 
-        Raises ``RuntimeError`` where there are none: no object, a failed or a cancelled computation.
+        Raises:
+            RuntimeError: if there are none: no object, a failed or a cancelled computation.
         """
         found: HeatMaps = self._result()
         return found
 
     def to_code(self) -> str:
-        """The Python that makes the maps for what is chosen now, and takes out the selected one."""
-        return self._subject.recipe.code(self._offer.call(self._request), self.selected)
+        """Return the Python code that makes the maps for what is chosen now, and picks out the selected one.
 
-    def _problem(self, trait: str, value: Any) -> str | None:
-        return self._offer.problem(trait, value, len(self.detections))
-
-    @traitlets.validate("method", "target", "layer", *_OPTIONS)
-    def _allowed(self, proposal: Any) -> Any:
-        return self._validated(proposal)
+        Returns:
+            Python source.
+        """
+        return self._inputs.recipe.code(self._options.call(self._request), self.selected)
 
     @property
     def _wanted(self) -> Request | None:
         return self._request if len(self.detections) else None
 
-    def _go_back(self, request: Request) -> None:
-        self.method, self.target, self.layer = request.method, request.target, request.layer
-        self.direction = request.direction or self.direction
+    def _choice_of(self, request: Request) -> dict[str, Any]:
+        return {
+            "method": request.method,
+            "target": request.target,
+            "layer": self._options.layer_after(request, self.layer),
+            "direction": request.direction or self.direction,
+        }
 
     @property
     def _request(self) -> Request:
-        return self._offer.request(self.method, self.target, self.layer, self.direction)
-
-    @traitlets.observe("method", "target", "layer", "direction", "selected")
-    def _changed(self, change: Any) -> None:
-        if not self._ready:
-            return
-        if change["name"] != "selected" and len(self.detections):
-            self._maker.ask(self._request)
-        self.code = self.to_code()
+        return self._options.request(self.method, self.target, self.layer, self.direction)
 
     def _compute(self, request: Request, progress: Progress | None) -> HeatMaps:
-        call = self._offer.arguments(request)
-        return explain(self._subject.detector, self._subject.image, self.detections, progress=progress, **call)
+        call = self._options.arguments(request)
+        return explain(self._inputs.detector, self._inputs.image, self.detections, progress=progress, **call)
 
     def _pack(self, request: Request, result: HeatMaps) -> dict[str, Any]:
         return serialize.pack_maps(request.key, request.title, result)
@@ -127,21 +143,14 @@ class Explorer(OneResultWidget):
     def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here."""
         with self._lock:
-            maps = None if self.selected is None else self._maker.kept.get(self.map_key)
-        signed = maps is not None and maps.signed
-        look = picture.Look(
-            self.opacity,
-            self.threshold,
-            self.signed_colormap if signed else self.colormap,
-            self.scale == "shared",
-            self.boxes == "all",
-        )
-        return picture.Snapshot(self._subject.image, self.objects, self.selected, maps, look)
+            maps = None if self.selected is None else self._worker.kept.get(self.map_key)
+        look = picture.look_of(self, maps, self.scale == "shared")
+        return picture.Snapshot(self._inputs.image, self.objects, self.selected, maps, look)
 
     def _picture(self) -> bytes:
         return picture.draw_snapshot(self._scene(), self._caption())
 
-    def _photo_picture(self) -> Any:
+    def _photo_picture(self) -> Image.Image:
         """The photograph with boxes and the selected map, at the photograph's resolution."""
         return picture.draw_view(self._scene())
 

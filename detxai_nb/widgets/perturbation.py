@@ -1,18 +1,17 @@
-"""Perturbation: scrub through deletion and insertion, and see the picture, the detector's answer and the curve."""
+"""Perturbation: scrub through deletion and insertion; see the picture, what the detector finds in it and the curve."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
-import traitlets
+from PIL import Image
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics import DetectionCache
-from detxai_nb.metrics import PerturbationSchedule as Protocol
+from detxai_nb.metrics import DetectionCache, PerturbationSchedule
 from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD
 from detxai_nb.metrics.perturbation import FILLS, MODES
 from detxai_nb.metrics.perturbation_path import (
@@ -26,22 +25,28 @@ from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.perturbation_view import shown_answers, to_payload
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title, split_options
+from detxai_nb.widgets.shared.options import KINDS, Request, WidgetOptions, method_title, show_options, split_options
+from detxai_nb.widgets.shared.traits import Choice, Count, LayerTraits, MethodTraits
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
 from detxai_nb.widgets.snapshots import curve, picture
 
-KINDS = ("gradient", "trace", "perturbation")
-_CHOSEN = ("method", "layer", "mode", "area", "fill", "selected")
-_OPTIONS = ("selected", "step")
 _TITLES = {"box": "Area of its box", "image": "Whole image"}
 
 
 @dataclass(frozen=True)
 class PerturbationRequest:
-    """One computation: the object of that index, its map from ``request``, and how the photograph is changed."""
+    """One computation: one object's path through the changed photographs.
+
+    Attributes:
+        request: the map whose order is followed.
+        index: the object.
+        mode: "deletion" or "insertion".
+        area: "box" or "image".
+        fill: a name of ``FILLS``, or "" for the one that the papers use.
+    """
 
     request: Request
     index: int
@@ -51,148 +56,168 @@ class PerturbationRequest:
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The computation's name in Python and in the browser: the same for the same computation."""
         return f"{self.request.key}#{self.index}#{self.mode}#{self.area}#{self.fill}"
 
     @property
     def title(self) -> str:
-        """In words, such as "Deletion by ODAM"."""
+        """The computation in words, such as "Deletion by ODAM"."""
         return f"{self.mode.capitalize()} by {method_title(self.request.method)}"
 
     @property
-    def protocol(self) -> Protocol:
+    def schedule(self) -> PerturbationSchedule:
         """How the photograph is changed."""
         steps, every = AREAS[self.area]
-        return Protocol(self.mode, steps, every, self.fill or None)
+        return PerturbationSchedule(self.mode, steps, every, self.fill or None)
 
 
-class Perturbation(OneResultWidget):
-    """The photograph changed step by step in the order of the selected object's map, and what the detector says of it.
+class PerturbationOptions(TypedDict, total=False):
+    """Further keyword arguments of the Perturbation.
 
-    Traits that go both ways: ``selected`` (index or None), ``method``, ``layer``, ``mode`` ("deletion" or "insertion"),
-    ``area`` ("box": as many pixels as the object's box has, anywhere in the image, in 11 pictures, ODAM's protocol;
-    "image": all pixels in 51 pictures, SSGrad-CAM++'s), ``fill`` ("random", "black", "mean", or "": random for deletion
-    and black for insertion) and ``step``, the picture that is shown, from 0, the unchanged one. Scores and pictures are
-    those of the metrics "deletion-odam", "insertion-odam", "deletion" and "insertion".
-
-    The first walk is computed when the widget is made where that is quick, later ones in a thread beside the kernel;
-    walks are kept, and no picture is asked about twice. Do not use the detector in a cell while the widget computes
-    with it.
+    Attributes:
+        layer, seed, answer_threshold, score_threshold, selected, step: as documented there.
     """
 
-    _size: Callable[[Any], int] = staticmethod(lambda found: found.nbytes)
+    layer: str | None
+    seed: int
+    answer_threshold: float
+    score_threshold: float
+    selected: int | None
+    step: int
+
+
+@show_options(PerturbationOptions, layer=None, seed=0, answer_threshold=SCORE_THRESHOLD, score_threshold=0.3)
+class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
+    """The photograph changed step by step in the order of the selected object's map, and what the detector finds in it.
+
+    Scores and pictures are those of the metrics "deletion-odam", "insertion-odam", "deletion" and "insertion". The
+    first path is computed when the widget is made if that is quick, later ones in a thread beside the kernel. Paths are
+    kept, and the detector sees no picture twice. Do not use the detector in a cell while the widget computes with it.
+
+    Args:
+        detector: a detector, or the name of one.
+        image: the photograph, anything that ``load_image`` takes.
+        detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
+            ``score_threshold``.
+        method: a name of ``dx.methods``; by default the first that can explain the detector.
+        mode, area, fill: first values of the traits below.
+        sample: the photograph with its annotations, whose boxes then say how many pixels are changed.
+        **options: ``layer`` (a name of ``detector.layers``; by default the one that the method prefers); ``seed`` (of
+            the order of tied pixels and of a random fill, also of methods that have one); ``answer_threshold`` (the
+            lowest score of what the detector finds in changed pictures, 0..1); ``score_threshold`` (the lowest score of
+            an object, 0..1); first values of ``selected`` and ``step``; and settings of methods.
+
+    Attributes:
+        selected: index of the selected object, or None.
+        method, layer: as above; setting one computes another path.
+        mode: "deletion" or "insertion".
+        area: "box" (as many pixels as the object's box has, anywhere in the image, in 11 pictures: ODAM's protocol) or
+            "image" (all pixels in 51 pictures: SSGrad-CAM++'s).
+        fill: "random", "black", "mean", or "" (random for deletion and black for insertion).
+        step: the number of the picture that is shown, from 0, the unchanged one.
+
+    Raises:
+        TypeError: for an unknown option, or what is no detector or Detections.
+        ValueError: for a wrong setting of a method, or a sample of another size.
+        TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
+    """
+
+    _size: Callable[[Any], int] = staticmethod(lambda path: path.nbytes)
     _esm = STATIC / "perturbation.js"
     _css = STATIC / "perturbation.css"
+    _choice = ("method", "layer", "mode", "area", "fill", "selected")
 
-    method = traitlets.Unicode().tag(sync=True)
-    layer = traitlets.Unicode().tag(sync=True)
-    mode = traitlets.Unicode().tag(sync=True)
-    area = traitlets.Unicode().tag(sync=True)
-    fill = traitlets.Unicode().tag(sync=True)
-    step = traitlets.Int(0).tag(sync=True)
+    mode = Choice(MODES, "deletion")
+    area = Choice(tuple(AREAS), "box")
+    fill = Choice(("", *FILLS))
+    step = Count(0, "the number of a picture")
 
     def __init__(
         self,
         detector: Detector | str,
-        image: Any,
+        image: ImageSource,
         detections: Detections | None = None,
         *,
         method: str | None = None,
-        layer: str | None = None,
         mode: str = "deletion",
         area: str = "box",
         fill: str = "",
         sample: Sample | None = None,
-        seed: int = 0,
-        answer_threshold: float = SCORE_THRESHOLD,
-        score_threshold: float = 0.3,
         **options: Any,
     ) -> None:
-        """``detector``, ``image``, ``detections``, ``score_threshold``, ``options``: as for Explorer. ``method``: by
-        default the first that can run. ``sample``: the photograph with its annotations, whose boxes then say how many
-        pixels are changed. ``seed``: of tied pixels and of a random fill, also of methods that have one.
-        ``answer_threshold``: of what the detector finds in changed pictures.
-        """
-        traits, settings = split_options(options, _OPTIONS)
-        subject = WidgetInputs.of(detector, image, detections, score_threshold)
+        traits, settings = split_options(options, PerturbationOptions)
+        layer, seed = traits.pop("layer", None), traits.pop("seed", 0)
+        inputs = WidgetInputs.of(detector, image, detections, traits.pop("score_threshold", 0.3))
         if sample is not None:
-            subject.check_sample(sample)
-        self._offer = WidgetOptions.of(subject.detector, {**settings, "seed": seed}, KINDS)
-        self._judge = MapScorer.of(subject.image, subject.detections, sample, [])
-        self._answers = DetectionCache(subject.detector)
-        self._answer_threshold = answer_threshold
+            inputs.check_sample(sample)
+        self._options = WidgetOptions.of(inputs.detector, {**settings, "seed": seed}, KINDS)
+        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, [])
+        self._answers = DetectionCache(inputs.detector)
+        self._answer_threshold = traits.pop("answer_threshold", SCORE_THRESHOLD)
         self._bases = ResultStore(bytes_of_maps)
-        fills = [{"name": "", "title": "As the papers do"}, *({"name": f, "title": f.capitalize()} for f in FILLS)]
+        fills = [{"name": "", "title": "As in the papers"}, *({"name": f, "title": f.capitalize()} for f in FILLS)]
         super().__init__(
-            subject,
+            inputs,
             choices={
-                **self._offer.packed(),
+                **self._options.to_payload(),
                 "modes": [{"name": name, "title": name.capitalize()} for name in MODES],
                 "areas": [{"name": name, "title": title} for name, title in _TITLES.items()],
                 "fills": fills,
             },
-            method=next(iter(self._offer.methods)) if method is None else method,
-            layer=self._offer.layers[0] if layer is None else layer,
+            method=next(iter(self._options.methods)) if method is None else method,
+            layer=self._options.layers[0] if layer is None else layer,
             mode=mode,
             area=area,
             fill=fill,
             **traits,
         )
-        if (way := self._wanted) is not None:
-            slow = self._offer.methods[self.method].kind == "perturbation"
-            (self._maker.ask if slow else self._first)(way)
+        if (request := self._wanted) is not None:
+            slow = self._options.methods[self.method].kind == "perturbation"
+            (self._worker.ask if slow else self._compute_first)(request)
 
     @property
     def walk(self) -> PerturbationPath:
-        """The pictures and the answers for what is chosen now; waits for a computation under way.
+        """The pictures and what was found in them, for what is chosen now; waits for a running computation.
 
-        Raises ``RuntimeError`` where there is none: nothing is selected, or the computation failed.
+        Raises:
+            RuntimeError: if there is none: nothing is selected, or the computation failed.
         """
         found: PerturbationPath = self._result()
         return found
 
     def to_code(self) -> str:
-        """The Python that makes the pictures and the curve of the selected object."""
-        call = self._offer.call(self._request)
+        """Return the Python code that makes the pictures and the curve of the selected object.
+
+        Returns:
+            Python source.
+        """
+        call = self._options.call(self._request)
         lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})"]
-        way, found = self._wanted, self._kept()
-        if way is not None and found is not None:
+        request, found = self._wanted, self._kept()
+        if request is not None and found is not None:
             plan: PathPlan = found.plan
             how = plan.schedule
             lines += [
-                f"heat = maps.values[{way.index}]",
+                f"heat = maps.values[{request.index}]",
                 f"how = dx.metrics.PerturbationSchedule({how.mode!r}, steps={how.steps}, every={how.every}, "
                 f"fill={how.fill!r})",
                 f"order = dx.metrics.pixel_order(heat, seed={plan.order_seed})",
                 f"counts = how.counts({plan.area!r}, heat.numel())  # pixels changed in each picture",
                 f"pictures = list(how.images(maps.image, order, counts, seed={plan.fill_seed}))",
                 f"answers = dx.metrics.DetectionCache(detector).ask(pictures, {self._answer_threshold!r})",
-                f"scores = [float(answer.follow(detections)[0][{way.index}]) for answer in answers]",
+                f"scores = [float(answer.follow(detections)[0][{request.index}]) for answer in answers]",
             ]
-        return self._subject.recipe.script(lines)
+        return self._inputs.recipe.script(lines)
 
     def close(self) -> None:
-        """End the widget: its computation is cancelled and its maps are given up."""
+        """Close the widget: cancel its computation and drop its maps."""
         if hasattr(self, "_bases"):
             self._bases.clear()
         super().close()
 
-    def _problem(self, trait: str, value: Any) -> str | None:
-        allowed = {"mode": MODES, "area": tuple(AREAS), "fill": ("", *FILLS)}
-        if trait in allowed:
-            known = ", ".join(map(repr, allowed[trait]))
-            return None if value in allowed[trait] else f"{trait} is one of {known}; got {value!r}"
-        if trait == "step":
-            return None if value >= 0 else f"step is the number of a picture, 0 or more; got {value!r}"
-        return self._offer.problem(trait, value, len(self._subject.detections))
-
-    @traitlets.validate("method", "layer", "mode", "area", "fill", *_OPTIONS)
-    def _allowed(self, proposal: Any) -> Any:
-        return self._validated(proposal)
-
     @property
     def _request(self) -> Request:
-        return self._offer.request(self.method, "class", self.layer, "")
+        return self._options.request(self.method, "class", self.layer, "")
 
     @property
     def _wanted(self) -> PerturbationRequest | None:
@@ -200,28 +225,27 @@ class Perturbation(OneResultWidget):
             return None
         return PerturbationRequest(self._request, self.selected, self.mode, self.area, self.fill)
 
-    def _go_back(self, request: PerturbationRequest) -> None:
-        self.method = request.request.method
-        self.layer = self._offer.layer_after(request.request, self.layer)
-        self.selected, self.mode, self.area, self.fill = request.index, request.mode, request.area, request.fill
+    def _choice_of(self, request: PerturbationRequest) -> dict[str, Any]:
+        return {
+            "method": request.request.method,
+            "layer": self._options.layer_after(request.request, self.layer),
+            "mode": request.mode,
+            "area": request.area,
+            "fill": request.fill,
+            "selected": request.index,
+        }
 
-    @traitlets.observe(*_CHOSEN)
-    def _changed(self, change: Any) -> None:
-        if not self._ready:
-            return
-        if (way := self._wanted) is not None:
-            self._maker.ask(way)
-        self.code = self.to_code()
-
-    def _compute(self, way: PerturbationRequest, progress: Progress | None) -> PerturbationPath:
-        maps: HeatMaps | None = self._bases.get(way.request.key)
+    def _compute(self, request: PerturbationRequest, progress: Progress | None) -> PerturbationPath:
+        maps: HeatMaps | None = self._bases.get(request.request.key)
         if maps is None:
-            call = self._offer.arguments(way.request)
-            maps = explain(self._subject.detector, self._subject.image, self.detections, progress=progress, **call)
-            self._bases.add(way.request.key, maps)
-        annotation = int(self._judge.annotations[way.index]) if self._judge.annotated else -1
-        plan = plan_path(maps, way.index, annotation, self._judge.sample, way.protocol, way.area == "image")
-        return follow_path(maps, way.index, plan, self._answers, self._answer_threshold, progress)
+            call = self._options.arguments(request.request)
+            maps = explain(self._inputs.detector, self._inputs.image, self.detections, progress=progress, **call)
+            self._bases.add(request.request.key, maps)
+        annotation = int(self._scorer.annotations[request.index]) if self._scorer.annotated else -1
+        plan = plan_path(
+            maps, request.index, annotation, self._scorer.sample, request.schedule, request.area == "image"
+        )
+        return follow_path(maps, request.index, plan, self._answers, self._answer_threshold, progress)
 
     def _pack(self, request: PerturbationRequest, result: PerturbationPath) -> dict[str, Any]:
         return {"key": request.key, "title": request.title, **to_payload(result, self.detections)}
@@ -229,7 +253,7 @@ class Perturbation(OneResultWidget):
     def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here: the picture of this step with what was found in it."""
         found: PerturbationPath | None = self._drawn()
-        image = self._subject.image
+        image = self._inputs.image
         look = picture.Look(0.0, 0.0, "viridis", False, True)
         if found is None:
             return picture.Snapshot(image, self.objects, self.selected, None, look)
@@ -244,7 +268,7 @@ class Perturbation(OneResultWidget):
         curves = [found.relative.tolist(), found.others.tolist()]
         return curve.draw_curve_snapshot(self._scene(), self._caption(found), curves, self.step)
 
-    def _photo_picture(self) -> Any:
+    def _photo_picture(self) -> Image.Image:
         """The picture of this step with what was found in it, at the photograph's resolution."""
         return picture.draw_view(self._scene())
 

@@ -1,4 +1,4 @@
-"""One sanity check for a widget: what is asked, what was found so far, and both for the browser and in words."""
+"""One run of the widget SanityCheck: what is checked, what was found so far, and both for the browser and in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.sanity.runner import steps_of
 from detxai_nb.sanity.table import similarity_table
-from detxai_nb.types import Detections, Progress, Target
+from detxai_nb.types import Detections, Detector, Progress, Target
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.options import method_title
 
@@ -30,7 +30,15 @@ EDGES_TITLE = "Edges (control)"
 
 @dataclass(frozen=True)
 class Check:
-    """One run: the object of that index, its maps by ``methods``, and how the weights are taken away."""
+    """One check of one object.
+
+    Attributes:
+        methods: whose maps are checked.
+        index: the object.
+        mode: "cascading" or "independent".
+        layers: a preset of ``sanity.stages``.
+        seeds: of the random weights.
+    """
 
     methods: tuple[str, ...]
     index: int
@@ -40,7 +48,7 @@ class Check:
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The check's name in Python and in the browser: the same for the same check."""
         return "#".join(
             [",".join(self.methods), str(self.index), self.mode, self.layers, ",".join(map(str, self.seeds))]
         )
@@ -52,13 +60,22 @@ class Check:
 
     @property
     def title(self) -> str:
-        """In words."""
+        """The check in words."""
         return f"the {self.mode} sanity check of {', '.join(map(title_of, self.methods))}"
 
 
 @dataclass(eq=False)
 class SanityRun:
-    """What a run has found so far: maps by (method, step's number, seed), those of step 0 in ``originals``."""
+    """What a run has found so far.
+
+    Attributes:
+        check: what is checked.
+        image: the photograph, uint8 ``[H,W,3]``.
+        detections: the one object, on the CPU.
+        steps: the steps of the randomisation, in order.
+        originals: maps of the trained network by method.
+        maps: maps by method, number of the step (from 1) and seed.
+    """
 
     check: Check
     image: np.ndarray
@@ -68,14 +85,24 @@ class SanityRun:
     maps: dict[tuple[str, int, int], HeatMaps] = field(default_factory=dict)
 
     def add(self, step: sanity.Step, seed: int, found: Mapping[str, HeatMaps]) -> None:
-        """Take what the check found in one more state of the network."""
+        """Take the maps of one more state of the network.
+
+        Args:
+            step: the state; number 0 is the trained network.
+            seed: of its random weights.
+            found: maps by method.
+        """
         if not step.number:
             self.originals.update(found)
         else:
             self.maps.update({(name, step.number, seed): maps for name, maps in found.items()})
 
     def result(self) -> sanity.SanityResult:
-        """All of it so far; a verdict counts the runs that came to the last step."""
+        """Return all of it so far; a verdict counts the seeds that came to the last step.
+
+        Returns:
+            As from ``sanity.check``.
+        """
         # A copy, as the run may still be adding to it.
         maps = dict(self.maps)
         return sanity.SanityResult(
@@ -92,24 +119,66 @@ class SanityRun:
         )
 
 
+def state_key(method: str, number: int, seed: int) -> str:
+    """Return the key of one method's map in one state of the network.
+
+    Args:
+        method: its name.
+        number: of the step; 0 is the trained network, which is the same for every seed.
+        seed: of the random weights.
+
+    Returns:
+        The key.
+    """
+    return f"{method}|{number}|{seed}" if number else f"{method}|0"
+
+
 def title_of(method: str) -> str:
-    """What a method is called, or the control."""
+    """Return the title of a method or of the control.
+
+    Args:
+        method: its name.
+
+    Returns:
+        The title.
+    """
     return EDGES_TITLE if method == sanity.EDGES else method_title(method)
 
 
-def begin(detector: Any, image: np.ndarray, one: Detections, check: Check) -> SanityRun:
-    """Nothing found yet, of a check of one object."""
+def begin(detector: Detector, image: np.ndarray, one: Detections, check: Check) -> SanityRun:
+    """Return a run that has found nothing yet.
+
+    Args:
+        detector: one with a module.
+        image: the photograph, uint8 ``[H,W,3]``.
+        one: the one object.
+        check: what is checked.
+
+    Returns:
+        The run.
+    """
     return SanityRun(check, image, one.to("cpu"), steps_of(detector, image, check.randomization))
 
 
 def run(
-    detector: Any,
+    detector: Detector,
     one: Detections,
     found: SanityRun,
     settings: Mapping[str, Mapping[str, Any]],
     progress: Progress | None,
 ) -> sanity.SanityResult:
-    """Run the check; ``found`` has all that was found whenever it ends. ``settings``: by method."""
+    """Run a check.
+
+    Args:
+        detector: one with a module; its weights are changed meanwhile.
+        one: the one object.
+        found: from ``begin``; holds all that was found whenever the check ends.
+        settings: of methods, by method.
+        progress: called with the steps done and their number; what it raises ends the check.
+
+    Returns:
+        The result.
+    """
     check = found.check
     return sanity.check(
         detector,
@@ -125,21 +194,33 @@ def run(
 
 
 def to_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
-    """For the browser: maps by "method|step|seed" (of the trained network "method|0"), figures, curves and verdicts."""
+    """Return what the browser shows of a check.
+
+    Args:
+        check: what was checked.
+        result: what was found.
+
+    Returns:
+        Maps and figures by key, the keys by method and seed, curves and verdicts.
+    """
     methods, states, problems = list(result.methods), {}, {}
-    named = {f"{m}|0": maps for m, maps in result.originals.items()}
-    named |= {f"{m}|{number}|{seed}": maps for (m, number, seed), maps in result.maps.items()}
-    for name, maps in named.items():
+    every = [(m, 0, 0, maps) for m, maps in result.originals.items()]
+    every += [(m, number, seed, maps) for (m, number, seed), maps in result.maps.items()]
+    for method, number, seed, maps in every:
+        name = state_key(method, number, seed)
         try:
-            states[name] = serialize.pack_maps(name, title_of(name.split("|")[0]), maps)
+            states[name] = serialize.pack_maps(name, title_of(method), maps)
         except ValueError:
             problems[name] = "not finite"
     return {
         "key": check.key,
+        "index": check.index,
+        "mode": check.mode,
         "stages": [TRAINED, *(step.stage for step in result.steps)],
         "seeds": list(result.seeds),
         "note": note(check, result),
         "methods": [{"name": m, "title": title_of(m), **judged(result, m)} for m in methods],
+        "keys": {m: _keys(m, len(result.steps), check.seeds) for m in methods},
         "maps": states,
         "problems": problems,
         "figures": _figures(result),
@@ -148,7 +229,15 @@ def to_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
 
 
 def note(check: Check, result: sanity.SanityResult) -> str:
-    """What to say where the run was stopped before its end; empty where it was not."""
+    """Return what to say if a run was stopped before its end.
+
+    Args:
+        check: what was checked.
+        result: what was found.
+
+    Returns:
+        A sentence; empty if the run came to its end.
+    """
     runs, last = {(number, seed) for _, number, seed in result.maps}, len(result.steps)
     if len(runs) == last * len(check.seeds):
         return ""
@@ -157,7 +246,15 @@ def note(check: Check, result: sanity.SanityResult) -> str:
 
 
 def judged(result: sanity.SanityResult, method: str) -> dict[str, str]:
-    """The verdict on one method and why, in words with figures."""
+    """Return the verdict on one method and why.
+
+    Args:
+        result: of a check.
+        method: its name.
+
+    Returns:
+        "verdict", and "words" with figures.
+    """
     row = result.verdict().loc[method]
     bar = f"{result.threshold:g}"
     if row["verdict"] == sanity.UNDECIDED:
@@ -170,12 +267,20 @@ def judged(result: sanity.SanityResult, method: str) -> dict[str, str]:
     return {"verdict": str(row["verdict"]), "words": words}
 
 
+def _keys(method: str, steps: int, seeds: Sequence[int]) -> dict[str, Any]:
+    """The keys of one method's maps: "trained", and "steps" by seed, from the first step on."""
+    return {
+        "trained": state_key(method, 0, 0),
+        "steps": {str(seed): [state_key(method, number, seed) for number in range(1, steps + 1)] for seed in seeds},
+    }
+
+
 def _figures(result: sanity.SanityResult) -> dict[str, dict[str, float | None]]:
-    """By measure: the value of each "method|step|seed"."""
+    """By measure the value of each state's key."""
     found: dict[str, dict[str, float | None]] = {measure: {} for measure in result.measures}
     for row in result.table.itertuples():
         if row.measure in found:
-            found[row.measure][f"{row.method}|{row.step}|{row.seed}"] = _known(row.value)
+            found[row.measure][state_key(row.method, row.step, row.seed)] = _known(row.value)
     return found
 
 
@@ -194,9 +299,3 @@ def _curves(result: sanity.SanityResult, measure: str) -> dict[str, dict[str, li
 
 def _known(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
-
-
-def curve_of(result: sanity.SanityResult, measure: str, methods: Sequence[str]) -> list[list[float]]:
-    """The medians by method, NaN where there is none."""
-    curves = _curves(result, measure)
-    return [[math.nan if v is None else v for v in curves[m]["median"]] for m in methods]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import traitlets
+from PIL import Image
 
+from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.selection import Protocol
 from detxai_nb.tiny import TINY
 from detxai_nb.tiny.samples import METHODS as FIRST_METHODS
@@ -16,58 +18,100 @@ from detxai_nb.tiny.samples import ExplainedImage
 from detxai_nb.types import Detector, Progress, Target
 from detxai_nb.widgets import tiny_objects_run
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import opened_detector
-from detxai_nb.widgets.shared.options import WidgetOptions
+from detxai_nb.widgets.shared.inputs import ImageSource, open_detector
+from detxai_nb.widgets.shared.options import KINDS, WidgetOptions, show_options
+from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, Limit, LookTraits, SomeOf, quoted
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, WorkWidget
 from detxai_nb.widgets.shared.worker import COMPUTING, BackgroundWorker
 from detxai_nb.widgets.snapshots import tiny_objects
 from detxai_nb.widgets.tiny_objects_options import RunOptions, source_of
 from detxai_nb.widgets.tiny_objects_run import MEASURES, Rows, TinyObjectsRun
-from detxai_nb.widgets.tiny_objects_view import View, Viewing, bytes_of, pack_view, slim
+from detxai_nb.widgets.tiny_objects_view import View, ViewListener, bytes_of, pack_view, slim
 
 if TYPE_CHECKING:
     import pandas
 
-KINDS = ("gradient", "trace", "perturbation")
 MOST_METHODS = 5
 
 _PUBLISH_EVERY = 0.4
 _MOST_KEPT = 64 * 2**20
 _PARTS = 100
-_OPTIONS = ("measure", "opacity", "threshold", "colormap", "boxes")
 
 
-class TinyObjects(WorkWidget):
-    """Every object of an image or a dataset as a dot, its size against what its map is worth; a click shows the maps.
+class TinyObjectsOptions(TypedDict, total=False):
+    """Further keyword arguments of TinyObjects.
 
-    What is measured is that of ``tiny.objects`` and ``tiny.pairs``: energy pointing and pointing game in the object's
-    box, the map's own size against the box, the share of the energy in the nearest neighbour, and how alike the maps of
-    two touching objects of one class are. The tables are ``objects`` and ``pairs``.
+    Attributes:
+        at_most, gap, measure, opacity, threshold, colormap, boxes: as documented there.
+    """
 
-    Traits that go both ways: ``methods`` (one to five names) and ``limit`` (the first so many images, None for all) of
-    the next run; ``selected`` (the number of an object, in the order in which they were found, or None) or
-    ``selected_pair`` (of a touching pair): one is None where the other is not; ``measure`` ("energy", "reach", "beside"
-    or "half", as in ``tiny.plot``); and how it looks: ``opacity``, ``threshold``, ``colormap``, ``boxes``.
+    at_most: float
+    gap: float
+    measure: str
+    opacity: float
+    threshold: float
+    colormap: str
+    boxes: str
+
+
+@show_options(TinyObjectsOptions, settings=False, at_most=TINY, gap=1.0)
+class TinyObjects(WorkWidget, LookTraits):
+    """Every object of an image or a dataset as a dot, its size against a measure of its map; a click shows the maps.
+
+    The measures are those of ``tiny.objects`` and ``tiny.pairs``: energy pointing and pointing game in the object's
+    box, the map's own size over that of the box, the share of the energy in the nearest neighbour, and how similar the
+    maps of two touching objects of one class are.
 
     Nothing runs before ``run()`` or its button. A run goes image by image in a thread beside the kernel, dots appear as
-    images are done, and it can be cancelled: what was found stays. Maps are kept of the last images only; those of an
-    object that is clicked later are made again, also while a run is under way, which then waits. Do not use the
-    detector in a cell while the widget computes with it.
+    images are done, and it can be cancelled: what was found stays. Only the maps of the last images are kept; those of
+    an object that is clicked later are made again, also during a run, which then waits. Do not use the detector in a
+    cell while the widget computes with it.
+
+    Args:
+        detector: a detector, or the name of one.
+        image_or_dataset: a dataset, a Sample, or a photograph that ``load_image`` takes, whose detections then stand
+            for annotations; as for ``tiny.objects``.
+        methods: one to five names of ``dx.methods``; by default those of the two of ``tiny.objects`` that can explain
+            the detector.
+        target: what is explained.
+        layer: a name of ``detector.layers``; by default the one that each method prefers.
+        settings: keyword arguments of methods, by method.
+        protocol: how detections are matched with annotations, a name or a ``Protocol`` of ``dx.evaluation``.
+        limit: first value of the trait.
+        **options: ``at_most`` (the largest share of the network's input that a tiny object's box takes); ``gap`` (the
+            largest distance of touching boxes, in pixels of the image); first values of ``measure``, ``opacity``,
+            ``threshold``, ``colormap`` and ``boxes``.
+
+    Attributes:
+        methods: one to five names; they hold for the next run.
+        limit: the number of images of the next run, or None for all.
+        selected: the number of an object, in the order in which they were found, or None.
+        selected_pair: the number of a touching pair, or None; of the two at most one is not None.
+        measure: "energy", "reach", "beside" or "half", as in ``tiny.plot``.
+        opacity: of the maps, 0..1.
+        threshold: evidence below this share of a map's range is not drawn, 0..1.
+        colormap: the name of a sequential colour map.
+        boxes: "all" or "selected".
+        wanted: the key of the run that is chosen, "" if there is nothing to run; for the browser.
+        table, photo, view_status: the dots, the photograph of the clicked object and the state of its maps; for the
+            browser.
+
+    Raises:
+        TypeError: for an unknown option, or what is no detector or dataset.
+        ValueError: for a wrong ``at_most``, ``gap``, ``layer``, ``protocol``, ``target`` or ``settings``.
+        TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
     """
 
     _size = staticmethod(lambda found: 0)
     _esm = STATIC / "tiny_objects.js"
     _css = STATIC / "tiny_objects.css"
 
-    methods: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    limit = traitlets.Int(None, allow_none=True).tag(sync=True)
-    measure = traitlets.Unicode("energy").tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
-    selected_pair = traitlets.Int(None, allow_none=True).tag(sync=True)
-    opacity = traitlets.Float(0.75).tag(sync=True)
-    threshold = traitlets.Float(0.0).tag(sync=True)
-    colormap = traitlets.Unicode("viridis").tag(sync=True)
-    boxes = traitlets.Unicode("selected").tag(sync=True)
+    methods = SomeOf(lambda widget: tuple(widget._options.methods), MOST_METHODS)
+    limit = Limit("a number of images")
+    measure = Choice(tuple(MEASURES), "energy")
+    selected = Index(lambda widget: widget._count("things"), "nothing was found yet")
+    selected_pair = Index(lambda widget: widget._count("couples"), "nothing was found yet")
+    boxes = Choice(BOXES, "selected")
     wanted = traitlets.Unicode().tag(sync=True)
     table = traitlets.Dict().tag(sync=True)
     photo = traitlets.Dict().tag(sync=True)
@@ -76,43 +120,36 @@ class TinyObjects(WorkWidget):
     def __init__(
         self,
         detector: Detector | str,
-        image_or_dataset: Any,
+        image_or_dataset: ImageSource | Sample | Sequence[Sample],
         methods: Sequence[str] | None = None,
         *,
         target: Target | str = "class",
         layer: str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         protocol: str | Protocol = "default",
-        at_most: float = TINY,
-        gap: float = 1.0,
         limit: int | None = None,
-        **options: Any,
+        **options: Unpack[TinyObjectsOptions],
     ) -> None:
-        """``detector``: one, or the name of one. The arguments from ``image_or_dataset`` on: as for ``tiny.objects``
-        and ``tiny.pairs``; ``methods`` are names, by default those of the two that can run. ``options``: first values
-        of ``measure``, ``opacity``, ``threshold``, ``colormap`` and ``boxes``.
-
-        Raises ``ValueError``, ``TypeError`` or ``TraitError`` for arguments out of range.
-        """
         for name in options:
-            if name not in _OPTIONS:
-                raise TypeError(
-                    f"{name!r} is no argument; besides those in the signature there are {', '.join(_OPTIONS)}"
-                )
+            if name not in TinyObjectsOptions.__annotations__:
+                known = ", ".join(TinyObjectsOptions.__annotations__)
+                raise TypeError(f"{name!r} is no argument; besides those in the signature there are {known}")
+        traits: dict[str, Any] = dict(options)
+        at_most, gap = traits.pop("at_most", TINY), traits.pop("gap", 1.0)
         how = {"target": target, "layer": layer, "settings": settings, "protocol": protocol, "at_most": at_most}
         self._how = RunOptions.of({**how, "gap": gap})
-        self._detector = opened_detector(detector)
-        self._offer = WidgetOptions.of(self._detector, {}, KINDS)
-        if layer is not None and (problem := self._offer.problem("layer", layer, 0)):
-            raise ValueError(problem)
+        self._detector = open_detector(detector)
+        self._options = WidgetOptions.of(self._detector, {}, KINDS)
+        if layer is not None and layer not in self._options.layers:
+            raise ValueError(f"layer is one of {quoted(self._options.layers)}; got {layer!r}")
         self._samples = self._how.samples(self._detector, image_or_dataset)
         self._sources = source_of(detector, image_or_dataset)
         self._found: TinyObjectsRun | None = None
         self._published = (0, 0.0)
-        chosen = [m for m in FIRST_METHODS if m in self._offer.methods] or list(self._offer.methods)[:1]
+        chosen = [m for m in FIRST_METHODS if m in self._options.methods] or list(self._options.methods)[:1]
         super().__init__(
             choices={
-                **self._offer.packed(),
+                **self._options.to_payload(),
                 "measures": [{"name": name, "title": title} for name, title in MEASURES.items()],
                 "most_methods": MOST_METHODS,
                 "images": len(self._samples),
@@ -121,31 +158,35 @@ class TinyObjects(WorkWidget):
             methods=chosen if methods is None else list(methods),
             limit=limit,
             notice="" if len(self._samples) else "There is no image in this dataset.",
-            **options,
+            **traits,
         )
         self.wanted = self._wanted
 
     @property
     def objects(self) -> pandas.DataFrame:
-        """The table of ``tiny.objects``, of what the last run found; waits for one under way."""
+        """The table of ``tiny.objects`` for what the last run found; waits for a running one."""
         return self._result.objects()
 
     @property
     def pairs(self) -> pandas.DataFrame:
-        """The table of ``tiny.pairs``, of what the last run found; waits for one under way."""
+        """The table of ``tiny.pairs`` for what the last run found; waits for a running one."""
         return self._result.pairs()
 
     def run(self) -> None:
-        """Begin again with what is chosen, in a thread; a run under way is given up, and so is what it found."""
+        """Start a run of what is chosen, in a thread; a running one is given up, and so is what it found.
+
+        Raises:
+            RuntimeError: if there is no image or no method is chosen.
+        """
         with self._lock:
             if not self._wanted:
                 raise RuntimeError(f"nothing to run: {self.notice or 'choose at least one method'}")
-            self._maker.drop()
-            self._maker.kept.clear()
+            self._worker.drop()
+            self._worker.kept.clear()
             self.selected = self.selected_pair = None
             self._viewer.kept.clear()
             self._found = TinyObjectsRun(tuple(self.methods), self._total, self._how.at_most, self._how.gap)
-            self._maker.ask(self._found)
+            self._worker.ask(self._found)
             with self.hold_sync():
                 self.map_data = {}
                 self._publish()
@@ -157,52 +198,87 @@ class TinyObjects(WorkWidget):
             self._leave()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is being computed, at most ``timeout`` seconds; whether that is so."""
+        """Wait until nothing is being computed.
+
+        Args:
+            timeout: the longest wait in seconds, None for no limit.
+
+        Returns:
+            Whether nothing is being computed any more.
+        """
         end = None if timeout is None else time.monotonic() + timeout
-        if not self._maker.wait(timeout):
+        if not self._worker.wait(timeout):
             return False
         return self._viewer.wait(None if end is None else max(0.0, end - time.monotonic()))
 
     def close(self) -> None:
-        """End the widget: its computations are cancelled and its maps are given up."""
+        """Close the widget: cancel its computations and drop its maps."""
         if hasattr(self, "_viewer"):
             self._viewer.drop()
             self._viewer.kept.clear()
         super().close()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the browser sent; it may have clicked on what a new run has just given up."""
+        """Take traits from the browser; a person may have clicked on what a new run has just given up.
+
+        Args:
+            sync_data: values by trait.
+        """
         with self._lock:
-            gone = [n for n in ("selected", "selected_pair") if n in sync_data and self._problem(n, sync_data[n])]
+            indices = {"selected": TinyObjects.selected, "selected_pair": TinyObjects.selected_pair}
+            gone = [n for n, trait in indices.items() if n in sync_data and trait.problem(self, sync_data[n])]
             super().set_state({**sync_data, **dict.fromkeys(gone)})
             if gone:
                 self.send_state(gone)
 
     def show_progress(self, done: int, total: int) -> None:
-        """For the calculator: so far it has come."""
+        """Publish how far a run is; called by the worker.
+
+        Args:
+            done, total: hundredths of images.
+        """
         super().show_progress(done, total)
         text = f"Image {min(done, total - 1) // _PARTS + 1} of {total // _PARTS}"
         self.status = {**self.status, "text": text}
 
     def show_maps(self, request: TinyObjectsRun, maps: Any, new: bool) -> None:
-        """For the calculator: the run has ended."""
+        """Publish that a run has ended; called by the worker.
+
+        Args:
+            request: the run.
+            maps: the same.
+            new: whether it has run just now.
+        """
         self.error = None
         with self.hold_sync():
             self.status = {**IDLE, "key": request.key}
             self._publish()
 
     def show_error(self, request: TinyObjectsRun, error: Exception) -> None:
-        """For the calculator: publish what went wrong, in words, and what had been found."""
+        """Publish that a run failed, in words, and what it had found; called by the worker.
+
+        Args:
+            request: the run.
+            error: what it raised.
+        """
         with self.hold_sync():
             super().show_error(request, error)
             self._publish()
 
-    def show_view(self, request: View, looked: ExplainedImage) -> None:
-        """For the calculator of maps: publish those of the chosen object or pair."""
+    def show_view(self, request: View, explained: ExplainedImage) -> None:
+        """Publish the maps of the selected object or pair; called by the listener of its worker.
+
+        Args:
+            request: which image's maps were made.
+            explained: the image with its maps.
+
+        Raises:
+            RuntimeError: if the detector did not find the object again.
+        """
         found, things = self._found, self._chosen
         if found is None or self._view != request:
             return
-        known = looked.selected.annotations.tolist()
+        known = explained.selected.annotations.tolist()
         if not {thing["annotation"] for thing in things} <= set(known):
             raise RuntimeError("the detector does not find it in this image again; run once more")
         rows = [known.index(thing["annotation"]) for thing in things]
@@ -210,12 +286,16 @@ class TinyObjects(WorkWidget):
         key = f"{request.key}#{','.join(map(str, numbers))}"
         with self.hold_sync():
             if self.photo.get("image") != request.image:
-                self.photo = {**serialize.pack_photo(looked.sample.image), "image": request.image}
-            self.map_data = pack_view(key, numbers, looked, rows)
+                self.photo = {**serialize.pack_photo(explained.sample.image), "image": request.image}
+            self.map_data = pack_view(key, numbers, explained, rows)
             self.view_status = {**IDLE, "key": key}
 
     def to_code(self) -> str:
-        """The Python that makes what is shown."""
+        """Return the Python code that reproduces what is shown.
+
+        Returns:
+            Python source.
+        """
         return self._how.code(self._sources, list(self.methods), self.measure, self.limit, self._chosen)
 
     @property
@@ -224,6 +304,10 @@ class TinyObjects(WorkWidget):
         if self._found is None:
             raise RuntimeError(f"there is no run yet: {self.status['text'] or 'call run() first'}") from self.error
         return self._found
+
+    def _count(self, kind: str) -> int:
+        """How many "things" or "couples" the last run has found."""
+        return 0 if self._found is None else len(getattr(self._found, kind))
 
     @property
     def _wanted(self) -> str:
@@ -249,8 +333,8 @@ class TinyObjects(WorkWidget):
         things = self._chosen
         return View(self._found.key, things[0]["image"]) if things and self._found is not None else None
 
-    def _calculator(self) -> BackgroundWorker:
-        self._viewer = BackgroundWorker(self._see, Viewing(self), self._lock, bytes_of)
+    def _make_worker(self) -> BackgroundWorker:
+        self._viewer = BackgroundWorker(self._see, ViewListener(self), self._lock, bytes_of)
         self._viewer.kept.limit = _MOST_KEPT
         # Each image takes its turn, so that a clicked object need not wait for the whole run.
         return BackgroundWorker(self._compute, self, self._lock, self._size, nullcontext())
@@ -265,20 +349,20 @@ class TinyObjects(WorkWidget):
             report(0, 1)
             self._viewer.wait()
             with COMPUTING:
-                looked = self._how.look(self._detector, self._samples, number, found.methods, report)
-                rows = found.measure(looked)
+                explained = self._how.explain(self._detector, self._samples, number, found.methods, report)
+                rows = found.measure(explained)
             report(1, 1)
-            # Never inside COMPUTING, for which whoever holds the lock may be waiting.
+            # Never inside COMPUTING, since the lock's holder may be waiting for that.
             with self._lock:
                 if self._found is found:
-                    self._take(found, looked, rows)
+                    self._take(found, explained, rows)
         return found
 
-    def _take(self, found: TinyObjectsRun, looked: ExplainedImage | None, rows: Rows) -> None:
+    def _take(self, found: TinyObjectsRun, explained: ExplainedImage | None, rows: Rows) -> None:
         found.add(*rows)
-        if looked is not None:
-            view = View(found.key, looked.number)
-            self._viewer.kept.add(view.key, slim(looked))
+        if explained is not None:
+            view = View(found.key, explained.number)
+            self._viewer.kept.add(view.key, slim(explained))
         count, before = self._published
         enough = len(found.things) > count + count // 50
         if enough and time.monotonic() - before > _PUBLISH_EVERY:
@@ -289,7 +373,7 @@ class TinyObjects(WorkWidget):
         if found is None:
             return
         self._published = (len(found.things), time.monotonic())
-        ended = self._maker.busy is not found
+        ended = self._worker.busy is not found
         stopped = ended and found.done < found.total and self.wanted != ""
         note = f"Stopped before its end: {found.done} of {found.total} images." if stopped else ""
         self.table = tiny_objects_run.to_payload(found, note, ended)
@@ -297,13 +381,13 @@ class TinyObjects(WorkWidget):
     def _see(self, view: View, progress: Progress | None) -> ExplainedImage:
         found = self._found
         methods = self.methods if found is None else found.methods
-        looked = self._how.look(self._detector, self._samples, view.image, methods, progress)
-        if looked is None:
+        explained = self._how.explain(self._detector, self._samples, view.image, methods, progress)
+        if explained is None:
             raise RuntimeError("the detector finds nothing in this image any more; run once more")
-        return slim(looked)
+        return slim(explained)
 
     def _stop(self) -> None:
-        if self._maker.drop():
+        if self._worker.drop():
             self.status = dict(IDLE)
             self._publish()
 
@@ -312,7 +396,7 @@ class TinyObjects(WorkWidget):
             self.view_status = dict(IDLE)
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
-        """From the browser: to run, to cancel a run, or to leave the maps of a clicked object."""
+        """Handle what the browser sends besides traits: to run, to cancel a run, to leave a clicked object."""
         kind = content.get("type")
         with self._lock:
             if kind == "run":
@@ -321,32 +405,6 @@ class TinyObjects(WorkWidget):
                 self._stop()
             elif kind == "leave":
                 self._leave()
-
-    def _problem(self, trait: str, value: Any) -> str | None:
-        found = self._found
-        allowed = {"measure": tuple(MEASURES), "boxes": ("all", "selected")}
-        if trait in allowed:
-            known = ", ".join(map(repr, allowed[trait]))
-            return None if value in allowed[trait] else f"{trait} is one of {known}; got {value!r}"
-        if trait == "methods":
-            offered = list(self._offer.methods)
-            if len(set(value)) == len(value) <= MOST_METHODS and set(value) <= set(offered):
-                return None
-            return f"methods are up to {MOST_METHODS} different ones of {', '.join(offered)}; got {value}"
-        if trait == "limit":
-            fine = value is None or value >= 1
-            return None if fine else f"limit is a number of images, 1 or more, or None for all; got {value!r}"
-        if trait in ("selected", "selected_pair"):
-            count = 0 if found is None else len(found.things if trait == "selected" else found.couples)
-            if value is None or 0 <= value < count:
-                return None
-            there = f"None or one of 0 to {count - 1}" if count else "None, as nothing was found yet"
-            return f"{trait} is {there}; got {value!r}"
-        return self._offer.problem(trait, value, 0)
-
-    @traitlets.validate("methods", "limit", "selected", "selected_pair", *_OPTIONS)
-    def _allowed(self, proposal: Any) -> Any:
-        return self._validated(proposal)
 
     @traitlets.observe("selected", "selected_pair")
     def _picked(self, change: Any) -> None:
@@ -370,16 +428,16 @@ class TinyObjects(WorkWidget):
     def _shown(self) -> ExplainedImage | None:
         """What the browser shows of the selected object, or None."""
         view = self._view
-        looked: ExplainedImage | None = None if view is None else self._viewer.kept.get(view.key)
-        return looked
+        explained: ExplainedImage | None = None if view is None else self._viewer.kept.get(view.key)
+        return explained
 
     def _picture(self) -> bytes:
         return tiny_objects.tiny_objects_png(self._photo_picture())
 
-    def _photo_picture(self) -> Any:
+    def _photo_picture(self) -> Image.Image:
         with self._lock:
-            found, looked, things = self._found, self._shown(), self._chosen
+            found, explained, things = self._found, self._shown(), self._chosen
         if found is None or not found.things:
-            return tiny_objects.words(self.status["text"] or self.notice or "This has not run yet.")
+            return tiny_objects.words(self.status["text"] or self.notice or "Nothing has run yet.")
         wanted = [thing["annotation"] for thing in things]
-        return tiny_objects.picture(found, self.measure, looked, wanted, self.opacity)
+        return tiny_objects.picture(found, self.measure, explained, wanted, self.opacity)

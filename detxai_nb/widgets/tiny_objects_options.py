@@ -1,4 +1,4 @@
-"""How a widget of tiny objects looks at images: the arguments that it shares with ``tiny``, checked, and as Python."""
+"""The arguments that the widget TinyObjects shares with ``tiny``: checked, applied to an image, and as Python code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ from detxai_nb.widgets.shared.code import keywords, script_of
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What every look at an image has in common; ``settings`` by method."""
+    """What all images of a run have in common.
+
+    Attributes:
+        target: what is explained.
+        layer: a layer's name, or None for the one that each method prefers.
+        settings: keyword arguments of methods, by method.
+        protocol: how detections are matched with annotations.
+        at_most: the largest share of the network's input that a tiny object's box takes.
+        gap: the largest distance of touching boxes, in pixels of the image.
+    """
 
     target: Target
     layer: str | None
@@ -32,7 +41,17 @@ class RunOptions:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> RunOptions:
-        """From the arguments of the widget; ``ValueError`` or ``TypeError`` for what no run could use."""
+        """Check the arguments of the widget.
+
+        Args:
+            arguments: by name of the attributes.
+
+        Returns:
+            The options.
+
+        Raises:
+            ValueError, TypeError: for what no run could use.
+        """
         check_at_most(arguments["at_most"])
         check_gap(arguments["gap"])
         target = Target.of(arguments["target"])
@@ -49,14 +68,25 @@ class RunOptions:
         )
 
     def samples(self, detector: Detector, data: Any) -> Sequence[Sample]:
-        """The images of ``data``, as for ``tiny.objects``; ``TypeError`` for a dataset of something else."""
+        """Return the images to go through.
+
+        Args:
+            detector: finds the objects of a photograph without annotations.
+            data: as for ``tiny.objects``.
+
+        Returns:
+            Samples.
+
+        Raises:
+            TypeError: for a dataset of something else.
+        """
         samples = samples_of(detector, data, self.protocol)
         if len(samples) and not isinstance(samples[0], Sample):
             kind = type(samples[0]).__name__
             raise TypeError(f"a dataset holds Samples, this one a {kind}; hand in pictures one by one")
         return samples
 
-    def look(
+    def explain(
         self,
         detector: Detector,
         samples: Sequence[Sample],
@@ -64,7 +94,18 @@ class RunOptions:
         methods: Sequence[str],
         progress: Progress | None,
     ) -> ExplainedImage | None:
-        """One image with its objects and their maps, None where it has none."""
+        """Explain the objects of one image.
+
+        Args:
+            detector: a detector.
+            samples: the images.
+            number: which of them.
+            methods: names.
+            progress: called with the steps done and their number; what it raises ends the computation.
+
+        Returns:
+            The image with its objects and their maps, or None if it has no object.
+        """
         return explain_image(
             detector,
             samples,
@@ -85,9 +126,17 @@ class RunOptions:
         limit: int | None,
         things: Sequence[Mapping[str, Any]],
     ) -> str:
-        """The Python that makes tables and plot, and the crops of ``things``: one object, or the two of a pair.
+        """Return the Python code that makes tables and plot, and the crops of what is selected.
 
-        ``sources``: of the detector and of the images, as ``source_of`` gives them.
+        Args:
+            sources: of the detector and of the images, from ``source_of``.
+            methods: names.
+            measure: a name of ``MEASURES``.
+            limit: number of images, or None for all.
+            things: rows of the selected object, or of the two of a pair.
+
+        Returns:
+            Python source.
         """
         data = next(name for name in sources if name != "detector")
         given = f"detector, {data}, {list(methods)!r}"
@@ -130,14 +179,21 @@ class RunOptions:
         return found
 
 
-def source_of(detector: Any, data: Any) -> dict[str, str | None]:
-    """Where detector and images come from, as source by name; None for an object that the caller holds already."""
-    path = isinstance(data, (str, os.PathLike))
+def source_of(detector: Detector | str, data: object) -> dict[str, str | None]:
+    """Return the source of detector and images.
+
+    Args:
+        detector, data: what the widget was given.
+
+    Returns:
+        By name; None for an object that the caller holds already.
+    """
+    path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else None
     many = isinstance(data, (list, tuple)) or (hasattr(data, "__getitem__") and hasattr(data, "names"))
     name = "sample" if isinstance(data, Sample) else "dataset" if many else "image"
     return {
         "detector": f"dx.load_detector({detector!r})" if isinstance(detector, str) else None,
-        name: f"dx.load_image({os.fspath(data)!r})" if path else None,
+        name: None if path is None else f"dx.load_image({path!r})",
     }
 
 

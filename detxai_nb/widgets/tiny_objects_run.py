@@ -1,4 +1,4 @@
-"""What a widget of tiny objects has found so far: every object and touching pair, for the browser and in figures."""
+"""One run of the widget TinyObjects: the objects and touching pairs found so far, for the browser and in figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEASURES: Mapping[str, str] = {
     "beside": "Energy in the neighbour",
     "half": "Share of the image",
 }
-"""What stands upright in the scatter; "pointing" is each dot's filling."""
+"""The vertical axis of the scatter; "pointing" is each dot's filling."""
 
 _FIGURES = ("pointing", *MEASURES)
 _PLACES = (*("image", "annotation", "score", "x1", "y1", "x2", "y2", "canvas_share", "tiny", "neighbour", "distance"),)
@@ -38,10 +38,19 @@ Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 @dataclass(eq=False)
 class TinyObjectsRun:
-    """One run over the first ``total`` images, and what the first ``done`` of them gave.
+    """One run over the first ``total`` images, and what was found in the first ``done`` of them.
 
-    ``things``: the objects in the order in which they were found, each the row of ``tiny.objects`` of the first method;
-    ``couples``: the numbers of the two objects of each touching pair.
+    Attributes:
+        methods: whose maps are measured.
+        total: number of images.
+        at_most: the largest share of the network's input that a tiny object's box takes.
+        gap: the largest distance of touching boxes, in pixels of the image.
+        done: number of images so far.
+        things: the objects in the order in which they were found, each the row of ``tiny.objects`` of the first method.
+        couples: the numbers of the two objects of each touching pair.
+        object_rows: rows of ``tiny.objects``.
+        pair_rows: rows of ``tiny.pairs``.
+        numbers: the number of each object, by image and annotation.
     """
 
     methods: tuple[str, ...]
@@ -57,23 +66,34 @@ class TinyObjectsRun:
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The run's name in Python and in the browser: the same for the same run."""
         return key_of(self.methods, self.total)
 
     @property
     def title(self) -> str:
-        """In words."""
+        """The run in words."""
         images = "one image" if self.total == 1 else f"{self.total} images"
         return f"{', '.join(map(method_title, self.methods))} for the objects of {images}"
 
-    def measure(self, looked: ExplainedImage | None) -> Rows:
-        """What the tables have of one image, its objects and its pairs; takes its time."""
-        if looked is None:
+    def measure(self, explained: ExplainedImage | None) -> Rows:
+        """Compute the rows of one image; takes a while.
+
+        Args:
+            explained: the image with its maps, or None for one without objects.
+
+        Returns:
+            Rows of ``tiny.objects`` and of ``tiny.pairs``.
+        """
+        if explained is None:
             return [], []
-        return list(object_rows(looked, self.at_most)), list(pair_rows(looked, self.gap))
+        return list(object_rows(explained, self.at_most)), list(pair_rows(explained, self.gap))
 
     def add(self, objects: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> None:
-        """One more image, as measured."""
+        """Add one more image.
+
+        Args:
+            objects, pairs: from ``measure``.
+        """
         self.done += 1
         for row in objects:
             if row["method"] == self.methods[0]:
@@ -87,27 +107,50 @@ class TinyObjectsRun:
         self.pair_rows += pairs
 
     def objects(self) -> pandas.DataFrame:
-        """As ``tiny.objects``."""
+        """Return the table of ``tiny.objects``.
+
+        Returns:
+            One row for each object and method.
+        """
         import pandas as pd
 
         return pd.DataFrame(self.object_rows, columns=list(OBJECT_COLUMNS))
 
     def pairs(self) -> pandas.DataFrame:
-        """As ``tiny.pairs``."""
+        """Return the table of ``tiny.pairs``.
+
+        Returns:
+            One row for each touching pair and method.
+        """
         import pandas as pd
 
         return pd.DataFrame(self.pair_rows, columns=list(PAIR_COLUMNS))
 
 
 def key_of(methods: Sequence[str], total: int) -> str:
-    """Names one run."""
+    """Return the key of one run.
+
+    Args:
+        methods: whose maps are measured.
+        total: number of images.
+
+    Returns:
+        The key.
+    """
     return f"{','.join(methods)}#{total}"
 
 
 def to_payload(found: TinyObjectsRun, note: str, ended: bool) -> dict[str, Any]:
-    """For the browser: float32 arrays ``[column, object]``, ``[method, figure, object]``, and the same of the pairs.
+    """Return what the browser shows of a run.
 
-    NaN stands for what has no value.
+    Args:
+        found: the run.
+        note: what to say if it was stopped.
+        ended: whether it has ended.
+
+    Returns:
+        float32 arrays ``[column, object]`` and ``[method, figure, object]``, and the same for the pairs, NaN for what
+        has no value; lines of medians, and the summary of each method.
     """
     objects = {m: [r for r in found.object_rows if r["method"] == m] for m in found.methods}
     pairs = {m: [r for r in found.pair_rows if r["method"] == m] for m in found.methods}
@@ -142,10 +185,14 @@ def to_payload(found: TinyObjectsRun, note: str, ended: bool) -> dict[str, Any]:
 
 
 def summarize_run(objects: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One method's figures: of the tiny objects and of the larger ones, and of the pairs. None for what has no value.
+    """Return one method's figures for the tiny objects, the larger ones, and the pairs.
 
-    ``pointing``, ``energy``, ``beside`` and ``cosine`` are means, ``reach`` a median, ``told_apart`` a share; those
-    without a value are left out.
+    Args:
+        objects, pairs: rows of ``tiny.objects`` and ``tiny.pairs``.
+
+    Returns:
+        "pointing", "energy", "beside" and "cosine" are means, "reach" a median, "told_apart" a share, over what has a
+        value; None if nothing has.
     """
     groups = {"tiny": [r for r in objects if r["tiny"]], "larger": [r for r in objects if not r["tiny"]]}
     found: dict[str, Any] = {

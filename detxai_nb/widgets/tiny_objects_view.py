@@ -1,10 +1,10 @@
-"""The maps of one clicked object or pair of a widget of tiny objects: what is asked, what is kept, what is sent."""
+"""The maps of one clicked object or pair of the widget TinyObjects: the request, what is kept and what is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detxai_nb.tiny.figures import AROUND, window
 from detxai_nb.tiny.samples import ExplainedImage
@@ -12,59 +12,97 @@ from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.widget import IDLE
 from detxai_nb.widgets.shared.worker import bytes_of_maps
 
+if TYPE_CHECKING:
+    from detxai_nb.widgets.tiny_objects import TinyObjects
+
 
 @dataclass(frozen=True)
 class View:
-    """The maps of all objects of one image, as one run of the widget makes them."""
+    """The maps of all objects of one image of a run.
+
+    Attributes:
+        run: the run's key.
+        image: its number.
+    """
 
     run: str
     image: int
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The computation's name: the same for the same computation."""
         return f"{self.run}#{self.image}"
 
     @property
     def title(self) -> str:
-        """In words."""
+        """The computation in words."""
         return f"the maps of image {self.image}"
 
 
-class Viewing:
-    """Where the calculator of clicked objects' maps says what it does."""
+class ViewListener:
+    """The listener of the worker that makes the maps of clicked objects.
 
-    def __init__(self, widget: Any) -> None:
+    Args:
+        widget: the widget.
+    """
+
+    def __init__(self, widget: TinyObjects) -> None:
         self._widget = widget
 
     def show_busy(self, request: View) -> None:
-        """This computation has begun."""
+        """Publish that a computation has begun.
+
+        Args:
+            request: the computation.
+        """
         text = f"Computing {request.title}"
         self._widget.view_status = {**IDLE, "state": "busy", "key": request.key, "text": text}
 
     def show_progress(self, done: int, total: int) -> None:
-        """So far it has come."""
+        """Publish how far it is.
+
+        Args:
+            done, total: steps.
+        """
         self._widget.view_status = {**self._widget.view_status, "done": done, "total": total}
 
     def show_maps(self, request: View, maps: ExplainedImage, new: bool) -> None:
-        """It has ended well."""
+        """Publish its maps.
+
+        Args:
+            request: the computation.
+            maps: its result.
+            new: whether it was computed just now.
+        """
         self._widget.show_view(request, maps)
 
     def show_error(self, request: View, error: Exception) -> None:
-        """It has failed."""
+        """Publish that it failed, in words.
+
+        Args:
+            request: the computation.
+            error: what it raised.
+        """
         reason = str(error) or type(error).__name__
         text = f"{request.title} could not be computed: {reason}"
         self._widget.view_status = {**IDLE, "state": "error", "key": request.key, "text": text}
 
 
-def pack_view(key: str, numbers: Sequence[int], looked: ExplainedImage, rows: Sequence[int]) -> dict[str, Any]:
-    """For the browser: the maps of the objects in ``rows`` (one or two), all annotations, the window of ``tiny.crops``.
+def pack_view(key: str, numbers: Sequence[int], explained: ExplainedImage, rows: Sequence[int]) -> dict[str, Any]:
+    """Return the maps of one or two objects for the browser.
 
-    ``numbers``: those of the objects in the widget's table.
+    Args:
+        key: of the maps.
+        numbers: of the objects in the widget's table.
+        explained: their image with its maps.
+        rows: of the objects among its detections.
+
+    Returns:
+        Maps by method, all annotated boxes, and the window of ``tiny.crops``.
     """
-    sample, found = looked.sample, looked.selected.detections
+    sample, found = explained.sample, explained.selected.detections
     maps, problems = {}, {}
-    for method, own in looked.maps.items():
+    for method, own in explained.maps.items():
         try:
             maps[method] = serialize.pack_maps(f"{key}|{method}", method, own[list(rows)])
         except ValueError as error:
@@ -72,7 +110,7 @@ def pack_view(key: str, numbers: Sequence[int], looked: ExplainedImage, rows: Se
     near = window(found.boxes[list(rows)].cpu(), sample.image.shape[:2], AROUND)
     return {
         "key": key,
-        "image": looked.number,
+        "image": explained.number,
         "numbers": list(numbers),
         "window": list(near),
         "annotated": [None if crowd else box for box, crowd in zip(sample.boxes.tolist(), sample.crowd.tolist())],
@@ -81,11 +119,25 @@ def pack_view(key: str, numbers: Sequence[int], looked: ExplainedImage, rows: Se
     }
 
 
-def slim(looked: ExplainedImage) -> ExplainedImage:
-    """The same, its maps on their own grids only."""
-    return replace(looked, maps={name: maps[:] for name, maps in looked.maps.items()})
+def slim(explained: ExplainedImage) -> ExplainedImage:
+    """Return an image with its maps on their own grids only.
+
+    Args:
+        explained: the image with its maps.
+
+    Returns:
+        The same without what was computed from the maps.
+    """
+    return replace(explained, maps={name: maps[:] for name, maps in explained.maps.items()})
 
 
-def bytes_of(looked: ExplainedImage) -> int:
-    """What it takes, about."""
-    return looked.sample.image.nbytes + sum(map(bytes_of_maps, looked.maps.values()))
+def bytes_of(explained: ExplainedImage) -> int:
+    """Return about how many bytes an image and its maps take.
+
+    Args:
+        explained: the image with its maps.
+
+    Returns:
+        Bytes.
+    """
+    return explained.sample.image.nbytes + sum(map(bytes_of_maps, explained.maps.values()))

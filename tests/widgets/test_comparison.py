@@ -295,9 +295,9 @@ def test_close_stops_the_work_and_frees_what_was_kept() -> None:
     detector = Gated()
     widget = dx.widgets.Comparison(detector, stub.photograph(), methods=["odam", "d-rise"], masks=120)
     assert detector.begun.wait(SECONDS)
-    thread = widget._maker._task.thread
+    thread = widget._worker._task.thread
     widget.close()
     detector.go.set()
     thread.join(SECONDS)
     assert not thread.is_alive()
-    assert len(widget._maker.kept) == 0
+    assert len(widget._worker.kept) == 0

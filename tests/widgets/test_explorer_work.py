@@ -169,10 +169,10 @@ def test_close_frees_what_was_kept_and_stops_the_work() -> None:
     widget = dx.widgets.Explorer(detector, stub.photograph())
     widget.target = "x1"
     assert detector.begun.wait(SECONDS)
-    thread = widget._maker._task.thread
+    thread = widget._worker._task.thread
     widget.close()
     detector.go.set()
     thread.join(SECONDS)
     assert not thread.is_alive()
-    assert len(widget._maker.kept) == 0
+    assert len(widget._worker.kept) == 0
     assert widget.map_key == "odam|class||positive"

@@ -1,4 +1,4 @@
-"""The Python that makes what a widget shows."""
+"""The Python code that reproduces what a widget shows."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CodeRecipe:
-    """Where detector, image and detections came from; None stands for an object that the caller holds already."""
+    """Where detector, image and detections came from; None for an object that the caller holds already.
+
+    Attributes:
+        detector: the detector's name, or None.
+        image: the photograph's path, or None.
+        score_threshold: the threshold with which the objects were detected, or None if the caller handed them in.
+    """
 
     detector: str | None
     image: str | None
     score_threshold: float | None
 
     def code(self, call: Mapping[str, str], selected: int | None) -> str:
-        """Python source that calls ``explain`` and takes out the map number ``selected``, if that is not None.
+        """Return the code that calls ``explain`` and picks out one map.
 
-        ``call`` holds the source of each keyword argument.
+        Args:
+            call: the source of each keyword argument of ``explain``.
+            selected: the map's index, or None to pick out none.
+
+        Returns:
+            Python source.
         """
         lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})"]
         if selected is not None:
@@ -25,9 +36,15 @@ class CodeRecipe:
         return self.script(lines)
 
     def script(self, lines: Sequence[str]) -> str:
-        """Python source that gets detector, image and detections, and goes on with ``lines``.
+        """Return the code that gets detector, image and detections, and goes on with some lines.
 
-        What came in as an object is used by the name of the widget's argument: ``detector``, ``image``, ``detections``.
+        What came in as an object keeps the name of the widget's argument: ``detector``, ``image``, ``detections``.
+
+        Args:
+            lines: Python source.
+
+        Returns:
+            Python source.
         """
         found = None
         if self.score_threshold is not None:
@@ -35,7 +52,11 @@ class CodeRecipe:
         return script_of({**self.opening(), "detections": found}, lines)
 
     def opening(self) -> dict[str, str | None]:
-        """Where detector and image come from, as source."""
+        """Return the source of detector and image.
+
+        Returns:
+            By name; None for an object that the caller holds already.
+        """
         return {
             "detector": None if self.detector is None else f"dx.load_detector({self.detector!r})",
             "image": None if self.image is None else f"dx.load_image({self.image!r})",
@@ -43,9 +64,14 @@ class CodeRecipe:
 
 
 def script_of(names: Mapping[str, str | None], lines: Sequence[str]) -> str:
-    """Python source that gets these names, each from its source, and goes on with ``lines``.
+    """Return the code that makes some objects and goes on with some lines.
 
-    A name without source stands for an object that the caller holds already.
+    Args:
+        names: the source of each object; None for one that the caller holds already.
+        lines: Python source.
+
+    Returns:
+        Python source that begins with the import of this package.
     """
     given = [name for name, source in names.items() if source is None]
     first = [f"# {_listed(given)}: what the widget was given"] if given else []
@@ -54,7 +80,14 @@ def script_of(names: Mapping[str, str | None], lines: Sequence[str]) -> str:
 
 
 def keywords(call: Mapping[str, str]) -> str:
-    """Keyword arguments in a call, from the source of each."""
+    """Return keyword arguments as they stand in a call.
+
+    Args:
+        call: the source of each.
+
+    Returns:
+        Such as "method='odam', layer='neck'".
+    """
     return ", ".join(f"{name}={value}" for name, value in call.items())
 
 

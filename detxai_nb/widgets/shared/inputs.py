@@ -1,12 +1,13 @@
-"""What a widget looks at: a detector, a photograph, and the objects found in it."""
+"""What a widget shows: a detector, a photograph, and the objects found in it."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from PIL import Image
+from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.detectors import load_detector
@@ -14,10 +15,20 @@ from detxai_nb.image import load_image
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.shared.code import CodeRecipe
 
+ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
+"""What ``load_image`` makes a photograph of."""
+
 
 @dataclass(frozen=True, eq=False)
 class WidgetInputs:
-    """``image`` uint8 ``[H,W,3]``; ``detections`` are those of this image; ``recipe`` says where they came from."""
+    """A detector, a photograph and its detections, checked.
+
+    Attributes:
+        detector: loaded.
+        image: the photograph, uint8 ``[H,W,3]``.
+        detections: those of this image.
+        recipe: where the three came from.
+    """
 
     detector: Detector
     image: np.ndarray
@@ -25,26 +36,45 @@ class WidgetInputs:
     recipe: CodeRecipe
 
     @classmethod
-    def of(cls, detector: Any, image: Any, detections: Any, score_threshold: float) -> WidgetInputs:
-        """``detector``: an object or the name of one; ``image``: what ``load_image`` takes; ``detections``: None for
-        what the detector finds with at least ``score_threshold``.
+    def of(
+        cls, detector: Detector | str, image: ImageSource, detections: Detections | None, score_threshold: float
+    ) -> WidgetInputs:
+        """Load and check what a widget was given.
 
-        Raises ``TypeError`` or ``ValueError`` for what is no detector, or no Detections of this image.
+        Args:
+            detector: an object or the name of one.
+            image: what ``load_image`` takes.
+            detections: those of this image; None for what the detector finds.
+            score_threshold: the lowest score that is found, 0..1, if ``detections`` is None.
+
+        Returns:
+            The inputs.
+
+        Raises:
+            TypeError, ValueError: if the first is no detector, or the third are no Detections of this image.
         """
         recipe = CodeRecipe(
             detector if isinstance(detector, str) else None,
             os.fspath(image) if isinstance(image, (str, os.PathLike)) else None,
             score_threshold if detections is None else None,
         )
-        opened = opened_detector(detector)
+        opened = open_detector(detector)
         pixels = load_image(image)
         if detections is None:
             detections = opened.detect([pixels], score_threshold=score_threshold)[0]
         _check_detections(detections, pixels)
         return cls(opened, pixels, detections, recipe)
 
-    def check_sample(self, sample: Any) -> None:
-        """Raise ``TypeError`` or ``ValueError`` for what is no Sample, or not one of this photograph's size."""
+    def check_sample(self, sample: object) -> None:
+        """Raise an error unless this is the photograph of a dataset's sample, as far as its size tells.
+
+        Args:
+            sample: anything.
+
+        Raises:
+            TypeError: if it is no Sample.
+            ValueError: if it has another size than the photograph.
+        """
         if not isinstance(sample, Sample):
             raise TypeError(f"sample is one photograph of a dataset, a Sample; got {type(sample).__name__}")
         height, width = self.image.shape[:2]
@@ -55,9 +85,19 @@ class WidgetInputs:
             )
 
 
-def opened_detector(detector: Any) -> Detector:
-    """The detector, loaded where it is a name; ``TypeError`` for what is none."""
-    opened = load_detector(detector) if isinstance(detector, str) else detector
+def open_detector(detector: Detector | str) -> Detector:
+    """Return the detector, loaded if it is given by name.
+
+    Args:
+        detector: an object or a name.
+
+    Returns:
+        The detector.
+
+    Raises:
+        TypeError: if it is no detector.
+    """
+    opened: object = load_detector(detector) if isinstance(detector, str) else detector
     if not isinstance(opened, Detector):
         raise TypeError(
             f"a detector has names, device and detect(images, score_threshold), {type(opened).__name__} has not; "
@@ -66,10 +106,10 @@ def opened_detector(detector: Any) -> Detector:
     return opened
 
 
-def _check_detections(detections: Any, image: np.ndarray) -> None:
+def _check_detections(detections: object, image: np.ndarray) -> None:
     if not isinstance(detections, Detections):
         raise TypeError(
-            f"detections are what detector.detect([image]) gives for the image, one Detections; "
+            f"detections are what detector.detect([image]) returns for the image, one Detections; "
             f"got {type(detections).__name__}"
         )
     detections.require_image(*image.shape[:2])

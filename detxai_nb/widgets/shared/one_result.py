@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import traitlets
 
@@ -13,66 +13,110 @@ from detxai_nb.widgets.shared.worker import Keyed
 
 
 class OneResultWidget(PhotoWidget):
-    """``map_key`` names the result that is shown; ``map_data`` is the one that was sent last.
+    """A widget that shows one result at a time.
 
-    A result goes out once; the browser keeps some and asks for those that it no longer holds. A widget of its own also
-    gives ``_wanted`` (the request that its traits mean, None for none), ``_pack`` (a result for the browser) and
-    ``_go_back`` (set the traits to a request).
+    A result is sent once; the browser keeps some and requests again those that it no longer holds. Keys are made here
+    only: ``request`` says the key of the present choice, and every result says the choice that it stands for.
+
+    A subclass defines ``_choice`` (the names of the traits that decide which result is shown), ``_wanted`` (the request
+    that these traits mean, None for none), ``_choice_of`` (the reverse), ``_pack`` (a result for the browser).
+
+    Args:
+        inputs: detector, photograph and objects.
+        **traits: first values of traits.
+
+    Attributes:
+        request: "key" of the present choice, "" for none, and "choice", the values of its traits; for the browser.
+        map_key: the key of the result that is shown, "" for none.
     """
 
+    _choice: ClassVar[tuple[str, ...]]
+
+    request = traitlets.Dict().tag(sync=True)
     map_key = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, subject: WidgetInputs, **traits: Any) -> None:
+    def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
         self._shown: Any = None
-        super().__init__(subject, **traits)
+        super().__init__(inputs, **traits)
+        self.observe(self._choice_changed, [*dict.fromkeys([*self._choice, "selected"])])
 
     @property
-    def _wanted(self) -> Any:
+    def _wanted(self) -> Keyed | None:
+        raise NotImplementedError
+
+    def _choice_of(self, request: Any) -> dict[str, Any]:
         raise NotImplementedError
 
     def _pack(self, request: Any, result: Any) -> dict[str, Any]:
         raise NotImplementedError
 
-    def _go_back(self, request: Any) -> None:
-        raise NotImplementedError
-
     def cancel(self) -> None:
-        """Stop the computation under way, if there is one, and go back to the choice whose result is shown."""
+        """Stop the running computation, if there is one, and return to the choice whose result is shown."""
         with self._lock:
-            if not self._maker.drop():
+            if not self._worker.drop():
                 return
-            wanted: Keyed | None = self._wanted
+            wanted = self._wanted
             self.status = {**IDLE, "key": "" if wanted is None else wanted.key}
             if self._shown is not None:
                 with self.hold_trait_notifications():
-                    self._go_back(self._shown)
-                self._maker.ask(self._shown)
+                    for name, value in self._choice_of(self._shown).items():
+                        setattr(self, name, value)
+                self._worker.ask(self._shown)
 
     def show_maps(self, request: Any, maps: Any, new: bool) -> None:
-        """For the calculator: publish a result. Arrays go out only where new; the browser asks for what it lacks."""
-        packed = self._pack(request, maps) if new else None
+        """Publish a result; arrays are sent only if they are new, the browser requests what it lacks.
+
+        Args:
+            request: the computation.
+            maps: what ``_compute`` returned.
+            new: whether it was computed just now.
+        """
+        package = self._package(request, maps) if new else None
         self._shown, self.error = request, None
         with self.hold_sync():
-            if packed is not None:
-                self.map_data = packed
+            if package is not None:
+                self.map_data = package
             self.map_key = request.key
             self.code = self.to_code()
             self.status = {**IDLE, "key": request.key}
 
     def show_error(self, request: Any, error: Exception) -> None:
-        """For the calculator: publish what went wrong, in words."""
+        """Publish that a computation failed, in words; nothing is shown then.
+
+        Args:
+            request: the computation.
+            error: what it raised.
+        """
         with self.hold_sync():
             self.map_key = ""
             super().show_error(request, error)
 
+    def _package(self, request: Any, result: Any) -> dict[str, Any]:
+        return {**self._pack(request, result), "choice": self._choice_of(request)}
+
+    @traitlets.default("request")
+    def _present_request(self) -> dict[str, Any]:
+        wanted = self._wanted
+        choice = {name: getattr(self, name) for name in self._choice}
+        return {"key": "" if wanted is None else wanted.key, "choice": choice}
+
+    def _choice_changed(self, change: Any) -> None:
+        if not self._ready:
+            return
+        if change["name"] in self._choice:
+            self.request = self._present_request()
+            if (wanted := self._wanted) is not None:
+                self._worker.ask(wanted)
+        self.code = self.to_code()
+
     def _kept(self) -> Any:
-        """The result for what is chosen now, or None; waits for nothing."""
+        """The result for what is chosen now, or None; does not wait."""
         with self._lock:
-            wanted: Keyed | None = self._wanted
-            return None if wanted is None else self._maker.kept.get(wanted.key)
+            wanted = self._wanted
+            return None if wanted is None else self._worker.kept.get(wanted.key)
 
     def _result(self) -> Any:
-        """The result for what is chosen now, once nothing is being computed; ``RuntimeError`` where there is none."""
+        """The result for what is chosen now, once nothing is being computed; ``RuntimeError`` if there is none."""
         self.wait()
         found = self._kept()
         if found is None:
@@ -83,14 +127,14 @@ class OneResultWidget(PhotoWidget):
     def _drawn(self) -> Any:
         """The result that the browser shows, or None."""
         with self._lock:
-            wanted: Keyed | None = self._wanted
-            return None if wanted is None or wanted.key != self.map_key else self._maker.kept.get(wanted.key)
+            wanted = self._wanted
+            return None if wanted is None or wanted.key != self.map_key else self._worker.kept.get(wanted.key)
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
-        """What the browser asks for besides traits: to cancel, or for what it no longer holds."""
+        """Handle what the browser sends besides traits: to cancel, or to request what it no longer holds."""
         super()._message(_, content, buffers)
         if content.get("type") == "maps":
             with self._lock:
-                found = self._maker.kept.get(str(content.get("key")))
+                found = self._worker.kept.get(str(content.get("key")))
                 if found is not None and self._shown is not None and self._shown.key == content["key"]:
-                    self._send_maps(self._pack(self._shown, found))
+                    self._send_maps(self._package(self._shown, found))

@@ -1,16 +1,20 @@
-"""What can be chosen in a widget, in words and as arguments of ``explain``."""
+"""What a widget offers for its detector: methods, targets and layers, in words and as arguments of ``explain``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, TypeVar, get_type_hints
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import COMBINE
 from detxai_nb.methods import Method, all_methods
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
+
+KINDS = ("gradient", "trace", "perturbation")
+"""Methods of every kind."""
 
 TARGETS = {
     "class": "Class score",
@@ -21,19 +25,58 @@ TARGETS = {
     "combined": "Class and sides",
 }
 DIRECTIONS = {"positive": "Positive", "negative": "Negative", "signed": "Signed", "absolute": "Absolute"}
-SCALES = ("object", "shared")
-BOXES = ("all", "selected")
 _COMMON_SETTINGS = ("score", "combine")
+
+Widget = TypeVar("Widget", bound=type[Any])
+
+
+class LookOptions(TypedDict, total=False):
+    """First values of the traits of ``LookTraits``.
+
+    Attributes:
+        opacity, threshold: 0..1.
+        colormap: the name of a sequential colour map.
+        boxes: "all" or "selected".
+    """
+
+    opacity: float
+    threshold: float
+    colormap: str
+    boxes: str
+
+
+class SignedLookOptions(LookOptions, total=False):
+    """First values of the traits of ``SignedLookTraits``.
+
+    Attributes:
+        signed_colormap: the name of a diverging colour map.
+    """
+
+    signed_colormap: str
 
 
 def method_title(name: str) -> str:
-    """What a method is called."""
+    """Return the title of a method.
+
+    Args:
+        name: of a registered method.
+
+    Returns:
+        Such as "Grad-CAM".
+    """
     return all_methods()[name].title or name
 
 
 @dataclass(frozen=True)
 class Request:
-    """One computation. ``direction`` is empty where the method has none; ``key`` names it in Python and browser."""
+    """One computation of maps.
+
+    Attributes:
+        method: a method's name.
+        target: what is explained, a name of ``TARGETS``.
+        layer: a layer's name, or "" for the one that the method prefers.
+        direction: the sign of the evidence, or "" for a method without that setting.
+    """
 
     method: str
     target: str
@@ -42,12 +85,12 @@ class Request:
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The computation's name in Python and in the browser: the same for the same computation."""
         return "|".join((self.method, self.target, self.layer, self.direction))
 
     @property
     def title(self) -> str:
-        """In words, such as "ODAM of the class score"."""
+        """The computation in words, such as "ODAM of the class score"."""
         method = method_title(self.method)
         evidence = "" if self.direction in ("", "positive") else f" ({self.direction} evidence)"
         return f"{method} of the {TARGETS[self.target].lower()}{evidence}"
@@ -55,10 +98,13 @@ class Request:
 
 @dataclass(frozen=True)
 class WidgetOptions:
-    """What one widget offers for its detector; ``settings`` are those that the caller gave for methods.
+    """What one widget offers for its detector.
 
-    ``layers``: first "", the layer that a method prefers or else the detector's default, then those of the detector.
-    ``targets``: all parts, or those that the detector names in an attribute ``targets`` (a classifier has no sides).
+    Attributes:
+        methods: those that can explain the detector, by name.
+        layers: first "", the layer that a method prefers or else the detector's default, then those of the detector.
+        settings: what the caller gave for methods.
+        targets: all parts, or those that the detector names in an attribute ``targets`` (a classifier has no sides).
     """
 
     methods: Mapping[str, Method]
@@ -68,12 +114,24 @@ class WidgetOptions:
 
     @classmethod
     def of(cls, detector: Detector, settings: Mapping[str, Any], kinds: Sequence[str] = ("gradient",)) -> WidgetOptions:
-        """The methods of these kinds that can explain this detector, and its layers; ``ValueError`` for no method."""
+        """Collect the methods that can explain a detector, and its layers.
+
+        Args:
+            detector: a detector.
+            settings: what the caller gave for methods, by name.
+            kinds: the kinds of methods that the widget offers.
+
+        Returns:
+            The options.
+
+        Raises:
+            ValueError: if there is no method, or a setting has a value that its method refuses.
+        """
         methods = {name: m for name, m in all_methods().items() if m.kind in kinds and can_run(m, detector)}
         if not methods:
             raise ValueError(
-                f"{type(detector).__name__} is closed (it has no trace), and every method offered here looks inside; "
-                "d-rise does without: dx.explain(..., method='d-rise'), or the widget Comparison"
+                f"{type(detector).__name__} is a black box (it has no trace), and every method offered "
+                "here is white-box; use d-rise: dx.explain(..., method='d-rise'), or the widget Comparison"
             )
         for method in methods.values():
             method.complete({k: v for k, v in settings.items() if k in method.defaults})
@@ -83,18 +141,21 @@ class WidgetOptions:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """The directions that any method has."""
+        """The directions of evidence that any method has."""
         return tuple(d for d in DIRECTIONS if any(d in m.choices.get("direction", ()) for m in self.methods.values()))
 
-    def packed(self) -> dict[str, Any]:
-        """For the browser: names with titles."""
+    def to_payload(self) -> dict[str, Any]:
+        """Return what the browser offers.
+
+        Returns:
+            Names with titles; for each method its directions.
+        """
         return {
             "methods": [
                 {
                     "name": name,
                     "title": m.title or name,
                     "directions": list(m.choices.get("direction", ())),
-                    "inside": m.kind != "perturbation",
                 }
                 for name, m in self.methods.items()
             ],
@@ -106,17 +167,39 @@ class WidgetOptions:
         }
 
     def request(self, method: str, target: str, layer: str, direction: str) -> Request:
-        """The computation that these choices mean; a perturbation method looks at no layer."""
+        """Return the computation that some choices mean.
+
+        Args:
+            method, target, layer, direction: values of the traits of these names.
+
+        Returns:
+            The request; it has no layer for a perturbation method and no direction for a method without that setting.
+        """
         chosen = self.methods[method]
         inside = "" if chosen.kind == "perturbation" else layer
         return Request(method, target, inside, direction if "direction" in chosen.choices else "")
 
     def layer_after(self, request: Request, layer: str) -> str:
-        """The chosen layer when going back to ``request``: its own, or ``layer`` where its method looks at none."""
+        """Return the layer to choose on going back to an earlier request.
+
+        Args:
+            request: the earlier request.
+            layer: the one that is chosen now.
+
+        Returns:
+            The request's layer, or ``layer`` if its method works at none.
+        """
         return layer if self.methods[request.method].kind == "perturbation" else request.layer
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        """The keyword arguments of ``explain`` for it."""
+        """Return the keyword arguments of ``explain`` for a computation.
+
+        Args:
+            request: the computation.
+
+        Returns:
+            By name.
+        """
         method = self.methods[request.method]
         own: dict[str, Any] = {k: v for k, v in self.settings.items() if k in method.defaults}
         if request.direction:
@@ -127,13 +210,27 @@ class WidgetOptions:
         return {"method": request.method, "target": target, "layer": request.layer or None, **own}
 
     def is_signed(self, request: Request) -> bool:
-        """Whether its maps can be negative."""
+        """Return whether the maps of a computation can be negative.
+
+        Args:
+            request: the computation.
+
+        Returns:
+            True for signed maps.
+        """
         method = self.methods[request.method]
         given = {k: v for k, v in self.arguments(request).items() if k in method.defaults}
         return method.signed(method.complete(given))
 
     def call(self, request: Request) -> dict[str, str]:
-        """The same as Python source, by argument; without a layer where that is the method's own."""
+        """Return the keyword arguments of ``explain`` for a computation as source.
+
+        Args:
+            request: the computation.
+
+        Returns:
+            By name; without a layer if that is the one that the method prefers.
+        """
         arguments = self.arguments(request)
         if arguments["layer"] is None:
             del arguments["layer"]
@@ -145,49 +242,74 @@ class WidgetOptions:
             "target": repr(target.part) if plain else f"dx.Target({target.part!r}, score={target.score!r})",
         }
 
-    def problem(self, trait: str, value: Any, count: int) -> str | None:
-        """Why ``value`` cannot be that trait's value, with what can; None where it can. ``count`` objects there are."""
-        if trait == "selected":
-            if value is None or 0 <= value < count:
-                return None
-            there = f"None or one of 0 to {count - 1}" if count else "None, as there is no object"
-            return f"selected is {there}; got {value!r}"
-        if trait in ("opacity", "threshold"):
-            return None if 0 <= value <= 1 else f"{trait} lies between 0 and 1; got {value!r}"
-        allowed: dict[str, Sequence[str]] = {
-            "method": tuple(self.methods),
-            "target": self.targets,
-            "layer": self.layers,
-            "direction": self.directions,
-            "colormap": SEQUENTIAL,
-            "signed_colormap": DIVERGING,
-            "scale": SCALES,
-            "boxes": BOXES,
-        }
-        if value in allowed[trait]:
-            return None
-        return f"{trait} is one of {', '.join(map(repr, allowed[trait]))}; got {value!r}"
 
+def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split the ``**options`` of a widget into its own and the settings of methods.
 
-def split_options(options: Mapping[str, Any], traits: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options that are traits, and settings of methods; ``TypeError`` for what is neither, naming all there is."""
-    known = dict.fromkeys([*_COMMON_SETTINGS, *(name for m in all_methods().values() for name in m.defaults)])
-    settings = [name for name in known if name not in traits]
+    Args:
+        options: what the caller gave.
+        known: the ``TypedDict`` of the widget's own options.
+
+    Returns:
+        The widget's own options, and the settings.
+
+    Raises:
+        TypeError: for a name that is neither; the message names all there are.
+        ValueError: for a wrong ``score`` or ``combine``.
+    """
+    own = get_type_hints(known)
+    settings = dict.fromkeys([*_COMMON_SETTINGS, *(name for m in METHODS.values() for name in m.defaults)])
     for name in options:
-        if name not in traits and name not in settings:
+        if name not in own and name not in settings:
             raise TypeError(
-                f"{name!r} is no argument; besides those in the signature there are {', '.join(traits)} "
-                f"and the methods' settings {', '.join(settings)}"
+                f"{name!r} is no argument; besides those in the signature there are {', '.join(own)} "
+                f"and the methods' settings {', '.join(name for name in settings if name not in own)}"
             )
     if options.get("score", "prob") not in SCORES:
         raise ValueError(f"score is one of {', '.join(map(repr, SCORES))}; got {options['score']!r}")
     if options.get("combine", COMBINE[0]) not in COMBINE:
         raise ValueError(f"combine is one of {', '.join(map(repr, COMBINE))}; got {options['combine']!r}")
-    return {k: v for k, v in options.items() if k in traits}, {k: v for k, v in options.items() if k not in traits}
+    return {k: v for k, v in options.items() if k in own}, {k: v for k, v in options.items() if k not in own}
+
+
+def show_options(known: type, settings: bool = True, **defaults: Any) -> Callable[[Widget], Widget]:
+    """Return a class decorator that spells out the ``**options`` of a widget in its signature, as Shift-Tab shows it.
+
+    Args:
+        known: the ``TypedDict`` of the widget's own options.
+        settings: whether the widget also takes the settings of methods; these stay ``**settings``.
+        **defaults: the defaults of options that are no traits; a trait has its own.
+
+    Returns:
+        The decorator; calls are unchanged.
+    """
+
+    def decorate(widget: Widget) -> Widget:
+        traits = widget.class_traits()
+        signature = inspect.signature(widget.__init__)
+        own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        for name, annotation in known.__annotations__.items():
+            default = defaults[name] if name in defaults else traits[name].default()
+            told = getattr(annotation, "__forward_arg__", annotation)
+            own.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=told))
+        if settings:
+            own.append(inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD, annotation="Any"))
+        widget.__init__.__signature__ = signature.replace(parameters=own)
+        return widget
+
+    return decorate
 
 
 def can_run(method: Method, detector: Detector) -> bool:
-    """Whether the detector has what the method needs of it."""
+    """Return whether a detector has what a method needs.
+
+    Args:
+        method: a registered method.
+        detector: any detector.
+
+    Returns:
+        True for every perturbation method, and for others if the detector is open and offers what they need.
+    """
     if method.kind == "perturbation":
         return True
     about = Capabilities(detector)
@@ -195,7 +317,14 @@ def can_run(method: Method, detector: Detector) -> bool:
 
 
 def empty_notice(detections: Detections) -> str:
-    """What to tell a person where nothing was found; empty where something was."""
+    """Return what to tell a person if nothing was found.
+
+    Args:
+        detections: of the photograph.
+
+    Returns:
+        A sentence or two with the highest score; empty if something was found.
+    """
     if len(detections):
         return ""
     at_least = "" if detections.score_threshold is None else f" with a score of at least {detections.score_threshold:g}"

@@ -20,38 +20,76 @@ STEPS = 65535
 
 
 def pack_photo(image: np.ndarray) -> dict[str, Any]:
-    """RGB uint8 ``[H,W,3]`` as a JPEG of quality 95 without chroma subsampling."""
+    """Encode a photograph as a JPEG of quality 95 without chroma subsampling.
+
+    Args:
+        image: RGB uint8 ``[H,W,3]``.
+
+    Returns:
+        Its bytes, media type, width and height.
+    """
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
     return {"data": file.getvalue(), "type": "image/jpeg", "width": image.shape[1], "height": image.shape[0]}
 
 
 def pack_objects(detections: Detections) -> list[dict[str, Any]]:
-    """Each object's name, score and box (xyxy, pixels of the original image)."""
+    """Return name, score and box of each object.
+
+    Args:
+        detections: N objects.
+
+    Returns:
+        N dictionaries; boxes are xyxy in pixels of the original image.
+    """
     rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist())
     return [{"name": str(name), "score": score, "box": box} for name, score, box in rows]
 
 
 @cache
 def palette(name: str) -> np.ndarray:
-    """The colour map of that name in matplotlib as uint8 ``[256,3]``."""
+    """Return a colour map of matplotlib.
+
+    Args:
+        name: its name there.
+
+    Returns:
+        RGB uint8 ``[256,3]``.
+    """
     import matplotlib
 
     return matplotlib.colormaps[name](np.linspace(0, 1, 256), bytes=True)[:, :3]
 
 
 def pack_palettes(names: Sequence[str] = SEQUENTIAL + DIVERGING) -> dict[str, Any]:
-    """The colour tables one after the other, 256 RGB entries each."""
+    """Return colour tables for the browser.
+
+    Args:
+        names: of colour maps.
+
+    Returns:
+        "names", and "data": the tables one after the other, 256 RGB entries each.
+    """
     return {"names": list(names), "data": b"".join(palette(name).tobytes() for name in names)}
 
 
 def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
-    """All maps on their native grids as uint16, each between its own least and greatest value.
+    """Return all maps on their native grids as uint16, each between its own least and greatest value.
 
-    A value comes back right to 1/131070 of its map's range. ``scale`` and ``shift`` (x, y) take pixels of the
-    photograph to pixels of the model's input, a grid's ``corner`` and ``stride`` (x, y) take those to its cells: with
-    them the browser places a map exactly as ``HeatMaps.values`` does. Raises ``ValueError`` for a map that is not
-    finite.
+    A value comes back right to 1/131070 of its map's range. "scale" and "shift" (x, y) take pixels of the photograph to
+    pixels of the model's input, a grid's "corner" and "stride" (x, y) take those to its cells: with them the browser
+    places a map exactly as ``HeatMaps.values`` does.
+
+    Args:
+        key: the computation's name.
+        title: the computation in words.
+        maps: N maps.
+
+    Returns:
+        For the browser: key, title, placement, one description for each grid, and the values of all.
+
+    Raises:
+        ValueError: if a map is not finite.
     """
     placement = maps.placement
     scale_y, scale_x = placement.scale
@@ -90,7 +128,18 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
 
 
 def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:
-    """The least and greatest raw value of one map, which is 0 beyond a grid that covers a part of the input."""
+    """Return the least and greatest raw value of one map, which is 0 beyond a grid that covers a part of the input.
+
+    Args:
+        maps: N maps.
+        index: which of them.
+
+    Returns:
+        (low, high).
+
+    Raises:
+        ValueError: if one of them is not finite.
+    """
     grid = maps.grids[index]
     low, high = float(grid.min()), float(grid.max())
     if maps.corners[index] is not None:
@@ -104,7 +153,15 @@ def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:
 
 
 def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
-    """(x, y) of the strongest evidence in the original image: the centre of the greatest cell, cut to the image."""
+    """Return where the strongest evidence lies: the centre of the greatest cell, clipped to the image.
+
+    Args:
+        maps: N maps.
+        index: which of them.
+
+    Returns:
+        (x, y) in pixels of the original image.
+    """
     grid = maps.grids[index]
     row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
     height, width = maps.placement.image_size
@@ -114,10 +171,16 @@ def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
 
 
 def energy_inside(maps: HeatMaps) -> list[float | None]:
-    """For each map the share of its positive energy inside its object's box, over the pixels whose centres lie inside.
+    """Return the share of each map's positive energy inside its object's box, over pixels whose centres lie inside.
 
-    Placing is linear, so the sums come from the grid's cells, each with the weight it has in all pixels or in the
-    box's: no map is placed. None where there is no positive energy.
+    Placing is linear, so the sums come from the grid's cells, each with the weight that it has in all pixels or in
+    those of the box: no map is placed.
+
+    Args:
+        maps: N maps.
+
+    Returns:
+        N shares in 0..1; None for a map without positive energy.
     """
     shares: list[float | None] = []
     height, width = maps.placement.image_size

@@ -1,4 +1,4 @@
-"""What widgets have in common: work beside the kernel, and what is said of it; of most, a photograph with objects."""
+"""What widgets have in common: work beside the kernel and its state; most also a photograph with its objects."""
 
 from __future__ import annotations
 
@@ -10,137 +10,68 @@ from typing import Any
 
 import anywidget
 import traitlets
-from traitlets import TraitError
+from PIL import Image
 
 from detxai_nb.files import write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
+from detxai_nb.widgets.shared.traits import Index
 from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
 STATIC = Path(__file__).parents[1] / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
 
 
-class WorkWidget(anywidget.AnyWidget):
-    """A widget with a calculator beside the kernel.
+class SnapshotWidget(anywidget.AnyWidget):
+    """A widget with a still picture, for where no kernel runs, and with Python code that reproduces it.
 
-    What the browser sends is handled by the kernel's main thread once the running cell has ended, or by a subshell's
-    thread beside it (ipykernel 7 in JupyterLab 4.4 and later does both); therefore one lock guards what comes in and
-    what computations publish.
+    A subclass defines ``to_code``, ``_picture`` and ``_photo_picture``.
 
-    A widget of its own gives ``_problem`` (why a trait cannot have a value), ``_compute``, ``show_maps``, ``to_code``,
-    ``_picture`` and ``_photo_picture``; what its ``_problem`` needs has to be there before this constructor is called.
+    Args:
+        **traits: first values of traits.
+
+    Attributes:
+        notice: what to tell a person in place of a result, or "".
+        code: what ``to_code`` returns now, for the browser.
     """
 
-    choices = traitlets.Dict().tag(sync=True)
-    palettes = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
-    map_data = traitlets.Dict().tag(sync=True)
-    status = traitlets.Dict(dict(IDLE)).tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
 
-    _ready = False
-    _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
-    """The bytes of what ``_compute`` returns."""
-
-    def __init__(self, **traits: Any) -> None:
-        self._lock = threading.RLock()
-        self._maker = self._calculator()
-        self.error: Exception | None = None
-        """What the last computation raised, None where it went well."""
-        super().__init__(palettes=serialize.pack_palettes(), **traits)
-        self._ready = True
-        self.on_msg(self._message)
-        self.code = self.to_code()
-
-    def _calculator(self) -> BackgroundWorker:
-        return BackgroundWorker(self._compute, self, self._lock, self._size)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is being computed, at most ``timeout`` seconds; whether that is so."""
-        return self._maker.wait(timeout)
-
-    def close(self) -> None:
-        """End the widget: its computation is cancelled and its maps are given up."""
-        if hasattr(self, "_maker"):  # also closed where the constructor raised
-            self._ready = False
-            self._maker.drop()
-            self._maker.kept.clear()
-        super().close()
-
     def save_png(self, path: str | os.PathLike[str]) -> Path:
-        """Write what is shown as PNG; an existing file is replaced only by a whole one."""
+        """Write what is shown as a PNG file; an existing file is replaced only by a complete one.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+        """
         path = Path(path)
         view = self._photo_picture()
         write_atomically(path, lambda file: view.save(file, "PNG"))
         return path
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the browser sent, one message at a time."""
-        with self._lock:
-            super().set_state(sync_data)
-
-    def cancel(self) -> None:
-        """Stop the computation under way, if there is one."""
-        with self._lock:
-            if self._maker.drop():
-                self.status = dict(IDLE)
-
-    def show_busy(self, request: Any) -> None:
-        """For the calculator: this computation has begun."""
-        self.error = None
-        self.status = {**IDLE, "state": "busy", "key": request.key, "text": f"Computing {request.title}"}
-
-    def show_progress(self, done: int, total: int) -> None:
-        """For the calculator: so far it has come."""
-        self.status = {**self.status, "done": done, "total": total}
-
-    def show_error(self, request: Any, error: Exception) -> None:
-        """For the calculator: publish what went wrong, in words."""
-        self.error = error
-        reason = str(error) or type(error).__name__
-        text = f"{request.title} could not be computed: {reason}"
-        self.status = {**IDLE, "state": "error", "key": request.key, "text": text}
-
-    def show_maps(self, request: Any, maps: Any, new: bool) -> None:
-        """For the calculator: publish what was computed."""
-        raise NotImplementedError
-
     def to_code(self) -> str:
-        """The Python that makes what is shown."""
-        raise NotImplementedError
+        """Return the Python code that reproduces what is shown.
 
-    def _compute(self, request: Any, progress: Progress | None) -> Any:
-        raise NotImplementedError
-
-    def _problem(self, trait: str, value: Any) -> str | None:
-        """Why ``value`` cannot be that trait's value, with what can; None where it can."""
+        Returns:
+            Python source.
+        """
         raise NotImplementedError
 
     def _picture(self) -> bytes:
         """The still picture of a saved notebook, PNG."""
         raise NotImplementedError
 
-    def _photo_picture(self) -> Any:
-        """What ``save_png`` writes, a Pillow image."""
+    def _photo_picture(self) -> Image.Image:
+        """What ``save_png`` writes."""
         raise NotImplementedError
-
-    def _first(self, request: Keyed) -> None:
-        """Compute in the constructor; where that is interrupted, no half-made widget stays behind."""
-        try:
-            self._maker.ask_and_wait(request)
-        except BaseException:
-            self.close()
-            raise
-
-    def _validated(self, proposal: Any) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
-        problem = self._problem(name, value)
-        if problem:
-            raise TraitError(problem)
-        return value
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -149,34 +80,175 @@ class WorkWidget(anywidget.AnyWidget):
         data, metadata = bundle
         return {**data, "image/png": self._picture()}, metadata
 
+
+class WorkWidget(SnapshotWidget):
+    """A widget with a worker beside the kernel.
+
+    What the browser sends is handled by the kernel's main thread after the running cell has ended, or by a subshell's
+    thread beside it (ipykernel 7 in JupyterLab 4.4 and later does both); therefore one lock guards what comes in and
+    what computations publish.
+
+    A subclass defines ``_compute`` and ``show_maps`` besides what a ``SnapshotWidget`` needs. What its traits
+    need for their checks has to be there before this constructor is called.
+
+    Args:
+        **traits: first values of traits.
+
+    Attributes:
+        choices: what the controls offer, for the browser.
+        palettes: the colour tables, for the browser.
+        map_data: the result that was sent last, for the browser.
+        status: what the worker does: "state" is "idle", "busy" or "error"; "key", "text", "done", "total".
+        error: the exception that the last computation raised, None if it went well.
+    """
+
+    choices = traitlets.Dict().tag(sync=True)
+    palettes = traitlets.Dict().tag(sync=True)
+    map_data = traitlets.Dict().tag(sync=True)
+    status = traitlets.Dict(dict(IDLE)).tag(sync=True)
+
+    _ready = False
+    _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
+    """The bytes of what ``_compute`` returns."""
+
+    def __init__(self, **traits: Any) -> None:
+        self._lock = threading.RLock()
+        self._worker = self._make_worker()
+        self.error: Exception | None = None
+        super().__init__(palettes=serialize.pack_palettes(), **traits)
+        self._ready = True
+        self.on_msg(self._message)
+        self.code = self.to_code()
+
+    def _make_worker(self) -> BackgroundWorker:
+        return BackgroundWorker(self._compute, self, self._lock, self._size)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is being computed.
+
+        Args:
+            timeout: the longest wait in seconds, None for no limit.
+
+        Returns:
+            Whether nothing is being computed any more.
+        """
+        return self._worker.wait(timeout)
+
+    def close(self) -> None:
+        """Close the widget: cancel its computation and drop its maps."""
+        if hasattr(self, "_worker"):  # also closed if the constructor raised
+            self._ready = False
+            self._worker.drop()
+            self._worker.kept.clear()
+        super().close()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take traits from the browser, one message at a time.
+
+        Args:
+            sync_data: values by trait.
+        """
+        with self._lock:
+            super().set_state(sync_data)
+
+    def cancel(self) -> None:
+        """Stop the running computation, if there is one."""
+        with self._lock:
+            if self._worker.drop():
+                self.status = dict(IDLE)
+
+    def show_busy(self, request: Any) -> None:
+        """Publish that a computation has begun; called by the worker.
+
+        Args:
+            request: the computation, with "key" and "title".
+        """
+        self.error = None
+        self.status = {**IDLE, "state": "busy", "key": request.key, "text": f"Computing {request.title}"}
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Publish how far a computation is; called by the worker.
+
+        Args:
+            done, total: steps.
+        """
+        self.status = {**self.status, "done": done, "total": total}
+
+    def show_error(self, request: Any, error: Exception) -> None:
+        """Publish that a computation failed, in words; called by the worker.
+
+        Args:
+            request: the computation, with "key" and "title".
+            error: what it raised.
+        """
+        self.error = error
+        reason = str(error) or type(error).__name__
+        text = f"{request.title} could not be computed: {reason}"
+        self.status = {**IDLE, "state": "error", "key": request.key, "text": text}
+
+    def show_maps(self, request: Any, maps: Any, new: bool) -> None:
+        """Publish a result; called by the worker.
+
+        Args:
+            request: the computation.
+            maps: what ``_compute`` returned.
+            new: whether it was computed just now.
+        """
+        raise NotImplementedError
+
+    def _compute(self, request: Any, progress: Progress | None) -> Any:
+        raise NotImplementedError
+
+    def _compute_first(self, request: Keyed) -> None:
+        """Compute in the constructor; if that is interrupted, no half-made widget stays behind."""
+        try:
+            self._worker.ask_and_wait(request)
+        except BaseException:
+            self.close()
+            raise
+
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
-        """What the browser asks for besides traits: to cancel; a widget of its own may know more."""
+        """Handle what the browser sends besides traits: here to cancel; subclasses know more."""
         if content.get("type") == "cancel":
             self.cancel()
 
     def _send_maps(self, package: dict[str, Any]) -> None:
-        """Publish ``package`` also where it is the one sent last."""
+        """Publish ``package`` even if it is the one that was sent last."""
         self.map_data = {}
         self.map_data = package
 
 
-class PhotoWidget(WorkWidget):
-    """A photograph with its detected objects, and a calculator beside the kernel."""
+class PhotoTraits(traitlets.HasTraits):
+    """A photograph with its detected objects, of a ``SnapshotWidget``.
+
+    Args:
+        inputs: detector, photograph and objects.
+        **traits: first values of traits.
+
+    Attributes:
+        photo: the photograph, for the browser.
+        objects: name, score and box (xyxy, pixels of the photograph) of each object.
+        selected: index of the selected object, or None.
+    """
 
     photo = traitlets.Dict().tag(sync=True)
     objects: Any = traitlets.List().tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+    selected = Index(lambda widget: len(widget.detections))
 
-    def __init__(self, subject: WidgetInputs, **traits: Any) -> None:
-        self._subject = subject
+    def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
+        self._inputs = inputs
         super().__init__(
-            photo=serialize.pack_photo(subject.image),
-            objects=serialize.pack_objects(subject.detections),
-            notice=empty_notice(subject.detections),
-            **{"selected": 0 if len(subject.detections) else None, **traits},
+            photo=serialize.pack_photo(inputs.image),
+            objects=serialize.pack_objects(inputs.detections),
+            notice=empty_notice(inputs.detections),
+            **{"selected": 0 if len(inputs.detections) else None, **traits},
         )
 
     @property
     def detections(self) -> Detections:
         """The objects, in the order of ``selected``."""
-        return self._subject.detections
+        return self._inputs.detections
+
+
+class PhotoWidget(PhotoTraits, WorkWidget):
+    """A widget that shows a photograph with its detected objects, and has a worker beside the kernel."""

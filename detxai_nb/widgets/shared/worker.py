@@ -13,38 +13,62 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Cancelled, Progress
 
 COMPUTING = threading.Lock()
-"""Held by whatever computes for a widget: the detectors of all widgets work one after the other."""
+"""Held by whatever computes for a widget: the detectors of all widgets run one after the other."""
 
 REPORT_EVERY = 0.1
 """Seconds between two reports of progress."""
 
 
 class Keyed(Protocol):
-    """A request with a name of its own."""
+    """A request with a key."""
 
     @property
     def key(self) -> str:
-        """The same for the same computation."""
+        """The request's name: the same for the same computation."""
 
 
 class Listener(Protocol):
-    """Where results appear. Every call is made with the lock held, most of them from the computing thread."""
+    """Where results appear: every call is made with the lock held, most of them from the computing thread."""
 
     def show_busy(self, request: Any) -> None:
-        """This computation has begun."""
+        """Show that a computation has begun.
+
+        Args:
+            request: the computation.
+        """
 
     def show_progress(self, done: int, total: int) -> None:
-        """So far it has come."""
+        """Show how far it is.
+
+        Args:
+            done, total: steps.
+        """
 
     def show_maps(self, request: Any, maps: Any, new: bool) -> None:
-        """It has ended well; ``new``: for the first time."""
+        """Show a result.
+
+        Args:
+            request: the computation.
+            maps: its result.
+            new: whether it was computed just now.
+        """
 
     def show_error(self, request: Any, error: Exception) -> None:
-        """It has failed."""
+        """Show that it failed.
+
+        Args:
+            request: the computation.
+            error: what it raised.
+        """
 
 
 class Task:
-    """One computation in a thread of its own; cancelling takes effect at its next report of progress."""
+    """One computation in a thread of its own; cancelling takes effect at its next report of progress.
+
+    Args:
+        request: the computation.
+        run: called in the thread with this task.
+    """
 
     def __init__(self, request: Keyed, run: Callable[[Task], None]) -> None:
         self.request = request
@@ -56,58 +80,76 @@ class Task:
 class BackgroundWorker:
     """Maps on request: kept ones at once, others from ``compute(request, progress)`` in a thread.
 
-    A newer request supersedes the one under way; whatever that still does is not shown. ``lock`` (an ``RLock``) guards
-    the state here and on the screen; waiting gives it free, also where the waiting thread holds it. A forward pass that
-    has begun runs to its end, even where it was cancelled.
+    A newer request supersedes the running one, whose result is then not shown. A forward pass that has begun runs to
+    its end, even if it was cancelled.
+
+    Args:
+        compute: from a request and a progress callback to a result.
+        listener: where results appear.
+        lock: guards the state here and in the listener; waiting releases it, even if the waiting thread holds it.
+        size: the bytes of a result; by default those of HeatMaps.
+        turn: held during a computation; one that takes COMPUTING itself, step by step, lets others in between.
+
+    Attributes:
+        kept: the results.
     """
 
     def __init__(
         self,
         compute: Callable[[Any, Progress | None], Any],
-        screen: Listener,
-        lock: Any,
+        listener: Listener,
+        lock: threading.RLock,
         size: Callable[[Any], int] | None = None,
         turn: AbstractContextManager[Any] = COMPUTING,
     ) -> None:
-        """``size``: the bytes of what ``compute`` returns; by default those of HeatMaps. ``turn``: held while it
-        computes; what takes COMPUTING itself, step by step, lets others in between.
-        """
         self._turn = turn
-        self._compute, self._screen, self._lock = compute, screen, lock
+        self._compute, self._listener, self._lock = compute, listener, lock
         self._changed = threading.Condition(lock)
         self._task: Task | None = None
         self.kept = ResultStore(size or bytes_of_maps)
 
     def ask_and_wait(self, request: Keyed) -> None:
-        """Compute in the calling thread, and show the maps or the error."""
+        """Compute in the calling thread, and show the result or the error.
+
+        Args:
+            request: the computation.
+        """
         try:
             with self._turn:
                 maps = self._compute(request, None)
             self._show(request, maps)
-        except Exception as error:  # whatever a method or a detector raises is shown, in words
-            self._screen.show_error(request, error)
+        except Exception as error:  # whatever a method or a detector raises is shown in words
+            self._listener.show_error(request, error)
 
     def ask(self, request: Keyed) -> None:
-        """Show these maps, soon."""
+        """Show a result soon: at once if it is kept, else after computing it in a thread.
+
+        Args:
+            request: the computation.
+        """
         with self._lock:
             if self._task is not None and self._task.request.key == request.key:
                 return
             self.drop()
             kept = self.kept.get(request.key)
             if kept is not None:
-                self._screen.show_maps(request, kept, new=False)
+                self._listener.show_maps(request, kept, new=False)
                 return
-            self._screen.show_busy(request)
+            self._listener.show_busy(request)
             self._task = Task(request, self._run)
             self._task.thread.start()
 
     @property
     def busy(self) -> Any:
-        """The request under way, or None."""
+        """The running request, or None."""
         return None if self._task is None else self._task.request
 
     def drop(self) -> bool:
-        """Give up the computation under way; whether there was one."""
+        """Give up the running computation.
+
+        Returns:
+            Whether there was one.
+        """
         with self._lock:
             task = self._task
             if task is not None:
@@ -116,7 +158,14 @@ class BackgroundWorker:
             return task is not None
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is being computed, at most ``timeout`` seconds; whether that is so."""
+        """Wait until nothing is being computed.
+
+        Args:
+            timeout: the longest wait in seconds, None for no limit.
+
+        Returns:
+            Whether nothing is being computed any more.
+        """
         with self._changed:
             return self._changed.wait_for(lambda: self._task is None, timeout)
 
@@ -140,34 +189,39 @@ class BackgroundWorker:
                 if self._task is task:
                     self._end()
                 if not task.cancelled.is_set():
-                    self._screen.show_error(task.request, error)
+                    self._listener.show_error(task.request, error)
 
     def _report(self, task: Task, done: int, total: int) -> None:
         if task.cancelled.is_set():
             raise Cancelled(task.request.key)
         now = time.monotonic()
-        # Never waits for the lock: who holds it may wait for COMPUTING. The next report comes soon.
+        # Never waits for the lock, whose holder may wait for COMPUTING. The next report comes soon.
         if not total or now - task.reported < REPORT_EVERY or not self._lock.acquire(blocking=False):
             return
         try:
             task.reported = now
             if self._task is task:
-                self._screen.show_progress(done, total)
+                self._listener.show_progress(done, total)
         finally:
             self._lock.release()
 
     def _show(self, request: Keyed, maps: Any) -> None:
-        """Kept before they are shown, as those who hear of it may ask for them; not kept where they cannot be shown."""
+        """Kept before it is shown, since observers may request it; not kept if it cannot be shown."""
         self.kept.add(request.key, maps)
         try:
-            self._screen.show_maps(request, maps, new=True)
+            self._listener.show_maps(request, maps, new=True)
         except Exception:
             self.kept.remove(request.key)
             raise
 
 
 class ResultStore:
-    """Results by key, the least recently used given up first, within a number of bytes that ``size`` counts."""
+    """Results by key; beyond a number of bytes the least recently used is dropped first.
+
+    Args:
+        size: the bytes of a result.
+        limit: the most bytes to keep; the newest result always stays.
+    """
 
     def __init__(self, size: Callable[[Any], int], limit: int = 256 * 2**20) -> None:
         self.size, self.limit = size, limit
@@ -177,27 +231,50 @@ class ResultStore:
         return len(self._results)
 
     def get(self, key: str) -> Any:
-        """The result of that key, or None."""
+        """Return a result, which then counts as just used.
+
+        Args:
+            key: its key.
+
+        Returns:
+            The result or None.
+        """
         if key in self._results:
             self._results.move_to_end(key)
         return self._results.get(key)
 
     def add(self, key: str, result: Any) -> None:
-        """Keep this result as the most recent."""
+        """Keep a result as the most recent.
+
+        Args:
+            key: its key.
+            result: any.
+        """
         self._results[key] = result
         self._results.move_to_end(key)
         while len(self._results) > 1 and sum(map(self.size, self._results.values())) > self.limit:
             self._results.popitem(last=False)
 
     def remove(self, key: str) -> None:
-        """Give up the result of that key."""
+        """Drop one result, if it is there.
+
+        Args:
+            key: its key.
+        """
         self._results.pop(key, None)
 
     def clear(self) -> None:
-        """Give up everything."""
+        """Drop all results."""
         self._results.clear()
 
 
 def bytes_of_maps(maps: HeatMaps) -> int:
-    """What maps take on their native grids."""
+    """Return how many bytes maps take on their native grids.
+
+    Args:
+        maps: any.
+
+    Returns:
+        Bytes.
+    """
     return sum(grid.numel() * grid.element_size() for grid in maps.grids)

@@ -1,4 +1,4 @@
-"""The still picture of a walk: the changed photograph, and below it the curves of what the detector said."""
+"""The still picture of a Perturbation: the changed photograph, and below it the curves of the scores."""
 
 from __future__ import annotations
 
@@ -15,8 +15,17 @@ _INK, _MUTED, _TARGET, _LINE = (28, 31, 36), (91, 98, 112), (23, 105, 194), (185
 
 
 def draw_curve_snapshot(scene: Snapshot, caption: str, curves: Sequence[Sequence[float]], step: int) -> bytes:
-    """PNG bytes. ``curves``: score over original score at each step, of the object and the mean of the others; NaN is
-    left out. The highest line is 1, or what the curves reach beyond.
+    """Draw one picture of the path, its caption and the curves.
+
+    Args:
+        scene: the changed photograph.
+        caption: one text.
+        curves: score over original score at each step, of the object and the mean of the others; NaN is left out. The
+            highest line is 1, or what the curves reach beyond.
+        step: the picture's number, which is marked.
+
+    Returns:
+        A PNG file.
     """
     view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)

@@ -19,7 +19,12 @@ _TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
 
 @dataclass(frozen=True)
 class Cell:
-    """One map over the photograph, and what is said of it, a line each."""
+    """One map over the photograph.
+
+    Attributes:
+        scene: what is drawn.
+        said: figures below it, a line each.
+    """
 
     scene: Snapshot
     said: Sequence[str]
@@ -27,7 +32,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the grid: its title, remarks below it, and its cells."""
+    """One row of the grid.
+
+    Attributes:
+        title: in the first column.
+        about: remarks below it.
+        cells: from left to right.
+    """
 
     title: str
     about: Sequence[str]
@@ -36,7 +47,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """``heads``: one for each column; ``image`` uint8 ``[H,W,3]``; ``notice``: what to say where there is no column."""
+    """A grid of maps.
+
+    Attributes:
+        heads: the title of each column.
+        lines: the rows.
+        image: the photograph, uint8 ``[H,W,3]``.
+        notice: what to say if there is no row or column.
+    """
 
     heads: Sequence[str]
     lines: Sequence[Line]
@@ -45,14 +63,30 @@ class Grid:
 
 
 def said(row: Mapping[str, Any], index: int, titles: Mapping[str, str]) -> list[str]:
-    """What is known of object ``index`` in one method's ``row``: the metrics named in ``titles``, the method's own."""
+    """Return the figures of one cell of a Comparison.
+
+    Args:
+        row: one method, from ``comparison_row``.
+        index: the object.
+        titles: of the metrics to show, by name.
+
+    Returns:
+        A text for each metric, then for each figure of the method's own.
+    """
     figures = {title: row["metrics"][name] for name, title in titles.items() if name in row["metrics"]}
     figures |= row["figures"]
     return [f"{title}  {'–' if values[index] is None else f'{values[index]:.3g}'}" for title, values in figures.items()]
 
 
 def draw_grid(grid: Grid) -> Image.Image:
-    """The grid as one picture on white; each photograph 130 to 260 pixels wide, by how many there are."""
+    """Draw the grid on white; each photograph is 130 to 260 pixels wide, depending on the number of columns.
+
+    Args:
+        grid: what is drawn.
+
+    Returns:
+        An RGB image.
+    """
     columns = max(1, len(grid.heads))
     width = int(min(_WIDE, max(_NARROW, (_WIDEST - _SIDE) / columns - _GAP)))
     factor = width / grid.image.shape[1]
@@ -81,7 +115,14 @@ def draw_grid(grid: Grid) -> Image.Image:
 
 
 def grid_png(grid: Grid) -> bytes:
-    """The same as PNG."""
+    """Draw the grid as PNG.
+
+    Args:
+        grid: what is drawn.
+
+    Returns:
+        A PNG file.
+    """
     file = io.BytesIO()
     draw_grid(grid).save(file, "PNG")
     return file.getvalue()

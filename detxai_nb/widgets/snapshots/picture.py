@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots import heatmaps
 from detxai_nb.widgets.shared.serialize import palette, value_range
+from detxai_nb.widgets.shared.traits import SignedLookTraits
 
 _LONGER_SIDE, _NARROWEST = 640, 420
 _HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
@@ -23,21 +24,36 @@ _FAINT = (255, 255, 255, 215)
 
 @dataclass(frozen=True)
 class Look:
-    """How it is drawn: ``opacity``, ``threshold`` (0..1), a colour map's name, one scale for all maps, all boxes."""
+    """How a map is drawn.
+
+    Attributes:
+        opacity, threshold: 0..1.
+        colormap: the name of a colour map.
+        shared: one scale for all maps.
+        all_boxes: whether all boxes are drawn, or only the selected one.
+        all_names: whether all drawn boxes are named, or only the selected one.
+    """
 
     opacity: float
     threshold: float
     colormap: str
     shared: bool
     all_boxes: bool = True
+    all_names: bool = False
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is drawn: photograph uint8 ``[H,W,3]``, packed objects, the selected one's index, maps or None.
+    """What is drawn.
 
-    ``row``: which of the maps is the selected object's; by default there is one for each object. ``tints``: colours of
-    boxes that are not white, by object.
+    Attributes:
+        image: the photograph, uint8 ``[H,W,3]``.
+        objects: name, score and box of each object, as from ``pack_objects``.
+        selected: index of the selected object, or None.
+        maps: heat maps, or None.
+        look: how the map is drawn.
+        row: which of the maps is the selected object's; by default there is one for each object.
+        tints: colours of boxes that are not white, by object.
     """
 
     image: np.ndarray
@@ -54,17 +70,56 @@ class Snapshot:
         return self.row if self.row is not None else self.selected or 0
 
     def tint(self, index: int) -> tuple[int, int, int, int]:
-        """The colour of an object's box, RGBA."""
+        """Return the colour of an object's box.
+
+        Args:
+            index: the object.
+
+        Returns:
+            RGBA, 0..255.
+        """
         return (*parse_rgb(self.tints.get(index, "#ffffff")), 255)
 
 
+def look_of(widget: SignedLookTraits, maps: HeatMaps | None, shared: bool = False) -> Look:
+    """Return how a widget's traits say that maps are drawn.
+
+    Args:
+        widget: any with these traits.
+        maps: the maps, or None.
+        shared: one scale for all of them.
+
+    Returns:
+        The look, with the colour map for maps of that kind.
+    """
+    signed = maps is not None and maps.signed
+    colormap = widget.signed_colormap if signed else widget.colormap
+    return Look(widget.opacity, widget.threshold, colormap, shared, widget.boxes == "all")
+
+
 def parse_rgb(color: str) -> tuple[int, int, int]:
-    """A colour such as "#0072b2"."""
+    """Return the parts of a colour.
+
+    Args:
+        color: such as "#0072b2".
+
+    Returns:
+        RGB, 0..255.
+    """
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]:
-    """The raw values at the ends of the colour bar; symmetric about zero for signed maps."""
+    """Return the raw values at the ends of the colour bar; symmetric about zero for signed maps.
+
+    Args:
+        maps: N maps.
+        index: which of them.
+        shared: one scale for all of them.
+
+    Returns:
+        (low, high).
+    """
     ranges = [value_range(maps, i) for i in (range(len(maps)) if shared else [index])]
     low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
     reach = max(abs(low), abs(high))
@@ -72,7 +127,17 @@ def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]
 
 
 def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
-    """The photograph uint8 ``[H,W,3]`` with one map blended over it."""
+    """Return the photograph with one map blended over it.
+
+    Args:
+        image: the photograph, uint8 ``[H,W,3]``.
+        maps: N maps.
+        index: which of them.
+        look: how it is drawn.
+
+    Returns:
+        uint8 ``[H,W,3]``.
+    """
     low, high = color_range(maps, index, look.shared)
     return heatmaps.overlay(
         image,
@@ -87,7 +152,16 @@ def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) ->
 
 
 def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.Image:
-    """Photograph, map and boxes, scaled by ``factor``; with ``name`` the selected object is named."""
+    """Draw photograph, map and boxes.
+
+    Args:
+        scene: what is drawn.
+        factor: scale.
+        name: whether the selected object is named.
+
+    Returns:
+        An RGB image.
+    """
     pixels = scene.image
     if scene.maps is not None and scene.selected is not None:
         pixels = overlay_pixels(pixels, scene.maps, scene.drawn, scene.look)
@@ -100,6 +174,8 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
         if index != scene.selected and scene.look.all_boxes:
             tinted = index in scene.tints
             _box(draw, thing["box"], factor, line=2 if tinted else 1, light=scene.tint(index) if tinted else _FAINT)
+            if scene.look.all_names:
+                _chip(draw, thing, factor, base.size)
     if scene.selected is not None:
         thing = scene.objects[scene.selected]
         _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected))
@@ -111,7 +187,15 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
 
 
 def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
-    """PNG bytes: the view with its longer side at 640 pixels, the caption, and a colour bar where there is a map."""
+    """Draw the view with its longer side at 640 pixels, the caption, and a colour bar if there is a map.
+
+    Args:
+        scene: what is drawn.
+        caption: one text.
+
+    Returns:
+        A PNG file.
+    """
     view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)
     lines = wrapped(caption, width - 8)
@@ -132,7 +216,16 @@ def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
 
 
 def wrapped(text: str, width: float, size: int = 14) -> list[str]:
-    """The text in lines of at most that many pixels, broken at spaces; at most four."""
+    """Return a text in lines, broken at spaces; at most four.
+
+    Args:
+        text: words.
+        width: of a line, in pixels.
+        size: of the font.
+
+    Returns:
+        The lines.
+    """
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -173,7 +266,14 @@ def _chip(draw: ImageDraw.ImageDraw, thing: dict[str, Any], factor: float, size:
 
 @cache
 def font(size: int) -> Any:
-    """matplotlib's DejaVu Sans at that size: it has far more of the world's letters than Pillow's own font."""
+    """Return matplotlib's DejaVu Sans, which has far more of the world's letters than Pillow's own font.
+
+    Args:
+        size: in pixels.
+
+    Returns:
+        A font of Pillow.
+    """
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

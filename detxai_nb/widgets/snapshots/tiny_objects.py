@@ -17,7 +17,14 @@ _WIDTH, _LINE = 640, 20
 
 
 def words(text: str) -> Image.Image:
-    """Nothing but a few words on white."""
+    """Draw nothing but a few words on white.
+
+    Args:
+        text: the words.
+
+    Returns:
+        An RGB image.
+    """
     lines = wrapped(text, _WIDTH - 16)
     page = Image.new("RGB", (_WIDTH, 16 + _LINE * len(lines)), "white")
     draw = ImageDraw.Draw(page)
@@ -27,13 +34,24 @@ def words(text: str) -> Image.Image:
 
 
 def picture(
-    found: TinyObjectsRun, measure: str, looked: ExplainedImage | None, annotations: Sequence[int], opacity: float
+    found: TinyObjectsRun, measure: str, explained: ExplainedImage | None, annotations: Sequence[int], opacity: float
 ) -> Image.Image:
-    """The scatter of ``tiny.plot``, and below it the crops of these annotated objects if ``looked`` has them."""
+    """Draw the scatter of ``tiny.plot``, and below it the crops of the selected objects.
+
+    Args:
+        found: the run.
+        measure: a name of ``MEASURES``.
+        explained: the image of the selected objects with its maps, or None.
+        annotations: the selected objects; their crops are left out if ``explained`` lacks them.
+        opacity: of the maps, 0..1.
+
+    Returns:
+        An RGB image.
+    """
     parts = [_drawn(plot(found.objects(), measure, at_most=found.at_most))]
-    known = [] if looked is None else looked.selected.annotations.tolist()
-    if looked is not None and annotations and set(annotations) <= set(known):
-        parts.append(_drawn(crops_of(looked, [known.index(one) for one in annotations], opacity=opacity)))
+    known = [] if explained is None else explained.selected.annotations.tolist()
+    if explained is not None and annotations and set(annotations) <= set(known):
+        parts.append(_drawn(crops_of(explained, [known.index(one) for one in annotations], opacity=opacity)))
     page = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
     top = 0
     for part in parts:
@@ -43,7 +61,14 @@ def picture(
 
 
 def tiny_objects_png(page: Image.Image) -> bytes:
-    """The same as PNG."""
+    """Encode a picture as PNG.
+
+    Args:
+        page: the picture.
+
+    Returns:
+        A PNG file.
+    """
     file = io.BytesIO()
     page.save(file, "PNG")
     return file.getvalue()

@@ -46,9 +46,6 @@ function button(picture, label, action, caption) {
 
 // src/shared/maps.js
 var STEPS = 65535;
-function mapKey(method, target, layer, direction) {
-  return [method, target, layer, direction].join("|");
-}
 function decodeMaps(sent) {
   const bytes = sent.values;
   const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -129,43 +126,8 @@ function colorRange(set, index, shared) {
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { low: -reach, high: reach };
 }
-var MapCache = class {
-  /** @type {Map<string, MapSet>} */
-  #sets = /* @__PURE__ */ new Map();
-  /** @param {number} limit bytes of quanta to keep */
-  constructor(limit = 64 * 2 ** 20) {
-    this.limit = limit;
-  }
-  /** @param {string} key */
-  has(key) {
-    return this.#sets.has(key);
-  }
-  /** @param {string} key */
-  get(key) {
-    const set = this.#sets.get(key);
-    if (set) {
-      this.#sets.delete(key);
-      this.#sets.set(key, set);
-    }
-    return set ?? null;
-  }
-  /** @param {MapSet} set */
-  add(set) {
-    this.#sets.delete(set.key);
-    this.#sets.set(set.key, set);
-    while (this.bytes > this.limit && this.#sets.size > 1) {
-      this.#sets.delete(
-        /** @type {string} */
-        this.#sets.keys().next().value
-      );
-    }
-  }
-  get bytes() {
-    let total = 0;
-    for (const set of this.#sets.values()) for (const map of set.maps) total += map.quanta.byteLength;
-    return total;
-  }
-};
+var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function formatValue(value) {
@@ -381,7 +343,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -1170,6 +1133,77 @@ var Grid = class {
   }
 };
 
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+};
+
+// src/shared/result_cache.js
+var ResultCache = class {
+  /** @type {Map<string, Result>} */
+  #results = /* @__PURE__ */ new Map();
+  /**
+   * @param {number} limit how much to keep; the newest result always stays
+   * @param {(result: Result) => number} [size] what one result counts, by default 1
+   */
+  constructor(limit, size = () => 1) {
+    this.limit = limit;
+    this.size = size;
+  }
+  /** @param {string | null} key */
+  has(key) {
+    return key !== null && this.#results.has(key);
+  }
+  /** @param {string | null} key @returns {Result | null} */
+  get(key) {
+    const result = key === null ? void 0 : this.#results.get(key);
+    if (!result) return null;
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    return result;
+  }
+  /** @param {Result} result */
+  add(result) {
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    while (this.total > this.limit && this.#results.size > 1) {
+      this.#results.delete(
+        /** @type {string} */
+        this.#results.keys().next().value
+      );
+    }
+  }
+  get total() {
+    let total = 0;
+    for (const result of this.#results.values()) total += this.size(result);
+    return total;
+  }
+};
+
 // src/shared/state.js
 var Store = class {
   /** @type {Map<string, unknown>} */
@@ -1281,23 +1315,26 @@ var TRAITS = [
   "boxes",
   "order",
   "rows",
+  "requests",
   "map_data",
   "status",
   "notice",
   "code"
 ];
-var MAP_TRAITS = ["methods", "target", "layer", "rows", "map_data"];
+var MAP_TRAITS = ["methods", "target", "layer", "rows", "requests", "map_data"];
 var Comparison = class {
   labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = /* @__PURE__ */ new Map();
   /** @type {Set<string>} */
   #asked = /* @__PURE__ */ new Set();
+  /** The keys of all methods by target and layer, as far as Python has said them. @type {Map<string, Record<string, string>>} */
+  #keys = /* @__PURE__ */ new Map();
   /** @param {AnyModel} model */
   constructor(model) {
-    this.cache = new MapCache();
+    this.cache = new ResultCache(MOST_BYTES, bytesOfMaps);
     this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.coloring = new Coloring(this.store);
     this.#take();
     this.#choose();
     this.store.subscribe((key) => {
@@ -1349,12 +1386,12 @@ var Comparison = class {
   row(method) {
     const row = this.store.get("rows")[method];
     const wanted = this.#key(method);
-    if (row?.key === wanted) return row;
-    return { key: wanted, state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
+    if (row && row.key === wanted) return row;
+    return { key: wanted ?? "", state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
   }
   /** All maps of a method, or null. @param {string} method */
   maps(method) {
-    return this.#held.get(this.#key(method)) ?? null;
+    return this.#held.get(this.#key(method) ?? "") ?? null;
   }
   /** One map, or null. @param {Place} place */
   map({ method, object }) {
@@ -1367,19 +1404,11 @@ var Comparison = class {
   }
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
-    const signed = this.maps(method)?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(
-      /** @type {Uint8Array} */
-      palette,
-      { signed, threshold: this.store.get("threshold"), fade }
-    );
+    return this.coloring.table(this.maps(method)?.signed ?? false, fade);
   }
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
-    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range(place));
   }
   /** The side of the box that is explained, or null. */
   get side() {
@@ -1409,11 +1438,10 @@ var Comparison = class {
     const unheard = this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
     return unheard ? { ...status, state: "busy", text: "Waiting for the kernel", done: 0, total: 0 } : status;
   }
-  /** @param {string} method */
+  /** The key of a method's maps, null while the kernel has not said it. @param {string} method */
   #key(method) {
     const { store } = this;
-    const known = store.get("choices").methods.find((m) => m.name === method);
-    return mapKey(method, store.get("target"), known?.inside === false ? "" : store.get("layer"), "");
+    return this.#keys.get(JSON.stringify([store.get("target"), store.get("layer")]))?.[method] ?? null;
   }
   #take() {
     const sent = this.store.get("map_data");
@@ -1426,6 +1454,8 @@ var Comparison = class {
   /** Hold what the grid shows; ask the kernel to send again what it has and this page has not. */
   #choose() {
     const { store, cache } = this;
+    const { target, layer, keys } = store.get("requests");
+    this.#keys.set(JSON.stringify([target, layer]), keys);
     const held = /* @__PURE__ */ new Map();
     const lacking = [];
     for (const method of store.get("methods")) {
@@ -1510,7 +1540,7 @@ var plain = (names) => names.map((name) => ({ name, title: name }));
 function layerChoices(layers) {
   return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
 }
-function sliderControl(label, moved, released) {
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
@@ -1527,11 +1557,11 @@ function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent);
-      input.setAttribute("aria-valuetext", percent);
-      output.textContent = percent;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     }
   };
 }

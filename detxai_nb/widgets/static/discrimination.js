@@ -46,9 +46,6 @@ function button(picture, label, action, caption) {
 
 // src/shared/maps.js
 var STEPS = 65535;
-function mapKey(method, target, layer, direction) {
-  return [method, target, layer, direction].join("|");
-}
 function decodeMaps(sent) {
   const bytes = sent.values;
   const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -129,6 +126,7 @@ function colorRange(set, index, shared) {
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { low: -reach, high: reach };
 }
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function formatValue(value) {
@@ -318,7 +316,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -903,7 +902,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
-  const objects = () => store.get("objects");
+  const objects = () => shared.objects ?? store.get("objects");
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
@@ -1014,6 +1013,35 @@ var TakerLayer = class {
   }
 };
 
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+};
+
 // src/shared/state.js
 var Store = class {
   /** @type {Map<string, unknown>} */
@@ -1102,6 +1130,140 @@ var Store = class {
   }
 };
 
+// src/shared/one_result_model.js
+var COMMON = ["request", "map_key", "map_data", "status"];
+var OneResultModel = class {
+  /** @type {Map<string, string>} */
+  #keys = /* @__PURE__ */ new Map();
+  /** @type {Map<string, Choice>} */
+  #choices = /* @__PURE__ */ new Map();
+  /** @type {Result | null} */
+  #shown = null;
+  #asked = "";
+  #decode;
+  #lingers;
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} traits every trait that the front end reads or sets
+   * @param {{cache: import("./result_cache.js").ResultCache<Result>, decode: (sent: any) => Result, lingers?: boolean}} options
+   *   `lingers`: the result before stays visible until the chosen one has arrived
+   */
+  constructor(model, traits, { cache, decode: decode2, lingers = false }) {
+    this.store = new Store(model, traits);
+    this.cache = cache;
+    this.#decode = decode2;
+    this.#lingers = lingers;
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (this.chooses(key)) this.#choose();
+    });
+  }
+  /** Whether a trait decides which result is shown. @param {string} trait */
+  chooses(trait) {
+    return trait in this.store.get("request").choice || COMMON.includes(trait);
+  }
+  /** What is shown, or null. */
+  get result() {
+    return this.#shown;
+  }
+  /** The choice that the shown result stands for, or null. @returns {Choice | null} */
+  get choice() {
+    return this.#shown && (this.#choices.get(this.#shown.key) ?? null);
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
+  get wanted() {
+    const { store } = this;
+    const { choice } = store.get("request");
+    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
+    if (nothing) return "";
+    return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {Status}
+   */
+  get status() {
+    const { store, cache, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || cache.has(wanted);
+    const text = settled ? "" : "Waiting for the kernel";
+    return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
+  #choose() {
+    const { store, cache } = this;
+    this.#learn(store.get("request"));
+    const sent = store.get("map_data");
+    if (sent.key) this.#learn(sent);
+    if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
+    const { wanted } = this;
+    const ready = store.get("map_key");
+    if (ready && (this.#lingers || ready === wanted) && !cache.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (cache.has(ready)) this.#asked = "";
+    if (cache.has(wanted) || !this.#lingers) this.#shown = cache.get(wanted);
+    else if (cache.has(ready)) this.#shown = cache.get(ready);
+    else if (this.status.state === "error") this.#shown = null;
+  }
+  /** Remember which choice a key stands for. @param {{key: string, choice: Choice}} said */
+  #learn({ key, choice }) {
+    if (!key) return;
+    this.#keys.set(signature(Object.values(choice)), key);
+    this.#choices.set(key, choice);
+  }
+};
+var signature = (values) => JSON.stringify(values);
+
+// src/shared/result_cache.js
+var ResultCache = class {
+  /** @type {Map<string, Result>} */
+  #results = /* @__PURE__ */ new Map();
+  /**
+   * @param {number} limit how much to keep; the newest result always stays
+   * @param {(result: Result) => number} [size] what one result counts, by default 1
+   */
+  constructor(limit, size = () => 1) {
+    this.limit = limit;
+    this.size = size;
+  }
+  /** @param {string | null} key */
+  has(key) {
+    return key !== null && this.#results.has(key);
+  }
+  /** @param {string | null} key @returns {Result | null} */
+  get(key) {
+    const result = key === null ? void 0 : this.#results.get(key);
+    if (!result) return null;
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    return result;
+  }
+  /** @param {Result} result */
+  add(result) {
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    while (this.total > this.limit && this.#results.size > 1) {
+      this.#results.delete(
+        /** @type {string} */
+        this.#results.keys().next().value
+      );
+    }
+  }
+  get total() {
+    let total = 0;
+    for (const result of this.#results.values()) total += this.size(result);
+    return total;
+  }
+};
+
 // src/discrimination/model.js
 var TRAITS = [
   "photo",
@@ -1118,41 +1280,27 @@ var TRAITS = [
   "colormap",
   "signed_colormap",
   "boxes",
+  "request",
   "map_key",
   "map_data",
   "status",
   "notice",
   "code"
 ];
-var MAP_TRAITS = ["selected", "method", "target", "layer", "map_key", "map_data", "status"];
 var MOST_KEPT = 12;
-var Discrimination = class {
-  /** @type {Map<string, Contrast>} */
-  #kept = /* @__PURE__ */ new Map();
-  /** @type {Contrast | null} */
-  #shown = null;
-  #asked = "";
+var Discrimination = class extends OneResultModel {
   /** @param {AnyModel} model */
   constructor(model) {
-    this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
-    this.#choose();
-    this.store.subscribe((key) => {
-      if (MAP_TRAITS.includes(key)) this.#choose();
-    });
+    super(model, TRAITS, { cache: new ResultCache(MOST_KEPT), decode });
+    this.coloring = new Coloring(this.store);
   }
   /** What is shown of the selected object, or null. */
   get contrast() {
-    return this.#shown;
-  }
-  /** The selected object's index, or null. @returns {number | null} */
-  get selected() {
-    const selected = this.store.get("selected");
-    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+    return this.result;
   }
   /** The maps that the view shows, or null: the object's own, or the difference. */
   get maps() {
-    return (this.store.get("view") === "map" ? this.#shown?.own : this.#shown?.difference) ?? null;
+    return (this.store.get("view") === "map" ? this.contrast?.own : this.contrast?.difference) ?? null;
   }
   /** The map that the view shows, or null. */
   get map() {
@@ -1164,19 +1312,11 @@ var Discrimination = class {
   }
   /** @param {boolean} fade */
   table(fade) {
-    const signed = this.maps?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(
-      /** @type {Uint8Array} */
-      palette,
-      { signed, threshold: this.store.get("threshold"), fade }
-    );
+    return this.coloring.table(this.maps?.signed ?? false, fade);
   }
   /** Names everything that the colours depend on. */
   get colors() {
-    const { low, high } = this.range ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range);
   }
   /** The side of the box that is explained, or null. */
   get side() {
@@ -1190,9 +1330,9 @@ var Discrimination = class {
   get tints() {
     const { own, neighbours: neighbours2, others } = this.store.get("choices").colors;
     const tints = /* @__PURE__ */ new Map();
-    if (this.selected === null || !this.#shown) return tints;
+    if (this.selected === null || !this.contrast) return tints;
     tints.set(this.selected, own);
-    this.#shown.facts.taken.forEach(({ index }, rank) => tints.set(index, neighbours2[rank] ?? others));
+    this.contrast.facts.taken.forEach(({ index }, rank) => tints.set(index, neighbours2[rank] ?? others));
     return tints;
   }
   /**
@@ -1201,52 +1341,12 @@ var Discrimination = class {
    * @param {number} y
    */
   takerAt(x, y) {
-    const found = this.#shown;
+    const found = this.contrast;
     if (!found) return null;
     const row = Math.min(found.rows - 1, Math.floor(y / found.step));
     const column = Math.min(found.columns - 1, Math.floor(x / found.step));
     const taker = found.takers[row * found.columns + column];
     return taker >= 0 ? taker : null;
-  }
-  /** The key of what is chosen; empty where nothing is selected. */
-  get wanted() {
-    const { store, selected } = this;
-    if (selected === null) return "";
-    const method = store.get("method");
-    const known = store.get("choices").methods.find((m) => m.name === method);
-    const layer = known?.inside === false ? "" : store.get("layer");
-    return `${mapKey(method, store.get("target"), layer, "")}#${selected}`;
-  }
-  /**
-   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("../shared/types.js").Status}
-   */
-  get status() {
-    const { store, wanted } = this;
-    const status = store.get("status");
-    if (status.key === wanted) return status;
-    const settled = wanted === "" || this.#kept.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
-    return { state: settled ? "idle" : "busy", key: wanted, text, done: 0, total: 0 };
-  }
-  /** Show what is here at once; ask the kernel to send again what is no longer held here. */
-  #choose() {
-    const { store, wanted } = this;
-    const sent = store.get("map_data");
-    if (sent.key && !this.#kept.has(sent.key)) this.#keep(decode(sent));
-    const ready = store.get("map_key");
-    if (ready && ready === wanted && !this.#kept.has(ready) && this.#asked !== ready) {
-      this.#asked = ready;
-      store.send({ type: "maps", key: ready });
-    }
-    if (this.#kept.has(ready)) this.#asked = "";
-    this.#shown = this.#kept.get(wanted) ?? null;
-  }
-  /** @param {Contrast} found */
-  #keep(found) {
-    this.#kept.set(found.key, found);
-    const oldest = this.#kept.keys().next().value;
-    if (this.#kept.size > MOST_KEPT && oldest !== void 0) this.#kept.delete(oldest);
   }
 };
 function decode(sent) {
@@ -1286,7 +1386,7 @@ var plain = (names) => names.map((name) => ({ name, title: name }));
 function layerChoices(layers) {
   return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
 }
-function sliderControl(label, moved, released) {
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
@@ -1303,11 +1403,11 @@ function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent2 = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent2);
-      input.setAttribute("aria-valuetext", percent2);
-      output.textContent = percent2;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     }
   };
 }
@@ -1644,9 +1744,9 @@ var DiscriminationView = class {
     const { discrimination, store } = this;
     const scene = this.#scene(fullLayer());
     if (!scene) return;
-    const { selected, contrast } = discrimination;
+    const { selected, choice } = discrimination;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    const parts = [store.get("view"), ...contrast?.key.split("#")[0].split("|") ?? [], name];
+    const parts = [store.get("view"), ...choice ? [choice.method, choice.target, choice.layer] : [], name];
     return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 };

@@ -46,9 +46,6 @@ function button(picture, label, action, caption) {
 
 // src/shared/maps.js
 var STEPS = 65535;
-function mapKey(method, target, layer, direction) {
-  return [method, target, layer, direction].join("|");
-}
 function decodeMaps(sent) {
   const bytes = sent.values;
   const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -129,43 +126,8 @@ function colorRange(set, index, shared) {
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { low: -reach, high: reach };
 }
-var MapCache = class {
-  /** @type {Map<string, MapSet>} */
-  #sets = /* @__PURE__ */ new Map();
-  /** @param {number} limit bytes of quanta to keep */
-  constructor(limit = 64 * 2 ** 20) {
-    this.limit = limit;
-  }
-  /** @param {string} key */
-  has(key) {
-    return this.#sets.has(key);
-  }
-  /** @param {string} key */
-  get(key) {
-    const set = this.#sets.get(key);
-    if (set) {
-      this.#sets.delete(key);
-      this.#sets.set(key, set);
-    }
-    return set ?? null;
-  }
-  /** @param {MapSet} set */
-  add(set) {
-    this.#sets.delete(set.key);
-    this.#sets.set(set.key, set);
-    while (this.bytes > this.limit && this.#sets.size > 1) {
-      this.#sets.delete(
-        /** @type {string} */
-        this.#sets.keys().next().value
-      );
-    }
-  }
-  get bytes() {
-    let total = 0;
-    for (const set of this.#sets.values()) for (const map of set.maps) total += map.quanta.byteLength;
-    return total;
-  }
-};
+var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function formatValue(value) {
@@ -280,7 +242,7 @@ var plain = (names) => names.map((name) => ({ name, title: name }));
 function layerChoices(layers) {
   return layers.some(Boolean) ? layers.map((name) => ({ name, title: name || "the method's own" })) : [];
 }
-function sliderControl(label, moved, released) {
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
@@ -297,11 +259,11 @@ function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent);
-      input.setAttribute("aria-valuetext", percent);
-      output.textContent = percent;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     }
   };
 }
@@ -522,6 +484,35 @@ function colorize(values, range, table, out) {
   }
 }
 
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+};
+
 // src/shared/state.js
 var Store = class {
   /** @type {Map<string, unknown>} */
@@ -610,6 +601,140 @@ var Store = class {
   }
 };
 
+// src/shared/one_result_model.js
+var COMMON = ["request", "map_key", "map_data", "status"];
+var OneResultModel = class {
+  /** @type {Map<string, string>} */
+  #keys = /* @__PURE__ */ new Map();
+  /** @type {Map<string, Choice>} */
+  #choices = /* @__PURE__ */ new Map();
+  /** @type {Result | null} */
+  #shown = null;
+  #asked = "";
+  #decode;
+  #lingers;
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} traits every trait that the front end reads or sets
+   * @param {{cache: import("./result_cache.js").ResultCache<Result>, decode: (sent: any) => Result, lingers?: boolean}} options
+   *   `lingers`: the result before stays visible until the chosen one has arrived
+   */
+  constructor(model, traits, { cache, decode, lingers = false }) {
+    this.store = new Store(model, traits);
+    this.cache = cache;
+    this.#decode = decode;
+    this.#lingers = lingers;
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (this.chooses(key)) this.#choose();
+    });
+  }
+  /** Whether a trait decides which result is shown. @param {string} trait */
+  chooses(trait) {
+    return trait in this.store.get("request").choice || COMMON.includes(trait);
+  }
+  /** What is shown, or null. */
+  get result() {
+    return this.#shown;
+  }
+  /** The choice that the shown result stands for, or null. @returns {Choice | null} */
+  get choice() {
+    return this.#shown && (this.#choices.get(this.#shown.key) ?? null);
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
+  get wanted() {
+    const { store } = this;
+    const { choice } = store.get("request");
+    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
+    if (nothing) return "";
+    return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {Status}
+   */
+  get status() {
+    const { store, cache, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || cache.has(wanted);
+    const text = settled ? "" : "Waiting for the kernel";
+    return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
+  #choose() {
+    const { store, cache } = this;
+    this.#learn(store.get("request"));
+    const sent = store.get("map_data");
+    if (sent.key) this.#learn(sent);
+    if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
+    const { wanted } = this;
+    const ready = store.get("map_key");
+    if (ready && (this.#lingers || ready === wanted) && !cache.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (cache.has(ready)) this.#asked = "";
+    if (cache.has(wanted) || !this.#lingers) this.#shown = cache.get(wanted);
+    else if (cache.has(ready)) this.#shown = cache.get(ready);
+    else if (this.status.state === "error") this.#shown = null;
+  }
+  /** Remember which choice a key stands for. @param {{key: string, choice: Choice}} said */
+  #learn({ key, choice }) {
+    if (!key) return;
+    this.#keys.set(signature(Object.values(choice)), key);
+    this.#choices.set(key, choice);
+  }
+};
+var signature = (values) => JSON.stringify(values);
+
+// src/shared/result_cache.js
+var ResultCache = class {
+  /** @type {Map<string, Result>} */
+  #results = /* @__PURE__ */ new Map();
+  /**
+   * @param {number} limit how much to keep; the newest result always stays
+   * @param {(result: Result) => number} [size] what one result counts, by default 1
+   */
+  constructor(limit, size = () => 1) {
+    this.limit = limit;
+    this.size = size;
+  }
+  /** @param {string | null} key */
+  has(key) {
+    return key !== null && this.#results.has(key);
+  }
+  /** @param {string | null} key @returns {Result | null} */
+  get(key) {
+    const result = key === null ? void 0 : this.#results.get(key);
+    if (!result) return null;
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    return result;
+  }
+  /** @param {Result} result */
+  add(result) {
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    while (this.total > this.limit && this.#results.size > 1) {
+      this.#results.delete(
+        /** @type {string} */
+        this.#results.keys().next().value
+      );
+    }
+  }
+  get total() {
+    let total = 0;
+    for (const result of this.#results.values()) total += this.size(result);
+    return total;
+  }
+};
+
 // src/explorer/model.js
 var TRAITS = [
   "photo",
@@ -627,73 +752,38 @@ var TRAITS = [
   "signed_colormap",
   "scale",
   "boxes",
+  "request",
   "map_key",
   "map_data",
   "status",
   "notice",
   "code"
 ];
-var MAP_TRAITS = ["method", "target", "layer", "direction", "map_key", "map_data", "status"];
-var Explorer = class {
-  /** @type {MapSet | null} */
-  #shown = null;
-  #asked = "";
+var Explorer = class extends OneResultModel {
   /** @param {AnyModel} model */
   constructor(model) {
-    this.cache = new MapCache();
-    this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
-    this.#choose();
-    this.store.subscribe((key) => {
-      if (MAP_TRAITS.includes(key)) this.#choose();
-    });
+    super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: decodeMaps, lingers: true });
+    this.coloring = new Coloring(this.store);
   }
-  /** The maps to show, or null where there are none. */
+  /** The maps to show, or null. */
   get maps() {
-    return this.#shown;
-  }
-  /** The selected object's index, or null. */
-  get selected() {
-    const selected = this.store.get("selected");
-    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+    return this.result;
   }
   /** The selected object's map, or null. */
   get map() {
-    const selected = this.selected;
-    return selected === null ? null : this.#shown?.maps[selected] ?? null;
-  }
-  /**
-   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("../shared/types.js").Status}
-   */
-  get status() {
-    const { store, cache, wanted } = this;
-    const status = store.get("status");
-    if (status.key === wanted) return status;
-    const settled = store.get("objects").length === 0 || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
-    return { state: settled ? "idle" : "busy", key: wanted, text, done: 0, total: 0 };
+    const { selected, maps } = this;
+    return selected === null ? null : maps?.maps[selected] ?? null;
   }
   /** Give up what is under way: in the kernel, or, where that has not even heard of it, the choice itself. */
   cancel() {
-    const { store } = this;
-    if (!this.#shown || store.get("status").key === this.wanted) {
-      store.send({ type: "cancel" });
-      return;
-    }
-    const [method, target, layer, direction] = this.#shown.key.split("|");
-    store.commit({ method, target, layer, ...direction ? { direction } : {} });
+    const { store, choice } = this;
+    if (!choice || store.get("status").key === this.wanted) store.send({ type: "cancel" });
+    else store.commit(choice);
   }
   /** The side of the box that the shown maps explain, or null. */
   get side() {
-    const target = this.#shown?.key.split("|")[1] ?? "";
+    const target = this.choice?.target;
     return ["x1", "y1", "x2", "y2"].includes(target) ? target : null;
-  }
-  /** The key of what is chosen. */
-  get wanted() {
-    const { store } = this;
-    const direction = this.directions.length > 0 ? store.get("direction") : "";
-    return mapKey(store.get("method"), store.get("target"), store.get("layer"), direction);
   }
   /** The method's directions, none for most methods. @returns {string[]} */
   get directions() {
@@ -702,41 +792,16 @@ var Explorer = class {
   }
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
-    const selected = this.selected;
-    if (!this.#shown || selected === null) return null;
-    return colorRange(this.#shown, selected, this.store.get("scale") === "shared");
+    const { selected, maps } = this;
+    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared") : null;
   }
   /** @param {boolean} fade */
   table(fade) {
-    const signed = this.#shown?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(
-      /** @type {Uint8Array} */
-      palette,
-      { signed, threshold: this.store.get("threshold"), fade }
-    );
+    return this.coloring.table(this.maps?.signed ?? false, fade);
   }
   /** Names everything that the colours depend on. */
   get colors() {
-    const { low, high } = this.range ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
-  }
-  /** Show what is computed at once; ask the kernel to send again what is computed but no longer held here. */
-  #choose() {
-    const { store, cache } = this;
-    const sent = store.get("map_data");
-    if (sent.key && !cache.has(sent.key)) cache.add(decodeMaps(sent));
-    const { wanted } = this;
-    const ready = store.get("map_key");
-    if (ready && !cache.has(ready) && this.#asked !== ready) {
-      this.#asked = ready;
-      store.send({ type: "maps", key: ready });
-    }
-    if (cache.has(ready)) this.#asked = "";
-    if (cache.has(wanted)) this.#shown = cache.get(wanted);
-    else if (cache.has(ready)) this.#shown = cache.get(ready);
-    else if (this.status.state === "error") this.#shown = null;
+    return this.coloring.signature(this.range);
   }
 };
 
@@ -827,7 +892,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -1396,7 +1462,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
-  const objects = () => store.get("objects");
+  const objects = () => shared.objects ?? store.get("objects");
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
@@ -1489,7 +1555,7 @@ var ExplorerView = class {
   }
   /** @param {string} key */
   #changed(key) {
-    if (MAP_TRAITS.includes(key)) this.parts.progress.show(this.explorer.status);
+    if (this.explorer.chooses(key)) this.parts.progress.show(this.explorer.status);
     if (key !== "status") this.#refresh();
     this.parts.stage.invalidate();
   }
@@ -1558,7 +1624,7 @@ var ExplorerView = class {
     if (!scene) return;
     const selected = explorer.selected;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...explorer.maps?.key.split("|") ?? [], name]);
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...Object.values(explorer.choice ?? {}), name]);
   }
 };
 var explorer_default = widget(

@@ -175,9 +175,7 @@ function curveView(chosen, say = (value) => `${100 * value}%`) {
 }
 
 // src/shared/maps.js
-function mapKey(method, target, layer, direction) {
-  return [method, target, layer, direction].join("|");
-}
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function boxLabel(object) {
@@ -233,7 +231,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -815,7 +814,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
-  const objects = () => store.get("objects");
+  const objects = () => shared.objects ?? store.get("objects");
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
@@ -969,6 +968,140 @@ var Store = class {
   }
 };
 
+// src/shared/one_result_model.js
+var COMMON = ["request", "map_key", "map_data", "status"];
+var OneResultModel = class {
+  /** @type {Map<string, string>} */
+  #keys = /* @__PURE__ */ new Map();
+  /** @type {Map<string, Choice>} */
+  #choices = /* @__PURE__ */ new Map();
+  /** @type {Result | null} */
+  #shown = null;
+  #asked = "";
+  #decode;
+  #lingers;
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} traits every trait that the front end reads or sets
+   * @param {{cache: import("./result_cache.js").ResultCache<Result>, decode: (sent: any) => Result, lingers?: boolean}} options
+   *   `lingers`: the result before stays visible until the chosen one has arrived
+   */
+  constructor(model, traits, { cache, decode: decode2, lingers = false }) {
+    this.store = new Store(model, traits);
+    this.cache = cache;
+    this.#decode = decode2;
+    this.#lingers = lingers;
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (this.chooses(key)) this.#choose();
+    });
+  }
+  /** Whether a trait decides which result is shown. @param {string} trait */
+  chooses(trait) {
+    return trait in this.store.get("request").choice || COMMON.includes(trait);
+  }
+  /** What is shown, or null. */
+  get result() {
+    return this.#shown;
+  }
+  /** The choice that the shown result stands for, or null. @returns {Choice | null} */
+  get choice() {
+    return this.#shown && (this.#choices.get(this.#shown.key) ?? null);
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
+  get wanted() {
+    const { store } = this;
+    const { choice } = store.get("request");
+    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
+    if (nothing) return "";
+    return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {Status}
+   */
+  get status() {
+    const { store, cache, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || cache.has(wanted);
+    const text = settled ? "" : "Waiting for the kernel";
+    return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
+  #choose() {
+    const { store, cache } = this;
+    this.#learn(store.get("request"));
+    const sent = store.get("map_data");
+    if (sent.key) this.#learn(sent);
+    if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
+    const { wanted } = this;
+    const ready = store.get("map_key");
+    if (ready && (this.#lingers || ready === wanted) && !cache.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (cache.has(ready)) this.#asked = "";
+    if (cache.has(wanted) || !this.#lingers) this.#shown = cache.get(wanted);
+    else if (cache.has(ready)) this.#shown = cache.get(ready);
+    else if (this.status.state === "error") this.#shown = null;
+  }
+  /** Remember which choice a key stands for. @param {{key: string, choice: Choice}} said */
+  #learn({ key, choice }) {
+    if (!key) return;
+    this.#keys.set(signature(Object.values(choice)), key);
+    this.#choices.set(key, choice);
+  }
+};
+var signature = (values) => JSON.stringify(values);
+
+// src/shared/result_cache.js
+var ResultCache = class {
+  /** @type {Map<string, Result>} */
+  #results = /* @__PURE__ */ new Map();
+  /**
+   * @param {number} limit how much to keep; the newest result always stays
+   * @param {(result: Result) => number} [size] what one result counts, by default 1
+   */
+  constructor(limit, size = () => 1) {
+    this.limit = limit;
+    this.size = size;
+  }
+  /** @param {string | null} key */
+  has(key) {
+    return key !== null && this.#results.has(key);
+  }
+  /** @param {string | null} key @returns {Result | null} */
+  get(key) {
+    const result = key === null ? void 0 : this.#results.get(key);
+    if (!result) return null;
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    return result;
+  }
+  /** @param {Result} result */
+  add(result) {
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    while (this.total > this.limit && this.#results.size > 1) {
+      this.#results.delete(
+        /** @type {string} */
+        this.#results.keys().next().value
+      );
+    }
+  }
+  get total() {
+    let total = 0;
+    for (const result of this.#results.values()) total += this.size(result);
+    return total;
+  }
+};
+
 // src/perturbation/model.js
 var TRAITS = [
   "photo",
@@ -982,84 +1115,30 @@ var TRAITS = [
   "area",
   "fill",
   "step",
+  "request",
   "map_key",
   "map_data",
   "status",
   "notice",
   "code"
 ];
-var MAP_TRAITS = ["selected", "method", "layer", "mode", "area", "fill", "map_key", "map_data", "status"];
 var MOST_KEPT = 12;
-var Perturbation = class {
-  /** @type {Map<string, Walk>} */
-  #kept = /* @__PURE__ */ new Map();
-  /** @type {Walk | null} */
-  #shown = null;
-  #asked = "";
+var Perturbation = class extends OneResultModel {
   /** @param {AnyModel} model */
   constructor(model) {
-    this.store = new Store(model, TRAITS);
-    this.#choose();
-    this.store.subscribe((key) => {
-      if (MAP_TRAITS.includes(key)) this.#choose();
-    });
+    super(model, TRAITS, { cache: new ResultCache(MOST_KEPT), decode });
   }
   /** The walk that is chosen, or null where it is not here yet. */
   get walk() {
-    return this.#shown;
-  }
-  /** The selected object's index, or null. @returns {number | null} */
-  get selected() {
-    const selected = this.store.get("selected");
-    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+    return this.result;
   }
   /** The number of the last picture. */
   get last() {
-    return this.#shown ? this.#shown.counts.length - 1 : 0;
+    return this.walk ? this.walk.counts.length - 1 : 0;
   }
   /** The number of the picture that is shown. */
   get step() {
     return Math.min(this.store.get("step"), this.last);
-  }
-  /** The key of what is chosen; empty where nothing is selected. */
-  get wanted() {
-    const { store, selected } = this;
-    if (selected === null) return "";
-    const method = store.get("method");
-    const known = store.get("choices").methods.find((m) => m.name === method);
-    const map = mapKey(method, "class", known?.inside === false ? "" : store.get("layer"), "");
-    return [map, selected, store.get("mode"), store.get("area"), store.get("fill")].join("#");
-  }
-  /**
-   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("../shared/types.js").Status}
-   */
-  get status() {
-    const { store, wanted } = this;
-    const status = store.get("status");
-    if (status.key === wanted) return status;
-    const settled = wanted === "" || this.#kept.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
-    return { state: settled ? "idle" : "busy", key: wanted, text, done: 0, total: 0 };
-  }
-  /** Show what is here at once; ask the kernel to send again what is no longer held here. */
-  #choose() {
-    const { store, wanted } = this;
-    const sent = store.get("map_data");
-    if (sent.key && !this.#kept.has(sent.key)) this.#keep(decode(sent));
-    const ready = store.get("map_key");
-    if (ready && ready === wanted && !this.#kept.has(ready) && this.#asked !== ready) {
-      this.#asked = ready;
-      store.send({ type: "maps", key: ready });
-    }
-    if (this.#kept.has(ready)) this.#asked = "";
-    this.#shown = this.#kept.get(wanted) ?? null;
-  }
-  /** @param {Walk} walk */
-  #keep(walk) {
-    this.#kept.set(walk.key, walk);
-    const oldest = this.#kept.keys().next().value;
-    if (this.#kept.size > MOST_KEPT && oldest !== void 0) this.#kept.delete(oldest);
   }
 };
 var bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -1483,9 +1562,10 @@ var PerturbationView = class {
     const { perturbation, store } = this;
     const scene = this.#scene();
     if (!scene) return;
-    const { walk, step, selected } = perturbation;
+    const { choice, step, selected } = perturbation;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    const parts = [...walk?.key.split(/[|#]/) ?? [], name, String(step)];
+    const shown = choice ? [choice.method, choice.layer, choice.mode, choice.area, choice.fill] : [];
+    const parts = [...shown, name, String(step)];
     return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 };

@@ -133,6 +133,7 @@ function colorRange(set, index, shared) {
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { low: -reach, high: reach };
 }
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function formatValue(value) {
@@ -452,7 +453,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -1278,6 +1280,35 @@ function renderGrid(grid) {
   return canvas;
 }
 
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+  }
+};
+
 // src/shared/state.js
 var Store = class {
   /** @type {Map<string, unknown>} */
@@ -1403,7 +1434,7 @@ var SanityCheck = class {
   /** @param {AnyModel} model */
   constructor(model) {
     this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.coloring = new Coloring(this.store);
     this.#take();
     this.store.subscribe((key) => {
       if (key === "map_data") this.#take();
@@ -1456,7 +1487,7 @@ var SanityCheck = class {
   }
   /** The object that was checked, whichever is chosen for the next run. */
   get object() {
-    return Number(this.found?.key.split("#")[1] ?? 0);
+    return this.found?.index ?? 0;
   }
   /** The boxes of every cell. @returns {import("../shared/grid_cell.js").Boxes} */
   scene() {
@@ -1487,7 +1518,7 @@ var SanityCheck = class {
   }
   /** @param {string} method */
   maps(method) {
-    return this.#maps.get(`${method}|0`) ?? null;
+    return this.#maps.get(this.#key({ method, object: 0 })) ?? null;
   }
   /** @param {Place} place */
   map(place) {
@@ -1500,19 +1531,11 @@ var SanityCheck = class {
   }
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
-    const signed = this.maps(method)?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(
-      /** @type {Uint8Array} */
-      palette,
-      { signed, threshold: this.store.get("threshold"), fade }
-    );
+    return this.coloring.table(this.maps(method)?.signed ?? false, fade);
   }
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
-    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range(place));
   }
   isBest() {
     return false;
@@ -1521,9 +1544,10 @@ var SanityCheck = class {
   get status() {
     return this.store.get("status");
   }
-  /** @param {Place} place */
+  /** The key that Python gave a cell's map and figure. @param {Place} place @returns {string} */
   #key({ method, object }) {
-    return object === 0 ? `${method}|0` : `${method}|${object}|${this.store.get("seed")}`;
+    const keys = this.found?.keys[method];
+    return (object === 0 ? keys?.trained : keys?.steps[this.store.get("seed")]?.[object - 1]) ?? "";
   }
   #take() {
     const sent = this.store.get("map_data").maps ?? {};
@@ -1591,7 +1615,7 @@ function selectControl(label, chosen) {
   };
 }
 var plain = (names) => names.map((name) => ({ name, title: name }));
-function sliderControl(label, moved, released) {
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
@@ -1608,11 +1632,11 @@ function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent);
-      input.setAttribute("aria-valuetext", percent);
-      output.textContent = percent;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     }
   };
 }
@@ -1932,7 +1956,7 @@ var SanityView = class {
   }
   #download() {
     const { order, found } = this.check;
-    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...found ? [found.key.split("#")[2]] : [], ...order]);
+    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...found ? [found.mode] : [], ...order]);
   }
 };
 var sanity_check_default = widget(

@@ -165,6 +165,7 @@ function colorRange(set, index, shared) {
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { low: -reach, high: reach };
 }
+var MOST_BYTES = 64 * 2 ** 20;
 
 // src/shared/text.js
 function formatValue(value) {
@@ -257,7 +258,7 @@ function selectControl(label, chosen) {
   };
 }
 var plain = (names) => names.map((name) => ({ name, title: name }));
-function sliderControl(label, moved, released) {
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
@@ -274,11 +275,11 @@ function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent2 = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent2);
-      input.setAttribute("aria-valuetext", percent2);
-      output.textContent = percent2;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     }
   };
 }
@@ -461,7 +462,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line: line2, alpha, color, dashed }) {
   const scale = view.scale * unit;

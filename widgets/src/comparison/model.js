@@ -1,7 +1,8 @@
 // What all views of one Comparison share: its traits, the maps of the methods in the grid, and what they are worth.
 
-import { MapCache, colorRange, decodeMaps, mapKey } from "../shared/maps.js";
-import { colorTable, decodePalettes } from "../shared/palette.js";
+import { Coloring } from "../shared/coloring.js";
+import { MOST_BYTES, bytesOfMaps, colorRange, decodeMaps } from "../shared/maps.js";
+import { ResultCache } from "../shared/result_cache.js";
 import { Store } from "../shared/state.js";
 import { boxLabel } from "../shared/text.js";
 
@@ -35,6 +36,7 @@ export const TRAITS = [
   "boxes",
   "order",
   "rows",
+  "requests",
   "map_data",
   "status",
   "notice",
@@ -42,7 +44,7 @@ export const TRAITS = [
 ];
 
 /** What decides which maps there are. */
-const MAP_TRAITS = ["methods", "target", "layer", "rows", "map_data"];
+const MAP_TRAITS = ["methods", "target", "layer", "rows", "requests", "map_data"];
 
 export class Comparison {
   labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
@@ -50,12 +52,15 @@ export class Comparison {
   #held = new Map();
   /** @type {Set<string>} */
   #asked = new Set();
+  /** The keys of all methods by target and layer, as far as Python has said them. @type {Map<string, Record<string, string>>} */
+  #keys = new Map();
 
   /** @param {AnyModel} model */
   constructor(model) {
-    this.cache = new MapCache();
+    /** @type {ResultCache<MapSet>} */
+    this.cache = new ResultCache(MOST_BYTES, bytesOfMaps);
     this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.coloring = new Coloring(this.store);
     this.#take();
     this.#choose();
     // Subscribed first, so that views find the maps already chosen.
@@ -117,13 +122,13 @@ export class Comparison {
   row(method) {
     const row = this.store.get("rows")[method];
     const wanted = this.#key(method);
-    if (row?.key === wanted) return row;
-    return { key: wanted, state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
+    if (row && row.key === wanted) return row;
+    return { key: wanted ?? "", state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
   }
 
   /** All maps of a method, or null. @param {string} method */
   maps(method) {
-    return this.#held.get(this.#key(method)) ?? null;
+    return this.#held.get(this.#key(method) ?? "") ?? null;
   }
 
   /** One map, or null. @param {Place} place */
@@ -139,16 +144,12 @@ export class Comparison {
 
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
-    const signed = this.maps(method)?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(/** @type {Uint8Array} */ (palette), { signed, threshold: this.store.get("threshold"), fade });
+    return this.coloring.table(this.maps(method)?.signed ?? false, fade);
   }
 
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
-    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range(place));
   }
 
   /** The side of the box that is explained, or null. */
@@ -182,11 +183,10 @@ export class Comparison {
     return unheard ? { ...status, state: "busy", text: "Waiting for the kernel", done: 0, total: 0 } : status;
   }
 
-  /** @param {string} method */
+  /** The key of a method's maps, null while the kernel has not said it. @param {string} method */
   #key(method) {
     const { store } = this;
-    const known = store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === method);
-    return mapKey(method, store.get("target"), known?.inside === false ? "" : store.get("layer"), "");
+    return this.#keys.get(JSON.stringify([store.get("target"), store.get("layer")]))?.[method] ?? null;
   }
 
   #take() {
@@ -201,6 +201,8 @@ export class Comparison {
   /** Hold what the grid shows; ask the kernel to send again what it has and this page has not. */
   #choose() {
     const { store, cache } = this;
+    const { target, layer, keys } = store.get("requests");
+    this.#keys.set(JSON.stringify([target, layer]), keys);
     /** @type {Map<string, MapSet>} */
     const held = new Map();
     const lacking = [];

@@ -139,9 +139,9 @@ class DiscriminationView {
     const { discrimination, store } = this;
     const scene = this.#scene(fullLayer());
     if (!scene) return;
-    const { selected, contrast } = discrimination;
+    const { selected, choice } = discrimination;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    const parts = [store.get("view"), ...(contrast?.key.split("#")[0].split("|") ?? []), name];
+    const parts = [store.get("view"), ...(choice ? [choice.method, choice.target, choice.layer] : []), name];
     return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 }

@@ -1,8 +1,9 @@
 // What all views of one Discrimination share: its traits, and what the kernel found of each object so far.
 
-import { colorRange, decodeMaps, mapKey } from "../shared/maps.js";
-import { colorTable, decodePalettes } from "../shared/palette.js";
-import { Store } from "../shared/state.js";
+import { Coloring } from "../shared/coloring.js";
+import { colorRange, decodeMaps } from "../shared/maps.js";
+import { OneResultModel } from "../shared/one_result_model.js";
+import { ResultCache } from "../shared/result_cache.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 /** @typedef {import("../shared/types.js").MapSet} MapSet */
@@ -35,6 +36,7 @@ export const TRAITS = [
   "colormap",
   "signed_colormap",
   "boxes",
+  "request",
   "map_key",
   "map_data",
   "status",
@@ -42,44 +44,25 @@ export const TRAITS = [
   "code",
 ];
 
-/** What decides what is shown, besides how it looks. */
-const MAP_TRAITS = ["selected", "method", "target", "layer", "map_key", "map_data", "status"];
-
 /** Contrasts to keep in the page: each is about as large as its photograph. */
 const MOST_KEPT = 12;
 
-export class Discrimination {
-  /** @type {Map<string, Contrast>} */
-  #kept = new Map();
-  /** @type {Contrast | null} */
-  #shown = null;
-  #asked = "";
-
+/** @extends {OneResultModel<Contrast>} */
+export class Discrimination extends OneResultModel {
   /** @param {AnyModel} model */
   constructor(model) {
-    this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
-    this.#choose();
-    // Subscribed first, so that views find what is already chosen.
-    this.store.subscribe((key) => {
-      if (MAP_TRAITS.includes(key)) this.#choose();
-    });
+    super(model, TRAITS, { cache: new ResultCache(MOST_KEPT), decode });
+    this.coloring = new Coloring(this.store);
   }
 
   /** What is shown of the selected object, or null. */
   get contrast() {
-    return this.#shown;
-  }
-
-  /** The selected object's index, or null. @returns {number | null} */
-  get selected() {
-    const selected = this.store.get("selected");
-    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+    return this.result;
   }
 
   /** The maps that the view shows, or null: the object's own, or the difference. */
   get maps() {
-    return (this.store.get("view") === "map" ? this.#shown?.own : this.#shown?.difference) ?? null;
+    return (this.store.get("view") === "map" ? this.contrast?.own : this.contrast?.difference) ?? null;
   }
 
   /** The map that the view shows, or null. */
@@ -94,16 +77,12 @@ export class Discrimination {
 
   /** @param {boolean} fade */
   table(fade) {
-    const signed = this.maps?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(/** @type {Uint8Array} */ (palette), { signed, threshold: this.store.get("threshold"), fade });
+    return this.coloring.table(this.maps?.signed ?? false, fade);
   }
 
   /** Names everything that the colours depend on. */
   get colors() {
-    const { low, high } = this.range ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range);
   }
 
   /** The side of the box that is explained, or null. */
@@ -120,9 +99,9 @@ export class Discrimination {
     const { own, neighbours, others } = this.store.get("choices").colors;
     /** @type {Map<number, string>} */
     const tints = new Map();
-    if (this.selected === null || !this.#shown) return tints;
+    if (this.selected === null || !this.contrast) return tints;
     tints.set(this.selected, own);
-    this.#shown.facts.taken.forEach(({ index }, rank) => tints.set(index, neighbours[rank] ?? others));
+    this.contrast.facts.taken.forEach(({ index }, rank) => tints.set(index, neighbours[rank] ?? others));
     return tints;
   }
 
@@ -132,56 +111,12 @@ export class Discrimination {
    * @param {number} y
    */
   takerAt(x, y) {
-    const found = this.#shown;
+    const found = this.contrast;
     if (!found) return null;
     const row = Math.min(found.rows - 1, Math.floor(y / found.step));
     const column = Math.min(found.columns - 1, Math.floor(x / found.step));
     const taker = found.takers[row * found.columns + column];
     return taker >= 0 ? taker : null;
-  }
-
-  /** The key of what is chosen; empty where nothing is selected. */
-  get wanted() {
-    const { store, selected } = this;
-    if (selected === null) return "";
-    const method = store.get("method");
-    const known = store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === method);
-    const layer = known?.inside === false ? "" : store.get("layer");
-    return `${mapKey(method, store.get("target"), layer, "")}#${selected}`;
-  }
-
-  /**
-   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {import("../shared/types.js").Status}
-   */
-  get status() {
-    const { store, wanted } = this;
-    const status = store.get("status");
-    if (status.key === wanted) return status;
-    const settled = wanted === "" || this.#kept.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
-    return { state: settled ? "idle" : "busy", key: wanted, text, done: 0, total: 0 };
-  }
-
-  /** Show what is here at once; ask the kernel to send again what is no longer held here. */
-  #choose() {
-    const { store, wanted } = this;
-    const sent = store.get("map_data");
-    if (sent.key && !this.#kept.has(sent.key)) this.#keep(decode(sent));
-    const ready = store.get("map_key");
-    if (ready && ready === wanted && !this.#kept.has(ready) && this.#asked !== ready) {
-      this.#asked = ready;
-      store.send({ type: "maps", key: ready });
-    }
-    if (this.#kept.has(ready)) this.#asked = "";
-    this.#shown = this.#kept.get(wanted) ?? null;
-  }
-
-  /** @param {Contrast} found */
-  #keep(found) {
-    this.#kept.set(found.key, found);
-    const oldest = this.#kept.keys().next().value;
-    if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { colorBar } from "../shared/colorbar.js";
 import { explorerPanel } from "./panel.js";
-import { Explorer, MAP_TRAITS } from "./model.js";
+import { Explorer } from "./model.js";
 import { HeatLayer } from "../shared/heat.js";
 import { valueAt } from "../shared/maps.js";
 import { fullLayer, renderPicture } from "../shared/png.js";
@@ -39,7 +39,7 @@ class ExplorerView {
 
   /** @param {string} key */
   #changed(key) {
-    if (MAP_TRAITS.includes(key)) this.parts.progress.show(this.explorer.status);
+    if (this.explorer.chooses(key)) this.parts.progress.show(this.explorer.status);
     if (key !== "status") this.#refresh();
     this.parts.stage.invalidate();
   }
@@ -114,7 +114,7 @@ class ExplorerView {
     if (!scene) return;
     const selected = explorer.selected;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...(explorer.maps?.key.split("|") ?? []), name]);
+    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...Object.values(explorer.choice ?? {}), name]);
   }
 }
 

@@ -135,9 +135,10 @@ class PerturbationView {
     const { perturbation, store } = this;
     const scene = this.#scene();
     if (!scene) return;
-    const { walk, step, selected } = perturbation;
+    const { choice, step, selected } = perturbation;
     const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    const parts = [...(walk?.key.split(/[|#]/) ?? []), name, String(step)];
+    const shown = choice ? [choice.method, choice.layer, choice.mode, choice.area, choice.fill] : [];
+    const parts = [...shown, name, String(step)];
     return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
   }
 }

@@ -150,7 +150,7 @@ class SanityView {
 
   #download() {
     const { order, found } = this.check;
-    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...(found ? [found.key.split("#")[2]] : []), ...order]);
+    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...(found ? [found.mode] : []), ...order]);
   }
 }
 

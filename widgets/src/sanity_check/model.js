@@ -1,7 +1,7 @@
 // What all views of one SanityCheck share: its traits, and the maps of the network at every step of its fall.
 
+import { Coloring } from "../shared/coloring.js";
 import { colorRange, decodeMaps } from "../shared/maps.js";
-import { colorTable, decodePalettes } from "../shared/palette.js";
 import { Store } from "../shared/state.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
@@ -51,7 +51,7 @@ export class SanityCheck {
   /** @param {AnyModel} model */
   constructor(model) {
     this.store = new Store(model, TRAITS);
-    this.palettes = decodePalettes(this.store.get("palettes"));
+    this.coloring = new Coloring(this.store);
     this.#take();
     // Subscribed first, so that views find what is already decoded.
     this.store.subscribe((key) => {
@@ -116,7 +116,7 @@ export class SanityCheck {
 
   /** The object that was checked, whichever is chosen for the next run. */
   get object() {
-    return Number(this.found?.key.split("#")[1] ?? 0);
+    return this.found?.index ?? 0;
   }
 
   /** The boxes of every cell. @returns {import("../shared/grid_cell.js").Boxes} */
@@ -154,7 +154,7 @@ export class SanityCheck {
 
   /** @param {string} method */
   maps(method) {
-    return this.#maps.get(`${method}|0`) ?? null;
+    return this.#maps.get(this.#key({ method, object: 0 })) ?? null;
   }
 
   /** @param {Place} place */
@@ -170,16 +170,12 @@ export class SanityCheck {
 
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
-    const signed = this.maps(method)?.signed ?? false;
-    const palette = this.palettes.get(this.store.get(signed ? "signed_colormap" : "colormap"));
-    return colorTable(/** @type {Uint8Array} */ (palette), { signed, threshold: this.store.get("threshold"), fade });
+    return this.coloring.table(this.maps(method)?.signed ?? false, fade);
   }
 
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
-    const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return this.coloring.signature(this.range(place));
   }
 
   isBest() {
@@ -191,9 +187,10 @@ export class SanityCheck {
     return this.store.get("status");
   }
 
-  /** @param {Place} place */
+  /** The key that Python gave a cell's map and figure. @param {Place} place @returns {string} */
   #key({ method, object }) {
-    return object === 0 ? `${method}|0` : `${method}|${object}|${this.store.get("seed")}`;
+    const keys = this.found?.keys[method];
+    return (object === 0 ? keys?.trained : keys?.steps[this.store.get("seed")]?.[object - 1]) ?? "";
   }
 
   #take() {

@@ -51,12 +51,13 @@ export function layerChoices(layers) {
 }
 
 /**
- * A slider from 0 to 100%. `moved` is called while it moves, `released` when the gesture ends.
+ * A slider from 0 to 1. `moved` is called while it moves, `released` when the gesture ends.
  * @param {string} label
  * @param {(value: number) => void} moved
  * @param {(value: number) => void} released
+ * @param {(value: number) => string} [say] the value in words, by default in percent
  */
-export function sliderControl(label, moved, released) {
+export function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
     element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" }),
@@ -73,11 +74,11 @@ export function sliderControl(label, moved, released) {
     input,
     /** @param {number} value */
     show(value) {
-      const percent = `${Math.round(value * 100)}%`;
+      const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", percent);
-      input.setAttribute("aria-valuetext", percent);
-      output.textContent = percent;
+      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
     },
   };
 }

@@ -8,17 +8,6 @@
 export const STEPS = 65535;
 
 /**
- * The name of one computation; Python builds the same one.
- * @param {string} method
- * @param {string} target
- * @param {string} layer
- * @param {string} direction empty where the method has none
- */
-export function mapKey(method, target, layer, direction) {
-  return [method, target, layer, direction].join("|");
-}
-
-/**
  * @param {MapPackage} sent
  * @returns {MapSet}
  */
@@ -134,43 +123,8 @@ export function colorRange(set, index, shared) {
   return { low: -reach, high: reach };
 }
 
-/** Map sets by key, the least recently used given up first. */
-export class MapCache {
-  /** @type {Map<string, MapSet>} */
-  #sets = new Map();
+/** Bytes that a map set takes. @param {MapSet} set */
+export const bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
 
-  /** @param {number} limit bytes of quanta to keep */
-  constructor(limit = 64 * 2 ** 20) {
-    this.limit = limit;
-  }
-
-  /** @param {string} key */
-  has(key) {
-    return this.#sets.has(key);
-  }
-
-  /** @param {string} key */
-  get(key) {
-    const set = this.#sets.get(key);
-    if (set) {
-      this.#sets.delete(key);
-      this.#sets.set(key, set);
-    }
-    return set ?? null;
-  }
-
-  /** @param {MapSet} set */
-  add(set) {
-    this.#sets.delete(set.key);
-    this.#sets.set(set.key, set);
-    while (this.bytes > this.limit && this.#sets.size > 1) {
-      this.#sets.delete(/** @type {string} */ (this.#sets.keys().next().value));
-    }
-  }
-
-  get bytes() {
-    let total = 0;
-    for (const set of this.#sets.values()) for (const map of set.maps) total += map.quanta.byteLength;
-    return total;
-  }
-}
+/** Bytes of map sets to keep in a page. */
+export const MOST_BYTES = 64 * 2 ** 20;

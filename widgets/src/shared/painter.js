@@ -9,9 +9,10 @@ import { boxLabel } from "./text.js";
 /**
  * @typedef {{photo: CanvasImageSource, size: Size, heat: CanvasImageSource | null, opacity: number,
  *   objects: readonly DetectedObject[], selected: number | null, hovered: number | null, side: string | null,
- *   boxes: string, unnamed?: boolean, tints?: ReadonlyMap<number, string>, dashed?: ReadonlySet<number>,
+ *   boxes: string, unnamed?: boolean, allNamed?: boolean, tints?: ReadonlyMap<number, string>, dashed?: ReadonlySet<number>,
  *   hidden?: ReadonlySet<number>}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at;
- *   `unnamed`: names are written elsewhere; `tints`: colours of boxes that are not white, by object; `dashed`: objects
+ *   `unnamed`: names are written elsewhere; `allNamed`: all drawn
+ *   boxes are named, not only the one selected or pointed at; `tints`: colours of boxes that are not white, by object; `dashed`: objects
  *   whose boxes are broken lines; `hidden`: those whose boxes are drawn only under the pointer
  */
 
@@ -75,7 +76,8 @@ function paintBoxes(context, scene, view, unit) {
     paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
   }
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  if (!scene.unnamed) for (const i of labels) paintChip(context, scene.objects[i], view, unit);
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
 }
 
 /**

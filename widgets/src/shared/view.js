@@ -98,14 +98,15 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
 
 /**
  * The parts of a view with one picture, in which objects are selected.
- * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void}} shared
+ * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void,
+ *   objects?: readonly import("./types.js").DetectedObject[]}} shared `objects`: those that are shown, by default all
  * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed">>} actions
  */
 export function pictureParts(shared, { scene, painted, pointed = () => {} }) {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
-  const objects = () => store.get("objects");
+  const objects = () => shared.objects ?? store.get("objects");
 
   /** @param {number | null} index */
   function select(index) {

@@ -19,13 +19,13 @@ export function someRow(method, changes = {}) {
 /** @param {Record<string, unknown>} [changes] */
 export function comparisonState(changes = {}) {
   const { photo, objects, choices, palettes, opacity, threshold, colormap, signed_colormap, scale } = someState();
-  const method = (/** @type {string} */ name, /** @type {string} */ title, inside = true) => ({ name, title, directions: [], inside });
+  const method = (/** @type {string} */ name, /** @type {string} */ title) => ({ name, title, directions: [] });
   return {
     photo,
     objects,
     choices: {
       .../** @type {any} */ (choices),
-      methods: [method("odam", "ODAM"), method("grad-cam", "Grad-CAM"), method("d-rise", "D-RISE", false)],
+      methods: [method("odam", "ODAM"), method("grad-cam", "Grad-CAM"), method("d-rise", "D-RISE")],
       metrics: METRICS,
       annotated: false,
     },
@@ -50,6 +50,11 @@ export function comparisonState(changes = {}) {
       odam: someRow("odam", { metrics: { energy: [0.9, 0.2], spread: [0.5, null] }, mean: { energy: 0.55, spread: 0.5 } }),
       "grad-cam": someRow("grad-cam", { metrics: { energy: [0.7, 0.3], spread: [0.4, 0.8] }, mean: { energy: 0.5, spread: 0.6 } }),
       "d-rise": someRow("d-rise", { state: "busy", remark: "" }),
+    },
+    requests: {
+      target: "class",
+      layer: "neck",
+      keys: { odam: "odam|class|neck|", "grad-cam": "grad-cam|class|neck|", "d-rise": "d-rise|class||" },
     },
     map_data: somePackage("grad-cam|class|neck|"),
     status: { state: "busy", key: "d-rise|class||", text: "Computing D-RISE", done: 1, total: 4 },

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import widget from "../../src/discrimination/index.js";
 import { tintPixels } from "../../src/discrimination/layer.js";
 import { Discrimination, TRAITS } from "../../src/discrimination/model.js";
-import { discriminationState, someContrast } from "./fake_model.js";
-import { FakeModel, someStatus } from "../shared/fake_model.js";
+import { contrastChoice, discriminationState, someContrast } from "./fake_model.js";
+import { FakeModel, someRequest, someStatus } from "../shared/fake_model.js";
 import { clean, cleanAfterEach, control, fire, open, painted, point, press, unmarked } from "../shared/page.js";
 
 cleanAfterEach();
@@ -34,7 +34,7 @@ describe("Discrimination", () => {
     expect(root.dataset.shown).toBe("");
     expect(root.dataset.ready).toBe("false");
     const key = "odam|class|neck|#1";
-    model.receive({ map_data: someContrast(1), map_key: key, status: someStatus(key) });
+    model.receive({ request: someRequest(key, contrastChoice(1)), map_data: someContrast(1), map_key: key, status: someStatus(key) });
     await painted();
     expect(root.dataset.shown).toBe(key);
     model.receive({ selected: 0 });
@@ -101,6 +101,7 @@ describe("Discrimination", () => {
     method.value = "d-rise";
     fire(method, "change");
     const key = "d-rise|class||#0";
+    model.receive({ request: someRequest(key, contrastChoice(0, { method: "d-rise" })) });
     model.receive({ map_key: "", status: someStatus(key, { state: "error", text: "<img src=y>" }) });
     await painted();
     expect(get("[role=alert]").hidden).toBe(false);

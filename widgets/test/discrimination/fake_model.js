@@ -1,6 +1,9 @@
 // The state that Python sends for a Discrimination of two objects.
 
-import { somePackage, someState, someStatus } from "../shared/fake_model.js";
+import { somePackage, someRequest, someState, someStatus } from "../shared/fake_model.js";
+
+/** @param {number} index @param {Record<string, unknown>} [changes] */
+export const contrastChoice = (index, changes = {}) => ({ method: "odam", target: "class", layer: "neck", selected: index, ...changes });
 
 /**
  * One object against the other, on 2 x 4 samples of 10 pixels: the left half is its own, the right half the other's.
@@ -20,6 +23,7 @@ export function someContrast(index) {
   const grid = { shape: [2, 4], offset: 0, low: -1, high: 1, stride: [10, 10], corner: null, status: "ok", peak: [5, 5], inside: 0.5 };
   return {
     key,
+    choice: contrastChoice(index),
     title: "ODAM of the class score against the other objects",
     own,
     difference: { ...own, signed: true, scale: [1, 1], shift: [0, 0], grids: [grid], values: new DataView(values.buffer, 1) },
@@ -42,8 +46,8 @@ export function discriminationState(changes = {}) {
     choices: {
       .../** @type {any} */ (choices),
       methods: [
-        { name: "odam", title: "ODAM", directions: [], inside: true },
-        { name: "d-rise", title: "D-RISE", directions: [], inside: false },
+        { name: "odam", title: "ODAM", directions: [] },
+        { name: "d-rise", title: "D-RISE", directions: [] },
       ],
       metrics: [{ name: "odi-box", title: "Object discrimination (box)", higher: false, unit: "1", source: "s" }],
       annotated: false,
@@ -60,6 +64,7 @@ export function discriminationState(changes = {}) {
     colormap,
     signed_colormap,
     boxes,
+    request: someRequest("odam|class|neck|#0", contrastChoice(0)),
     map_key: "odam|class|neck|#0",
     map_data: someContrast(0),
     status: someStatus("odam|class|neck|#0"),

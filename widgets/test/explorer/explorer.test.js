@@ -2,9 +2,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import widget from "../../src/explorer/index.js";
 import { TRAITS } from "../../src/explorer/model.js";
 import { PATIENCE } from "../../src/shared/progress.js";
-import { FakeModel, somePackage, someState, someStatus } from "../shared/fake_model.js";
+import { FakeModel, someChoice, somePackage, someRequest, someState, someStatus } from "../shared/fake_model.js";
 
 const FIRST = "odam|class|neck|positive";
+const GRAD_CAM = { method: "grad-cam" };
+/** What Python sends of another choice: its key. @param {string} key @param {Record<string, unknown>} changes */
+const requested = (key, changes) => ({ ...changes, request: someRequest(key, someChoice(changes)) });
+/** Maps, and the choice they stand for. @param {string} key @param {Record<string, unknown>} changes @param {{signed?: boolean}} [options] */
+const packaged = (key, changes, options) => ({ ...somePackage(key, options), choice: someChoice(changes) });
 /** @type {Array<() => void>} */
 let cleanups = [];
 
@@ -130,7 +135,8 @@ describe("Explorer", () => {
     method.value = "grad-cam";
     fire(method, "change");
     expect(model.saved).toEqual([{ method: "grad-cam" }]);
-    model.receive({ map_data: somePackage("grad-cam|class|neck|"), map_key: "grad-cam|class|neck|" });
+    model.receive(requested("grad-cam|class|neck|", GRAD_CAM));
+    model.receive({ map_data: packaged("grad-cam|class|neck|", GRAD_CAM), map_key: "grad-cam|class|neck|" });
     expect(control(root, "Evidence").closest(".dx-row")?.hasAttribute("hidden")).toBe(true);
     method.value = "odam";
     fire(method, "change");
@@ -141,14 +147,18 @@ describe("Explorer", () => {
 
   it("asks once for maps that the kernel has and it does not", async () => {
     const { model } = await show();
-    model.receive({ method: "grad-cam", map_key: "grad-cam|class|neck|" });
+    model.receive({ ...requested("grad-cam|class|neck|", GRAD_CAM), map_key: "grad-cam|class|neck|" });
     model.receive({ status: someStatus("grad-cam|class|neck|") });
     expect(model.sent).toEqual([{ type: "maps", key: "grad-cam|class|neck|" }]);
   });
 
   it("offers diverging colour maps for signed maps", async () => {
     const key = "odam|class|neck|signed";
-    const { model, root } = await show({ direction: "signed", map_key: key, map_data: somePackage(key, { signed: true }) });
+    const { model, root } = await show({
+      ...requested(key, { direction: "signed" }),
+      map_key: key,
+      map_data: packaged(key, { direction: "signed" }, { signed: true }),
+    });
     const colours = control(root, "Colours");
     expect([...colours.querySelectorAll("option")].map((o) => o.value)).toEqual(["inverse"]);
     expect([...root.querySelectorAll(".dx-bar-ticks span")].map((s) => s.textContent)).toEqual(["\u22125.00", "0", "5.00"]);
@@ -158,7 +168,7 @@ describe("Explorer", () => {
   it("shows progress after a while, and cancels", async () => {
     const { model, get } = await show();
     const key = "grad-cam|class|neck|";
-    model.receive({ method: "grad-cam", status: someStatus(key, { state: "busy", done: 1, total: 4 }) });
+    model.receive({ ...requested(key, GRAD_CAM), status: someStatus(key, { state: "busy", done: 1, total: 4 }) });
     const strip = get(".dx-progress");
     expect(strip.hidden).toBe(true);
     vi.advanceTimersByTime(PATIENCE + 1);
@@ -166,7 +176,7 @@ describe("Explorer", () => {
     expect(get("[role=progressbar]").getAttribute("aria-valuenow")).toBe("25");
     get(".dx-cancel").click();
     expect(model.sent).toEqual([{ type: "cancel" }]);
-    model.receive({ method: "odam", status: someStatus(FIRST) });
+    model.receive({ ...requested(FIRST, { method: "odam" }), status: someStatus(FIRST) });
     expect(strip.hidden).toBe(true);
   });
 
@@ -186,12 +196,12 @@ describe("Explorer", () => {
 
   it("shows an error in words until the next result, and no map meanwhile", async () => {
     const { model, get, root } = await show();
-    model.receive({ target: "x1" });
+    model.receive(requested("odam|x1|neck|positive", { target: "x1" }));
     model.receive({ map_key: "", status: someStatus("odam|x1|neck|positive", { state: "error", text: "no head" }) });
     await painted();
     expect(get("[role=alert]").hidden).toBe(false);
     expect(root.dataset.shown).toBe("");
-    model.receive({ target: "class" });
+    model.receive(requested(FIRST, { target: "class" }));
     model.receive({ map_key: FIRST, status: someStatus(FIRST) });
     await painted();
     expect(get("[role=alert]").hidden).toBe(true);
@@ -200,7 +210,7 @@ describe("Explorer", () => {
 
   it("shows the photograph and a notice where nothing was found", async () => {
     const notice = "Nothing was found; the highest score was 0.210.";
-    const { root, get, canvas, model } = await show({ objects: [], selected: null, notice, map_key: "", map_data: {} });
+    const { root, get, canvas, model } = await show({ objects: [], selected: null, notice, request: someRequest("", someChoice()), map_key: "", map_data: {} });
     expect(root.dataset.ready).toBe("true");
     expect(get("[role=status]").textContent).toBe(notice);
     press(canvas, "ArrowRight");

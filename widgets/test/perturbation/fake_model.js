@@ -1,8 +1,11 @@
 // The state that Python sends for a Perturbation of two objects, and a walk of three pictures.
 
-import { someState, someStatus } from "../shared/fake_model.js";
+import { someRequest, someState, someStatus } from "../shared/fake_model.js";
 
 export const KEY = "odam|class|neck|#0#deletion#box#";
+
+/** @param {Record<string, unknown>} [changes] */
+export const walkChoice = (changes = {}) => ({ method: "odam", layer: "neck", mode: "deletion", area: "box", fill: "", selected: 0, ...changes });
 
 /**
  * Three pictures of 2 x 3 samples: the first row is changed in picture 1, one more sample in picture 2.
@@ -13,6 +16,7 @@ export function someWalk(changes = {}) {
   const tin = { name: "<img src=z>", score: 0.4, box: [1, 1, 9, 9] };
   return {
     key: KEY,
+    choice: walkChoice(),
     title: "Deletion by ODAM",
     shape: [2, 3],
     changes: new DataView(Uint8Array.of(9, 1, 1, 1, 2, 255, 255).buffer, 1),
@@ -42,12 +46,12 @@ export function perturbationState(changes = {}) {
     choices: {
       .../** @type {any} */ (choices),
       methods: [
-        { name: "odam", title: "ODAM", directions: [], inside: true },
-        { name: "d-rise", title: "D-RISE", directions: [], inside: false },
+        { name: "odam", title: "ODAM", directions: [] },
+        { name: "d-rise", title: "D-RISE", directions: [] },
       ],
       modes: [titled("deletion"), titled("insertion")],
       areas: [titled("box"), titled("image")],
-      fills: [{ name: "", title: "As the papers do" }, titled("black")],
+      fills: [{ name: "", title: "As in the papers" }, titled("black")],
     },
     palettes,
     selected: 0,
@@ -57,6 +61,7 @@ export function perturbationState(changes = {}) {
     area: "box",
     fill: "",
     step: 0,
+    request: someRequest(KEY, walkChoice()),
     map_key: KEY,
     map_data: someWalk(),
     status: someStatus(KEY),

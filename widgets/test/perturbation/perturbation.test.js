@@ -4,8 +4,8 @@ import { Perturbation, TRAITS } from "../../src/perturbation/model.js";
 import { changePixels } from "../../src/perturbation/picture.js";
 import { PACE } from "../../src/perturbation/scrubber.js";
 import { lines } from "../../src/shared/curve.js";
-import { FakeModel, someStatus } from "../shared/fake_model.js";
-import { KEY, perturbationState, someWalk } from "./fake_model.js";
+import { FakeModel, someRequest, someStatus } from "../shared/fake_model.js";
+import { KEY, perturbationState, someWalk, walkChoice } from "./fake_model.js";
 import { clean, cleanAfterEach, control, fire, open, painted, press, unmarked } from "../shared/page.js";
 
 cleanAfterEach();
@@ -88,7 +88,8 @@ describe("Perturbation", () => {
     await painted();
     expect(root.dataset.ready).toBe("false");
     const key = "odam|class|neck|#0#insertion#image#";
-    model.receive({ map_data: someWalk({ key, deleting: false }), map_key: key, status: someStatus(key) });
+    const choice = walkChoice({ mode: "insertion", area: "image" });
+    model.receive({ request: someRequest(key, choice), map_data: someWalk({ key, choice, deleting: false }), map_key: key, status: someStatus(key) });
     await painted();
     expect(root.dataset.shown).toBe(`${key}@0`);
     model.receive({ mode: "deletion", area: "box" });

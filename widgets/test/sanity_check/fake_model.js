@@ -13,6 +13,11 @@ export function someCheck(changes = {}) {
   const curves = { odam: { median: [1, 0.5, -0.25], low: [1, 0.25, -0.5], high: [1, 0.75, null] }, [CONTROL]: flat };
   return {
     key: KEY,
+    index: 0,
+    mode: "cascading",
+    keys: Object.fromEntries(
+      ["odam", CONTROL].map((m) => [m, { trained: `${m}|0`, steps: { 0: [`${m}|1|0`, `${m}|2|0`], 1: [`${m}|1|1`, `${m}|2|1`] } }]),
+    ),
     stages: ["Trained", "outputs", "<img src=s>"],
     seeds: [0, 1],
     note: "",

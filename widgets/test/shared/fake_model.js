@@ -110,6 +110,16 @@ export function somePackage(key, { signed = false } = {}) {
 export const someMaps = (key, options) => decodeMaps(somePackage(key, options));
 
 /**
+ * What Python says of a choice: the key of its result.
+ * @param {string} key
+ * @param {Record<string, unknown>} choice
+ */
+export const someRequest = (key, choice) => ({ key, choice });
+
+/** The choice of an Explorer. @param {Record<string, unknown>} [changes] */
+export const someChoice = (changes = {}) => ({ method: "odam", target: "class", layer: "neck", direction: "positive", ...changes });
+
+/**
  * @param {string} key
  * @param {Partial<import("../../src/shared/types.js").Status>} [changes]
  * @returns {import("../../src/shared/types.js").Status}
@@ -153,8 +163,9 @@ export function someState(changes = {}) {
     signed_colormap: "inverse",
     scale: "object",
     boxes: "all",
+    request: someRequest("odam|class|neck|positive", someChoice()),
     map_key: "odam|class|neck|positive",
-    map_data: somePackage("odam|class|neck|positive"),
+    map_data: { ...somePackage("odam|class|neck|positive"), choice: someChoice() },
     status: someStatus("odam|class|neck|positive"),
     code: "maps = 1",
     ...changes,

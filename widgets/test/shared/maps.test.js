@@ -1,13 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { MapCache, colorRange, decodeMaps, mapKey, placeMap, valueAt } from "../../src/shared/maps.js";
+import { bytesOfMaps, colorRange, decodeMaps, placeMap, valueAt } from "../../src/shared/maps.js";
+import { ResultCache } from "../../src/shared/result_cache.js";
 import { someMaps, somePackage } from "./fake_model.js";
 
 describe("maps", () => {
-  it("names a computation as Python does", () => {
-    expect(mapKey("odam", "x1", "neck", "signed")).toBe("odam|x1|neck|signed");
-    expect(mapKey("grad-cam", "class", "neck", "")).toBe("grad-cam|class|neck|");
-  });
-
   it("reads raw values from a buffer that begins at an odd byte", () => {
     const [map] = someMaps("k").maps;
     // Cell (row 0, column 1) has its centre at input (9, 2.5), which is (18, 5) in the photograph.
@@ -66,7 +62,7 @@ describe("maps", () => {
   });
 
   it("gives up the least recently used beyond its limit", () => {
-    const cache = new MapCache(50);
+    const cache = new ResultCache(50, bytesOfMaps);
     cache.add(someMaps("a"));
     cache.add(someMaps("b"));
     cache.get("a");
