@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.sanity.runner import steps_of
 from detxai_nb.sanity.table import similarity_table
-from detxai_nb.types import Detections, Detector, Progress, Target
+from detxai_nb.types import Detections, Detector, OpenDetector, Progress, Target
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.options import method_title
 
@@ -181,7 +181,7 @@ def run(
     """
     check = found.check
     return sanity.check(
-        detector,
+        cast(OpenDetector, detector),
         found.image,
         one,
         list(check.methods),

@@ -258,7 +258,7 @@ def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, An
         ValueError: for a wrong ``score`` or ``combine``.
     """
     own = get_type_hints(known)
-    settings = dict.fromkeys([*_COMMON_SETTINGS, *(name for m in METHODS.values() for name in m.defaults)])
+    settings = dict.fromkeys([*_COMMON_SETTINGS, *(name for m in all_methods().values() for name in m.defaults)])
     for name in options:
         if name not in own and name not in settings:
             raise TypeError(
