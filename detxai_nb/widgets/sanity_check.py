@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import traitlets
 from PIL import Image
 
 from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.types import Detections, Detector, Progress
+from detxai_nb.types import Detections, Detector, OpenDetector, Progress
 from detxai_nb.widgets import sanity_check_run
 from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
 from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
@@ -212,9 +212,11 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
 
     def _compute(self, request: Check, progress: Progress | None) -> sanity.SanityResult:
         one = self.detections[[request.index]]
-        found = sanity_check_run.begin(self._inputs.detector, self._inputs.image, one, request)
+        # The constructor has refused a detector whose stages it cannot find.
+        detector = cast(OpenDetector, self._inputs.detector)
+        found = sanity_check_run.begin(detector, self._inputs.image, one, request)
         self._found = found
-        return sanity_check_run.run(self._inputs.detector, one, found, self._settings(), progress)
+        return sanity_check_run.run(detector, one, found, self._settings(), progress)
 
     def _publish(self, check: Check, result: sanity.SanityResult) -> None:
         self._shown, self._result, self.error = check, result, None

@@ -13,7 +13,7 @@ from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.sanity.runner import steps_of
 from detxai_nb.sanity.table import similarity_table
-from detxai_nb.types import Detections, Detector, OpenDetector, Progress, Target
+from detxai_nb.types import Detections, OpenDetector, Progress, Target
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.options import method_title
 
@@ -145,7 +145,7 @@ def title_of(method: str) -> str:
     return EDGES_TITLE if method == sanity.EDGES else method_title(method)
 
 
-def begin(detector: Detector, image: np.ndarray, one: Detections, check: Check) -> SanityRun:
+def begin(detector: OpenDetector, image: np.ndarray, one: Detections, check: Check) -> SanityRun:
     """Return a run that has found nothing yet.
 
     Args:
@@ -161,7 +161,7 @@ def begin(detector: Detector, image: np.ndarray, one: Detections, check: Check) 
 
 
 def run(
-    detector: Detector,
+    detector: OpenDetector,
     one: Detections,
     found: SanityRun,
     settings: Mapping[str, Mapping[str, Any]],

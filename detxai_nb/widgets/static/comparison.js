@@ -1598,7 +1598,7 @@ function takeAway(download, code) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   return element("div", { class: "dx-actions" }, [
     button("download", "Download this view as a PNG file", download, "PNG"),
-    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
     copied
   ]);
 }
@@ -1630,7 +1630,7 @@ function sortControls(comparison) {
   return {
     root,
     show() {
-      const metrics = [{ name: "", title: "nothing: as listed" }, ...comparison.metrics];
+      const metrics = [{ name: "", title: "nothing (as listed)" }, ...comparison.metrics];
       metric.show(metrics, store.get("sort"));
       const objects = comparison.shown.map((i) => ({ name: String(i), title: store.get("objects")[i].name }));
       const chosen = store.get("sort_object");

@@ -371,7 +371,7 @@ function takeAway(download, code) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   return element("div", { class: "dx-actions" }, [
     button("download", "Download this view as a PNG file", download, "PNG"),
-    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
     copied
   ]);
 }

@@ -1273,7 +1273,7 @@ function takeAway(download, code) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   return element("div", { class: "dx-actions" }, [
     button("download", "Download this view as a PNG file", download, "PNG"),
-    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
     copied
   ]);
 }
@@ -1307,7 +1307,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [objects.list], count2),
     section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
-    section("The whole curve", [facts]),
+    section("Curve", [facts]),
     takeAway(download, () => store.get("code"))
   ]);
   let filled = null;
@@ -1330,9 +1330,9 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
       fill.show(choices.fills, store.get("fill"));
       const { walk } = perturbation;
       const said = walk ? [
-        { name: "Area below", value: percent(walk.area), title: "100% for a score that never changes" },
-        { name: "Pixels in the end", value: String(walk.counts[perturbation.last]), title: "How many the last picture has changed" },
-        { name: "Of them tied", value: percent(walk.ties), title: "The share whose order among equals was drawn at random" }
+        { name: "Area under curve", value: percent(walk.area), title: "100% for a score that never changes" },
+        { name: "Pixels changed", value: String(walk.counts[perturbation.last]), title: "In the last picture" },
+        { name: "Tied pixels", value: percent(walk.ties), title: "Share of the changed pixels whose value is tied, so that their order is random" }
       ] : [];
       facts.replaceChildren(...factRows(said));
       facts.parentElement?.toggleAttribute("hidden", said.length === 0);

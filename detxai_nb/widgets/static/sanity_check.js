@@ -1728,7 +1728,7 @@ function takeAway(download, code) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   return element("div", { class: "dx-actions" }, [
     button("download", "Download this view as a PNG file", download, "PNG"),
-    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
     copied
   ]);
 }
@@ -1801,7 +1801,7 @@ function sanityPanel(check, { run, select, step, download }) {
       choices.methods.map((m) => ({ name: m.name, title: m.title })),
       store.get("methods")
     );
-    most.textContent = `Up to ${choices.most_methods} at a time; edges stand beside them as a control that must fail.`;
+    most.textContent = `Up to ${choices.most_methods} at a time; edges are always checked too, as a control that must fail.`;
     mode.show(store.get("mode"));
     layers.show(choices.presets, store.get("layers"));
     const now = JSON.stringify(store.get("seeds"));

@@ -1961,7 +1961,7 @@ function takeAway(download, code) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   return element("div", { class: "dx-actions" }, [
     button("download", "Download this view as a PNG file", download, "PNG"),
-    button("code", "Copy the Python that makes this", () => copy(code(), copied), "Copy code"),
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
     copied
   ]);
 }
@@ -2438,7 +2438,7 @@ function tinyPanel(tiny, { download }) {
       choices.methods.map((m) => ({ name: m.name, title: m.title })),
       store.get("methods")
     );
-    most.textContent = `Up to ${choices.most_methods} at a time; those that only ask the detector take longest.`;
+    most.textContent = `Up to ${choices.most_methods} at a time; black-box methods take longest.`;
     const now = store.get("limit");
     const offered = [.../* @__PURE__ */ new Set([...IMAGES, ...now === null ? [] : [now]])].filter((n) => n < choices.images || n === now);
     limit.show(
@@ -2510,7 +2510,7 @@ function said(tiny) {
   const { count: count2 } = tiny.pairs;
   if (count2 === 0) return tiny.found?.ended ? "No two found objects of one class touch." : "";
   const cut = count2 > MOST_PAIRS ? ` The ${MOST_PAIRS} most alike of ${count2}.` : "";
-  return `Two objects of one class, and the cosine of their maps: 1 where both maps are the same.${cut}`;
+  return `Two objects of one class, and the cosine of their maps: 1 for equal maps.${cut}`;
 }
 function summaryTables(tiny) {
   const root = element("div", { class: "dx-wide dx-summaries" });

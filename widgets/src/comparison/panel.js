@@ -29,7 +29,7 @@ export function sortControls(comparison) {
   return {
     root,
     show() {
-      const metrics = [{ name: "", title: "nothing: as listed" }, ...comparison.metrics];
+      const metrics = [{ name: "", title: "nothing (as listed)" }, ...comparison.metrics];
       metric.show(metrics, store.get("sort"));
       const objects = comparison.shown.map((i) => ({ name: String(i), title: store.get("objects")[i].name }));
       const chosen = store.get("sort_object");

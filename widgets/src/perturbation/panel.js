@@ -35,7 +35,7 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [objects.list], count),
     section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
-    section("The whole curve", [facts]),
+    section("Curve", [facts]),
     takeAway(download, () => store.get("code")),
   ]);
   /** @type {unknown} */
@@ -61,9 +61,9 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
       const { walk } = perturbation;
       const said = walk
         ? [
-            { name: "Area below", value: percent(walk.area), title: "100% for a score that never changes" },
-            { name: "Pixels in the end", value: String(walk.counts[perturbation.last]), title: "How many the last picture has changed" },
-            { name: "Of them tied", value: percent(walk.ties), title: "The share whose order among equals was drawn at random" },
+            { name: "Area under curve", value: percent(walk.area), title: "100% for a score that never changes" },
+            { name: "Pixels changed", value: String(walk.counts[perturbation.last]), title: "In the last picture" },
+            { name: "Tied pixels", value: percent(walk.ties), title: "Share of the changed pixels whose value is tied, so that their order is random" },
           ]
         : [];
       facts.replaceChildren(...factRows(said));

@@ -75,7 +75,7 @@ export function sanityPanel(check, { run, select, step, download }) {
       choices.methods.map((/** @type {any} */ m) => ({ name: m.name, title: m.title })),
       store.get("methods"),
     );
-    most.textContent = `Up to ${choices.most_methods} at a time; edges stand beside them as a control that must fail.`;
+    most.textContent = `Up to ${choices.most_methods} at a time; edges are always checked too, as a control that must fail.`;
     mode.show(store.get("mode"));
     layers.show(choices.presets, store.get("layers"));
     const now = JSON.stringify(store.get("seeds"));

@@ -57,7 +57,7 @@ export function tinyPanel(tiny, { download }) {
       choices.methods.map((/** @type {any} */ m) => ({ name: m.name, title: m.title })),
       store.get("methods"),
     );
-    most.textContent = `Up to ${choices.most_methods} at a time; those that only ask the detector take longest.`;
+    most.textContent = `Up to ${choices.most_methods} at a time; black-box methods take longest.`;
     const now = store.get("limit");
     const offered = [...new Set([...IMAGES, ...(now === null ? [] : [now])])].filter((n) => n < choices.images || n === now);
     limit.show(
@@ -140,7 +140,7 @@ function said(tiny) {
   const { count } = tiny.pairs;
   if (count === 0) return tiny.found?.ended ? "No two found objects of one class touch." : "";
   const cut = count > MOST_PAIRS ? ` The ${MOST_PAIRS} most alike of ${count}.` : "";
-  return `Two objects of one class, and the cosine of their maps: 1 where both maps are the same.${cut}`;
+  return `Two objects of one class, and the cosine of their maps: 1 for equal maps.${cut}`;
 }
 
 /**
