@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -181,7 +181,7 @@ def run(
     """
     check = found.check
     return sanity.check(
-        cast(OpenDetector, detector),
+        detector,
         found.image,
         one,
         list(check.methods),
