@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from detxai_nb.image import ImageSource
 from detxai_nb.types import PARTS, Detections, StagePatterns, TraceableDetector
 
 
@@ -76,7 +77,7 @@ class Capabilities:
         """Stages of its module for sanity checks; empty if it names none."""
         return tuple(getattr(self._detector, "stage_patterns", ()))
 
-    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+    def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:
         """Keep what depends on the weights and is not explained, if it has any (see ``OpenDetector.holding``).
 
         Args:

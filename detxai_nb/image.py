@@ -49,6 +49,10 @@ class FloatImage:
         return values.to(torch.uint8).cpu().numpy().astype(dtype or np.uint8)
 
 
+ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | torch.Tensor | FloatImage
+"""What a picture can be handed in as: see ``load_image``."""
+
+
 @overload
 def load_image(source: FloatImage) -> FloatImage:
     """A picture that is not to be rounded stays what it is."""

@@ -31,21 +31,29 @@ def show_options(options: type, defaults: Mapping[str, Any]) -> Callable[[Functi
         raise TypeError(f"{options.__name__} and its defaults differ in {sorted(set(names) ^ set(defaults))}")
 
     def decorate(function: Function) -> Function:
-        signature = inspect.signature(function)
-        own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-        more = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=defaults[name],
-                annotation=getattr(annotation, "__forward_arg__", annotation),
-            )
-            for name, annotation in names.items()
-        ]
-        function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        spell_out(function, options, defaults)
         return function
 
     return decorate
+
+
+def spell_out(function: Callable[..., Any], options: type, defaults: Mapping[str, Any], rest: str = "") -> None:
+    """Set the signature of ``f(..., **options)`` so that it names every option.
+
+    Args:
+        function: a function, or the ``__init__`` of a class.
+        options: the TypedDict that names the options and their types.
+        defaults: the default of each option.
+        rest: the name of further keyword arguments, which stay ``**rest``; none if empty.
+    """
+    signature = inspect.signature(function)
+    shown = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    for name, annotation in options.__annotations__.items():
+        told = getattr(annotation, "__forward_arg__", annotation)
+        shown.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=told))
+    if rest:
+        shown.append(inspect.Parameter(rest, inspect.Parameter.VAR_KEYWORD, annotation="Any"))
+    function.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
 
 
 def complete_options(function: Callable[..., Any], given: Options, defaults: Options) -> Options:

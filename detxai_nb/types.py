@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
+from detxai_nb.image import ImageSource
 from detxai_nb.windows import GradientChunk
 
 SIDES = ("x1", "y1", "x2", "y2")
@@ -240,7 +241,7 @@ class Detector(Protocol):
     def device(self) -> torch.device:
         """Where it keeps its results."""
 
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return the detections of each image.
 
         Args:
@@ -317,7 +318,7 @@ class TraceableDetector(Detector, Protocol):
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that can be explained; the first is the default."""
 
-    def trace(self, image: Any, layer: str | None = None) -> Trace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> Trace:
         """Run the detector on one image and keep the pass open at a layer.
 
         Args:
@@ -361,7 +362,7 @@ class OpenDetector(TraceableDetector, Protocol):
     def stage_patterns(self) -> StagePatterns:
         """Stages of its module for sanity checks; empty: those of its family."""
 
-    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+    def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:
         """Keep what depends on the weights and is not explained, such as proposals, as it is now.
 
         Args:

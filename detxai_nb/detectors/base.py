@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
-from detxai_nb.image import FloatImage
+from detxai_nb.image import FloatImage, ImageSource
 from detxai_nb.types import PARTS, Detections, OpenDetector, StagePatterns
 
 _Item = TypeVar("_Item")
@@ -132,7 +132,7 @@ class Adapter:
         """Empty: the stages for sanity checks are those of its family."""
         return ()
 
-    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+    def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:
         """Keep what depends on the weights and is not explained: nothing here.
 
         Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.base import gather_detections, pick_device
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections
 
 FIELDS = ("boxes", "scores", "labels", "class_scores", "objectness")
@@ -85,7 +85,7 @@ class PredictDetector:
         return self._device
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the function finds in each image.
 
         Args:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, OpenDetector, StagePatterns, Trace
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -129,7 +130,7 @@ class HalfPrecision:
         """Those of the detector."""
         return Capabilities(self.detector).stage_patterns
 
-    def holding(self, image: Any, detections: Detections) -> AbstractContextManager[None]:
+    def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:
         """Keep what the detector holds (see ``OpenDetector.holding``).
 
         Args:
@@ -141,7 +142,7 @@ class HalfPrecision:
         """
         return Capabilities(self.detector).holding(image, detections)
 
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the detector finds with its network in half precision.
 
         Args:
@@ -155,7 +156,7 @@ class HalfPrecision:
             found = self.detector.detect(images, score_threshold)
         return [_to_float32(detections) for detections in found]
 
-    def trace(self, image: Any, layer: str | None = None) -> Trace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> Trace:
         """Return the detector's own trace, in float32 even if the caller has switched autocast on.
 
         Args:

@@ -18,6 +18,7 @@ from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
+from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections
 
 BACKGROUND = "__background__"
@@ -97,7 +98,7 @@ class SsdDetector(Adapter):
         """
         return self._dense.layers(_branches(self.module.head))
 
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images.
 
         The score is the class probability, a softmax that includes the background. Class-wise NMS follows, as in the
@@ -113,7 +114,7 @@ class SsdDetector(Adapter):
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
     @torch.inference_mode(False)
-    def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run the backbone once without a graph and keep the pass open for explanation.
 
         Args:

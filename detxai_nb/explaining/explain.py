@@ -7,20 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods import Method, find_method
 from detxai_nb.types import Detections, Detector, Progress, Target, TraceableDetector
 
 
 def explain(
     detector: Detector,
-    image: Any,
+    image: ImageSource,
     detections: Detections,
     *,
     method: str | Callable[..., Any] = "odam",
@@ -89,7 +90,7 @@ def explain(
 
 def compare(
     detector: Detector,
-    image: Any,
+    image: ImageSource,
     detections: Detections,
     *,
     methods: Sequence[str | Callable[..., Any]] = ("odam", "grad-cam", "grad-cam++"),
@@ -148,22 +149,22 @@ def compare(
     for own, together in _by_layer(jobs, detector, layer):
         inside = [job for job in together if job.method.kind != "perturbation"]
         if inside:
-            found.update(_looked(inside, cast(TraceableDetector, detector), own, pixels, detections, steps))
+            found.update(_explain_from_trace(inside, cast(TraceableDetector, detector), own, pixels, detections, steps))
         for job in together:
             if job.method.kind == "perturbation":
                 found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)
     return {job.method.name: found[job.method.name] for job in jobs}
 
 
-def _looked(
+def _explain_from_trace(
     jobs: Sequence[Job],
     detector: TraceableDetector,
     layer: str | None,
-    image: Any,
+    image: np.ndarray,
     detections: Detections,
     steps: Steps,
 ) -> dict[str, HeatMaps]:
-    """The maps of methods that look into one forward pass, and what each took with its share of that pass."""
+    """The maps of white-box methods from one forward pass; the running time of each includes that of the pass."""
     with full_float32(detector.device):
         started = time.perf_counter()
         trace = detector.trace(image, layer)

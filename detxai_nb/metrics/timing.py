@@ -15,7 +15,7 @@ import torch
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods import find_method
 from detxai_nb.types import Detections, Detector, Target, TraceableDetector
 
@@ -68,7 +68,7 @@ class TimedMaps(TypedDict, total=False):
 
 def running_time(
     detector: Detector,
-    image: Any,
+    image: ImageSource,
     detections: Detections,
     method: str | Callable[..., Any] = "odam",
     *,

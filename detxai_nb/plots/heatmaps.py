@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from detxai_nb.heatmaps import OK, HeatMaps
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
 from detxai_nb.types import Detections
 
@@ -159,7 +159,7 @@ def plot_comparison(
     return sheet.figure
 
 
-def plot_detections(image: Any, detections: Detections, *, width: float = 6.0) -> Figure:
+def plot_detections(image: ImageSource, detections: Detections, *, width: float = 6.0) -> Figure:
     """Draw a figure of the photograph with its boxes, each with number, class and score.
 
     Args:

@@ -16,7 +16,7 @@ from detxai_nb.explaining.explain import compare
 from detxai_nb.explaining.jobs import Steps
 from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.options import complete_options, show_options
 from detxai_nb.sanity.randomization import Randomizer, drawn_tensors
 from detxai_nb.sanity.result import EDGES, TRAINED, SanityResult, Step
@@ -34,7 +34,7 @@ _COMPARISON = Similarity()
 @show_options(CheckOptions, CHECK_DEFAULTS)
 def check(
     detector: OpenDetector,
-    image: Any,
+    image: ImageSource,
     detections: Detections,
     methods: Sequence[str | Callable[..., Any]] | str = ("odam", "grad-cam"),
     *,
@@ -165,7 +165,7 @@ class _OneTrace:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._detector, name)
 
-    def trace(self, image: Any, layer: str | None = None) -> Trace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> Trace:
         """The one trace of that layer; every caller means the same image."""
         name = layer or self.layers[0]
         if name not in self._traces:

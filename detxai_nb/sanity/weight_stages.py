@@ -11,6 +11,7 @@ from torch import nn
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detectors.registry import stage_patterns_of
+from detxai_nb.image import ImageSource
 from detxai_nb.sanity.randomization import drawn_tensors
 from detxai_nb.types import StagePatterns
 
@@ -36,7 +37,7 @@ class Stage:
     down_to: tuple[str, ...]
 
 
-def stages(detector: Any, image: Any, layers: str | Sequence[str] = "papers") -> tuple[Stage, ...]:
+def stages(detector: Any, image: ImageSource, layers: str | Sequence[str] = "papers") -> tuple[Stage, ...]:
     """Return the detector's stages, from the output down to the stem.
 
     The order is that in which the layers run when the detector processes ``image``, reversed. Parallel branches (class
@@ -83,7 +84,7 @@ def stages(detector: Any, image: Any, layers: str | Sequence[str] = "papers") ->
     )
 
 
-def _from_output_down(detector: Any, module: nn.Module, image: Any) -> list[str]:
+def _from_output_down(detector: Any, module: nn.Module, image: ImageSource) -> list[str]:
     """Paths of all layers with weights; one that never runs as a module stands with its neighbour."""
     named = [(path, part) for path, part in module.named_modules() if drawn_tensors(part)]
     first: dict[str, float] = {}

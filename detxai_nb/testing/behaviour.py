@@ -13,6 +13,7 @@ from torch import nn
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.explain import explain
+from detxai_nb.image import ImageSource
 from detxai_nb.testing.requirements import ContractError, close, refused, require
 from detxai_nb.types import Cancelled, Detections, OpenDetector, Target
 
@@ -20,7 +21,7 @@ FAILURES = ("none", "head", "progress")
 """What goes wrong while a detector is explained: nothing, its backward pass, or the caller cancels."""
 
 
-def check_is_open(detector: Any, image: Any) -> None:
+def check_is_open(detector: Any, image: ImageSource) -> None:
     """Check that the detector has everything an open detector has, and explains its first layer by default.
 
     Args:
@@ -112,7 +113,7 @@ def check_placement(trace: Any, reported: Detections) -> None:
             require(fits, f"level {level.name}: {cells} cells of {stride:g} pixels do not cover {pixels} pixels")
 
 
-def check_batches(detector: Any, images: Sequence[Any], score_threshold: float = 0.1) -> None:
+def check_batches(detector: Any, images: Sequence[ImageSource], score_threshold: float = 0.1) -> None:
     """Check that a batch of images of several sizes gives what single images give.
 
     Args:
@@ -131,7 +132,7 @@ def check_batches(detector: Any, images: Sequence[Any], score_threshold: float =
         require(torch.equal(together.origins, alone.origins), f"origins of image {number} differ in a batch")
 
 
-def check_refusals(detector: Any, image: Any, reported: Detections) -> None:
+def check_refusals(detector: Any, image: ImageSource, reported: Detections) -> None:
     """Check that an unknown layer, and detections from elsewhere or without origins, are refused in words.
 
     Args:
@@ -162,7 +163,7 @@ def check_refusals(detector: Any, image: Any, reported: Detections) -> None:
         explain(detector, image, plain)
 
 
-def check_inference_mode(detector: Any, image: Any, reported: Detections) -> None:
+def check_inference_mode(detector: Any, image: ImageSource, reported: Detections) -> None:
     """Check that maps are the same inside ``torch.inference_mode``.
 
     Args:
@@ -180,7 +181,7 @@ def check_inference_mode(detector: Any, image: Any, reported: Detections) -> Non
     require(same, "maps made inside torch.inference_mode equal those made outside")
 
 
-def check_left_as_it_was(detector: Any, image: Any, failure: str = "none") -> None:
+def check_left_as_it_was(detector: Any, image: ImageSource, failure: str = "none") -> None:
     """Check that each call leaves weights, training flags, gradients and hooks of the module as they were.
 
     Args:
@@ -204,7 +205,7 @@ def check_left_as_it_was(detector: Any, image: Any, failure: str = "none") -> No
         detector.module.eval()
 
 
-def _explain_with(detector: Any, image: Any, found: Detections, layer: str, failure: str) -> None:
+def _explain_with(detector: Any, image: ImageSource, found: Detections, layer: str, failure: str) -> None:
     if failure == "none":
         target = "combined" if "x1" in Capabilities(detector).targets else "class"
         explain(detector, image, found, target=target, layer=layer)

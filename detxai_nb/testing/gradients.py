@@ -10,6 +10,7 @@ from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.explain import compare
+from detxai_nb.image import ImageSource
 from detxai_nb.methods import METHODS, Context
 from detxai_nb.testing.models import Scalar
 from detxai_nb.testing.reference import slow_gradients
@@ -88,7 +89,7 @@ def check_no_sides(trace: Any, detections: Detections, target: Target) -> None:
 
 
 def check_maps_in_float32(
-    detector: Any, image: Any, detections: Detections, scalar: Scalar, reference: Any, tolerance: float = 1e-4
+    detector: Any, image: ImageSource, detections: Detections, scalar: Scalar, reference: Any, tolerance: float = 1e-4
 ) -> None:
     """Check the float32 maps of ``explain`` against a float64 loop on the same features, for every gradient method.
 
@@ -132,7 +133,7 @@ def check_maps_in_float32(
             require(off <= allowed, f"the map of {name} of detection {row} is off by {off:.3g}, allowed {allowed:.3g}")
 
 
-def check_layer(detector: Any, image: Any, detections: Detections, layer: str, scalar: Scalar) -> None:
+def check_layer(detector: Any, image: ImageSource, detections: Detections, layer: str, scalar: Scalar) -> None:
     """Check a layer against the whole backward pass to it, for the class score and for a side.
 
     Args:

@@ -11,9 +11,11 @@ from PIL import Image
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.image import ImageSource
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.comparison_queue import (
+    ComparisonOptions,
     MethodBatch,
     ScoredMaps,
     best_first,
@@ -23,15 +25,14 @@ from detxai_nb.widgets.comparison_queue import (
     to_code,
 )
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.options import (
     KINDS,
     Request,
-    SignedLookOptions,
     WidgetOptions,
     method_title,
-    show_options,
+    show_widget_options,
     split_options,
 )
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, ScaleTraits, SignedLookTraits, SomeOf, TargetTraits
@@ -45,22 +46,7 @@ if TYPE_CHECKING:
 _FIRST_OBJECTS = 4
 
 
-class ComparisonOptions(SignedLookOptions, total=False):
-    """Further keyword arguments of the Comparison.
-
-    Attributes:
-        layer, score_threshold, selected, sort, sort_object, scale: as documented there.
-    """
-
-    layer: str | None
-    score_threshold: float
-    selected: int | None
-    sort: str
-    sort_object: int | None
-    scale: str
-
-
-@show_options(ComparisonOptions, layer=None, score_threshold=0.3)
+@show_widget_options(ComparisonOptions, layer=None, score_threshold=0.3)
 class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     """A grid of methods and objects; hover, zoom and selection work in all cells together.
 

@@ -14,9 +14,24 @@ from detxai_nb.metrics.scoring import Figures, means
 from detxai_nb.types import Cancelled, Progress
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
-from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title
+from detxai_nb.widgets.shared.options import Request, SignedLookOptions, WidgetOptions, method_title
 
 _COMMON = ("method", "target", "layer")
+
+
+class ComparisonOptions(SignedLookOptions, total=False):
+    """Further keyword arguments of the Comparison.
+
+    Attributes:
+        layer, score_threshold, selected, sort, sort_object, scale: as documented there.
+    """
+
+    layer: str | None
+    score_threshold: float
+    selected: int | None
+    sort: str
+    sort_object: int | None
+    scale: str
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from PIL import Image
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.image import ImageSource
 from detxai_nb.metrics.neighbours import NOBODY, NeighbourContrast, neighbour_contrast
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.discrimination_view import for_screen, to_payload
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.one_result import OneResultWidget
 from detxai_nb.widgets.shared.options import (
@@ -26,7 +27,7 @@ from detxai_nb.widgets.shared.options import (
     Request,
     SignedLookOptions,
     WidgetOptions,
-    show_options,
+    show_widget_options,
     split_options,
 )
 from detxai_nb.widgets.shared.traits import Choice, MethodTraits, SignedLookTraits, TargetTraits
@@ -89,7 +90,7 @@ class DiscriminationOptions(SignedLookOptions, total=False):
     view: str
 
 
-@show_options(DiscriminationOptions)
+@show_widget_options(DiscriminationOptions)
 class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits):
     """The photograph with its objects, and the signed difference map of the selected one against all others.
 

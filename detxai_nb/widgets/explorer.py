@@ -8,11 +8,18 @@ from PIL import Image
 
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import Request, SignedLookOptions, WidgetOptions, show_options, split_options
+from detxai_nb.widgets.shared.options import (
+    Request,
+    SignedLookOptions,
+    WidgetOptions,
+    show_widget_options,
+    split_options,
+)
 from detxai_nb.widgets.shared.traits import Choice, MethodTraits, ScaleTraits, SignedLookTraits, TargetTraits
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import picture
@@ -30,7 +37,7 @@ class ExplorerOptions(SignedLookOptions, total=False):
     scale: str
 
 
-@show_options(ExplorerOptions)
+@show_widget_options(ExplorerOptions)
 class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
     """The photograph with its detected objects, and the heat map of the selected one.
 

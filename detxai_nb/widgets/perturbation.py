@@ -11,6 +11,7 @@ from PIL import Image
 from detxai_nb.data.sample import Sample
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.image import ImageSource
 from detxai_nb.metrics import DetectionCache, PerturbationSchedule
 from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD
 from detxai_nb.metrics.perturbation import FILLS, MODES
@@ -25,9 +26,16 @@ from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.perturbation_view import shown_answers, to_payload
 from detxai_nb.widgets.shared.code import keywords
-from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
-from detxai_nb.widgets.shared.options import KINDS, Request, WidgetOptions, method_title, show_options, split_options
+from detxai_nb.widgets.shared.options import (
+    KINDS,
+    Request,
+    WidgetOptions,
+    method_title,
+    show_widget_options,
+    split_options,
+)
 from detxai_nb.widgets.shared.traits import Choice, Count, LayerTraits, MethodTraits
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
@@ -86,7 +94,7 @@ class PerturbationOptions(TypedDict, total=False):
     step: int
 
 
-@show_options(PerturbationOptions, layer=None, seed=0, answer_threshold=SCORE_THRESHOLD, score_threshold=0.3)
+@show_widget_options(PerturbationOptions, layer=None, seed=0, answer_threshold=SCORE_THRESHOLD, score_threshold=0.3)
 class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
     """The photograph changed step by step in the order of the selected object's map, and what the detector finds in it.
 

@@ -10,11 +10,12 @@ from PIL import Image
 
 from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, OpenDetector, Progress
 from detxai_nb.widgets import sanity_check_run
 from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
-from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
-from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_options, split_options
+from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
 from detxai_nb.widgets.shared.worker import bytes_of_maps
@@ -39,7 +40,7 @@ class SanityCheckOptions(SignedLookOptions, total=False):
     selected_method: str
 
 
-@show_options(SanityCheckOptions)
+@show_widget_options(SanityCheckOptions)
 class SanityCheck(PhotoWidget, SignedLookTraits):
     """The maps of one object as the detector's weights are randomised, and the verdict on each method.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import traitlets
 from PIL import Image
 
+from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector
-from detxai_nb.widgets.shared.inputs import ImageSource, WidgetInputs
+from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.traits import Share
 from detxai_nb.widgets.shared.widget import STATIC, PhotoTraits, SnapshotWidget
 from detxai_nb.widgets.snapshots import picture

@@ -5,27 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import traitlets
 from PIL import Image
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.selection import Protocol
+from detxai_nb.image import ImageSource
 from detxai_nb.tiny import TINY
 from detxai_nb.tiny.samples import METHODS as FIRST_METHODS
 from detxai_nb.tiny.samples import ExplainedImage
 from detxai_nb.types import Detector, Progress, Target
 from detxai_nb.widgets import tiny_objects_run
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.inputs import ImageSource, open_detector
-from detxai_nb.widgets.shared.options import KINDS, WidgetOptions, show_options
+from detxai_nb.widgets.shared.inputs import open_detector
+from detxai_nb.widgets.shared.options import KINDS, WidgetOptions, show_widget_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, Limit, LookTraits, SomeOf, quoted
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, WorkWidget
 from detxai_nb.widgets.shared.worker import COMPUTING, BackgroundWorker
 from detxai_nb.widgets.snapshots import tiny_objects
-from detxai_nb.widgets.tiny_objects_options import RunOptions, source_of
-from detxai_nb.widgets.tiny_objects_run import MEASURES, Rows, TinyObjectsRun
+from detxai_nb.widgets.tiny_objects_options import RunOptions, TinyObjectsOptions, source_of
+from detxai_nb.widgets.tiny_objects_run import MEASURES, Rows, TinyObjectsRun, run_choices
 from detxai_nb.widgets.tiny_objects_view import View, ViewListener, bytes_of, pack_view, slim
 
 if TYPE_CHECKING:
@@ -38,23 +39,7 @@ _MOST_KEPT = 64 * 2**20
 _PARTS = 100
 
 
-class TinyObjectsOptions(TypedDict, total=False):
-    """Further keyword arguments of TinyObjects.
-
-    Attributes:
-        at_most, gap, measure, opacity, threshold, colormap, boxes: as documented there.
-    """
-
-    at_most: float
-    gap: float
-    measure: str
-    opacity: float
-    threshold: float
-    colormap: str
-    boxes: str
-
-
-@show_options(TinyObjectsOptions, settings=False, at_most=TINY, gap=1.0)
+@show_widget_options(TinyObjectsOptions, settings=False, at_most=TINY, gap=1.0)
 class TinyObjects(WorkWidget, LookTraits):
     """Every object of an image or a dataset as a dot, its size against a measure of its map; a click shows the maps.
 
@@ -148,13 +133,7 @@ class TinyObjects(WorkWidget, LookTraits):
         self._published = (0, 0.0)
         chosen = [m for m in FIRST_METHODS if m in self._options.methods] or list(self._options.methods)[:1]
         super().__init__(
-            choices={
-                **self._options.to_payload(),
-                "measures": [{"name": name, "title": title} for name, title in MEASURES.items()],
-                "most_methods": MOST_METHODS,
-                "images": len(self._samples),
-                "at_most": at_most,
-            },
+            choices={**self._options.to_payload(), **run_choices(MOST_METHODS, len(self._samples), at_most)},
             methods=chosen if methods is None else list(methods),
             limit=limit,
             notice="" if len(self._samples) else "There is no image in this dataset.",
@@ -275,20 +254,17 @@ class TinyObjects(WorkWidget, LookTraits):
         Raises:
             RuntimeError: if the detector did not find the object again.
         """
-        found, things = self._found, self._chosen
+        found = self._found
         if found is None or self._view != request:
             return
-        known = explained.selected.annotations.tolist()
-        if not {thing["annotation"] for thing in things} <= set(known):
-            raise RuntimeError("the detector does not find it in this image again; run once more")
-        rows = [known.index(thing["annotation"]) for thing in things]
-        numbers = [found.numbers[request.image, thing["annotation"]] for thing in things]
-        key = f"{request.key}#{','.join(map(str, numbers))}"
+        packed = pack_view(
+            request.key, [(found.number(thing), thing["annotation"]) for thing in self._chosen], explained
+        )
         with self.hold_sync():
             if self.photo.get("image") != request.image:
                 self.photo = {**serialize.pack_photo(explained.sample.image), "image": request.image}
-            self.map_data = pack_view(key, numbers, explained, rows)
-            self.view_status = {**IDLE, "key": key}
+            self.map_data = packed
+            self.view_status = {**IDLE, "key": packed["key"]}
 
     def to_code(self) -> str:
         """Return the Python code that reproduces what is shown.
@@ -321,17 +297,11 @@ class TinyObjects(WorkWidget, LookTraits):
     @property
     def _chosen(self) -> list[dict[str, Any]]:
         """The rows of the selected object, or of the two of the selected pair."""
-        found = self._found
-        if found is None:
-            return []
-        if self.selected is not None:
-            return [found.things[self.selected]]
-        return [] if self.selected_pair is None else [found.things[n] for n in found.couples[self.selected_pair]]
+        return [] if self._found is None else self._found.rows(self.selected, self.selected_pair)
 
     @property
     def _view(self) -> View | None:
-        things = self._chosen
-        return View(self._found.key, things[0]["image"]) if things and self._found is not None else None
+        return View(self._found.key, self._chosen[0]["image"]) if self._found is not None and self._chosen else None
 
     def _make_worker(self) -> BackgroundWorker:
         self._viewer = BackgroundWorker(self._see, ViewListener(self), self._lock, bytes_of)
@@ -340,18 +310,13 @@ class TinyObjects(WorkWidget, LookTraits):
         return BackgroundWorker(self._compute, self, self._lock, self._size, nullcontext())
 
     def _compute(self, found: TinyObjectsRun, progress: Progress | None) -> TinyObjectsRun:
-        for number in range(found.total):
-
-            def report(done: int, total: int, before: int = number) -> None:
-                if progress is not None:
-                    progress(_PARTS * before + _PARTS * done // max(total, 1), _PARTS * found.total)
-
-            report(0, 1)
+        def explain(number: int, report: Progress) -> tuple[ExplainedImage | None, Rows]:
             self._viewer.wait()
             with COMPUTING:
                 explained = self._how.explain(self._detector, self._samples, number, found.methods, report)
-                rows = found.measure(explained)
-            report(1, 1)
+                return explained, found.measure(explained)
+
+        for explained, rows in found.images(explain, progress, _PARTS):
             # Never inside COMPUTING, since the lock's holder may be waiting for that.
             with self._lock:
                 if self._found is found:
@@ -374,17 +339,12 @@ class TinyObjects(WorkWidget, LookTraits):
             return
         self._published = (len(found.things), time.monotonic())
         ended = self._worker.busy is not found
-        stopped = ended and found.done < found.total and self.wanted != ""
-        note = f"Stopped before its end: {found.done} of {found.total} images." if stopped else ""
+        note = found.stopped_note if ended and self.wanted else ""
         self.table = tiny_objects_run.to_payload(found, note, ended)
 
     def _see(self, view: View, progress: Progress | None) -> ExplainedImage:
-        found = self._found
-        methods = self.methods if found is None else found.methods
-        explained = self._how.explain(self._detector, self._samples, view.image, methods, progress)
-        if explained is None:
-            raise RuntimeError("the detector finds nothing in this image any more; run once more")
-        return slim(explained)
+        methods = self.methods if self._found is None else self._found.methods
+        return slim(self._how.explain_again(self._detector, self._samples, view.image, methods, progress))
 
     def _stop(self) -> None:
         if self._worker.drop():
@@ -428,8 +388,7 @@ class TinyObjects(WorkWidget, LookTraits):
     def _shown(self) -> ExplainedImage | None:
         """What the browser shows of the selected object, or None."""
         view = self._view
-        explained: ExplainedImage | None = None if view is None else self._viewer.kept.get(view.key)
-        return explained
+        return None if view is None else cast(ExplainedImage | None, self._viewer.kept.get(view.key))
 
     def _picture(self) -> bytes:
         return tiny_objects.tiny_objects_png(self._photo_picture())
@@ -439,5 +398,4 @@ class TinyObjects(WorkWidget, LookTraits):
             found, explained, things = self._found, self._shown(), self._chosen
         if found is None or not found.things:
             return tiny_objects.words(self.status["text"] or self.notice or "Nothing has run yet.")
-        wanted = [thing["annotation"] for thing in things]
-        return tiny_objects.picture(found, self.measure, explained, wanted, self.opacity)
+        return tiny_objects.picture(found, self.measure, explained, [t["annotation"] for t in things], self.opacity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.selection import PROTOCOLS, Protocol, find_protocol
@@ -17,6 +17,22 @@ from detxai_nb.tiny.pair_table import check_gap
 from detxai_nb.tiny.samples import ExplainedImage, explain_image, samples_of
 from detxai_nb.types import Detector, Progress, Target
 from detxai_nb.widgets.shared.code import keywords, script_of
+
+
+class TinyObjectsOptions(TypedDict, total=False):
+    """Further keyword arguments of TinyObjects.
+
+    Attributes:
+        at_most, gap, measure, opacity, threshold, colormap, boxes: as documented there.
+    """
+
+    at_most: float
+    gap: float
+    measure: str
+    opacity: float
+    threshold: float
+    colormap: str
+    boxes: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,30 @@ class RunOptions:
             protocol=self.protocol,
             progress=progress,
         )
+
+    def explain_again(
+        self,
+        detector: Detector,
+        samples: Sequence[Sample],
+        number: int,
+        methods: Sequence[str],
+        progress: Progress | None,
+    ) -> ExplainedImage:
+        """Explain the objects of an image in which a run found some.
+
+        Args:
+            detector, samples, number, methods, progress: as for ``explain``.
+
+        Returns:
+            The image with its objects and their maps.
+
+        Raises:
+            RuntimeError: if the detector finds nothing in it any more.
+        """
+        found = self.explain(detector, samples, number, methods, progress)
+        if found is None:
+            raise RuntimeError("the detector finds nothing in this image any more; run once more")
+        return found
 
     def code(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from detxai_nb.tiny.object_table import object_rows
 from detxai_nb.tiny.pair_table import COLUMNS as PAIR_COLUMNS
 from detxai_nb.tiny.pair_table import pair_rows
 from detxai_nb.tiny.samples import ExplainedImage
+from detxai_nb.types import Progress
 from detxai_nb.widgets.shared.options import method_title
 
 if TYPE_CHECKING:
@@ -75,6 +76,63 @@ class TinyObjectsRun:
         images = "one image" if self.total == 1 else f"{self.total} images"
         return f"{', '.join(map(method_title, self.methods))} for the objects of {images}"
 
+    @property
+    def stopped_note(self) -> str:
+        """How far a run came that was stopped before its end, in words; empty for one that came to its end."""
+        return "" if self.done == self.total else f"Stopped before its end: {self.done} of {self.total} images."
+
+    def number(self, thing: Mapping[str, Any]) -> int:
+        """Return the number of an object in ``things``.
+
+        Args:
+            thing: its row.
+
+        Returns:
+            The number, from 0.
+        """
+        return self.numbers[thing["image"], thing["annotation"]]
+
+    def rows(self, thing: int | None, couple: int | None) -> list[dict[str, Any]]:
+        """Return the rows of an object, or else of the two objects of a touching pair.
+
+        Args:
+            thing: the number of the object, or None.
+            couple: the number of the pair, or None.
+
+        Returns:
+            One row, two, or none.
+        """
+        if thing is not None:
+            return [self.things[thing]]
+        return [] if couple is None else [self.things[number] for number in self.couples[couple]]
+
+    def images(
+        self,
+        explain: Callable[[int, Progress], tuple[ExplainedImage | None, Rows]],
+        progress: Progress | None,
+        parts: int,
+    ) -> Iterator[tuple[ExplainedImage | None, Rows]]:
+        """Explain one image after the other.
+
+        Args:
+            explain: called with an image's number and a progress callback of its own.
+            progress: called with the parts of images that are done, and of all images.
+            parts: in how many parts the progress of one image counts.
+
+        Yields:
+            What ``explain`` returned.
+        """
+        for number in range(self.total):
+
+            def report(done: int, total: int, before: int = number) -> None:
+                if progress is not None:
+                    progress(parts * before + parts * done // max(total, 1), parts * self.total)
+
+            report(0, 1)
+            found = explain(number, report)
+            report(1, 1)
+            yield found
+
     def measure(self, explained: ExplainedImage | None) -> Rows:
         """Compute the rows of one image; takes a while.
 
@@ -125,6 +183,21 @@ class TinyObjectsRun:
         import pandas as pd
 
         return pd.DataFrame(self.pair_rows, columns=list(PAIR_COLUMNS))
+
+
+def run_choices(most_methods: int, images: int, at_most: float) -> dict[str, Any]:
+    """Return what a run can be made of and shown by, for the browser.
+
+    Args:
+        most_methods: how many methods a run takes at most.
+        images: how many images there are.
+        at_most: the largest share of the network's input that a tiny object's box takes.
+
+    Returns:
+        Those, and the measures by name and title.
+    """
+    measures = [{"name": name, "title": title} for name, title in MEASURES.items()]
+    return {"measures": measures, "most_methods": most_methods, "images": images, "at_most": at_most}
 
 
 def key_of(methods: Sequence[str], total: int) -> str:

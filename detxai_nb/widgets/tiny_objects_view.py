@@ -88,30 +88,37 @@ class ViewListener:
         self._widget.view_status = {**IDLE, "state": "error", "key": request.key, "text": text}
 
 
-def pack_view(key: str, numbers: Sequence[int], explained: ExplainedImage, rows: Sequence[int]) -> dict[str, Any]:
+def pack_view(key: str, objects: Sequence[tuple[int, int]], explained: ExplainedImage) -> dict[str, Any]:
     """Return the maps of one or two objects for the browser.
 
     Args:
-        key: of the maps.
-        numbers: of the objects in the widget's table.
+        key: of the computation that made the maps.
+        objects: the number of each in the widget's table, and that of its annotation.
         explained: their image with its maps.
-        rows: of the objects among its detections.
 
     Returns:
-        Maps by method, all annotated boxes, and the window of ``tiny.crops``.
+        Maps by method, all annotated boxes, the window of ``tiny.crops``, and the key of these maps.
+
+    Raises:
+        RuntimeError: if the detector did not find an object again.
     """
+    numbers, known = [number for number, _ in objects], explained.selected.annotations.tolist()
+    if not {annotation for _, annotation in objects} <= set(known):
+        raise RuntimeError("the detector does not find it in this image again; run once more")
+    rows = [known.index(annotation) for _, annotation in objects]
+    key = f"{key}#{','.join(map(str, numbers))}"
     sample, found = explained.sample, explained.selected.detections
     maps, problems = {}, {}
     for method, own in explained.maps.items():
         try:
-            maps[method] = serialize.pack_maps(f"{key}|{method}", method, own[list(rows)])
+            maps[method] = serialize.pack_maps(f"{key}|{method}", method, own[rows])
         except ValueError as error:
             problems[method] = str(error)
-    near = window(found.boxes[list(rows)].cpu(), sample.image.shape[:2], AROUND)
+    near = window(found.boxes[rows].cpu(), sample.image.shape[:2], AROUND)
     return {
         "key": key,
         "image": explained.number,
-        "numbers": list(numbers),
+        "numbers": numbers,
         "window": list(near),
         "annotated": [None if crowd else box for box, crowd in zip(sample.boxes.tolist(), sample.crowd.tolist())],
         "maps": maps,

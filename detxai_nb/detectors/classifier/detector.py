@@ -13,7 +13,7 @@ from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, 
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_at, logits_of, map_stride, probe
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -94,7 +94,7 @@ class ClassifierDetector(Adapter):
         return self._offered
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Classify images; each reported class is a detection with the whole image as its box.
 
         Args:
@@ -115,7 +115,7 @@ class ClassifierDetector(Adapter):
         return found
 
     @torch.inference_mode(False)
-    def trace(self, image: Any, layer: str | None = None) -> ClassifierTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> ClassifierTrace:
         """Run one forward pass with a graph from the explained layer on.
 
         The pass runs without a graph up to the layer's last call and with one after it.

@@ -18,7 +18,7 @@ from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layer
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
-from detxai_nb.image import FloatImage, load_image
+from detxai_nb.image import FloatImage, ImageSource, load_image
 from detxai_nb.types import Detections
 
 Strides = Callable[[tuple[int, int], Tensor], tuple[float, float]]
@@ -112,7 +112,7 @@ class DenseModule:
         return AnchorGrid(boxes, tuple((*level.shape[-2:], count) for level, count in zip(pyramid, counts)))
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], decode: Callable[[DenseOutput], Detections]) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], decode: Callable[[DenseOutput], Detections]) -> list[Detections]:
         """Run the detector on images and decode the outputs of its head.
 
         Args:
@@ -178,7 +178,12 @@ class DenseModule:
         )
 
     def trace(
-        self, image: Any, layer: str | None, branches: Branches, rule: Callable[[AnchorGrid], Rule], fixed: int = 0
+        self,
+        image: ImageSource,
+        layer: str | None,
+        branches: Branches,
+        rule: Callable[[AnchorGrid], Rule],
+        fixed: int = 0,
     ) -> OneStageTrace:
         """Run backbone and neck once and keep the pass open for explanation.
 

@@ -14,7 +14,7 @@ from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -98,7 +98,7 @@ class DetrDetector(Adapter):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects as transformers' ``post_process_object_detection`` does.
 
         For DETR: the best class of each query after a softmax with "no object". For the others: the best pairs of query
@@ -129,7 +129,7 @@ class DetrDetector(Adapter):
         return [d for d in found if d is not None]
 
     @torch.inference_mode(False)
-    def trace(self, image: Any, layer: str | None = None) -> DetrTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> DetrTrace:
         """Run one forward pass with a graph from the explained layer on.
 
         Args:

@@ -24,7 +24,7 @@ from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, 
 from detxai_nb.detectors.faster_rcnn.trace import ROI, RoiTrace
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections, Level
 
 _MIN_SIDE = 1e-2
@@ -98,7 +98,7 @@ class FasterRcnnDetector(Adapter):
         return (NECK, *before, ROI, *((BACKBONE,) if stages else ()), *(f"{BACKBONE}.{name}" for name in stages))
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects with the module's own post-processing.
 
         Args:
@@ -119,7 +119,7 @@ class FasterRcnnDetector(Adapter):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def trace(self, image: Any, layer: str | None = None) -> RoiTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> RoiTrace:
         """Run backbone and neck on an image once and keep the result open for gradients.
 
         The proposal network and the box head run later, and only on the predictions that are explained.
@@ -150,7 +150,7 @@ class FasterRcnnDetector(Adapter):
         return RoiTrace(placement, layer, self.module, proposals, pooling, below)
 
     @contextmanager
-    def holding(self, image: Any, detections: Detections) -> Iterator[None]:
+    def holding(self, image: ImageSource, detections: Detections) -> Iterator[None]:
         """Hold the proposals of these detections fixed in every trace of this image inside a ``with`` block.
 
         Proposals are computed from the weights. With them held, the same regions are explained while the weights

@@ -15,7 +15,7 @@ from detxai_nb.detectors.classifier.capture import map_stride
 from detxai_nb.detectors.trace.budget import check_layer, rows_per_chunk
 from detxai_nb.detectors.trace.capture import capture
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -143,7 +143,7 @@ class GraphDetector(Adapter, ABC):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the detector finds in each image, one image at a time.
 
         Args:
@@ -164,7 +164,7 @@ class GraphDetector(Adapter, ABC):
         return found
 
     @torch.inference_mode(False)
-    def trace(self, image: Any, layer: str | None = None) -> GraphTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> GraphTrace:
         """Run the detector on one image and keep the pass open at a layer.
 
         Args:
@@ -180,7 +180,7 @@ class GraphDetector(Adapter, ABC):
         layer = check_layer(layer, self.layers)
         return GraphTrace(self, image, layer)
 
-    def _input(self, image: Any) -> tuple[Tensor, Placement]:
+    def _input(self, image: ImageSource) -> tuple[Tensor, Placement]:
         weight = next(w for w in self.module.parameters() if w.is_floating_point())
         return self.prepare(to_tensor(load_image(image), weight.device, weight.dtype))
 
@@ -231,7 +231,7 @@ class GraphTrace:
         layer: one of the detector's layers.
     """
 
-    def __init__(self, detector: GraphDetector, image: Any, layer: str) -> None:
+    def __init__(self, detector: GraphDetector, image: ImageSource, layer: str) -> None:
         self.layer = layer
         self._detector = detector
         with evaluating(detector.module), torch.no_grad():

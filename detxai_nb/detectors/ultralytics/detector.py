@@ -27,7 +27,7 @@ from detxai_nb.detectors.ultralytics.head import (
 )
 from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections
 
 _PAD = 114.0
@@ -112,7 +112,7 @@ class UltralyticsDetector(Adapter):
         return (NECK, *self._network.layers, *head_layers(self._branches() or ({},)))
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects as Ultralytics' predictor does.
 
         The best class of each location, then class-wise NMS. With the end-to-end branches instead: the best
@@ -137,7 +137,7 @@ class UltralyticsDetector(Adapter):
         return [d for d in found if d is not None]
 
     @torch.inference_mode(False)
-    def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run the network up to the head once and keep the result open for gradients.
 
         Args:

@@ -19,7 +19,7 @@ from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import SIDES, Detections, Target
 
 CONVENTIONS = ("bgr255", "rgb-imagenet")
@@ -90,7 +90,7 @@ class YoloxDetector(Adapter):
         return (NECK, BEFORE, BACKBONE, *stages, *head_layers(_branches(self.module)))
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
+    def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images.
 
         The score is objectness * class. Each location gives its best class only; class-wise NMS follows, as in the
@@ -114,7 +114,7 @@ class YoloxDetector(Adapter):
         return found
 
     @torch.inference_mode(False)
-    def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
+    def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run backbone and neck once without a graph and keep the pass open for explanation.
 
         Args:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
 from detxai_nb.methods.d_rise.weights import similarities
@@ -215,7 +215,7 @@ class MaskedDetections:
 
 
 def improving(
-    detector: Detector, image: Any, detections: Detections, *, progress: Progress | None = None, **settings: Any
+    detector: Detector, image: ImageSource, detections: Detections, *, progress: Progress | None = None, **settings: Any
 ) -> Iterator[Estimate]:
     """Return D-RISE's estimates one after the other, each from more masks than the one before.
 

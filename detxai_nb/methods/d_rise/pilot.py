@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
 from detxai_nb.methods.d_rise.estimate import estimate
 from detxai_nb.statistics import rank_correlation
@@ -85,7 +85,7 @@ class Suggestion:
 
 def suggest(
     detector: Detector,
-    image: Any,
+    image: ImageSource,
     detections: Detections,
     *,
     agreement: float = 0.8,

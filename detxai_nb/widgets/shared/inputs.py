@@ -6,17 +6,12 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
-from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.detectors import load_detector
-from detxai_nb.image import load_image
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.shared.code import CodeRecipe
-
-ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
-"""What ``load_image`` makes a photograph of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +54,7 @@ class WidgetInputs:
             score_threshold if detections is None else None,
         )
         opened = open_detector(detector)
-        pixels = load_image(image)
+        pixels = np.asarray(load_image(image))
         if detections is None:
             detections = opened.detect([pixels], score_threshold=score_threshold)[0]
         _check_detections(detections, pixels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, get_type_hints
@@ -10,6 +9,7 @@ from typing import Any, TypedDict, TypeVar, get_type_hints
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.jobs import COMBINE
 from detxai_nb.methods import Method, all_methods
+from detxai_nb.options import spell_out
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
 
@@ -272,7 +272,7 @@ def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, An
     return {k: v for k, v in options.items() if k in own}, {k: v for k, v in options.items() if k not in own}
 
 
-def show_options(known: type, settings: bool = True, **defaults: Any) -> Callable[[Widget], Widget]:
+def show_widget_options(known: type, settings: bool = True, **defaults: Any) -> Callable[[Widget], Widget]:
     """Return a class decorator that spells out the ``**options`` of a widget in its signature, as Shift-Tab shows it.
 
     Args:
@@ -286,15 +286,8 @@ def show_options(known: type, settings: bool = True, **defaults: Any) -> Callabl
 
     def decorate(widget: Widget) -> Widget:
         traits = widget.class_traits()
-        signature = inspect.signature(widget.__init__)
-        own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-        for name, annotation in known.__annotations__.items():
-            default = defaults[name] if name in defaults else traits[name].default()
-            told = getattr(annotation, "__forward_arg__", annotation)
-            own.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=told))
-        if settings:
-            own.append(inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD, annotation="Any"))
-        widget.__init__.__signature__ = signature.replace(parameters=own)
+        every = {n: defaults[n] if n in defaults else traits[n].default() for n in known.__annotations__}
+        spell_out(widget.__init__, known, every, "settings" if settings else "")
         return widget
 
     return decorate
