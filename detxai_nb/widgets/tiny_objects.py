@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack
 
 import traitlets
 from PIL import Image
@@ -387,8 +387,7 @@ class TinyObjects(WorkWidget, LookTraits):
 
     def _shown(self) -> ExplainedImage | None:
         """What the browser shows of the selected object, or None."""
-        view = self._view
-        return None if view is None else cast(ExplainedImage | None, self._viewer.kept.get(view.key))
+        return self._viewer.kept.get(self._view.key) if self._view is not None else None
 
     def _picture(self) -> bytes:
         return tiny_objects.tiny_objects_png(self._photo_picture())
