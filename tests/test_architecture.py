@@ -168,3 +168,47 @@ def test_what_a_detector_may_lack_is_asked_in_one_place(path: Path) -> None:
         if isinstance(name, ast.Constant) and name.value in {*ABILITIES, "trace"} and what != "dataset":
             asked.append(f"line {node.lineno}: {ast.unparse(node)}")
     assert not asked, f"ask Capabilities(detector), which knows the defaults: {'; '.join(asked)}"
+
+
+# The verbs of the callable modules: `dx.methods.register`, `dx.metrics.table` and so on.
+IN_EACH = {"register", "table"}
+
+
+def test_no_two_public_classes_or_functions_have_one_name() -> None:
+    where: dict[str, set[str]] = {}
+    for path in FILES:
+        for node in _tree(path).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                where.setdefault(node.name, set()).add(path.relative_to(PACKAGE).as_posix())
+    twice = {name: sorted(files) for name, files in where.items() if len(files) > 1 and name not in IN_EACH}
+    assert not twice, f"a name means one thing in the whole package: {twice}"
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_nothing_public_hides_a_module(package: Path) -> None:
+    inside = {path.stem for path in package.parent.glob("*.py")}
+    inside |= {path.parent.name for path in package.parent.glob("*/__init__.py")}
+    here = ".".join(("detxai_nb", *package.parent.relative_to(PACKAGE).parts))
+    hiding = set()
+    for node in _tree(package).body:
+        if isinstance(node, ast.ImportFrom) and node.module != here:
+            hiding |= {alias.asname or alias.name for alias in node.names} & inside
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            hiding |= {node.name} & inside
+    assert not hiding, f"{here}.{hiding} would be no module any more; name the file or the function otherwise"
+
+
+def test_the_detectors_folder_can_be_read_at_a_glance() -> None:
+    entries = [path.name for path in (PACKAGE / "detectors").iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 20, f"a family of several files is a folder: {sorted(entries)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_functions_take_at_most_eight_parameters(path: Path) -> None:
+    many = []
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            args = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            bound = bool(args) and args[0].arg in ("self", "cls")
+            many += [node.name] if len(args) - bound > 8 else []
+    assert not many, f"more than 8 parameters: {many}; settings are a frozen dataclass or a TypedDict of options"

@@ -20,7 +20,13 @@ from detxai_nb.testing.behaviour import (
     check_refusals,
     check_scores,
 )
-from detxai_nb.testing.gradients import TARGETS, check_gradients, check_layer, check_maps_in_float32, check_no_sides
+from detxai_nb.testing.gradients import (
+    TARGETS,
+    check_gradients,
+    check_layer_gradients,
+    check_maps_in_float32,
+    check_no_sides,
+)
 from detxai_nb.testing.models import Scalar, photograph, spread
 from detxai_nb.testing.requirements import ContractError, require
 from detxai_nb.types import Detections
@@ -125,7 +131,7 @@ def _checks(
             check_no_sides(trace, chosen, target)
         yield "gradients"
     for layer in detector.layers[1:] if layer_scalar is not None else ():
-        check_layer(detector, image, chosen[::3], layer, layer_scalar)  # type: ignore[arg-type]
+        check_layer_gradients(detector, image, chosen[::3], layer, layer_scalar)  # type: ignore[arg-type]
         yield "other layers"
     if scalar is not None and single is not None:
         check_maps_in_float32(single, image, chosen, scalar, detector, tolerance)

@@ -133,7 +133,9 @@ def check_maps_in_float32(
             require(off <= allowed, f"the map of {name} of detection {row} is off by {off:.3g}, allowed {allowed:.3g}")
 
 
-def check_layer(detector: Any, image: ImageSource, detections: Detections, layer: str, scalar: Scalar) -> None:
+def check_layer_gradients(
+    detector: Any, image: ImageSource, detections: Detections, layer: str, scalar: Scalar
+) -> None:
     """Check a layer against the whole backward pass to it, for the class score and for a side.
 
     Args:

@@ -16,7 +16,7 @@ from detxai_nb.image import ImageSource
 from detxai_nb.metrics.neighbours import NOBODY, NeighbourContrast, neighbour_contrast
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.discrimination_view import for_screen, to_payload
+from detxai_nb.widgets.discrimination_view import contrast_payload, for_screen
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
@@ -329,7 +329,7 @@ def paint_takers(image: np.ndarray, found: NeighbourContrast, opacity: float) ->
 
 
 def _facts(scores: ContrastScores) -> dict[str, Any]:
-    return {**to_payload(scores.contrast), "own": dict(scores.own), "difference": dict(scores.difference)}
+    return {**contrast_payload(scores.contrast), "own": dict(scores.own), "difference": dict(scores.difference)}
 
 
 def _number(value: float | None) -> str:

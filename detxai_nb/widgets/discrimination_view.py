@@ -41,7 +41,7 @@ def for_screen(contrast: NeighbourContrast) -> tuple[HeatMaps, Tensor, int]:
     return difference, contrast.takers[rows][:, columns], step
 
 
-def to_payload(contrast: NeighbourContrast) -> dict[str, Any]:
+def contrast_payload(contrast: NeighbourContrast) -> dict[str, Any]:
     """Return the shares of a contrast as plain values.
 
     Args:

@@ -24,7 +24,7 @@ from detxai_nb.metrics.perturbation_path import (
 )
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.perturbation_view import shown_answers, to_payload
+from detxai_nb.widgets.perturbation_view import path_payload, shown_answers
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
@@ -256,7 +256,7 @@ class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
         return follow_path(maps, request.index, plan, self._answers, self._answer_threshold, progress)
 
     def _pack(self, request: PerturbationRequest, result: PerturbationPath) -> dict[str, Any]:
-        return {"key": request.key, "title": request.title, **to_payload(result, self.detections)}
+        return {"key": request.key, "title": request.title, **path_payload(result, self.detections)}
 
     def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here: the picture of this step with what was found in it."""

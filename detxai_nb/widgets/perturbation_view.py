@@ -15,7 +15,7 @@ MOST_SAMPLES = 1_500_000
 _MOST_ANSWERS = 60
 
 
-def to_payload(path: PerturbationPath, detections: Detections) -> dict[str, Any]:
+def path_payload(path: PerturbationPath, detections: Detections) -> dict[str, Any]:
     """Return what the browser needs to make every picture itself, and the detections in each.
 
     Of a photograph with more than 1.5 million pixels only every n-th row and column is sent.

@@ -221,7 +221,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
 
     def _publish(self, check: Check, result: sanity.SanityResult) -> None:
         self._shown, self._result, self.error = check, result, None
-        package = sanity_check_run.to_payload(check, result)
+        package = sanity_check_run.check_payload(check, result)
         with self.hold_sync():
             if self.seed not in result.seeds and result.seeds:
                 self.seed = result.seeds[0]
@@ -246,7 +246,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         if result is None or check is None:
             said = self.status["text"] or self.notice or "The sanity check has not run yet."
             return grid.Grid([], [], image, said)
-        figures = sanity_check_run.to_payload(check, result)["figures"][self.measure]
+        figures = sanity_check_run.check_payload(check, result)["figures"][self.measure]
         lines = []
         for method in result.methods:
             words = sanity_check_run.judged(result, method)

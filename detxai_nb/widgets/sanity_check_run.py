@@ -193,7 +193,7 @@ def run(
     )
 
 
-def to_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
+def check_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
     """Return what the browser shows of a check.
 
     Args:

@@ -340,7 +340,7 @@ class TinyObjects(WorkWidget, LookTraits):
         self._published = (len(found.things), time.monotonic())
         ended = self._worker.busy is not found
         note = found.stopped_note if ended and self.wanted else ""
-        self.table = tiny_objects_run.to_payload(found, note, ended)
+        self.table = tiny_objects_run.run_payload(found, note, ended)
 
     def _see(self, view: View, progress: Progress | None) -> ExplainedImage:
         methods = self.methods if self._found is None else self._found.methods

@@ -213,7 +213,7 @@ def key_of(methods: Sequence[str], total: int) -> str:
     return f"{','.join(methods)}#{total}"
 
 
-def to_payload(found: TinyObjectsRun, note: str, ended: bool) -> dict[str, Any]:
+def run_payload(found: TinyObjectsRun, note: str, ended: bool) -> dict[str, Any]:
     """Return what the browser shows of a run.
 
     Args:

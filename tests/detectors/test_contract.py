@@ -97,7 +97,7 @@ def test_other_layers_equal_the_whole_backward_pass(about: Kind, detector: Any, 
         assert len(detector.layers) == 1
         return
     for layer in detector.layers[1:]:
-        gradients.check_layer(detector, IMAGE, chosen[::3], layer, about.layer_scalar)
+        gradients.check_layer_gradients(detector, IMAGE, chosen[::3], layer, about.layer_scalar)
 
 
 def test_what_belongs_elsewhere_is_refused(detector: Any, reported: dx.Detections) -> None:

@@ -12,7 +12,7 @@ from stub_maps import stub_maps
 import detxai_nb as dx
 from detxai_nb.metrics import DetectionCache, MapScorer, PathPlan, PerturbationSchedule, follow_path, plan_path
 from detxai_nb.widgets import perturbation_view as module
-from detxai_nb.widgets.perturbation_view import shown_answers, to_payload
+from detxai_nb.widgets.perturbation_view import path_payload, shown_answers
 
 
 def plan_of(maps: dx.HeatMaps, index: int, schedule: PerturbationSchedule) -> PathPlan:
@@ -22,7 +22,7 @@ def plan_of(maps: dx.HeatMaps, index: int, schedule: PerturbationSchedule) -> Pa
 def test_one_object_alone_has_no_others() -> None:
     maps = stub_maps()[0]
     found = follow_path(maps, 0, plan_of(maps, 0, PerturbationSchedule()), DetectionCache(stub.Dimming()), 0.05)
-    assert to_payload(found, maps.detections)["others"] == [None] * 11
+    assert path_payload(found, maps.detections)["others"] == [None] * 11
 
 
 def test_the_browser_can_make_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ def test_the_browser_can_make_every_picture(monkeypatch: pytest.MonkeyPatch) -> 
     random = follow_path(
         maps, 0, plan_of(maps, 0, PerturbationSchedule("deletion")), DetectionCache(stub.Dimming()), 0.05
     )
-    sent = to_payload(random, maps.detections)
+    sent = path_payload(random, maps.detections)
     height, width = sent["shape"]
     changes = np.frombuffer(sent["changes"], np.uint8).reshape(height, width)
     filling = np.frombuffer(sent["filling"], np.uint8).reshape(height, width, 3)
@@ -41,9 +41,9 @@ def test_the_browser_can_make_every_picture(monkeypatch: pytest.MonkeyPatch) -> 
     black = follow_path(
         maps, 0, plan_of(maps, 0, PerturbationSchedule("insertion")), DetectionCache(stub.Dimming()), 0.05
     )
-    assert to_payload(black, maps.detections)["filling"] == b"\0\0\0"
+    assert path_payload(black, maps.detections)["filling"] == b"\0\0\0"
     monkeypatch.setattr(module, "MOST_SAMPLES", 120 * 200 // 4)
-    small = to_payload(random, maps.detections)
+    small = path_payload(random, maps.detections)
     assert small["shape"] == [60, 100]
     assert len(small["changes"]) * 3 == len(small["filling"])
 

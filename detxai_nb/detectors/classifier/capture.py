@@ -80,7 +80,7 @@ def probe(module: nn.Module, image: Tensor) -> Probe:
     return Probe(logits.shape[1], tuple(last[grid] for grid in grids))
 
 
-def capture_at(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
+def capture_layer(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
     """Run one forward pass: up to a layer without a graph, from its map on with one.
 
     If the layer runs several times, its last call counts.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_at, logits_of, map_stride, probe
+from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, logits_of, map_stride, probe
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, load_image
@@ -136,7 +136,7 @@ class ClassifierDetector(Adapter):
         with evaluating(self.module):
             with torch.no_grad():
                 batch = self._prepare(pixels)
-            opened = capture_at(self.module, layer, batch)
+            opened = capture_layer(self.module, layer, batch)
         placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
         level = Level(layer, opened.leaf.detach()[0], map_stride(batch, opened.leaf))
         return ClassifierTrace(placement, level, opened)

@@ -60,7 +60,7 @@ def replaced_forward(part: nn.Module, forward: Callable[..., Any]) -> Iterator[N
             part.__dict__["forward"] = before
 
 
-def capture_at(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPass:
+def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPass:
     """Run one forward pass with the layer's features as a leaf.
 
     Everything before the layer runs without a graph, everything after it with one.
