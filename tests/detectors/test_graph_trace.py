@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,59 @@ def test_wrong_origins_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ToyDetector, "origin_fields", ("level", "cell"))
     with pytest.raises(ValueError, match=r"ToyDetector.decode returned origins of shape \[40, 1\]; expected \[40, 2\]"):
         toy().detect([IMAGE])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"boxes": lambda x: x[None]},
+            r"boxes of shape \[1, 40, 4\]; expected \[40, 4\]: xyxy in pixels of the network",
+        ),
+        ({"boxes": lambda x: x[:3]}, r"boxes of shape \[3, 4\]; expected \[40, 4\]"),
+        ({"scores": lambda x: x[:, None]}, r"scores of shape \[40, 1\]; expected \[40\]"),
+        ({"labels": lambda x: x[:3]}, r"labels of shape \[3\]; expected \[40\]: one for each score"),
+        ({"labels": lambda x: x.float()}, r"labels of torch.float32; expected whole numbers"),
+        ({"origins": lambda x: x.float()}, r"origins of torch.float32; expected whole numbers"),
+        ({"origins": lambda x: x.tolist()}, r"origins as a list; expected a tensor"),
+        ({"scores": lambda x: x.tolist()}, r"scores as a list; expected a tensor"),
+        ({"class_scores": lambda _: torch.rand(40, 3)}, r"\[40, 3\]; .* a column for each of the 2 names"),
+    ],
+)
+def test_wrong_predictions_are_told(changes: Any, words: str) -> None:
+    class Changed(ToyDetector):
+        def decode(self, outputs: Tensor) -> Predictions:
+            found = super().decode(outputs)
+            return replace(found, **{name: change(getattr(found, name)) for name, change in changes.items()})
+
+    with pytest.raises((TypeError, ValueError), match=r"Changed.decode returned .*" + words):
+        Changed(Toy(), ["a", "b"]).detect([IMAGE])
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "words"),
+    [
+        ("decode", None, r"Wrong.decode returns Predictions\(.*\); got a NoneType"),
+        ("prepare", torch.zeros(1, 3, 40, 64), r"Wrong.prepare returns a batch .* got a tensor \[1, 3, 40, 64\]"),
+        ("prepare", (torch.zeros(3, 40, 64), None), r"Wrong.prepare .* got a tensor \[3, 40, 64\], a NoneType"),
+        ("scalar", 0.5, r"Wrong.scalar returns a tensor of one number.* 'class' it returned a float"),
+        ("scalar", torch.zeros(2), r"Wrong.scalar returns a tensor of one number.* it returned a tensor \[2\]"),
+        ("layer_modules", None, r"Wrong has no layers: set layer_modules = {'name'"),
+    ],
+)
+def test_wrong_answers_name_the_method(method: str, answer: Any, words: str) -> None:
+    value = {} if method == "layer_modules" else lambda *_: answer
+    detector: Any = type("Wrong", (ToyDetector,), {method: value})(Toy().train(), ["a", "b"])
+    with pytest.raises((TypeError, ValueError), match=words):
+        dx.explain(detector, IMAGE, detector.detect([IMAGE], 0.0)[0][:1])
+    assert all(part.training and not part._forward_hooks for part in detector.module.modules())
+
+
+@pytest.mark.parametrize("names", [None, "ab", {0: "a", 1: "b"}])
+def test_names_are_a_list(names: Any) -> None:
+    with pytest.raises(TypeError, match="ToyDetector expects names="):
+        ToyDetector(Toy(), names)
+    assert ToyDetector(Toy(), {0: "a", 1: "b"}.values()).names == ("a", "b")  # type: ignore[arg-type]
 
 
 def test_several_maps_need_a_column_that_chooses() -> None:

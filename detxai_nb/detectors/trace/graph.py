@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from detxai_nb.detectors.base import Adapter, evaluating, gather_detections, outside_inference_mode, to_tensor
 from detxai_nb.detectors.classifier.capture import map_stride
+from detxai_nb.detectors.trace.answers import check_input, check_names, check_predictions, check_scalar
 from detxai_nb.detectors.trace.budget import check_layer, rows_per_chunk
 from detxai_nb.detectors.trace.capture import capture
 from detxai_nb.geometry import Placement
@@ -60,7 +61,7 @@ class GraphDetector(Adapter, ABC):
         names: a name for each class.
 
     Raises:
-        TypeError: if the module is no ``torch.nn.Module``.
+        TypeError: if the module is no ``torch.nn.Module``, or the names are no list of names.
     """
 
     layer_modules: Mapping[str, LayerModules] = {}
@@ -73,7 +74,7 @@ class GraphDetector(Adapter, ABC):
         if not isinstance(module, nn.Module):
             raise TypeError(f"{type(self).__name__} expects a torch.nn.Module, got {type(module).__name__}")
         self.module = module
-        self.names = tuple(names)
+        self.names = check_names(type(self).__name__, names)
 
     @abstractmethod
     def prepare(self, image: Tensor) -> tuple[Tensor, Placement]:
@@ -154,7 +155,7 @@ class GraphDetector(Adapter, ABC):
             One ``Detections`` for each image.
 
         Raises:
-            ValueError: if ``decode`` returned tensors of the wrong shape.
+            TypeError, ValueError: if ``prepare`` or ``decode`` returned something of another type or shape.
         """
         found = []
         with evaluating(self.module):
@@ -175,22 +176,22 @@ class GraphDetector(Adapter, ABC):
             The trace.
 
         Raises:
-            ValueError: if the layer is unknown, did not run, or returned no map ``[1,C,h,w]``.
+            ValueError: if there are no layers, or this one is unknown, did not run, or returned no map ``[1,C,h,w]``.
         """
+        if not self.layers:
+            raise ValueError(
+                f"{type(self).__name__} has no layers: set layer_modules = {{'name': 'path.of.a.submodule'}}"
+            )
         layer = check_layer(layer, self.layers)
         return GraphTrace(self, image, layer)
 
     def _input(self, image: ImageSource) -> tuple[Tensor, Placement]:
         weight = next(w for w in self.module.parameters() if w.is_floating_point())
-        return self.prepare(to_tensor(load_image(image), weight.device, weight.dtype))
+        prepared = self.prepare(to_tensor(load_image(image), weight.device, weight.dtype))
+        return check_input(type(self).__name__, prepared)
 
     def _report(self, found: Predictions, placement: Placement, threshold: float) -> Detections:
-        wanted = (len(found.scores), len(self.origin_fields))
-        if found.origins.shape != wanted:
-            raise ValueError(
-                f"{type(self).__name__}.decode returned origins of shape {list(found.origins.shape)}; expected "
-                f"{list(wanted)}: a row for each score, a column for each of origin_fields {self.origin_fields}"
-            )
+        check_predictions(type(self).__name__, found, self.origin_fields, len(self.names))
         keep = found.scores >= threshold
         return gather_detections(
             placement,
@@ -240,8 +241,9 @@ class GraphTrace:
             self._leaves, self._outputs = capture(lambda: detector.forward(batch), modules)
         if not self._leaves:
             raise ValueError(
-                f"layer {layer!r} of {type(detector).__name__} returned no map [1,C,h,w] when the network ran: name a "
-                f"submodule of {type(detector.module).__name__} that runs and returns one ({GUIDE})"
+                f"layer {layer!r} of {type(detector).__name__} returned no map [1,C,h,w] when the network ran "
+                f"(tokens [1,N,C] are no map): name a submodule of {type(detector.module).__name__} that runs and "
+                f"returns one ({GUIDE})"
             )
         if len(self._leaves) > 1 and "level" not in detector.origin_fields:
             raise ValueError(
@@ -322,9 +324,10 @@ class GraphTrace:
 
     def _scalar(self, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
         try:
-            return self._detector.scalar(self._outputs, origin, label, target).reshape(())
+            value = self._detector.scalar(self._outputs, origin, label, target)
         except IndexError as error:
             raise ValueError(_ELSEWHERE) from error
+        return check_scalar(type(self._detector).__name__, value, target)
 
     def _level(self, origin: tuple[int, ...]) -> int:
         if len(self._leaves) == 1:
