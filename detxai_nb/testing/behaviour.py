@@ -76,7 +76,8 @@ def check_detections(detector: Any, image: np.ndarray, reported: Detections) -> 
     middle = float(reported.scores[len(reported) // 2])
     found = detector.detect([image], middle)[0]
     some = 0 < len(found) < len(reported)
-    require(some, f"a threshold of {middle:.3g} keeps some of {len(reported)} detections; it kept {len(found)}")
+    alike = " (too many scores are alike: give the network livelier weights)" if len(found) == len(reported) else ""
+    require(some, f"a threshold of {middle:.3g} keeps some of {len(reported)} detections; it kept {len(found)}{alike}")
     require(bool((found.scores >= middle).all()), "scores are at least the threshold")
     require(bool((found.scores.diff() <= 0).all()), "detections are sorted by falling score")
     height, width = image.shape[:2]
@@ -88,6 +89,40 @@ def check_detections(detector: Any, image: np.ndarray, reported: Detections) -> 
         kept = highest is not None and close(highest, float(reported.scores[0]), 1e-6)
         require(kept, f"highest_score with {name} detections is {float(reported.scores[0]):.6g}; got {highest}")
     require(len(detector.detect([image], 1.0)[0]) == 0, "a threshold of 1 leaves no detection")
+
+
+def check_boxes(trace: Any, reported: Detections) -> None:
+    """Check that boxes are xyxy and in pixels, as far as numbers can tell.
+
+    Args:
+        trace: of the image.
+        reported: all that ``detect`` reports in it without a threshold.
+
+    Raises:
+        ContractError: if a side lies beyond its opposite one, or all boxes lie in the input's first pixel.
+    """
+    turned = int((reported.boxes[:, 2:] < reported.boxes[:, :2]).any(dim=1).sum())
+    require(not turned, f"boxes are xyxy; {turned} of {len(reported)} have x2 < x1 or y2 < y1: use box_convert")
+    far = float(trace.placement.boxes_to_input(reported.boxes).max())
+    require(far > 1.01, "boxes are in pixels of the network's input; all lie in 0..1: multiply by its width and height")
+
+
+def check_graph(trace: Any, reported: Detections) -> None:
+    """Check that a gradient of the class score reaches the explained layer.
+
+    Args:
+        trace: of the image, at the default layer.
+        reported: detections of the image.
+
+    Raises:
+        ContractError: if all gradients are zero.
+    """
+    reaches = any(bool(chunk.gradient.any()) for chunk in trace.chunks(reported[:6], Target(score="logit")))
+    require(
+        reaches,
+        f"gradients of class scores reach the layer {trace.layer!r}; all are zero: does forward or scalar detach "
+        "(detach, item, numpy), or does the score not depend on this layer?",
+    )
 
 
 def check_placement(trace: Any, reported: Detections) -> None:
@@ -229,12 +264,15 @@ def _cancel(done: int, total: int) -> None:
     raise Cancelled
 
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
 def _state(module: nn.Module) -> dict[str, Any]:
     return {
         "weights": {k: v.clone() for k, v in module.state_dict().items()},
         "training flags": [part.training for part in module.modules()],
         "gradients": [(p.requires_grad, p.grad is None) for p in module.parameters()],
-        "hooks": [len(p._forward_hooks) + len(p._forward_pre_hooks) + len(p._backward_hooks) for p in module.modules()],
+        "hooks": [[len(getattr(part, kind)) for kind in _HOOKS] for part in module.modules()],
     }
 
 

@@ -12,7 +12,9 @@ from detxai_nb.capabilities import Capabilities
 from detxai_nb.testing.behaviour import (
     FAILURES,
     check_batches,
+    check_boxes,
     check_detections,
+    check_graph,
     check_inference_mode,
     check_is_open,
     check_left_as_it_was,
@@ -111,6 +113,7 @@ def _checks(
     require(len(reported) > 1, "the detector finds objects at a threshold of 0; give it livelier weights")
     check_scores(trace, reported)
     check_detections(detector, image, reported)
+    check_boxes(trace, reported)
     yield "detections"
     check_placement(trace, reported)
     yield "placement"
@@ -118,6 +121,8 @@ def _checks(
     yield "batches"
     check_refusals(detector, image, reported)
     yield "refusals"
+    check_graph(trace, reported)
+    yield "graph"
     for failure in FAILURES:
         check_left_as_it_was(detector if single is None else single, image, failure)
     yield "restoration"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from test_guide import run
 from torch import nn
+from torchvision.ops import box_convert
 
 from detxai_nb.testing import NAMES, ContractError, check_detector, enliven
 from detxai_nb.testing.behaviour import check_is_open
@@ -33,6 +35,36 @@ class ForgottenHook(GUIDE.CellsDetector):
         return super().detect(images, score_threshold)
 
 
+class ForgottenBackwardHook(GUIDE.CellsDetector):
+    def detect(self, images: Any, score_threshold: float = 0.3) -> Any:
+        if self.module.training:
+            self.module.head.register_full_backward_pre_hook(lambda *_: None)
+        return super().detect(images, score_threshold)
+
+
+class Detached(GUIDE.CellsDetector):
+    def scalar(self, *asked: Any) -> Any:
+        return super().scalar(*asked).detach()
+
+
+class RelativeBoxes(GUIDE.CellsDetector):
+    def decode(self, outputs: Any) -> Any:
+        found = super().decode(outputs)
+        return replace(found, boxes=found.boxes / 1000)
+
+
+class BoxesWithSizes(GUIDE.CellsDetector):
+    def decode(self, outputs: Any) -> Any:
+        found = super().decode(outputs)
+        return replace(found, boxes=box_convert(found.boxes, "xyxy", "xywh"))
+
+
+class EqualScores(GUIDE.CellsDetector):
+    def forward(self, batch: Any) -> Any:
+        logits, boxes, origins = super().forward(batch)
+        return logits * 0, boxes, origins
+
+
 class EvaluationMode(GUIDE.CellsDetector):
     def trace(self, image: Any, layer: str | None = None) -> Any:
         self.module.eval()
@@ -50,6 +82,11 @@ class BoxesOfTheInput(GUIDE.CellsDetector):
     [
         (WrongScore, "are their scores; they differ by up to"),
         (ForgottenHook, "the module's hooks are as before; after detect they are not"),
+        (ForgottenBackwardHook, "the module's hooks are as before; after detect they are not"),
+        (Detached, "gradients of class scores reach the layer 'backbone'; all are zero"),
+        (RelativeBoxes, r"boxes are in pixels of the network's input; all lie in 0..1"),
+        (BoxesWithSizes, r"boxes are xyxy; \d+ of \d+ have x2 < x1"),
+        (EqualScores, "too many scores are alike: give the network livelier weights"),
         (EvaluationMode, "the module's training flags are as before; after explain"),
         (BoxesOfTheInput, "belong to an image of|boxes lie inside the image"),
     ],
