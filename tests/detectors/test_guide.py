@@ -44,10 +44,14 @@ def test_the_adapter_keeps_the_contract() -> None:
         run("test_my_detector").test_the_contract()
 
 
-def test_it_can_be_used_and_registered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_can_be_used_and_registered(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     run("use")
     run("by_hand")
     assert capsys.readouterr().out.splitlines() == ["backbone (4, 120, 200)", "cells True"]
+    assert (tmp_path / "maps.png").stat().st_size > 1000
 
 
 def test_what_it_names_is_there() -> None:

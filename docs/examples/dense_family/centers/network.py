@@ -57,4 +57,5 @@ class Centers(nn.Module):
 
     def forward(self, batch: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The head's outputs on each level."""
-        return self.head(self.neck(self.backbone(batch)))
+        found: list[tuple[Tensor, Tensor]] = self.head(self.neck(self.backbone(batch)))
+        return found
