@@ -159,6 +159,8 @@ def test_what_the_other_functions_return_is_checked() -> None:
 
 
 def test_what_cannot_be_registered() -> None:
+    with pytest.raises(TypeError, match="got a Method; register it and use its name 'energy'"):
+        find_method(Method("energy", energy))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="register takes a Method, got <function energy"):
         dx.methods.register(energy)  # type: ignore[arg-type]
 
