@@ -218,3 +218,11 @@ def test_functions_take_at_most_eight_parameters(path: Path) -> None:
             bound = bool(args) and args[0].arg in ("self", "cls")
             many += [node.name] if len(args) - bound > 8 else []
     assert not many, f"more than 8 parameters: {many}; settings are a frozen dataclass or a TypedDict of options"
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest imports test files by their bare names and collects only one of two that are called the same."""
+    files = [p for p in Path(__file__).parent.rglob("test_*.py") if not {"bench", "node_modules"} & set(p.parts)]
+    names = [path.name for path in files]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    assert not twice, f"rename one of each, such as tests/methods/test_method_<...>.py: {', '.join(twice)}"

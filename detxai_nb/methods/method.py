@@ -16,6 +16,12 @@ Rule = Callable[[Mapping[str, Any]], bool]
 """What a method does under its complete settings, such as whether its maps can be negative."""
 
 KINDS: tuple[str, ...] = get_args(Kind)
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "gradient": ("activation", "gradient", "context"),
+    "trace": ("trace", "detections", "progress"),
+    "perturbation": ("detector", "image", "detections", "progress"),
+}
+"""By kind what a method's function takes before its settings."""
 
 
 def never(settings: Mapping[str, Any]) -> bool:
@@ -117,7 +123,8 @@ class Method:
         settings: a dataclass whose fields, all with defaults, are the settings; None for keyword-only arguments.
 
     Raises:
-        TypeError: if a name is no text, the function cannot be called or ``settings`` is no dataclass.
+        TypeError: if a name is no text, the function cannot be called with what its kind is handed, a rule is no
+            function or ``settings`` is no dataclass.
         ValueError: if the name is empty, or the kind, a part, a score or a setting with choices is unknown.
     """
 
@@ -155,10 +162,36 @@ class Method:
                 raise TypeError(f"{what} of method {self.name!r} is a tuple of names, got {getattr(self, what)!r}")
         if self.settings is not None and not (isinstance(self.settings, type) and is_dataclass(self.settings)):
             raise TypeError(f"settings of method {self.name!r} is a dataclass or None, got {self.settings!r}")
+        for what in ("windowed", "compact", "signed"):
+            if not callable(getattr(self, what)):
+                raise TypeError(
+                    f"{what} of method {self.name!r} is a function of its settings, such as lambda settings: True; "
+                    f"got {getattr(self, what)!r}"
+                )
+        self._check_signature()
         if self.choices and (unknown := set(self.choices) - set(self.defaults)):
             raise ValueError(
                 f"method {self.name!r} has choices for {', '.join(sorted(unknown))}, which it does not take"
             )
+
+    def _check_signature(self) -> None:
+        """Raise an error if the function cannot be called as one of this kind is; see ``ARGUMENTS``."""
+        wanted = (*ARGUMENTS[self.kind], *(("settings",) if self.settings is not None else ()))
+        try:
+            signature = inspect.signature(self.function)
+        except ValueError:
+            raise TypeError(
+                f"the function of method {self.name!r} has no signature that Python can read: {self.function!r}; "
+                f"write a function ({', '.join(wanted)}) around it"
+            ) from None
+        named = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        try:
+            signature.bind(*wanted, **dict.fromkeys(named))
+        except TypeError as error:
+            raise TypeError(
+                f"the function of {self.kind} method {self.name!r} takes ({', '.join(wanted)}), "
+                f"got {signature}: {error}; settings are keyword-only, after a *"
+            ) from None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -203,11 +236,32 @@ class Method:
             What the function returns: maps ``[n,h,w]`` of a gradient method, else a ``MethodResult``.
 
         Raises:
-            ValueError: for settings that the method refuses.
+            TypeError: if the function returns something else.
+            ValueError: for settings that the method refuses, or maps of another shape.
         """
         if self.settings is not None:
-            return self.function(*arguments, self.settings(**settings))
-        return self.function(*arguments, **settings)
+            found = self.function(*arguments, self.settings(**settings))
+        else:
+            found = self.function(*arguments, **settings)
+        if self.kind == "gradient":
+            _, gradient, context = arguments
+            self._check_maps(found, gradient, context)
+        elif not isinstance(found, MethodResult):
+            raise TypeError(f"the function of method {self.name!r} returns a MethodResult, got {type(found).__name__}")
+        return found
+
+    def _check_maps(self, found: Any, gradient: Tensor, context: Context) -> None:
+        """Raise an error if a gradient method returned anything but one map for each row of the gradient."""
+        if not isinstance(found, Tensor):
+            raise TypeError(
+                f"the function of method {self.name!r} returns a tensor of maps [n,h,w], got {type(found).__name__}"
+            )
+        size = gradient.shape[-2:] if context.corner is None else context.size
+        if tuple(found.shape) != (len(gradient), *size):
+            raise ValueError(
+                f"the function of method {self.name!r} returns maps [n,h,w] = {[len(gradient), *size]} for gradients "
+                f"[n,C,h,w] = {list(gradient.shape)}, got {list(found.shape)}"
+            )
 
     def layer_of(self, layers: Sequence[str]) -> str | None:
         """Return the layer of a detector that the method explains by default.

@@ -234,6 +234,8 @@ def find_method(method: str | Callable[..., Tensor]) -> Method:
         return known[method]
     if callable(method):
         return Method(getattr(method, "__name__", type(method).__name__), method)
+    if isinstance(method, Method):
+        raise TypeError(f"a method is a name or a function, got a Method; register it and use its name {method.name!r}")
     raise TypeError(f"a method is a name ({', '.join(sorted(known))}) or a function, got {method!r}")
 
 

@@ -36,6 +36,15 @@ GROUP = "detxai_nb.metrics"
 
 EmptyMap = float | Literal["random order"]
 InComparison = Literal["shown", "offered", "on request"]
+_TYPES = {
+    "name": str,
+    "title": str,
+    "source": str,
+    "higher_is_better": bool,
+    "signed": bool,
+    "unit": str,
+    "uses_annotation": bool,
+}
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -82,6 +91,7 @@ class Metric:
             ticked), or measured only "on request" (by name).
 
     Raises:
+        TypeError: if ``needs`` is a text.
         ValueError: if ``needs`` or ``in_comparison`` has an unknown value.
     """
 
@@ -146,9 +156,10 @@ class Metric:
             One value for each object, and what else the metric measured.
 
         Raises:
-            TypeError: if a setting is unknown.
-            ValueError: if a setting's value is unknown, the case lacks what the metric needs, or it has signed maps and
-                the metric takes none; ``MetricInput.positive_part`` makes maps that every metric takes.
+            TypeError: if a setting is unknown, or the function returns anything but ``Measured`` with a tensor.
+            ValueError: if a setting's value is unknown, the function returns another number of values, the case lacks
+                what the metric needs, or it has signed maps and the metric takes none; ``MetricInput.positive_part``
+                makes maps that every metric takes.
         """
         complete = self.complete(settings)
         if "detector" in self.needs and case.detector is None:
@@ -163,7 +174,9 @@ class Metric:
                 f"{self.name} is defined for maps without negative values, these are signed; "
                 "measure their positive part, case.positive_part()"
             )
-        return self.function(case, **complete)
+        found = self.function(case, **complete)
+        _check_measured(self.name, found, len(case))
+        return found
 
 
 class MetricFields(TypedDict, total=False):
@@ -198,8 +211,8 @@ def register(metric: Metric) -> Metric:
         The same metric.
 
     Raises:
-        TypeError: if it is no ``Metric``, or a field has the wrong type.
-        ValueError: if its name is no slug or is taken by another metric.
+        TypeError: if it is no ``Metric``, a field has the wrong type, or its function cannot be called with a case.
+        ValueError: if its name is no slug or is taken by another metric, or a setting has no default.
 
     Example:
         >>> import torch
@@ -310,20 +323,48 @@ def _identity(metric: Metric) -> tuple[str, str]:
     return getattr(function, "__module__", ""), getattr(function, "__qualname__", repr(function))
 
 
+def _check_measured(name: str, found: Any, count: int) -> None:
+    """Raise an error if a metric's function returned anything but one value for each of ``count`` objects."""
+    if not isinstance(found, Measured):
+        raise TypeError(f"the function of metric {name!r} returns Measured(value), got {type(found).__name__}")
+    if not isinstance(found.value, Tensor):
+        raise TypeError(f"metric {name!r} returns a tensor as Measured.value, got {type(found.value).__name__}")
+    if tuple(found.value.shape) != (count,):
+        raise ValueError(f"metric {name!r} returns one value for each object, [{count}], got {list(found.value.shape)}")
+
+
 def _check_needs(needs: tuple[str, ...] | frozenset[str]) -> None:
+    if isinstance(needs, str):
+        raise TypeError(f"needs is a tuple of names, such as ({needs!r},), got {needs!r}")
     unknown = set(needs) - set(NEEDS)
     if unknown:
         raise ValueError(f"a metric can need {', '.join(NEEDS)}; got {', '.join(sorted(unknown))}")
 
 
+def _check_signature(metric: Metric) -> None:
+    """Raise an error unless the function takes a case, and each setting has a default and its choices a setting."""
+    try:
+        inspect.signature(metric.function).bind("case", **dict.fromkeys(metric.settings))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"the function of metric {metric.name!r} takes (case, *, settings...): {error}; settings are keyword-only, "
+            "after a *"
+        ) from None
+    if missing := [name for name, value in metric.settings.items() if value is inspect.Parameter.empty]:
+        raise ValueError(f"every setting of metric {metric.name!r} needs a default; {', '.join(missing)} has none")
+    if unknown := set(metric.choices) - set(metric.settings):
+        raise ValueError(f"metric {metric.name!r} has choices for {', '.join(sorted(unknown))}, which it does not take")
+
+
 def _check_fields(metric: Metric) -> None:
     """Raise an error, which names the field, if a metric cannot be registered."""
-    for name, kind in (("name", str), ("title", str), ("source", str), ("higher_is_better", bool), ("signed", bool)):
+    for name, kind in _TYPES.items():
         value = getattr(metric, name)
         if not isinstance(value, kind):
             raise TypeError(f"{name} of the metric {metric.name!r} is of type {kind.__name__}, got {value!r}")
     if not callable(metric.function):
         raise TypeError(f"the metric {metric.name!r} needs a function (case, **settings), got {metric.function!r}")
+    _check_signature(metric)
     if not _SLUG.fullmatch(metric.name):
         raise ValueError(f"a metric's name is a slug such as 'energy-pointing-box', got {metric.name!r}")
     empty = metric.empty_map

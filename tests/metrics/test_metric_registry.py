@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pictures import HEIGHT, WIDTH, case
 
 import detxai_nb as dx
 from detxai_nb import entry_points
@@ -81,6 +82,10 @@ def test_a_taken_name_is_refused_in_words() -> None:
         ({"name": 3}, "name of the metric 3 is of type str, got 3"),
         ({"title": None}, "title of the metric 'mine' is of type str, got None"),
         ({"higher_is_better": "yes"}, "higher_is_better of the metric 'mine' is of type bool, got 'yes'"),
+        ({"needs": "mask"}, r"needs is a tuple of names, such as \('mask',\), got 'mask'"),
+        ({"uses_annotation": "no"}, "uses_annotation of the metric 'mine' is of type bool, got 'no'"),
+        ({"function": lambda: 1}, r"metric 'mine' takes \(case, \*, settings...\): too many positional arguments"),
+        ({"function": lambda case, power: 1}, "missing a required argument: 'power'; settings are keyword-only"),
         ({"function": 1}, r"the metric 'mine' needs a function \(case, \*\*settings\), got 1"),
     ],
 )
@@ -94,6 +99,8 @@ def test_what_is_no_metric_or_has_unknown_values_is_refused_in_words() -> None:
         dx.metrics.register(zeros)
     for fields, words in (
         ({"name": "My metric"}, "a metric's name is a slug such as 'energy-pointing-box', got 'My metric'"),
+        ({"function": lambda case, *, power: 1}, "every setting of metric 'mine' needs a default; power has none"),
+        ({"choices": {"mode": ("a",)}}, "metric 'mine' has choices for mode, which it does not take"),
         ({"empty_map": "none"}, "empty_map of 'mine' is a number, NaN or 'random order'; got 'none'"),
         ({"needs": frozenset({"masks"})}, "a metric can need mask, part, others, detector; got masks"),
         ({"in_comparison": "yes"}, "in_comparison of 'mine' is one of 'shown', 'offered', 'on request'; got 'yes'"),
@@ -136,3 +143,18 @@ def test_an_unknown_name_tells_those_of_installed_packages_too(install: Callable
     install(mine=mine())
     with pytest.raises(ValueError, match=r"unknown metric 'nothing'; known: pointing-game-box.*, mine$"):
         dx.metrics.find_metric("nothing")
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "words"),
+    [
+        (torch.zeros(2), TypeError, r"the function of metric 'mine' returns Measured\(value\), got Tensor"),
+        (None, TypeError, "got NoneType"),
+        (Measured(0.5), TypeError, "metric 'mine' returns a tensor as Measured.value, got float"),  # type: ignore[arg-type]
+        (Measured(torch.zeros(1)), ValueError, r"one value for each object, \[2\], got \[1\]"),
+        (Measured(torch.tensor(0.5)), ValueError, r"one value for each object, \[2\], got \[\]"),
+    ],
+)
+def test_what_a_metric_returns_is_checked(returned: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        mine(function=lambda case: returned).measure(case(torch.ones(2, HEIGHT, WIDTH)))

@@ -115,6 +115,18 @@ def test_a_taken_name_is_refused_and_a_cell_may_be_run_twice() -> None:
         ({"parts": ("class", "z1")}, ValueError, "parts of method 'x': known are class, x1"),
         ({"scores": "prob"}, ValueError, "scores of method 'x': known are prob, logit; got 'prob'"),
         ({"needs": "attention"}, TypeError, "needs of method 'x' is a tuple of names, got 'attention'"),
+        ({"windowed": True}, TypeError, "windowed of method 'x' is a function of its settings, such as lambda .* True"),
+        (
+            {"function": lambda a, g: g},
+            TypeError,
+            r"gradient method 'x' takes \(activation, gradient, context\), got \(a",
+        ),
+        (
+            {"kind": "perturbation"},
+            TypeError,
+            r"'x' takes \(detector, image, detections, progress\), got .*keyword-only",
+        ),
+        ({"function": max}, TypeError, r"'x' has no signature .* write a function \(activation, gradient, context\)"),
         ({"settings": {"a": 1}}, TypeError, "settings of method 'x' is a dataclass or None"),
         ({"choices": {"mode": ("a",)}}, ValueError, "method 'x' has choices for mode, which it does not take"),
     ],
@@ -124,7 +136,31 @@ def test_a_method_checks_itself(arguments: dict[str, Any], error: type[Exception
         Method(**{"name": "x", "function": energy, **arguments})
 
 
+@pytest.mark.parametrize(
+    ("function", "error", "words"),
+    [
+        (lambda a, g, c: (a * g).sum(dim=1).numpy(), TypeError, "a tensor of maps .n,h,w., got ndarray"),
+        (lambda a, g, c: None, TypeError, "a tensor of maps .n,h,w., got NoneType"),
+        (lambda a, g, c: a * g, ValueError, r"maps \[n,h,w\] = \[2, 3, 4\] for gradients .*, got \[2, 5, 3, 4\]"),
+        (lambda a, g, c: (a * g).sum(dim=(0, 1)), ValueError, r"got \[3, 4\]"),
+        (lambda a, g, c: (a * g).sum(dim=1)[:, :2], ValueError, r"got \[2, 2, 4\]"),
+    ],
+)
+def test_what_a_gradient_function_returns_is_checked(function: Any, error: type[Exception], words: str) -> None:
+    method = find_method(function)
+    with pytest.raises(error, match=words):
+        method.run(torch.ones(5, 3, 4), torch.ones(2, 5, 3, 4), Context((3, 4), torch.zeros(2, 4)), settings={})
+
+
+def test_what_the_other_functions_return_is_checked() -> None:
+    method = Method("x", lambda trace, detections, progress: torch.zeros(1, 2, 2), "trace")
+    with pytest.raises(TypeError, match="the function of method 'x' returns a MethodResult, got Tensor"):
+        method.run(None, None, None, settings={})
+
+
 def test_what_cannot_be_registered() -> None:
+    with pytest.raises(TypeError, match="got a Method; register it and use its name 'energy'"):
+        find_method(Method("energy", energy))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="register takes a Method, got <function energy"):
         dx.methods.register(energy)  # type: ignore[arg-type]
 
