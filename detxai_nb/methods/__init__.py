@@ -81,4 +81,11 @@ def table() -> pandas.DataFrame:
     return pd.DataFrame(rows).set_index("method")
 
 
-make_callable(__name__)
+def _files() -> set[str]:
+    """The modules here that hold a method: ``dx.methods.odam`` is ODAM's."""
+    inside = f"{__name__}."
+    modules = (method.function.__module__ for method in METHODS.values())
+    return {module.removeprefix(inside) for module in modules if module.startswith(inside)}
+
+
+make_callable(__name__, _files)
