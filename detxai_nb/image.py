@@ -70,13 +70,10 @@ def load_image(source: Any) -> np.ndarray | FloatImage:
     palette, grey and 16-bit pictures are converted. 16 bits become 8 by division by 257, so 65535 becomes 255.
 
     Args:
-        source: one of
-            - a path (``str`` or ``Path``), or the ``bytes`` of an image file: any format that Pillow reads;
-            - a ``PIL.Image.Image``;
-            - a NumPy array ``[H,W]``, ``[H,W,1]``, ``[H,W,3]`` or ``[H,W,4]``: uint8 in 0..255, uint16 in 0..65535, or
-              float in 0..1;
-            - a torch tensor ``[H,W]``, ``[1,H,W]``, ``[3,H,W]`` or ``[4,H,W]`` (channels first, as torchvision has it),
-              of the same types.
+        source: a path (``str`` or ``Path``) or the ``bytes`` of an image file, of any format that Pillow reads; a
+            ``PIL.Image.Image``; a NumPy array ``[H,W]``, ``[H,W,1]``, ``[H,W,3]`` or ``[H,W,4]``, uint8 in 0..255,
+            uint16 in 0..65535, or float in 0..1; or a torch tensor ``[H,W]``, ``[1,H,W]``, ``[3,H,W]`` or ``[4,H,W]``
+            (channels first, as in torchvision) of the same types.
 
     Returns:
         uint8 ``[H,W,3]``, RGB, which shares no memory with ``source``.

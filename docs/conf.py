@@ -27,7 +27,10 @@ html_title = "detxai-nb"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_use_rtype = False
+# Several classes have an attribute of the same name, such as layers; a field list refers to none of them.
+suppress_warnings = ["ref.python"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": False}

@@ -106,7 +106,7 @@ class SanityResult:
 
     @property
     def threshold(self) -> float:
-        """The largest median |Spearman| of a method that passes."""
+        """The largest median absolute Spearman correlation of a method that passes."""
         return self.comparison.threshold
 
     def __repr__(self) -> str:
@@ -137,10 +137,10 @@ class SanityResult:
         """Return for each method whether its maps depend on what the network has learnt.
 
         A method fails if its maps still resemble the original ones when the weights are random: if the median over
-        seeds and objects of |Spearman| is above the threshold in the last step of a cascade. With independent
-        randomization the stage that changes the maps most counts: a method fails if no single stage matters to it. A
-        map that vanished resembles nothing and counts as 0. Objects without an original map and maps that are not
-        finite are left out; a method without any other map is "undecided".
+        seeds and objects of the absolute Spearman correlation is above the threshold in the last step of a cascade.
+        With independent randomization the stage that changes the maps most counts: a method fails if no single stage
+        matters to it. A map that vanished resembles nothing and counts as 0. Objects without an original map and maps
+        that are not finite are left out; a method without any other map is "undecided".
 
         Args:
             threshold: 0..1; that of the check by default.
@@ -228,7 +228,7 @@ class SanityResult:
 
 
 def _judged(rows: Any, bar: float, cascading: bool, last: int) -> dict[str, Any]:
-    """The verdict on one method from its rows with |Spearman|."""
+    """The verdict on one method from its rows with the absolute Spearman correlation."""
     medians = rows.groupby("step")["value"].median()
     if cascading:
         medians = medians[medians.index == last]

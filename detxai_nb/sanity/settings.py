@@ -15,7 +15,7 @@ from detxai_nb.types import Progress, Target
 MODES = ("cascading", "independent")
 REGIONS = ("support", "image")
 THRESHOLD = 0.5
-"""A method fails above this median |Spearman| after randomization."""
+"""A method fails above this median absolute Spearman correlation after randomization."""
 
 OnStep = Callable[[Step, int, Mapping[str, HeatMaps]], None]
 """Called as ``on_step(step, seed, maps by method)``: first for the trained network (a step of number 0 and no layers,
@@ -96,7 +96,8 @@ class Similarity:
             method are 0: a head's window or a pooled region stays where it is whatever the weights are, and the zeros
             around it look alike in any two maps. "image" compares whole maps, as Adebayo et al. do with classifiers,
             whose maps reach everywhere.
-        threshold: the largest median |Spearman| of a method that passes, 0..1; see ``SanityResult.verdict``.
+        threshold: the largest median absolute Spearman correlation of a method that passes, 0..1; see
+            ``SanityResult.verdict``.
 
     Raises:
         ValueError: if a setting is unknown or out of range.
