@@ -10,8 +10,9 @@ Both run in the same Python, one after the other, each with its own checkout fir
 - the rows of an evaluation by all methods and all metrics, without the running times, bit by bit;
 - the names of the tests, whatever file they lie in.
 
-The file of renames says which words are meant to differ: {"settings": {"old": "new"}, "parameters": {"old": "new"},
-"gone": ["tests that are no more"]}. Ends with status 1 where anything else differs.
+The file of renames says which words are meant to differ: {"settings": {"old": "new"}, "tests": {"old test": "the test
+that took its place"}}; a test whose parameters were reworded took its own place. Ends with status 1 where anything else
+differs.
 """
 
 from __future__ import annotations
@@ -171,19 +172,23 @@ def compare(old: dict[str, Any], new: dict[str, Any], renames: dict[str, Any]) -
 
 
 def compare_tests(old: list[str], new: list[str], renames: dict[str, Any]) -> int:
-    """Tests by name and parameter, whatever file they lie in; new ones are only counted."""
+    """Tests by name and parameters, whatever file they lie in; new ones are only counted."""
 
     def name(test: str) -> str:
         path, _, rest = test.partition("::")
-        for before, after in renames.get("parameters", {}).items():
-            rest = rest.replace(before, after)
         # The tests of single source files have the files' names as parameters.
         return "per file" if path.endswith(("test_architecture.py", "test_docstrings.py")) else rest
 
     before, after = Counter(map(name, old)), Counter(map(name, new))
-    gone = [test for test in (before - after) if test not in renames.get("gone", ()) and test != "per file"]
+    there = {test.partition("[")[0] for test in after}
+    missing = [test for test in (before - after) if test != "per file"]
+    successors = renames.get("tests", {})
+    gone = [test for test in missing if successors.get(test.partition("[")[0]) not in there]
     added = sum((after - before).values())
-    print(f"tests: {len(old)} before, {len(new)} now, {added} new or of new files, {len(gone)} gone")
+    print(
+        f"tests: {len(old)} before, {len(new)} now; {len(missing)} renamed or reworded, {len(gone)} gone, "
+        f"{added} new or of new files"
+    )
     for test in gone[:20]:
         print(f"  {test}")
     return len(gone)
