@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import json
+import pickle
 import pydoc
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import detxai_nb as dx
 
 TABLES = ("methods", "metrics", "detectors")
+# What takes seconds to import, and what draws or computes.
+HEAVY = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "PIL", "ipywidgets", "transformers")
+
+
+def run_apart(code: str, *words: str) -> str:
+    """What code prints in an interpreter of its own, which has imported nothing yet."""
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_dir_shows_only_what_is_public() -> None:
@@ -42,3 +57,100 @@ def test_shift_tab_shows_every_option() -> None:
     assert {"store", "executor", "progress", "protocol", "seed", "limit", "method_settings", "strict"} <= set(shown)
     assert not [p for p in shown.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
     assert "Args:" in (dx.evaluate.__doc__ or "")
+
+
+def imported_for_type_checkers() -> dict[str, str]:
+    """The module of each name that the package imports for type checkers and editors."""
+    tree = ast.parse(Path(dx.__file__).read_text(encoding="utf-8"))
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imports = [node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
+def test_type_checkers_see_what_is_imported_on_first_use() -> None:
+    told = imported_for_type_checkers()
+    assert {*told, "__version__"} == set(dx.__all__)
+    for name, home in told.items():
+        assert getattr(dx, name) is getattr(importlib.import_module(home), name), name
+
+
+def test_nothing_heavy_is_imported_before_it_is_used() -> None:
+    code = """if True:
+        import contextlib, io, json, sys
+        import detxai_nb as dx
+        from detxai_nb.cli import main
+
+        found, heavy = {}, set(sys.argv[1:])
+        found["import"] = sorted(heavy & set(sys.modules))
+        dir(dx)
+        hasattr(dx, "no_such")
+        found["dir"] = sorted(heavy & set(sys.modules))
+        for line in (
+            "--help", "--version", "", "no-such", "explain", "explain --help", "evaluate --help", "lab --help",
+            "methods --help", "explain a.png --out a.gif", "explain a.png --out no/such/folder/a.png",
+        ):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                with contextlib.suppress(SystemExit):
+                    main(line.split())
+            found[line] = sorted(heavy & set(sys.modules))
+        print(json.dumps(found))
+    """
+    found = json.loads(run_apart(code, *HEAVY))
+    assert not {line: modules for line, modules in found.items() if modules}
+
+
+def test_any_public_name_can_be_the_first_that_is_used() -> None:
+    """Nothing depends on the order in which the parts of the package are imported."""
+    code = """if True:
+        import importlib, sys
+        import torch, torchvision, pycocotools.mask, ipywidgets  # once, for all
+
+        for home in sys.argv[1:]:
+            for module in [one for one in sys.modules if one.partition(".")[0] == "detxai_nb"]:
+                del sys.modules[module]
+            importlib.import_module(home)
+        print("done")
+    """
+    told = imported_for_type_checkers().items()
+    homes = {f"{home}.{name}" if home == "detxai_nb" else home for name, home in told}
+    assert run_apart(code, *sorted(homes)) == "done\n"
+
+
+def test_a_name_that_is_none_is_an_attribute_error() -> None:
+    for name in ("no_such", "_private", "a.b", ""):
+        with pytest.raises(AttributeError, match="module 'detxai_nb' has no attribute"):
+            getattr(dx, name)
+    with pytest.raises(ImportError, match="cannot import name 'no_such'"):
+        exec("from detxai_nb import no_such")
+    assert dx.geometry is importlib.import_module("detxai_nb.geometry")
+
+
+@pytest.mark.parametrize("error", [ImportError("no module of that kind"), AttributeError("half a torch")])
+def test_what_goes_wrong_in_an_import_is_said_in_its_own_words(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(name: str) -> None:
+        raise error
+
+    monkeypatch.delitem(vars(dx), "explain", raising=False)
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(ImportError, match=str(error)):
+        dx.explain  # noqa: B018
+    with pytest.raises(ImportError, match=str(error)):
+        exec("from detxai_nb import explain")
+
+
+def test_public_functions_travel_to_other_processes() -> None:
+    for name in ("explain", "load_detector", "Target", "HeatMaps"):
+        sent = pickle.dumps(getattr(dx, name))
+        code = "import pickle, sys; print(pickle.loads(bytes.fromhex(sys.argv[1])).__name__)"
+        if name == "explain":
+            assert run_apart(code, sent.hex()) == "explain\n"
+        assert pickle.loads(sent) is getattr(dx, name)
+
+
+def test_help_is_that_of_the_function() -> None:
+    assert pydoc.render_doc(dx.explain, renderer=pydoc.plaintext).startswith("Python Library Documentation: function")
+    shown = pydoc.render_doc(dx, renderer=pydoc.plaintext)
+    assert "explain(" in shown
+    assert "class HeatMaps" in shown

@@ -230,7 +230,7 @@ def _lightness(name: str) -> np.ndarray:
 
 def test_nothing_loads_matplotlib_or_pyplot_before_a_picture_is_drawn() -> None:
     code = (
-        "import sys, detxai_nb, detxai_nb.plots.heatmaps as p, numpy as np\n"
+        "import sys, detxai_nb.plots.heatmaps as p, numpy as np\nfrom detxai_nb import *\n"
         "assert 'matplotlib' not in sys.modules, 'matplotlib loaded by the import'\n"
         "p.overlay(np.zeros((2, 3, 3), np.uint8), np.eye(2, 3))\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot loaded'\n"
