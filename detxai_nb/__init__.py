@@ -1,6 +1,6 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
-from detxai_nb import data, detectors, evaluation, methods, metrics, plots, profiles, sanity, tiny, widgets
+from detxai_nb import data, detections, detectors, evaluation, methods, metrics, plots, profiles, sanity, tiny, widgets
 from detxai_nb._version import __version__
 from detxai_nb.detectors import load_detector, wrap, wrap_predict
 from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
@@ -17,6 +17,7 @@ __all__ = [
     "__version__",
     "compare",
     "data",
+    "detections",
     "detectors",
     "evaluate",
     "evaluation",
