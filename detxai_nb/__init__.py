@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 from detxai_nb._version import __version__
 
 if TYPE_CHECKING:
-    from detxai_nb import data, detectors, evaluation, methods, metrics, plots, profiles, sanity, tiny, widgets
+    from detxai_nb import (
+        data,
+        detections,
+        detectors,
+        evaluation,
+        methods,
+        metrics,
+        plots,
+        profiles,
+        sanity,
+        tiny,
+        widgets,
+    )
     from detxai_nb.detectors import load_detector, wrap, wrap_predict
     from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
     from detxai_nb.explaining.explain import compare, explain
@@ -22,6 +34,7 @@ __all__ = [
     "__version__",
     "compare",
     "data",
+    "detections",
     "detectors",
     "evaluate",
     "evaluation",

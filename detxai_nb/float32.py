@@ -1,10 +1,10 @@
-"""Whole float32: gradients are never taken in TensorFloat-32 or another shorter product."""
+"""Whole float32: gradients are never taken in TensorFloat-32, under autocast or in another shorter product."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -41,6 +41,38 @@ def full_float32(device: torch.device) -> Iterator[None]:
             if not _WHOLE.inside:
                 for where, name, value in _WHOLE.before:
                     setattr(where, name, value)
+
+
+@contextmanager
+def exact_mode() -> Iterator[None]:
+    """Leave ``torch.inference_mode`` and switch autocast off inside the block, whatever the caller has switched on.
+
+    Gradients need the one and float32 the other. It also decorates a function.
+
+    Yields:
+        Nothing; afterwards both are as the caller has them.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(without_autocast())
+        yield
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Switch autocast off inside the block on every kind of device on which the caller has switched it on.
+
+    Yields:
+        Nothing; afterwards it is as the caller has it.
+    """
+    with ExitStack() as stack:
+        for kind in _AUTOCAST_KINDS:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+_AUTOCAST_KINDS = tuple(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
 
 
 @dataclass

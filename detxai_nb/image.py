@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -110,6 +111,48 @@ def load_image(source: Any) -> np.ndarray | FloatImage:
     raise TypeError(
         f"an image can be a path, bytes, a PIL image, a NumPy array or a torch tensor, not {type(source).__name__}"
     )
+
+
+def as_images(images: Any) -> list[np.ndarray | FloatImage]:
+    """Return the pictures of a list, loaded.
+
+    Args:
+        images: a list or other ordered iterable of what ``load_image`` takes; or a whole batch: a torch tensor
+            ``[B,C,H,W]`` or a NumPy array ``[B,H,W,C]``.
+
+    Returns:
+        What ``load_image`` returns for each.
+
+    Raises:
+        TypeError: for a single picture, whose rows or colours are no pictures, and for what has no order.
+        FileNotFoundError, ValueError: as ``load_image``.
+
+    Example:
+        >>> import numpy as np
+        >>> [picture.shape for picture in as_images([np.zeros((2, 3), np.uint8)])]
+        [(2, 3, 3)]
+    """
+    single = _single_picture(images)
+    if single:
+        raise TypeError(f"expected a list of pictures, got one picture ({single}); put it into a list: [image]")
+    if isinstance(images, (Mapping, set, frozenset)) or not isinstance(images, Iterable):
+        raise TypeError(
+            f"expected a list of pictures, got a {type(images).__name__}; hand in a list such as [image], "
+            "in the order in which the answers are wanted"
+        )
+    return [load_image(image) for image in images]
+
+
+def _single_picture(images: Any) -> str:
+    """What a single picture is in words, "" for anything that may be a list of them."""
+    if isinstance(images, (str, os.PathLike)):
+        return f"the path {os.fspath(images)!r}"
+    if isinstance(images, (bytes, bytearray, memoryview, Image.Image, FloatImage)):
+        return type(images).__name__
+    if isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim != 4 and str(images.dtype) != "object":
+        kind = "a tensor" if isinstance(images, torch.Tensor) else "an array"
+        return f"{kind} of shape {list(images.shape)}"
+    return ""
 
 
 def _from_file(path: Path) -> np.ndarray:

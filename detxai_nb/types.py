@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource
+from detxai_nb.names import as_names
 from detxai_nb.windows import GradientChunk
 
 SIDES = ("x1", "y1", "x2", "y2")
@@ -83,6 +84,10 @@ class Target:
         raise TypeError(f"a target is one of {', '.join(PARTS)} or a Target, got {value!r}")
 
 
+_OPTIONAL_ROWS = ("class_scores", "objectness", "origins", "iou")
+"""The fields of ``Detections`` that hold a row for each detection or are None."""
+
+
 @dataclass(frozen=True, eq=False)
 class Detections:
     """The detections of one image, sorted by falling score.
@@ -93,7 +98,7 @@ class Detections:
         boxes: float ``[N,4]``, xyxy in pixels of the original image, clipped to it.
         scores: ``[N]`` in 0..1.
         labels: int64 ``[N]``, indices into ``names``.
-        names: the name of each class.
+        names: the name of each class; what ``names.as_names`` takes becomes a tuple.
         class_scores: ``[N,C]``, the probability of every class, or None.
         objectness: ``[N]`` in 0..1, or None.
         origins: int64 ``[N,K]``, where each detection came from inside the model (pyramid level and location, proposal,
@@ -104,8 +109,10 @@ class Detections:
         image_size: (height, width) of the image, or None if unknown.
         canvas_size: (height, width) of the network's whole input including its padding, in pixels of the image, or None
             if unknown.
+        iou: ``[N]`` in 0..1, the IoU of each with the box for which ``detections.from_boxes`` found it, or None.
 
     Raises:
+        TypeError: if a field that holds a row for each detection is no tensor.
         ValueError: if the tensors differ in their number of rows, or a label has no name.
     """
 
@@ -121,12 +128,22 @@ class Detections:
     score_threshold: float | None = None
     image_size: tuple[int, int] | None = None
     canvas_size: tuple[float, float] | None = None
+    iou: Tensor | None = None
 
     def __post_init__(self) -> None:
-        count = len(self.scores)
+        if not isinstance(self.names, tuple):
+            object.__setattr__(self, "names", as_names(self.names, owner="Detections"))
+        for name in ("boxes", "scores", "labels", *_OPTIONAL_ROWS):
+            value = getattr(self, name)
+            if not isinstance(value, Tensor) and (value is not None or name not in _OPTIONAL_ROWS):
+                raise TypeError(
+                    f"{name} of Detections is a tensor with a row for each, got a {type(value).__name__}; what a "
+                    "detector finds comes from detect, and boxes from elsewhere go through detections.from_boxes"
+                )
+        count = len(self.scores) if self.scores.ndim else 0
         if self.boxes.shape != (count, 4):
             raise ValueError(f"boxes are [N,4] with N = {count} scores, got shape {list(self.boxes.shape)}")
-        for name in ("labels", "class_scores", "objectness", "origins"):
+        for name in ("labels", *_OPTIONAL_ROWS):
             value = getattr(self, name)
             if value is not None and len(value) != count:
                 raise ValueError(f"{name} has {len(value)} rows for {count} scores")

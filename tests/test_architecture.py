@@ -19,11 +19,13 @@ LAYERS = (
         "_version",
         "callable_module",
         "capabilities",
+        "detections",
         "entry_points",
         "files",
         "float32",
         "geometry",
         "image",
+        "names",
         "options",
         "statistics",
         "types",
@@ -170,6 +172,49 @@ def test_what_a_detector_may_lack_is_asked_in_one_place(path: Path) -> None:
         if isinstance(name, ast.Constant) and name.value in {*ABILITIES, "trace"} and what != "dataset":
             asked.append(f"line {node.lineno}: {ast.unparse(node)}")
     assert not asked, f"ask Capabilities(detector), which knows the defaults: {'; '.join(asked)}"
+
+
+ADAPTERS = [path for path in FILES if "detectors" in path.parts]
+DOORS = {"detect": ("detecting", "score_threshold"), "trace": ("tracing", "layer")}
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_detect_and_trace_goes_through_the_doors(path: Path) -> None:
+    """They run in float32 and outside inference mode whatever the caller has on; ``as_images`` alone reads a list."""
+    wrong = []
+    for node in ast.walk(_tree(path)):
+        if not isinstance(node, ast.FunctionDef) or node.name not in DOORS:
+            continue
+        door, last = DOORS[node.name]
+        calls = {id(call): call for call in ast.walk(node) if isinstance(call, ast.Call)}.values()
+        handed_on = [call for call in calls if ast.unparse(call.func).endswith(f".{node.name}")]
+        public = [arg.arg for arg in node.args.args][2:] == [last]
+        if public and not handed_on and door not in map(ast.unparse, node.decorator_list):
+            wrong.append(f"line {node.lineno}: {node.name} without @{door}")
+        given = any(arg.arg == "images" for arg in node.args.args)
+        read = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == "images" and given]
+        through = [
+            arg
+            for call in calls
+            if ast.unparse(call.func).rpartition(".")[2] in ("as_images", "detect")
+            for arg in call.args
+        ]
+        wrong += [f"line {n.lineno}: images are read without as_images" for n in read if n not in through]
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_class_names_are_read_by_one_function(path: Path) -> None:
+    """A tuple or a list of ``names`` would take the keys of a dict for class names."""
+    made = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("tuple", "list")
+        and node.args
+        and ast.unparse(node.args[0]).endswith(("names", "id2label"))
+    ]
+    assert not made, f"as_names takes a dict too: {'; '.join(made)}"
 
 
 # The verbs of the callable modules: `dx.methods.register`, `dx.metrics.table` and so on.

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import detxai_nb as dx
+from detxai_nb.image import FloatImage, as_images, load_image
 
 RED = np.zeros((4, 6, 3), np.uint8)
 RED[:, :3] = (255, 0, 0)
@@ -129,3 +130,40 @@ def test_wrong_arrays_say_what_was_expected(array: object, message: str) -> None
 def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="not list"):
         dx.load_image([[1, 2], [3, 4]])
+
+
+SINGLE = {
+    "array": np.zeros((4, 6, 3), np.uint8),
+    "grey array": np.zeros((4, 6), np.uint8),
+    "tensor": torch.zeros(3, 4, 6),
+    "grey tensor": torch.zeros(4, 6),
+    "PIL": Image.new("RGB", (6, 4)),
+    "path": "photo.jpg",
+    "Path": Path("photo.jpg"),
+    "bytes": b"\xff\xd8",
+    "bytearray": bytearray(b"\xff\xd8"),
+    "FloatImage": FloatImage(torch.zeros(3, 4, 6)),
+}
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_one_picture_is_no_list_of_pictures(kind: str) -> None:
+    with pytest.raises(TypeError, match=r"expected a list of pictures, got one picture \(.+\); .*\[image\]"):
+        as_images(SINGLE[kind])
+
+
+@pytest.mark.parametrize("thing", [None, 3, {"a": SINGLE["array"]}, {1, 2}])
+def test_what_has_no_order_is_no_list_of_pictures(thing: object) -> None:
+    with pytest.raises(TypeError, match="expected a list of pictures, got a"):
+        as_images(thing)
+
+
+def test_lists_generators_and_batches_are_lists_of_pictures() -> None:
+    batch = torch.rand(2, 3, 4, 6)
+    arrays = batch.permute(0, 2, 3, 1).numpy()
+    expected = [load_image(picture) for picture in batch]
+    for many in (list(batch), tuple(batch), (picture for picture in batch), batch, arrays, list(arrays)):
+        found = as_images(many)
+        assert len(found) == 2
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected))
+    assert as_images([]) == []

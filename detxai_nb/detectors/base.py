@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -14,11 +16,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detxai_nb.capabilities import Capabilities
+from detxai_nb.detectors.precision import half_precision_is_on, require_full_precision
+from detxai_nb.detectors.weights import differentiable
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource
 from detxai_nb.types import PARTS, Detections, OpenDetector, StagePatterns
 
 _Item = TypeVar("_Item")
+_Opened = TypeVar("_Opened")
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -145,6 +152,82 @@ class Adapter:
         return nullcontext()
 
 
+def detecting(detect: Callable[[Any, Any, float], list[Detections]]) -> Callable[..., list[Detections]]:
+    """Decorate an adapter's ``detect``: it gets a checked threshold and runs without gradients, in float32.
+
+    Neither the caller's ``torch.inference_mode`` nor its autocast reaches it (half precision is a setting of the
+    detector), and the module, if there is one, has to hold whole float32 weights.
+
+    Args:
+        detect: ``detect(self, images, score_threshold)``.
+
+    Returns:
+        The method.
+    """
+
+    @wraps(detect)
+    def run(self: Any, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
+        threshold = as_score_threshold(score_threshold)
+        module = Capabilities(self).module
+        if module is not None:
+            require_full_precision(module)
+        if half_precision_is_on():
+            with torch.inference_mode(False), torch.no_grad():
+                return detect(self, images, threshold)
+        with exact_mode(), torch.no_grad():
+            return detect(self, images, threshold)
+
+    return run
+
+
+def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _Opened]:
+    """Decorate an adapter's ``trace``: it runs in whole float32 on a module that can be differentiated.
+
+    Neither the caller's ``torch.inference_mode`` nor its autocast reaches it. A module with tensors that were made in
+    inference mode is replaced by a copy outside it: the detector's ``module`` is then the copy.
+
+    Args:
+        trace: ``trace(self, image, layer)``.
+
+    Returns:
+        The method.
+    """
+
+    @wraps(trace)
+    def run(self: Any, image: ImageSource, layer: str | None = None) -> _Opened:
+        require_full_precision(self.module)
+        with exact_mode():
+            usable = differentiable(self.module)
+            if usable is not self.module:
+                self.module = usable
+            return trace(self, image, layer)
+
+    return run
+
+
+def as_score_threshold(value: Any) -> float:
+    """Return a score threshold as a number in 0..1.
+
+    Args:
+        value: a number.
+
+    Returns:
+        The same as a float.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is not in 0..1, such as a percentage.
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"score_threshold is a number from 0 to 1, got {value!r}") from error
+    if not 0 <= found <= 1 or math.isnan(found):
+        hint = f"; for {found:g} percent write {found / 100:g}" if 1 < found <= 100 else ""
+        raise ValueError(f"score_threshold is a number from 0 to 1, got {value!r}{hint}")
+    return found
+
+
 class _End:
     """Stands after the last step."""
 
@@ -170,7 +253,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
-    """Iterate with ``torch.inference_mode`` off for the time of each step, and as the caller has it in between.
+    """Iterate with ``torch.inference_mode`` and autocast off in each step, and as the caller has them in between.
 
     Args:
         steps: an iterator, such as a generator of gradients.
@@ -179,7 +262,7 @@ def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
         What ``steps`` yields.
     """
     while True:
-        with torch.inference_mode(False):
+        with exact_mode():
             step = next(steps, _END)
         if isinstance(step, _End):
             return

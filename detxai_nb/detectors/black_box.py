@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.base import gather_detections, pick_device
+from detxai_nb.detectors.base import detecting, gather_detections, pick_device
 from detxai_nb.geometry import Placement
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections
 
 FIELDS = ("boxes", "scores", "labels", "class_scores", "objectness")
@@ -20,7 +21,7 @@ _NEEDED = 3
 
 def wrap_predict(
     predict: Callable[[Any], Any],
-    names: Sequence[str],
+    names: ClassNames,
     *,
     batched: bool = False,
     device: str | torch.device = "cpu",
@@ -34,7 +35,7 @@ def wrap_predict(
 
     Args:
         predict: ``predict(image)`` takes RGB uint8 ``[H,W,3]`` and returns its predictions.
-        names: the name of each class.
+        names: the name of each class: a list, or a dict {number: name} such as Ultralytics' ``model.names``.
         batched: whether ``predict(images)`` takes a list of images, of any sizes, and returns a list of predictions.
         device: where the results are kept; "auto" is the first of CUDA, MPS and CPU that exists.
 
@@ -42,8 +43,8 @@ def wrap_predict(
         A black-box detector.
 
     Raises:
-        TypeError: if ``predict`` is not callable.
-        ValueError: if ``names`` is empty or a single string.
+        TypeError: if ``predict`` is not callable, or ``names`` are no list or dict of texts.
+        ValueError: if ``names`` is empty.
 
     Example:
         >>> detector = wrap_predict(lambda image: ([[0, 0, 8, 4]], [0.9], [0]), ["cat"])
@@ -65,17 +66,15 @@ class PredictDetector:
     def __init__(
         self,
         predict: Callable[[Any], Any],
-        names: Sequence[str],
+        names: ClassNames,
         *,
         batched: bool = False,
         device: str | torch.device = "cpu",
     ) -> None:
         if not callable(predict):
             raise TypeError(f"predict is a function from an image to what it finds, got {type(predict).__name__}")
-        if isinstance(names, str) or not names:
-            raise ValueError(f"names is a list with a name for each label, got {names!r}")
         self.predict = predict
-        self.names = tuple(names)
+        self.names = as_names(names, owner="a black-box detector")
         self.batched = batched
         self._device = pick_device(device)
 
@@ -84,7 +83,7 @@ class PredictDetector:
         """Where the results are kept."""
         return self._device
 
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the function finds in each image.
 
@@ -98,7 +97,7 @@ class PredictDetector:
         Raises:
             ValueError: if a prediction has another form, size or range than ``wrap_predict`` says.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         if not pixels:
             return []
         answers = self._ask_for_all(pixels) if self.batched else [self.predict(image) for image in pixels]

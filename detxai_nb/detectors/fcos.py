@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from torchvision.models.detection import FCOS
 from torchvision.ops import clip_boxes_to_image
 
-from detxai_nb.detectors.base import Adapter, Family
+from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
 from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
@@ -18,6 +17,7 @@ from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.image import ImageSource
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import SIDES, Detections, Target
 
 NORM_STATISTICS = ("exact", "fixed")
@@ -111,7 +111,7 @@ class FcosDetector(Adapter):
     def __init__(
         self,
         module: FCOS,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         norm_statistics: str = "exact",
         nms_threshold: float | None = None,
@@ -123,10 +123,8 @@ class FcosDetector(Adapter):
             raise ValueError(f"norm_statistics is one of {', '.join(NORM_STATISTICS)}; got {norm_statistics!r}")
         fcos_branches(module.head)
         outputs = module.head.classification_head.num_classes
-        if len(names) != outputs:
-            raise ValueError(f"this FCOS has {outputs} class outputs, but {len(names)} names were given")
         self.module = module
-        self.names = tuple(names)
+        self.names = as_names(names, outputs, owner="this FCOS")
         self.norm_statistics = norm_statistics
         self.nms_threshold = module.nms_thresh if nms_threshold is None else nms_threshold
         self.max_detections = module.detections_per_img if max_detections is None else max_detections
@@ -145,6 +143,7 @@ class FcosDetector(Adapter):
         """
         return self._dense.layers([fcos_branches(self.module.head)])
 
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images.
 
@@ -159,7 +158,7 @@ class FcosDetector(Adapter):
         """
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run backbone and neck once without a graph and keep the pass open for explanation.
 

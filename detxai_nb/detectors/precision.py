@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import fields, replace
 from typing import Any
 
@@ -157,7 +158,7 @@ class HalfPrecision:
         return [_to_float32(detections) for detections in found]
 
     def trace(self, image: ImageSource, layer: str | None = None) -> Trace:
-        """Return the detector's own trace, in float32 even if the caller has switched autocast on.
+        """Return the detector's own trace, in float32.
 
         Args:
             image: what ``load_image`` takes.
@@ -166,8 +167,7 @@ class HalfPrecision:
         Returns:
             The trace.
         """
-        with torch.autocast(self.device.type, enabled=False):
-            return self.detector.trace(image, layer)
+        return self.detector.trace(image, layer)
 
 
 @contextmanager
@@ -178,8 +178,48 @@ def half_precision(device: torch.device, precision: str) -> Iterator[None]:
         device: the kind of device for autocast.
         precision: "bf16" or "fp16".
     """
-    with torch.autocast(device.type, PRECISIONS[precision]), _OutputsInFloat32():
-        yield
+    before = _asked_for.set(True)
+    try:
+        with torch.autocast(device.type, PRECISIONS[precision]), _OutputsInFloat32():
+            yield
+    finally:
+        _asked_for.reset(before)
+
+
+_asked_for: ContextVar[bool] = ContextVar("half_precision", default=False)
+
+
+def half_precision_is_on() -> bool:
+    """Return whether this runs inside ``half_precision``, and not just under an autocast of the caller's.
+
+    Returns:
+        True for the ``detect`` of a detector of half precision.
+    """
+    return _asked_for.get()
+
+
+def require_full_precision(module: nn.Module) -> None:
+    """Raise an error if some of a module's weights are in half precision.
+
+    Args:
+        module: the network.
+
+    Raises:
+        ValueError: naming the first such tensor, and what to do instead.
+    """
+    halves = [
+        (name, tensor.dtype)
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+        if tensor.is_floating_point() and tensor.dtype.itemsize < torch.float32.itemsize
+    ]
+    if halves:
+        name, kind = halves[0]
+        others = f" and {len(halves) - 1} more" if len(halves) > 1 else ""
+        raise ValueError(
+            f"the weights of this {type(module).__name__} are {str(kind).removeprefix('torch.')} ({name!r}{others}); "
+            "scores, boxes and gradients are computed in float32: call module.float() first. For a faster detect open "
+            "the detector with precision='bf16' or 'fp16', which keeps float32 weights"
+        )
 
 
 class _OutputsInFloat32(TorchFunctionMode):

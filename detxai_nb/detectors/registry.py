@@ -20,6 +20,7 @@ from detxai_nb.detectors.precision import at_precision
 from detxai_nb.detectors.ultralytics import family as ultralytics
 from detxai_nb.detectors.yolox import family as yolox
 from detxai_nb.entry_points import load_entry_points
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import OpenDetector, StagePatterns
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def load_detector(
     name: str,
     *,
     weights: str | os.PathLike[str] | None = None,
-    names: Sequence[str] | None = None,
+    names: ClassNames | None = None,
     device: str | torch.device = "auto",
     precision: str = "fp32",
     **settings: Any,
@@ -157,7 +158,7 @@ def load_detector(
     Args:
         name: a detector of the table ``dx.detectors()``, or a classifier of torchvision such as "resnet50".
         weights: a ``.safetensors`` file or a checkpoint of plain tensors; by default what the table says.
-        names: class names, if the weights are not the usual ones.
+        names: class names, if the weights are not the usual ones: a list, or a dict {number: name}.
         device: a torch device; "auto" is the first of CUDA, MPS and CPU that exists.
         precision: "fp32", or "bf16" or "fp16" for the forward passes of ``detect`` (see ``at_precision``); gradients
             are taken in float32.
@@ -179,6 +180,7 @@ def load_detector(
     """
     entry = _find(name)
     where = pick_device(device)
+    names = None if names is None else as_names(names, owner=name)
     detector = entry.build(weights, names, settings)
     detector.module.requires_grad_(False).eval().to(where)
     return at_precision(detector, precision)
@@ -202,7 +204,7 @@ def wrap(
     module: nn.Module,
     *,
     family: str,
-    names: Sequence[str] | None = None,
+    names: ClassNames | None = None,
     precision: str = "fp32",
     **settings: Any,
 ) -> OpenDetector:
@@ -213,7 +215,8 @@ def wrap(
             "yolox", "detr", "pvt" and "ultralytics" their libraries' own modules, for "classifier" any network from
             image to logits.
         family: the name of a family.
-        names: a name for each class output; the modules of "detr" and "ultralytics" know theirs.
+        names: a name for each class output, as a list or a dict {number: name}; the modules of "detr" and
+            "ultralytics" know theirs.
         precision: as in ``load_detector``.
         **settings: those of the family's detector.
 

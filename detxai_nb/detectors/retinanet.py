@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torchvision.models.detection import RetinaNet
 from torchvision.ops import clip_boxes_to_image
 
-from detxai_nb.detectors.base import Adapter, Family
+from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
 from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
@@ -17,6 +16,7 @@ from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_retinanet
 from detxai_nb.image import ImageSource
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections
 
 
@@ -49,7 +49,7 @@ class RetinaNetDetector(Adapter):
     def __init__(
         self,
         module: RetinaNet,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         nms_threshold: float | None = None,
         max_detections: int | None = None,
@@ -58,10 +58,8 @@ class RetinaNetDetector(Adapter):
             raise TypeError(f"family 'retinanet' expects a torchvision RetinaNet module, got {type(module).__name__}")
         _branches(module.head)
         outputs = module.head.classification_head.num_classes
-        if len(names) != outputs:
-            raise ValueError(f"this RetinaNet has {outputs} class outputs, but {len(names)} names were given")
         self.module = module
-        self.names = tuple(names)
+        self.names = as_names(names, outputs, owner="this RetinaNet")
         self.nms_threshold = module.nms_thresh if nms_threshold is None else nms_threshold
         self.max_detections = module.detections_per_img if max_detections is None else max_detections
 
@@ -80,6 +78,7 @@ class RetinaNetDetector(Adapter):
         """
         return self._dense.layers([_branches(self.module.head)])
 
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images.
 
@@ -94,7 +93,7 @@ class RetinaNetDetector(Adapter):
         """
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run backbone and neck once without a graph and keep the pass open for explanation.
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 from torchvision.ops import clip_boxes_to_image
 
-from detxai_nb.detectors.base import Adapter, Family
+from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
 from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
 from detxai_nb.detectors.dense.branch import Branch
@@ -19,9 +18,8 @@ from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
 from detxai_nb.image import ImageSource
+from detxai_nb.names import BACKGROUND, ClassNames, as_names
 from detxai_nb.types import Detections
-
-BACKGROUND = "__background__"
 
 
 class SsdDetector(Adapter):
@@ -50,7 +48,7 @@ class SsdDetector(Adapter):
     def __init__(
         self,
         module: SSD,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         nms_threshold: float | None = None,
         max_detections: int | None = None,
@@ -59,13 +57,11 @@ class SsdDetector(Adapter):
             raise TypeError(f"family 'ssd' expects a torchvision SSD module, got {type(module).__name__}")
         _branches(module.head)
         outputs = module.head.classification_head.num_columns
-        if len(names) not in (outputs - 1, outputs):
-            raise ValueError(
-                f"this SSD has {outputs} class outputs, the background first, but {len(names)} names were given; "
-                f"expected {outputs}, or {outputs - 1} without the background"
-            )
+        if not isinstance(names, Mapping):
+            names = as_names(names, owner="this SSD")
+            names = (BACKGROUND, *names) if len(names) == outputs - 1 else names
         self.module = module
-        self.names = tuple(names) if len(names) == outputs else (BACKGROUND, *names)
+        self.names = as_names(names, outputs, owner="this SSD", zero=BACKGROUND)
         self.nms_threshold = module.nms_thresh if nms_threshold is None else nms_threshold
         self.max_detections = module.detections_per_img if max_detections is None else max_detections
 
@@ -98,6 +94,7 @@ class SsdDetector(Adapter):
         """
         return self._dense.layers(_branches(self.module.head))
 
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images.
 
@@ -113,7 +110,7 @@ class SsdDetector(Adapter):
         """
         return self._dense.detect(images, lambda output: self._decode(output, score_threshold))
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run the backbone once without a graph and keep the pass open for explanation.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,29 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> 
             f"these weights are not of {what}: it has no tensor {extra!r} {list(weights[extra].shape)}, the file has"
         )
     module.load_state_dict({**{name: expected[name] for name in counters}, **weights})
+
+
+def differentiable(module: nn.Module) -> nn.Module:
+    """Return a module through which gradients can be taken.
+
+    Args:
+        module: any module.
+
+    Returns:
+        The module itself; a copy of the same values if some of its tensors were made in ``torch.inference_mode``, which
+        autograd cannot save.
+    """
+    if not any(tensor.is_inference() for part in module.modules() for tensor in _tensors_of(part)):
+        return module
+    with torch.inference_mode(False):
+        return copy.deepcopy(module)
+
+
+def _tensors_of(part: nn.Module) -> Iterator[Tensor]:
+    """Parameters, buffers and other tensors that a module keeps itself, not those of its submodules."""
+    yield from part.parameters(recurse=False)
+    yield from part.buffers(recurse=False)
+    for value in vars(part).values():
+        for tensor in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(tensor, Tensor):
+                yield tensor

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.detections import as_detections
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
@@ -132,7 +133,7 @@ def compare(
         >>> {name: maps.signed for name, maps in found.items()}
         {'odam': True, 'grad-cam': False}
     """
-    pixels = load_image(image)
+    pixels, detections = load_image(image), as_detections(detections)
     target = Target.of(target)
     given = dict(settings or {})
     jobs = [Job.of(find_method(m), target, dict(given.pop(_name(m), {}))) for m in methods]

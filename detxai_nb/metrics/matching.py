@@ -8,6 +8,7 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from detxai_nb.data.sample import Sample
+from detxai_nb.detections import as_detections
 from detxai_nb.types import Detections
 
 
@@ -33,6 +34,7 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5) -> Tensor:
         >>> bool((dx.metrics.match(detections, sample) < len(sample)).all())
         True
     """
+    detections = as_detections(detections)
     found = torch.full((len(detections),), -1, dtype=torch.int64)
     wanted = {name: label for label, name in enumerate(sample.names)}
     labels = np.array([wanted.get(name, -1) for name in detections.label_names()], np.int64)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import Sample
+from detxai_nb.detections import as_detections
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.matching import match
@@ -71,6 +72,7 @@ class MapScorer:
             ValueError: if a metric is unknown, queries the detector, or needs masks or parts that the sample lacks.
         """
         annotated = sample is not None
+        detections = as_detections(detections)
         used = _from_detections(image, detections) if sample is None else sample
         numbers = torch.arange(len(detections)) if sample is None else match(detections, used)
         known = {"others"} if len(used) > 1 else set()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.detections import as_detections
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
 from detxai_nb.image import ImageSource, load_image
@@ -111,7 +112,7 @@ def running_time(
     if repeats < 1 or warm_up < 0:
         raise ValueError(f"repeats is 1 or more and warm_up 0 or more, got {repeats} and {warm_up}")
     pixels = load_image(image)
-    detections.require_nonempty()
+    as_detections(detections).require_nonempty()
     detections.require_image(*pixels.shape[:2])
     job = Job.of(find_method(method), Target.of(maps.get("target", "class")), dict(settings or {}))
     layer, black_box = maps.get("layer"), job.method.kind == "perturbation"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from detxai_nb.detections import as_detections
 from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
@@ -170,7 +171,7 @@ def plot_detections(image: ImageSource, detections: Detections, *, width: float 
     Returns:
         A matplotlib figure.
     """
-    pixels = load_image(image)
+    pixels, detections = load_image(image), as_detections(detections)
     sheet = PanelGrid(pixels, 1, 1, side=width, bars=False)
     axes, _ = sheet.panel(0, 0)
     draw_photograph(axes, _shrink(pixels), pixels.shape[:2])

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.detections import as_detections
 from detxai_nb.explaining.explain import compare
 from detxai_nb.explaining.jobs import Steps
 from detxai_nb.float32 import full_float32
@@ -95,7 +96,7 @@ def check(
     randomization = Randomization.of(randomization)
     require_libraries(comparison.measures)
     pixels, target, layer = load_image(image), Target.of(given["target"]), given["layer"]
-    detections.require_nonempty()
+    as_detections(detections).require_nonempty()
     _require_steady(detector, detections)
     methods = [methods] if isinstance(methods, str) or callable(methods) else list(methods)
     settings = given["method_settings"]

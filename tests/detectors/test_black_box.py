@@ -150,7 +150,7 @@ def test_what_the_function_raises_is_not_hidden() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(TypeError, match="predict is a function from an image to what it finds, got list"):
         wrap_predict([], NAMES)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="names is a list with a name for each label, got 'cat'"):
+    with pytest.raises(TypeError, match=r"expects names as a list .* got a single text: 'cat'"):
         wrap_predict(len, "cat")
     with pytest.raises(ValueError, match="unknown device 'gpu'"):
         wrap_predict(len, NAMES, device="gpu")

@@ -167,7 +167,7 @@ def test_a_network_without_maps_detects_but_cannot_be_explained() -> None:
     ("arguments", "error", "words"),
     [
         ({"module": len}, TypeError, "expects a torch.nn.Module, got builtin_function_or_method"),
-        ({"names": "ab"}, ValueError, "7 outputs, but 2 names"),
+        ({"names": ["a", "b"]}, ValueError, "7 class outputs, but 2 names"),
         ({"input_size": (0, 8)}, ValueError, "at least 1"),
         ({"std": (1, 1, 0)}, ValueError, "std above 0"),
         ({"mean": (1, 1)}, ValueError, "three colours"),

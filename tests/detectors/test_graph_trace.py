@@ -266,10 +266,11 @@ def test_wrong_answers_name_the_method(method: str, answer: Any, words: str) -> 
     assert all(part.training and not part._forward_hooks for part in detector.module.modules())
 
 
-@pytest.mark.parametrize("names", [None, "ab", {0: "a", 1: "b"}])
-def test_names_are_a_list(names: Any) -> None:
-    with pytest.raises(TypeError, match="ToyDetector expects names="):
+@pytest.mark.parametrize("names", [None, "ab"])
+def test_names_are_a_list_or_a_dict(names: Any) -> None:
+    with pytest.raises(TypeError, match="ToyDetector expects names as a list"):
         ToyDetector(Toy(), names)
+    assert ToyDetector(Toy(), {0: "a", 1: "b"}).names == ("a", "b")
     assert ToyDetector(Toy(), {0: "a", 1: "b"}.values()).names == ("a", "b")  # type: ignore[arg-type]
 
 

@@ -78,7 +78,7 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(TypeError, match="expects a torchvision SSD module, got FCOS"):
         SsdDetector(tiny_fcos(7), NAMES)
     with pytest.raises(
-        ValueError, match="8 class outputs, the background first, but 3 names were given; expected 8, or 7"
+        ValueError, match="8 class outputs, the background first, but 3 names were given; expected a name for each"
     ):
         SsdDetector(tiny_ssd(8), ["a", "b", "c"])
     module = tiny_ssd(8)

@@ -9,11 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import (
+    Adapter,
+    batches_of_one_shape,
+    detecting,
+    evaluating,
+    gather_detections,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, logits_of, map_stride, probe
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -52,7 +62,7 @@ class ClassifierDetector(Adapter):
     def __init__(
         self,
         module: nn.Module,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         input_size: int | tuple[int, int] = 224,
         mean: Sequence[float] = IMAGENET_MEAN,
@@ -69,13 +79,11 @@ class ClassifierDetector(Adapter):
                 f"mean and std must hold a value for each of three colours, std above 0; got {mean} and {std}"
             )
         self.module = module
-        self.names = tuple(names)
         self.input_size = (int(height), int(width))
         self.mean, self.std = tuple(mean), tuple(std)
         with evaluating(module):
             found = probe(module, self._like.new_zeros((1, 3, *self.input_size)))
-        if found.outputs != len(self.names):
-            raise ValueError(f"this classifier has {found.outputs} outputs, but {len(self.names)} names were given")
+        self.names = as_names(names, found.outputs, owner="this classifier")
         self._offered = found.maps
         if layer is not None:
             self._offered = (self._check_layer(layer), *(name for name in found.maps if name != layer))
@@ -93,7 +101,7 @@ class ClassifierDetector(Adapter):
         """
         return self._offered
 
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Classify images; each reported class is a detection with the whole image as its box.
 
@@ -104,7 +112,7 @@ class ClassifierDetector(Adapter):
         Returns:
             The detections of each image, boxes xyxy in its own pixels.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         found: list[Detections] = []
         with evaluating(self.module):
             for rows in batches_of_one_shape([self.input_size] * len(pixels)):
@@ -114,7 +122,7 @@ class ClassifierDetector(Adapter):
                     found.append(self._report(scores, pixels[row].shape[:2], score_threshold))
         return found
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> ClassifierTrace:
         """Run one forward pass with a graph from the explained layer on.
 
@@ -199,7 +207,7 @@ class ClassifierTrace:
         self._leaf = opened.leaf
         self._logits = opened.logits[0]
 
-    @torch.inference_mode(False)
+    @exact_mode()
     @torch.no_grad()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.
@@ -235,7 +243,7 @@ class ClassifierTrace:
         """
         labels = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
-            with torch.inference_mode(False), torch.enable_grad():
+            with exact_mode(), torch.enable_grad():
                 scalars = _scalars(self._logits, labels[rows].clone(), target)
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
                 (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)

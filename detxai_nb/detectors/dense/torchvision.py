@@ -18,7 +18,7 @@ from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layer
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
-from detxai_nb.image import FloatImage, ImageSource, load_image
+from detxai_nb.image import FloatImage, ImageSource, as_images, load_image
 from detxai_nb.types import Detections
 
 Strides = Callable[[tuple[int, int], Tensor], tuple[float, float]]
@@ -122,7 +122,7 @@ class DenseModule:
         Returns:
             The detections of each image.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         found: list[Detections | None] = [None] * len(pixels)
         with evaluating(self.module):
             for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
@@ -149,7 +150,7 @@ class OneStageTrace:
             for i, (features, stride) in enumerate(zip(self._features, self._strides))
         )
 
-    @torch.inference_mode(False)
+    @exact_mode()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection, as the trace computes it.
 

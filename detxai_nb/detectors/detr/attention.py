@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from detxai_nb.detectors.base import evaluating
 from detxai_nb.detectors.detr.variants import Variant
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, grid_stride
 
 
@@ -75,7 +76,7 @@ class Attention:
             found = found.mean(dim=1)
         return found.mean(dim=0) if average_layers else found
 
-    @torch.inference_mode(False)
+    @exact_mode()
     @torch.no_grad()
     def _run(self, decoder: bool) -> Tensor:
         """Weights ``[layers,heads,from,tokens]`` of the decoder's cross-attention or the encoder's self-attention."""

@@ -9,12 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import (
+    Adapter,
+    batches_of_one_shape,
+    detecting,
+    evaluating,
+    gather_detections,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -51,7 +60,7 @@ class DetrDetector(Adapter):
     def __init__(
         self,
         module: Any,
-        names: Sequence[str] | None = None,
+        names: ClassNames | None = None,
         *,
         shortest_edge: int = 800,
         longest_edge: int = 1333,
@@ -61,10 +70,8 @@ class DetrDetector(Adapter):
     ) -> None:
         self._variant = variant_of(module)
         outputs = module.config.num_labels
-        if names is None:
-            names = [module.config.id2label[number] for number in range(outputs)]
-        if len(names) != outputs:
-            raise ValueError(f"this {type(module).__name__} has {outputs} classes, but {len(names)} names were given")
+        own = module.config.id2label if names is None else names
+        self.names = as_names(own, outputs, owner=f"this {type(module).__name__}")
         if not 32 <= shortest_edge <= longest_edge:
             raise ValueError(
                 "shortest_edge must be at least 32 pixels and at most longest_edge, "
@@ -75,7 +82,6 @@ class DetrDetector(Adapter):
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(f"mean and std must hold a value for each of R, G, B, std above 0; got {mean} and {std}")
         self.module = module
-        self.names = tuple(names)
         self.shortest_edge = shortest_edge
         self.longest_edge = longest_edge
         self.fixed_size = fixed_size
@@ -96,8 +102,7 @@ class DetrDetector(Adapter):
         """What traces offer besides gradients: "attention" if it is over all cells, else nothing."""
         return ("attention",) if self._variant.dense else ()
 
-    @torch.inference_mode(False)
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects as transformers' ``post_process_object_detection`` does.
 
@@ -112,7 +117,7 @@ class DetrDetector(Adapter):
         Returns:
             The detections of each image, boxes xyxy in its own pixels; the first column of ``origins`` is the query.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         found: list[Detections | None] = [None] * len(pixels)
         with evaluating(self.module):
             for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
@@ -128,7 +133,7 @@ class DetrDetector(Adapter):
                     )
         return [d for d in found if d is not None]
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> DetrTrace:
         """Run one forward pass with a graph from the explained layer on.
 

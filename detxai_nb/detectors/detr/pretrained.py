@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from detxai_nb.detectors.detr.variants import PIP, variant_of
+from detxai_nb.names import as_names
 
 
 def open_pretrained(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...], dict[str, Any]]:
@@ -45,7 +46,7 @@ def open_pretrained(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...],
             f"model.safetensors and preprocessor_config.json, or a name on the hub and a network: {error}"
         ) from error
     variant_of(module)
-    names = tuple(module.config.id2label[number] for number in range(module.config.num_labels))
+    names = as_names(module.config.id2label, module.config.num_labels, owner=f"this {type(module).__name__}")
     return module, names, image_settings(processor)
 
 

@@ -16,6 +16,7 @@ from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import capture_pass
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, grid_stride
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
@@ -69,7 +70,7 @@ class DetrTrace:
         """The one grid that explains every prediction."""
         return (Level(self.layer, self._leaf.detach()[0], grid_stride(self.placement.input_size, self._leaf)),)
 
-    @torch.inference_mode(False)
+    @exact_mode()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.
 

@@ -14,7 +14,15 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image, remove_small_boxes
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
-from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import (
+    Adapter,
+    batches_of_one_shape,
+    detecting,
+    evaluating,
+    gather_detections,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
@@ -24,7 +32,8 @@ from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, 
 from detxai_nb.detectors.faster_rcnn.trace import ROI, RoiTrace
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement, grid_stride
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.names import BACKGROUND, ClassNames, as_names
 from detxai_nb.types import Detections, Level
 
 _MIN_SIDE = 1e-2
@@ -58,7 +67,7 @@ class FasterRcnnDetector(Adapter):
     def __init__(
         self,
         module: FasterRCNN,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         nms_threshold: float | None = None,
         max_detections: int | None = None,
@@ -74,13 +83,8 @@ class FasterRcnnDetector(Adapter):
                 f"got {type(heads.box_roi_pool).__name__}"
             )
         outputs = _class_outputs(heads.box_predictor)
-        if outputs is not None and len(names) != outputs:
-            raise ValueError(
-                f"this Faster R-CNN has {outputs} class outputs, the background first, "
-                f"but {len(names)} names were given"
-            )
         self.module = module
-        self.names = tuple(names)
+        self.names = as_names(names, outputs, owner="this Faster R-CNN", zero=BACKGROUND)
         self.nms_threshold = heads.nms_thresh if nms_threshold is None else nms_threshold
         self.max_detections = heads.detections_per_img if max_detections is None else max_detections
         self._held: dict[tuple[int, ...], Tensor] = {}
@@ -97,7 +101,7 @@ class FasterRcnnDetector(Adapter):
         before = (BEFORE,) if stages and self._transposable() else ()
         return (NECK, *before, ROI, *((BACKBONE,) if stages else ()), *(f"{BACKBONE}.{name}" for name in stages))
 
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects with the module's own post-processing.
 
@@ -108,7 +112,7 @@ class FasterRcnnDetector(Adapter):
         Returns:
             The detections of each image after class-wise NMS, boxes xyxy in its own pixels.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         found: list[Detections | None] = [None] * len(pixels)
         with evaluating(self.module):
             for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
@@ -117,7 +121,7 @@ class FasterRcnnDetector(Adapter):
                     found[row] = detections
         return [d for d in found if d is not None]
 
-    @torch.inference_mode(False)
+    @tracing
     @torch.no_grad()
     def trace(self, image: ImageSource, layer: str | None = None) -> RoiTrace:
         """Run backbone and neck on an image once and keep the result open for gradients.

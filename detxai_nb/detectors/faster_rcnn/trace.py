@@ -16,6 +16,7 @@ from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals
 from detxai_nb.detectors.faster_rcnn.regions import Regions
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
@@ -63,7 +64,7 @@ class RoiTrace:
         """The explained grids: the layer's maps, or for "roi" the regions explained so far."""
         return tuple(self._regions) if self._below is None else self._below.levels
 
-    @torch.inference_mode(False)
+    @exact_mode()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -12,24 +11,6 @@ from detxai_nb.geometry import Placement
 from detxai_nb.types import Target
 
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-
-
-def check_names(owner: str, names: Any) -> tuple[str, ...]:
-    """Return the class names as a tuple.
-
-    Args:
-        owner: the name of the detector's class, for the message.
-        names: what was handed in as names.
-
-    Returns:
-        One name for each class.
-
-    Raises:
-        TypeError: for a single string, a dict, None, or anything else that is no list.
-    """
-    if isinstance(names, (str, Mapping)) or not isinstance(names, Iterable):
-        raise TypeError(f"{owner} expects names=[...], a list with a name for each class; got {names!r}")
-    return tuple(names)
 
 
 def check_input(owner: str, prepared: Any) -> tuple[Tensor, Placement]:

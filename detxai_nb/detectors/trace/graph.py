@@ -10,13 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.base import Adapter, evaluating, gather_detections, outside_inference_mode, to_tensor
+from detxai_nb.detectors.base import (
+    Adapter,
+    detecting,
+    evaluating,
+    gather_detections,
+    outside_inference_mode,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.classifier.capture import map_stride
-from detxai_nb.detectors.trace.answers import check_input, check_names, check_predictions, check_scalar
+from detxai_nb.detectors.trace.answers import check_input, check_predictions, check_scalar
 from detxai_nb.detectors.trace.budget import check_layer, rows_per_chunk
 from detxai_nb.detectors.trace.capture import capture
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -70,11 +80,11 @@ class GraphDetector(Adapter, ABC):
     origin_fields: tuple[str, ...] = ("query",)
     """The columns of ``Predictions.origins``. With a column "level" a layer may have several grids."""
 
-    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
+    def __init__(self, module: nn.Module, names: ClassNames) -> None:
         if not isinstance(module, nn.Module):
             raise TypeError(f"{type(self).__name__} expects a torch.nn.Module, got {type(module).__name__}")
         self.module = module
-        self.names = check_names(type(self).__name__, names)
+        self.names = as_names(names, owner=type(self).__name__)
 
     @abstractmethod
     def prepare(self, image: Tensor) -> tuple[Tensor, Placement]:
@@ -142,8 +152,7 @@ class GraphDetector(Adapter, ABC):
         """The names in ``layer_modules``."""
         return tuple(self.layer_modules)
 
-    @torch.inference_mode(False)
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the detector finds in each image, one image at a time.
 
@@ -159,12 +168,12 @@ class GraphDetector(Adapter, ABC):
         """
         found = []
         with evaluating(self.module):
-            for image in images:
+            for image in as_images(images):
                 batch, placement = self._input(image)
                 found.append(self._report(self.decode(self.forward(batch)), placement, score_threshold))
         return found
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> GraphTrace:
         """Run the detector on one image and keep the pass open at a layer.
 
@@ -256,7 +265,7 @@ class GraphTrace:
             for name, leaf in zip(names, self._leaves)
         )
 
-    @torch.inference_mode(False)
+    @exact_mode()
     @torch.no_grad()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Compute the explained scalar of each detection.

@@ -14,7 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import (
+    Adapter,
+    batches_of_one_shape,
+    detecting,
+    evaluating,
+    gather_detections,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
@@ -27,7 +35,8 @@ from detxai_nb.detectors.ultralytics.head import (
 )
 from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module
 from detxai_nb.geometry import Placement
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections
 
 _PAD = 114.0
@@ -68,7 +77,7 @@ class UltralyticsDetector(Adapter):
     def __init__(
         self,
         module: Any,
-        names: Sequence[str] | None = None,
+        names: ClassNames | None = None,
         *,
         input_size: int | tuple[int, int] = 640,
         rectangular: bool = True,
@@ -77,11 +86,7 @@ class UltralyticsDetector(Adapter):
         end_to_end: bool | None = None,
     ) -> None:
         self.module: Any = open_module(module)
-        own = self.module.names
-        given = tuple(own[i] for i in range(len(own))) if names is None else tuple(names)
-        outputs = self._head.nc
-        if len(given) != outputs:
-            raise ValueError(f"this YOLO has {outputs} class outputs, but {len(given)} names were given")
+        given = as_names(self.module.names if names is None else names, self._head.nc, owner="this YOLO")
         coarsest = int(max(self._network.strides))
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if min(height, width) < coarsest or height % coarsest or width % coarsest:
@@ -111,7 +116,7 @@ class UltralyticsDetector(Adapter):
         """
         return (NECK, *self._network.layers, *head_layers(self._branches() or ({},)))
 
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects as Ultralytics' predictor does.
 
@@ -125,7 +130,7 @@ class UltralyticsDetector(Adapter):
         Returns:
             The detections of each image, boxes xyxy in its own pixels.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         found: list[Detections | None] = [None] * len(pixels)
         network = self._network
         with evaluating(self.module):
@@ -136,7 +141,7 @@ class UltralyticsDetector(Adapter):
                     found[row] = self._decode([level[i] for level in maps], placement, score_threshold)
         return [d for d in found if d is not None]
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run the network up to the head once and keep the result open for gradients.
 

@@ -10,7 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
-from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import (
+    Adapter,
+    batches_of_one_shape,
+    detecting,
+    evaluating,
+    gather_detections,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
@@ -19,7 +27,8 @@ from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
 from detxai_nb.geometry import Placement
-from detxai_nb.image import ImageSource, load_image
+from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import SIDES, Detections, Target
 
 CONVENTIONS = ("bgr255", "rgb-imagenet")
@@ -53,7 +62,7 @@ class YoloxDetector(Adapter):
     def __init__(
         self,
         module: Yolox,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         convention: str = "bgr255",
         input_size: int | tuple[int, int] = 640,
@@ -68,10 +77,8 @@ class YoloxDetector(Adapter):
         if height < 32 or width < 32 or height % 32 or width % 32:
             raise ValueError(f"input_size is a multiple of 32 (one side or (height, width)), got {input_size}")
         outputs = module.head.cls_preds[0].out_channels
-        if len(names) != outputs:
-            raise ValueError(f"this YOLOX has {outputs} class outputs, but {len(names)} names were given")
         self.module = module
-        self.names = tuple(names)
+        self.names = as_names(names, outputs, owner="this YOLOX")
         self.convention = convention
         self.input_size = (height, width)
         self.nms_threshold = nms_threshold
@@ -89,7 +96,7 @@ class YoloxDetector(Adapter):
         stages = (f"{BACKBONE}.{name}" for name in STAGES)
         return (NECK, BEFORE, BACKBONE, *stages, *head_layers(_branches(self.module)))
 
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images.
 
@@ -103,7 +110,7 @@ class YoloxDetector(Adapter):
         Returns:
             The detections of each image, sorted by descending score; boxes are xyxy in pixels of the image.
         """
-        pixels = [load_image(image) for image in images]
+        pixels = as_images(images)
         found: list[Detections] = []
         with evaluating(self.module):
             for rows in batches_of_one_shape([self.input_size] * len(pixels)):
@@ -113,7 +120,7 @@ class YoloxDetector(Adapter):
                     found.append(self._decode([level[i] for level in outputs], placement, score_threshold))
         return found
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: ImageSource, layer: str | None = None) -> OneStageTrace:
         """Run backbone and neck once without a graph and keep the pass open for explanation.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.detections import as_detections
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
@@ -126,7 +127,7 @@ class MaskedDetections:
 
     def __init__(self, detector: Detector, image: np.ndarray, detections: Detections, settings: DRiseSettings) -> None:
         height, width = image.shape[:2]
-        detections.require_nonempty()
+        as_detections(detections).require_nonempty()
         detections.require_image(height, width)
         self.settings = settings
         self.targets = detections.to(detector.device)

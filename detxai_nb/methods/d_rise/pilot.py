@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from detxai_nb.detections import as_detections
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
 from detxai_nb.methods.d_rise.estimate import estimate
@@ -125,7 +126,8 @@ def suggest(
         raise ValueError("cells and probabilities hold the settings to try, at least one each")
     if not 0 < agreement < 1:
         raise ValueError(f"agreement lies between 0 and 1, got {agreement!r}")
-    pixels, budget = load_image(image), DRiseSettings(**settings).masks
+    pixels, detections = load_image(image), as_detections(detections)
+    budget = DRiseSettings(**settings).masks
     asked = [(c, p) for c in sorted(cells, reverse=True) for p in probabilities]
     tried = []
     for number, (count, probability) in enumerate(asked):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.detections import as_detections
 from detxai_nb.methods.d_rise.weights import class_overlaps
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.methods.registry import MethodResult, perturbation_method
@@ -118,7 +119,7 @@ def sodex(
     References:
         Sejr et al., SODEx (MAKE 2021). Departures: the score is a product, and superpixels are SLIC's.
     """
-    detections.require_nonempty()
+    as_detections(detections).require_nonempty()
     detections.require_image(*image.shape[:2])
     progress(0, settings.samples)
     labels, count = superpixels(image, settings.segments, settings.compactness, settings.sigma)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detxai_nb.data.sample import Sample
+from detxai_nb.detections import as_detections
 from detxai_nb.detectors import load_detector
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections, Detector
@@ -57,7 +58,7 @@ class WidgetInputs:
         pixels = np.asarray(load_image(image))
         if detections is None:
             detections = opened.detect([pixels], score_threshold=score_threshold)[0]
-        _check_detections(detections, pixels)
+        as_detections(detections).require_image(*pixels.shape[:2])
         return cls(opened, pixels, detections, recipe)
 
     def check_sample(self, sample: object) -> None:
@@ -99,12 +100,3 @@ def open_detector(detector: Detector | str) -> Detector:
             "take one from load_detector, or wrap your module"
         )
     return opened
-
-
-def _check_detections(detections: object, image: np.ndarray) -> None:
-    if not isinstance(detections, Detections):
-        raise TypeError(
-            f"detections are what detector.detect([image]) returns for the image, one Detections; "
-            f"got {type(detections).__name__}"
-        )
-    detections.require_image(*image.shape[:2])

@@ -11,14 +11,23 @@ from torchvision.ops import batched_nms
 
 from centers.network import STRIDES, Centers
 from detxai_nb.detectors import Adapter, Entry, Family, resize_image
-from detxai_nb.detectors.base import IMAGENET_MEAN, IMAGENET_STD, evaluating, gather_detections, to_tensor
+from detxai_nb.detectors.base import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    detecting,
+    evaluating,
+    gather_detections,
+    to_tensor,
+    tracing,
+)
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, open_stages
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.geometry import Placement
-from detxai_nb.image import load_image
+from detxai_nb.image import as_images, load_image
+from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import SIDES, Detections, Target
 
 
@@ -45,7 +54,7 @@ class CentersDetector(Adapter):
     def __init__(
         self,
         module: Centers,
-        names: Sequence[str],
+        names: ClassNames,
         *,
         input_size: tuple[int, int] = (256, 256),
         nms_threshold: float = 0.6,
@@ -53,12 +62,10 @@ class CentersDetector(Adapter):
     ) -> None:
         if not isinstance(module, Centers):
             raise TypeError(f"family 'centers' expects a Centers network, got {type(module).__name__}")
-        if len(names) != module.classes:
-            raise ValueError(f"this Centers has {module.classes} class outputs, but {len(names)} names were given")
         if input_size[0] % 16 or input_size[1] % 16:
             raise ValueError(f"input_size is (height, width) in multiples of 16, got {input_size}")
         self.module = module
-        self.names = tuple(names)
+        self.names = as_names(names, module.classes, owner="this Centers")
         self.input_size = input_size
         self.nms_threshold = nms_threshold
         self.max_detections = max_detections
@@ -68,17 +75,17 @@ class CentersDetector(Adapter):
         """The pyramid, the backbone's stages, the activations of the head's towers."""
         return (NECK, BACKBONE, *(f"{BACKBONE}.{name}" for name in STRIDES), *head_layers([self._branches()]))
 
-    @torch.no_grad()
+    @detecting
     def detect(self, images: Sequence[Any], score_threshold: float = 0.3) -> list[Detections]:
         """The best class of each cell with a probability >= ``score_threshold``, after class-wise suppression."""
         found = []
         with evaluating(self.module):
-            for image in images:
+            for image in as_images(images):
                 batch, placement = self._prepare(image)
                 found.append(self._decode(self.module(batch), placement, score_threshold))
         return found
 
-    @torch.inference_mode(False)
+    @tracing
     def trace(self, image: Any, layer: str | None = None) -> OneStageTrace:
         """One forward pass of backbone and neck, kept open. ``layer``: one of ``layers``."""
         layer = check_layer(layer, self.layers)

@@ -1,0 +1,167 @@
+"""One door for detections: those of one image, and the own predictions nearest to boxes from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.image import ImageSource, load_image
+from detxai_nb.names import as_names
+from detxai_nb.types import Detections, Detector
+
+__all__ = ["as_detections", "from_boxes"]
+
+
+def as_detections(detections: Any) -> Detections:
+    """Return the detections of one image, if that is what they are.
+
+    Args:
+        detections: anything.
+
+    Returns:
+        The same ``Detections``.
+
+    Raises:
+        TypeError: for anything else, such as the list that ``detect`` returns; the message says what to do.
+    """
+    if isinstance(detections, Detections):
+        return detections
+    expected = "detections are what detector.detect([image])[0] returns for one image, one Detections"
+    if isinstance(detections, (list, tuple)) and detections and isinstance(detections[0], Detections):
+        many = f"{len(detections)} Detections, one for each image"
+        raise TypeError(f"{expected}; got a {type(detections).__name__} of {many}: take one, such as detections[0]")
+    raise TypeError(
+        f"{expected}; got {type(detections).__name__}. For boxes from elsewhere: "
+        "dx.detections.from_boxes(detector, image, boxes)"
+    )
+
+
+def from_boxes(
+    detector: Detector,
+    image: ImageSource,
+    boxes: Any,
+    labels: Any = None,
+    *,
+    score_threshold: float = 0.0,
+) -> Detections:
+    """Find the detector's own prediction nearest to each box: what to explain for boxes from elsewhere.
+
+    A detector can only be explained where it predicted something itself. For boxes of a tile that was moved into the
+    whole image, of another detector, another input size, an annotation file or a tracker, this is the prediction in
+    THIS image by THIS detector that overlaps each of them most. ``iou`` of the result says how much: near 1 it is the
+    same prediction, below 0.5 it is hardly one of the same object.
+
+    Args:
+        detector: any detector.
+        image: what ``load_image`` takes.
+        boxes: ``[N,4]``, xyxy in pixels of the image, as a tensor, an array or lists; or ``Detections``, whose classes
+            are then taken by name unless ``labels`` says otherwise.
+        labels: the class of each box, as N indices into ``detector.names`` or N names: only predictions of that class
+            count. None: predictions of any class.
+        score_threshold: the lowest score of a prediction that counts, 0..1. Only what the detector reports counts: what
+            its own suppression drops, or its largest number of detections, is not there.
+
+    Returns:
+        N detections with boxes, scores and origins of the detector's own predictions, in the order of the boxes, and
+        ``iou`` ``[N]``. Two boxes may have the same prediction.
+
+    Raises:
+        TypeError: if the boxes or labels are no numbers or names.
+        ValueError: if the boxes have another shape, are empty, not finite, turned or outside the image, a label is
+            unknown, or no prediction overlaps a box.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos", device="cpu")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> own = detector.detect([image])[0][:1]
+        >>> found = dx.detections.from_boxes(detector, image, own.boxes + 1)
+        >>> found.label_names() == own.label_names(), bool(found.iou > 0.8)
+        (True, True)
+    """
+    pixels = load_image(image)
+    height, width = pixels.shape[:2]
+    if isinstance(boxes, Detections):
+        boxes.require_image(height, width)
+        boxes, labels = boxes.boxes, boxes.label_names() if labels is None else labels
+    wanted = _as_boxes(boxes, height, width)
+    classes = None if labels is None else _as_labels(labels, len(wanted), as_names(detector.names))
+    found = detector.detect([pixels], score_threshold)[0]
+    rows, overlaps = [], []
+    for row, box in enumerate(wanted):
+        overlap = _iou_with(box, found.boxes)
+        if classes is not None:
+            overlap = torch.where(found.labels == classes[row], overlap, 0.0)
+        if not len(overlap) or not bool(overlap.max() > 0):
+            corners = ", ".join(f"{side:.1f}" for side in box.tolist())
+            kind = "" if classes is None else f" of the class {detector.names[classes[row]]!r}"
+            raise ValueError(
+                f"box {row}, ({corners}), overlaps no prediction{kind} that this detector reports in this image above "
+                f"the score {score_threshold:g} ({len(found)} in all): there is nothing of its own to explain there; "
+                "leave the box out, or explain it on the image and at the size in which it was found"
+            )
+        rows.append(int(overlap.argmax()))
+        overlaps.append(overlap[rows[-1]])
+    return replace(found[rows], iou=torch.stack(overlaps))
+
+
+def _iou_with(box: Tensor, boxes: Tensor) -> Tensor:
+    """IoU ``[N]`` of one box ``[4]`` with boxes ``[N,4]``."""
+    box, others = box.to(boxes.device), boxes.to(torch.float64)
+    sides = torch.minimum(box[2:], others[:, 2:]) - torch.maximum(box[:2], others[:, :2])
+    both = sides.clamp(min=0).prod(dim=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(dim=1) + (box[2:] - box[:2]).prod()
+    return (both / (areas - both)).to(boxes.dtype)
+
+
+def _as_boxes(boxes: Any, height: int, width: int) -> Tensor:
+    """Boxes as float ``[N,4]``, checked."""
+    try:
+        found = boxes if isinstance(boxes, Tensor) else torch.as_tensor(np.asarray(boxes, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"boxes are numbers [N,4], xyxy in pixels of the image; got {type(boxes).__name__}") from error
+    found = found.detach().to("cpu", torch.float64)
+    if found.ndim != 2 or found.shape[1] != 4 or not len(found):
+        raise ValueError(f"boxes are [N,4] with N > 0, xyxy in pixels of the image; got shape {list(found.shape)}")
+    x1, y1, x2, y2 = found.unbind(1)
+    wrong = ~torch.isfinite(found).all(1) | (x2 <= x1) | (y2 <= y1)
+    wrong |= (x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        corners = ", ".join(f"{side:.4g}" for side in found[row].tolist())
+        raise ValueError(
+            f"box {row}, ({corners}), is no box in the image of {width}x{height} pixels; boxes are (x1, y1, x2, y2) "
+            "with x1 < x2 and y1 < y2, in pixels of the image"
+        )
+    if bool((found.abs() <= 1).all()) and min(height, width) > 2:
+        raise ValueError(
+            f"all {len(found)} boxes lie within the first pixel: they look like fractions of the image's size; "
+            f"multiply x by {width} and y by {height}"
+        )
+    return found
+
+
+def _as_labels(labels: Any, count: int, names: Sequence[str]) -> list[int]:
+    """Labels as indices into ``names``, checked."""
+    if isinstance(labels, (str, bytes, int)):
+        raise TypeError(f"labels are a list with a class for each of the {count} boxes; got {labels!r}")
+    given = labels.tolist() if isinstance(labels, (Tensor, np.ndarray)) else list(labels)
+    if len(given) != count:
+        raise ValueError(f"there are {count} boxes and {len(given)} labels; expected as many")
+    found = []
+    for row, label in enumerate(given):
+        if isinstance(label, str) and label in names:
+            found.append(names.index(label))
+        elif isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(names):
+            found.append(int(label))
+        else:
+            raise ValueError(
+                f"label {row} is {label!r}; labels are whole numbers from 0 to {len(names) - 1} or names of this "
+                f"detector's classes: {', '.join(names)}"
+            )
+    return found

@@ -1,0 +1,100 @@
+"""One door for class names: a list, or a dict from class numbers as Ultralytics and transformers keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+ClassNames = Sequence[str] | Mapping[Any, str]
+"""What class names can be handed in as: see ``as_names``."""
+
+BACKGROUND = "__background__"
+"""What torchvision calls class 0 of detectors that have an output for the background."""
+
+_HOW = "a list with a name for each class, or a dict {number: name}"
+
+
+def as_names(
+    names: Any, outputs: int | None = None, *, owner: str = "a detector", zero: str | None = None
+) -> tuple[str, ...]:
+    """Return class names as a tuple in the order of the class numbers.
+
+    Args:
+        names: a list, tuple or other ordered iterable with a name for each class; or a dict from class numbers (also
+            as texts, such as ``{"0": "cat"}``) to names. A number that a dict leaves out below its highest is a class
+            without a name: it is called "class 3".
+        outputs: how many class outputs the network has; None if nothing says so.
+        owner: what the names are for, in the messages.
+        zero: the name of class 0 if a dict leaves it out, such as that of the background; None: "class 0".
+
+    Returns:
+        The name of each class number, from 0.
+
+    Raises:
+        TypeError: if ``names`` is a single string, a set or anything else without an order, or a name is no text.
+        ValueError: if there are no names, a dict's keys are no class numbers, or the names do not fit the outputs.
+
+    Example:
+        >>> as_names({"1": "car", "0": "person", "3": "dog"})
+        ('person', 'car', 'class 2', 'dog')
+    """
+    found = _of_numbers(names, owner, zero) if isinstance(names, Mapping) else _in_order(names, owner)
+    if not found:
+        raise ValueError(f"{owner} has no class names; hand in names as {_HOW}")
+    for number, name in enumerate(found):
+        if not isinstance(name, str):
+            raise TypeError(
+                f"the names of {owner} are texts; class {number} is {name!r}, a {type(name).__name__}; hand in {_HOW}"
+            )
+    if outputs is not None and len(found) != outputs:
+        counted = f"{len(found)} names were given"
+        if isinstance(names, Mapping):
+            keys = sorted(map(int, names))
+            counted = f"the dict numbers its names from {keys[0]} to {keys[-1]}"
+        first = "" if zero is None else ", the background first"
+        raise ValueError(
+            f"{owner} has {outputs} class outputs{first}, but {counted}; expected a name for each output, "
+            f"0 to {outputs - 1}: hand in {_HOW}"
+        )
+    return tuple(str(name) for name in found)
+
+
+def _in_order(names: Any, owner: str) -> list[Any]:
+    if isinstance(names, (str, bytes, set, frozenset)) or not isinstance(names, Iterable):
+        got = "a single text" if isinstance(names, (str, bytes)) else f"a {type(names).__name__}"
+        raise TypeError(f"{owner} expects names as {_HOW}; got {got}: {names!r}")
+    return list(names)
+
+
+def _of_numbers(names: Mapping[Any, Any], owner: str, zero: str | None) -> list[Any]:
+    """The names of a dict in the order of its numbers."""
+    numbered: dict[int, Any] = {}
+    for key, name in names.items():
+        number = _number(key)
+        if number is None:
+            turned = " (this dict is the other way round)" if isinstance(name, int) else ""
+            raise ValueError(
+                f"the names of {owner} as a dict are {{number: name}}, with class numbers from 0 as keys; "
+                f"got the key {key!r} for {name!r}{turned}"
+            )
+        if number in numbered:
+            raise ValueError(f"the names of {owner} hold class {number} twice: {numbered[number]!r} and {name!r}")
+        numbered[number] = name
+    missing = {0: zero} if zero is not None else {}
+    return [numbered.get(n, missing.get(n, f"class {n}")) for n in range(max(numbered, default=-1) + 1)]
+
+
+def _number(key: Any) -> int | None:
+    """The class number that a key is, or None."""
+    if isinstance(key, bool) or (isinstance(key, str) and not key.strip().isdigit()):
+        return None
+    try:
+        number = int(key)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    whole = isinstance(key, str) or number == key
+    return number if whole and 0 <= number <= _MOST else None
+
+
+_MOST = 1_000_000
+"""The highest class number: a dict is filled up to it, so that a damaged one does not fill the memory."""
