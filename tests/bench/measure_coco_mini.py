@@ -10,6 +10,7 @@ everywhere (the box's share of the picture).
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
+from detxai_nb.data.sample import Sample
 from detxai_nb.metrics import average_precision, box_masks, energy_pointing_game, match
 
 METHODS = ("odam", "grad-cam", "grad-cam++")
@@ -38,7 +40,7 @@ def precision(detector: Any, dataset: CocoDataset) -> dict[str, Any]:
     return average_precision(dataset, results)
 
 
-def energies(detector: Any, dataset: CocoDataset) -> dict[str, np.ndarray]:
+def energies(detector: Any, dataset: Sequence[Sample]) -> dict[str, np.ndarray]:
     """For each method the energy inside the annotated box of every matched detection; the box's share of the area."""
     found: dict[str, list[float]] = {name: [] for name in (*METHODS, "uniform")}
     for sample in dataset:

@@ -94,7 +94,9 @@ def test_average_precision_on_coco(measuring: ModuleType, real: tuple[Any, CocoD
 
 
 def test_odam_lies_on_its_object_and_grad_cam_does_not(measuring: ModuleType, real: tuple[Any, CocoDataset]) -> None:
-    found = {name: values.mean() for name, values in measuring.energies(*real).items()}
+    detector, dataset = real
+    every_third = [dataset[index] for index in range(0, len(dataset), 3)]
+    found = {name: values.mean() for name, values in measuring.energies(detector, every_third).items()}
     assert len(measuring.METHODS) == 3
     assert found["odam"] > 3 * found["grad-cam"]
     assert found["odam"] > 0.8
