@@ -172,7 +172,7 @@ def run_lengths(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
     else:
         raise ValueError(f"its counts are {show(counts)}")
     pixels = size[0] * size[1]
-    if len(found) and not (0 <= found.min() and found.max() <= pixels):
+    if len(found) and (found.min() < 0 or found.max() > pixels):
         raise ValueError("a count is negative, or larger than the image")
     found = found.astype(np.int64)
     if int(found.sum()) != pixels:
@@ -181,7 +181,7 @@ def run_lengths(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
 
 
 def _uncompressed(text: str) -> np.ndarray:
-    """The numbers of COCO's text form: five bits a sign, each from the third on as the difference to the last but one."""
+    """The numbers of COCO's text form: five bits a sign, from the fourth on as differences to the last but one."""
     try:
         signs = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
     except UnicodeEncodeError as error:

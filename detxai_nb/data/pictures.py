@@ -91,8 +91,8 @@ class PictureFolder:
         there = self._listed(usual.parent)[1].get(Path(stem).name, [])
         if len(there) > 1:
             raise ValueError(
-                f"{self.folder} holds {', '.join(path.name for path in there)}, and {self.source} does not say which of "
-                "them it means; keep one"
+                f"{self.folder} holds {', '.join(path.name for path in there)}, and {self.source} does not say which "
+                "of them it means; keep one"
             )
         return self._checked(there[0]) if there else usual
 

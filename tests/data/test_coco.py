@@ -409,7 +409,7 @@ def test_values_of_a_wrong_kind_are_refused_in_words(tmp_path: Path, data: Any, 
         CocoDataset(write(tmp_path, data))
 
 
-@pytest.mark.parametrize("name", ["", " ", None, 3, "x\0y", "\ud800.png", "x" * 300, "a/" * 800])
+@pytest.mark.parametrize("name", ["", None, 3, "x\0y", "\ud800.png", "x" * 300, "a/" * 800])
 def test_texts_that_can_be_no_file_name_are_refused_in_words(tmp_path: Path, name: Any) -> None:
     with pytest.raises(ValueError, match="is no file name"):
         CocoDataset(write(tmp_path, broken("images", 0, file_name=name)))[0]
