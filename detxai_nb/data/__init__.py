@@ -1,7 +1,8 @@
 """Datasets: synthetic scenes with exact ground truth, and readers of COCO, PASCAL VOC and CrowdHuman.
 
 Each dataset is a sequence of ``Sample`` objects: ``dx.data.scenes.Scenes``, ``dx.data.coco.CocoDataset``,
-``dx.data.voc.VocDataset`` and ``dx.data.crowdhuman.CrowdHuman``.
+``dx.data.voc.VocDataset`` and ``dx.data.crowdhuman.CrowdHuman``. What the readers find goes through one door,
+``annotations.as_annotations``.
 """
 
 from detxai_nb.data import coco, crowdhuman, scenes, voc

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import warnings
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-from pycocotools import mask as rle
 
-from detxai_nb.data.paths import path_inside
+from detxai_nb.data.annotations import Annotations, as_annotations, as_box
+from detxai_nb.data.foreign import LARGEST, as_flag, as_id, as_number, as_whole, read_json, show
+from detxai_nb.data.outlines import Outlines, as_polygons
+from detxai_nb.data.pictures import PictureFolder
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 
@@ -22,20 +21,29 @@ _FIELDS = {
     "annotations": ("id", "image_id", "category_id", "bbox"),
     "categories": ("id", "name"),
 }
+_USUAL = ("instances.json", "result.json", "_annotations.coco.json", "annotations/instances_default.json")
+"""Names of the file within a folder: this package's, and those of Label Studio, Roboflow and CVAT."""
+_SPARE = {"height", "width", "bbox"}
+"""What an entry may lack; an annotation also its id."""
 
 
 class CocoDataset(Sequence[Sample]):
     """The images of a COCO file as Samples, in the order of the file.
 
     An image is read when it is indexed. Labels run from 0 in the order of the category ids, so categories 1..90 with
-    gaps become labels 0..79; ``category_ids[label]`` is the way back. Boxes are xyxy in pixels of the image. The
-    attribute ``coco`` is the content of the file, unchanged, ``path`` the JSON file, ``folder`` the folder of images
-    and ``names`` the class names by label.
+    gaps become labels 0..79; ``category_ids[label]`` is the way back. Categories of the same name are one class. Boxes
+    are xyxy in pixels of the image. The attribute ``coco`` is the content of the file, unchanged, ``path`` the JSON
+    file, ``folder`` the folder of images and ``names`` the class names by label.
+
+    Files of CVAT, Label Studio, Roboflow, COCO Annotator and VIA are read as they are: ids may be whole numbers or
+    texts, numbers may be texts, and an annotation may lack its id, "iscrowd", "area" and "segmentation", or its "bbox"
+    if it has polygons. File names are read as these tools mean them (see ``PictureFolder``).
 
     Args:
-        annotations: the JSON file, or a folder that holds it as ``instances.json``.
-        images: the folder of the image files; by default the folder ``images`` beside the JSON file if there is one,
-            otherwise the JSON file's own folder.
+        annotations: the JSON file, or a folder that holds it as ``instances.json``, ``result.json`` (Label
+            Studio), ``_annotations.coco.json`` (Roboflow) or ``annotations/instances_default.json`` (CVAT).
+        images: the folder of the image files; by default the folder ``images`` beside the JSON file or beside its
+            folder, or the JSON file's own folder: the first of them that holds the first image.
 
     Raises:
         FileNotFoundError: if the file or the folder of images is missing.
@@ -57,18 +65,24 @@ class CocoDataset(Sequence[Sample]):
     def __init__(self, annotations: str | os.PathLike[str], images: str | os.PathLike[str] | None = None) -> None:
         self.path = _annotation_file(Path(annotations).expanduser())
         self.coco = _read(self.path)
-        beside = self.path.parent / "images"
-        self.folder = Path(images).expanduser() if images is not None else beside if beside.is_dir() else beside.parent
+        entries = self.coco["images"]
+        self.folder = Path(images).expanduser() if images is not None else self._usual_folder()
         if not self.folder.is_dir():
             raise FileNotFoundError(f"there is no folder of images at {self.folder}; name it with images=...")
-        categories = sorted(self.coco["categories"], key=lambda category: category["id"])
-        self.category_ids: tuple[int, ...] = tuple(category["id"] for category in categories)
-        self.names: tuple[str, ...] = tuple(category["name"] for category in categories)
-        self._label = {number: label for label, number in enumerate(self.category_ids)}
-        self._annotations: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in self.coco["images"]}
-        for annotation in self.coco["annotations"]:
-            self._check_annotation(annotation)
-            self._annotations[annotation["image_id"]].append(annotation)
+        self._pictures = self._in_folder(self.folder)
+        self._sizes = [self._size(entry) for entry in entries]
+        self._annotations: dict[int | str, list[dict[str, Any]]] = {self._id(entry): [] for entry in entries}
+        self._image_of = {str(number): number for number in self._annotations}
+        if len(self._image_of) < len(entries):
+            raise ValueError(f"{self.path}: two entries of 'images' have the same id, once as a number, once as a text")
+        self._read_categories()
+        # How the annotations of each image are called in error messages.
+        self._called: dict[int | str, list[str]] = {image: [] for image in self._annotations}
+        for number, annotation in enumerate(self.coco["annotations"], start=1):
+            called = f"annotation {str(annotation.get('id', f'number {number}'))[:80]}"
+            image = self._check_annotation(annotation, called)
+            self._annotations[image].append(annotation)
+            self._called[image].append(called)
 
     def __len__(self) -> int:
         return len(self.coco["images"])
@@ -81,29 +95,59 @@ class CocoDataset(Sequence[Sample]):
         """Return the sample at ``index``, or a list of samples for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        entry = self.coco["images"][index]
+        index = range(len(self))[index]
+        entry, listed = self.coco["images"][index], self._sizes[index]
         image = load_image(self.image_path(index))
-        size = (entry["height"], entry["width"])
-        if image.shape[:2] != size:
+        size = (image.shape[0], image.shape[1])
+        if listed is not None and size != listed:
             raise ValueError(
-                f"{entry['file_name']} is {image.shape[1]}x{image.shape[0]} pixels upright, but {self.path} says "
-                f"{size[1]}x{size[0]}: its boxes would be in the wrong places"
+                f"{entry['file_name']} is {size[1]}x{size[0]} pixels upright, but {self.path} says "
+                f"{listed[1]}x{listed[0]}: its boxes would be in the wrong places"
             )
-        found = self._annotations[entry["id"]]
-        boxes = np.array([annotation["bbox"] for annotation in found], np.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
+        found, called = self._annotations[self._id(entry)], self._called[self._id(entry)]
         has_parts = bool(found) and all("part_segmentation" in annotation for annotation in found)
-        return Sample(
-            image=image,
-            boxes=boxes,
-            labels=np.array([self._label[annotation["category_id"]] for annotation in found], np.int64),
-            crowd=np.array([bool(annotation.get("iscrowd", 0)) for annotation in found], bool),
-            image_id=entry["id"],
-            file_name=entry["file_name"],
-            names=self.names,
-            load_masks=partial(_decode, found, "segmentation", size),
-            load_parts=partial(_decode, found, "part_segmentation", size) if has_parts else None,
+        masks, parts = (
+            Outlines([annotation.get(field) for annotation in found], size, called, field)
+            for field in ("segmentation", "part_segmentation")
         )
+        return self.annotations_of(index).to_sample(
+            image, self._id(entry), entry["file_name"], self.names, masks, parts if has_parts else None
+        )
+
+    def annotations_of(self, index: int) -> Annotations:
+        """Return the annotations of an image without reading the image.
+
+        Args:
+            index: the image's position in the dataset, from 0.
+
+        Returns:
+            Boxes, labels and marks, in the order of the file.
+        """
+        return as_annotations((self._entry(one, called) for one, called in self._of(index)), "xywh")
+
+    def ground_truth(self, index: int) -> list[dict[str, Any]]:
+        """Return the annotations of an image as pycocotools wants them, all numbers checked.
+
+        Args:
+            index: the image's position in the dataset, from 0.
+
+        Returns:
+            For each, in the order of the file: "bbox" [x, y, width, height], "label", "iscrowd" (0 or 1), and "area" as
+            the file has it, or else that of the box.
+
+        Raises:
+            ValueError: for an area that is no number.
+        """
+        found = []
+        for one, called in self._of(index):
+            entry = self._entry(one, called)
+            box = as_box(entry["box"], f"{called} has the bbox", "xywh")
+            given = one.get("area")
+            # An area may be larger than any side.
+            area = box[2] * box[3] if given is None else as_number(given, f"the area of {called}", 0.0, LARGEST**2)
+            crowd = as_flag(entry["crowd"], f"iscrowd of {called}")
+            found.append({"bbox": list(box), "label": entry["label"], "iscrowd": int(crowd), "area": area})
+        return found
 
     def image_path(self, index: int) -> Path:
         """Return the path of an image file.
@@ -117,23 +161,106 @@ class CocoDataset(Sequence[Sample]):
         Raises:
             ValueError: if the file name leads out of the folder of images.
         """
-        return path_inside(self.folder, self.coco["images"][index]["file_name"], self.path)
+        return self._pictures.find(self.coco["images"][index]["file_name"])
 
-    def _check_annotation(self, annotation: dict[str, Any]) -> None:
-        where = f"annotation {annotation['id']} in {self.path}"
-        if annotation["image_id"] not in self._annotations:
+    def _of(self, index: int) -> Iterator[tuple[dict[str, Any], str]]:
+        """The annotations of an image, and how they are called in error messages."""
+        image = self._id(self.coco["images"][index])
+        return zip(self._annotations[image], self._called[image])
+
+    def _in_folder(self, folder: Path) -> PictureFolder:
+        return PictureFolder(folder, self.path, [entry["file_name"] for entry in self.coco["images"]])
+
+    def _usual_folder(self) -> Path:
+        """The first of the usual folders that holds the first image, else ``images`` or the file's own folder."""
+        own, part = self.path.parent, self.path.stem.removeprefix("instances_")
+        beside = own / "images"
+        usual = beside if beside.is_dir() else own
+        if self.coco["images"]:
+            first = self.coco["images"][0]["file_name"]
+            further = (own, own.parent / "images" / part, own.parent / "images", own.parent / part, own / part)
+            for folder in (usual, *further):
+                try:
+                    if folder.is_dir() and self._in_folder(folder).find(first).is_file():
+                        return folder
+                except ValueError:
+                    continue
+        return usual
+
+    def _id(self, entry: dict[str, Any]) -> int | str:
+        return as_id(entry["id"], f"the id of the image {show(entry['file_name'])} in {self.path}")
+
+    def _size(self, entry: dict[str, Any]) -> tuple[int, int] | None:
+        """The size (height, width) that the file says, if it says one."""
+        sides = [entry.get(name) for name in ("height", "width")]
+        if any(side is None or side in (0, "0", "") for side in sides):
+            return None
+        where = f"of the image {show(entry['file_name'])} in {self.path}"
+        height, width = (as_whole(side, f"the {name} {where}", 1) for name, side in zip(("height", "width"), sides))
+        return height, width
+
+    def _read_categories(self) -> None:
+        """Class names, the category id of each, and the label of each category id, as text."""
+        categories = [
+            (as_id(one["id"], f"the id of a category in {self.path}"), one["name"]) for one in self.coco["categories"]
+        ]
+        for number, name in categories:
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"the category {number!r} in {self.path} has the name {show(name)}; expected a text")
+        if len({str(number) for number, _ in categories}) < len(categories):
+            raise ValueError(f"{self.path}: two entries of 'categories' have the same id")
+        categories.sort(key=lambda one: _order(one[0]))
+        used = {str(one["category_id"]) for one in self.coco["annotations"]}
+        # Of categories of one name, which are one class, the first that is used gives the id.
+        by_name: dict[str, list[int | str]] = {}
+        for number, name in categories:
+            by_name.setdefault(name, []).append(number)
+        chosen = {n: next((one for one in ids if str(one) in used), ids[0]) for n, ids in by_name.items()}
+        self.names: tuple[str, ...] = tuple(sorted(chosen, key=lambda name: _order(chosen[name])))
+        self.category_ids: tuple[int | str, ...] = tuple(chosen[name] for name in self.names)
+        self._label = {str(number): self.names.index(name) for number, name in categories}
+
+    def _check_annotation(self, annotation: dict[str, Any], called: str) -> int | str:
+        """The image of an annotation, after checking the annotation."""
+        where = f"{called} in {self.path}"
+        image = self._image_of.get(str(as_id(annotation["image_id"], f"the image_id of {where}")))
+        if image is None:
             raise ValueError(f"{where} belongs to image {annotation['image_id']!r}, which the file does not list")
-        if annotation["category_id"] not in self._label:
+        as_annotations([self._entry(annotation, called)], "xywh")
+        return image
+
+    def _entry(self, annotation: dict[str, Any], called: str) -> dict[str, Any]:
+        """What ``as_annotations`` takes."""
+        where = f"{called} in {self.path}"
+        label = self._label.get(str(as_id(annotation["category_id"], f"the category_id of {where}")))
+        if label is None:
             raise ValueError(f"{where} has category {annotation['category_id']!r}, which the file does not list")
-        box = annotation["bbox"]
-        numbers = isinstance(box, list) and all(isinstance(side, (int, float)) for side in box)
-        if not numbers or len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) < 0:
-            raise ValueError(f"{where} has the bbox {box!r}; expected [x, y, width, height] in pixels")
+        box = annotation.get("bbox")
+        if box is None and isinstance(annotation.get("segmentation"), list):
+            box = _box_of(annotation["segmentation"], where)
+        return {"where": where, "field": "bbox", "box": box, "label": label, "crowd": annotation.get("iscrowd")}
+
+
+def _order(number: int | str) -> tuple[bool, float, str]:
+    """The order of ids: numbers, also those that are texts, by value, then the other texts."""
+    text = str(number)
+    return (False, float(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (True, 0.0, text)
+
+
+def _box_of(shape: list[Any], where: str) -> list[float]:
+    """The box [x, y, width, height] around polygons."""
+    try:
+        points = np.concatenate(as_polygons(shape))
+    except ValueError as error:
+        raise ValueError(f"{where} has no bbox, and its segmentation does not give one: {error}") from error
+    (x1, y1), (x2, y2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return [x1, y1, x2 - x1, y2 - y1]
 
 
 def _annotation_file(path: Path) -> Path:
     if path.is_dir():
-        path = path / "instances.json"
+        usual = [path / name for name in _USUAL]
+        path = next((one for one in usual if one.is_file()), usual[0])
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no annotation file {path}: name the JSON file, or a folder that holds instances.json"
@@ -143,10 +270,7 @@ def _annotation_file(path: Path) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     """The content of a COCO file, checked."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no JSON text: {error}") from error
+    content: dict[str, Any] = read_json(path)
     for table, wanted in _FIELDS.items():
         rows = content.get(table) if isinstance(content, dict) else None
         if not isinstance(rows, list):
@@ -156,30 +280,13 @@ def _read(path: Path) -> dict[str, Any]:
         seen = set()
         for row in rows:
             missing = [name for name in wanted if name not in row] if isinstance(row, dict) else list(wanted)
-            if missing:
-                raise ValueError(f"{path}: an entry of {table!r} has no {', '.join(missing)}: {str(row)[:200]}")
-            if row["id"] in seen:
+            spare = _SPARE | {"id"} if table == "annotations" else _SPARE
+            if set(missing) - spare:
+                raise ValueError(f"{path}: an entry of {table!r} has no {', '.join(missing)}: {show(row)}")
+            if "id" in missing:
+                continue
+            number = as_id(row["id"], f"the id of an entry of {table!r} in {path}")
+            if number in seen:
                 raise ValueError(f"{path}: two entries of {table!r} have the id {row['id']!r}")
-            seen.add(row["id"])
+            seen.add(number)
     return content
-
-
-def _decode(annotations: list[dict[str, Any]], field: str, size: tuple[int, int]) -> np.ndarray:
-    """Masks, bool ``[M,H,W]``, from polygons or from run lengths, plain or compressed."""
-    masks = np.zeros((len(annotations), *size), bool)
-    for mask, annotation in zip(masks, annotations):
-        shape = annotation.get(field)
-        if isinstance(shape, list) and shape:
-            shape = rle.merge(rle.frPyObjects(shape, *size))
-        elif isinstance(shape, dict) and list(shape.get("size", ())) == list(size):
-            shape = rle.frPyObjects(shape, *size) if isinstance(shape["counts"], list) else shape
-        else:
-            raise ValueError(
-                f"annotation {annotation['id']} has no mask for an image of {size[1]}x{size[0]} pixels: {field} is "
-                f"{str(shape)[:80]}; expected polygons or run lengths of size [{size[0]}, {size[1]}]"
-            )
-        with warnings.catch_warnings():
-            # The arrays of pycocotools do not yet accept the keyword that NumPy 2 passes.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-            mask[:] = rle.decode(shape).astype(bool)
-    return masks

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
+from detxai_nb.data.annotations import as_annotations, as_box
+from detxai_nb.data.foreign import as_flag, as_id, parse_json, read_lines, show
 from detxai_nb.data.paths import path_inside
+from detxai_nb.data.pictures import PictureFolder
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
 
@@ -29,7 +31,7 @@ class CrowdHuman(Sequence[Sample]):
 
     Args:
         annotations: the annotation file, such as ``annotation_val.odgt``.
-        images: the folder of the image files; by default ``Images`` beside the annotation file.
+        images: the folder of the image files, of any format; by default ``Images`` beside the annotation file.
         box: "full" (the whole body, including what is hidden or beyond the border), "visible" or "head".
         clip: whether boxes are clipped to the image, as CrowdHuman's evaluation does with boxes and detections.
 
@@ -63,12 +65,13 @@ class CrowdHuman(Sequence[Sample]):
         self.names: tuple[str, ...] = ("person",)
         self.box = box
         self.clip = clip
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = read_lines(self.path)
         self._entries = [self._parse(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-        names = [name for name, _, _ in self._entries]
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        count = Counter(name for name, _, _ in self._entries)
+        twice = sorted(name for name, times in count.items() if times > 1)
         if twice:
             raise ValueError(f"{self.path} lists the image {twice[0]!r} twice")
+        self._pictures = PictureFolder(self.folder, self.path, list(count))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -83,23 +86,15 @@ class CrowdHuman(Sequence[Sample]):
             return [self[i] for i in range(len(self))[index]]
         index = range(len(self))[index]
         name, found, crowd = self._entries[index]
-        image = load_image(path_inside(self.folder, f"{name}.jpg", self.path))
-        boxes = np.array(found, np.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        if self.clip:
-            height, width = image.shape[:2]
-            boxes[:, 0::2] = boxes[:, 0::2].clip(0, width)
-            boxes[:, 1::2] = boxes[:, 1::2].clip(0, height)
-        return Sample(
-            image=image,
-            boxes=boxes,
-            labels=np.zeros(len(boxes), np.int64),
-            crowd=np.array(crowd, bool),
-            image_id=index + 1,
-            file_name=f"{name}.jpg",
-            names=self.names,
-            load_masks=_no_masks,
+        path = self._pictures.find_by_stem(name)
+        image = load_image(path)
+        rows = (
+            {"where": f"box {place} of {name}", "field": BOXES[self.box], "box": box, "label": 0, "crowd": mark}
+            for place, (box, mark) in enumerate(zip(found, crowd), start=1)
         )
+        checked = as_annotations(rows, "xywh")
+        checked = checked.clipped(*image.shape[:2]) if self.clip else checked
+        return checked.to_sample(image, index + 1, path.name, self.names, _no_masks)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -109,36 +104,32 @@ class CrowdHuman(Sequence[Sample]):
     def _parse(self, number: int, line: str) -> tuple[str, list[list[float]], list[bool]]:
         """The image's id, its boxes as (x, y, width, height), and which of them are regions to ignore."""
         where = f"line {number} of {self.path}"
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where} is no JSON text: {error}") from error
+        entry = parse_json(line, where)
         missing = [key for key in ("ID", "gtboxes") if not isinstance(entry, dict) or key not in entry]
         if missing:
             raise ValueError(f"{where} has no {', '.join(missing)}: {line[:200]}")
-        path_inside(self.folder, f"{entry['ID']}.jpg", where)
+        name = str(as_id(entry["ID"], f"the ID in {where}"))
+        path_inside(self.folder, f"{name}.jpg", where)
         if not isinstance(entry["gtboxes"], list):
-            raise ValueError(f"{where} has gtboxes {str(entry['gtboxes'])[:80]}; expected a list")
+            raise ValueError(f"{where} has gtboxes {show(entry['gtboxes'])}; expected a list")
         boxes, crowd = [], []
         for place, one in enumerate(entry["gtboxes"], start=1):
-            boxes.append(_box(one, BOXES[self.box], f"box {place} in {where}"))
-            crowd.append(one.get("tag") == "mask" or _ignored(one, self.box))
-        return str(entry["ID"]), boxes, crowd
+            box = one.get(BOXES[self.box]) if isinstance(one, dict) else None
+            called = f"box {place} in {where} has {BOXES[self.box]}"
+            # One tool writes this format, and it writes numbers as numbers.
+            if isinstance(box, list) and any(isinstance(side, str) for side in box):
+                raise ValueError(f"{called} {show(box)}; expected [x, y, width, height] in pixels")
+            boxes.append(list(as_box(box, called, "xywh")))
+            crowd.append(one.get("tag") == "mask" or _ignored(one, self.box, f"box {place} in {where}"))
+        return name, boxes, crowd
 
 
-def _box(one: Any, key: str, where: str) -> list[float]:
-    """The box (x, y, width, height) that an annotation has under ``key``."""
-    box = one.get(key) if isinstance(one, dict) else None
-    numbers = isinstance(box, list) and all(isinstance(v, (int, float)) and math.isfinite(v) for v in box)
-    if not isinstance(box, list) or not numbers or len(box) != 4 or min(box[2:]) < 0:
-        raise ValueError(f"{where} has {key} {box!r}; expected [x, y, width, height] in pixels")
-    return [float(value) for value in box]
-
-
-def _ignored(one: dict[str, Any], box: str) -> bool:
+def _ignored(one: dict[str, Any], box: str, where: str) -> bool:
     """Whether an annotation is to be ignored; heads have a flag of their own."""
     about = one.get("head_attr" if box == "head" else "extra") or {}
-    return bool(about.get("ignore", 0))
+    if not isinstance(about, dict):
+        raise ValueError(f"{where} has the attributes {show(about)}; expected an object of names and values")
+    return as_flag(about.get("ignore", 0), f"ignore of {where}")
 
 
 def _no_masks() -> np.ndarray:

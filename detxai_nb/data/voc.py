@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, overload
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from PIL import Image
 
+from detxai_nb.data.annotations import as_annotations
+from detxai_nb.data.foreign import as_flag, as_number, as_whole, read_indices, read_lines, read_xml
 from detxai_nb.data.paths import path_inside
+from detxai_nb.data.pictures import PictureFolder
 from detxai_nb.data.sample import Sample
 from detxai_nb.image import load_image
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 NAMES: tuple[str, ...] = (
     "aeroplane",
@@ -62,6 +66,55 @@ class _Object:
     difficult: bool
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One annotation file: the size (height, width) if it says one, the picture that it names, and its objects."""
+
+    size: tuple[int, int] | None
+    file_name: str
+    objects: tuple[_Object, ...]
+
+
+@dataclass(frozen=True)
+class _ObjectMasks:
+    """The masks of some objects of one image, from a picture that holds each object's number plus 1."""
+
+    path: Path
+    size: tuple[int, int]
+    numbers: tuple[int, ...]
+    values: np.ndarray | None = None
+
+    def __call__(self) -> np.ndarray:
+        return self.rows(range(len(self.numbers)))
+
+    def rows(self, rows: Sequence[int]) -> np.ndarray:
+        values = self._read()
+        wanted = np.array([self.numbers[row] + 1 for row in rows], np.int64).reshape(-1, 1, 1)
+        masks: np.ndarray = values[None] == wanted
+        return masks
+
+    def check(self) -> None:
+        self._read()
+
+    def portable(self) -> _ObjectMasks:
+        return _ObjectMasks(self.path, self.size, self.numbers, self._read())
+
+    def _read(self) -> np.ndarray:
+        if self.values is not None:
+            return self.values
+        if not self.path.is_file():
+            raise ValueError(
+                f"VOC has no masks of {self.path.stem}: there is no {self.path}; the lists in ImageSets/Segmentation do"
+            )
+        values = read_indices(self.path)
+        if values.shape != self.size:
+            raise ValueError(
+                f"{self.path} is of shape {list(values.shape)}, expected one number for each of {list(self.size)} "
+                "pixels"
+            )
+        return values
+
+
 class VocDataset(Sequence[Sample]):
     """The images of one image list of a PASCAL VOC folder as Samples, in the order of the list.
 
@@ -70,10 +123,14 @@ class VocDataset(Sequence[Sample]):
     1. Masks come from ``SegmentationObject`` if all images of the list have them (``has_masks``); the value 255, the
     border between objects, belongs to no object.
 
+    Folders of labelImg, CVAT and Roboflow are read as they are: pictures are of any format (``a.jpg``, else the name
+    that the annotation file says, else the one picture ``a.*``), a missing size or one of 0 is taken from the picture,
+    and a folder without ``ImageSets`` is read whole, its annotation files in ``Annotations`` or beside the pictures.
+
     Args:
         folder: the folder that holds ``JPEGImages`` and ``Annotations``, such as ``VOCdevkit/VOC2012``.
         images: a list in ``ImageSets/Main`` ("val", "trainval", "test"), or another list with its folder, such as
-            "Segmentation/val".
+            "Segmentation/val". Not used for a folder without ``ImageSets``.
         rename: new names for VOC's classes, by VOC's own name; by default no class is renamed. ``AS_COCO`` renames
             the classes as COCO does.
         names: the classes as the files write them, by default VOC's twenty.
@@ -106,18 +163,23 @@ class VocDataset(Sequence[Sample]):
         if unknown:
             raise ValueError(f"rename has {', '.join(unknown)}, which are no classes here; known: {', '.join(names)}")
         self.names: tuple[str, ...] = tuple(self.rename.get(name, name) for name in names)
-        listed = images if "/" in images else f"Main/{images}"
-        self.path = path_inside(self.folder / "ImageSets", f"{listed}.txt", "images=...")
-        for needed in (self.path, self.folder / "JPEGImages", self.folder / "Annotations"):
+        if not isinstance(images, str):
+            raise ValueError(f"images is the name of a list in ImageSets/Main, such as 'val'; got {images!r}")
+        self._xml = _first_folder(self.folder, ("Annotations", "annotations", "."), "*.xml")
+        self._jpeg = _first_folder(self.folder, ("JPEGImages", "images", "Images", "."), "*")
+        lists = self.folder / "ImageSets"
+        listed = f"{images if '/' in images else f'Main/{images}'}.txt"
+        self.path = path_inside(lists, listed, "images=...") if lists.is_dir() else self._xml
+        for needed in (self.folder, self.path, self._xml):
             if not needed.exists():
+                known = ", ".join(sorted(path.stem for path in (lists / "Main").glob("*.txt"))[:20])
                 raise FileNotFoundError(
                     f"there is no {needed}: folder is one like VOCdevkit/VOC2012, with JPEGImages, Annotations and "
-                    "ImageSets, and images the name of a list in ImageSets/Main"
+                    "ImageSets, and images the name of a list in ImageSets/Main" + (f" ({known})" if known else "")
                 )
-        # A list of one class has a second column: 1, 0 or -1.
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        self.ids: tuple[str, ...] = tuple(line.split()[0] for line in lines if line.strip())
-        self._objects = [self._parse(name) for name in self.ids]
+        self.ids: tuple[str, ...] = tuple(self._listed())
+        self._pictures = PictureFolder(self._jpeg, self.path, self.ids)
+        self._entries = [self._parse(name) for name in self.ids]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -131,22 +193,32 @@ class VocDataset(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         index = range(len(self))[index]
-        size, found = self._objects[index]
-        image = load_image(self._file("JPEGImages", self.ids[index], "jpg"))
-        if image.shape[:2] != size:
+        entry = self._entries[index]
+        path = self._pictures.find_by_stem(self.ids[index], (entry.file_name,))
+        image = load_image(path)
+        size = (image.shape[0], image.shape[1])
+        if entry.size is not None and size != entry.size:
             raise ValueError(
-                f"{self.ids[index]}.jpg is {image.shape[1]}x{image.shape[0]} pixels, but its annotation file says "
-                f"{size[1]}x{size[0]}: its boxes would be in the wrong places"
+                f"{path.name} is {size[1]}x{size[0]} pixels, but its annotation file says "
+                f"{entry.size[1]}x{entry.size[0]}: its boxes would be in the wrong places"
             )
-        return Sample(
-            image=image,
-            boxes=np.array([one.box for one in found], np.float32).reshape(-1, 4),
-            labels=np.array([self._own_names.index(one.name) for one in found], np.int64),
-            crowd=np.array([one.difficult and not self.difficult for one in found], bool),
-            image_id=index + 1,
-            file_name=f"{self.ids[index]}.jpg",
-            names=self.names,
-            load_masks=partial(self._masks, self.ids[index], size, tuple(one.number for one in found)),
+        rows = (
+            {
+                "where": f"object {one.number + 1} of {self.ids[index]}",
+                "field": "box",
+                "box": one.box,
+                "label": self._own_names.index(one.name),
+                "crowd": one.difficult and not self.difficult,
+            }
+            for one in entry.objects
+        )
+        masks = self._file("SegmentationObject", self.ids[index], "png")
+        return as_annotations(rows, "xyxy").to_sample(
+            image,
+            index + 1,
+            path.name,
+            self.names,
+            _ObjectMasks(masks, size, tuple(one.number for one in entry.objects)),
         )
 
     @property
@@ -157,60 +229,78 @@ class VocDataset(Sequence[Sample]):
     @property
     def identity(self) -> dict[str, Any]:
         """What determines the samples, as plain values that do not depend on where the folder lies."""
-        pairs = zip(self.ids, self._objects)
-        objects = [[name, list(size), [[o.name, *o.box, o.difficult] for o in found]] for name, (size, found) in pairs]
+        pairs = zip(self.ids, self._entries)
+        objects = [
+            [name, list(entry.size or ()), [[o.name, *o.box, o.difficult] for o in entry.objects]]
+            for name, entry in pairs
+        ]
         return {"names": list(self.names), "difficult": self.difficult, "objects": objects}
 
     def _file(self, kind: str, name: str, ending: str) -> Path:
         return path_inside(self.folder / kind, f"{name}.{ending}", self.path)
 
-    def _parse(self, name: str) -> tuple[tuple[int, int], tuple[_Object, ...]]:
-        """The size (height, width) and the objects of one image."""
-        path = self._file("Annotations", name, "xml")
+    def _listed(self) -> list[str]:
+        """The images of the list, or of the whole folder."""
+        if not self.path.is_file():
+            found = [path.stem for path in sorted(self._xml.glob("*.xml"))]
+            if not found:
+                raise FileNotFoundError(f"there is no annotation file *.xml in {self._xml}, and no list in ImageSets")
+            return found
+        found = []
+        for line in read_lines(self.path):
+            if not (name := line.strip()):
+                continue
+            # A list of one class has a second column: 1, 0 or -1. Names may have spaces, and endings.
+            plain = re.sub(r"\s+(-1|0|1)$", "", name)
+            readings = (name, plain, re.sub(r"\.[A-Za-z]{3,4}$", "", plain))
+            there = (one for one in readings if path_inside(self._xml, f"{one}.xml", self.path).is_file())
+            found.append(next(there, plain))
+        return found
+
+    def _parse(self, name: str) -> _Entry:
+        """The annotation file of one image."""
+        path = path_inside(self._xml, f"{name}.xml", self.path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no annotation file {path} for the image {name} of {self.path}")
-        try:
-            root = ElementTree.parse(path).getroot()
-        except ElementTree.ParseError as error:
-            raise ValueError(f"{path} is no XML: {error}") from error
-        size = (_number(root, "size/height", path), _number(root, "size/width", path))
-        found = tuple(self._object(number, node, path) for number, node in enumerate(root.findall("object")))
-        return (int(size[0]), int(size[1])), found
+        root = read_xml(path)
+        objects = tuple(self._object(number, node, path) for number, node in enumerate(root.findall("object")))
+        return _Entry(_size(root, path), (root.findtext("filename") or "").strip(), objects)
 
-    def _object(self, number: int, node: ElementTree.Element, path: Path) -> _Object:
+    def _object(self, number: int, node: Element, path: Path) -> _Object:
         name = (node.findtext("name") or "").strip()
         where = f"object {number + 1} in {path}"
         if name not in self._own_names:
-            raise ValueError(f"{where} is of the class {name!r}; known: {', '.join(self._own_names)}")
+            raise ValueError(
+                f"{where} is of the class {name!r}; known: {', '.join(self._own_names)}. Classes of your own are named "
+                "with names=[...]"
+            )
         x1, y1, x2, y2 = (_number(node, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax"))
         if not (x1 <= x2 and y1 <= y2):
             raise ValueError(
                 f"{where} has the box ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}); expected xmin <= xmax, ymin <= ymax"
             )
-        return _Object(number, name, (x1 - 1, y1 - 1, x2, y2), (node.findtext("difficult") or "0").strip() == "1")
-
-    def _masks(self, name: str, size: tuple[int, int], numbers: tuple[int, ...]) -> np.ndarray:
-        """The masks, bool ``[M,H,W]``, of the objects with these numbers."""
-        path = self._file("SegmentationObject", name, "png")
-        if not path.is_file():
-            raise ValueError(f"VOC has no masks of {name}: there is no {path}; the lists in ImageSets/Segmentation do")
-        with Image.open(path) as picture:
-            values = np.array(picture)
-        if values.shape != size:
-            raise ValueError(
-                f"{path} is of shape {list(values.shape)}, expected one number for each of {list(size)} pixels"
-            )
-        masks: np.ndarray = values[None] == np.array(numbers, np.uint8).reshape(-1, 1, 1) + 1
-        return masks
+        difficult = as_flag(node.findtext("difficult"), f"difficult of {where}")
+        return _Object(number, name, (x1 - 1, y1 - 1, x2, y2), difficult)
 
 
-def _number(node: ElementTree.Element, where: str, path: Path) -> float:
+def _first_folder(folder: Path, names: Sequence[str], pattern: str) -> Path:
+    """The first of these folders that holds such a file, else the first that exists, else the first."""
+    there = [path for name in names if (path := folder / name).is_dir()]
+    holding = (path for path in there if next(path.glob(pattern), None) is not None)
+    return next(holding, there[0] if there else folder / names[0])
+
+
+def _size(root: Element, path: Path) -> tuple[int, int] | None:
+    """The size (height, width) that an annotation file says; labelImg writes 0 where it knows none."""
+    texts = [(root.findtext(f"size/{side}") or "0").strip() for side in ("height", "width")]
+    height, width = (as_whole(text or "0", f"the size in {path}") for text in texts)
+    return (height, width) if height and width else None
+
+
+def _number(node: Element, where: str, path: Path) -> float:
     """The number at ``where``; some of VOC's boxes have fractional sides."""
     text = node.findtext(where)
     try:
-        value = float(text or "")
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise ValueError(f"{path} has {text!r} at {where} of its {node.tag}; expected a number")
-    return value
+        return as_number(text, "a side")
+    except ValueError as error:
+        raise ValueError(f"{path} has {text!r} at {where} of its {node.tag}; expected a number ({error})") from error

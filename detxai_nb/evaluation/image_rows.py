@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from detxai_nb.data.foreign import as_id
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.plan import RANDOM, EvaluationPlan, MapRun, MethodRow
 from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record
@@ -81,7 +82,7 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
             _measure(plan, case, about, columns)
     record = Record(
         image=number,
-        image_id=int(sample.image_id),
+        image_id=as_id(sample.image_id, "the image's id"),
         file_name=sample.file_name,
         annotations=len(sample),
         objects=len(selected.detections),
@@ -91,7 +92,7 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
     return ImageRows(record, columns)
 
 
-def image_seed(seed: int, image_id: int) -> int:
+def image_seed(seed: int, image_id: int | str) -> int:
     """Return the seed of a method's random numbers in one image, the same on every platform.
 
     Args:
@@ -101,7 +102,8 @@ def image_seed(seed: int, image_id: int) -> int:
     Returns:
         A whole number of 31 bits.
     """
-    digest = hashlib.blake2b(repr([int(seed), int(image_id)]).encode(), digest_size=8).digest()
+    about = repr([int(seed), as_id(image_id, "the image's id")])
+    digest = hashlib.blake2b(about.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 33
 
 
@@ -112,7 +114,7 @@ def _objects(selected: Selected, sample: Sample, number: int) -> dict[str, list[
     count = len(boxes)
     return {
         "image": [number] * count,
-        "image_id": [int(sample.image_id)] * count,
+        "image_id": [as_id(sample.image_id, "the image's id")] * count,
         "file_name": [sample.file_name] * count,
         "annotation": selected.annotations.tolist(),
         "label": selected.detections.label_names(),

@@ -9,7 +9,7 @@ import pickle
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from detxai_nb.data.sample import Sample
+from detxai_nb.data.sample import LazyMasks, Masks, Sample
 from detxai_nb.evaluation.image_rows import measure_image
 from detxai_nb.evaluation.plan import EvaluationPlan
 from detxai_nb.evaluation.rows import ImageRows
@@ -115,7 +115,29 @@ class PackedMasks:
         return cls(np.packbits(masks, axis=-1), masks.shape[-1])
 
     def __call__(self) -> np.ndarray:
-        return np.unpackbits(self.bits, axis=-1, count=self.width).astype(bool)
+        return self.rows(range(len(self.bits)))
+
+    def rows(self, rows: Sequence[int]) -> np.ndarray:
+        """Unpack some masks.
+
+        Args:
+            rows: numbers of masks.
+
+        Returns:
+            bool ``[K,H,W]``.
+        """
+        return np.unpackbits(self.bits[list(rows)], axis=-1, count=self.width).astype(bool)
+
+    def check(self) -> None:
+        """Do nothing: they can be unpacked."""
+
+    def portable(self) -> PackedMasks:
+        """Return these masks themselves.
+
+        Returns:
+            The same object.
+        """
+        return self
 
 
 @dataclass(frozen=True)
@@ -138,12 +160,17 @@ def to_picklable(sample: Sample, plan: EvaluationPlan) -> Sample:
     Returns:
         The sample with packed masks and parts, or without them.
     """
-    masks, parts = plan.needs("mask"), plan.needs("part") and sample.parts is not None
+    masks, parts = plan.needs("mask"), plan.needs("part")
     return replace(
         sample,
-        load_masks=PackedMasks.of(sample.masks) if masks else NotSent(),
-        load_parts=PackedMasks.of(sample.parts) if parts and sample.parts is not None else None,
+        load_masks=_sent(sample.load_masks, sample, "masks") if masks else NotSent(),
+        load_parts=_sent(sample.load_parts, sample, "parts") if parts and sample.load_parts is not None else None,
     )
+
+
+def _sent(load: Masks, sample: Sample, name: str) -> Masks:
+    """Masks as they are sent: undecoded if the dataset can do that, else packed."""
+    return load.portable() if isinstance(load, LazyMasks) else PackedMasks.of(getattr(sample, name))
 
 
 def measure_in_worker(state: WorkerState, sample: Sample, number: int) -> ImageRows:

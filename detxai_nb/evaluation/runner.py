@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Unpack
 
 from detxai_nb._version import __version__
+from detxai_nb.data.foreign import as_id
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.fingerprint import dataset_identity, detector_identity
 from detxai_nb.evaluation.image_rows import measure_image
@@ -208,8 +209,9 @@ def _read(
     for number in todo:
         try:
             sample = dataset[number]
-            # Masks are read on first use: an error in them belongs to the image, not to a metric.
-            _ = (plan.needs("mask") and sample.masks, plan.needs("part") and sample.parts)
+            # Masks are decoded on first use: an error in them belongs to the image, not to a metric.
+            sample.check_masks(plan.needs("mask"), plan.needs("part"))
+            as_id(sample.image_id, f"the id of image {number}")
         except (ValueError, OSError) as error:
             if strict:
                 error.add_note(f"this was image {number} of the dataset; strict=False leaves it out and goes on")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -106,14 +108,22 @@ class MetricInput:
     @cached_property
     def masks(self) -> Tensor:
         """Each object's annotated mask: bool ``[N,H,W]`` on the maps' device, False where there is none."""
-        return self._of_objects(torch.from_numpy(self.sample.masks), False).to(self.maps.device)
+        return self._decoded(self.sample.masks_of)
 
     @cached_property
     def parts(self) -> Tensor:
         """Pixels of the part that tells each object's class, as ``masks``; raises ValueError if the sample has none."""
-        if self.sample.parts is None:
+        if self.sample.load_parts is None:
             raise ValueError(f"{self.sample.file_name} has no masks of parts; the synthetic scenes have them")
-        return self._of_objects(torch.from_numpy(self.sample.parts), False).to(self.maps.device)
+        return self._decoded(self.sample.parts_of)
+
+    def _decoded(self, masks_of: Callable[[Sequence[int]], np.ndarray | None]) -> Tensor:
+        """The objects' masks, without decoding those of other annotations."""
+        masks = torch.zeros(len(self), *self.size, dtype=torch.bool)
+        found = masks_of(self.annotations.cpu()[self.annotated].tolist())
+        if found is not None:
+            masks[self.annotated] = torch.from_numpy(found)
+        return masks.to(self.maps.device)
 
     def ask(self) -> DetectionCache:
         """Return the cache through which the detector is queried: the shared one, or this input's own.

@@ -11,6 +11,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from detxai_nb.data.coco import CocoDataset
+from detxai_nb.data.sample import Sample
+
 AREAS: dict[str, tuple[float, float]] = {
     "all": (0.0, 1e10),
     "small": (0.0, 32.0**2),
@@ -87,39 +90,35 @@ def _area(area: str | tuple[float, float] | None) -> tuple[float, float]:
 
 def _truth(dataset: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[int, ...]]:
     """Annotations as pycocotools wants them, class names, and the category id of each label."""
-    original = getattr(dataset, "coco", None)
-    if original is not None:
-        return _completed(original), dataset.names, dataset.category_ids  # type: ignore[attr-defined]
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = dataset.names if isinstance(dataset, CocoDataset) else ()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, sample in enumerate(dataset, start=1):
-        names = sample.names
-        images.append({"id": number, "height": sample.image.shape[0], "width": sample.image.shape[1]})
-        areas = sample.masks.sum((1, 2)).tolist()
-        for box, label, crowd, pixels in zip(sample.boxes.tolist(), sample.labels.tolist(), sample.crowd, areas):
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": label + 1,
-                    "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
-                    "area": pixels,
-                    "iscrowd": int(crowd),
-                }
-            )
+    for number in range(1, len(dataset) + 1):
+        if isinstance(dataset, CocoDataset):
+            found = dataset.ground_truth(number - 1)
+        else:
+            sample = dataset[number - 1]
+            names, found = sample.names, _of_sample(sample)
+        images.append({"id": number})
+        for one in found:
+            label = one.pop("label")
+            annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": label + 1, **one})
     ids = tuple(range(1, len(names) + 1))
     categories = [{"id": number, "name": name} for number, name in zip(ids, names)]
     return {"info": {}, "images": images, "annotations": annotations, "categories": categories}, names, ids
 
 
-def _completed(original: dict[str, Any]) -> dict[str, Any]:
-    """A copy, as pycocotools writes into annotations; where they have no area it is their box's."""
-    annotations = []
-    for annotation in original["annotations"]:
-        width, height = annotation["bbox"][2:]
-        annotations.append({"area": width * height, "iscrowd": 0, **annotation})
-    return {**original, "info": original.get("info", {}), "annotations": annotations}
+def _of_sample(sample: Sample) -> list[dict[str, Any]]:
+    """The annotations of a sample; an object's area is that of its mask."""
+    return [
+        {
+            "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
+            "label": label,
+            "area": int(sample.masks_of([row]).sum()),
+            "iscrowd": int(crowd),
+        }
+        for row, (box, label, crowd) in enumerate(zip(sample.boxes.tolist(), sample.labels.tolist(), sample.crowd))
+    ]
 
 
 def _rows(image: int, result: Any, category_ids: tuple[int, ...], names: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -164,7 +164,7 @@ class Metric:
         complete = self.complete(settings)
         if "detector" in self.needs and case.detector is None:
             raise ValueError(f"{self.name} queries the detector with changed images; give MetricInput its detector")
-        if "part" in self.needs and case.sample.parts is None:
+        if "part" in self.needs and case.sample.load_parts is None:
             raise ValueError(
                 f"{self.name} needs the masks of the parts that tell the classes, and {case.sample.file_name} has "
                 "none; the synthetic scenes have them"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.data.sample import Sample
+from detxai_nb.data.sample import LazyMasks, Sample
 from detxai_nb.detections import as_detections
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.case import MetricInput
@@ -77,7 +77,7 @@ class MapScorer:
         numbers = torch.arange(len(detections)) if sample is None else match(detections, used)
         known = {"others"} if len(used) > 1 else set()
         if annotated and _has_masks(used):
-            known |= {"mask", *(["part"] if used.parts is not None else [])}
+            known |= {"mask", *(["part"] if used.load_parts is not None else [])}
         if names is None:
             chosen = [m for m in all_metrics().values() if m.needs <= known and m.in_comparison != "on request"]
         else:
@@ -201,6 +201,9 @@ def _no_masks() -> np.ndarray:
 def _has_masks(sample: Sample) -> bool:
     """Whether the dataset has masks: those that have none say so with a ValueError."""
     try:
+        if isinstance(sample.load_masks, LazyMasks):
+            sample.check_masks()
+            return True
         return len(sample.masks) == len(sample)
     except ValueError:
         return False

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.data.foreign import as_id
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.selection import Protocol, Selected, find_protocol, select
 from detxai_nb.explaining.explain import compare
@@ -76,7 +77,7 @@ class ExplainedImage:
         found = self.selected.detections
         return {
             "image": self.number,
-            "image_id": int(self.sample.image_id),
+            "image_id": as_id(self.sample.image_id, "the image's id"),
             "file_name": self.sample.file_name,
             "label": found.names[int(found.labels[row])],
         }

@@ -120,3 +120,16 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "Images" / "273271,2b.jpg").unlink()
     with pytest.raises(FileNotFoundError, match="there is no image"):
         CrowdHuman(path)[1]
+
+
+def test_many_lines_of_one_image_are_looked_at_once(tmp_path: Path) -> None:
+    lines = [{"ID": f"a{n}", "gtboxes": []} for n in range(20_000)]
+    with pytest.raises(ValueError, match="lists the image 'a7' twice"):
+        CrowdHuman(write(tmp_path, [*lines, lines[7]]))
+
+
+def test_attributes_of_a_wrong_kind_are_refused_in_words(tmp_path: Path) -> None:
+    for about in ([1], "ignore", {"ignore": [1]}):
+        line = {"ID": "a", "gtboxes": [{"fbox": [1, 2, 3, 4], "tag": "person", "extra": about}]}
+        with pytest.raises(ValueError, match="box 1 in line 1"):
+            CrowdHuman(write(tmp_path, [line]))

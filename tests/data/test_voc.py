@@ -104,7 +104,7 @@ def test_identity_is_that_of_the_annotations(folder: Path) -> None:
     ("text", "words"),
     [
         ("<annotation>", "is no XML"),
-        ("<annotation></annotation>", "has None at size/height"),
+        (xml([], height="tall"), "the size in .* is 'tall'"),
         (xml([("dog", 0, (5, 1, 4, 3))]), r"object 1 in .* has the box \(5, 1\) to \(4, 3\)"),
         (xml([("dog", 0, (1, 1, "wide", 3))]), "has 'wide' at bndbox/xmax"),
         (xml([("dog", 0, (1, 1, "nan", 3))]), "has 'nan' at bndbox/xmax"),
@@ -116,6 +116,61 @@ def test_malformed_annotations_are_refused(folder: Path, text: str, words: str) 
     (folder / "Annotations/2007_1.xml").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=words):
         VocDataset(folder)
+
+
+@pytest.mark.parametrize("ending", ["png", "JPG", "jpeg", "bmp", "webp"])
+def test_pictures_are_of_any_format(folder: Path, ending: str) -> None:
+    (folder / "JPEGImages/2007_1.jpg").unlink()
+    kind = "JPEG" if ending.lower() in ("jpg", "jpeg") else ending
+    Image.new("RGB", (WIDTH, HEIGHT)).save(folder / f"JPEGImages/2007_1.{ending}", format=kind)
+    sample = VocDataset(folder)[0]
+    assert (sample.file_name, len(sample)) == (f"2007_1.{ending}", 3)
+
+
+def test_of_several_pictures_the_named_one_is_taken_or_none(folder: Path) -> None:
+    (folder / "JPEGImages/2007_1.jpg").unlink()
+    for ending in ("png", "bmp"):
+        Image.new("RGB", (WIDTH, HEIGHT)).save(folder / f"JPEGImages/2007_1.{ending}")
+    with pytest.raises(ValueError, match=r"holds 2007_1\.bmp, 2007_1\.png, and .* does not say which"):
+        VocDataset(folder)[0]
+    named = xml(OBJECTS).replace("<size>", "<filename>C:\\photos\\2007_1.png</filename><size>")
+    (folder / "Annotations/2007_1.xml").write_text(named, encoding="utf-8")
+    assert VocDataset(folder)[0].file_name == "2007_1.png"
+
+
+@pytest.mark.parametrize("size", ["", "<size/>", "<size><width>0</width><height>0</height><depth>3</depth></size>"])
+def test_a_size_that_is_not_known_is_the_pictures(folder: Path, size: str) -> None:
+    whole = xml(OBJECTS)
+    (folder / "Annotations/2007_1.xml").write_text(
+        whole[: whole.index("<size>")] + size + whole[whole.index("</size>") + 7 :], encoding="utf-8"
+    )
+    assert VocDataset(folder)[0].boxes.tolist() == [[0, 0, 4, 3], [5, 1, 12, 8], [1.5, 3, 4, 8]]
+    assert VocDataset(folder, "Segmentation/val")[0].masks.sum((1, 2)).tolist() == [11, 49, 10]
+
+
+def test_a_folder_without_lists_is_read_whole(tmp_path: Path) -> None:
+    """As labelImg and Roboflow write it: pictures and annotation files side by side."""
+    for name in ("b 1", "a.v2"):
+        Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.xml").write_bytes(b"\xef\xbb\xbf" + xml([("dog", 0, (1, 1, 4, 3))]).encode())
+    dataset = VocDataset(tmp_path)
+    assert [sample.file_name for sample in dataset] == ["a.v2.png", "b 1.png"]
+    with pytest.raises(FileNotFoundError, match="there is no annotation file"):
+        VocDataset(tmp_path / "..", "val")
+
+
+def test_lists_may_have_endings_spaces_and_a_mark(folder: Path) -> None:
+    for old, new in (("2007_1", "two words"), ("2007_2", "x.1")):
+        (folder / f"Annotations/{old}.xml").rename(folder / f"Annotations/{new}.xml")
+        (folder / f"JPEGImages/{old}.jpg").rename(folder / f"JPEGImages/{new}.jpg")
+    (folder / "ImageSets/Main/val.txt").write_bytes(b"\xef\xbb\xbftwo words.jpg -1\r\nx.1\r\n")
+    assert VocDataset(folder).ids == ("two words", "x.1")
+
+
+def test_masks_of_more_than_254_objects_are_told_apart(folder: Path) -> None:
+    (folder / "Annotations/2007_1.xml").write_text(xml([("dog", 0, (1, 1, 4, 3))] * 300), encoding="utf-8")
+    masks = VocDataset(folder)[0].masks
+    assert masks.sum((1, 2)).nonzero()[0].tolist() == [0, 1, 2, 254]
 
 
 def test_files_that_are_not_there(folder: Path) -> None:
