@@ -17,11 +17,28 @@ from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
+from detxai_nb.widgets.shared.outputs import OUTPUTS
 from detxai_nb.widgets.shared.traits import Index
 from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
 STATIC = Path(__file__).parents[1] / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
+
+
+class BundleText:
+    """The text of a front end's file, read anew for every widget.
+
+    anywidget follows a file given as a path, and for that keeps every widget that was ever made with it.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __str__(self) -> str:
+        return self._path.read_text(encoding="utf-8")
 
 
 class SnapshotWidget(anywidget.AnyWidget):
@@ -39,6 +56,17 @@ class SnapshotWidget(anywidget.AnyWidget):
 
     notice = traitlets.Unicode().tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        OUTPUTS.note(self)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Hand anywidget the texts of ``_esm`` and ``_css`` where these are paths."""
+        for key in ("_esm", "_css"):
+            if isinstance(path := cls.__dict__.get(key), Path):
+                setattr(cls, key, BundleText(path))
+        super().__init_subclass__(**options)
 
     def save_png(self, path: str | os.PathLike[str]) -> Path:
         """Write what is shown as a PNG file; an existing file is replaced only by a complete one.
@@ -77,6 +105,7 @@ class SnapshotWidget(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
+        OUTPUTS.note(self)
         data, metadata = bundle
         return {**data, "image/png": self._picture()}, metadata
 

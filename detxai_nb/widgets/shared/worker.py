@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,6 +19,10 @@ COMPUTING = threading.Lock()
 
 REPORT_EVERY = 0.1
 """Seconds between two reports of progress."""
+
+
+_RUNNING: weakref.WeakSet[Task] = weakref.WeakSet()
+"""Those whose thread may still run, given up or not."""
 
 
 class Keyed(Protocol):
@@ -75,6 +81,20 @@ class Task:
         self.cancelled = threading.Event()
         self.reported = 0.0
         self.thread = threading.Thread(target=run, args=(self,), name=f"detxai-nb {request.key}", daemon=True)
+        _RUNNING.add(self)
+
+
+@atexit.register
+def end_all() -> None:
+    """Give up what is still being computed, and wait for the end of the steps that have begun.
+
+    Python calls it before it ends: a thread that computes while the interpreter is taken down kills the process.
+    """
+    for task in list(_RUNNING):
+        task.cancelled.set()
+    for task in list(_RUNNING):
+        if task.thread.is_alive():
+            task.thread.join()
 
 
 class BackgroundWorker:
