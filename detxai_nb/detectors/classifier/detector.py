@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import Adapter, batches_of_one_shape, evaluating, gather_detections, to_tensor
-from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, logits_of, map_stride, probe
+from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections, Level, Target
@@ -137,8 +138,11 @@ class ClassifierDetector(Adapter):
             with torch.no_grad():
                 batch = self._prepare(pixels)
             opened = capture_layer(self.module, layer, batch)
+            stride = measure_strides(
+                self.module, layer, lambda blank: layer_maps(self.module, layer, blank), batch, {layer: opened.leaf}
+            )[layer]
         placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
-        level = Level(layer, opened.leaf.detach()[0], map_stride(batch, opened.leaf))
+        level = Level(layer, opened.leaf.detach()[0], stride)
         return ClassifierTrace(placement, level, opened)
 
     @property
