@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +17,10 @@ class Placement:
     The image is resized to ``resized``, put at ``offset`` and padded to ``input_size``. Image pixel ``x`` (its centre
     is ``x + 0.5``) lies at ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s``
     at that over ``s``, minus 0.5; ``y`` alike, each axis with its own factor.
+
+    That is how convolutions read a grid: cell ``i`` stands for the input from ``i * s`` to ``(i + 1) * s``. A sampler
+    reads a grid in coordinates of its own, which the grid's stride and ``shift`` state: torchvision's RoIAlign reads
+    cell ``i`` at ``i * s``, so the grid begins half a cell before the input (``sampler_shift``).
 
     Attributes:
         image_size: (height, width) of the original image in pixels.
@@ -129,48 +135,60 @@ class Placement:
         return boxes.clamp(min=0).minimum(limit)
 
     def points_to_grid(
-        self, points: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
+        self,
+        points: Tensor,
+        stride: tuple[float, float],
+        corner: tuple[float, float] | None = None,
+        shift: tuple[float, float] = (0.0, 0.0),
     ) -> Tensor:
         """Bring points from the image to a grid.
 
         Args:
             points: ``[N,2]`` (x, y) in continuous image coordinates.
             stride: (y, x) of the grid in input pixels.
-            corner: where the grid begins, (y, x) in input pixels; by default at the input's own corner.
+            corner: where a grid over a part of the input begins, (y, x) in input pixels.
+            shift: where any other grid begins, (y, x) in input pixels; by default at the input's own corner.
 
         Returns:
             ``[N,2]`` (x, y) in grid coordinates, a cell's centre at whole numbers.
         """
-        factor, shift = self._grid(points, stride, corner)
-        return points * factor + shift
+        factor, moved = self._grid(points, stride, corner or shift)
+        return points * factor + moved
 
     def points_to_image(
-        self, points: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
+        self,
+        points: Tensor,
+        stride: tuple[float, float],
+        corner: tuple[float, float] | None = None,
+        shift: tuple[float, float] = (0.0, 0.0),
     ) -> Tensor:
         """Bring points from a grid to the image.
 
         Args:
             points: ``[N,2]`` (x, y) in grid coordinates, a cell's centre at whole numbers.
             stride: (y, x) of the grid in input pixels.
-            corner: where the grid begins, (y, x) in input pixels; by default at the input's own corner.
+            corner: where a grid over a part of the input begins, (y, x) in input pixels.
+            shift: where any other grid begins, (y, x) in input pixels; by default at the input's own corner.
 
         Returns:
             ``[N,2]`` (x, y) in continuous image coordinates.
         """
-        factor, shift = self._grid(points, stride, corner)
-        return (points - shift) / factor
+        factor, moved = self._grid(points, stride, corner or shift)
+        return (points - moved) / factor
 
-    def _grid(
-        self, like: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None
-    ) -> tuple[Tensor, Tensor]:
+    def _grid(self, like: Tensor, stride: tuple[float, float], begin: tuple[float, float]) -> tuple[Tensor, Tensor]:
         """Factor and shift (x, y) from image to grid coordinates."""
-        (scale_y, scale_x), (y, x) = self.scale, corner or (0.0, 0.0)
+        (scale_y, scale_x), (y, x) = self.scale, begin
         top, left = self.offset[0] - y, self.offset[1] - x
         factor = like.new_tensor([scale_x / stride[1], scale_y / stride[0]])
         return factor, like.new_tensor([left / stride[1] - 0.5, top / stride[0] - 0.5])
 
     def maps_to_image(
-        self, maps: Tensor, stride: tuple[float, float], corner: tuple[float, float] | None = None
+        self,
+        maps: Tensor,
+        stride: tuple[float, float],
+        corner: tuple[float, float] | None = None,
+        shift: tuple[float, float] = (0.0, 0.0),
     ) -> Tensor:
         """Resample maps from a grid to every image pixel, bilinearly and in one step.
 
@@ -181,6 +199,7 @@ class Placement:
             stride: (y, x) of the grid in input pixels.
             corner: where the grid begins, (y, x) in input pixels, if it covers a part of the input only: the maps are
                 zero outside of it. By default the grid covers the whole input.
+            shift: where a grid over the whole input begins, (y, x) in input pixels.
 
         Returns:
             ``[N,H,W]`` at the image's size.
@@ -190,11 +209,14 @@ class Placement:
         """
         if maps.ndim != 3:
             raise ValueError(f"maps are [N,h,w], got shape {list(maps.shape)}")
-        rows = self.axis_weights(0, maps.shape[1], stride[0], maps, None if corner is None else corner[0])
-        columns = self.axis_weights(1, maps.shape[2], stride[1], maps, None if corner is None else corner[1])
+        top, left = (None, None) if corner is None else corner
+        rows = self.axis_weights(0, maps.shape[1], stride[0], maps, top, shift[0])
+        columns = self.axis_weights(1, maps.shape[2], stride[1], maps, left, shift[1])
         return rows @ maps @ columns.T
 
-    def axis_weights(self, axis: int, cells: int, stride: float, like: Tensor, corner: float | None = None) -> Tensor:
+    def axis_weights(
+        self, axis: int, cells: int, stride: float, like: Tensor, corner: float | None = None, shift: float = 0.0
+    ) -> Tensor:
         """Return the bilinear weights of one axis of a grid.
 
         Args:
@@ -202,13 +224,16 @@ class Placement:
             cells: of the grid along the axis.
             stride: of the grid in input pixels.
             like: a tensor of the wanted type and device.
-            corner: the input pixel at which the grid begins; the weights of pixels outside of the grid are then zero.
+            corner: the input pixel at which a grid over a part of the input begins; the weights of pixels outside of
+                the grid are then zero.
+            shift: the input pixel at which any other grid begins.
 
         Returns:
             ``[pixels, cells]``, one row for each pixel of the image.
         """
         pixels = torch.arange(self.image_size[axis], dtype=torch.float64, device="cpu")
-        at = (pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis] - (corner or 0.0)
+        at = (pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis]
+        at = at - (shift if corner is None else corner)
         u = (at / stride - 0.5).clamp(0, cells - 1)
         low = u.floor().long().clamp(max=max(cells - 2, 0))
         part = (u - low).to(like.dtype)
@@ -221,20 +246,33 @@ class Placement:
         return weights.to(like.device)
 
 
-def grid_stride(input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
-    """Return the stride of a pyramid grid: the power of two that makes ceil(input / stride) cells.
+def sampler_shift(stride: tuple[float, float]) -> tuple[float, float]:
+    """Return where a grid begins whose cell ``i`` a sampler reads at ``i * stride``, as torchvision's RoIAlign does.
+
+    Args:
+        stride: (y, x) of the grid in input pixels.
+
+    Returns:
+        (y, x) in input pixels: half a cell before the input.
+    """
+    return -stride[0] / 2, -stride[1] / 2
+
+
+def stride_by_shape(input_size: Sequence[int], cells: Sequence[int]) -> tuple[float, float]:
+    """Return the stride that the sizes of one input and its map show: all there is to know of a network of one size.
+
+    With an input of another size the same network may show another: where it can be run, its strides are measured.
 
     Args:
         input_size: (height, width) of the model's input in pixels.
-        grid: ``[...,h,w]``, of which only the shape is used.
+        cells: (rows, columns) of the map.
 
     Returns:
-        (y, x) in input pixels.
+        (y, x) in input pixels: the power of two that leaves as many cells, rounded up or down; if there is none, the
+        plain quotient of the sizes.
     """
     found = []
-    for pixels, cells in zip(input_size, grid.shape[-2:]):
-        stride = 1
-        while -(-pixels // stride) > cells:
-            stride *= 2
-        found.append(float(stride))
+    for pixels, count in zip(input_size, cells, strict=True):
+        power = 2.0 ** round(math.log2(pixels / count))
+        found.append(power if pixels // power <= count <= -(-pixels // power) else pixels / count)
     return found[0], found[1]

@@ -52,9 +52,11 @@ class HeatMaps:
         corners: for each where its grid begins, (y, x) in pixels of the model's input, or None for a grid over the
             whole input; by default None for all.
         diagnostics: further numbers of each map, by name, such as how reliable it is.
+        shifts: for each where a grid over the whole input begins, (y, x) in pixels of the model's input; by default at
+            the input's own corner for all.
 
     Raises:
-        ValueError: if there are not as many grids, strides, corners and diagnostics as detections.
+        ValueError: if there are not as many grids, strides, corners, shifts and diagnostics as detections.
 
     Example:
         >>> import detxai_nb as dx
@@ -86,14 +88,18 @@ class HeatMaps:
     signed: bool = False
     corners: tuple[tuple[float, float] | None, ...] = ()
     diagnostics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shifts: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.corners:
             object.__setattr__(self, "corners", (None,) * len(self.grids))
-        if not len(self.grids) == len(self.strides) == len(self.detections) == len(self.corners):
+        if not self.shifts:
+            object.__setattr__(self, "shifts", ((0.0, 0.0),) * len(self.grids))
+        counts = [len(self.grids), len(self.strides), len(self.corners), len(self.shifts)]
+        if set(counts) != {len(self.detections)}:
             raise ValueError(
-                f"{len(self.detections)} detections need as many grids, strides and corners, "
-                f"got {len(self.grids)}, {len(self.strides)} and {len(self.corners)}"
+                f"{len(self.detections)} detections need as many grids, strides, corners and shifts, "
+                f"got {counts[0]}, {counts[1]}, {counts[2]} and {counts[3]}"
             )
         for name, values in self.diagnostics.items():
             if len(values) != len(self):
@@ -110,6 +116,7 @@ class HeatMaps:
             grids=tuple(self.grids[i] for i in rows),
             strides=tuple(self.strides[i] for i in rows),
             corners=tuple(self.corners[i] for i in rows),
+            shifts=tuple(self.shifts[i] for i in rows),
             diagnostics={name: tuple(values[i] for i in rows) for name, values in self.diagnostics.items()},
             detections=self.detections[rows],
         )
@@ -130,11 +137,11 @@ class HeatMaps:
         device = self.grids[0].device if self.grids else torch.device("cpu")
         placed = torch.empty(len(self), height, width, device=device)
         alike: dict[Any, list[int]] = {}
-        for i, (grid, stride, corner) in enumerate(zip(self.grids, self.strides, self.corners)):
-            alike.setdefault((tuple(grid.shape), stride, corner), []).append(i)
-        for (_, stride, corner), rows in alike.items():
+        for i, (grid, *where) in enumerate(zip(self.grids, self.strides, self.corners, self.shifts)):
+            alike.setdefault((tuple(grid.shape), *where), []).append(i)
+        for (_, stride, corner, shift), rows in alike.items():
             maps = torch.stack([self.grids[i] for i in rows])
-            placed[rows] = self.placement.maps_to_image(maps, stride, corner).float()
+            placed[rows] = self.placement.maps_to_image(maps, stride, corner, shift).float()
         return placed
 
     def normalized(self) -> Tensor:
@@ -181,7 +188,8 @@ class HeatMaps:
             self,
             grids=tuple(parts),
             strides=((1.0, 1.0),) * len(self),
-            corners=(None,) * len(self),
+            corners=(),
+            shifts=(),
             placement=Placement.identity(height, width),
             method=f"difference of {self.method}",
             settings={**self.settings, "others": len(self) - 1},
@@ -249,6 +257,7 @@ class HeatMaps:
             "count": len(self),
             "strides": self.strides,
             "corners": self.corners,
+            "shifts": self.shifts,
             "placement": asdict(self.placement),
             "target": asdict(self.target),
             "detections": {
@@ -303,6 +312,7 @@ class HeatMaps:
             grids=tuple(torch.from_numpy(arrays[f"grid_{i}"]) for i in range(meta["count"])),
             strides=tuple((float(y), float(x)) for y, x in meta["strides"]),
             corners=tuple(corner and (float(corner[0]), float(corner[1])) for corner in meta.get("corners", ())),
+            shifts=tuple((float(y), float(x)) for y, x in meta.get("shifts", ())),
             placement=Placement(**{k: tuple(v) for k, v in meta["placement"].items()}),
             image=arrays["image"],
             detections=Detections(**found, **about),

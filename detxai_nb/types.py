@@ -238,12 +238,16 @@ class Level:
         stride: (y, x), the size of one cell in input pixels.
         corner: (y, x) in input pixels where the grid begins, if it covers only a part of the input (a pooled region);
             None for a grid over the whole input.
+        shift: (y, x) in input pixels where a grid over the whole input begins, as what reads it has it: 0 for a grid
+            that convolutions read, half a cell before the input (``geometry.sampler_shift``) for one whose cells a
+            sampler reads at multiples of the stride.
     """
 
     name: str
     features: Tensor
     stride: tuple[float, float]
     corner: tuple[float, float] | None = None
+    shift: tuple[float, float] = (0.0, 0.0)
 
 
 @runtime_checkable

@@ -20,12 +20,15 @@ class GradientChunk:
             of which its gradient is exactly 0.
         corner: int64 ``[n,2]``, the (row, column) of each window's first cell on the level's grid. A window may reach
             beyond the grid; its gradient is 0 there.
+        shift: where the level's grid begins for these predictions, (y, x) in input pixels, if it is not where the level
+            says: predictions that read one grid through different samplers.
     """
 
     level: int
     rows: Tensor
     gradient: Tensor
     corner: Tensor | None = None
+    shift: tuple[float, float] | None = None
 
     def dense(self, height: int, width: int) -> Tensor:
         """Return the gradients on the whole grid.

@@ -69,17 +69,16 @@ class SsdDetector(Adapter):
     def _dense(self) -> DenseModule:
         return DenseModule(self.module, chain=_chain(self.module.backbone), stride=self._stride)
 
-    def _stride(self, input_size: tuple[int, int], grid: Tensor) -> tuple[float, float]:
-        """The stride of a grid, as the default boxes have it.
+    def _stride(self, input_size: tuple[int, int], number: int, grid: Tensor) -> tuple[float, float]:
+        """The stride of a level as its default boxes have it, which stand in the middle of each cell.
 
-        It is the generator's own step if one fits (SSD300's coarsest cells are 100 pixels apart), else the input's size
-        over the number of cells.
+        It is the generator's own step (SSD300's coarsest cells are 100 pixels apart), else the input's size over the
+        number of cells.
         """
-        found = []
-        for pixels, cells in zip(input_size, grid.shape[-2:]):
-            steps = [step for step in self.module.anchor_generator.steps or () if abs(pixels / step - cells) < 1]
-            found.append(float(min(steps, key=lambda step: abs(pixels / step - cells), default=pixels / cells)))
-        return found[0], found[1]
+        steps = self.module.anchor_generator.steps
+        if steps:
+            return float(steps[number]), float(steps[number])
+        return input_size[0] / grid.shape[-2], input_size[1] / grid.shape[-1]
 
     @property
     def layers(self) -> tuple[str, ...]:

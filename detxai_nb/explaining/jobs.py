@@ -166,6 +166,7 @@ def _heat_maps(
         grids=tuple(grid.detach().float() for grid in found.grids),
         strides=tuple(found.strides) if found.strides is not None else ((1.0, 1.0),) * len(found.grids),
         corners=tuple(found.corners or ()),
+        shifts=tuple(found.shifts or ()),
         placement=placement,
         image=image,
         detections=detections,
@@ -182,7 +183,7 @@ def _heat_maps(
 
 def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps) -> MethodResult:
     maps: list[list[Tensor]] = []
-    at: list[int] = []
+    at: list[Level] = []
     for target in job.parts:
         grids, at = _gradient_maps(job, trace, detections, target, steps)
         maps.append(grids)
@@ -190,8 +191,9 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
     signed = job.method.signed(job.settings)
     return MethodResult(
         grids=[_join(parts, job.combine, signed) for parts in zip(*maps)] if combined else maps[0],
-        strides=[trace.levels[level].stride for level in at],
-        corners=[trace.levels[level].corner for level in at],
+        strides=[level.stride for level in at],
+        corners=[level.corner for level in at],
+        shifts=[level.shift for level in at],
         settings={"combine": job.combine} if combined else {},
         layer=trace.layer,
     )
@@ -199,13 +201,14 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
 
 def _gradient_maps(
     job: Job, trace: Trace, detections: Detections, target: Target, steps: Steps
-) -> tuple[list[Tensor], list[int]]:
+) -> tuple[list[Tensor], list[Level]]:
     """The native map of each detection and the level it lies on."""
     grids: dict[int, Tensor] = {}
-    at: dict[int, int] = {}
+    at: dict[int, Level] = {}
     steps.add(0)
     for chunk in trace.chunks(detections, target):
         level = trace.levels[chunk.level]
+        level = level if chunk.shift is None else replace(level, shift=chunk.shift)
         height, width = level.features.shape[1:]
         boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level)
         context = Context((height, width), boxes, trace.placement.input_size, getattr(trace, "two_stage", False))
@@ -219,14 +222,14 @@ def _gradient_maps(
         else:
             found = job.method.run(level.features, chunk.dense(height, width), context, settings=job.settings)
         for row, grid in zip(chunk.rows.tolist(), found.detach()):
-            grids[row], at[row] = grid.float(), chunk.level
+            grids[row], at[row] = grid.float(), level
         steps.add(len(chunk.rows))
     rows = range(len(detections))
     return [grids[row] for row in rows], [at[row] for row in rows]
 
 
 def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:
-    (down, across), (y, x) = level.stride, level.corner or (0.0, 0.0)
+    (down, across), (y, x) = level.stride, level.corner or level.shift
     placed: Tensor = trace.placement.boxes_to_input(boxes)
     return (placed - boxes.new_tensor([x, y] * 2)) / boxes.new_tensor([across, down] * 2)
 

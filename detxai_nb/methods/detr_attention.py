@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from detxai_nb.geometry import grid_stride
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Progress, Target
 
@@ -35,7 +34,7 @@ def detr_attention(
     class and side. It is that of the whole network whatever layer the trace explains.
 
     Args:
-        trace: an open trace of a DETR with dense attention, which has ``attention``.
+        trace: an open trace of a DETR with dense attention, which has ``attention`` and ``token_stride``.
         detections: the objects to explain.
         progress: called after each detection; what it raises ends the work.
         attention: "cross", the decoder's cross-attention of the detection's query, or "self", the encoder's
@@ -64,8 +63,7 @@ def detr_attention(
             seen[place] = _pick(_pick(every, block, "block"), head, "head")
         grids.append(seen[place])
         progress(done, len(detections))
-    strides = [grid_stride(trace.placement.input_size, grid) for grid in grids]
-    return MethodResult(grids, strides)
+    return MethodResult(grids, [trace.token_stride] * len(grids))
 
 
 def _places(detections: Detections, attention: str) -> list[Any]:

@@ -75,6 +75,8 @@ class MethodResult:
         settings: what the method decided by itself, such as how many steps it took.
         seed: the seed of what was random, None where nothing was.
         layer: the layer that the maps explain, None where they belong to no layer.
+        shifts: for each where a grid over the whole input begins, (y, x) in pixels of the model's input; None if all
+            begin at the input's own corner.
     """
 
     grids: Sequence[Tensor]
@@ -84,6 +86,7 @@ class MethodResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     layer: str | None = None
+    shifts: Sequence[tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,9 @@ from torchvision.models import mobilenet_v3_small, swin_t, vgg11_bn
 from torchvision.transforms.functional import normalize, resize
 
 import detxai_nb as dx
-from detxai_nb.detectors.classifier.capture import map_stride
 from detxai_nb.detectors.classifier.detector import IMAGENET_MEAN, IMAGENET_STD, ClassifierDetector
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
+from detxai_nb.geometry import stride_by_shape
 from detxai_nb.testing import NAMES, photograph
 from detxai_nb.types import Target
 
@@ -196,7 +196,7 @@ def test_a_box_is_nothing_that_a_classifier_has(detector: ClassifierDetector) ->
 )
 def test_strides_are_powers_of_two_where_the_cells_allow(side: int, cells: int, stride: float) -> None:
     image, grid = torch.zeros(1, 3, side, 2 * side), torch.zeros(1, 5, cells, 2 * cells)
-    assert map_stride(image, grid)[0] == pytest.approx(stride)
+    assert stride_by_shape(image.shape[-2:], grid.shape[-2:])[0] == pytest.approx(stride)
 
 
 def test_vgg_of_torchvision_is_told_by_its_features() -> None:

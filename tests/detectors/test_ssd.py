@@ -58,9 +58,11 @@ def test_layers_and_strides_of_ssd300() -> None:
     detector = SsdDetector(module, NAMES)
     stages = ("features", *(f"extra.{i}" for i in range(5)))
     assert detector.layers == ("neck", "backbone", *(f"backbone.{name}" for name in stages))
-    grids = [torch.empty(1, n, n) for n in (38, 19, 10, 5, 3, 1, 75)]
-    strides = [detector._stride((300, 300), grid) for grid in grids]
-    assert strides == [(s, s) for s in (8.0, 16.0, 32.0, 64.0, 100.0, 300.0, 4.0)]
+    grids = [torch.empty(1, n, n) for n in (38, 19, 10, 5, 3, 1)]
+    strides = [detector._stride((300, 300), number, grid) for number, grid in enumerate(grids)]
+    assert strides == [(s, s) for s in (8.0, 16.0, 32.0, 64.0, 100.0, 300.0)]
+    module.anchor_generator.steps = None
+    assert detector._stride((300, 320), 4, grids[4]) == (100.0, 320 / 3)
 
 
 def test_a_coarse_prediction_is_explained_on_a_finer_stage() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detectors.trace.strides import noted
+
 _NO_MAP = (nn.Dropout, nn.Identity, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 """Modules that have no map of their own, or one whose cells have no fixed stride."""
 
@@ -139,23 +141,28 @@ def logits_of(output: Any) -> Tensor:
     return found
 
 
-def map_stride(image: Tensor, grid: Tensor) -> tuple[float, float]:
-    """Return the stride of a map.
-
-    The power of two that leaves as many cells, rounded up or down; if there is none, the plain quotient of the sizes.
+def layer_maps(module: nn.Module, layer: str, image: Tensor) -> dict[str, Tensor]:
+    """Run one forward pass and return a layer's output, whatever it is and even if the pass fails behind it.
 
     Args:
-        image: the network's input ``[1,3,H,W]``.
-        grid: the map ``[1,K,h,w]``.
+        module: the classifier, in evaluation mode.
+        layer: dotted name of a submodule.
+        image: a batch ``[1,3,H,W]`` of any size.
 
     Returns:
-        (y, x) in pixels of the input.
+        The output of its last call under ``layer``.
     """
-    found = []
-    for pixels, cells in zip(image.shape[2:], grid.shape[2:]):
-        power = 2 ** round(torch.tensor(pixels / cells).log2().item())
-        found.append(float(power) if pixels // power <= cells <= -(-pixels // power) else pixels / cells)
-    return found[0], found[1]
+    maps: dict[str, Tensor] = {}
+
+    def note(_: nn.Module, __: Any, output: Any) -> None:
+        maps[layer] = output
+
+    handle = module.get_submodule(layer).register_forward_hook(note)
+    try:
+        noted(lambda: module(image), maps)
+    finally:
+        handle.remove()
+    return maps
 
 
 def _depends_on(result: Tensor, leaf: Tensor) -> bool:

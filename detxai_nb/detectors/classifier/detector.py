@@ -18,8 +18,9 @@ from detxai_nb.detectors.base import (
     to_tensor,
     tracing,
 )
-from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, logits_of, map_stride, probe
+from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
@@ -145,8 +146,11 @@ class ClassifierDetector(Adapter):
             with torch.no_grad():
                 batch = self._prepare(pixels)
             opened = capture_layer(self.module, layer, batch)
+            stride = measure_strides(
+                self.module, layer, lambda blank: layer_maps(self.module, layer, blank), batch, {layer: opened.leaf}
+            )[layer]
         placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
-        level = Level(layer, opened.leaf.detach()[0], map_stride(batch, opened.leaf))
+        level = Level(layer, opened.leaf.detach()[0], stride)
         return ClassifierTrace(placement, level, opened)
 
     @property

@@ -7,7 +7,7 @@ stages. Only if the stages themselves are the pyramid (SSD) does everything afte
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,10 +15,13 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.detectors.trace.strides import by_number, measure_strides
 
 BEFORE = f"{NECK}.before"
-Stride = Callable[[Tensor], tuple[float, float]]
-"""Returns the stride (y, x) of a map, in input pixels."""
+PYRAMID, BODY = "pyramid", "body"
+"""The groups of a backbone's maps: what the head reads, and the stages that the pyramid is made of."""
+Strides = Callable[[str, Tensor, Sequence[Tensor]], Sequence[tuple[float, float]]]
+"""Returns the stride (y, x), in input pixels, of each map of a group, in the order in which the backbone makes them."""
 
 
 class OpenBackbone:
@@ -58,13 +61,30 @@ class OpenBackbone:
         maps = self.module(batch)
         return [maps] if isinstance(maps, Tensor) else list(maps.values())
 
-    def open(self, layer: str, batch: Tensor, stride: Stride) -> Stages:
+    def strides(self, what: str, batch: Tensor, maps: Sequence[Tensor]) -> list[tuple[float, float]]:
+        """Return the strides of the backbone's maps, measured by the shapes that it makes.
+
+        Args:
+            what: ``PYRAMID`` or ``BODY``.
+            batch: the network's input ``[B,3,H,W]``.
+            maps: all maps that were made of it, in the order in which the backbone makes them.
+
+        Returns:
+            The stride (y, x) of each, in input pixels.
+        """
+
+        def run(blank: Tensor) -> dict[str, Tensor]:
+            return by_number(self.pyramid(blank) if what == PYRAMID else list(self.module.body(blank).values()))
+
+        return list(measure_strides(self.module, what, run, batch, by_number(maps)).values())
+
+    def open(self, layer: str, batch: Tensor, strides: Strides) -> Stages:
         """Run the backbone without a graph up to the maps of a layer, and with a graph from there on.
 
         Args:
             layer: one of ``layers``.
             batch: the network's input for one image, ``[1,3,H,W]``.
-            stride: returns the stride (y, x) of a map, in input pixels.
+            strides: returns the strides (y, x) of maps, in input pixels.
 
         Returns:
             The layer's maps as leaves, and the pyramid computed from them.
@@ -73,21 +93,29 @@ class OpenBackbone:
             inner = {str(i): block for i, block in enumerate(self.module.fpn.inner_blocks)}
             maps, pyramid = capture_parts(lambda: self.pyramid(batch), inner)
             maps = {name: maps[name] for name in inner}
+            found = _named(maps, strides(BODY, batch, list(maps.values())))
         elif self._split:
             maps, pyramid = capture_parts(lambda: self.pyramid(batch), {"": self.module.body})
-            maps = {name: maps[key] for name, key in self.module.body.return_layers.items()}
+            of_keys = _named(maps, strides(BODY, batch, list(maps.values())))
+            keys = self.module.body.return_layers
+            maps = {name: maps[key] for name, key in keys.items()}
+            found = {name: of_keys[key] for name, key in keys.items()}
         else:
             first = layer.removeprefix(f"{BACKBONE}.") if layer != BACKBONE else next(iter(self._chain))
             names = list(self._chain)[list(self._chain).index(first) :]
             maps, pyramid = capture_parts(
                 lambda: self.pyramid(batch), {name: self._chain[name] for name in names}, chained=True
             )
+            # The stages are the pyramid, so the strides are those of its levels, also of the stages before the first.
+            found = _named(self._chain, strides(PYRAMID, batch, pyramid))
         if layer.startswith(f"{BACKBONE}."):
             name = layer.removeprefix(f"{BACKBONE}.")
             maps = {name: maps[name]}
-        return Stages(
-            maps, {name: stride(x) for name, x in maps.items()}, pyramid, BEFORE if layer == BEFORE else BACKBONE
-        )
+        return Stages(maps, {name: found[name] for name in maps}, pyramid, BEFORE if layer == BEFORE else BACKBONE)
+
+
+def _named(names: Iterable[str], strides: Sequence[tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    return dict(zip(names, strides, strict=True))
 
 
 def capture_parts(

@@ -13,16 +13,16 @@ from torchvision.models.detection.image_list import ImageList
 
 from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_detections, to_tensor
 from detxai_nb.detectors.dense.anchors import AnchorGrid
-from detxai_nb.detectors.dense.backbone_layers import OpenBackbone
+from detxai_nb.detectors.dense.backbone_layers import PYRAMID, OpenBackbone
 from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layers
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
-from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource, as_images, load_image
 from detxai_nb.types import Detections
 
-Strides = Callable[[tuple[int, int], Tensor], tuple[float, float]]
-"""Returns the stride (y, x) of a grid ``[...,h,w]`` in an input of (height, width) pixels."""
+StatedStride = Callable[[tuple[int, int], int, Tensor], tuple[float, float]]
+"""Returns the stride (y, x) of the map ``[...,h,w]`` with that number of an input of (height, width) pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,8 @@ class DenseModule:
         module: the detector's module.
         anchored: whether a cell has several anchors, so that origins name one.
         chain: for ``OpenBackbone``.
-        stride: returns the stride (y, x) of a grid in an input of (height, width) pixels.
+        stride: returns the stride (y, x) of a level of the pyramid, for a detector that states it; None to measure it
+            by the shapes that the backbone makes.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class DenseModule:
         module: Any,
         anchored: bool = True,
         chain: Mapping[str, nn.Module] | None = None,
-        stride: Strides = grid_stride,
+        stride: StatedStride | None = None,
     ) -> None:
         self.module = module
         self.backbone = OpenBackbone(module.backbone, chain)
@@ -206,14 +207,21 @@ class DenseModule:
             with torch.no_grad():
                 batch, placement = self.prepare([load_image(image)])
             if layer in self.backbone.layers:
-                stages = self.backbone.open(layer, batch, lambda grid: self._stride(placement.input_size, grid))
+                stages = self.backbone.open(layer, batch, self._strides)
                 pyramid = [level.detach() for level in stages.pyramid]
             else:
                 with torch.no_grad():
                     pyramid = self.backbone.pyramid(batch)
             grid = self.anchors(batch, placement, pyramid)
+            strides = self._strides(PYRAMID, batch, pyramid)
         each = branches if len(branches) > 1 else list(branches) * len(pyramid)
         head = DenseHead(self.module.head, each, [x[0] for x in pyramid], rule(grid), layer, fixed)
-        strides = [self._stride(placement.input_size, level) for level in pyramid]
         anchors = [extent[2] for extent in grid.extents] if self._anchored else None
         return OneStageTrace(placement, layer, head.features, strides, head, stages, anchors)
+
+    def _strides(self, what: str, batch: Tensor, maps: Sequence[Tensor]) -> Sequence[tuple[float, float]]:
+        """The stride of each map of the backbone: as the detector states it, else measured."""
+        if self._stride is None:
+            return self.backbone.strides(what, batch, maps)
+        height, width = batch.shape[2:]
+        return [self._stride((height, width), number, grid) for number, grid in enumerate(maps)]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from detxai_nb.detectors.base import evaluating
 from detxai_nb.detectors.detr.variants import Variant
 from detxai_nb.float32 import exact_mode
-from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.geometry import Placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Attention:
         pixels: the network's input ``[1,3,h,w]``.
         placement: where the image lies in the input.
         grid: rows and columns of the encoder's tokens.
+        stride: (y, x) of their grid in input pixels.
         kept: weights ``[layers,heads,from,tokens]`` computed so far: the decoder's under True, the encoder's under
             False.
     """
@@ -37,6 +38,7 @@ class Attention:
     pixels: Tensor
     placement: Placement
     grid: tuple[int, int]
+    stride: tuple[float, float]
     kept: dict[bool, Tensor] = field(default_factory=dict)
 
     def maps(
@@ -68,7 +70,7 @@ class Attention:
         if decoder not in self.kept:
             self.kept[decoder] = self._run(decoder)
         found = self.kept[decoder]
-        row = query if point is None else _cell(point, self.placement, self.grid)
+        row = query if point is None else _cell(point, self.placement, self.grid, self.stride)
         if row is None or not 0 <= row < found.shape[2]:
             raise ValueError(f"there are {found.shape[2]} queries, numbered from 0; got {query}")
         found = torch.unflatten(found[:, :, row], 2, self.grid)
@@ -104,13 +106,12 @@ def eager_attention(module: nn.Module) -> Iterator[None]:
             config._attn_implementation_internal = before[key]
 
 
-def _cell(point: tuple[float, float], placement: Placement, grid: tuple[int, int]) -> int:
+def _cell(point: tuple[float, float], placement: Placement, grid: tuple[int, int], stride: tuple[float, float]) -> int:
     """The number of the grid's cell that holds a point (x, y) in pixels of the original image."""
     height, width = placement.image_size
     if not (0 <= point[0] <= width and 0 <= point[1] <= height):
         raise ValueError(f"point must be (x, y) in an image of {width}x{height} pixels, got {point}")
-    size = torch.empty(grid)
-    at = placement.points_to_grid(torch.tensor([point], dtype=torch.float64), grid_stride(placement.input_size, size))
+    at = placement.points_to_grid(torch.tensor([point], dtype=torch.float64), stride)
     cell: list[int] = (at[0] + 0.5).floor().long().tolist()
     column, row = cell
     return min(max(row, 0), grid[0] - 1) * grid[1] + min(max(column, 0), grid[1] - 1)

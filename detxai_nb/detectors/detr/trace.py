@@ -14,10 +14,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from detxai_nb.detectors.base import evaluating, outside_inference_mode
 from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import capture_pass
+from detxai_nb.detectors.detr.reading import read_grid
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
-from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.geometry import Placement
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -38,6 +39,8 @@ class DetrTrace:
     everything after the layer. On a GPU many are one batched product with the Jacobian. On a CPU that takes twice as
     long (it needs attention written out in full), so there they are computed one by one.
 
+    ``token_stride`` is the stride (y, x) of the encoder's last grid of tokens in input pixels, that of ``attention``.
+
     Args:
         module: the transformers module, in which nothing changes.
         variant: its variant.
@@ -57,8 +60,11 @@ class DetrTrace:
         kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
         with evaluating(module), kernels:
             opened = capture_pass(layer, anatomy, lambda: module(pixel_values=pixels))
-        self._leaf = opened.leaf
-        self._attention = Attention(module, variant, pixels, placement, opened.sizes[-1])
+            self._leaf = opened.leaf
+            self._stride, self._shift = read_grid(module, variant, anatomy, layer, pixels, opened.leaf)
+            tokens = pixels.new_empty(1, 1, *opened.sizes[-1])
+            self.token_stride, _ = read_grid(module, variant, anatomy, anatomy.layers[-1], pixels, tokens)
+        self._attention = Attention(module, variant, pixels, placement, opened.sizes[-1], self.token_stride)
         self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]
         self._cells = None
         if variant.chosen is not None:
@@ -68,7 +74,7 @@ class DetrTrace:
     @property
     def levels(self) -> tuple[Level, ...]:
         """The one grid that explains every prediction."""
-        return (Level(self.layer, self._leaf.detach()[0], grid_stride(self.placement.input_size, self._leaf)),)
+        return (Level(self.layer, self._leaf.detach()[0], self._stride, shift=self._shift),)
 
     @exact_mode()
     def scalars(self, detections: Detections, target: Target) -> Tensor:

@@ -26,12 +26,13 @@ from detxai_nb.detectors.base import (
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
-from detxai_nb.detectors.faster_rcnn.pooling import Pooling
+from detxai_nb.detectors.faster_rcnn.pooling import Pooling, with_scales
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, is_linear
 from detxai_nb.detectors.faster_rcnn.trace import ROI, RoiTrace
 from detxai_nb.detectors.trace.budget import check_layer
-from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.detectors.trace.strides import measure_strides
+from detxai_nb.geometry import Placement, sampler_shift
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import BACKGROUND, ClassNames, as_names
 from detxai_nb.types import Detections, Level
@@ -47,6 +48,11 @@ class FasterRcnnDetector(Adapter):
 
     The module is used as it is, in evaluation mode, and never changed. A detection's origin is the anchor that its
     proposal came from.
+
+    Grids are drawn where RoIAlign reads them. It reads cell ``i`` of a pyramid map of stride ``s`` at input coordinate
+    ``i * s``, so the maps of "neck" begin half a cell before the input, and so do those of the layers before the
+    pyramid, which keeps cells in their places: they all begin half a cell OF THE POOLED MAP before it (one cell of a
+    coarser stage is copied into several of a finer pyramid level). "roi" lies in the region itself.
 
     Args:
         module: a ``torchvision.models.detection.FasterRCNN`` with any backbone. Mask R-CNN and Keypoint R-CNN are
@@ -143,8 +149,11 @@ class FasterRcnnDetector(Adapter):
             batch, placement = self._prepare([load_image(image)])
             if layer in (NECK, ROI):
                 pyramid = _by_name(self.module.backbone(batch))
-                pooling = Pooling(self.module.roi_heads.box_roi_pool, pyramid, placement.resized)
-                levels = (_level(f"{NECK}.{k}", x, placement) for k, x in pooling.features.items())
+                pooling = Pooling(self._pool(batch, pyramid), pyramid, placement.resized)
+                levels = (
+                    Level(f"{NECK}.{key}", x[0], stride, shift=sampler_shift(stride))
+                    for (key, x), stride in zip(pooling.features.items(), pooling.strides)
+                )
                 below: LayerBelow | None = PooledMaps(tuple(levels)) if layer == NECK else None
             else:
                 pyramid, pooling, below = self._before_neck(layer, batch, placement)
@@ -201,21 +210,39 @@ class FasterRcnnDetector(Adapter):
         self, layer: str, batch: Tensor, placement: Placement
     ) -> tuple[dict[str, Tensor], Pooling, LayerBelow]:
         """The pyramid, its pooling, and a layer before the pyramid."""
-        pool, names = self.module.roi_heads.box_roi_pool, {k: f"{BACKBONE}.{n}" for n, k in self._stage_keys().items()}
         if self._transposable():
             fpn, body = self.module.backbone.fpn, self.module.backbone.body(batch)
-            stages = [_level(names[key], x, placement) for key, x in body.items()]
             pyramid = fpn(body)
-            pooling = Pooling(pool, pyramid, placement.resized)
+            pooling = Pooling(self._pool(batch, pyramid), pyramid, placement.resized)
             numbers = [list(body).index(key) for key in pooling.features]
-            return pyramid, pooling, BeforePyramid(layer, PyramidTranspose(fpn, list(body.values())), stages, numbers)
+            transpose, stages = PyramidTranspose(fpn, list(body.values())), self._stages(batch, body)
+            return pyramid, pooling, BeforePyramid(layer, transpose, stages, numbers, pooling.strides)
         leaves, opened = self._open(batch)
-        stages = [_level(names[key], x.detach(), placement) for key, x in leaves.items()]
         pyramid = {key: x.detach() for key, x in opened.items()}
-        pooling = Pooling(pool, pyramid, placement.resized)
+        pooling = Pooling(self._pool(batch, pyramid), pyramid, placement.resized)
         pooled = [opened[key] for key in pooling.features]
-        strides = [grid_stride(placement.input_size, x) for x in pooled]
-        return pyramid, pooling, BeforeNeck(layer, stages, list(leaves.values()), pooled, strides)
+        stages = self._stages(batch, leaves)
+        return pyramid, pooling, BeforeNeck(layer, stages, list(leaves.values()), pooled, pooling.strides)
+
+    def _pool(self, batch: Tensor, pyramid: Mapping[str, Tensor]) -> MultiScaleRoIAlign:
+        """A copy of the pooling with the scales of the network itself.
+
+        torchvision's module guesses them from the first picture that it ever sees (padded height over height), and
+        remembers them: a very wide picture gets others, and all pictures after it. Here they are those that it guesses
+        without padding, from the strides that the backbone has for any picture.
+        """
+        backbone, pool = self.module.backbone, copy(self.module.roi_heads.box_roi_pool)
+        maps = {name: x for name, x in pyramid.items() if name in pool.featmap_names}
+        if not maps:
+            return pool  # Pooling says what is missing.
+        strides = measure_strides(backbone, "pooled", lambda blank: _by_name(backbone(blank)), batch, maps)
+        return with_scales(pool, [stride[0] for stride in strides.values()])
+
+    def _stages(self, batch: Tensor, maps: Mapping[str, Tensor]) -> list[Level]:
+        """The backbone's stages ``[1,C,h,w]``, by the keys of the body's outputs, as levels."""
+        body, names = self.module.backbone.body, {key: name for name, key in self._stage_keys().items()}
+        strides = measure_strides(self.module.backbone, "stages", lambda blank: body(blank), batch, maps)
+        return [Level(f"{BACKBONE}.{names[key]}", x.detach()[0], strides[key]) for key, x in maps.items()]
 
     def _open(self, batch: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The body's maps as leaves, and the backbone's outputs computed from them with a graph."""
@@ -235,8 +262,7 @@ class FasterRcnnDetector(Adapter):
         pyramid = _by_name(self.module.backbone(batch))
         images = ImageList(batch, [size] * len(batch))
         proposals, origins = zip(*propose(self.module.rpn, images, list(pyramid.values()), size))
-        # A copy of the pooling, since it remembers the scales of the first image that it sees.
-        pooled = copy(heads.box_roi_pool)(pyramid, list(proposals), images.image_sizes)
+        pooled = self._pool(batch, pyramid)(pyramid, list(proposals), images.image_sizes)
         logits, deltas = heads.box_predictor(heads.box_head(pooled))
         counts = [len(p) for p in proposals]
         scores = logits.softmax(dim=1)
@@ -270,10 +296,6 @@ class FasterRcnnDetector(Adapter):
 def _by_name(features: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A backbone's outputs by name; a single map is called "0", as in torchvision."""
     return {"0": features} if isinstance(features, Tensor) else dict(features)
-
-
-def _level(name: str, features: Tensor, placement: Placement) -> Level:
-    return Level(name, features[0], grid_stride(placement.input_size, features))
 
 
 def _class_outputs(predictor: Any) -> int | None:

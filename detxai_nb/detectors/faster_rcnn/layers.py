@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from detxai_nb.detectors.dense.backbone_layers import BEFORE
 from detxai_nb.detectors.dense.trace import BACKBONE
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window
+from detxai_nb.geometry import sampler_shift
 from detxai_nb.types import Level
 from detxai_nb.windows import GradientChunk
 
@@ -85,19 +86,27 @@ class BeforePyramid:
         transpose: the pyramid's transpose for the image.
         stages: every stage as a level, in the pyramid's order.
         numbers: the pyramid level of each pooled map.
+        strides: (y, x) of each pooled map, in input pixels.
     """
 
     def __init__(
-        self, layer: str, transpose: PyramidTranspose, stages: Sequence[Level], numbers: Sequence[int]
+        self,
+        layer: str,
+        transpose: PyramidTranspose,
+        stages: Sequence[Level],
+        numbers: Sequence[int],
+        strides: Sequence[tuple[float, float]],
     ) -> None:
         self._transpose = transpose
         self._numbers = tuple(numbers)
+        self._shifts = [sampler_shift(stride) for stride in strides]
+        stages = [replace(stage, shift=sampler_shift(stage.stride)) for stage in stages]
         self._lateral = layer == BEFORE
         self._only: int | None = None
         if self._lateral:
             names = [f"{BEFORE}.{i}" for i in range(len(stages))]
             self.levels = tuple(
-                Level(name, x[0], stage.stride) for name, x, stage in zip(names, transpose.laterals, stages)
+                replace(stage, name=name, features=x[0]) for name, x, stage in zip(names, transpose.laterals, stages)
             )
         elif layer == BACKBONE:
             self.levels = tuple(stages)
@@ -139,7 +148,7 @@ class BeforePyramid:
             # A coarse pyramid level does not depend on the finer stages.
             nothing = chunk.gradient.new_zeros(len(chunk.rows), self.levels[level].features.shape[0], 1, 1)
             found = Window(nothing, torch.zeros_like(chunk.corner))
-        yield GradientChunk(level, chunk.rows, found.gradient, found.corner)
+        yield GradientChunk(level, chunk.rows, found.gradient, found.corner, self._shifts[chunk.level])
 
 
 class BeforeNeck:
@@ -162,7 +171,8 @@ class BeforeNeck:
         strides: Sequence[tuple[float, float]],
     ) -> None:
         chosen = [i for i, stage in enumerate(stages) if layer in (BACKBONE, stage.name)]
-        self.levels = tuple(stages[i] for i in chosen)
+        self.levels = tuple(replace(stages[i], shift=sampler_shift(stages[i].stride)) for i in chosen)
+        self._shifts = [sampler_shift(stride) for stride in strides]
         self._leaves = [leaves[i] for i in chosen]
         self._pooled = tuple(pooled)
         octaves = torch.tensor([level.stride[0] for level in self.levels]).log2()
@@ -193,4 +203,5 @@ class BeforeNeck:
         output, leaf = self._pooled[chunk.level], self._leaves[level]
         for row, gradient in zip(chunk.rows, chunk.dense(*output.shape[2:])):
             (found,) = torch.autograd.grad(output, leaf, gradient[None], retain_graph=True, allow_unused=True)
-            yield GradientChunk(level, row[None], torch.zeros_like(leaf) if found is None else found)
+            dense = torch.zeros_like(leaf) if found is None else found
+            yield GradientChunk(level, row[None], dense, shift=self._shifts[chunk.level])

@@ -6,6 +6,7 @@ Its transpose is therefore ``G = Ay.T @ g @ Ax``, and only the cells that a regi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops.poolers import initLevelMapper
 
 WINDOW_STEP = 16
 """Sides of windows are rounded up to a multiple of this many cells; windows of one size are computed together."""
@@ -86,7 +88,8 @@ class AxisSamples:
 class Pooling:
     """A ``MultiScaleRoIAlign`` on the pyramid of one image; only the maps that it reads are kept, in ``features``.
 
-    torchvision's module remembers the scales of the first image it ever saw. They are used and never changed.
+    torchvision's module guesses its scales from the first image that it sees and remembers them. Here it is to have
+    them already (``with_scales``); one without is not changed, and guesses anew for this image.
 
     Args:
         module: the pooling module, of which a shallow copy is used.
@@ -113,6 +116,14 @@ class Pooling:
             return pooled, torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)
         levels: Tensor = self._module.map_levels([boxes])
         return pooled, levels
+
+    @property
+    def strides(self) -> list[tuple[float, float]]:
+        """The stride (y, x) in input pixels at which regions are read from each map: 1 over the pooling's scale.
+
+        Cell ``i`` is read at ``i`` times the stride (RoIAlign with ``aligned=False``, which torchvision's module uses).
+        """
+        return [(1 / scale, 1 / scale) for scale in self._module.scales]
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -167,6 +178,24 @@ class Pooling:
             by_rows = down[rows].matrix(corner[:, 0], height)
             by_columns = across[rows].matrix(corner[:, 1], width)
             yield rows, corner, separable(by_rows, gradient[rows], by_columns)
+
+
+def with_scales(module: MultiScaleRoIAlign, strides: Sequence[float]) -> MultiScaleRoIAlign:
+    """Give a pooling the scales of a network, as torchvision computes them for a picture without padding.
+
+    Args:
+        module: a pooling of its own, which is changed.
+        strides: of the maps that it reads, in input pixels, in their order.
+
+    Returns:
+        ``module`` with the powers of two nearest to the maps' scales, and the levels that follow from them.
+    """
+    octaves = [round(math.log2(stride)) for stride in strides]
+    module.scales = [2.0**-octave for octave in octaves]
+    module.map_levels = initLevelMapper(
+        octaves[0], octaves[-1], canonical_scale=module.canonical_scale, canonical_level=module.canonical_level
+    )
+    return module
 
 
 def separable(down: Tensor, grids: Tensor, across: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 
-def capture(run: Callable[[], Any], modules: Sequence[nn.Module]) -> tuple[list[Tensor], Any]:
+def capture(
+    run: Callable[[], Any], modules: Sequence[nn.Module], leaves: list[Tensor] | None = None
+) -> tuple[list[Tensor], Any]:
     """Run a network with the maps of some submodules as leaves of the graph of everything that comes after them.
 
     The hooks that this takes are gone afterwards, whatever happens, and the gradient mode is as it was.
@@ -19,11 +21,12 @@ def capture(run: Callable[[], Any], modules: Sequence[nn.Module]) -> tuple[list[
         run: runs the network and returns its outputs.
         modules: submodules; each time one runs, every map ``[1,C,h,w]`` of more than one cell in its output (a tensor,
             or tuples, lists and dicts of them) becomes a leaf.
+        leaves: a list that the leaves are put into, for who wants them even if the run fails.
 
     Returns:
         The leaves in the order in which they were made, and what ``run`` returned.
     """
-    leaves: list[Tensor] = []
+    leaves = [] if leaves is None else leaves
 
     def opened(output: Any) -> Any:
         if isinstance(output, Tensor):

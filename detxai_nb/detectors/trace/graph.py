@@ -19,12 +19,12 @@ from detxai_nb.detectors.base import (
     to_tensor,
     tracing,
 )
-from detxai_nb.detectors.classifier.capture import map_stride
 from detxai_nb.detectors.trace.answers import check_input, check_predictions, check_scalar
 from detxai_nb.detectors.trace.budget import check_layer, rows_per_chunk
 from detxai_nb.detectors.trace.capture import capture
+from detxai_nb.detectors.trace.strides import by_number, measure_strides, noted
 from detxai_nb.float32 import exact_mode
-from detxai_nb.geometry import Placement
+from detxai_nb.geometry import Placement, stride_by_shape
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import SIDES, Detections, Level, Target
@@ -137,6 +137,9 @@ class GraphDetector(Adapter, ABC):
     def stride(self, layer: str, batch: Tensor, grid: Tensor) -> tuple[float, float]:
         """Return the stride (y, x) of a grid in input pixels; override it if the network says so itself.
 
+        Unless it is overridden, strides are measured: ``forward`` runs on empty inputs of other sizes, and what counts
+        is how many cells these add. This is what is left for a network that takes inputs of one size only.
+
         Args:
             layer: the name of the layer.
             batch: ``[1,3,H,W]``, the network's input.
@@ -145,7 +148,20 @@ class GraphDetector(Adapter, ABC):
         Returns:
             The power of two that leaves as many cells, rounded up or down, else the plain quotient of the sizes.
         """
-        return map_stride(batch, grid)
+        return stride_by_shape(batch.shape[-2:], grid.shape[-2:])
+
+    def _strides(self, layer: str, batch: Tensor, grids: Sequence[Tensor]) -> list[tuple[float, float]]:
+        """The stride of each grid of a layer: what ``stride`` says if it is overridden, else measured."""
+        if type(self).stride is not GraphDetector.stride:
+            return [self.stride(layer, batch, grid) for grid in grids]
+
+        def run(blank: Tensor) -> dict[str, Tensor]:
+            maps: list[Tensor] = []
+            noted(lambda: capture(lambda: self.forward(blank), self._modules(layer), maps), maps)
+            return by_number(maps)
+
+        found = measure_strides(self.module, f"{type(self).__qualname__} {layer}", run, batch, by_number(grids))
+        return list(found.values())
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -260,9 +276,10 @@ class GraphTrace:
                 f"explained on one of them: give origins a column 'level', or name each map as a layer ({GUIDE})"
             )
         names = [layer] if len(self._leaves) == 1 else [f"{layer}.{i}" for i in range(len(self._leaves))]
+        with evaluating(detector.module), torch.no_grad():
+            strides = detector._strides(layer, batch, self._leaves)
         self.levels = tuple(
-            Level(name, leaf.detach()[0], detector.stride(layer, batch, leaf))
-            for name, leaf in zip(names, self._leaves)
+            Level(name, leaf.detach()[0], stride) for name, leaf, stride in zip(names, self._leaves, strides)
         )
 
     @exact_mode()

@@ -77,8 +77,8 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
     """Return all maps on their native grids as uint16, each between its own least and greatest value.
 
     A value comes back right to 1/131070 of its map's range. "scale" and "shift" (x, y) take pixels of the photograph to
-    pixels of the model's input, a grid's "corner" and "stride" (x, y) take those to its cells: with them the browser
-    places a map exactly as ``HeatMaps.values`` does.
+    pixels of the model's input, a grid's "corner" or "shift" and its "stride" (x, y) take those to its cells: with them
+    the browser places a map exactly as ``HeatMaps.values`` does.
 
     Args:
         key: the computation's name.
@@ -99,7 +99,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
         low, high = value_range(maps, index)
         span = high - low
         quanta = np.round((grid - low) / span * STEPS) if span > 0 else np.zeros_like(grid)
-        (stride_y, stride_x), corner = maps.strides[index], maps.corners[index]
+        (stride_y, stride_x), corner, shift = maps.strides[index], maps.corners[index], maps.shifts[index]
         grids.append(
             {
                 "shape": list(grid.shape),
@@ -108,6 +108,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
                 "high": high,
                 "stride": [stride_x, stride_y],
                 "corner": None if corner is None else [corner[1], corner[0]],
+                "shift": [shift[1], shift[0]],
                 "status": maps.status[index],
                 "peak": list(peak(maps, index)),
                 "inside": inside,
@@ -166,7 +167,8 @@ def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
     row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
     height, width = maps.placement.image_size
     cell = torch.tensor([[column, row]], dtype=torch.float64)
-    x, y = maps.placement.points_to_image(cell, maps.strides[index], maps.corners[index])[0].tolist()
+    where = maps.strides[index], maps.corners[index], maps.shifts[index]
+    x, y = maps.placement.points_to_image(cell, *where)[0].tolist()
     return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
 
 
@@ -186,12 +188,12 @@ def energy_inside(maps: HeatMaps) -> list[float | None]:
     height, width = maps.placement.image_size
     x1, y1, x2, y2 = maps.detections.boxes.cpu().unbind(1)
     inside_rows, inside_columns = centres_between(y1, y2, height), centres_between(x1, x2, width)
-    placed = zip(maps.grids, maps.strides, maps.corners, inside_rows, inside_columns)
-    for grid, stride, corner, down, across in placed:
+    placed = zip(maps.grids, maps.strides, maps.corners, maps.shifts, inside_rows, inside_columns)
+    for grid, stride, corner, shift, down, across in placed:
         top, left = (None, None) if corner is None else corner
         energy = grid.detach().cpu().double().clamp(min=0)
-        rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy, top)
-        columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy, left)
+        rows = maps.placement.axis_weights(0, grid.shape[0], stride[0], energy, top, shift[0])
+        columns = maps.placement.axis_weights(1, grid.shape[1], stride[1], energy, left, shift[1])
         total = float(rows.sum(0) @ energy @ columns.sum(0))
         inside = float(rows[down].sum(0) @ energy @ columns[across].sum(0))
         shares.append(inside / total if total > 0 else None)

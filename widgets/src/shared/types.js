@@ -8,11 +8,11 @@
 /**
  * One heat map on its own grid, as sent. `offset` counts elements of the package's values; `low` and `high` are the raw
  * values that 0 and 65535 stand for; `stride` is (x, y) in input pixels; `corner` (x, y) is where a grid begins that
- * covers a part of the input only, outside of which the map is 0, and null for one over the whole input; `peak` (x, y)
- * is in pixels of the photograph; `inside` is the share of the map's energy inside the object's box, null where there
- * is no energy.
+ * covers a part of the input only, outside of which the map is 0, and null for one over the whole input, which begins at
+ * `shift` (x, y), by default at the input's own corner; `peak` (x, y) is in pixels of the photograph; `inside` is the
+ * share of the map's energy inside the object's box, null where there is no energy.
  * @typedef {{shape: [number, number], offset: number, low: number, high: number, stride: [number, number],
- *   corner: [number, number] | null, status: string, peak: [number, number], inside: number | null}} GridMeta
+ *   corner: [number, number] | null, shift?: [number, number], status: string, peak: [number, number], inside: number | null}} GridMeta
  */
 
 /**

@@ -1,0 +1,68 @@
+"""Where a DETR reads the cells of a grid: its strides, and the coordinates of the samplers of deformable attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from detxai_nb.detectors.detr.variants import BACKBONE, Anatomy, Variant
+from detxai_nb.detectors.trace.strides import measure_strides
+from detxai_nb.geometry import sampler_shift
+
+LAST = "last"
+"""The name under which the stride of the backbone's last output is measured."""
+
+
+def read_grid(
+    module: Any, variant: Variant, anatomy: Anatomy, layer: str, batch: Tensor, grid: Tensor
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return how a layer's grid is read.
+
+    With attention over all cells, its cells are as large as the backbone's convolutions make them. Deformable attention
+    samples every grid at shares of its height and width: a cell is that share of the input, whatever the convolutions
+    did, and its middle is read at the cell's middle (``grid_sample`` with ``align_corners=False``). With the method
+    "discrete" of RT-DETRv2 and D-FINE a location is rounded to the cell whose number is nearest, so cell ``i`` is read
+    at ``i`` times its size.
+
+    Args:
+        module: the transformers module, in evaluation mode.
+        variant: its variant.
+        anatomy: its parts.
+        layer: one of ``anatomy.layers``.
+        batch: the network's input ``[1,3,H,W]``.
+        grid: the layer's map ``[1,C,h,w]``.
+
+    Returns:
+        The stride (y, x), and where the grid begins, (y, x), both in input pixels.
+    """
+    if not variant.dense:
+        stride = batch.shape[-2] / grid.shape[-2], batch.shape[-1] / grid.shape[-1]
+        discrete = getattr(module.config, "decoder_method", "default") == "discrete"
+        return stride, sampler_shift(stride) if discrete else (0.0, 0.0)
+    kind, _, stage = layer.partition(".")
+    name = stage if kind == BACKBONE and stage else LAST
+    strides = measure_strides(module, "backbone", lambda blank: _backbone_maps(anatomy, blank), batch, {name: grid})
+    return strides[name], (0.0, 0.0)
+
+
+@torch.no_grad()
+def _backbone_maps(anatomy: Anatomy, pixels: Tensor) -> dict[str, Tensor]:
+    """The output of each stage of the backbone and its last output."""
+    maps: dict[str, Tensor] = {}
+
+    def note(name: str) -> Any:
+        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
+            maps[name] = output
+
+        return hook
+
+    mask = torch.ones((1, *pixels.shape[-2:]), dtype=torch.int64, device=pixels.device)
+    handles = [part.register_forward_hook(note(name)) for name, part in anatomy.stages.items()]
+    try:
+        found = anatomy.backbone(pixels, mask)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {**maps, LAST: found[-1][0]}
