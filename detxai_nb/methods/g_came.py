@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -52,9 +52,11 @@ def g_came(
             the mean of its gradient. "two" (two-stage detectors, sec. 4.5): the gradient's positive and negative parts
             are two channels, each with a mean and a centre of its own, where the part is largest. "auto": by the kind
             of detector; for a gradient of one place, as on a head of 1x1 convolutions, both give the same map.
-        as_published: compute it as the authors' notebooks do where they depart from the equations: no sigma is below 1;
-            with two centres the negative part is centred where it is smallest, not where it is largest, and channels
-            without a negative part are left out.
+        as_published: compute it as the authors' two notebooks do, which depart from the equations and from each other.
+            In both the Gaussian's centre lies one cell up and left of the gradient's (their grid counts from 1). With
+            one centre: ``floor(sqrt(h w) - 1) / 2`` in sigma. With two: no sigma is below 1; the negative part is
+            centred where it is weakest, and subtracted with its negative mean, so that in effect it is added; each
+            channel is cut at 0 before the sum; a channel that lacks one of the parts is left out.
 
     Returns:
         Non-negative maps ``[n,h,w]``.
@@ -64,7 +66,8 @@ def g_came(
 
     References:
         Nguyen et al., G-CAME, eq. 5-12. Departure: eq. 12 prints a ceiling and no absolute value; the authors' code has
-        the floor, and sigma only enters squared.
+        the floor, and sigma only enters squared. The notebooks cut at 0 after resizing the map; here that is done
+        before, as for every map.
     """
     if context.input_size is None:
         raise ValueError(
@@ -73,22 +76,32 @@ def g_came(
     two = context.two_stage if centres == "auto" else centres == "two"
     wide = activation.dtype if activation.dtype in (torch.float32, torch.float64) else torch.float32
     activation, gradient = activation.to(wide), gradient.to(wide)
-    expansion = _expansion(context.size, context.input_size)
+    expansion = _expansion(context.size, context.input_size, as_published and not two)
     total = activation.new_zeros(len(gradient), *activation.shape[1:])
+    parts = []
     for weight, place in _channels(gradient, context.area, two, as_published):
         if context.corner is not None:
             place = place + context.corner[:, None]
         sigma = (weight.abs().log() * expansion).abs().nan_to_num(_SIGMAS[1]).clamp(*_SIGMAS)
         if as_published:
-            sigma = sigma.clamp(min=1)
+            # The notebooks' grid counts its cells from 1, the gradient's place from 0.
+            place = place - 1
+        parts.append((weight, place, sigma.clamp(min=1) if as_published and two else sigma))
+    if as_published and two:
+        return _added_parts(activation, parts)
+    for weight, place, sigma in parts:
         total += _masked_sum(activation, weight, place, sigma)
     return torch.relu(total)
 
 
-def _expansion(size: tuple[int, int], input_size: tuple[int, int]) -> float:
-    """``ln(S) * 3 / floor((sqrt(h w) - 1) / 2)``, by which ``ln(abs(m))`` is multiplied."""
+def _expansion(size: tuple[int, int], input_size: tuple[int, int], as_published: bool) -> float:
+    """``ln(S) * 3 / floor((sqrt(h w) - 1) / 2)``, by which ``ln(abs(m))`` is multiplied.
+
+    As published for one centre the floor is that of ``sqrt(h w) - 1``, which is halved afterwards.
+    """
     area = size[0] * size[1]
-    half = math.floor((math.sqrt(area) - 1) / 2)
+    side = math.sqrt(area) - 1
+    half = math.floor(side) / 2 if as_published else math.floor(side / 2)
     scale = math.log(math.sqrt(input_size[0] * input_size[1] / area))
     return scale * 3 / half if half else math.inf
 
@@ -101,7 +114,8 @@ def _channels(gradient: Tensor, area: int, two: bool, as_published: bool) -> Ite
     if not two:
         yield gradient.sum(dim=(2, 3)) / area, _place(gradient.abs())
         return
-    counts = (gradient < 0).any(dim=(2, 3), keepdim=True) if as_published else True
+    signs = [(sign * gradient > 0).any(dim=(2, 3), keepdim=True) for sign in (1, -1)]
+    counts = signs[0] & signs[1] if as_published else True
     for part, strength in ((gradient > 0, gradient), (gradient < 0, gradient if as_published else -gradient)):
         weight = torch.where(part & counts, gradient, 0).sum(dim=(2, 3)) / area
         yield weight, _place(torch.where(part, strength, -math.inf))
@@ -115,9 +129,7 @@ def _place(strength: Tensor) -> Tensor:
 
 def _masked_sum(activation: Tensor, weight: Tensor, centre: Tensor, sigma: Tensor) -> Tensor:
     """``sum_C weight * mask * A``, ``[n,h,w]``; ``weight`` and ``sigma`` ``[n,C]``, ``centre`` ``[n,C,2]``."""
-    height, width = activation.shape[1:]
-    extent = centre.new_tensor([height - 1, width - 1])
-    farthest = torch.maximum(centre, extent - centre).to(sigma).square()
+    farthest = _farthest(centre, activation.shape[1:]).to(sigma)
     rate = 0.5 / sigma.square()
     fall = -torch.expm1(-rate * farthest.sum(dim=2))
     flat = (fall < _FLAT) & (weight != 0)
@@ -126,6 +138,53 @@ def _masked_sum(activation: Tensor, weight: Tensor, centre: Tensor, sigma: Tenso
     if bool(flat.any()):
         total += _flat_sum(activation, torch.where(flat, weight, 0), centre, rate, farthest.sum(dim=2))
     return total
+
+
+def _near(centre: Tensor) -> Tensor:
+    """On each axis the squared distance to the nearest cell: 0, but 1 for a centre at -1, before the first cell.
+
+    All squared distances are taken beyond it, so that a mask is 1 at the nearest cell.
+    """
+    return centre.clamp(max=0).square()
+
+
+def _farthest(centre: Tensor, size: Sequence[int]) -> Tensor:
+    """On each axis the squared distance to the farthest cell beyond ``_near``, like ``centre`` ``[...,2]``."""
+    extent = centre.new_tensor([size[0] - 1, size[1] - 1])
+    return torch.maximum(centre.square(), (extent - centre).square()) - _near(centre)
+
+
+def _added_parts(activation: Tensor, parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+    """``sum_C relu(sum over parts of abs(weight) * mask * A)``, ``[n,h,w]``, as in the authors' two-stage notebook.
+
+    ``parts``: weight and sigma ``[n,C]`` and centre ``[n,C,2]`` of the positive and of the negative part.
+    """
+    found = activation.new_zeros(len(parts[0][0]), *activation.shape[1:])
+    each = math.prod(activation.shape[1:]) * activation.element_size() * 4
+    for row in range(len(found)):
+        used = parts[0][0][row].nonzero()[:, 0]
+        for channels in torch.split(used, max(1, MEMORY_BUDGET // each)):
+            weighted = torch.zeros_like(activation[channels])
+            for weight, centre, sigma in parts:
+                mask = _whole_masks(centre[row, channels], sigma[row, channels], activation.shape[1:])
+                weighted += weight[row, channels, None, None].abs() * mask
+            found[row] += torch.relu(weighted * activation[channels]).sum(dim=0)
+    return found
+
+
+def _whole_masks(centre: Tensor, sigma: Tensor, size: Sequence[int]) -> Tensor:
+    """Masks ``[K,h,w]`` over the whole level, scaled to 0..1; ``centre`` ``[K,2]``, ``sigma`` ``[K]``."""
+    near = _near(centre)
+    axes = [
+        (torch.arange(size[axis], device=centre.device) - centre[:, axis, None]).square() - near[:, axis, None]
+        for axis in (0, 1)
+    ]
+    squared = (axes[0][:, :, None] + axes[1][:, None]).to(sigma)
+    rate = (0.5 / sigma.square())[:, None, None]
+    far = _farthest(centre, size).sum(dim=1)[:, None, None].to(sigma)
+    mask = torch.exp(-rate * squared) * torch.expm1(-rate * (far - squared)) / torch.expm1(-rate * far)
+    # A level of one cell is its own centre.
+    return torch.where(far > 0, mask, 1)
 
 
 def _steep_sum(activation: Tensor, weight: Tensor, centre: Tensor, rate: Tensor, farthest: Tensor) -> Tensor:
@@ -153,7 +212,8 @@ def _steep_sum(activation: Tensor, weight: Tensor, centre: Tensor, rate: Tensor,
         for axis, extent in enumerate(extents):
             cells = first[rows, axis, None, None] + torch.arange(extent, device=centre.device)
             distance = (cells - centre[rows, :, axis, None]).to(rate)
-            axes.append(torch.exp(-rate[rows, :, None] * distance.square()))
+            beyond = distance.square() - _near(centre[rows, :, axis, None]).to(rate)
+            axes.append(torch.exp(-rate[rows, :, None] * beyond))
         masks = axes[0][:, :, :, None] * axes[1][:, :, None]
         masks -= low[rows, :, None, None]
         masks *= weight[rows, :, None, None]
@@ -174,7 +234,8 @@ def _flat_sum(activation: Tensor, weight: Tensor, centre: Tensor, rate: Tensor, 
     for i in range(len(weight)):
         used = weight[i].nonzero()[:, 0]
         y, x = centre[i, used].T[:, :, None]
-        squared = ((rows - y)[:, :, None].square() + (columns - x)[:, None].square()).to(rate)
+        down, across = (rows - y).square() - _near(y), (columns - x).square() - _near(x)
+        squared = (down[:, :, None] + across[:, None]).to(rate)
         a, far = rate[i, used, None, None], farthest[i, used, None, None]
         mask = torch.exp(-a * far) * torch.expm1(a * (far - squared)) / -torch.expm1(-a * far)
         # A level of one cell is its own centre.

@@ -18,6 +18,8 @@ SCORE_THRESHOLD = 0.05
 """The least score of detections in changed pictures."""
 MIN_IOU = 0.5
 """An object is found again by an IoU above this one."""
+FOLLOWING = ("score", "iou")
+"""Which of several detections an object is found again in: that with the highest score, or with the highest IoU."""
 _BATCH = 8
 """On an accelerator: as many pictures as the detectors put through their network at once."""
 
@@ -36,28 +38,59 @@ class CachedDetections:
     scores: Tensor
     labels: Tensor
 
-    def follow(self, targets: Detections, min_iou: float = MIN_IOU) -> tuple[Tensor, Tensor]:
+    def follow(self, targets: Detections, min_iou: float = MIN_IOU, by: str = "score") -> tuple[Tensor, Tensor]:
         """Return the score and the IoU with which each target is found again in this picture.
 
-        A target is found again, never by its index, in the detection of its class whose box has the highest IoU with
-        the target's box, if that is above ``min_iou`` (of several the one with the highest score).
+        A target is found again, never by its index, in one of the detections of its class whose box has an IoU above
+        ``min_iou`` with the target's box.
 
         Args:
             targets: T detections of the unchanged image.
             min_iou: the least IoU, 0..1, exclusive.
+            by: which of several it is: "score", that with the highest score, as in the protocols of ODAM and of the
+                difference maps; or "iou", that with the highest IoU (of equal ones the higher score), as in the
+                whole-image protocol and the confidence drop.
 
         Returns:
             Scores and IoUs, float64 ``[T]`` each on the CPU in 0..1; both are 0 for a target that is not found again.
+
+        Raises:
+            ValueError: if ``by`` is unknown.
         """
+        rows, overlaps = self.find(targets, min_iou, by)
+        found = rows >= 0
+        scores = torch.zeros(len(rows), dtype=torch.float64)
+        scores[found] = self.scores.double()[rows[found]]
+        return scores, overlaps
+
+    def find(self, targets: Detections, min_iou: float = MIN_IOU, by: str = "score") -> tuple[Tensor, Tensor]:
+        """Return in which detection each target is found again, as ``follow`` has it.
+
+        Args:
+            targets, min_iou, by: as in ``follow``.
+
+        Returns:
+            Numbers of detections, int64 ``[T]``, -1 for a target that is not found again, and IoUs, float64 ``[T]``.
+
+        Raises:
+            ValueError: if ``by`` is unknown.
+        """
+        if by not in FOLLOWING:
+            raise ValueError(f"by is one of {', '.join(FOLLOWING)}; got {by!r}")
         count = len(targets)
         if not len(self.scores) or not count:
-            return torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64)
-        overlaps = box_iou(targets.boxes.double().cpu(), self.boxes.double())
-        same = targets.labels.cpu()[:, None] == self.labels
-        # Sorted by falling score, so the first of equal IoUs has the higher score.
-        ious, best = torch.where(same, overlaps, -1).max(dim=1)
-        found = ious > min_iou
-        return torch.where(found, self.scores.double()[best], 0), torch.where(found, ious, 0)
+            return torch.full((count,), -1), torch.zeros(count, dtype=torch.float64)
+        overlaps = box_iou(targets.boxes.double().cpu(), self.boxes.double()).nan_to_num(0.0)
+        candidates = (targets.labels.cpu()[:, None] == self.labels) & (overlaps > min_iou)
+        first, second = self.scores.double().expand_as(overlaps), overlaps
+        if by == "iou":
+            first, second = second, first
+        # Of equal ones that which is higher by the other.
+        best = torch.where(candidates, first, -1).amax(dim=1, keepdim=True)
+        rows = torch.where(candidates & (first == best), second, -1).argmax(dim=1)
+        found = candidates.any(dim=1)
+        ious = overlaps.gather(1, rows[:, None])[:, 0]
+        return torch.where(found, rows, -1), torch.where(found, ious, 0)
 
 
 @dataclass(eq=False)

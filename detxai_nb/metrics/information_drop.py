@@ -156,7 +156,7 @@ def confidence_drop(
     targets = case.detections.to("cpu")
     scores, ious = torch.zeros(len(case), dtype=torch.float64), torch.zeros(len(case), dtype=torch.float64)
     for row, answer in enumerate(case.ask().ask(pictures, score_threshold, batch_size)):
-        found, overlap = answer.follow(targets[row], min_iou)
+        found, overlap = answer.follow(targets[row], min_iou, by="iou")
         scores[row], ious[row] = found[0], overlap[0]
     original, left = targets.scores.double(), scores * ious
     value = safe_ratio((original - left).clamp(min=0), original, torch.nan)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection_cache import MIN_IOU, SCORE_THRESHOLD
 from detxai_nb.metrics.map_energy import safe_ratio
@@ -24,6 +27,8 @@ SOURCES = {
     "difference": "Xia, Zhao & Chan, difference maps, table 1",
     "whole": "SSGrad-CAM++ poster, table of deletion and insertion",
 }
+NORMALIZE = ("score", "published")
+"""What ODAM's curves are divided by: the original score, or what the authors' published evaluation does."""
 CHOICES: dict[str, tuple[Any, ...]] = {"fill": (None, *FILLS), "ties": TIES}
 
 
@@ -34,7 +39,7 @@ class Curves:
     Attributes:
         scores: ``[N,K,N]``: ``scores[i, k, j]`` is the score of object j in picture k of object i's map, 0 if the
             detector no longer finds it.
-        ious: ``[N,K,N]``: the IoU of object j's box there with its detected box.
+        ious: ``[N,K,N]``: the IoU of object j's box there with its box in the unchanged image.
         counts: int64 ``[N,K]``: how many pixels were changed.
         ties: ``[N]``: the share of tied pixels among those changed in the last picture.
         original: ``[N]``: the objects' scores in the unchanged image.
@@ -82,6 +87,7 @@ def perturbation_curves(
     perturbation: PerturbationSchedule,
     areas: Tensor,
     *,
+    by: str = "score",
     score_threshold: float = SCORE_THRESHOLD,
     min_iou: float = MIN_IOU,
     batch_size: int | None = None,
@@ -97,6 +103,7 @@ def perturbation_curves(
         case: one image's objects with their maps and the detector.
         perturbation: how the image is changed.
         areas: ``[N]``: how many pixels each object's last picture has changed, such as ``box_areas(case)``.
+        by: which of several detections an object is followed in, as in ``CachedDetections.follow``: "score" or "iou".
         score_threshold: the least score of detections in the changed images.
         min_iou: an object is found again by its class and an IoU above this one with its detected box.
         batch_size: how many pictures the detector is given at once (None: 1 on the CPU, 8 elsewhere).
@@ -105,7 +112,7 @@ def perturbation_curves(
         The curves of all objects.
 
     Raises:
-        ValueError: if there is not one area for each object, or no detector.
+        ValueError: if there is not one area for each object, no detector, or ``by`` is unknown.
     """
     count, size = len(case), case.size
     if areas.shape != (count,):
@@ -119,7 +126,7 @@ def perturbation_curves(
     places = ((row, k) for row in range(count) for k in range(perturbation.points))
     targets = case.detections.to("cpu")
     for place, answer in zip(places, case.ask().ask(pictures, score_threshold, batch_size), strict=True):
-        scores[place], ious[place] = answer.follow(targets, min_iou)
+        scores[place], ious[place] = answer.follow(targets, min_iou, by)
     numbers = torch.tensor(counts, dtype=torch.int64).reshape(count, perturbation.points)
     return Curves(scores, ious, numbers, ties, targets.scores.double())
 
@@ -150,6 +157,34 @@ def box_areas(case: MetricInput) -> Tensor:
     return (across[:, 1] - across[:, 0]) * (down[:, 1] - down[:, 0])
 
 
+def network_input(case: MetricInput) -> MetricInput:
+    """Return the case in pixels of the network's input, each object with its annotated box.
+
+    The picture is scaled to the size at which the network sees it (bilinearly, to whole numbers; without padding), maps
+    and boxes alike; detections have the annotated box where there is one. A detector that cannot be looked into is
+    taken to see the picture as it is.
+
+    Args:
+        case: one image's objects with their maps and the detector.
+
+    Returns:
+        The same objects at that size.
+    """
+    size, annotated = case.size, case.annotated[:, None]
+    detector: Any = case.detector
+    wanted = detector.trace(case.sample.image).placement.resized if Capabilities(detector).traceable else size
+    scale = torch.tensor([wanted[1] / size[1], wanted[0] / size[0]] * 2)
+    boxes = torch.where(annotated, case.boxes, case.detections.boxes.float().cpu()) * scale
+    picture, maps = case.sample.image, case.maps
+    if tuple(wanted) != size:
+        small = Image.fromarray(picture).resize((wanted[1], wanted[0]), Image.Resampling.BILINEAR)
+        picture = np.array(small)
+        maps = F.interpolate(maps[None], size=tuple(wanted), mode="bilinear", align_corners=False)[0]
+    sample = replace(case.sample, image=picture, boxes=case.sample.boxes * scale.numpy())
+    found = replace(case.detections.to("cpu"), boxes=boxes, image_size=tuple(wanted), canvas_size=None)
+    return replace(case, maps=maps, detections=found, sample=sample)
+
+
 def _odam(mode: str) -> Callable[..., Measured]:
     """The protocol of ODAM's table 1."""
 
@@ -158,6 +193,7 @@ def _odam(mode: str) -> Callable[..., Measured]:
         *,
         steps: int = 100,
         every: int = 10,
+        normalize: str = "score",
         fill: str | None = None,
         ties: str = "random",
         score_threshold: float = SCORE_THRESHOLD,
@@ -167,15 +203,21 @@ def _odam(mode: str) -> Callable[..., Measured]:
         """Area below score over original score (not clipped), in percent; the curve is that ratio.
 
         Step k of 100 has changed ``round(k * area / 100)`` pixels anywhere in the image, with the area of the target's
-        annotated box (its detected box if it has no annotation); the detector is queried at 0, 10, ... 100. The paper
-        leaves open how ties are ordered, what counts as found again, and the detector's threshold. NaN for an original
-        score of 0.
+        annotated box (its detected box if it has no annotation); the detector is queried at 0, 10, ... 100. An object
+        is found again in the detection of its class with the highest score among those with an IoU above ``min_iou``.
+        The paper leaves open how ties are ordered and the detector's threshold. NaN for an original score of 0.
+
+        ``normalize="published"`` is the authors' published evaluation, for comparison with the printed columns: the
+        curve of an insertion is the score itself, the IoU is measured with the annotated box, and pixels are changed in
+        the network's input (``network_input``).
         """
+        published = normalize == "published"
+        case = network_input(case) if published else case
         schedule = PerturbationSchedule(mode, steps, every, fill, ties)
         curves = perturbation_curves(
             case, schedule, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
         )
-        return _measured(curves, curves.relative(), 100)
+        return _measured(curves, curves.target if published and mode == "insertion" else curves.relative(), 100)
 
     return measure
 
@@ -195,11 +237,11 @@ def _difference(mode: str, of_others: bool) -> Callable[..., Measured]:
     ) -> Measured:
         """Area below score over original score, in percent: the target's, or the mean of the other objects'.
 
-        10 steps of 10% of the target's annotated box; the pictures are those of ODAM's protocol. The others are the
-        other detections of the case, each measured against its own original score; NaN if there are none. The paper's
-        curves have "10 steps"; here the unchanged picture is the eleventh point. Signed maps are ordered by their
-        signed value, so pixels that speak for another object come last; the paper does not say whether negative values
-        were cut, ``MetricInput.positive_part`` cuts them. ``extras`` hold the areas of both halves.
+        10 steps of 10% of the target's annotated box; pictures and following are those of ODAM's protocol. The others
+        are the other detections of the case, each measured against its own original score; NaN if there are none. The
+        paper's curves have "10 steps"; here the unchanged picture is the eleventh point. Signed maps are ordered by
+        their signed value, so pixels that speak for another object come last; the paper does not say whether negative
+        values were cut, ``MetricInput.positive_part`` cuts them. ``extras`` hold the areas of both halves.
         """
         schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         curves = perturbation_curves(
@@ -235,9 +277,8 @@ def _whole(mode: str) -> Callable[..., Measured]:
         schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         height, width = case.size
         everything = torch.full((len(case),), float(height * width), dtype=torch.float64)
-        curves = perturbation_curves(
-            case, schedule, everything, score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
-        )
+        asking = {"by": "iou", "score_threshold": score_threshold, "min_iou": min_iou, "batch_size": batch_size}
+        curves = perturbation_curves(case, schedule, everything, **asking)
         shown = {"s1": curves.target, "s2": curves.target * curves.target_iou}
         return _measured(curves, shown[score], 1, {name: area_below(curve) for name, curve in shown.items()})
 
@@ -260,7 +301,7 @@ def _register(mode: str) -> None:
         higher_is_better=inserting,
         needs=("detector",),
         unit="%",
-        choices=CHOICES,
+        choices={**CHOICES, "normalize": NORMALIZE},
     )(_odam(mode))
     for of_others in (False, True):
         preset(

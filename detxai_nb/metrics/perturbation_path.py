@@ -16,7 +16,6 @@ from detxai_nb.metrics.insertion_deletion import box_areas
 from detxai_nb.metrics.perturbation import PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import pixel_order, tied_share
 from detxai_nb.metrics.visual_accuracy import area_below
-from detxai_nb.statistics import paired_iou
 from detxai_nb.types import Detections, Progress
 
 NEVER = 255
@@ -35,12 +34,15 @@ class PathPlan:
         area: how many pixels the last picture has changed.
         order_seed: of the order of tied pixels.
         fill_seed: of a random fill.
+        by: which of several detections an object is followed in, as in ``CachedDetections.follow``: "score" (the
+            protocols of ODAM and of the difference maps) or "iou" (the whole-image protocol).
     """
 
     schedule: PerturbationSchedule
     area: float
     order_seed: int
     fill_seed: int
+    by: str = "score"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,19 +120,14 @@ class PerturbationPath:
         Returns:
             Its index in ``answers[step]``; None if the object is not found again.
         """
-        if self.ious[step, self.index] <= 0:
-            return None
-        answer, box = self.answers[step], detections.boxes[self.index].double().cpu()
-        overlaps = paired_iou(answer.boxes.double(), box).nan_to_num(0.0)
-        same = (answer.labels == int(detections.labels[self.index])).nonzero().flatten().tolist()
-        best: int = max(same, key=lambda row: (float(overlaps[row]), -row))
-        return best
+        rows, _ = self.answers[step].find(detections[self.index], by=self.plan.by)
+        return None if rows[0] < 0 else int(rows[0])
 
 
 def plan_path(
     maps: HeatMaps, index: int, annotation: int, sample: Sample, schedule: PerturbationSchedule, whole: bool
 ) -> PathPlan:
-    """Fix area and seeds as the registered metrics have them.
+    """Fix area, seeds and the rule of following as the registered metrics have them.
 
     Args:
         maps: the maps of all objects of an image.
@@ -139,7 +136,8 @@ def plan_path(
         sample: the image with its annotations.
         schedule: how the image is changed.
         whole: whether the area is the whole image; else it is that of the annotated box, or of the detected box if
-            there is no annotation.
+            there is no annotation. In the whole image objects are followed by the highest IoU, else by the highest
+            score.
 
     Returns:
         The plan, for ``follow_path``.
@@ -147,7 +145,8 @@ def plan_path(
     number = torch.tensor([annotation])
     case = MetricInput(maps[index].values, maps.detections[index], number, sample, signed=maps.signed)
     area = float(case.size[0] * case.size[1]) if whole else float(box_areas(case)[0])
-    return PathPlan(schedule, area, case.object_seed(0, "order"), case.object_seed(0, "fill"))
+    by = "iou" if whole else "score"
+    return PathPlan(schedule, area, case.object_seed(0, "order"), case.object_seed(0, "fill"), by)
 
 
 def follow_path(
@@ -196,7 +195,7 @@ def follow_path(
         progress(0, len(counts))
     pictures = plan.schedule.images(image, order, counts, plan.fill_seed)
     for answer in answers.ask(pictures, score_threshold, batch_size=None):
-        score, iou = answer.follow(targets)
+        score, iou = answer.follow(targets, by=plan.by)
         found.append(answer)
         scores.append(score)
         ious.append(iou)

@@ -213,7 +213,8 @@ class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
                 f"counts = how.counts({plan.area!r}, heat.numel())  # pixels changed in each picture",
                 f"pictures = list(how.images(maps.image, order, counts, seed={plan.fill_seed}))",
                 f"answers = dx.metrics.DetectionCache(detector).ask(pictures, {self._answer_threshold!r})",
-                f"scores = [float(answer.follow(detections)[0][{request.index}]) for answer in answers]",
+                f"scores = [float(answer.follow(detections, by={plan.by!r})[0][{request.index}]) "
+                "for answer in answers]",
             ]
         return self._inputs.recipe.script(lines)
 

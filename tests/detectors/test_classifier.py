@@ -54,8 +54,8 @@ def branches() -> ClassifierDetector:
 
 def test_scores_are_the_modules_softmax_of_the_whole_image_resized(detector: ClassifierDetector) -> None:
     found = detector.detect([IMAGE], 0.0)[0]
-    pixels = torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255
-    batch = normalize(resize(pixels, [96, 160], antialias=True), list(IMAGENET_MEAN), list(IMAGENET_STD))
+    pixels = resize(torch.from_numpy(IMAGE).permute(2, 0, 1)[None].float(), [96, 160], antialias=True).round()
+    batch = normalize(pixels / 255, list(IMAGENET_MEAN), list(IMAGENET_STD))
     with torch.no_grad():
         expected = detector.module(batch)[0].softmax(0).sort(descending=True)
     assert torch.equal(found.labels, expected.indices)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from g_came_by_hand import g_came_by_hand
+from g_came_by_hand import g_came_by_hand, one_stage_notebook, two_stage_notebook
 from torch import Tensor
 
 import detxai_nb as dx
@@ -30,9 +30,10 @@ def made_up(size: tuple[int, int], scale: float, dtype: torch.dtype = torch.floa
     return activation.to(dtype), gradient.to(dtype)
 
 
-def by_hand(activation: Tensor, gradient: Tensor, input_size: tuple[int, int], **options: bool) -> Tensor:
+def by_hand(activation: Tensor, gradient: Tensor, input_size: tuple[int, int], **options: Any) -> Tensor:
+    rule = options.pop("rule", g_came_by_hand)
     a = activation.double().numpy()
-    return torch.from_numpy(np.stack([g_came_by_hand(a, g.double().numpy(), input_size, **options) for g in gradient]))
+    return torch.from_numpy(np.stack([rule(a, g.double().numpy(), input_size, **options) for g in gradient]))
 
 
 def assert_close(found: Tensor, expected: Tensor, share: float) -> None:
@@ -42,20 +43,59 @@ def assert_close(found: Tensor, expected: Tensor, share: float) -> None:
         assert float((one - other).abs().max()) <= share * float(other.abs().max())
 
 
-@pytest.mark.parametrize("as_published", [False, True])
 @pytest.mark.parametrize("centres", ["one", "two"])
 @pytest.mark.parametrize("scale", [1e-9, 1e-3, 1.0])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_definition(size: tuple[int, int], scale: float, centres: str, as_published: bool) -> None:
+def test_the_definition(size: tuple[int, int], scale: float, centres: str) -> None:
     """From masks narrower than a cell to masks that hardly fall over the level."""
     input_size = (size[0] * 8, size[1] * 8)
-    options = {"two": centres == "two", "as_published": as_published}
-    expected = by_hand(*made_up(size, scale), input_size, **options)
+    expected = by_hand(*made_up(size, scale), input_size, two=centres == "two")
     context = Context(size, torch.zeros(3, 4), input_size)
     for dtype, share in ((torch.float64, 1e-9), (torch.float32, 2e-5)):
-        found = function(*made_up(size, scale, dtype), context, centres=centres, as_published=as_published)
+        found = function(*made_up(size, scale, dtype), context, centres=centres)
         assert found.dtype == dtype
         assert_close(found, expected, share)
+
+
+def of_one_place(size: tuple[int, int], scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The gradients of three objects, each of a single cell: one inside, two at the border."""
+    activation, gradient = made_up(size, scale, dtype)
+    only = torch.zeros_like(gradient)
+    for row, (y, x) in enumerate([(size[0] // 2, size[1] - 1), (0, 1), (1, 0)]):
+        only[row, :, y, x] = gradient[row, :, y, x]
+    return activation, only
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1.0])
+@pytest.mark.parametrize("size", [(12, 17), (40, 31), (5, 4), (4, 4)])
+def test_as_published_in_the_one_stage_notebook(size: tuple[int, int], scale: float) -> None:
+    input_size = (size[0] * 8, size[1] * 8)
+    expected = by_hand(*of_one_place(size, scale, torch.float64), input_size, rule=one_stage_notebook)
+    context = Context(size, torch.zeros(3, 4), input_size)
+    for dtype, share in ((torch.float64, 1e-9), (torch.float32, 2e-5)):
+        found = function(*of_one_place(size, scale, dtype), context, as_published=True)
+        assert_close(found, expected, share)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("size", SIZES)
+def test_as_published_in_the_two_stage_notebook(size: tuple[int, int], scale: float) -> None:
+    input_size = (size[0] * 8, size[1] * 8)
+    expected = by_hand(*made_up(size, scale), input_size, rule=two_stage_notebook)
+    context = Context(size, torch.zeros(3, 4), input_size, two_stage=True)
+    for dtype, share in ((torch.float64, 1e-9), (torch.float32, 2e-5)):
+        found = function(*made_up(size, scale, dtype), context, as_published=True)
+        assert_close(found, expected, share)
+
+
+def test_as_published_every_departure_moves_the_map() -> None:
+    """What the notebooks have in common with the equations is less than a rounding error."""
+    size, input_size = (12, 17), (96, 136)
+    two_stage = Context(size, torch.zeros(3, 4), input_size, two_stage=True)
+    for made, context in ((made_up, two_stage), (of_one_place, Context(size, torch.zeros(3, 4), input_size))):
+        arguments = made(size, 1e-3, torch.float64)
+        plain, theirs = (function(*arguments, context, as_published=published) for published in (False, True))
+        assert (plain / plain.amax((1, 2), True) - theirs / theirs.amax((1, 2), True)).abs().max() > 0.02
 
 
 @pytest.mark.parametrize("stride", [2, 128])
@@ -67,8 +107,9 @@ def test_strides_make_the_masks_narrow_or_wide(stride: int) -> None:
     assert_close(found, by_hand(activation, gradient, input_size), 1e-9)
 
 
+@pytest.mark.parametrize("as_published", [False, True])
 @pytest.mark.parametrize("centres", ["one", "two"])
-def test_windows_with_their_corners_give_the_same_map(centres: str) -> None:
+def test_windows_with_their_corners_give_the_same_map(centres: str, as_published: bool) -> None:
     """Also such as hang over the border."""
     size, corner = (14, 11), torch.tensor([[0, 0], [12, 8], [-1, 3]])
     activation, gradient = made_up(size, 1e-3)
@@ -76,8 +117,9 @@ def test_windows_with_their_corners_give_the_same_map(centres: str) -> None:
     windows[1, :, 2], windows[2, :, 0] = 0, 0
     dense = GradientChunk(0, torch.arange(3), windows, corner).dense(*size)
     boxes = torch.zeros(3, 4)
-    small = function(activation, windows, Context(size, boxes, (112, 88), corner=corner), centres=centres)
-    assert_close(small, function(activation, dense, Context(size, boxes, (112, 88)), centres=centres), 1e-12)
+    how = {"centres": centres, "as_published": as_published}
+    small = function(activation, windows, Context(size, boxes, (112, 88), corner=corner), **how)
+    assert_close(small, function(activation, dense, Context(size, boxes, (112, 88)), **how), 1e-12)
 
 
 def test_of_one_place_both_rules_say_the_same() -> None:
@@ -123,13 +165,18 @@ def test_a_level_at_the_inputs_own_size_leaves_the_centre_alone() -> None:
     assert ((found > 0).flatten(1).sum(dim=1) <= len(activation)).all()
 
 
-def test_maps_do_not_depend_on_how_many_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("as_published", [False, True])
+@pytest.mark.parametrize("centres", ["one", "two"])
+def test_maps_do_not_depend_on_how_many_fit_the_memory(
+    centres: str, as_published: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     size = (40, 31)
     activation, gradient = made_up(size, 1e-3)
     context = Context(size, torch.zeros(3, 4), (320, 248))
-    whole = function(activation, gradient, context)
+    how = {"centres": centres, "as_published": as_published}
+    whole = function(activation, gradient, context, **how)
     monkeypatch.setattr(g_came, "MEMORY_BUDGET", 1)
-    assert torch.allclose(function(activation, gradient, context), whole, rtol=1e-12, atol=1e-18)
+    assert torch.allclose(function(activation, gradient, context, **how), whole, rtol=1e-12, atol=1e-18)
 
 
 def test_without_an_input_size_it_says_so() -> None:
@@ -138,26 +185,35 @@ def test_without_an_input_size_it_says_so() -> None:
         function(activation, gradient, Context((6, 6), torch.zeros(3, 4)))
 
 
-@pytest.mark.parametrize("as_published", [False, True])
+def by_definition_two(activation: np.ndarray, gradient: np.ndarray, input_size: tuple[int, int]) -> np.ndarray:
+    return g_came_by_hand(activation, gradient, input_size, two=True)
+
+
 @pytest.mark.parametrize(
-    ("name", "layer", "levels"),
-    [("tiny-yolox", "head.class", 3), ("tiny-fcos", "head.class", 3), ("tiny-faster-rcnn", "neck", 3)],
+    ("name", "layer", "rule"),
+    [
+        ("tiny-yolox", "head.class", g_came_by_hand),
+        ("tiny-fcos", "head.class", g_came_by_hand),
+        ("tiny-faster-rcnn", "neck", by_definition_two),
+        ("tiny-yolox", "head.class", one_stage_notebook),
+        ("tiny-faster-rcnn", "neck", two_stage_notebook),
+    ],
 )
-def test_real_detectors(name: str, layer: str, levels: int, as_published: bool) -> None:
+def test_real_detectors(name: str, layer: str, rule: Any) -> None:
     """By default on the paper's layer; to 1e-4 of each map's maximum."""
     detector: Any = dx.load_detector(name)
     image = dx.data.scenes.Scenes(1, seed=4)[0].image
     chosen = detector.detect([image], 0.3)[0][:6]
     assert len(chosen) >= 2
-    maps = dx.explain(detector, image, chosen, method="g-came", as_published=as_published)
+    published = rule in (one_stage_notebook, two_stage_notebook)
+    maps = dx.explain(detector, image, chosen, method="g-came", as_published=published)
     assert maps.layer == layer
     trace = detector.trace(image, layer)
-    two = name == "tiny-faster-rcnn"
     done = 0
     for level, rows, gradients in trace.gradients(chosen, Target()):
         features = trace.levels[level].features.double().numpy()
         for row, gradient in zip(rows.tolist(), gradients.double().numpy()):
-            expected = g_came_by_hand(features, gradient, trace.placement.input_size, two, as_published)
+            expected = rule(features, gradient, trace.placement.input_size)
             assert np.abs(maps.grids[row].double().numpy() - expected).max() <= 1e-4 * expected.max() > 0
             done += 1
     assert done == len(chosen)

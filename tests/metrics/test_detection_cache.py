@@ -31,12 +31,12 @@ def test_objects_are_found_by_class_and_overlap_never_by_number() -> None:
         labels=torch.tensor([1, 0, 0, 1]),
     )
     targets = found([cup, pan, (1.0, 2.0, 11.0, 10.0), cup], (1.0, 1.0, 1.0, 1.0), (0, 1, 0, 1))
-    scores, ious = answer.follow(targets)
+    scores, ious = answer.follow(targets, by="iou")
     # The cup: its own box with 0.5, not the better scored pan at the same place; the pan is gone; an IoU of just 0.5
     # is not above it.
     assert scores.tolist() == pytest.approx([0.5, 0, 0, 0.9])
     assert ious.tolist() == pytest.approx([1, 0, 0, 1])
-    scores, ious = answer.follow(targets, min_iou=0.0)
+    scores, ious = answer.follow(targets, min_iou=0.0, by="iou")
     assert scores.tolist() == pytest.approx([0.5, 0.6, 0.5, 0.9])
     assert ious.tolist() == pytest.approx([1, 40 / 240, 0.5, 1])
 
@@ -47,6 +47,47 @@ def test_the_better_score_wins_among_equal_overlaps_and_nothing_is_found_in_noth
     none = CachedDetections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long())
     assert none.follow(found())[0].tolist() == [0, 0]
     assert answer.follow(found([], [], []))[0].tolist() == []
+
+
+def test_by_score_the_highest_of_those_that_overlap_enough_is_followed() -> None:
+    target = found([(0.0, 0.0, 100.0, 100.0)], (0.9,), (0,))
+    boxes = torch.tensor([[0.0, 0.0, 100.0, 49.0], [0.0, 0.0, 100.0, 70.0], [0.0, 0.0, 100.0, 85.0], [0.0] * 4])
+    answer = CachedDetections(boxes, torch.tensor([0.95, 0.88, 0.06, 0.99]), torch.tensor([0, 0, 0, 0]))
+    assert answer.follow(target)[0].tolist() == pytest.approx([0.88]), "0.95 overlaps by 0.49 only"
+    assert answer.follow(target)[1].tolist() == pytest.approx([0.70])
+    assert answer.follow(target, by="iou")[0].tolist() == pytest.approx([0.06])
+    assert answer.follow(target, by="iou")[1].tolist() == pytest.approx([0.85])
+    assert answer.find(target)[0].tolist() == [1]
+    assert answer.find(target, by="iou")[0].tolist() == [2]
+    other = CachedDetections(boxes, answer.scores, torch.tensor([0, 1, 1, 0]))
+    assert other.follow(target)[0].tolist() == [0], "another class is never followed"
+    assert other.find(target)[0].tolist() == [-1]
+    with pytest.raises(ValueError, match="by is one of score, iou; got 'box'"):
+        answer.follow(target, by="box")
+
+
+@pytest.mark.parametrize("by", ["score", "iou"])
+def test_following_equals_a_loop_over_all_detections(by: str) -> None:
+    random = torch.Generator().manual_seed(3)
+    for _ in range(20):
+        corner, side = torch.rand(2, 30, 2, generator=random) * 4
+        boxes = torch.cat([corner, corner + side + 5], dim=1)
+        scores, labels = torch.rand(30, generator=random), torch.randint(0, 2, (30,), generator=random)
+        answer = CachedDetections(boxes[5:], scores[5:], labels[5:])
+        targets = found(boxes[:5].tolist(), tuple(scores[:5].tolist()), tuple(labels[:5].tolist()))
+        for row, (score, iou) in enumerate(zip(*answer.follow(targets, by=by))):
+            best = (-1.0, 0.0, 0.0)
+            for box, own, label in zip(boxes[5:].tolist(), scores[5:].tolist(), labels[5:].tolist()):
+                one = _overlap(targets.boxes[row].tolist(), box)
+                if label == int(targets.labels[row]) and one > 0.5:
+                    best = max(best, (own if by == "score" else one, own, one))
+            assert (float(score), float(iou)) == pytest.approx(best[1:], abs=1e-6)
+
+
+def _overlap(a: list[float], b: list[float]) -> float:
+    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(across, 0) * max(down, 0)
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 100])

@@ -7,6 +7,7 @@ so a step of 10% of the box is 4 pixels, a tenth of the score.
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -156,15 +157,15 @@ def test_pictures_are_asked_once_for_all_objects_metrics_and_methods() -> None:
 
 
 def wandering(image: np.ndarray) -> dict[str, Any]:
-    """Boxes and scores that both depend on the pixels; a decoy of the other class lies on each object."""
+    """Boxes and scores that both depend on the pixels; by each object a decoy of the other class and a looser box."""
     boxes, scores, labels = [], [], []
     for label, (x1, y1, x2, y2) in enumerate(BOXES):
         light = image[box_mask((x1, y1, x2, y2))].astype(float).mean() / 255
         shift = 2 * abs(light - 0.6)
-        boxes += [[x1 + shift, y1, x2 + shift, y2], [x1, y1, x2, y2 + shift / 2]]
-        scores += [0.2 + 0.7 * light, 0.95 - 0.5 * light]
-        labels += [label, 1 - label]
-    order = [2, 0, 3, 1] if image[0, 0, 0] > 5 else [1, 3, 0, 2]
+        boxes += [[x1 + shift, y1, x2 + shift, y2], [x1, y1, x2, y2 + shift / 2], [x1, y1, x2 + 3, y2]]
+        scores += [0.2 + 0.7 * light, 0.95 - 0.5 * light, 0.9 - 0.6 * light]
+        labels += [label, 1 - label, label]
+    order = [2, 0, 3, 5, 1, 4] if image[0, 0, 0] > 5 else [1, 3, 4, 0, 2, 5]
     return {"boxes": np.array(boxes)[order], "scores": np.array(scores)[order], "labels": np.array(labels)[order]}
 
 
@@ -174,11 +175,10 @@ def overlap(a: Any, b: Any) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def slow(
-    one: MetricInput, mode: str, fill: int, numbers: list[int], place: tuple[int, int, int]
-) -> tuple[float, float]:
+def slow(one: MetricInput, mode: str, by: str, numbers: list[int], place: tuple[int, int, int]) -> tuple[float, float]:
     """What became of one object in one picture: the picture made pixel by pixel, the answer searched by hand."""
     row, step, other = place
+    fill = 0
     image = one.sample.image
     pixels = [(-one.maps[row, y, x].item(), y, x) for y in range(HEIGHT) for x in range(WIDTH)]
     picture = image.copy() if mode == "deletion" else np.full_like(image, fill)
@@ -188,14 +188,14 @@ def slow(
     best = (0.0, 0.0)
     for box, score, label in zip(answer.boxes.tolist(), answer.scores.tolist(), answer.labels.tolist()):
         iou = overlap(box, one.detections.boxes[other].tolist())
-        if label == one.detections.labels[other] and iou > 0.5 and iou > best[1]:
+        if label == one.detections.labels[other] and iou > 0.5 and (iou > best[1] if by == "iou" else score > best[0]):
             best = (score, iou)
     return best
 
 
-@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize(("batch_size", "by"), [(1, "score"), (7, "score"), (7, "iou")])
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
-def test_against_the_naive_loop(mode: str, batch_size: int) -> None:
+def test_against_the_naive_loop(mode: str, batch_size: int, by: str) -> None:
     random = torch.Generator().manual_seed(2)
     values = torch.randperm(2 * HEIGHT * WIDTH, generator=random).reshape(2, HEIGHT, WIDTH).float()
     picture = np.random.default_rng(0).integers(60, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -207,16 +207,88 @@ def test_against_the_naive_loop(mode: str, batch_size: int) -> None:
         detector=detector(wandering),
     )
     how = PerturbationSchedule(mode, steps=6, every=2, fill="black")
-    curves = perturbation_curves(one, how, torch.tensor([130.0, 240.0]), batch_size=batch_size)
+    curves = perturbation_curves(one, how, torch.tensor([130.0, 240.0]), by=by, batch_size=batch_size)
     numbers = [[round(k * area / 6) for k in (0, 2, 4, 6)] for area in (130.0, 240.0)]
     assert curves.counts.tolist() == numbers
     for place in np.ndindex(2, 4, 2):
-        expected = slow(one, mode, 0, numbers[place[0]], place)
+        expected = slow(one, mode, by, numbers[place[0]], place)
         assert (curves.scores[place].item(), curves.ious[place].item()) == pytest.approx(expected, abs=1e-6)
     assert len(torch.unique(curves.scores)) > 8
     assert torch.equal(curves.target[1], curves.scores[1, :, 1])
     expected = torch.stack([curves.scores[0, :, 1] / 0.9, curves.scores[1, :, 0] / 0.7])
     assert torch.allclose(curves.others(), expected, atol=1e-6)
+
+
+def loose_and_tight(image: np.ndarray) -> dict[str, Any]:
+    """The first object twice: tightly with a low score, more loosely with a high one, IoUs 1 and 0.75."""
+    x1, y1, x2, y2 = BOXES[0]
+    boxes = [[x1, y1, x2, y2], [x1, y1, x2, y1 + 0.75 * (y2 - y1)]]
+    return {"boxes": boxes, "scores": [0.1, 0.8], "labels": [0, 0]}
+
+
+def test_which_detection_is_followed_is_the_protocols() -> None:
+    """The highest score in ODAM's and the difference map's protocol, the highest IoU in the whole image's."""
+    about = {"detections": found(BOXES[:1], (0.8,), (0,)), "annotations": (0,), "detector": detector(loose_and_tight)}
+    for name in ("deletion-odam", "insertion-odam", "deletion-difference", "insertion-difference"):
+        assert ask(name, OWN[:1], **about).value.item() == pytest.approx(100), name
+    for name in ("deletion", "insertion"):
+        assert ask(name, OWN[:1], **about).value.item() == pytest.approx(0.1), name
+        assert ask(name, OWN[:1], **about).extras["s2"].item() == pytest.approx(0.1), name
+    assert ask("confidence-drop", OWN[:1], **about).extras["left"].item() == pytest.approx(0.1)
+
+
+def test_published_insertion_is_the_score_itself_and_deletion_a_share_of_the_original() -> None:
+    half = found(scores=(0.5, 0.25))
+    published = {"normalize": "published"}
+    inserted = ask("insertion-odam", OWN, detections=half, settings=published)
+    assert torch.allclose(inserted.curve, LINE.flip(0).expand(2, 11))
+    assert inserted.value.tolist() == pytest.approx([50, 50])
+    ours = ask("insertion-odam", OWN, detections=half)
+    assert ours.value.tolist() == pytest.approx([100, 200])
+    deleted = ask("deletion-odam", OWN, detections=half, settings=published)
+    assert deleted.value.tolist() == pytest.approx([100, 200])
+    assert torch.equal(deleted.curve, ask("deletion-odam", OWN, detections=half).curve)
+
+
+def test_published_overlap_is_that_with_the_annotated_box() -> None:
+    x1, y1, x2, y2 = BOXES[0]
+    loose = (x1, y1, x2, y1 + 2 * (y2 - y1))
+
+    def seen(image: np.ndarray) -> dict[str, Any]:
+        return {"boxes": [list(loose)], "scores": [0.7], "labels": [0]}
+
+    about = {"detections": found([loose], (0.7,), (0,)), "annotations": (0,), "detector": detector(seen)}
+    assert ask("deletion-odam", OWN[:1], **about).value.item() == pytest.approx(100)
+    published = ask("deletion-odam", OWN[:1], settings={"normalize": "published"}, **about)
+    assert published.value.item() == 0, "an IoU of just 0.5 with the annotated box is not above it"
+    unknown = {**about, "annotations": (-1,)}
+    assert ask("deletion-odam", OWN[:1], settings={"normalize": "published"}, **unknown).value.item() == (
+        pytest.approx(100)
+    ), "without an annotation the detected box"
+
+
+def test_published_pixels_are_those_of_the_networks_input() -> None:
+    """A detector that scales pictures to twice their size is handed pictures of that size, half of it black."""
+    sizes, shares = [], []
+
+    class Doubling:
+        names, device = ("cup", "pan"), torch.device("cpu")
+        layers = ("one",)
+
+        def detect(self, images: Any, score_threshold: float = 0.3) -> Any:
+            sizes.extend(image.shape[:2] for image in images)
+            shares.extend(float((image != 0).any(axis=2).mean()) for image in images)
+            factor = images[0].shape[1] / WIDTH
+            return [found([tuple(factor * x for x in BOXES[0])], (0.5,), (0,))] * len(images)
+
+        def trace(self, image: Any, layer: Any = None) -> Any:
+            return SimpleNamespace(placement=SimpleNamespace(resized=(2 * HEIGHT, 2 * WIDTH)))
+
+    about = {"detections": found(BOXES[:1], (0.5,), (0,)), "annotations": (0,), "detector": Doubling()}
+    result = ask("insertion-odam", OWN[:1], settings={"normalize": "published"}, **about)
+    assert set(sizes) == {(2 * HEIGHT, 2 * WIDTH)}
+    assert max(shares) == pytest.approx(4 * 40 / (4 * HEIGHT * WIDTH), abs=1e-3), "the box's area, in input pixels"
+    assert result.value.item() == pytest.approx(50)
 
 
 def test_nothing_to_measure() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import (
@@ -15,10 +14,10 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
-    to_tensor,
     tracing,
 )
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
+from detxai_nb.detectors.scaling import scale_as_pillow
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.float32 import exact_mode
@@ -38,9 +37,9 @@ class ClassifierDetector(Adapter):
     The module is used as it is, in evaluation mode, and never changed. One forward pass over an empty image, when the
     detector is created, finds the maps that can be explained.
 
-    The WHOLE image is resized to the input, bilinearly with antialiasing. Nothing is cropped, so the aspect ratio of an
-    image changes. (torchvision's own presets resize the short side and crop the centre; pass such a crop to reproduce
-    their input.)
+    The WHOLE image is resized to the input, bilinearly with antialiasing and to whole numbers as Pillow does. Nothing
+    is cropped, so the aspect ratio of an image changes. (torchvision's own presets resize the short side and crop the
+    centre; pass such a crop to reproduce their input.)
 
     Args:
         module: any module that takes images ``[B,3,h,w]`` and returns a logit for each class, ``[B,C]``, or an object
@@ -174,8 +173,8 @@ class ClassifierDetector(Adapter):
 
     def _prepare(self, pixels: Any) -> Tensor:
         """The image as the module's input ``[1,3,h,w]``."""
-        image = to_tensor(pixels, self.device, self._like.dtype)[None]
-        return resize_and_normalize(image, self.input_size, self.mean, self.std)
+        image = scale_as_pillow(pixels, self.input_size, self.device).to(self._like.dtype)[None] / 255
+        return (image - image.new_tensor(self.mean)[:, None, None]) / image.new_tensor(self.std)[:, None, None]
 
     def _report(self, scores: Tensor, size: tuple[int, int], threshold: float) -> Detections:
         """The classes of one image with a probability >= ``threshold``."""
@@ -289,18 +288,3 @@ class ClassifierTrace:
 def _scalars(logits: Tensor, labels: Tensor, target: Target) -> Tensor:
     """The logits ``[n]`` of the classes ``labels``, or their probabilities."""
     return (logits if target.score == "logit" else logits.softmax(dim=0))[labels]
-
-
-def resize_and_normalize(images: Tensor, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Resize whole images to the network's input and normalise them.
-
-    Args:
-        images: ``[B,3,H,W]``, values 0..255.
-        size: (height, width) in pixels.
-        mean, std: for each colour: values in 0..1 minus ``mean``, divided by ``std``.
-
-    Returns:
-        ``[B,3,height,width]``.
-    """
-    pixels = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True) / 255
-    return (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from detxai_nb.detectors.base import (
@@ -15,11 +14,11 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
-    to_tensor,
     tracing,
 )
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
+from detxai_nb.detectors.scaling import scale_as_pillow
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
@@ -157,12 +156,8 @@ class DetrDetector(Adapter):
         dtype = next(self.module.parameters()).dtype
         size = (int(pixels[0].shape[0]), int(pixels[0].shape[1]))
         resized = self._input_size(size)
-        batch = torch.stack([to_tensor(p, self.device) for p in pixels])
-        if resized != size:
-            batch = F.interpolate(batch, size=resized, mode="bilinear", align_corners=False, antialias=True)
-            # transformers scales 8-bit images. Always in float32, so that every precision gets the same pixels.
-            batch = batch.round().clamp(0, 255)
-        batch = batch.to(dtype)
+        # Scaled in float32, so that every precision gets the same pixels.
+        batch = torch.stack([scale_as_pillow(p, resized, self.device) for p in pixels]).to(dtype)
         mean, std = (batch.new_tensor(value)[:, None, None] for value in (self.mean, self.std))
         return (batch / 255 - mean) / std, Placement(size, resized, resized)
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import batched_nms
 
@@ -20,11 +19,11 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
-    to_tensor,
     tracing,
 )
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace
+from detxai_nb.detectors.scaling import scale_as_opencv
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.ultralytics.head import (
     BatchedHead,
@@ -188,13 +187,9 @@ class UltralyticsDetector(Adapter):
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
         """The image as the network's input ``[1,3,h,w]``: scaled to fit, centred on grey, RGB in 0..1."""
-        dtype = next(self.module.parameters()).dtype
         coarsest = int(max(self._network.strides)) if self.rectangular else None
         placement = centred_letterbox(tuple(pixels.shape[:2]), self.input_size, coarsest)
-        image = to_tensor(pixels, self.device, dtype)[None]
-        if placement.resized != placement.image_size:
-            # Ultralytics scales 8-bit images.
-            image = F.interpolate(image, size=placement.resized, mode="bilinear", align_corners=False).round()
+        image = scale_as_opencv(pixels, placement.resized, self.device).to(next(self.module.parameters()).dtype)[None]
         canvas = image.new_full((1, 3, *placement.input_size), _PAD)
         (top, left), (height, width) = placement.offset, placement.resized
         canvas[:, :, top : top + height, left : left + width] = image

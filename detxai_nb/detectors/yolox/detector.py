@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
@@ -16,13 +15,13 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
-    to_tensor,
     tracing,
 )
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, open_stages
+from detxai_nb.detectors.scaling import scale_as_opencv
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
@@ -37,7 +36,8 @@ CONVENTIONS = ("bgr255", "rgb-imagenet")
 class YoloxDetector(Adapter):
     """A YOLOX network opened for explanation.
 
-    Images are scaled to fit the input, placed at the top left and padded with grey (114).
+    Images are scaled to fit the input as in the official code (by OpenCV's arithmetic, to whole numbers), placed at the
+    top left and padded with grey (114).
 
     Args:
         module: a ``Yolox`` network of this package.
@@ -163,17 +163,14 @@ class YoloxDetector(Adapter):
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
         """The network's input ``[3,h,w]`` for an image, and how the image lies in it."""
-        dtype = next(self.module.parameters()).dtype
         placement = Placement.letterbox(tuple(pixels.shape[:2]), self.input_size)
-        image = to_tensor(pixels, self.device, dtype)[None]
-        if placement.resized != placement.image_size:
-            image = F.interpolate(image, size=placement.resized, mode="bilinear", align_corners=False)
-        canvas = image.new_full((1, 3, *self.input_size), PAD)
-        canvas[:, :, : placement.resized[0], : placement.resized[1]] = image
+        image = scale_as_opencv(pixels, placement.resized, self.device).to(next(self.module.parameters()).dtype)
+        canvas = image.new_full((3, *self.input_size), PAD)
+        canvas[:, : placement.resized[0], : placement.resized[1]] = image
         if self.convention == "bgr255":
-            return canvas[0].flip(0), placement
+            return canvas.flip(0), placement
         mean, std = (image.new_tensor(v)[:, None, None] for v in (MEAN, STD))
-        return (canvas[0] / 255 - mean) / std, placement
+        return (canvas / 255 - mean) / std, placement
 
     def _decode(self, levels: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
         """Detections from the raw outputs ``[5+C,h,w]`` of each level for one image."""
