@@ -1,20 +1,31 @@
-"""One door for detections: those of one image, and the own predictions nearest to boxes from elsewhere."""
+"""One door for detections: those of one image, by this detector, and its own nearest to boxes from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.capabilities import Capabilities
+from detxai_nb.float32 import exact_mode, full_float32
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.names import as_names
-from detxai_nb.types import Detections, Detector
+from detxai_nb.types import Detections, Detector, Target, Trace, TraceableDetector
 
-__all__ = ["as_detections", "from_boxes"]
+__all__ = ["accepting_changes", "as_detections", "from_boxes", "require_own"]
+
+_ROUNDING = {"fp32": (0.01, 0.1)}
+_HALF_ROUNDING = (0.02, 0.3)
+"""How far a score may be off by rounding: a number, and a difference of logits (times p(1-p), as sigmoid does). Twenty
+thousand times what batches change in float32, and above bfloat16's 0.02 and 0.11 with the bundled models."""
+_SAME_BOX, _SAME_SCORE = 0.5, 0.1
+"""IoU and score within which a black box, which may be random, has found the same again."""
 
 
 def as_detections(detections: Any) -> Detections:
@@ -39,6 +50,105 @@ def as_detections(detections: Any) -> Detections:
         f"{expected}; got {type(detections).__name__}. For boxes from elsewhere: "
         "dx.detections.from_boxes(detector, image, boxes)"
     )
+
+
+def require_own(detector: Detector, image: np.ndarray, detections: Detections, trace: Trace | None = None) -> None:
+    """Raise an error unless these are this detector's own predictions in this image, as far as can be told.
+
+    Names and, by one forward pass, scores are compared with what the detections claim. A white box is asked for the
+    score at each one's origin; a black box whether it finds the same box again, if the detections say that they come
+    from a detector (boxes put together by hand claim nothing). What rounding, batches and half precision change is no
+    difference.
+
+    Inside ``accepting_changes`` nothing is compared.
+
+    Args:
+        detector: any detector.
+        image: RGB uint8 ``[H,W,3]``.
+        detections: at least one, of an image of this size.
+        trace: an open pass of this image, of any layer, which saves another one; None for none.
+
+    Raises:
+        ValueError: if names or a score differ; the message says what was claimed and what was found.
+    """
+    if _accepting.get():
+        return
+    if tuple(detections.names) != tuple(detector.names):
+        raise ValueError(
+            f"these detections are of another detector: their classes are {_listed(detections.names)}, this "
+            f"{_kind(detector)} has {_listed(detector.names)}; {_REMEDY}"
+        )
+    if trace is None and (detections.origins is None or not isinstance(detector, TraceableDetector)):
+        if detections.score_threshold is not None:
+            _require_found_again(detector, image, detections)
+        return
+    with exact_mode(), full_float32(detector.device):
+        opened = cast(TraceableDetector, detector).trace(image) if trace is None else trace
+        there = opened.scalars(detections.to(detector.device), Target()).detach().double().cpu()
+    claimed = detections.scores.detach().double().cpu()
+    least, logits = _ROUNDING.get(Capabilities(detector).precision, _HALF_ROUNDING)
+    slope = torch.maximum(claimed * (1 - claimed), there * (1 - there))
+    _refuse_where(~((claimed - there).abs() <= least + logits * slope), detector, detections, claimed, there)
+
+
+_accepting: ContextVar[bool] = ContextVar("accepting_changes", default=False)
+
+
+@contextmanager
+def accepting_changes() -> Iterator[None]:
+    """Explain detections inside the block whatever the detector or the picture has become since they were found.
+
+    The way round ``require_own`` for sanity checks, whose weights are random and whose pictures may be noisy.
+    ``sanity.randomized`` is inside it. Other threads are not.
+
+    Yields:
+        Nothing.
+    """
+    before = _accepting.set(True)
+    try:
+        yield
+    finally:
+        _accepting.reset(before)
+
+
+def _require_found_again(detector: Detector, image: np.ndarray, detections: Detections) -> None:
+    """Raise an error unless a black box finds boxes, classes and scores again in this image."""
+    claimed = detections.scores.detach().double().cpu()
+    found = detector.detect([image], max(0.0, float(claimed.min()) - _SAME_SCORE))[0]
+    there = torch.zeros_like(claimed)
+    for row, box in enumerate(detections.boxes.detach().double()):
+        same = (_iou_with(box, found.boxes) >= _SAME_BOX) & (found.labels == int(detections.labels[row]))
+        scores = found.scores[same].double().cpu()
+        if len(scores):
+            there[row] = scores[(scores - claimed[row]).abs().argmin()]
+    _refuse_where(~((claimed - there).abs() <= _SAME_SCORE), detector, detections, claimed, there)
+
+
+def _refuse_where(wrong: Tensor, detector: Detector, detections: Detections, claimed: Tensor, there: Tensor) -> None:
+    if not bool(wrong.any()):
+        return
+    row = int(wrong.nonzero()[0])
+    raise ValueError(
+        f"these are no predictions of this {_kind(detector)} in this image: {int(wrong.sum())} of {len(wrong)} scores "
+        f"differ; detection {row} ({detections.label_names()[row]}) claims {float(claimed[row]):.3f}, and the same "
+        f"prediction has {float(there[row]):.3f} here. They come from another picture, detector, input size or tile, "
+        f"or were changed since (for another class: Target(label=...)); {_REMEDY}"
+    )
+
+
+_REMEDY = (
+    "detect in this image with this detector, or take its own predictions nearest to the boxes: "
+    "dx.detections.from_boxes(detector, image, detections)"
+)
+
+
+def _kind(detector: Detector) -> str:
+    return type(detector).__name__
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
 
 
 def from_boxes(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from detxai_nb.float32 import exact_mode
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -183,6 +185,7 @@ class Placement:
         factor = like.new_tensor([scale_x / stride[1], scale_y / stride[0]])
         return factor, like.new_tensor([left / stride[1] - 0.5, top / stride[0] - 0.5])
 
+    @exact_mode()
     def maps_to_image(
         self,
         maps: Tensor,

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 OK = "ok"
 NO_POSITIVE_EVIDENCE = "no positive evidence"
+UNDERFLOW = "the gradient underflowed: explain Target(score='logit')"
+"""The status of a map that is zero because a score of almost 0 or 1 has no gradient left in floating-point numbers."""
+UNDERFLOWED = "gradient underflow"
+"""The diagnostic that is 1 for such maps, 0 for others; there is none where no map of the call is one."""
 _FORMAT = "detxai-nb heat maps 2"
 _DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins")
 
@@ -127,8 +131,12 @@ class HeatMaps:
 
     @cached_property
     def status(self) -> tuple[str, ...]:
-        """For each map "ok", or "no positive evidence" if it is zero everywhere."""
-        return tuple(OK if bool(grid.any()) else NO_POSITIVE_EVIDENCE for grid in self.grids)
+        """For each map "ok", or if it is zero everywhere "no positive evidence" or ``UNDERFLOW``."""
+        lost = self.diagnostics.get(UNDERFLOWED, (0.0,) * len(self.grids))
+        return tuple(
+            OK if bool(grid.any()) else UNDERFLOW if flag else NO_POSITIVE_EVIDENCE
+            for grid, flag in zip(self.grids, lost)
+        )
 
     @cached_property
     def values(self) -> Tensor:

@@ -60,7 +60,7 @@ def take_windows(grid: Tensor, corner: Tensor, size: Sequence[int]) -> Tensor:
     columns = corner[:, 1:] + torch.arange(size[1], device=corner.device)
     inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
     index = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
-    windows = grid.flatten(1)[:, index.flatten()].view(len(grid), *index.shape).transpose(0, 1)
+    windows = grid.flatten(1)[:, index.flatten()].reshape(len(grid), *index.shape).transpose(0, 1)
     return windows * inside[:, None]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.scenes import Scenes
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import as_detections, require_own
 from detxai_nb.methods.d_rise.pilot import suggest
 
 IMAGES = [scene.image for scene in Scenes(2, seed=5)]
@@ -125,3 +127,120 @@ def test_a_box_where_nothing_was_predicted_is_refused_in_words() -> None:
         dx.detections.from_boxes(detector, empty, [[20, 20, 30, 30]])
     with pytest.raises(ValueError, match="overlaps no prediction of the class 'b'"):
         dx.detections.from_boxes(detector, empty, [[5, 5, 9, 9]], ["b"])
+
+
+@pytest.fixture(scope="module")
+def other() -> Any:
+    return dx.load_detector("tiny-yolox", device="cpu", input_size=(128, 160))
+
+
+# What makes maps of one image: each is handed detections that are not this detector's own there.
+MAKERS: dict[str, Callable[[Any, np.ndarray, Any], Any]] = {
+    "explain": lambda det, image, found: dx.explain(det, image, found),
+    "compare": lambda det, image, found: dx.compare(det, image, found, methods=["grad-cam", "d-rise"]),
+    "a black-box method": lambda det, image, found: dx.explain(det, image, found, method="d-rise", masks=4),
+    "sanity.check": lambda det, image, found: dx.sanity.check(det, image, found, ["odam"]),
+    "running_time": lambda det, image, found: dx.metrics.running_time(det, image, found, "odam"),
+    "D-RISE": lambda det, image, found: dx.methods.d_rise.improving(det, image, found),
+    "its pilot": suggest,
+}
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_detections_of_another_picture_are_refused_before_any_map(detector: Any, make: str) -> None:
+    found = detector.detect(IMAGES[:1], 0.5)[0]
+    words = r"no predictions of this FcosDetector in this image: \d of \d scores .*claims 0\.\d+, .* has 0\.\d+ here"
+    with pytest.raises(ValueError, match=words):
+        MAKERS[make](detector, IMAGES[1], found)
+
+
+def test_another_detector_another_input_size_and_a_moved_tile_are_refused(detector: Any, other: Any) -> None:
+    found = detector.detect(IMAGES[:1], 0.5)[0]
+    with pytest.raises(ValueError, match=r"no predictions of this YoloxDetector in this image|another detector"):
+        dx.explain(other, IMAGES[0], found)
+    larger = dx.load_detector("tiny-yolox", device="cpu", input_size=(256, 320))
+    with pytest.raises(ValueError, match="no predictions of this YoloxDetector in this image"):
+        dx.explain(larger, IMAGES[0], other.detect(IMAGES[:1], 0.3)[0])
+    whole = np.concatenate([IMAGES[0], IMAGES[1]], axis=1)
+    tile = detector.detect([IMAGES[1]], 0.5)[0]
+    shift = torch.tensor([IMAGES[0].shape[1], 0, IMAGES[0].shape[1], 0])
+    moved = dataclasses.replace(tile, boxes=tile.boxes + shift, image_size=whole.shape[:2])
+    with pytest.raises(ValueError, match=r"in this image: .*from_boxes\(detector, image, detections\)|or image size"):
+        dx.explain(detector, whole, moved)
+
+
+def test_other_class_names_and_changed_classes_are_refused(detector: Any) -> None:
+    found = detector.detect(IMAGES[:1], 0.5)[0]
+    with pytest.raises(ValueError, match=r"their classes are 'a', .* and 5 more, this FcosDetector has 'apple'"):
+        dx.explain(detector, IMAGES[0], dataclasses.replace(found, names=tuple("abcdefghij")))
+    with pytest.raises(ValueError, match=r"for another class: Target\(label=...\)"):
+        dx.explain(detector, IMAGES[0], dataclasses.replace(found, labels=(found.labels + 1) % 10))
+
+
+def test_rounding_is_no_difference(detector: Any) -> None:
+    found = detector.detect(IMAGES[:1])[0]
+    for scores in (found.scores.round(decimals=2), found.scores.bfloat16().float(), found.scores.double() + 0.005):
+        require_own(detector, IMAGES[0], dataclasses.replace(found, scores=scores))
+    half = dx.load_detector("tiny-fcos", device="cpu", precision="bf16")
+    assert set(dx.explain(half, IMAGES[0], half.detect(IMAGES[:1])[0]).status) == {"ok"}
+    assert set(dx.explain(detector, IMAGES[0], half.detect(IMAGES[:1])[0]).status) == {"ok"}
+    batch = detector.detect([IMAGES[1], IMAGES[0]])[1]
+    assert set(dx.explain(detector, IMAGES[0], batch).status) == {"ok"}
+
+
+def test_changed_weights_have_a_way_round(detector: Any) -> None:
+    found = detector.detect(IMAGES[:1], 0.5)[0]
+    with dx.detections.accepting_changes():
+        assert len(dx.explain(detector, IMAGES[1], found)) == len(found)
+    with dx.sanity.randomized(detector.module, [""]):
+        assert len(dx.explain(detector, IMAGES[0], found)) == len(found)
+        with ThreadPoolExecutor(1) as beside, pytest.raises(ValueError, match="no predictions of this"):
+            beside.submit(dx.explain, detector, IMAGES[0], found).result()
+    with pytest.raises(ValueError, match="no predictions of this"):
+        dx.explain(detector, IMAGES[1], found)
+
+
+class Bright:
+    """A black box that finds the brightest quarter of a picture, with its brightness as the score."""
+
+    names = ("bright", "dark")
+    device = torch.device("cpu")
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def detect(self, images: Any, score_threshold: float = 0.3) -> list[dx.Detections]:
+        self.asked += len(images)
+        return [self._look(np.asarray(image), score_threshold) for image in images]
+
+    def _look(self, image: np.ndarray, threshold: float) -> dx.Detections:
+        height, width = image.shape[:2]
+        quarters = [(y, x) for y in (0, height // 2) for x in (0, width // 2)]
+        means = [image[y : y + height // 2, x : x + width // 2].mean() / 255 for y, x in quarters]
+        y, x = quarters[int(np.argmax(means))]
+        boxes = torch.tensor([[x, y, x + width // 2, y + height // 2]]).float()
+        found = dx.Detections(
+            boxes,
+            torch.tensor([max(means)]).float(),
+            torch.tensor([0]),
+            self.names,
+            score_threshold=threshold,
+            image_size=(height, width),
+        )
+        return found if max(means) >= threshold else found[:0]
+
+
+def test_a_black_box_is_asked_whether_it_finds_the_same_again() -> None:
+    left, right = np.zeros((2, 32, 48, 3), np.uint8)
+    left[:16, :24], right[16:, 24:] = 200, 200
+    detector = Bright()
+    found = detector.detect([left])[0]
+    detector.asked = 0
+    maps = dx.explain(detector, left, found, method="d-rise", masks=4, stop_agreement=None)
+    assert len(maps) == 1
+    with pytest.raises(ValueError, match=r"1 of 1 scores differ; detection 0 .bright. claims 0.784, .* has 0.000 here"):
+        dx.explain(detector, right, found, method="d-rise", masks=4)
+    by_hand = dataclasses.replace(found, score_threshold=None)
+    assert len(dx.explain(detector, right, by_hand, method="d-rise", masks=4, stop_agreement=None)) == 1
+    with pytest.raises(ValueError, match="their classes are 'x', 'y', this Bright has 'bright', 'dark'"):
+        dx.explain(detector, left, dataclasses.replace(by_hand, names=("x", "y")), method="d-rise", masks=4)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from torch import nn
 
 from detxai_nb.detectors.base import Adapter, Entry, Weights
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
 from detxai_nb.types import OpenDetector
 
 ZOO = Path(__file__).parent / "zoo"
@@ -85,7 +85,7 @@ def from_torchvision(
         if weights is None:
             return _made(adapter, download(name, coco, "tiny-fcos"), usual, settings)
         state = read_weights(weights)
-        outputs = state.get(classes)
+        outputs = tensor_called(state, classes)
         count = len(usual) if outputs is None else len(outputs) // anchors
         module = get_model(name, weights=None, weights_backbone=None, num_classes=count)
         fit_weights(module, state, name)

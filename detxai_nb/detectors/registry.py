@@ -16,7 +16,7 @@ from detxai_nb.detectors.catalogue import ZOO
 from detxai_nb.detectors.classifier import family as classifier
 from detxai_nb.detectors.detr import family as detr
 from detxai_nb.detectors.faster_rcnn import family as faster_rcnn
-from detxai_nb.detectors.precision import at_precision
+from detxai_nb.detectors.precision import at_precision, require_full_precision
 from detxai_nb.detectors.ultralytics import family as ultralytics
 from detxai_nb.detectors.yolox import family as yolox
 from detxai_nb.entry_points import load_entry_points
@@ -225,7 +225,7 @@ def wrap(
 
     Raises:
         TypeError: if the module is not of the kind that the family expects; the message says what was expected.
-        ValueError: if the family is unknown, or the module or names do not fit it.
+        ValueError: if the family is unknown, the module or names do not fit it, or its weights are in half precision.
         ImportError: if the family needs a library that is not installed.
     """
     if family not in FAMILIES:
@@ -237,6 +237,8 @@ def wrap(
         )
     record = FAMILIES[family]
     record.require()
+    if isinstance(module, nn.Module):
+        require_full_precision(module)
     if names is None:
         if not record.knows_names:
             raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import pickle
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,20 +17,74 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-_INSIDE = ("model", "state_dict", "ema", "ema_model")
+_log = logging.getLogger(__name__)
+
+_INSIDE = ("model", "state_dict", "model_state_dict", "ema", "ema_model", "module", "net", "network")
+"""Where trainers keep the table of tensors in a checkpoint, the first that is there."""
+
+
+class _Ignored:
+    """Stands for a value of a checkpoint that is no tensor and not needed: it takes anything and does nothing."""
+
+    def __new__(cls, *_: Any, **__: Any) -> _Ignored:
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
+class _IgnoredDict:
+    """Stands for a dictionary of a class of its own, which the reader fills item by item: a plain one."""
+
+    def __new__(cls, *_: Any, **__: Any) -> dict[Any, Any]:  # type: ignore[misc]
+        return {}
+
+
+_ATTRIBUTE_DICTS = (
+    "lightning_fabric.utilities.data.AttributeDict",
+    "lightning.fabric.utilities.data.AttributeDict",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "lightning.pytorch.utilities.parsing.AttributeDict",
+)
+_PLAIN: tuple[tuple[Any, str], ...] = (
+    *(
+        (_Ignored, f"numpy.{core}.multiarray.{name}")
+        for core in ("core", "_core")
+        for name in ("scalar", "_reconstruct")
+    ),
+    *((_Ignored, f"numpy.{name}") for name in ("dtype", "ndarray")),
+    *((_Ignored, name) for name in ("argparse.Namespace", "types.SimpleNamespace")),
+    *(
+        (_Ignored, f"{module}.{name}")
+        for module in ("pathlib", "pathlib._local")
+        for name in ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+    ),
+    *((_Ignored, f"datetime.{name}") for name in ("date", "datetime", "timedelta", "timezone")),
+    *((_IgnoredDict, name) for name in ("collections.defaultdict", *_ATTRIBUTE_DICTS)),
+    *((_Ignored, f"builtins.{name}") for name in ("list", "dict", "int", "float", "str", "bool", "set", "tuple")),
+)
+"""What trainers write into checkpoints beside the tensors (scores as NumPy scalars, command lines, paths), by name.
+
+None of it is looked up or run: each name gets an object of this file that ignores what it is handed."""
+_one_at_a_time = threading.Lock()
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read the tensors of a ``.safetensors`` file or a PyTorch checkpoint.
 
-    A checkpoint may hold them directly or under "model", "state_dict", "ema" or "ema_model". It is read with
-    ``weights_only=True``: a file that holds anything but plain data and tensors is refused and nothing of it is run.
+    A checkpoint may hold them directly or under "model", "state_dict", "ema" and other names that trainers use; where
+    there are several the first of ``_INSIDE`` counts, and the log says so. It is read with ``weights_only=True``: a
+    file that holds anything but tensors, plain data and what trainers write beside them (NumPy scalars, command lines,
+    paths: they are ignored) is refused, and nothing of it is run.
 
     Args:
         path: the file.
 
     Returns:
-        The tensors by name, on the CPU; a leading "module." is cut off.
+        The tensors by name, on the CPU; without "module." in front (DataParallel) and "_orig_mod." (compiled modules).
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -39,11 +95,11 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise FileNotFoundError(f"there is no weights file at {path} (looked from the folder {Path.cwd()})")
     if path.suffix == ".safetensors":
         try:
-            return load_file(path)
+            return _unwrapped(load_file(path), path)
         except SafetensorError as error:
             raise ValueError(f"{path} is not a whole safetensors file ({error}); download it again") from error
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _one_at_a_time, torch.serialization.safe_globals(list(_PLAIN)):
             # Whatever an unusual protocol leads to is refused below, in words of our own.
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -52,21 +108,77 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{path} is refused: it is no checkpoint of plain tensors, and unpickling anything else can run code. "
             "Where it was made, save model.state_dict() with safetensors.torch.save_file and load that file"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:
+        # A damaged file can make the reader fail anywhere.
         raise ValueError(f"{path} cannot be read as a PyTorch checkpoint or safetensors file: {error}") from error
-    return _tensors(content, path)
+    return _unwrapped(_table_in(content, path), path)
 
 
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    for name in _INSIDE:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
+def _table_in(content: Any, path: Path) -> Mapping[str, Tensor]:
+    """The table of tensors in a checkpoint."""
+    while isinstance(content, Mapping) and not _is_table(content):
+        there = [name for name in _INSIDE if isinstance(content.get(name), Mapping) and content[name]]
+        if not there:
             break
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        if len(there) > 1:
+            _log.info("%s holds tensors under %s; those under %r are taken", path, ", ".join(there), there[0])
+        content = content[there[0]]
+    if not isinstance(content, Mapping) or not _is_table(content):
         raise ValueError(
             f"{path} holds no table of tensors (expected a state dict, or one under {', '.join(map(repr, _INSIDE))})"
         )
-    return {str(name).removeprefix("module."): value for name, value in content.items()}
+    return content
+
+
+def _is_table(content: Mapping[Any, Any]) -> bool:
+    return bool(content) and all(isinstance(value, Tensor) for value in content.values())
+
+
+def _unwrapped(weights: Mapping[Any, Tensor], path: Path) -> dict[str, Tensor]:
+    """The tensors without what DataParallel and torch.compile put into their names."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        parts = [part for part in str(name).split(".") if part != "_orig_mod"]
+        while parts[0] == "module" and len(parts) > 1:
+            parts = parts[1:]
+        bare = ".".join(parts)
+        if bare in found:
+            raise ValueError(
+                f"{path} holds the tensor {bare!r} twice, once as {name!r}; save one module's state_dict()"
+            )
+        found[bare] = tensor
+    return found
+
+
+def tensor_called(weights: Mapping[str, Tensor], name: str) -> Tensor | None:
+    """Return a tensor by its name inside the network, whatever a trainer has put in front of it.
+
+    Args:
+        weights: tensors by name.
+        name: the name inside the network.
+
+    Returns:
+        The tensor of that name, or the one whose name ends in it; None if there is none.
+    """
+    inside = _prefixes(weights, name)
+    return None if not inside else weights[inside[0] + name]
+
+
+def _prefixes(weights: Mapping[str, Tensor], name: str) -> list[str]:
+    """What stands before ``name`` in the names that end in it: the shortest first, averages ("ema") last."""
+    found = [key.removesuffix(name) for key in weights if key == name or key.endswith(f".{name}")]
+    return sorted(found, key=lambda prefix: ("ema" in prefix, len(prefix)))
+
+
+def _of_network(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The tensors of the network alone, if all of them stand behind one prefix such as Lightning's "model."."""
+    if any(name in weights for name in expected):
+        return weights
+    for prefix in _prefixes(weights, next(iter(expected), "")):
+        own = {key.removeprefix(prefix): tensor for key, tensor in weights.items() if key.startswith(prefix)}
+        _log.info("tensors called %r... are taken, %d others are not", prefix, len(weights) - len(own))
+        return own
+    return weights
 
 
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
@@ -74,13 +186,15 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> 
 
     Args:
         module: the network.
-        weights: its tensors by name; the counters of batch normalisation may be missing.
+        weights: its tensors by name; the counters of batch normalisation may be missing. Names may have something in
+            front, such as Lightning's "model.": then tensors without it, such as those of a loss, are left out.
         what: the architecture's name for the message.
 
     Raises:
         ValueError: naming the first tensor that is missing, left over, or of another shape.
     """
     expected = module.state_dict()
+    weights = _of_network(weights, expected)
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     for name, tensor in expected.items():
         found = weights.get(name)

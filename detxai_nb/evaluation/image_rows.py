@@ -17,7 +17,7 @@ from detxai_nb.evaluation.plan import RANDOM, EvaluationPlan, MapRun, MethodRow
 from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record
 from detxai_nb.evaluation.selection import Selected, select
 from detxai_nb.explaining.explain import compare
-from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK, HeatMaps
+from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK, UNDERFLOW, UNDERFLOWED, HeatMaps
 from detxai_nb.methods import find_method
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.case import MetricInput
@@ -66,7 +66,7 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
             about = {
                 **objects,
                 "method": [row.name] * len(maps),
-                "map": _status(maps),
+                "map": _status(maps, diagnostics),
                 "map_figures": _cells(diagnostics, len(maps)),
             }
             case = MetricInput(
@@ -190,9 +190,13 @@ def _control(name: str, plan: EvaluationPlan, sample: Sample, selected: Selected
     return torch.cat([random_maps(1, height, width, seed) for seed in seeds]).to(boxes.device)
 
 
-def _status(maps: Tensor) -> list[str]:
+def _status(maps: Tensor, diagnostics: Figures) -> list[str]:
     finite, positive = torch.isfinite(maps).all(2).all(1).tolist(), (maps > 0).any(2).any(1).tolist()
-    return [NOT_FINITE if not f else OK if p else NO_POSITIVE_EVIDENCE for f, p in zip(finite, positive)]
+    lost = diagnostics.get(UNDERFLOWED, (0.0,) * len(maps))
+    return [
+        NOT_FINITE if not f else OK if p else UNDERFLOW if u else NO_POSITIVE_EVIDENCE
+        for f, p, u in zip(finite, positive, lost)
+    ]
 
 
 def _measure(
@@ -211,7 +215,7 @@ def _measure(
         cells: dict[str, list[Any]] = {
             **about,
             "metric": [row.name] * count,
-            "value": [nan if state == NOT_FINITE else value for value, state in values],
+            "value": [nan if state in (NOT_FINITE, UNDERFLOW) else value for value, state in values],
             "ties": [nan] * count if measured.ties is None else measured.ties.double().tolist(),
             "curve": [None] * count if measured.curve is None else measured.curve.double().tolist(),
             "extras": _cells({name: value.double().tolist() for name, value in measured.extras.items()}, count),

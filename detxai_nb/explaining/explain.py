@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import as_detections, require_own
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
-from detxai_nb.float32 import full_float32
+from detxai_nb.float32 import exact_mode, full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods import Method, find_method
@@ -57,7 +57,8 @@ def explain(
         The maps, one for each detection in the same order, on the detector's device.
 
     Raises:
-        ValueError: for no detections, unknown names or values, or detections that do not belong to the image.
+        ValueError: for no detections, unknown names or values, or detections that are not this detector's own in this
+            image: their class names and scores are compared with what the network gives before any map is made.
         TypeError: for an unknown setting, or a black-box detector with a method that needs a white box.
 
     Example:
@@ -109,7 +110,7 @@ def compare(
         detector: the detector that found ``detections``.
         image: what ``load_image`` takes.
         detections: what to explain, from this detector's ``detect`` on this image.
-        methods: registered names, or functions of gradient methods.
+        methods: registered names, or functions of gradient methods; also one of them.
         target: as in ``explain``, for all methods.
         layer: as in ``explain``, for all methods that look inside the detector.
         progress: called as ``progress(done, total)`` between chunks of work; what it raises ends the work.
@@ -134,8 +135,8 @@ def compare(
         {'odam': True, 'grad-cam': False}
     """
     pixels, detections = load_image(image), as_detections(detections)
-    target = Target.of(target)
-    given = dict(settings or {})
+    target, given = Target.of(target), dict(settings or {})
+    methods = [methods] if isinstance(methods, str) or callable(methods) else methods
     jobs = [Job.of(find_method(m), target, dict(given.pop(_name(m), {}))) for m in methods]
     if not jobs:
         raise ValueError("methods is empty; name at least one, such as 'odam'")
@@ -146,12 +147,16 @@ def compare(
     _check_abilities(detector, looking, layer)
     detections = detections.to(detector.device)
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
-    found = {}
-    for own, together in _by_layer(jobs, detector, layer):
-        inside = [job for job in together if job.method.kind != "perturbation"]
-        if inside:
-            found.update(_explain_from_trace(inside, cast(TraceableDetector, detector), own, pixels, detections, steps))
-        for job in together:
+    found: dict[str, HeatMaps] = {}
+    with exact_mode():
+        for own, together in _by_layer(jobs, detector, layer):
+            inside = [job for job in together if job.method.kind != "perturbation"]
+            if inside:
+                white_box = cast(TraceableDetector, detector)
+                found.update(_explain_from_trace(inside, white_box, own, pixels, detections, steps))
+        if not found:
+            require_own(detector, pixels, detections)
+        for job in jobs:
             if job.method.kind == "perturbation":
                 found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)
     return {job.method.name: found[job.method.name] for job in jobs}
@@ -170,6 +175,8 @@ def _explain_from_trace(
         started = time.perf_counter()
         trace = detector.trace(image, layer)
         shared = time.perf_counter() - started
+        if not steps.done:
+            require_own(detector, image, detections, trace)
         found = {job.method.name: maps_from_trace(job, trace, image, detections, steps) for job in jobs}
     return {name: replace(maps, seconds=shared + maps.seconds) for name, maps in found.items()}
 

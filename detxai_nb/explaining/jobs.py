@@ -12,12 +12,16 @@ import torch
 from torch import Tensor
 
 from detxai_nb.geometry import Placement
-from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.heatmaps import UNDERFLOWED, HeatMaps
 from detxai_nb.methods.registry import Context, Method, MethodResult
 from detxai_nb.types import SIDES, Detections, Detector, Level, Progress, Target, Trace
 from detxai_nb.windows import spread_windows, take_windows
 
 COMBINE = ("maximum", "normalized")
+_TINY = 1e-30
+"""Gradients below it vanish in products of float32 numbers."""
+_EXTREME = 1e-6
+"""Scores nearer to 0 or 1 have a slope, p (1 - p), that float32 may round to zero."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +188,13 @@ def _heat_maps(
 def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps) -> MethodResult:
     maps: list[list[Tensor]] = []
     at: list[Level] = []
+    lost: set[int] = set()
     for target in job.parts:
-        grids, at = _gradient_maps(job, trace, detections, target, steps)
+        grids, at, vanished = _gradient_maps(job, trace, detections, target, steps)
         maps.append(grids)
+        if vanished and target.part == "class" and target.score == "prob":
+            scores = trace.scalars(detections, target).double()
+            lost |= {row for row in vanished if not _EXTREME < float(scores[row]) < 1 - _EXTREME}
     combined = job.target.part == "combined"
     signed = job.method.signed(job.settings)
     return MethodResult(
@@ -195,20 +203,24 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
         corners=[level.corner for level in at],
         shifts=[level.shift for level in at],
         settings={"combine": job.combine} if combined else {},
+        diagnostics={UNDERFLOWED: [float(row in lost) for row in range(len(detections))]} if lost else {},
         layer=trace.layer,
     )
 
 
 def _gradient_maps(
     job: Job, trace: Trace, detections: Detections, target: Target, steps: Steps
-) -> tuple[list[Tensor], list[Level]]:
-    """The native map of each detection and the level it lies on."""
+) -> tuple[list[Tensor], list[Level], list[int]]:
+    """The native map of each detection, the level it lies on, and the rows whose gradient is as good as zero."""
     grids: dict[int, Tensor] = {}
     at: dict[int, Level] = {}
+    vanished: list[int] = []
     steps.add(0)
     for chunk in trace.chunks(detections, target):
         level = trace.levels[chunk.level]
         level = level if chunk.shift is None else replace(level, shift=chunk.shift)
+        peaks = torch.linalg.vector_norm(chunk.gradient.flatten(1), float("inf"), dim=1).tolist()
+        vanished += [row for row, peak in zip(chunk.rows.tolist(), peaks) if peak < _TINY]
         height, width = level.features.shape[1:]
         boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level)
         context = Context((height, width), boxes, trace.placement.input_size, getattr(trace, "two_stage", False))
@@ -225,7 +237,7 @@ def _gradient_maps(
             grids[row], at[row] = grid.float(), level
         steps.add(len(chunk.rows))
     rows = range(len(detections))
-    return [grids[row] for row in rows], [at[row] for row in rows]
+    return [grids[row] for row in rows], [at[row] for row in rows], vanished
 
 
 def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:

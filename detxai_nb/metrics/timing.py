@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import as_detections, require_own
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import full_float32
 from detxai_nb.image import ImageSource, load_image
@@ -122,6 +122,7 @@ def running_time(
             "time a black-box method, such as 'd-rise'"
         )
     placed = detections.to(torch.device(detector.device))
+    require_own(detector, pixels, placed)
     if layer is None and not black_box:
         layer = job.method.layer_of(cast(TraceableDetector, detector).layers)
     runs = [_timed_run(job, detector, pixels, placed, layer) for _ in range(warm_up + repeats)][warm_up:]

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detections import accepting_changes
+
 INITS = ("normal", "default")
 _HOOKS = (
     "_forward_hooks",
@@ -42,12 +44,13 @@ def randomized(module: nn.Module, layers: Sequence[str], seed: int = 0, init: st
         seed, init: as in ``Randomizer.randomize``.
 
     Yields:
-        Nothing; the weights are random inside the ``with`` block.
+        Nothing; the weights are random inside the ``with`` block, and ``explain`` does not ask there whether the scores
+        are still those of the detections.
 
     Raises:
         ValueError: for an unknown ``init`` or path.
     """
-    with Randomizer(module) as randomizer:
+    with accepting_changes(), Randomizer(module) as randomizer:
         randomizer.randomize(layers, seed, init)
         yield
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import accepting_changes, as_detections, require_own
 from detxai_nb.explaining.explain import compare
 from detxai_nb.explaining.jobs import Steps
 from detxai_nb.float32 import full_float32
@@ -97,11 +97,13 @@ def check(
     require_libraries(comparison.measures)
     pixels, target, layer = load_image(image), Target.of(given["target"]), given["layer"]
     as_detections(detections).require_nonempty()
+    detections.require_image(*pixels.shape[:2])
     _require_steady(detector, detections)
     methods = [methods] if isinstance(methods, str) or callable(methods) else list(methods)
     settings = given["method_settings"]
     explained: dict[str, Any] = {"methods": methods, "target": target, "layer": layer, "settings": settings}
     steps = steps_of(detector, pixels, randomization)
+    require_own(detector, pixels, detections)
     run = _Run(detector, pixels, detections.to(detector.device), explained, randomization, steps, given["on_step"])
     started = time.perf_counter()
     run.count = Steps(given["progress"], _TICKS * len(run.inputs) * (1 + len(steps) * len(randomization.seeds)))
@@ -246,7 +248,8 @@ class _Run:
             detector = _one_trace(self.detector) if white_box else self.detector
             before = self.count.done
             progress = self.count.within(_TICKS)
-            found.append(compare(detector, pixels, self.detections, progress=progress, **self.explained))
+            with accepting_changes():
+                found.append(compare(detector, pixels, self.detections, progress=progress, **self.explained))
             self.count.done = before
             self.count.add(_TICKS)
         if white_box:

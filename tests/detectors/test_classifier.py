@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -207,3 +208,73 @@ def test_vgg_of_torchvision_is_told_by_its_features() -> None:
     assert detector.layers[0] == "0"
     level = detector.trace(np.zeros((80, 70, 3), np.uint8)).levels[0]
     assert (level.features.shape[1:], level.stride) == ((2, 3), (32.0, 32.0))
+
+
+class Ending(nn.Module):
+    """A small network that ends in ``end``."""
+
+    def __init__(self, end: Callable[[Tensor], Any], outputs: int = 3) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.maps = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU())
+        self.last = nn.Linear(8, outputs)
+        self.end = end
+
+    def forward(self, x: Tensor) -> Any:
+        return self.end(20 * self.last(self.maps(x).mean((2, 3))))
+
+
+def of_ending(end: Callable[[Tensor], Any], outputs: int = 3, **settings: Any) -> ClassifierDetector:
+    return ClassifierDetector(Ending(end, outputs).eval(), NAMES[:outputs], input_size=32, **settings)
+
+
+# What a network may end in, and the probabilities that its output before that stands for.
+ENDINGS: dict[str, tuple[Callable[[Tensor], Any], int, str, Callable[[Tensor], Tensor]]] = {
+    "logits": (lambda x: x, 3, "softmax", lambda x: x.softmax(1)),
+    "log softmax": (lambda x: x.log_softmax(1), 3, "softmax", lambda x: x.softmax(1)),
+    "one logit": (lambda x: x, 1, "sigmoid", lambda x: x.sigmoid()),
+    "one logit, squeezed": (lambda x: x[:, 0], 1, "sigmoid", lambda x: x.sigmoid()),
+    "softmax": (lambda x: x.softmax(1), 3, "none", lambda x: x.softmax(1)),
+    "softmax, reshaped": (lambda x: x.softmax(1)[:, None].flatten(1).clone(), 3, "none", lambda x: x.softmax(1)),
+    "softmax by hand": (lambda x: x.exp() / x.exp().sum(1, keepdim=True), 3, "none", lambda x: x.softmax(1)),
+    "sigmoid": (lambda x: x.sigmoid(), 3, "none", lambda x: x.sigmoid()),
+    "one sigmoid, squeezed": (lambda x: x.sigmoid().squeeze(1), 1, "none", lambda x: x.sigmoid()),
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_probabilities_are_what_the_network_says_whatever_it_ends_in(name: str) -> None:
+    end, outputs, activation, meaning = ENDINGS[name]
+    detector = of_ending(end, outputs)
+    assert detector.activation == activation
+    found = detector.detect([IMAGE], 0.0)[0]
+    with torch.no_grad():
+        before = of_ending(lambda x: x, outputs).module(detector._prepare(IMAGE))
+    assert torch.allclose(found.class_scores[0], meaning(before)[0], atol=1e-6)
+    target = Target()
+    (chunk,) = detector.trace(IMAGE).chunks(found, target)
+    leaf = detector.trace(IMAGE).levels[0].features.clone().requires_grad_()
+    tail = 20 * detector.module.last(leaf[None].mean((2, 3)))
+    for row, label in enumerate(found.labels.tolist()):
+        (expected,) = torch.autograd.grad(meaning(tail)[0, label], leaf, retain_graph=True)
+        assert torch.allclose(chunk.gradient[row], expected, atol=1e-7)
+    assert len(dx.explain(detector, IMAGE, found)) == outputs
+
+
+def test_several_labels_for_one_image_are_asked_for() -> None:
+    detector = of_ending(lambda x: x, activation="sigmoid")
+    with torch.no_grad():
+        expected = detector.module(detector._prepare(IMAGE))[0].sigmoid()
+    assert torch.allclose(detector.detect([IMAGE], 0.0)[0].class_scores[0], expected, atol=1e-6)
+
+
+def test_what_no_probability_can_be_made_of_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="activation is one of softmax, sigmoid, none, or None; got 'relu'"):
+        of_ending(lambda x: x, activation="relu")
+    with pytest.raises(ValueError, match=r"a softmax over the single output .* is always 1; take activation='sigmoid'"):
+        of_ending(lambda x: x, 1, activation="softmax")
+    with pytest.raises(ValueError, match=r"taken for probabilities .*activation='none'.*, got -?\d.* to "):
+        of_ending(lambda x: x, activation="none").detect([IMAGE])
+    detector = of_ending(lambda x: x.softmax(1))
+    with pytest.raises(ValueError, match="returns probabilities: its logits are not among its outputs"):
+        dx.explain(detector, IMAGE, detector.detect([IMAGE], 0.0)[0], target=Target(score="logit"))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 import detxai_nb as dx
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.weights import differentiable, fit_weights, read_weights
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 
@@ -20,16 +27,43 @@ def network() -> Yolox:
     return Yolox(80, SIZES["yolox-nano"]).eval()
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "official", "plain", "parallel"])
+def under(prefix: str, state: dict[str, Any]) -> dict[str, Any]:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+LOSS = {"criterion.weight": torch.ones(3)}
+# How trainers write the same tensors.
+CHECKPOINTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "plain": lambda state: state,
+    "official latest": lambda state: {"start_epoch": 3, "model": state, "optimizer": {"lr": 0.1}, "curr_ap": None},
+    "official best": lambda state: {"model": state, "best_ap": np.float64(0.3), "curr_ap": np.float32(0.3)},
+    "arrays beside": lambda state: {"model": state, "curve": np.arange(3.0), "flag": np.bool_(True), "n": np.int64(3)},
+    "command line": lambda state: {
+        "model": state,
+        "args": Namespace(lr=0.1, out=Path("runs"), nested=Namespace(a=[1])),
+        "when": datetime(2024, 1, 1),
+        "history": defaultdict(list, {"loss": [0.5]}),
+    },
+    "parallel": lambda state: under("module.", state),
+    "compiled": lambda state: under("_orig_mod.", state),
+    "compiled in parallel": lambda state: {"state_dict": under("module._orig_mod.", state)},
+    "Lightning": lambda state: {"state_dict": {**under("model.", state), **LOSS}, "epoch": 3},
+    "Lightning compiled": lambda state: {"state_dict": under("detector.net._orig_mod.", state)},
+    "Lightning averaged": lambda state: {
+        "state_dict": {**under("ema_model.module.", {k: v + 1 for k, v in state.items()}), **under("model.", state)}
+    },
+    "average": lambda state: {"ema": {"module": state, "updates": 7}},
+    "both": lambda state: {"ema": {k: v + 1 for k, v in state.items()}, "model": state},
+    "safetensors": lambda state: state,
+    "safetensors compiled": lambda state: under("_orig_mod.", state),
+}
+
+
+@pytest.mark.parametrize("kind", CHECKPOINTS)
 def test_every_file_gives_the_same_detector(tmp_path: Path, network: Yolox, kind: str) -> None:
     state = network.state_dict()
-    path = tmp_path / ("w.safetensors" if kind == "safetensors" else "w.pth")
-    if kind == "safetensors":
-        save_file(state, path)
-    elif kind == "official":
-        torch.save({"start_epoch": 300, "model": state, "optimizer": {"lr": 0.1}, "best_ap": 0.3}, path)
-    else:
-        torch.save({("module." if kind == "parallel" else "") + k: v for k, v in state.items()}, path)
+    path = tmp_path / ("w.safetensors" if "safetensors" in kind else "w.pth")
+    (save_file if "safetensors" in kind else torch.save)(CHECKPOINTS[kind](state), path)
     detector = dx.load_detector("yolox-nano", weights=path, device="cpu")
     loaded = detector.module.state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
@@ -79,6 +113,48 @@ def test_a_pickle_that_is_not_plain_tensors_is_refused_and_not_run(tmp_path: Pat
         with pytest.raises(ValueError, match=r"is refused: .*save_file"):
             read_weights(tmp_path / name)
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_ignored_beside_the_tensors_runs_nothing(tmp_path: Path, network: Yolox) -> None:
+    before = torch.serialization.get_safe_globals()
+
+    class Holder:
+        def __reduce__(self) -> tuple:
+            return (np.core.multiarray.scalar if np.__version__ < "2" else np._core.multiarray.scalar, (np.dtype("O"),))
+
+    torch.save({"model": network.state_dict(), "args": Namespace(out=Harmful(tmp_path / "ran"))}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match="is refused"):
+        read_weights(tmp_path / "evil.pth")
+    assert not (tmp_path / "ran").exists()
+    torch.save({"model": network.state_dict(), "score": Holder()}, tmp_path / "object.pth")
+    assert len(read_weights(tmp_path / "object.pth")) == len(network.state_dict())
+    assert torch.serialization.get_safe_globals() == before
+
+
+def test_one_name_twice_is_refused(tmp_path: Path) -> None:
+    torch.save({"a.weight": torch.ones(1), "module.a.weight": torch.zeros(1)}, tmp_path / "two.pth")
+    with pytest.raises(ValueError, match=r"holds the tensor 'a.weight' twice, once as 'module.a.weight'"):
+        read_weights(tmp_path / "two.pth")
+
+
+def test_a_tensor_that_is_missing_behind_a_prefix_is_named(network: Yolox) -> None:
+    weights = under("model.", network.state_dict())
+    del weights["model.head.obj_preds.2.bias"]
+    with pytest.raises(ValueError, match=r"'head\.obj_preds\.2\.bias' \[1\] is missing"):
+        fit_weights(network, weights, "yolox-nano")
+
+
+def test_weights_made_in_inference_mode_are_copied_once() -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    assert differentiable(module) is module
+    with torch.inference_mode():
+        made = copy.deepcopy(module).double().float()
+        module.cache = [torch.ones(2)]
+    for one in (made, module):
+        again = differentiable(one)
+        assert again is not one
+        assert differentiable(again) is again
+        assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), module.state_dict().values()))
 
 
 def test_broken_files_are_named(tmp_path: Path, network: Yolox) -> None:

@@ -11,6 +11,7 @@ import torch
 import detxai_nb as dx
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import SIZES, Yolox
+from detxai_nb.heatmaps import UNDERFLOW
 from detxai_nb.types import SIDES
 
 HEIGHT, WIDTH = 70, 110
@@ -166,3 +167,26 @@ def test_compare_checks_its_lists(detector: Any, image: np.ndarray, found: dx.De
         dx.compare(detector, image, found, methods=[])
     with pytest.raises(ValueError, match="settings for g-came"):
         dx.compare(detector, image, found, methods=["odam"], settings={"g-came": {}})
+
+
+def test_a_gradient_lost_in_a_saturated_score_is_told_from_no_evidence() -> None:
+    """A softmax of 1 - 1e-40 is 1, its gradient 0: nothing is found out about the evidence."""
+    torch.manual_seed(0)
+    features = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+    for factor, prob in ((1.0, "ok"), (1e4, UNDERFLOW)):
+        last = torch.nn.Linear(4, 2)
+        with torch.no_grad():
+            last.weight.copy_(factor * torch.tensor([[1.0] * 4, [-1.0] * 4]))
+        network = torch.nn.Sequential(features, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), last).eval()
+        detector = dx.wrap(network, family="classifier", names=["a", "b"], input_size=16)
+        picture = np.full((16, 16, 3), 200, np.uint8)
+        found = detector.detect([picture])[0]
+        assert dx.explain(detector, picture, found).status == (prob,)
+        assert dx.explain(detector, picture, found, target=dx.Target(score="logit")).status == ("ok",)
+        other = dx.explain(detector, picture, found, target=dx.Target(label=1 - int(found.labels[0]), score="logit"))
+        assert other.status == ("no positive evidence",)
+    assert dx.explain(detector, picture, found).diagnostics == {"gradient underflow": (1.0,)}
+
+
+def test_one_method_may_come_without_a_list(detector: Any, image: np.ndarray, found: dx.Detections) -> None:
+    assert list(dx.compare(detector, image, found, methods="grad-cam")) == ["grad-cam"]

@@ -79,7 +79,7 @@ def test_wrong_arguments_are_refused() -> None:
         dx.widgets.Explorer(stub.StubDetector(), photo, score="odds")
     with pytest.raises(TypeError, match="load_detector"):
         dx.widgets.Explorer(torch.nn.Identity(), photo)
-    with pytest.raises(TypeError, match="one Detections; got list"):
+    with pytest.raises(TypeError, match="one Detections; got a list of 1"):
         dx.widgets.Explorer(stub.StubDetector(), photo, stub.StubDetector().detect([photo]))
     with pytest.raises(ValueError, match="of 200x120 pixels, this one has 100x120"):
         dx.widgets.Explorer(stub.StubDetector(), photo[:, :100], stub.StubDetector().detect([photo])[0])

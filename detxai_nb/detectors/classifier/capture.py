@@ -20,11 +20,13 @@ class Probe:
     """The result of one forward pass over an empty image.
 
     Attributes:
-        outputs: number of logits.
+        outputs: number of outputs.
+        probabilities: whether they are probabilities already, as those of a network that ends in a softmax or sigmoid.
         maps: names of the submodules whose maps can be explained, the default first.
     """
 
     outputs: int
+    probabilities: bool
     maps: tuple[str, ...]
 
 
@@ -42,7 +44,7 @@ class OpenedLayer:
 
 
 def probe(module: nn.Module, image: Tensor) -> Probe:
-    """Run one forward pass without a graph and note which submodules output maps.
+    """Run one forward pass and note which submodules output maps, and what the network ends in.
 
     The last map of each resolution is listed: the last of all first, then the others from the coarsest on.
 
@@ -70,8 +72,8 @@ def probe(module: nn.Module, image: Tensor) -> Probe:
     named = [(name, part) for name, part in module.named_modules() if name and not isinstance(part, _NO_MAP)]
     handles = [part.register_forward_hook(note(name)) for name, part in named]
     try:
-        with torch.no_grad():
-            logits = logits_of(module(image))
+        with torch.enable_grad():
+            logits = logits_of(module(image.detach().clone().requires_grad_()))
     finally:
         for handle in handles:
             handle.remove()
@@ -79,7 +81,23 @@ def probe(module: nn.Module, image: Tensor) -> Probe:
     if last:
         default = list(last)[-1]
         grids = [default, *(grid for grid in grids if grid != default)]
-    return Probe(logits.shape[1], tuple(last[grid] for grid in grids))
+    return Probe(logits.shape[1], _are_probabilities(logits), tuple(last[grid] for grid in grids))
+
+
+_ENDS = ("SoftmaxBackward", "SigmoidBackward")
+_SHAPING = ("View", "Unsafe", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Permute", "TBackward", "Slice", "Select")
+_COPYING = ("Clone", "ToCopy", "Alias", "AsStrided", "Expand")
+
+
+def _are_probabilities(outputs: Tensor) -> bool:
+    """Whether the graph of outputs ``[B,C]`` ends in a softmax or sigmoid, or they add up to 1 like a softmax's."""
+    node: Any = outputs.grad_fn
+    while node is not None and node.name().startswith((*_SHAPING, *_COPYING)):
+        node = node.next_functions[0][0] if node.next_functions else None
+    if node is not None and node.name().startswith(_ENDS):
+        return True
+    values = outputs.detach().double()
+    return values.shape[1] > 1 and bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
 def capture_layer(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
@@ -129,12 +147,14 @@ def logits_of(output: Any) -> Tensor:
         output: what the module returned: the logits, or an object whose attribute ``logits`` they are.
 
     Returns:
-        Logits ``[B,C]``.
+        Logits ``[B,C]``; one logit for each image may also come as ``[B]``.
 
     Raises:
         ValueError: if the output is anything else.
     """
     found = getattr(output, "logits", output)
+    if isinstance(found, Tensor) and found.ndim == 1:
+        found = found[:, None]
     if not isinstance(found, Tensor) or found.ndim != 2:
         got = f"shape {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(f"family 'classifier' expects a module that returns logits [B,C] of images, got {got}")

@@ -17,9 +17,11 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
+from detxai_nb.detectors.precision import require_full_precision
 from detxai_nb.detectors.scaling import scale_as_pillow
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.strides import measure_strides
+from detxai_nb.detectors.weights import differentiable
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
@@ -28,6 +30,8 @@ from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
 ORIGIN_FIELDS = ("class",)
+ACTIVATIONS = ("softmax", "sigmoid", "none")
+"""What can make probabilities of a classifier's outputs."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -43,17 +47,22 @@ class ClassifierDetector(Adapter):
 
     Args:
         module: any module that takes images ``[B,3,h,w]`` and returns a logit for each class, ``[B,C]``, or an object
-            whose attribute ``logits`` they are: torchvision's ResNet, VGG, DenseNet, EfficientNet and others.
-        names: a name for each logit.
+            whose attribute ``logits`` they are: torchvision's ResNet, VGG, DenseNet, EfficientNet and others. One that
+            ends in a softmax or sigmoid, and so returns probabilities, is noticed.
+        names: a name for each output.
         input_size: side of the square input in pixels, or (height, width).
         mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``; by default ImageNet's.
         layer: the layer that ``trace`` explains by default: the dotted name of a submodule whose output is a map
             ``[B,K,h,w]``. None takes the last such map of the network.
+        activation: what makes probabilities of the outputs, one of ``ACTIVATIONS``: "softmax" over all classes,
+            "sigmoid" of each alone (several labels for one image, or a single logit), or "none" if they are
+            probabilities. By default "none" for a network that ends in a softmax or sigmoid, "sigmoid" for a single
+            logit, else "softmax".
 
     Raises:
         TypeError: if ``module`` is no ``torch.nn.Module``.
-        ValueError: if the number of outputs differs from that of names, a setting is out of range, or there is no
-            submodule ``layer``.
+        ValueError: if the number of outputs differs from that of names, a setting is out of range, there is no
+            submodule ``layer``, or a softmax is asked for over a single output.
     """
 
     family = "classifier"
@@ -68,6 +77,7 @@ class ClassifierDetector(Adapter):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         layer: str | None = None,
+        activation: str | None = None,
     ) -> None:
         if not isinstance(module, nn.Module):
             raise TypeError(f"family 'classifier' expects a torch.nn.Module, got {type(module).__name__}")
@@ -78,12 +88,22 @@ class ClassifierDetector(Adapter):
             raise ValueError(
                 f"mean and std must hold a value for each of three colours, std above 0; got {mean} and {std}"
             )
-        self.module = module
+        if activation is not None and activation not in ACTIVATIONS:
+            raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}, or None; got {activation!r}")
+        require_full_precision(module)
+        self.module = module = differentiable(module)
         self.input_size = (int(height), int(width))
         self.mean, self.std = tuple(mean), tuple(std)
-        with evaluating(module):
+        with exact_mode(), evaluating(module):
             found = probe(module, self._like.new_zeros((1, 3, *self.input_size)))
         self.names = as_names(names, found.outputs, owner="this classifier")
+        if activation == "softmax" and found.outputs == 1:
+            raise ValueError(
+                "a softmax over the single output of this classifier is always 1; take activation='sigmoid', or 'none' "
+                "if it is a probability"
+            )
+        usual = "none" if found.probabilities else "sigmoid" if found.outputs == 1 else "softmax"
+        self.activation = usual if activation is None else activation
         self._offered = found.maps
         if layer is not None:
             self._offered = (self._check_layer(layer), *(name for name in found.maps if name != layer))
@@ -107,17 +127,20 @@ class ClassifierDetector(Adapter):
 
         Args:
             images: pictures in any form that ``load_image`` reads, of any sizes.
-            score_threshold: the lowest softmax probability that is reported, in 0..1.
+            score_threshold: the lowest probability that is reported, in 0..1.
 
         Returns:
             The detections of each image, boxes xyxy in its own pixels.
+
+        Raises:
+            ValueError: with the activation "none", if an output is no probability.
         """
         pixels = as_images(images)
         found: list[Detections] = []
         with evaluating(self.module):
             for rows in batches_of_one_shape([self.input_size] * len(pixels)):
                 batch = torch.cat([self._prepare(pixels[row]) for row in rows])
-                probabilities = logits_of(self.module(batch)).softmax(dim=1)
+                probabilities = probabilities_of(logits_of(self.module(batch)), self.activation)
                 for row, scores in zip(rows, probabilities):
                     found.append(self._report(scores, pixels[row].shape[:2], score_threshold))
         return found
@@ -150,7 +173,7 @@ class ClassifierDetector(Adapter):
             )[layer]
         placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
         level = Level(layer, opened.leaf.detach()[0], stride)
-        return ClassifierTrace(placement, level, opened)
+        return ClassifierTrace(placement, level, opened, self.activation)
 
     @property
     def _like(self) -> Tensor:
@@ -200,15 +223,17 @@ class ClassifierTrace:
     Args:
         placement: how the image is resized to the input.
         level: the explained layer's map.
-        opened: its leaf, and the logits that depend on it.
+        opened: its leaf, and the outputs that depend on it.
+        activation: one of ``ACTIVATIONS``, what makes probabilities of the outputs.
     """
 
-    def __init__(self, placement: Placement, level: Level, opened: OpenedLayer) -> None:
+    def __init__(self, placement: Placement, level: Level, opened: OpenedLayer, activation: str = "softmax") -> None:
         self.placement = placement
         self.layer = level.name
         self.levels = (level,)
         self._leaf = opened.leaf
-        self._logits = opened.logits[0]
+        self._logits = opened.logits
+        self._activation = activation
 
     @exact_mode()
     @torch.no_grad()
@@ -220,13 +245,13 @@ class ClassifierTrace:
             target: what is explained; only the part "class".
 
         Returns:
-            Scalars ``[N]``: softmax probabilities or logits.
+            Scalars ``[N]``: probabilities or logits.
 
         Raises:
-            ValueError: if the target is a box side, or the detections have no classes as origins or come from another
-                detector.
+            ValueError: if the target is a box side, or a logit of a network that returns probabilities, or the
+                detections have no classes as origins or come from another detector.
         """
-        return _scalars(self._logits, self._resolve(detections, target), target)
+        return self._scalars(self._resolve(detections, target), target)
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         """Compute the exact gradients of all detections with respect to the layer.
@@ -247,7 +272,7 @@ class ClassifierTrace:
         labels = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
             with exact_mode(), torch.enable_grad():
-                scalars = _scalars(self._logits, labels[rows].clone(), target)
+                scalars = self._scalars(labels[rows].clone(), target)
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
                 (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)
             yield GradientChunk(0, rows, found[:, 0])
@@ -278,13 +303,44 @@ class ClassifierTrace:
                 f"these detections do not say where in the model they came from (origins {ORIGIN_FIELDS}); "
                 "use what this detector's detect returns"
             )
-        outputs = len(self._logits)
+        if target.score == "logit" and self._activation == "none":
+            raise ValueError(
+                "this classifier returns probabilities: its logits are not among its outputs. Explain "
+                "Target(score='prob'), or wrap the network without its last softmax or sigmoid"
+            )
+        outputs = self._logits.shape[1]
         if len(origins) and int(origins.max()) >= outputs:
             raise ValueError("these detections come from another detector or image size; detect in this image first")
         labels = detections.labels.to(self._logits.device).clone()
         return labels if target.label is None else torch.full_like(labels, target.label)
 
+    def _scalars(self, labels: Tensor, target: Target) -> Tensor:
+        """The logits ``[n]`` of the classes ``labels``, or their probabilities."""
+        outputs = self._logits if target.score == "logit" else probabilities_of(self._logits, self._activation)
+        return outputs[0, labels]
 
-def _scalars(logits: Tensor, labels: Tensor, target: Target) -> Tensor:
-    """The logits ``[n]`` of the classes ``labels``, or their probabilities."""
-    return (logits if target.score == "logit" else logits.softmax(dim=0))[labels]
+
+def probabilities_of(outputs: Tensor, activation: str) -> Tensor:
+    """Return the probabilities of a classifier's outputs.
+
+    Args:
+        outputs: ``[B,C]``.
+        activation: one of ``ACTIVATIONS``.
+
+    Returns:
+        ``[B,C]`` in 0..1.
+
+    Raises:
+        ValueError: with the activation "none", if an output is not in 0..1.
+    """
+    if activation == "softmax":
+        return outputs.softmax(dim=1)
+    if activation == "sigmoid":
+        return outputs.sigmoid()
+    low, high = float(outputs.detach().min()), float(outputs.detach().max())
+    if not (low >= -1e-6 and high <= 1 + 1e-6):
+        raise ValueError(
+            f"this classifier's outputs are taken for probabilities (activation='none'), got {low:.4g} to {high:.4g}; "
+            "take activation='softmax' or 'sigmoid'"
+        )
+    return outputs

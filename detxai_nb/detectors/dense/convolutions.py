@@ -157,7 +157,7 @@ class GroupNormTower:
             grouped = z.reshape(norm.num_groups, -1)
             variance, mean = torch.var_mean(grouped, dim=1, correction=0, keepdim=True)
             rstd = torch.rsqrt(variance + norm.eps)
-            normed = ((grouped - mean) * rstd).view_as(z)
+            normed = ((grouped - mean) * rstd).reshape_as(z)
             each = len(norm.weight) // norm.num_groups
             factor = norm.weight[:, None, None] * rstd.repeat_interleave(each, 0)[:, :, None]
             shift = norm.bias[:, None, None] - factor * mean.repeat_interleave(each, 0)[:, :, None]
@@ -227,15 +227,15 @@ def _affine_relu(factor: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _group_mean(channels: Tensor, groups: int) -> Tensor:
     """The mean over each group of channels, repeated for its channels: ``[C]`` to ``[C]``."""
-    grouped = channels.view(groups, -1)
+    grouped = channels.reshape(groups, -1)
     return grouped.mean(dim=1, keepdim=True).expand_as(grouped).reshape(-1)
 
 
 def _group_norm_backward(gradient: Tensor, layer: _Layer) -> Tensor:
     """``g - mean(g) - normed * mean(g * normed)`` per group with ``g = gate * gradient``, in place."""
     gradient.mul_(layer.gate)
-    grouped = gradient.view(len(gradient), layer.groups, -1)
-    normed = layer.normed.view(layer.groups, -1)
+    grouped = gradient.reshape(len(gradient), layer.groups, -1)
+    normed = layer.normed.reshape(layer.groups, -1)
     mean = grouped.mean(dim=2, keepdim=True)
     slope = (grouped.transpose(0, 1) @ normed[:, :, None]).transpose(0, 1) / grouped.shape[2]
     grouped.sub_(mean).addcmul_(normed, slope, value=-1)

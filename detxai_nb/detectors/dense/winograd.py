@@ -47,7 +47,7 @@ def transform_transposed_kernel(weight: Tensor) -> Tensor:
     """
     transform = _both_axes(_KERNEL_TRANSFORM, weight)
     kernel = weight.detach().flip(2, 3).permute(2, 3, 0, 1).reshape(9, -1)
-    return (transform @ kernel).view(_WINDOW**2, *weight.shape[:2])
+    return (transform @ kernel).reshape(_WINDOW**2, *weight.shape[:2])
 
 
 def convolve(x: Tensor, kernel: Tensor) -> Tensor:
@@ -67,9 +67,9 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
     for i in range(_WINDOW):
         for j in range(_WINDOW):
             windows[i, j] = padded[i : i + _TILE * tile_rows - 3 : _TILE, j : j + _TILE * tile_columns - 3 : _TILE]
-    transformed = _both_axes(_INPUT_TRANSFORM, x) @ windows.view(_WINDOW**2, -1)
-    products = transformed.view(_WINDOW**2, -1, channels) @ kernel
-    tiles = (_both_axes(_OUTPUT_TRANSFORM, x) @ products.view(_WINDOW**2, -1)).view(
+    transformed = _both_axes(_INPUT_TRANSFORM, x) @ windows.reshape(_WINDOW**2, -1)
+    products = transformed.reshape(_WINDOW**2, -1, channels) @ kernel
+    tiles = (_both_axes(_OUTPUT_TRANSFORM, x) @ products.reshape(_WINDOW**2, -1)).reshape(
         _TILE, _TILE, tile_rows, tile_columns, -1
     )
     whole = tiles.permute(2, 0, 3, 1, 4).reshape(_TILE * tile_rows, _TILE * tile_columns, -1)

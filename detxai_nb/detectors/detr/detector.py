@@ -25,7 +25,9 @@ from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SHORTEST_EDGE, LONGEST_EDGE = 800, 1333
+RESIZE = ("edges", "fixed", "fit", "none")
+"""What ``DetrDetector`` can do with an image's size."""
 
 
 class DetrDetector(Adapter):
@@ -42,11 +44,15 @@ class DetrDetector(Adapter):
         module: a DetrForObjectDetection, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two stages), RTDetr-,
             RTDetrV2- or DFineForObjectDetection with any backbone.
         names: a name for each class; by default those of the module's configuration (``id2label``).
-        shortest_edge: pixels to which the short side of an image is scaled.
-        longest_edge: upper limit of the long side in pixels; a longer image is scaled down further.
-        fixed_size: (height, width) to which every image is scaled instead, whatever its shape (RT-DETR, D-FINE:
-            (640, 640)).
-        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std`` (RT-DETR, D-FINE: 0 and 1).
+        shortest_edge: pixels to which the short side of an image is scaled; by default 800.
+        longest_edge: upper limit of the long side in pixels; a longer image is scaled down further; by default 1333.
+        fixed_size: (height, width) to which every image is scaled instead, whatever its shape.
+        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``. By default those of the
+            variant's own image processor: ImageNet's, for RT-DETR and D-FINE 0 and 1.
+        resize: what is done with these sizes, one of ``RESIZE``: "edges" scales by ``shortest_edge`` and
+            ``longest_edge``; "fixed" to ``fixed_size`` whatever the image's shape; "fit" to fit into ``fixed_size``,
+            with its shape kept; "none" nothing. By default what the given sizes are for, and without any what the
+            variant's own image processor does: "edges", for RT-DETR and D-FINE "fixed" with (640, 640).
 
     Raises:
         ImportError: if transformers is missing.
@@ -61,21 +67,33 @@ class DetrDetector(Adapter):
         module: Any,
         names: ClassNames | None = None,
         *,
-        shortest_edge: int = 800,
-        longest_edge: int = 1333,
+        shortest_edge: int | None = None,
+        longest_edge: int | None = None,
         fixed_size: tuple[int, int] | None = None,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        resize: str | None = None,
     ) -> None:
         self._variant = variant_of(module)
         outputs = module.config.num_labels
         own = module.config.id2label if names is None else names
         self.names = as_names(own, outputs, owner=f"this {type(module).__name__}")
+        if resize is None:
+            edges = fixed_size is None and (shortest_edge is not None or longest_edge is not None)
+            resize = "edges" if edges or (fixed_size is None and self._variant.fixed_size is None) else "fixed"
+        if resize not in RESIZE:
+            raise ValueError(f"resize is one of {', '.join(RESIZE)}; got {resize!r}")
+        shortest_edge = SHORTEST_EDGE if shortest_edge is None else shortest_edge
+        longest_edge = max(LONGEST_EDGE, shortest_edge) if longest_edge is None else longest_edge
+        fixed_size = self._variant.fixed_size if fixed_size is None and resize == "fixed" else fixed_size
+        mean, std = self._variant.mean if mean is None else mean, self._variant.std if std is None else std
         if not 32 <= shortest_edge <= longest_edge:
             raise ValueError(
                 "shortest_edge must be at least 32 pixels and at most longest_edge, "
                 f"got {shortest_edge} and {longest_edge}"
             )
+        if resize in ("fixed", "fit") and fixed_size is None:
+            raise ValueError(f"resize={resize!r} needs fixed_size=(height, width)")
         if fixed_size is not None and (len(fixed_size) != 2 or min(fixed_size) < 32):
             raise ValueError(f"fixed_size must be (height, width), both at least 32 pixels, or None; got {fixed_size}")
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
@@ -84,6 +102,7 @@ class DetrDetector(Adapter):
         self.shortest_edge = shortest_edge
         self.longest_edge = longest_edge
         self.fixed_size = fixed_size
+        self.resize = resize
         self.mean = tuple(mean)
         self.std = tuple(std)
 
@@ -163,8 +182,25 @@ class DetrDetector(Adapter):
 
     def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) that an image of ``size`` is scaled to, by transformers' rounding."""
-        if self.fixed_size is not None:
-            return (int(self.fixed_size[0]), int(self.fixed_size[1]))
+        wanted = self._resized(size)
+        if min(wanted) < 1 or any(side % self._variant.multiple for side in wanted):
+            raise ValueError(
+                f"a {type(self.module).__name__} takes inputs whose sides are multiples of {self._variant.multiple} "
+                f"pixels, and an image of {size[1]}x{size[0]} would be one of {wanted[1]}x{wanted[0]} "
+                f"(resize={self.resize!r}); hand in fixed_size=(640, 640) or other such multiples"
+            )
+        return wanted
+
+    def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of an image of ``size`` by the settings."""
+        if self.resize == "none":
+            return size
+        if self.resize != "edges" and self.fixed_size is not None:
+            height, width = int(self.fixed_size[0]), int(self.fixed_size[1])
+            if self.resize == "fixed":
+                return height, width
+            factor = min(height / size[0], width / size[1])
+            return int(size[0] * factor), int(size[1] * factor)
         short, long = min(size), max(size)
         exact: float = self.shortest_edge
         if long / short * exact > self.longest_edge:

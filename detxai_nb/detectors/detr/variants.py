@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detectors.base import IMAGENET_MEAN, IMAGENET_STD
+
 BACKBONE, NECK, ENCODER = "backbone", "neck", "encoder"
 PIP = 'pip install "detxai-nb[transformers]"'
 REMEDY = "open it with an adapter of your own (docs/adding/detector.md: GraphDetector takes under 30 lines)"
@@ -24,6 +26,10 @@ class Variant:
         most: with a sigmoid, the number of pairs that are considered; None means as many as queries.
         projections: attribute of the network that holds the convolutions between backbone and encoder.
         dense: whether attention is over all cells (not deformable).
+        fixed_size: (height, width) to which its own image processor scales every image; None if it keeps the shape,
+            with the short side at 800 pixels and the long one at most 1333.
+        mean, std: its own image processor's, of R, G and B in 0..1.
+        multiple: what the sides of its input have to be multiples of, in pixels.
         chosen: returns the encoder cells ``[B,Q]`` that became the queries, from the network's outputs and the number
             of queries; None if queries are learned.
     """
@@ -32,6 +38,10 @@ class Variant:
     most: int | None = 100
     projections: str = "input_projection"
     dense: bool = True
+    fixed_size: tuple[int, int] | None = None
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    multiple: int = 1
     chosen: Callable[[Any, int], Tensor] | None = None
 
     @property
@@ -51,7 +61,16 @@ def _best_of_first_class(outputs: Any, queries: int) -> Tensor:
     return torch.topk(outputs.enc_outputs_class[..., 0], queries, dim=1)[1]
 
 
-_REAL_TIME = Variant(most=None, projections="encoder_input_proj", dense=False, chosen=_best_of_any_class)
+_REAL_TIME = Variant(
+    most=None,
+    projections="encoder_input_proj",
+    dense=False,
+    fixed_size=(640, 640),
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    multiple=32,
+    chosen=_best_of_any_class,
+)
 
 VARIANTS: Mapping[str, Variant] = {
     "DetrForObjectDetection": Variant(softmax=True),

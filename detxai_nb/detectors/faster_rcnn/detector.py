@@ -266,7 +266,7 @@ class FasterRcnnDetector(Adapter):
         logits, deltas = heads.box_predictor(heads.box_head(pooled))
         counts = [len(p) for p in proposals]
         scores = logits.softmax(dim=1)
-        boxes = clip_boxes_to_image(heads.box_coder.decode(deltas, list(proposals)).view(*scores.shape, 4), size)
+        boxes = clip_boxes_to_image(heads.box_coder.decode(deltas, list(proposals)).reshape(*scores.shape, 4), size)
         for i, (own_boxes, own_scores) in enumerate(zip(boxes.split(counts), scores.split(counts))):
             region, label = self._kept(own_boxes, own_scores, threshold)
             yield gather_detections(

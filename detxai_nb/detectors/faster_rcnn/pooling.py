@@ -212,7 +212,7 @@ def separable(down: Tensor, grids: Tensor, across: Tensor) -> Tensor:
     count, channels, p, q = grids.shape
     a, b = down.shape[2], across.shape[2]
     columns = down.transpose(1, 2) @ grids.transpose(1, 2).reshape(count, p, channels * q)
-    return (columns.view(count, a * channels, q) @ across).view(count, a, channels, b).transpose(1, 2)
+    return (columns.reshape(count, a * channels, q) @ across).reshape(count, a, channels, b).transpose(1, 2)
 
 
 def _group_by_size(sizes: Tensor, cells: Sequence[int], most: int) -> Iterator[tuple[Tensor, tuple[int, int]]]:

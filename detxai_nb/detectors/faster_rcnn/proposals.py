@@ -39,10 +39,10 @@ def propose(
     per_cell = [level.shape[1] for level in objectness]
     counts = [level[0].numel() for level in objectness]
     flat_objectness, flat_deltas = concat_box_prediction_layers(objectness, deltas)
-    boxes = rpn.box_coder.decode(flat_deltas, anchors).view(len(anchors), -1, 4)
+    boxes = rpn.box_coder.decode(flat_deltas, anchors).reshape(len(anchors), -1, 4)
     grids = [(a, level.shape[-2], level.shape[-1]) for a, level in zip(per_cell, pyramid)]
     where = torch.cat([_anchors_of(i, grid, boxes.device) for i, grid in enumerate(grids)])
-    for image_boxes, scores in zip(boxes, flat_objectness.view(len(anchors), -1)):
+    for image_boxes, scores in zip(boxes, flat_objectness.reshape(len(anchors), -1)):
         chosen = _survivors(rpn, image_boxes, scores, counts, where[:, 0], size)
         yield clip_boxes_to_image(image_boxes[chosen], size), where[chosen]
 
@@ -111,7 +111,7 @@ class AnchorProposals:
             per_cell = self._rpn.anchor_generator.num_anchors_per_location()
             sizes = [tuple(level.shape[-2:]) for level in self._pyramid]
             parts = torch.split(flat, [h * w * a for (h, w), a in zip(sizes, per_cell)])
-            self._anchors = [part.view(h, w, -1, 4) for part, (h, w) in zip(parts, sizes)]
+            self._anchors = [part.reshape(h, w, -1, 4) for part, (h, w) in zip(parts, sizes)]
         return self._anchors
 
     @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import Any
 from detxai_nb.detectors.base import Entry, Family, Weights
 from detxai_nb.detectors.catalogue import SCENES, bundled, pick_names
 from detxai_nb.detectors.coco_names import COCO_80
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.detectors.yolox.network import SIZES, TINY, TINY_INPUT, Yolox
 
@@ -23,7 +23,7 @@ def _entry(name: str) -> Entry:
                 "github.com/Megvii-BaseDetection/YOLOX, or a .safetensors file with the same tensor names"
             )
         state = read_weights(weights)
-        outputs = state.get("head.cls_preds.0.bias")
+        outputs = tensor_called(state, "head.cls_preds.0.bias")
         classes = len(COCO_80) if outputs is None else len(outputs)
         module = Yolox(classes, SIZES[name])
         fit_weights(module, state, name)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import as_detections, require_own
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
@@ -236,7 +236,10 @@ def improving(
     Raises:
         ValueError: for settings out of range, no detections, or those of an image of another size.
     """
-    return MaskedDetections(detector, load_image(image), detections, DRiseSettings(**settings)).estimates(progress)
+    pixels = load_image(image)
+    answers = MaskedDetections(detector, pixels, detections, DRiseSettings(**settings))
+    require_own(detector, pixels, detections)
+    return answers.estimates(progress)
 
 
 @perturbation_method(

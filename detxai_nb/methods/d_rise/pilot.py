@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import as_detections, require_own
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise import DRiseSettings, MaskedDetections
 from detxai_nb.methods.d_rise.estimate import estimate
@@ -127,6 +127,9 @@ def suggest(
     if not 0 < agreement < 1:
         raise ValueError(f"agreement lies between 0 and 1, got {agreement!r}")
     pixels, detections = load_image(image), as_detections(detections)
+    detections.require_nonempty()
+    detections.require_image(*pixels.shape[:2])
+    require_own(detector, pixels, detections)
     budget = DRiseSettings(**settings).masks
     asked = [(c, p) for c in sorted(cells, reverse=True) for p in probabilities]
     tried = []

@@ -1,0 +1,112 @@
+"""Modules as services and trainers leave them: half precision, autocast, inference mode, channels last."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import detxai_nb as dx
+from detxai_nb.data.scenes import Scenes
+
+NAMES = ["tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-resnet"]
+NAMES += ["tiny-detr", "tiny-pvt"] if find_spec("transformers") else []
+IMAGE = np.ascontiguousarray(Scenes(1, seed=5)[0].image[40:168, 30:190])
+
+
+def opened(name: str) -> Any:
+    return dx.load_detector(name, device="cpu")
+
+
+def some_layers(detector: Any) -> list[str]:
+    """The default layer, one before the neck, and one inside the head."""
+    wanted = (detector.layers[0], "neck.before", "backbone", "head.class", "roi", "encoder", detector.layers[-1])
+    return [layer for layer in dict.fromkeys(wanted) if layer in detector.layers]
+
+
+def maps_of(detector: Any, found: dx.Detections) -> list[torch.Tensor]:
+    targets = ("class", "x1") if "x1" in detector.targets else ("class",)
+    asked = [(layer, target) for layer in some_layers(detector) for target in targets]
+    return [dx.explain(detector, IMAGE, found, layer=layer, target=target).values for layer, target in asked]
+
+
+def assert_same(found: list[torch.Tensor], expected: list[torch.Tensor], share: float = 1e-3) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert (a - b).abs().amax() <= share * b.abs().amax()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_neither_autocast_nor_inference_mode_nor_channels_last_changes_a_map(name: str) -> None:
+    detector = opened(name)
+    found = detector.detect([IMAGE], 0.05)[0][:2]
+    expected = maps_of(detector, found)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(detector.detect([IMAGE], 0.05)[0][:2].scores, found.scores)
+        assert_same(maps_of(detector, found), expected)
+        half = dx.load_detector(name, device="cpu", precision="bf16")
+        assert_same(maps_of(half, found)[:1], expected[:1])
+    assert not torch.is_autocast_enabled("cpu")
+    module = detector.module
+    with torch.inference_mode():
+        detector.module = copy.deepcopy(module).double().float()
+    assert_same(maps_of(detector, detector.detect([IMAGE], 0.05)[0][:2]), expected)
+    detector.module = copy.deepcopy(module).to(memory_format=torch.channels_last)
+    assert_same(maps_of(detector, detector.detect([IMAGE], 0.05)[0][:2]), expected)
+    assert detector.module is not module
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_refused_in_words(name: str, kind: torch.dtype) -> None:
+    detector = opened(name)
+    found = detector.detect([IMAGE], 0.05)[0][:1]
+    detector.module.to(kind)
+    words = rf"weights of this \w+ are {str(kind).removeprefix('torch.')} \('.*' and \d+ more\); .*module.float\(\)"
+    doors: list[Callable[[], Any]] = [
+        lambda: detector.detect([IMAGE]),
+        lambda: detector.trace(IMAGE),
+        lambda: dx.explain(detector, IMAGE, found),
+    ]
+    for work in doors:
+        with pytest.raises(ValueError, match=words):
+            work()
+    if name != "tiny-pvt":
+        with pytest.raises(ValueError, match=words):
+            dx.wrap(detector.module, family=detector.family, names=detector.names)
+    detector.module.float()
+    assert len(detector.detect([IMAGE], 0.05)[0])
+
+
+def test_one_half_among_whole_weights_is_noticed() -> None:
+    detector = opened("tiny-fcos")
+    part = detector.module.head.classification_head.cls_logits
+    part.bias.data = part.bias.data.half()
+    with pytest.raises(ValueError, match=r"float16 \('head.classification_head.cls_logits.bias'\)"):
+        detector.detect([IMAGE])
+
+
+@pytest.mark.parametrize("threshold", [30, -0.1, float("nan"), float("inf")])
+def test_a_threshold_out_of_range_is_refused_in_words(threshold: float) -> None:
+    with pytest.raises(ValueError, match="score_threshold is a number from 0 to 1, got"):
+        opened("tiny-fcos").detect([IMAGE], threshold)
+    with pytest.raises(ValueError, match="score_threshold is a number from 0 to 1, got"):
+        dx.wrap_predict(lambda _: ([], [], []), ["a"]).detect([IMAGE], threshold)
+
+
+def test_a_threshold_that_is_no_number_is_refused_in_words() -> None:
+    with pytest.raises(TypeError, match="score_threshold is a number from 0 to 1, got 'high'"):
+        opened("tiny-fcos").detect([IMAGE], "high")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "black box"])
+def test_one_picture_for_a_list_is_refused_by_every_family(name: str) -> None:
+    detector = dx.wrap_predict(lambda _: ([], [], []), ["a"]) if name == "black box" else opened(name)
+    for one in (IMAGE, torch.from_numpy(IMAGE).permute(2, 0, 1), "photo.jpg", b"bytes"):
+        with pytest.raises(TypeError, match="expected a list of pictures, got one picture"):
+            detector.detect(one)
+    assert detector.detect([]) == []
