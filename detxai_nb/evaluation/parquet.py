@@ -1,8 +1,14 @@
-"""Parquet files of rows, which are complete or absent and name their images in their footers."""
+"""Parquet files of rows, which are complete or absent and say in their footers whose rows they hold.
+
+A footer holds the records of the images, the number of rows, the identity of the settings of the evaluation, and a
+SHA-256 over the whole file, so that a file is read as it was written or not at all.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detxai_nb.evaluation.rows import COLUMNS, Record, join
+from detxai_nb.evaluation.rows import COLUMNS, Record, has_texts, join
 
 if TYPE_CHECKING:
     import pyarrow
 
 _KEY = b"detxai-nb"
+_DIGEST_KEY = b"detxai-nb digest"
+_MARK = b"detxai-nb sha256 "
+_BLANK = b"0" * 64
+_NAME = re.compile(r"images-(\d+)-\d+\.parquet")
 
 
 def level_of(path: Path) -> int:
@@ -26,28 +36,55 @@ def level_of(path: Path) -> int:
 
     Returns:
         0 for the file of one image.
+
+    Raises:
+        ValueError: if its name is not one that a store gives.
     """
-    return int(path.name.split("-")[1])
+    found = _NAME.fullmatch(path.name)
+    if found is None:
+        raise ValueError(f"{path} is no file of an evaluation; move it to another folder")
+    return int(found[1])
 
 
-def metadata_of(records: Sequence[Record]) -> dict[bytes, bytes]:
-    """Return the footer of a file of some images.
+def identity_of(settings: Mapping[str, Any]) -> str:
+    """Return what tells the settings of one evaluation from those of another.
 
     Args:
-        records: the outcomes of the images.
+        settings: plain values.
 
     Returns:
-        Metadata of the Parquet schema.
+        A SHA-256.
     """
-    return {_KEY: json.dumps([asdict(record) for record in records]).encode()}
+    return hashlib.sha256(json.dumps(json.loads(json.dumps(settings))).encode()).hexdigest()
 
 
-def to_table(columns: Mapping[str, Sequence[Any]], records: Sequence[Record]) -> pyarrow.Table:
-    """Return the rows of some images as an Arrow table, with their records in its metadata.
+def to_bytes(table: pyarrow.Table, records: Sequence[Record], identity: str) -> bytes:
+    """Return the file of some images.
+
+    Args:
+        table: their rows.
+        records: their outcomes.
+        identity: that of the settings.
+
+    Returns:
+        The content of a Parquet file, with the digest of all of its bytes in its footer.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = {"records": [asdict(record) for record in records], "rows": table.num_rows, "settings": identity}
+    table = table.replace_schema_metadata({_KEY: json.dumps(about).encode(), _DIGEST_KEY: _MARK + _BLANK})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, write_page_checksum=True)
+    content: bytes = buffer.getvalue().to_pybytes()
+    return content.replace(_MARK + _BLANK, _MARK + hashlib.sha256(content).hexdigest().encode())
+
+
+def to_table(columns: Mapping[str, Sequence[Any]]) -> pyarrow.Table:
+    """Return the rows of some images as an Arrow table.
 
     Args:
         columns: the rows, by column.
-        records: the outcomes of the images.
 
     Returns:
         The table.
@@ -61,21 +98,25 @@ def to_table(columns: Mapping[str, Sequence[Any]], records: Sequence[Record]) ->
         "curve": pa.list_(pa.float64()),
         "figures": pa.map_(pa.string(), pa.float64()),
     }
-    schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()], metadata=metadata_of(records))
-    return pa.table({name: list(columns[name]) for name in COLUMNS}, schema=schema)
+    found = {name: list(columns[name]) for name in COLUMNS}
+    types = {name: kinds[kind] for name, kind in COLUMNS.items()}
+    for name in (name for name, kind in COLUMNS.items() if kind == "whole" and has_texts(found[name])):
+        found[name], types[name] = [str(cell) for cell in found[name]], kinds["text"]
+    return pa.table(found, schema=pa.schema(list(types.items())))
 
 
-def inventory(folder: Path) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]:
+def inventory(folder: Path, identity: str) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]:
     """List the files of a store.
 
     Args:
         folder: the store.
+        identity: that of the settings of its evaluation.
 
     Returns:
         The files with the records of their images, and the files whose images are in a merged file already.
 
     Raises:
-        ValueError: if a file is damaged or two files hold the same image.
+        ValueError: if a file is damaged or of another evaluation, or two files hold the same image.
         FileNotFoundError: if a file disappears meanwhile.
     """
     files: dict[Path, tuple[Record, ...]] = {}
@@ -83,7 +124,7 @@ def inventory(folder: Path) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]
     seen: set[int] = set()
     # A merged file is moved into place before the files that it replaces are removed, so it comes first here.
     for path in sorted(folder.glob("images-*.parquet"), key=lambda path: (-level_of(path), path.name)):
-        records = read_records(path)
+        records = _read(path, identity)[0]
         known = {record.image for record in records} & seen
         if len(known) == len(records):
             merged.append(path)
@@ -95,87 +136,124 @@ def inventory(folder: Path) -> tuple[dict[Path, tuple[Record, ...]], list[Path]]
     return files, merged
 
 
-def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int]) -> dict[str, Any]:
+def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int], identity: str) -> dict[str, Any]:
     """Return the rows of some images.
 
     Args:
         files: files of a store with the records of their images.
         images: numbers of images, in the wanted order.
+        identity: that of the settings of its evaluation.
 
     Returns:
         The rows, by column.
 
     Raises:
-        ValueError: if a file is damaged.
+        ValueError: if a file is damaged or of another evaluation.
         FileNotFoundError: if a file disappears meanwhile.
     """
     import pyarrow as pa
 
     place = {image: number for number, image in enumerate(images)}
-    tables = [read_table(path) for path, records in files.items() if any(record.image in place for record in records)]
-    if not tables:
+    wanted = [path for path, records in files.items() if any(record.image in place for record in records)]
+    if not wanted:
         return join([])
-    table = pa.concat_tables(tables)
+    table = concatenated([read_table(path, identity) for path in wanted])
     places = np.array([place.get(image, -1) for image in table.column("image").to_pylist()], np.int64)
     # A stable sort keeps the order of the rows within an image.
     order = np.argsort(places, kind="stable")
     table = table.take(pa.array(order[places[order] >= 0]))
     numeric = {name for name, kind in COLUMNS.items() if kind in ("whole", "number")}
-    return {
-        name: table.column(name).to_numpy() if name in numeric else table.column(name).to_pylist() for name in COLUMNS
+    found = {
+        name: table.column(name).to_numpy()
+        if name in numeric and not pa.types.is_string(table.schema.field(name).type)
+        else table.column(name).to_pylist()
+        for name in COLUMNS
     }
+    if not has_texts(list(found["image_id"])):
+        return found
+    # The ids as the dataset has them: a file holds whole numbers as texts beside other texts.
+    ids = {record.image: record.image_id for path in wanted for record in files[path]}
+    own = (ids[image] for image in found["image"].tolist())
+    return {**found, "image_id": [one if str(one) == text else text for one, text in zip(own, found["image_id"])]}
 
 
-def read_table(path: Path) -> pyarrow.Table:
+def concatenated(tables: Sequence[pyarrow.Table]) -> pyarrow.Table:
+    """Return the rows of several files, one after the other.
+
+    Args:
+        tables: the rows of each; ids of images may be whole numbers in one and texts in another.
+
+    Returns:
+        One table.
+    """
+    import pyarrow as pa
+
+    place = tables[0].schema.get_field_index("image_id")
+    if len({table.schema.field(place).type for table in tables}) > 1:
+        texts = pa.field("image_id", pa.string())
+        tables = [t.set_column(place, texts, t.column(place).cast(texts.type)) for t in tables]
+    return pa.concat_tables(tables)
+
+
+def read_table(path: Path, identity: str) -> pyarrow.Table:
     """Return the rows of a file.
 
     Args:
         path: a file of a store.
+        identity: that of the settings of its evaluation.
 
     Returns:
         An Arrow table without metadata.
 
     Raises:
-        ValueError: if the file is damaged.
+        ValueError: if the file is damaged or of another evaluation.
         FileNotFoundError: if there is no such file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    _, rows, content = _read(path, identity)
     try:
         # As bytes, since a file that is mapped into memory cannot be removed on every system.
-        return pq.read_table(pa.BufferReader(path.read_bytes())).replace_schema_metadata(None)
-    except FileNotFoundError:
-        raise
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True).replace_schema_metadata(None)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(_damaged(path, error)) from error
+    if table.num_rows != rows:
+        raise ValueError(_damaged(path, f"it has {table.num_rows} rows, and its footer says {rows}"))
+    return table
 
 
-def read_records(path: Path) -> tuple[Record, ...]:
-    """Return the records in a file's footer.
-
-    Args:
-        path: a file of a store.
-
-    Returns:
-        The outcomes of the images in the file.
-
-    Raises:
-        ValueError: if the file is damaged.
-        FileNotFoundError: if there is no such file.
-    """
+def _read(path: Path, identity: str) -> tuple[tuple[Record, ...], int, bytes]:
+    """The records of a file, the number of its rows and its whole content, all checked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as file:
-            found = json.loads(pq.read_schema(file).metadata[_KEY])
-        return tuple(Record(**{**one, "unknown": tuple(one["unknown"])}) for one in found)
+        content = path.read_bytes()
+        if not _is_whole(content):
+            raise ValueError("its content is not what was written")
+        about = json.loads(pq.read_schema(pa.BufferReader(content)).metadata[_KEY])
+        records = tuple(Record(**{**one, "unknown": tuple(one["unknown"])}) for one in about["records"])
+        rows, settings = int(about["rows"]), about["settings"]
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(_damaged(path, error)) from error
+    if settings != identity:
+        raise ValueError(
+            f"{path} holds rows of an evaluation with other settings than {path.parent}'s; remove that file, and its "
+            "images are measured again"
+        )
+    return records, rows, content
 
 
-def _damaged(path: Path, error: Exception) -> str:
+def _is_whole(content: bytes) -> bool:
+    """Whether the digest in the footer is that of the file, with zeros in the digest's place."""
+    at = content.rfind(_MARK) + len(_MARK)
+    digest = content[at : at + len(_BLANK)]
+    blanked = content[:at] + _BLANK + content[at + len(_BLANK) :]
+    return at >= len(_MARK) and hashlib.sha256(blanked).hexdigest().encode() == digest
+
+
+def _damaged(path: Path, error: object) -> str:
     return f"{path} is damaged ({error}); remove that file, and its images are measured again"

@@ -34,6 +34,8 @@ COLUMNS: Mapping[str, str] = {
 }
 """The columns of the table and the kind of each: "whole", "number" (NaN for none), "text", "curve", "figures" (a dict).
 
+A column of whole numbers is one of texts if one of its values is a text, as ids of images may be.
+
 A cell of the last two kinds is None where there is none. An undefined figure is None, so that equal cells are equal.
 """
 
@@ -57,7 +59,7 @@ class Record:
     """
 
     image: int
-    image_id: int | None = None
+    image_id: int | str | None = None
     file_name: str | None = None
     annotations: int = 0
     objects: int = 0
@@ -95,8 +97,10 @@ def to_frame(columns: Mapping[str, Sequence[Any]]) -> pandas.DataFrame:
 
     found: dict[str, Any] = {}
     for name, kind in COLUMNS.items():
-        if kind in _TYPES:
+        if kind in _TYPES and not has_texts(columns[name]):
             found[name] = np.asarray(columns[name], dtype=_TYPES[kind])
+        elif kind in _TYPES:
+            found[name] = pd.Series([str(cell) for cell in columns[name]], dtype=str)
         elif kind == "text":
             found[name] = pd.Series(list(columns[name]), dtype=str)
         else:
@@ -105,6 +109,18 @@ def to_frame(columns: Mapping[str, Sequence[Any]]) -> pandas.DataFrame:
                 cells[row] = None if cell is None else _CELLS[kind](cell)
             found[name] = pd.Series(cells, dtype=object)
     return pd.DataFrame(found)
+
+
+def has_texts(cells: Sequence[Any]) -> bool:
+    """Return whether cells of a column of whole numbers are texts after all.
+
+    Args:
+        cells: the column.
+
+    Returns:
+        True if one of them is a text.
+    """
+    return not isinstance(cells, np.ndarray) and any(isinstance(cell, str) for cell in cells)
 
 
 def join(parts: Iterable[ImageRows]) -> dict[str, list[Any]]:

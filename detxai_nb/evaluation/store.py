@@ -2,7 +2,8 @@
 
 The folder can be read by anything that reads Parquet datasets. Each file is written under another name, flushed to the
 disk and then moved into place, so it is complete or absent; its footer names the images that it holds, also those
-without rows. A process may end at any moment: leftovers are cleaned up when the store is opened again.
+without rows, and the evaluation that they belong to, and has a digest of the file. A process may end at any moment:
+leftovers are cleaned up when the store is opened again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detxai_nb.evaluation.parquet import columns_of, inventory, level_of, metadata_of, read_table, to_table
+from detxai_nb.evaluation.parquet import (
+    columns_of,
+    concatenated,
+    identity_of,
+    inventory,
+    level_of,
+    read_table,
+    to_bytes,
+    to_table,
+)
 from detxai_nb.evaluation.rows import ImageRows, Record, join
 from detxai_nb.files import write_whole
 
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 SETTINGS = "_settings.json"
-FORMAT = "detxai-nb evaluation 2"
+FORMAT = "detxai-nb evaluation 3"
 MERGE = 64
 """This many files of one level are merged into one file of the next level."""
 
@@ -71,17 +81,19 @@ class FolderStore:
     Args:
         folder: the store.
         unlock: gives up the claim of this process.
+        identity: that of the settings of the evaluation.
 
     Attributes:
         records: the outcome of each image that is in the store, by number.
     """
 
-    def __init__(self, folder: Path, unlock: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, unlock: Callable[[], None], identity: str) -> None:
         self.folder = folder
+        self._identity = identity
         self._unlock = unlock
+        self._files, merged = inventory(folder, identity)
         for left in folder.glob(f".*{_PART}"):
             left.unlink()
-        self._files, merged = inventory(folder)
         for path in merged:
             path.unlink()
         self.records: dict[int, Record] = {r.image: r for records in self._files.values() for r in records}
@@ -95,7 +107,7 @@ class FolderStore:
         Raises:
             OSError: if they cannot be written; the store is unchanged.
         """
-        self._write(self._path(0, part.record.image), to_table(part.columns, [part.record]), (part.record,))
+        self._write(self._path(0, part.record.image), to_table(part.columns), (part.record,))
         self.records[part.record.image] = part.record
         self._merge(0)
 
@@ -108,7 +120,7 @@ class FolderStore:
         Returns:
             The rows, by column.
         """
-        return columns_of(self._files, images)
+        return columns_of(self._files, images, self._identity)
 
     def close(self) -> None:
         """Give up the claim, so that other processes can open the store."""
@@ -118,13 +130,8 @@ class FolderStore:
         return self.folder / f"images-{level}-{first:09d}.parquet"
 
     def _write(self, path: Path, table: pyarrow.Table, records: tuple[Record, ...]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer)
         try:
-            write_whole(path, buffer.getvalue().to_pybytes())
+            write_whole(path, to_bytes(table, records, self._identity))
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -142,10 +149,9 @@ class FolderStore:
         if len(files) < MERGE:
             return
         records = tuple(sorted((r for path in files for r in self._files[path]), key=lambda record: record.image))
-        table = pa.concat_tables([read_table(path) for path in files])
+        table = concatenated([read_table(path, self._identity) for path in files])
         order = np.argsort(table.column("image").to_numpy(), kind="stable")
-        table = table.take(pa.array(order)).replace_schema_metadata(metadata_of(records))
-        self._write(self._path(level + 1, records[0].image), table, records)
+        self._write(self._path(level + 1, records[0].image), table.take(pa.array(order)), records)
         for path in files:
             path.unlink()
             del self._files[path]
@@ -165,6 +171,7 @@ def open_store(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Fol
     Raises:
         ValueError: if the folder holds something else, or an evaluation with other settings (naming what differs).
         RuntimeError: if another process writes to it.
+        OSError: if the folder cannot be written.
         ImportError: if pyarrow is missing.
     """
     require_pyarrow()
@@ -180,7 +187,7 @@ def open_store(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Fol
             _refuse_changes(folder, read_settings(folder), json.loads(json.dumps(wanted)))
         else:
             write_whole(known, json.dumps(wanted, indent=1).encode())
-        return FolderStore(folder, unlock)
+        return FolderStore(folder, unlock, identity_of(wanted))
     except BaseException:
         unlock()
         raise
@@ -197,19 +204,20 @@ def read_store(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Recor
 
     Raises:
         FileNotFoundError: if there is no evaluation.
-        ValueError: if a file is damaged or of another format.
+        ValueError: if a file is damaged, of another format or of another evaluation.
         RuntimeError: if files change faster than they can be read.
         ImportError: if pyarrow is missing.
     """
     require_pyarrow()
     folder = Path(path).expanduser()
     settings = read_settings(folder)
+    identity = identity_of(settings)
     settings.pop("format")
     for _ in range(_TRIES):
         try:
-            files, _merged = inventory(folder)
+            files, _merged = inventory(folder, identity)
             records = sorted((r for found in files.values() for r in found), key=lambda record: record.image)
-            return settings, records, columns_of(files, [record.image for record in records])
+            return settings, records, columns_of(files, [record.image for record in records], identity)
         except FileNotFoundError:
             # The writing process has merged some files since they were listed.
             continue
@@ -292,7 +300,14 @@ def _short(value: Any) -> str:
 
 def _lock(folder: Path) -> Callable[[], None]:
     """Claim the folder until the process ends, however it ends; the returned function gives up the claim."""
-    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{folder} cannot be written ({error.strerror or error}), so nothing can be added to it; read_evaluation "
+            "reads what it holds, or name another folder",
+        ) from error
     try:
         if os.name == "nt":
             import msvcrt

@@ -6,6 +6,7 @@ import builtins
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from detxai_nb.evaluation import store
 from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record, to_frame
 from detxai_nb.evaluation.store import FolderStore, MemoryStore, open_store, read_store
 
-pytest.importorskip("pyarrow", reason="the extra 'evaluation' is not installed")
+pq = pytest.importorskip("pyarrow.parquet", reason="the extra 'evaluation' is not installed")
 
 SETTINGS = {"seed": 0, "methods": {"odam": {"smooth": None}, "grad-cam": {}}}
 
@@ -280,3 +281,105 @@ def test_files_are_flushed_before_they_are_moved_into_place(tmp_path: Path, monk
     store.write_whole(tmp_path / "x", b"content")
     assert done[:2] == ["flush", "move"]
     assert (tmp_path / "x").read_bytes() == b"content"
+
+
+def merged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of one merged file; its path."""
+    monkeypatch.setattr(store, "MERGE", 3)
+    filled(folder, range(3)).close()
+    (name,) = files(folder)
+    return folder / name
+
+
+def outcome(folder: Path) -> Any:
+    try:
+        _, records, columns = read_store(folder)
+    except ValueError:
+        return None
+    return records, to_frame(columns)
+
+
+def test_a_flipped_bit_gives_the_same_table_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = merged(tmp_path, monkeypatch)
+    raw, (records, frame) = path.read_bytes(), outcome(tmp_path)
+    random = np.random.default_rng(0)
+    for _ in range(int(os.environ.get("DETXAI_NB_BITS", "60"))):
+        damaged = bytearray(raw)
+        damaged[random.integers(len(raw))] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        found = outcome(tmp_path)
+        if found is not None:
+            assert found[0] == records
+            assert_same(found[1], frame)
+    for end in (0, 8, len(raw) // 2, len(raw) - 1):
+        path.write_bytes(raw[:end])
+        assert outcome(tmp_path) is None
+        with pytest.raises(ValueError, match=r"is damaged .*remove that file"):
+            open_store(tmp_path, SETTINGS)
+
+
+def test_rows_cut_off_by_another_writer_are_noticed(tmp_path: Path) -> None:
+    filled(tmp_path, [0]).close()
+    (name,) = files(tmp_path)
+    table = pq.read_table(tmp_path / name)
+    pq.write_table(table.slice(0, 1), tmp_path / name)
+    with pytest.raises(ValueError, match="is damaged"):
+        read_store(tmp_path)
+
+
+def test_files_of_another_evaluation_are_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "a", [0, 1]).close()
+    other = open_store(tmp_path / "b", {**SETTINGS, "seed": 1})
+    other.add(part(1))
+    other.close()
+    name = "images-0-000000001.parquet"
+    (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
+    for ask in (lambda: read_store(tmp_path / "a"), lambda: open_store(tmp_path / "a", SETTINGS)):
+        with pytest.raises(ValueError, match=r"000000001\.parquet holds rows of an evaluation with other settings"):
+            ask()
+    (tmp_path / "a" / name).unlink()
+    open_store(tmp_path / "a", SETTINGS).close()
+    known = tmp_path / "a" / "_settings.json"
+    known.write_text(known.read_text().replace('"seed": 0', '"seed": 4'), encoding="utf-8")
+    with pytest.raises(ValueError, match="with other settings"):
+        read_store(tmp_path / "a")
+
+
+def test_files_with_another_name_are_refused_in_words(tmp_path: Path) -> None:
+    filled(tmp_path, [0]).close()
+    (tmp_path / "images-old.parquet").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"images-old\.parquet is no file of an evaluation"):
+        read_store(tmp_path)
+
+
+def test_ids_of_images_may_be_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All texts, or some: the same table from memory, from small files and from merged ones."""
+    monkeypatch.setattr(store, "MERGE", 3)
+    for number, ids in enumerate((["a", "b", "c", "d"], [7, "0007", 9, "x"])):
+        kept, mirror = open_store(tmp_path / str(number), SETTINGS), MemoryStore()
+        for image, name in enumerate(ids):
+            one = part(image)
+            columns = {**one.columns, "image_id": [name] * len(one)}
+            for each in (kept, mirror):
+                each.add(ImageRows(replace(one.record, image_id=name), columns))
+        wanted = frame(mirror, range(4))
+        assert wanted["image_id"].unique().tolist() == [str(name) for name in ids]
+        assert_same(frame(kept, range(4)), wanted)
+        assert_same(to_frame(kept.columns([0, 2])), to_frame(mirror.columns([0, 2])))
+        kept.close()
+        records = open_store(tmp_path / str(number), SETTINGS)
+        assert [records.records[image].image_id for image in range(4)] == ids
+        records.close()
+
+
+def test_a_folder_that_cannot_be_written_says_what_can_be_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path, [0]).close()
+
+    def refused(*_: Any) -> int:
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        with pytest.raises(OSError, match=r"cannot be written \(Read-only file system\).*read_evaluation"):
+            open_store(tmp_path, SETTINGS)
+    assert [record.image for record in read_store(tmp_path)[1]] == [0]
