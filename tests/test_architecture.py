@@ -19,6 +19,7 @@ LAYERS = (
         "_version",
         "callable_module",
         "capabilities",
+        "downloads",
         "entry_points",
         "files",
         "float32",

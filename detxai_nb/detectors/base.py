@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detxai_nb.downloads import Download
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource
 from detxai_nb.types import PARTS, Detections, OpenDetector, StagePatterns
@@ -42,6 +43,7 @@ class Entry:
         build: ``build(weights, names, settings)`` makes the detector on the CPU. ``weights`` and ``names`` are those
             that the caller gave ``load_detector``, or None; ``settings`` are keyword arguments of the adapter.
         group: one of ``GROUPS``.
+        download: returns the file that is downloaded on first use, for ``fetch``; None if there is none.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Entry:
     about: str
     build: Callable[[Weights, Sequence[str] | None, dict[str, Any]], OpenDetector]
     group: str = "other"
+    download: Callable[[], Download] | None = None
 
 
 @dataclass(frozen=True)
