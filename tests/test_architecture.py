@@ -20,6 +20,7 @@ LAYERS = (
         "callable_module",
         "capabilities",
         "detections",
+        "downloads",
         "entry_points",
         "files",
         "float32",

@@ -6,7 +6,7 @@
 from detxai_nb.callable_module import make_callable
 from detxai_nb.detectors.base import Adapter, Entry, Family, resize_image
 from detxai_nb.detectors.black_box import wrap_predict
-from detxai_nb.detectors.registry import load_detector, register, table, wrap
+from detxai_nb.detectors.registry import fetch, load_detector, register, table, wrap
 from detxai_nb.detectors.trace.graph import GraphDetector, GraphTrace, Predictions, box_side
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "GraphTrace",
     "Predictions",
     "box_side",
+    "fetch",
     "load_detector",
     "register",
     "resize_image",

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detectors.precision import half_precision_is_on, require_full_precision
 from detxai_nb.detectors.weights import differentiable
+from detxai_nb.downloads import Download
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource
@@ -49,6 +50,7 @@ class Entry:
         build: ``build(weights, names, settings)`` makes the detector on the CPU. ``weights`` and ``names`` are those
             that the caller gave ``load_detector``, or None; ``settings`` are keyword arguments of the adapter.
         group: one of ``GROUPS``.
+        download: returns the file that is downloaded on first use, for ``fetch``; None if there is none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Entry:
     about: str
     build: Callable[[Weights, Sequence[str] | None, dict[str, Any]], OpenDetector]
     group: str = "other"
+    download: Callable[[], Download] | None = None
 
 
 @dataclass(frozen=True)

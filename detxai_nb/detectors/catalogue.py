@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +11,7 @@ from torch import nn
 
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
+from detxai_nb.downloads import Download
 from detxai_nb.types import OpenDetector
 
 ZOO = Path(__file__).parent / "zoo"
@@ -61,7 +61,13 @@ def bundled(
 
 
 def from_torchvision(
-    name: str, adapter: type[Adapter], about: str, megabytes: int, classes: str, anchors: int = 1
+    name: str,
+    adapter: type[Adapter],
+    about: str,
+    megabytes: int,
+    classes: str,
+    anchors: int = 1,
+    published_eps: float | None = None,
 ) -> Entry:
     """Return the entry of a detector of torchvision, with COCO weights or those of a file.
 
@@ -72,6 +78,8 @@ def from_torchvision(
         megabytes: the size of the download.
         classes: the name of the tensor whose length tells the number of classes.
         anchors: how many outputs that tensor has for each class.
+        published_eps: the eps of batch normalisation that torchvision's own weights were trained with, where it is not
+            that of the layers; the file itself does not hold it.
 
     Returns:
         The entry.
@@ -83,16 +91,25 @@ def from_torchvision(
         coco = get_model_weights(name).DEFAULT
         usual = coco.meta["categories"]
         if weights is None:
-            return _made(adapter, download(name, coco, "tiny-fcos"), usual, settings)
+            return _made(adapter, downloaded(name, coco), usual, settings)
         state = read_weights(weights)
         outputs = tensor_called(state, classes)
         count = len(usual) if outputs is None else len(outputs) // anchors
         module = get_model(name, weights=None, weights_backbone=None, num_classes=count)
         fit_weights(module, state, name)
+        if published_eps is not None and Download(coco.url).is_content_of(Path(weights).expanduser()):
+            for layer in module.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eps = published_eps
         return _made(adapter, module, pick_names(names, count, usual), settings)
 
+    def download() -> Download:
+        from torchvision.models import get_model_weights
+
+        return Download(get_model_weights(name).DEFAULT.url)
+
     told = f"COCO, {megabytes} MB, downloaded by torchvision on first use"
-    return Entry(name, adapter.family, told, about, build, "torchvision")
+    return Entry(name, adapter.family, told, about, build, "torchvision", download)
 
 
 def _made(
@@ -101,13 +118,12 @@ def _made(
     return cast(OpenDetector, adapter(module, names, **settings))
 
 
-def download(name: str, wanted: Any, instead: str) -> nn.Module:
-    """Return a model of torchvision with weights that torchvision downloads on first use.
+def downloaded(name: str, wanted: Any) -> nn.Module:
+    """Return a model of torchvision with weights that are downloaded on first use.
 
     Args:
         name: torchvision's name of the model.
         wanted: a member of its weights enumeration.
-        instead: the bundled model that the error message offers.
 
     Returns:
         The module.
@@ -117,12 +133,32 @@ def download(name: str, wanted: Any, instead: str) -> nn.Module:
     """
     from torchvision.models import get_model
 
+    fetch_file(name, Download(wanted.url))
+    return cast(nn.Module, get_model(name, weights=wanted))
+
+
+def fetch_file(name: str, download: Download, progress: bool = True) -> Path:
+    """Download the weights of a detector unless they are there.
+
+    Args:
+        name: the detector's name, for the message.
+        download: its file.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The file in the cache.
+
+    Raises:
+        RuntimeError: if the download fails; the message names the address and the remedies.
+    """
     try:
-        return cast(nn.Module, get_model(name, weights=wanted))
-    except (urllib.error.URLError, OSError) as error:
+        return download.fetch(progress)
+    except OSError as error:  # URLError is one
         raise RuntimeError(
-            f"torchvision could not download the weights of {name} ({error}). With a network, try again; without one, "
-            f"fetch {wanted.url} elsewhere and hand in weights='path/to/file.pth', or take the bundled {instead!r}"
+            f"could not download the weights of {name} from {download.url} ({error}). With a network, try again. "
+            "Without one, download that address on another machine, bring the file here and run "
+            f"`detxai-nb fetch {name} --from FILE` (in Python: dx.detectors.fetch({name!r}, file='FILE')), which puts "
+            f"it into {download.path.parent}. For synthetic scenes 'tiny-fcos' is bundled"
         ) from error
 
 

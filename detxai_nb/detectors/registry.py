@@ -1,10 +1,11 @@
-"""The doors to the detectors: load_detector, wrap, register, and the table of what there is."""
+"""The doors to the detectors: load_detector, fetch, wrap, register, and the table of what there is."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 
 from detxai_nb.detectors import fcos, pvt, retinanet, ssd
 from detxai_nb.detectors.base import GROUPS, Entry, Family, pick_device
-from detxai_nb.detectors.catalogue import ZOO
+from detxai_nb.detectors.catalogue import ZOO, fetch_file
 from detxai_nb.detectors.classifier import family as classifier
 from detxai_nb.detectors.detr import family as detr
 from detxai_nb.detectors.faster_rcnn import family as faster_rcnn
@@ -26,7 +27,7 @@ from detxai_nb.types import OpenDetector, StagePatterns
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["DETECTORS", "FAMILIES", "ZOO", "load_detector", "register", "stage_patterns_of", "table", "wrap"]
+__all__ = ["DETECTORS", "FAMILIES", "ZOO", "fetch", "load_detector", "register", "stage_patterns_of", "table", "wrap"]
 
 GROUP = "detxai_nb.detectors"
 """The entry points through which an installed package brings a ``Family`` or an ``Entry``."""
@@ -106,6 +107,8 @@ def _check_entry(entry: Entry, families: Sequence[str] | dict[str, Family], more
         raise ValueError(f"group of detector {entry.name!r} is one of {', '.join(GROUPS)}; got {entry.group!r}")
     if not callable(entry.build):
         raise TypeError(f"build of detector {entry.name!r} is a function, got {entry.build!r}")
+    if entry.download is not None and not callable(entry.download):
+        raise TypeError(f"download of detector {entry.name!r} is a function or None, got {entry.download!r}")
     for field in ("weights", "about"):
         if not isinstance(value := getattr(entry, field), str):
             raise TypeError(f"{field} of detector {entry.name!r} is a text for the table, got {value!r}")
@@ -142,6 +145,35 @@ def table() -> pandas.DataFrame:
     _load_plug_ins()
     rows = [{"detector": n, "family": e.family, "weights": e.weights, "about": e.about} for n, e in DETECTORS.items()]
     return pd.DataFrame(rows).set_index("detector")
+
+
+def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bool = True) -> Path:
+    """Download the weights of a detector now, so that ``load_detector`` needs no network later.
+
+    Args:
+        name: a detector of the table ``dx.detectors()`` whose weights are downloaded, or a classifier of torchvision.
+        file: the file, if it was downloaded elsewhere: it is checked and copied to where it belongs.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The file in PyTorch's cache: ``hub/checkpoints`` of the folder that the environment variable TORCH_HOME names,
+        by default ``~/.cache/torch``. One that is there and whole is not downloaded again.
+
+    Raises:
+        ValueError: for an unknown name, a detector whose weights are not downloaded, or a file with other content than
+            its address states.
+        FileNotFoundError: if ``file`` is missing.
+        RuntimeError: if the download failed; the message says what to do without a network.
+    """
+    entry = _find(name)
+    if entry.download is None:
+        those = ", ".join(one.name for one in DETECTORS.values() if one.download is not None)
+        raise ValueError(
+            f"there is nothing to fetch for {name}: its weights are {entry.weights}. Weights to fetch: {those}, and "
+            "torchvision's image classifiers such as resnet50"
+        )
+    download = entry.download()
+    return fetch_file(name, download, progress) if file is None else download.take(Path(file))
 
 
 def load_detector(

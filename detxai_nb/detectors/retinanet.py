@@ -139,7 +139,13 @@ FAMILY = Family(
             "tiny-retinanet", RetinaNetDetector, f"small RetinaNet {SCENES}", lambda names: tiny_retinanet(len(names))
         ),
         from_torchvision(
-            "retinanet_resnet50_fpn", RetinaNetDetector, "RetinaNet, ResNet-50 FPN", 130, _LOGITS, anchors=9
+            "retinanet_resnet50_fpn",
+            RetinaNetDetector,
+            "RetinaNet, ResNet-50 FPN",
+            130,
+            _LOGITS,
+            anchors=9,
+            published_eps=0.0,
         ),
         from_torchvision(
             "retinanet_resnet50_fpn_v2",

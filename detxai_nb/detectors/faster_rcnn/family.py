@@ -14,6 +14,7 @@ _ABOUT = {
     "fasterrcnn_mobilenet_v3_large_fpn": ("Faster R-CNN, MobileNetV3 FPN", 74),
     "fasterrcnn_mobilenet_v3_large_320_fpn": ("Faster R-CNN, MobileNetV3 FPN, input 320", 74),
 }
+_PUBLISHED_EPS = {"fasterrcnn_resnet50_fpn": 0.0}
 
 FAMILY = Family(
     name="faster_rcnn",
@@ -26,7 +27,9 @@ FAMILY = Family(
             lambda names: tiny_faster_rcnn(len(names)),
         ),
         *(
-            from_torchvision(name, FasterRcnnDetector, about, megabytes, _SCORES)
+            from_torchvision(
+                name, FasterRcnnDetector, about, megabytes, _SCORES, published_eps=_PUBLISHED_EPS.get(name)
+            )
             for name, (about, megabytes) in _ABOUT.items()
         ),
     ),
