@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DIVERGING", "SEQUENTIAL", "overlay", "plot_comparison", "plot_detections", "plot_maps", "to_png"]
+__all__ = [
+    "DIVERGING",
+    "SEQUENTIAL",
+    "color_range",
+    "overlay",
+    "plot_comparison",
+    "plot_detections",
+    "plot_maps",
+    "to_png",
+]
 
 SEQUENTIAL = ("viridis", "cividis", "magma", "inferno", "plasma", "gray")
 """Perceptually uniform colour maps for maps that are never negative; the first is the default."""
@@ -190,7 +199,7 @@ def overlay(
     *,
     colormap: str = SEQUENTIAL[0],
     opacity: float = 0.55,
-    threshold: float = 0.0,
+    hide_below: float = 0.0,
     low: float | None = None,
     high: float | None = None,
     signed: bool = False,
@@ -205,7 +214,7 @@ def overlay(
         values: the raw heat map ``[H,W]``, a tensor or an array.
         colormap: any name that matplotlib knows.
         opacity: of the strongest evidence, 0..1.
-        threshold: nothing is painted below this share of the range, 0..1.
+        hide_below: nothing is painted below this share of the range, 0..1.
         low, high: the values at the ends of the colour map; by default the map's own range, for ``signed`` maps minus
             and plus its largest magnitude.
         signed: whether zero lies in the middle of the colour map.
@@ -236,7 +245,7 @@ def overlay(
     share = np.clip((values - low) / (high - low), 0, 1)
     strength = np.abs(2 * share - 1) if signed else share
     colors = _colormap(colormap)(share, bytes=True)[..., :3].astype(np.float32)
-    alpha = (opacity * np.where(strength < threshold, 0, np.minimum(strength / FADE, 1)))[..., None]
+    alpha = (opacity * np.where(strength < hide_below, 0, np.minimum(strength / FADE, 1)))[..., None]
     mixed: np.ndarray = np.round(image * (1 - alpha) + colors * alpha)
     return mixed.astype(np.uint8)
 
@@ -312,6 +321,59 @@ def _number(value: float, span: float) -> str:
 def _range(values: np.ndarray, signed: bool) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     return (-max(-low, high), max(-low, high)) if signed else (low, high)
+
+
+def color_range(maps: HeatMaps, index: int, *, scale: str = "object", percentile: float = 100.0) -> tuple[float, float]:
+    """Return the raw values at the ends of the colour bar, read on the native grids; symmetric about zero if signed.
+
+    A percentile below 100 keeps a few cells with extreme values from taking the whole range of colours; values beyond
+    the ends have the colours of the ends.
+
+    Args:
+        maps: N maps.
+        index: which of them.
+        scale: "object" for its own range, "shared" for that of all maps.
+        percentile: of the values, for signed maps of their magnitudes, above 0, up to 100. If it is no more than the
+            lowest value (most of the map is the same), the greatest value counts.
+
+    Returns:
+        (low, high).
+
+    Raises:
+        ValueError: for an unknown scale or a percentile out of range.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-fcos")
+        >>> image = dx.data.scenes.Scenes(1)[0].image
+        >>> maps = dx.explain(detector, image, detector.detect([image])[0])
+        >>> low, high = dx.plots.color_range(maps, 0, percentile=95)
+        >>> low < high < float(maps.grids[0].max())
+        True
+    """
+    if scale not in SCALES or not 0 < percentile <= 100:
+        raise ValueError(
+            f"scale is one of {', '.join(map(repr, SCALES))} and percentile above 0, up to 100; "
+            f"got {scale!r} and {percentile!r}"
+        )
+    chosen = range(len(maps)) if scale == "shared" else [index]
+    low, high = _range_of([maps.grids[i] for i in chosen], [maps.corners[i] for i in chosen], maps.signed)
+    if percentile == 100:
+        return low, high
+    values = np.concatenate([maps.grids[i].detach().cpu().double().numpy().ravel() for i in chosen])
+    upper = float(np.percentile(np.abs(values) if maps.signed else values, percentile))
+    if upper <= (0 if maps.signed else low):
+        return low, high
+    return (-upper, upper) if maps.signed else (low, upper)
+
+
+def _range_of(grids: Sequence[Any], corners: Sequence[Any], signed: bool) -> tuple[float, float]:
+    """The range of some grids; a map is 0 beyond a grid that covers a part of the input."""
+    beyond = [0.0] if any(corner is not None for corner in corners) else []
+    low = min([float(grid.min()) for grid in grids] + beyond)
+    high = max([float(grid.max()) for grid in grids] + beyond)
+    reach = max(abs(low), abs(high))
+    return (-reach, reach) if signed else (low, high)
 
 
 def _ranges(maps: HeatMaps, scale: str) -> list[tuple[float, float]]:

@@ -80,7 +80,8 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         sort: a metric, whose best method comes first, or "" for the order of ``methods``.
         sort_object: the object that is sorted by, or None for the mean of those shown.
         opacity: of the map, 0..1.
-        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        hide_below: evidence below this share of the range of colours is not drawn, 0..1.
+        percentile: values from this percentile of a map's cells on have the last colour, above 0, up to 100.
         colormap, signed_colormap: names of a sequential and a diverging colour map.
         scale: "object" (each map over its own range) or "shared" (all maps of one method over one).
         boxes: "all" or "selected" (only each cell's own).

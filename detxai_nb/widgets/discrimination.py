@@ -18,7 +18,8 @@ from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.discrimination_view import contrast_payload, for_screen
 from detxai_nb.widgets.shared import serialize
-from detxai_nb.widgets.shared.code import keywords
+from detxai_nb.widgets.shared.code import keywords, overlay_lines
+from detxai_nb.widgets.shared.filters import FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.one_result import OneResultWidget
@@ -79,7 +80,7 @@ class ContrastScores:
     difference: Mapping[str, float | None]
 
 
-class DiscriminationOptions(SignedLookOptions, total=False):
+class DiscriminationOptions(SignedLookOptions, FilterOptions, total=False):
     """First values of further traits of the Discrimination.
 
     Attributes:
@@ -91,7 +92,7 @@ class DiscriminationOptions(SignedLookOptions, total=False):
 
 
 @show_widget_options(DiscriminationOptions)
-class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits):
+class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, SignedLookTraits):
     """The photograph with its objects, and the signed difference map of the selected one against all others.
 
     The maps of all objects are computed together and kept: the first ones when the widget is made, unless the method is
@@ -116,9 +117,12 @@ class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTrai
         view: "difference"; "neighbours" (every pixel in the colour of the object that it speaks for most); or "map"
             (the object's own).
         opacity: of the map, 0..1.
-        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        hide_below: evidence below this share of the range of colours is not drawn, 0..1.
+        percentile: values from this percentile of a map's cells on have the last colour, above 0, up to 100.
         colormap, signed_colormap: names of a sequential and a diverging colour map.
         boxes: "all" or "selected".
+        min_score, only_class, search: which objects are listed and drawn: those with at least this score (0..1), of
+            this class ("" for all), whose name holds this text or whose number it is ("#3").
 
     Raises:
         TypeError: for an unknown option, or what is no detector or Detections.
@@ -202,9 +206,14 @@ class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTrai
         lines = [
             f"maps = dx.explain(detector, image, detections, {keywords(call)})",
             f"difference = maps{positive}.difference()",
+            *self._filter_code(),
         ]
-        if self.selected is not None:
+        if self.selected is not None and self.view == "map":
+            lines.append(f"heat_map = maps.values[{self.selected}]  # float32 [H, W], raw values")
+            lines += overlay_lines(self, "maps", self.selected, bool(positive))
+        elif self.selected is not None:
             lines.append(f"heat_map = difference.values[{self.selected}]  # float32 [H, W], -1..1")
+            lines += overlay_lines(self, "difference", self.selected, True)
         return self._inputs.recipe.script(lines)
 
     def close(self) -> None:
@@ -260,11 +269,13 @@ class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTrai
         told: ContrastScores | None = self._drawn()
         image, maps, colors = self._inputs.image, None, {}
         if told is not None and self.view == "neighbours":
-            image, colors = paint_takers(image, told.contrast, self.opacity), tints(told.contrast)
+            image = paint_takers(image, told.contrast, self.opacity)
+            # Where colours say whose the pixels are, those of the classes would say something else.
+            colors = {**dict.fromkeys(range(len(self.objects)), "#ffffff"), **tints(told.contrast)}
         elif told is not None:
             maps = told.contrast.own if self.view == "map" else told.contrast.difference
         look = picture.look_of(self, maps)
-        return picture.Snapshot(image, self.objects, self.selected, maps, look, 0, colors)
+        return picture.Snapshot(image, self.objects, self.selected, maps, look, 0, colors, self._hidden)
 
     def _picture(self) -> bytes:
         return picture.draw_snapshot(self._scene(), self._caption())
@@ -279,13 +290,14 @@ class Discrimination(OneResultWidget, MethodTraits, TargetTraits, SignedLookTrai
         if self.selected is None or self._shown is None or self.map_key != self._shown.key:
             return self.notice or f"{len(self.objects)} objects"
         thing, told = self.objects[self.selected], self._drawn()
-        said = [f"{thing['name']}, score {thing['score']:.2f}: {self._shown.title}"]
+        said = [f"{picture.label_of(thing)}: {self._shown.title}"]
         if told is not None:
             for metric in self._scorer.metrics:
                 before, after = told.own[metric.name], told.difference[metric.name]
                 said.append(f"{metric.title} {_number(before)}, of the difference {_number(after)}")
             said += [
-                f"{self.objects[t.index]['name']} takes {t.inside:.0%} of the box" for t in told.contrast.taken[:3]
+                f"#{t.index} {self.objects[t.index]['name']} takes {t.inside:.0%} of the box"
+                for t in told.contrast.taken[:3]
             ]
         return "; ".join(said)
 

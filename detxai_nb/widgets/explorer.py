@@ -11,6 +11,8 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.code import keywords, overlay_lines
+from detxai_nb.widgets.shared.filters import FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
 from detxai_nb.widgets.shared.options import (
@@ -25,7 +27,7 @@ from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import picture
 
 
-class ExplorerOptions(SignedLookOptions, total=False):
+class ExplorerOptions(SignedLookOptions, FilterOptions, total=False):
     """First values of further traits of the Explorer.
 
     Attributes:
@@ -38,7 +40,7 @@ class ExplorerOptions(SignedLookOptions, total=False):
 
 
 @show_widget_options(ExplorerOptions)
-class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
+class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
     """The photograph with its detected objects, and the heat map of the selected one.
 
     The maps of all objects are computed together: the first ones when the widget is made, later ones in a thread beside
@@ -63,10 +65,13 @@ class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, Sc
         method, target, layer: as above; setting one computes other maps.
         direction: the sign of the evidence, "positive", "negative", "signed" or "absolute", for methods that have it.
         opacity: of the map, 0..1.
-        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        hide_below: evidence below this share of the range of colours is not drawn, 0..1.
+        percentile: values from this percentile of a map's cells on have the last colour, above 0, up to 100.
         colormap, signed_colormap: names of a sequential and a diverging colour map, the second for signed maps.
         scale: "object" (each map over its own range) or "shared" (all maps over one).
         boxes: "all" or "selected".
+        min_score, only_class, search: which objects are listed and drawn: those with at least this score (0..1), of
+            this class ("" for all), whose name holds this text or whose number it is ("#3").
 
     Raises:
         TypeError: for an unknown option, or what is no detector or Detections.
@@ -117,12 +122,17 @@ class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, Sc
         return found
 
     def to_code(self) -> str:
-        """Return the Python code that makes the maps for what is chosen now, and picks out the selected one.
+        """Return the Python code that makes the maps for what is chosen now, and paints the selected one.
 
         Returns:
             Python source.
         """
-        return self._inputs.recipe.code(self._options.call(self._request), self.selected)
+        call = self._options.call(self._request)
+        lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})", *self._filter_code()]
+        if self.selected is not None:
+            lines.append(f"heat_map = maps.values[{self.selected}]  # float32 [H, W], raw values")
+            lines += overlay_lines(self, "maps", self.selected, self._options.is_signed(self._request), self.scale)
+        return self._inputs.recipe.script(lines)
 
     @property
     def _wanted(self) -> Request | None:
@@ -152,7 +162,7 @@ class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, Sc
         with self._lock:
             maps = None if self.selected is None else self._worker.kept.get(self.map_key)
         look = picture.look_of(self, maps, self.scale == "shared")
-        return picture.Snapshot(self._inputs.image, self.objects, self.selected, maps, look)
+        return picture.Snapshot(self._inputs.image, self.objects, self.selected, maps, look, hidden=self._hidden)
 
     def _picture(self) -> bytes:
         return picture.draw_snapshot(self._scene(), self._caption())
@@ -168,4 +178,4 @@ class Explorer(OneResultWidget, MethodTraits, TargetTraits, SignedLookTraits, Sc
             return self.notice or f"{len(self.objects)} objects"
         thing = self.objects[self.selected]
         title = "" if self._shown is None else f": {self._shown.title}"
-        return f"{thing['name']}, score {thing['score']:.2f}{title}"
+        return f"{picture.label_of(thing)}{title}"

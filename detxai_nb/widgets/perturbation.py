@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 from PIL import Image
 
@@ -26,6 +26,7 @@ from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.perturbation_view import path_payload, shown_answers
 from detxai_nb.widgets.shared.code import keywords
+from detxai_nb.widgets.shared.filters import FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.one_result import OneResultWidget
 from detxai_nb.widgets.shared.options import (
@@ -79,7 +80,7 @@ class PerturbationRequest:
         return PerturbationSchedule(self.mode, steps, every, self.fill or None)
 
 
-class PerturbationOptions(TypedDict, total=False):
+class PerturbationOptions(FilterOptions, total=False):
     """Further keyword arguments of the Perturbation.
 
     Attributes:
@@ -95,7 +96,7 @@ class PerturbationOptions(TypedDict, total=False):
 
 
 @show_widget_options(PerturbationOptions, layer=None, seed=0, answer_threshold=SCORE_THRESHOLD, score_threshold=0.3)
-class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
+class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
     """The photograph changed step by step in the order of the selected object's map, and what the detector finds in it.
 
     Scores and pictures are those of the metrics "deletion-odam", "insertion-odam", "deletion" and "insertion". The
@@ -123,6 +124,8 @@ class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
             "image" (all pixels in 51 pictures: SSGrad-CAM++'s).
         fill: "random", "black", "mean", or "" (random for deletion and black for insertion).
         step: the number of the picture that is shown, from 0, the unchanged one.
+        min_score, only_class, search: which objects are listed and drawn: those with at least this score (0..1), of
+            this class ("" for all), whose name holds this text or whose number it is ("#3").
 
     Raises:
         TypeError: for an unknown option, or what is no detector or Detections.
@@ -216,7 +219,7 @@ class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
                 f"scores = [float(answer.follow(detections, by={plan.by!r})[0][{request.index}]) "
                 "for answer in answers]",
             ]
-        return self._inputs.recipe.script(lines)
+        return self._inputs.recipe.script([*lines, *self._filter_code()])
 
     def close(self) -> None:
         """Close the widget: cancel its computation and drop its maps."""
@@ -265,7 +268,7 @@ class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
         image = self._inputs.image
         look = picture.Look(0.0, 0.0, "viridis", False, True)
         if found is None:
-            return picture.Snapshot(image, self.objects, self.selected, None, look)
+            return picture.Snapshot(image, self.objects, self.selected, None, look, hidden=self._hidden)
         step = min(self.step, len(found.counts) - 1)
         answers, chosen = shown_answers(found, step, self.detections)
         return picture.Snapshot(found.picture(step, image), answers, chosen, None, look)
@@ -290,6 +293,6 @@ class Perturbation(OneResultWidget, MethodTraits, LayerTraits):
         thing, score = self.objects[self.selected], float(found.scores[step, found.index])
         said = f"score {score:.2f} of {thing['score']:.2f}" if score else "no longer found"
         return (
-            f"{thing['name']}: {self._shown.title}, picture {step} of {len(found.counts) - 1}, "
+            f"#{self.selected} {thing['name']}: {self._shown.title}, picture {step} of {len(found.counts) - 1}, "
             f"{found.counts[step]} pixels changed: {said}. Area below the curve {100 * found.area:.1f}%."
         )

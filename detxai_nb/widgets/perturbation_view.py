@@ -10,6 +10,7 @@ from torch import Tensor
 
 from detxai_nb.metrics.perturbation_path import PerturbationPath
 from detxai_nb.types import Detections
+from detxai_nb.widgets.shared.serialize import class_colors
 
 MOST_SAMPLES = 1_500_000
 _MOST_ANSWERS = 60
@@ -65,14 +66,20 @@ def shown_answers(path: PerturbationPath, step: int, detections: Detections) -> 
         detections: those in the unchanged image.
 
     Returns:
-        "name", "score" and "box" (xyxy in pixels) of each, and the object's index among them, None if it is not found
-        again.
+        "name", "score", "box" (xyxy in pixels) and "color" of each, of the object also its "number"; and the object's
+        index among them, None if it is not found again.
     """
     answer, match = path.answers[step], path.match(step, detections)
     enough = [row for row, score in enumerate(answer.scores.tolist()) if score >= _least(detections)][:_MOST_ANSWERS]
     rows = enough if match is None or match in enough else [*enough, match]
     labels, scores, boxes = answer.labels.tolist(), answer.scores.tolist(), answer.boxes.tolist()
-    told = [{"name": str(detections.names[labels[r]]), "score": scores[r], "box": boxes[r]} for r in rows]
+    colors = class_colors(labels, class_colors(detections.labels.tolist()))
+    told: list[dict[str, Any]] = [
+        {"name": str(detections.names[labels[r]]), "score": scores[r], "box": boxes[r], "color": colors[labels[r]]}
+        for r in rows
+    ]
+    if match is not None:
+        told[rows.index(match)]["number"] = path.index
     return told, None if match is None else rows.index(match)
 
 

@@ -67,7 +67,8 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         seed: the seed whose maps are shown.
         measure: of the curve and below the maps: "spearman", "spearman_abs", "ssim" or "hog".
         opacity: of the map, 0..1.
-        threshold: evidence below this share of the map's range is not drawn, 0..1.
+        hide_below: evidence below this share of the range of colours is not drawn, 0..1.
+        percentile: values from this percentile of a map's cells on have the last colour, above 0, up to 100.
         colormap, signed_colormap: names of a sequential and a diverging colour map.
         boxes: "all" or "selected".
         wanted: the key of the check that is chosen, "" if there is nothing to run; for the browser.

@@ -7,13 +7,14 @@ from PIL import Image
 
 from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector
+from detxai_nb.widgets.shared.filters import ClassFilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
-from detxai_nb.widgets.shared.traits import Share
+from detxai_nb.widgets.shared.trait_types import Share
 from detxai_nb.widgets.shared.widget import STATIC, PhotoTraits, SnapshotWidget
 from detxai_nb.widgets.snapshots import picture
 
 
-class ScoreThreshold(PhotoTraits, SnapshotWidget):
+class ScoreThreshold(PhotoTraits, ClassFilterTraits, SnapshotWidget):
     """The photograph with the boxes and names of everything found with at least a score; a slider moves that score.
 
     The detector runs once, when the widget is made. Boxes appear and vanish in the browser.
@@ -29,6 +30,8 @@ class ScoreThreshold(PhotoTraits, SnapshotWidget):
     Attributes:
         score_threshold: detections with at least this score are shown, 0..1.
         selected: index of the selected detection, or None; an index of ``detections``.
+        only_class, search: which of the detections are listed and drawn: those of this class ("" for all), whose name
+            holds this text or whose number it is ("#3").
         lowest_score: as above; with ``detections`` the threshold that they passed.
 
     Raises:
@@ -75,9 +78,10 @@ class ScoreThreshold(PhotoTraits, SnapshotWidget):
         Returns:
             Python source.
         """
-        return self._inputs.recipe.script([f"detections = detections[detections.scores >= {self.score_threshold!r}]"])
+        passed = f"detections = detections[detections.scores >= {self.score_threshold!r}]"
+        return self._inputs.recipe.script([passed, *self._filter_code()])
 
-    @traitlets.observe("score_threshold")
+    @traitlets.observe("score_threshold", "only_class", "search")
     def _changed(self, change: object) -> None:
         if self.selected is not None and self.selected >= len(self.detections):
             self.selected = None
@@ -87,7 +91,7 @@ class ScoreThreshold(PhotoTraits, SnapshotWidget):
         """What the browser shows, to be drawn here."""
         look = picture.Look(0.0, 0.0, "viridis", False, all_names=True)
         shown = self.objects[: len(self.detections)]
-        return picture.Snapshot(self._inputs.image, shown, self.selected, None, look)
+        return picture.Snapshot(self._inputs.image, shown, self.selected, None, look, hidden=self._hidden)
 
     def _picture(self) -> bytes:
         shown, every = len(self.detections), len(self.objects)

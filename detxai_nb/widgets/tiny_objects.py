@@ -65,7 +65,7 @@ class TinyObjects(WorkWidget, LookTraits):
         limit: first value of the trait.
         **options: ``at_most`` (the largest share of the network's input that a tiny object's box takes); ``gap`` (the
             largest distance of touching boxes, in pixels of the image); first values of ``measure``, ``opacity``,
-            ``threshold``, ``colormap`` and ``boxes``.
+            ``hide_below``, ``percentile``, ``colormap`` and ``boxes``.
 
     Attributes:
         methods: one to five names; they hold for the next run.
@@ -74,7 +74,8 @@ class TinyObjects(WorkWidget, LookTraits):
         selected_pair: the number of a touching pair, or None; of the two at most one is not None.
         measure: "energy", "reach", "beside" or "half", as in ``tiny.plot``.
         opacity: of the maps, 0..1.
-        threshold: evidence below this share of a map's range is not drawn, 0..1.
+        hide_below: evidence below this share of a map's range is not drawn, 0..1.
+        percentile: as in the other widgets.
         colormap: the name of a sequential colour map.
         boxes: "all" or "selected".
         wanted: the key of the run that is chosen, "" if there is nothing to run; for the browser.

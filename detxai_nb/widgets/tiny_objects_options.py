@@ -23,14 +23,15 @@ class TinyObjectsOptions(TypedDict, total=False):
     """Further keyword arguments of TinyObjects.
 
     Attributes:
-        at_most, gap, measure, opacity, threshold, colormap, boxes: as documented there.
+        at_most, gap, measure, opacity, hide_below, percentile, colormap, boxes: as documented there.
     """
 
     at_most: float
     gap: float
     measure: str
     opacity: float
-    threshold: float
+    hide_below: float
+    percentile: float
     colormap: str
     boxes: str
 

@@ -81,7 +81,7 @@ def test_overlay_of_signed_maps_is_centred_at_zero() -> None:
 
 def test_overlay_threshold_hides_what_is_below() -> None:
     image = np.full((1, 3, 3), 100, np.uint8)
-    painted = overlay(image, np.array([[0.0, 0.4, 1.0]]), threshold=0.5)
+    painted = overlay(image, np.array([[0.0, 0.4, 1.0]]), hide_below=0.5)
     assert (painted[0, :2] == 100).all()
     assert (painted[0, 2] != 100).any()
 

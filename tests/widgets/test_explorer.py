@@ -45,7 +45,13 @@ def test_the_first_object_is_explained_when_the_widget_is_made(make: Any) -> Non
         ("selected", 3, ["None", "0 to 2"]),
         ("selected", -1, ["None", "0 to 2"]),
         ("opacity", 1.5, ["0 and 1"]),
-        ("threshold", -0.1, ["0 and 1"]),
+        ("hide_below", -0.1, ["0 and 1"]),
+        ("percentile", 0, ["above 0", "100"]),
+        ("percentile", float("nan"), ["above 0", "100"]),
+        ("min_score", 2, ["0 and 1"]),
+        ("only_class", "dog", ["cup", "lid"]),
+        ("search", "x" * 201, ["200"]),
+        ("search", None, ["is a text"]),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_allowed_ones(make: Any, name: str, value: Any, allowed: list[str]) -> None:
@@ -115,7 +121,7 @@ def test_the_code_makes_the_shown_map(make: Any, given: str) -> None:
 def test_the_code_loads_what_came_by_name(tmp_path: Path) -> None:
     from detxai_nb.widgets.shared.code import CodeRecipe
 
-    code = CodeRecipe("tiny-fcos", "photo.jpg", 0.3).code({"method": "'odam'"}, None)
+    code = CodeRecipe("tiny-fcos", "photo.jpg", 0.3).script(["maps = 1"])
     assert "detector = dx.load_detector('tiny-fcos')" in code
     assert "image = dx.load_image('photo.jpg')" in code
     assert "#" not in code
@@ -144,7 +150,7 @@ def test_the_bundle_of_a_saved_notebook_holds_a_picture(make: Any) -> None:
 
 
 def test_the_saved_picture_shows_the_map_at_the_photographs_resolution(make: Any, tmp_path: Path) -> None:
-    widget = make(opacity=1.0, threshold=0.5)
+    widget = make(opacity=1.0, hide_below=0.5)
     shown = np.asarray(Image.open(widget.save_png(tmp_path / "shown.png"))).astype(int)
     assert shown.shape == (*stub.SIZE, 3)
     strength = widget.maps.values[0].numpy() / float(widget.maps.grids[0].max())
@@ -176,11 +182,11 @@ def test_only_the_selected_box_is_drawn_where_so_chosen(make: Any, tmp_path: Pat
 
 
 def test_signed_maps_are_centred_on_zero(make: Any) -> None:
-    from detxai_nb.widgets.snapshots.picture import color_range
+    from detxai_nb.plots import color_range
 
     widget = make(direction="signed")
     assert widget.map_data["signed"] is True
-    low, high = color_range(widget.maps, 0, shared=True)
+    low, high = color_range(widget.maps, 0, scale="shared")
     assert low == -high
     assert high == max(float(grid.abs().max()) for grid in widget.maps.grids)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,21 +20,6 @@ class CodeRecipe:
     detector: str | None
     image: str | None
     score_threshold: float | None
-
-    def code(self, call: Mapping[str, str], selected: int | None) -> str:
-        """Return the code that calls ``explain`` and picks out one map.
-
-        Args:
-            call: the source of each keyword argument of ``explain``.
-            selected: the map's index, or None to pick out none.
-
-        Returns:
-            Python source.
-        """
-        lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})"]
-        if selected is not None:
-            lines.append(f"heat_map = maps.values[{selected}]  # float32 [H, W], raw values")
-        return self.script(lines)
 
     def script(self, lines: Sequence[str]) -> str:
         """Return the code that gets detector, image and detections, and goes on with some lines.
@@ -77,6 +63,35 @@ def script_of(names: Mapping[str, str | None], lines: Sequence[str]) -> str:
     first = [f"# {_listed(given)}: what the widget was given"] if given else []
     first += [f"{name} = {source}" for name, source in names.items() if source is not None]
     return "\n".join(["import detxai_nb as dx", "", *first, *lines, ""])
+
+
+def overlay_lines(widget: Any, maps: str, index: int, signed: bool, scale: str = "object") -> list[str]:
+    """Return the lines that lay ``heat_map`` over ``image`` as a widget shows it.
+
+    Args:
+        widget: one with the traits of ``SignedLookTraits``.
+        maps: the name of the maps in the code.
+        index: which of them ``heat_map`` is.
+        signed: whether the maps can be negative.
+        scale: "object" or "shared".
+
+    Returns:
+        Python source; the picture is called ``picture``.
+    """
+    given = ["" if scale == "object" else f", scale={scale!r}"]
+    given.append("" if widget.percentile == 100 else f", percentile={widget.percentile!r}")
+    look = {
+        "colormap": repr(widget.signed_colormap if signed else widget.colormap),
+        "opacity": repr(widget.opacity),
+        "hide_below": repr(widget.hide_below),
+        "low": "low",
+        "high": "high",
+        "signed": f"{maps}.signed",
+    }
+    return [
+        f"low, high = dx.plots.color_range({maps}, {index}{''.join(given)})",
+        f"picture = dx.plots.overlay(dx.load_image(image), heat_map, {keywords(look)})",
+    ]
 
 
 def keywords(call: Mapping[str, str]) -> str:

@@ -11,6 +11,12 @@ from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.widget import IDLE, PhotoWidget
 from detxai_nb.widgets.shared.worker import Keyed
 
+_IN_CODE = (
+    *("opacity", "hide_below", "percentile", "colormap", "signed_colormap", "scale", "view"),
+    *("min_score", "only_class", "search"),
+)
+"""Traits that decide nothing but how a result looks and which objects are listed, as far as a widget has them."""
+
 
 class OneResultWidget(PhotoWidget):
     """A widget that shows one result at a time.
@@ -39,6 +45,7 @@ class OneResultWidget(PhotoWidget):
         self._shown: Any = None
         super().__init__(inputs, **traits)
         self.observe(self._choice_changed, [*dict.fromkeys([*self._choice, "selected"])])
+        self.observe(self._look_changed, [name for name in _IN_CODE if self.has_trait(name)])
 
     @property
     def _wanted(self) -> Keyed | None:
@@ -108,6 +115,11 @@ class OneResultWidget(PhotoWidget):
             if (wanted := self._wanted) is not None:
                 self._worker.ask(wanted)
         self.code = self.to_code()
+
+    def _look_changed(self, change: Any) -> None:
+        """What is shown is the same, and looks otherwise: its code does too."""
+        if self._ready:
+            self.code = self.to_code()
 
     def _kept(self) -> Any:
         """The result for what is chosen now, or None; does not wait."""

@@ -34,13 +34,15 @@ class LookOptions(TypedDict, total=False):
     """First values of the traits of ``LookTraits``.
 
     Attributes:
-        opacity, threshold: 0..1.
+        opacity, hide_below: 0..1.
+        percentile: above 0, up to 100.
         colormap: the name of a sequential colour map.
         boxes: "all" or "selected".
     """
 
     opacity: float
-    threshold: float
+    hide_below: float
+    percentile: float
     colormap: str
     boxes: str
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -33,17 +33,48 @@ def pack_photo(image: np.ndarray) -> dict[str, Any]:
     return {"data": file.getvalue(), "type": "image/jpeg", "width": image.shape[1], "height": image.shape[0]}
 
 
+CLASS_COLORS = (
+    *("#56b4e9", "#e69f00", "#2fd08c", "#f0e442", "#ff8fd0", "#ff7043"),
+    *("#b39dff", "#5ce1e6", "#b6e35a", "#d8b28a"),
+)
+"""Of the boxes' classes: light, so that they are seen on a photograph with a dark edge, and told apart by people with
+colour blindness as long as there are few."""
+
+
+def class_colors(labels: Iterable[int], known: Mapping[int, str] | None = None) -> dict[int, str]:
+    """Return a colour for each class: no two share one while there are enough.
+
+    Args:
+        labels: numbers of classes, in any order, with repetitions.
+        known: colours that are given already.
+
+    Returns:
+        Colours such as "#56b4e9" by class; a class has the same one in other photographs unless another took it.
+    """
+    colors = dict(known or {})
+    for label in sorted(set(labels) - set(colors)):
+        free = [color for color in CLASS_COLORS if color not in colors.values()]
+        own = CLASS_COLORS[label % len(CLASS_COLORS)]
+        colors[label] = free[0] if free and own not in free else own
+    return colors
+
+
 def pack_objects(detections: Detections) -> list[dict[str, Any]]:
-    """Return name, score and box of each object.
+    """Return number, name, score and box of each object, and the colour of its class.
 
     Args:
         detections: N objects.
 
     Returns:
-        N dictionaries; boxes are xyxy in pixels of the original image.
+        N dictionaries; boxes are xyxy in pixels of the original image, numbers those of ``selected``, from 0.
     """
-    rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist())
-    return [{"name": str(name), "score": score, "box": box} for name, score, box in rows]
+    labels = detections.labels.tolist()
+    colors = class_colors(labels)
+    rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist(), labels)
+    return [
+        {"number": number, "name": str(name), "score": score, "box": box, "color": colors[label]}
+        for number, (name, score, box, label) in enumerate(rows)
+    ]
 
 
 @cache

@@ -3,66 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import traitlets
-from traitlets import TraitError
 
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
+from detxai_nb.widgets.shared.trait_types import CheckedTrait, Percentile, Share
 
 SCALES = ("object", "shared")
 BOXES = ("all", "selected")
 
-Value = TypeVar("Value")
 Allowed = Sequence[str] | Callable[[Any], Sequence[str]]
 """The allowed values, or what gives them for a widget."""
-
-
-class CheckedTrait(traitlets.TraitType[Value, Value], Generic[Value]):
-    """A synced trait whose values are checked by ``problem``; a wrong one raises ``TraitError`` with its sentence.
-
-    A widget has to hold what its checks need before traitlets' constructor is called.
-
-    Args:
-        default: the first value.
-    """
-
-    def __init__(self, default: Value) -> None:
-        super().__init__(default)
-        self.tag(sync=True)
-
-    def problem(self, owner: Any, value: Any) -> str | None:
-        """Say why the trait cannot have a value.
-
-        Args:
-            owner: the widget.
-            value: anything.
-
-        Returns:
-            A sentence with the allowed values and the one that was given, or None for an allowed one.
-        """
-        raise NotImplementedError
-
-    def validate(self, obj: Any, value: Any) -> Value:
-        """Return a value that the trait can have, for traitlets.
-
-        Args:
-            obj: the widget.
-            value: anything.
-
-        Returns:
-            The value.
-
-        Raises:
-            TraitError: if ``problem`` has something to say.
-        """
-        if problem := self.problem(obj, value):
-            raise TraitError(problem)
-        allowed: Value = value
-        return allowed
-
-    def _sentence(self, allowed: str, value: object) -> str:
-        return f"{self.name} {allowed}; got {value!r}"
 
 
 class Choice(CheckedTrait[str]):
@@ -157,27 +109,6 @@ class SomeOf(CheckedTrait[list[Any]]):
             TraitError: if ``problem`` has something to say.
         """
         return list(super().validate(obj, value))
-
-
-class Share(CheckedTrait[float]):
-    """A number between 0 and 1.
-
-    Args:
-        default: the first value.
-    """
-
-    def problem(self, owner: Any, value: Any) -> str | None:
-        """Say why the trait cannot have a value; arguments and result as for ``CheckedTrait.problem``.
-
-        Args:
-            owner: the widget.
-            value: anything.
-
-        Returns:
-            A sentence or None.
-        """
-        fine = isinstance(value, (int, float)) and 0 <= value <= 1
-        return None if fine else self._sentence("lies between 0 and 1", value)
 
 
 class Count(CheckedTrait[int]):
@@ -313,13 +244,15 @@ class LookTraits(traitlets.HasTraits):
 
     Attributes:
         opacity: of the map, 0..1.
-        threshold: evidence below this share of the map's range is left out, 0..1.
+        hide_below: evidence below this share of the range of colours is left out, 0..1.
+        percentile: the values from this percentile of the map's cells on have the last colour, above 0, up to 100.
         colormap: the name of a sequential colour map.
         boxes: which boxes are drawn, "all" or "selected".
     """
 
     opacity = Share(0.75)
-    threshold = Share(0.0)
+    hide_below = Share(0.0)
+    percentile = Percentile(100.0)
     colormap = Choice(SEQUENTIAL, "viridis")
     boxes = Choice(BOXES, "all")
 

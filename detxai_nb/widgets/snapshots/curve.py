@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from detxai_nb.widgets.snapshots.picture import Snapshot, draw_view, font, wrapped
+from detxai_nb.widgets.snapshots.picture import STILL, Snapshot, draw_view, font, wrapped
 
 _LONGER_SIDE, _NARROWEST, _HIGH, _EDGE = 640, 420, 150, 34
 _INK, _MUTED, _TARGET, _LINE = (28, 31, 36), (91, 98, 112), (23, 105, 194), (185, 190, 199)
@@ -29,13 +29,13 @@ def draw_curve_snapshot(scene: Snapshot, caption: str, curves: Sequence[Sequence
     """
     view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)
-    lines = wrapped(caption, width - 8)
+    lines = [*wrapped(caption, width - 8), STILL]
     top = view.height + 12 + 20 * len(lines)
     page = Image.new("RGB", (width, top + _HIGH + 2 * _EDGE), "white")
     page.paste(view)
     draw = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
-        draw.text((4, view.height + 6 + 20 * number), line, fill=_INK, font=font(14))
+        draw.text((4, view.height + 6 + 20 * number), line, fill=_MUTED if line == STILL else _INK, font=font(14))
     _draw_curves(draw, curves, step, (_EDGE + 16, top + 8, width - 12, top + 8 + _HIGH))
     file = io.BytesIO()
     page.save(file, "PNG")

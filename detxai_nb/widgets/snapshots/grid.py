@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from detxai_nb.widgets.snapshots.picture import Snapshot, draw_view, font, wrapped
+from detxai_nb.widgets.snapshots.picture import Snapshot, draw_view, font, still_png, wrapped
 
 _HEAD, _SIDE, _GAP, _LINE = 26, 150, 8, 16
 _WIDEST, _WIDE, _NARROW = 1100, 260, 130
@@ -115,7 +114,7 @@ def draw_grid(grid: Grid) -> Image.Image:
 
 
 def grid_png(grid: Grid) -> bytes:
-    """Draw the grid as PNG.
+    """Draw the grid as the still picture of a widget.
 
     Args:
         grid: what is drawn.
@@ -123,9 +122,7 @@ def grid_png(grid: Grid) -> bytes:
     Returns:
         A PNG file.
     """
-    file = io.BytesIO()
-    draw_grid(grid).save(file, "PNG")
-    return file.getvalue()
+    return still_png(draw_grid(grid))
 
 
 def _about(line: Line) -> list[str]:

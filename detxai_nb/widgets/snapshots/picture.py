@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots import heatmaps
+from detxai_nb.plots.heatmaps import color_range
 from detxai_nb.widgets.shared.serialize import palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
 
+STILL = "A still picture: run the cell to click."
+"""What every still picture of a widget says."""
+
 _LONGER_SIDE, _NARROWEST = 640, 420
+_TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
 _HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
-_FAINT = (255, 255, 255, 215)
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,46 @@ class Look:
     """How a map is drawn.
 
     Attributes:
-        opacity, threshold: 0..1.
+        opacity, hide_below: 0..1.
         colormap: the name of a colour map.
         shared: one scale for all maps.
+        percentile: where the last colour begins, above 0, up to 100.
         all_boxes: whether all boxes are drawn, or only the selected one.
         all_names: whether all drawn boxes are named, or only the selected one.
     """
 
     opacity: float
-    threshold: float
+    hide_below: float
     colormap: str
     shared: bool
     all_boxes: bool = True
     all_names: bool = False
+    percentile: float = 100.0
+
+    def full_range(self, maps: HeatMaps, index: int) -> tuple[float, float]:
+        """Return the least and greatest value of what ``range_of`` covers.
+
+        Args:
+            maps: N maps.
+            index: which of them.
+
+        Returns:
+            (least, greatest).
+        """
+        ranges = [value_range(maps, i) for i in (range(len(maps)) if self.shared else [index])]
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+    def range_of(self, maps: HeatMaps, index: int) -> tuple[float, float]:
+        """Return the values at the ends of the colour bar.
+
+        Args:
+            maps: N maps.
+            index: which of them.
+
+        Returns:
+            (low, high).
+        """
+        return color_range(maps, index, scale="shared" if self.shared else "object", percentile=self.percentile)
 
 
 @dataclass(frozen=True)
@@ -53,7 +84,8 @@ class Snapshot:
         maps: heat maps, or None.
         look: how the map is drawn.
         row: which of the maps is the selected object's; by default there is one for each object.
-        tints: colours of boxes that are not white, by object.
+        tints: colours of boxes that are not in the colour of their class, by object.
+        hidden: objects whose boxes are not drawn, unless one is selected.
     """
 
     image: np.ndarray
@@ -63,6 +95,7 @@ class Snapshot:
     look: Look
     row: int | None = None
     tints: Mapping[int, str] = field(default_factory=dict)
+    hidden: Collection[int] = frozenset()
 
     @property
     def drawn(self) -> int:
@@ -78,7 +111,7 @@ class Snapshot:
         Returns:
             RGBA, 0..255.
         """
-        return (*parse_rgb(self.tints.get(index, "#ffffff")), 255)
+        return (*parse_rgb(self.tints.get(index, self.objects[index].get("color", "#ffffff"))), 255)
 
 
 def look_of(widget: SignedLookTraits, maps: HeatMaps | None, shared: bool = False) -> Look:
@@ -94,7 +127,9 @@ def look_of(widget: SignedLookTraits, maps: HeatMaps | None, shared: bool = Fals
     """
     signed = maps is not None and maps.signed
     colormap = widget.signed_colormap if signed else widget.colormap
-    return Look(widget.opacity, widget.threshold, colormap, shared, widget.boxes == "all")
+    return Look(
+        widget.opacity, widget.hide_below, colormap, shared, widget.boxes == "all", percentile=widget.percentile
+    )
 
 
 def parse_rgb(color: str) -> tuple[int, int, int]:
@@ -109,21 +144,17 @@ def parse_rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def color_range(maps: HeatMaps, index: int, shared: bool) -> tuple[float, float]:
-    """Return the raw values at the ends of the colour bar; symmetric about zero for signed maps.
+def label_of(thing: Mapping[str, Any]) -> str:
+    """Return what is written on an object's box, as in the browser.
 
     Args:
-        maps: N maps.
-        index: which of them.
-        shared: one scale for all of them.
+        thing: an object, as from ``pack_objects``.
 
     Returns:
-        (low, high).
+        Such as "#3 cup 0.91".
     """
-    ranges = [value_range(maps, i) for i in (range(len(maps)) if shared else [index])]
-    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
-    reach = max(abs(low), abs(high))
-    return (-reach, reach) if maps.signed else (low, high)
+    number = f"#{thing['number']} " if "number" in thing else ""
+    return f"{number}{thing['name']} {thing['score']:.2f}"
 
 
 def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
@@ -138,13 +169,13 @@ def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) ->
     Returns:
         uint8 ``[H,W,3]``.
     """
-    low, high = color_range(maps, index, look.shared)
+    low, high = look.range_of(maps, index)
     return heatmaps.overlay(
         image,
         maps[index].values[0].detach().cpu().numpy(),
         colormap=look.colormap,
         opacity=look.opacity,
-        threshold=look.threshold,
+        hide_below=look.hide_below,
         low=low,
         high=high,
         signed=maps.signed,
@@ -171,9 +202,8 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
     layer = Image.new("RGBA", base.size)
     draw = ImageDraw.Draw(layer)
     for index, thing in enumerate(scene.objects):
-        if index != scene.selected and scene.look.all_boxes:
-            tinted = index in scene.tints
-            _box(draw, thing["box"], factor, line=2 if tinted else 1, light=scene.tint(index) if tinted else _FAINT)
+        if index != scene.selected and index not in scene.hidden and scene.look.all_boxes:
+            _box(draw, thing["box"], factor, line=2 if index in scene.tints else 1, light=scene.tint(index))
             if scene.look.all_names:
                 _chip(draw, thing, factor, base.size)
     if scene.selected is not None:
@@ -198,20 +228,39 @@ def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
     """
     view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)
-    lines = wrapped(caption, width - 8)
+    lines = [*wrapped(caption, width - 8), STILL]
     bar = scene.maps is not None and scene.selected is not None
     page = Image.new("RGB", (width, view.height + 12 + 20 * len(lines) + 24 * bar), "white")
     page.paste(view)
     draw = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
-        draw.text((4, view.height + 6 + 20 * number), line, fill=(28, 31, 36), font=font(14))
+        draw.text((4, view.height + 6 + 20 * number), line, fill=_MUTED if line == STILL else _TEXT, font=font(14))
     if scene.maps is not None and scene.selected is not None:
-        low, high = color_range(scene.maps, scene.drawn, scene.look.shared)
+        low, high = scene.look.range_of(scene.maps, scene.drawn)
         colors = np.repeat(palette(scene.look.colormap)[None], 10, axis=0)
         page.paste(Image.fromarray(colors), (4, page.height - 22))
-        draw.text((268, page.height - 26), f"{low:.3g} to {high:.3g}", fill=(91, 98, 112), font=font(13))
+        least, most = scene.look.full_range(scene.maps, scene.drawn)
+        words = f"{'≤ ' if least < low else ''}{low:.3g} to {'≥ ' if most > high else ''}{high:.3g}"
+        draw.text((268, page.height - 26), words, fill=_MUTED, font=font(13))
     file = io.BytesIO()
     page.save(file, "PNG")
+    return file.getvalue()
+
+
+def still_png(page: Image.Image) -> bytes:
+    """Return a picture as the still of a widget: with a line below it that says how to get the widget itself.
+
+    Args:
+        page: the picture.
+
+    Returns:
+        A PNG file.
+    """
+    still = Image.new("RGB", (page.width, page.height + 24), "white")
+    still.paste(page)
+    ImageDraw.Draw(still).text((4, page.height + 2), STILL, fill=_MUTED, font=font(14))
+    file = io.BytesIO()
+    still.save(file, "PNG")
     return file.getvalue()
 
 
@@ -255,12 +304,13 @@ def _side(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, part: 
 
 def _chip(draw: ImageDraw.ImageDraw, thing: dict[str, Any], factor: float, size: tuple[int, int]) -> None:
     letters = font(12)
-    text = f"{thing['name']} {thing['score']:.2f}"
+    text = label_of(thing)
     width, height = letters.getlength(text) + 12, 20
     left, top = thing["box"][0] * factor, thing["box"][1] * factor
     x = min(max(left, 2), max(2, size[0] - width - 2))
     y = max(2, top - height - 5 if top - height - 5 >= 0 else top + 5)
     draw.rounded_rectangle((x, y, x + width, y + height), radius=4, fill=_CHIP)
+    draw.rectangle((x, y + 3, x + 2, y + height - 3), fill=parse_rgb(thing.get("color", "#ffffff")))
     draw.text((x + 6, y + 2), text, fill="white", font=letters)
 
 

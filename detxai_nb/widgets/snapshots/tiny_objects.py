@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from detxai_nb.tiny.figures import crops_of, plot
 from detxai_nb.tiny.samples import ExplainedImage
-from detxai_nb.widgets.snapshots.picture import font, wrapped
+from detxai_nb.widgets.snapshots.picture import font, still_png, wrapped
 from detxai_nb.widgets.tiny_objects_run import TinyObjectsRun
 
 _WIDTH, _LINE = 640, 20
@@ -69,9 +69,7 @@ def tiny_objects_png(page: Image.Image) -> bytes:
     Returns:
         A PNG file.
     """
-    file = io.BytesIO()
-    page.save(file, "PNG")
-    return file.getvalue()
+    return still_png(page)
 
 
 def _drawn(figure: Any) -> Image.Image:

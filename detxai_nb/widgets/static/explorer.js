@@ -23,7 +23,10 @@ var ICONS = {
   close: "M4 4l8 8M12 4l-8 8",
   compute: "M5 3.5v9l7.5-4.5z",
   pause: "M5.5 3.5v9M10.5 3.5v9",
-  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"
 };
 function icon(name) {
   const space = "http://www.w3.org/2000/svg";
@@ -118,13 +121,39 @@ function placeMap(map, size, columns, rows) {
   }
   return out;
 }
-function colorRange(set, index, shared) {
+var sorted = /* @__PURE__ */ new WeakMap();
+function percentileOf(set, index, percentile) {
+  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
+  sorted.set(set, known);
+  const name = String(index);
+  let values = known.get(name);
+  if (!values) {
+    const maps = index === null ? set.maps : [set.maps[index]];
+    values = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    let at = 0;
+    for (const map of maps) {
+      const step = (map.high - map.low) / STEPS;
+      for (const quantum of map.quanta) {
+        const value = map.low + quantum * step;
+        values[at++] = set.signed ? Math.abs(value) : value;
+      }
+    }
+    values.sort();
+    known.set(name, values);
+  }
+  const place = (values.length - 1) * percentile / 100;
+  const first = Math.floor(place);
+  const next = Math.min(first + 1, values.length - 1);
+  return values[first] + (values[next] - values[first]) * (place - first);
+}
+function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
-  if (!set.signed) return { low, high };
-  const reach = Math.max(Math.abs(low), Math.abs(high));
-  return { low: -reach, high: reach };
+  const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
+  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile) : reach;
+  const top = upper > (set.signed ? 0 : low) ? Math.min(upper, reach) : reach;
+  return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
 var MOST_BYTES = 64 * 2 ** 20;
@@ -138,8 +167,9 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
-  return `${object.name} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
+var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 function placeInBox([x1, y1, x2, y2], [x, y]) {
   if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
   const row = ["upper", "middle", "lower"][Math.min(2, Math.floor(3 * (y - y1) / Math.max(y2 - y1, 1e-9)))];
@@ -149,7 +179,7 @@ function placeInBox([x1, y1, x2, y2], [x, y]) {
 }
 function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
-  const what = `${object.name}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
+  const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
   const [x, y] = map.peak.map(Math.round);
@@ -165,6 +195,10 @@ function fileName(parts) {
 
 // src/shared/colorbar.js
 var SAMPLES = 256;
+function rangeWords({ low, high, cutLow, cutHigh }) {
+  const middle = formatValue((low + high) / 2);
+  return [`${cutLow ? "≤ " : ""}${formatValue(low)}`, middle, `${cutHigh ? "≥ " : ""}${formatValue(high)}`];
+}
 function colorBar() {
   const canvas = element("canvas", { class: "dx-bar-colors", width: String(SAMPLES), height: "1", "aria-hidden": "true" });
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
@@ -186,7 +220,7 @@ function colorBar() {
       root.classList.toggle("dx-empty", shown === null);
       if (!shown) return;
       range = shown;
-      [shown.low, (shown.low + shown.high) / 2, shown.high].forEach((v, i) => ticks[i].textContent = formatValue(v));
+      rangeWords(shown).forEach((words, i) => ticks[i].textContent = words);
       const pixels = new ImageData(SAMPLES, 1);
       const colors = new Uint32Array(pixels.data.buffer);
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
@@ -213,11 +247,52 @@ function colorBar() {
   };
 }
 
+// src/shared/terms.js
+var TERMS = {
+  Method: "How the heat map is computed from the detector: each method answers another question.",
+  Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
+  Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
+  Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
+  "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
+  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
+  Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
+  Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
+  Signed: "The colour map of maps with positive and negative values; its middle is zero.",
+  "Min. score": "Objects with a lower score are neither listed nor drawn. The score is the detector's confidence, 0 to 1.",
+  Class: "Only objects of this class are listed and drawn.",
+  "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
+  Filling: "What deleted pixels are replaced by.",
+  Picture: "How far the change has come: each picture changes some more pixels.",
+  View: "Difference: the object's evidence less the strongest of the others. Neighbours: whose evidence leads at each pixel. Own map: the object's map alone.",
+  Measure: "The figure that is drawn.",
+  Stages: "Which parts of the network lose their weights, one after the other.",
+  Seeds: "The random numbers that replace the weights; several show how much depends on chance.",
+  "Best first by": "The metric that orders the methods.",
+  Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
+  "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
+  "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
+};
+var meaning = (term) => TERMS[term] ?? "";
+function explained(label, control) {
+  const text = meaning(label.textContent ?? "");
+  if (text) {
+    label.title = text;
+    label.classList.add("dx-term");
+    control?.setAttribute("aria-description", text);
+  }
+  return label;
+}
+
 // src/shared/controls.js
 function selectControl(label, chosen) {
   const id = uniqueId("select");
   const list = takesKeys(element("select", { id, class: "dx-select" }));
-  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  const row = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, [label]), list), list]);
   list.addEventListener("change", () => chosen(list.value));
   let offered = "";
   return {
@@ -249,7 +324,7 @@ function sliderControl(label, moved, released, say = (value) => `${Math.round(va
   );
   const output = element("span", { class: "dx-number", "aria-hidden": "true" });
   const row = element("div", { class: "dx-row" }, [
-    element("label", { for: id, class: "dx-label" }, [label]),
+    explained(element("label", { for: id, class: "dx-label" }, [label]), input),
     element("div", { class: "dx-slide" }, [input, output])
   ]);
   input.addEventListener("input", () => moved(input.valueAsNumber));
@@ -261,9 +336,27 @@ function sliderControl(label, moved, released, say = (value) => `${Math.round(va
     show(value) {
       const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
       input.setAttribute("aria-valuetext", words);
       output.textContent = words;
+    }
+  };
+}
+var LEAST_PERCENTILE = 50;
+function upperControl(store) {
+  const made = sliderControl(
+    "Upper limit",
+    (value) => store.setLive("percentile", value),
+    (value) => store.commit({ percentile: value }),
+    (value) => value === 100 ? "max." : `${Number(value.toPrecision(4))}%`
+  );
+  made.input.max = "100";
+  made.input.step = "0.5";
+  return {
+    row: made.row,
+    show() {
+      const now = store.get("percentile");
+      made.input.min = String(Math.min(LEAST_PERCENTILE, Math.floor(now)));
+      made.show(now);
     }
   };
 }
@@ -278,7 +371,7 @@ function segmentControl(label, choices, chosen) {
     (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
   );
   const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
-    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    explained(element("span", { class: "dx-label", id: `${group}-label` }, [label]), inputs[0]),
     element("div", { class: "dx-segments" }, parts)
   ]);
   return {
@@ -290,6 +383,58 @@ function segmentControl(label, choices, chosen) {
     }
   };
 }
+
+// src/shared/filter.js
+var MANY = 7;
+var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
+function listedObjects(store, objects) {
+  const trait = scoreTrait(store);
+  const least = trait ? Math.fround(store.get(trait)) : 0;
+  const only = store.get("only_class");
+  const words = store.get("search").trim().toLowerCase();
+  const number = words.replace(/^#/, "");
+  const passes = ({ name, score }, i) => score >= least && (only === "" || name === only) && (name.toLowerCase().includes(words) || number === String(i));
+  return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
+}
+function nextAmong(among, from, by) {
+  if (among.length === 0) return null;
+  const rest = from === null ? [] : among.filter((i) => by > 0 ? i > from : i < from);
+  return by > 0 ? rest[0] ?? among[0] : rest[rest.length - 1] ?? among[among.length - 1];
+}
+function filterControls(store) {
+  const trait = scoreTrait(store);
+  const id = uniqueId("search");
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: "name or #number", "aria-label": "Search objects" }));
+  search.addEventListener("input", () => store.commit({ search: search.value }));
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  const only = selectControl("Class", (value) => store.commit({ only_class: value }));
+  const score = sliderControl(
+    "Min. score",
+    (value) => trait && store.setLive(trait, value),
+    (value) => trait && store.commit({ [trait]: value }),
+    (value) => value.toFixed(2)
+  );
+  const clear = button("close", "Show all objects again", () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, ["No object passes these filters."]);
+  const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
+  const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score.row] : [], empty]);
+  return {
+    root,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} listed */
+    show(objects, listed) {
+      root.hidden = objects.length < MANY && listed.length === objects.length;
+      if (search.value !== store.get("search")) search.value = store.get("search");
+      const counts = /* @__PURE__ */ new Map();
+      for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+      const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+      const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
+      only.show(classes.length > 1 ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      if (trait) score.show(store.get(trait));
+      empty.hidden = listed.length > 0 || objects.length === 0;
+    }
+  };
+}
+var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
 
 // src/shared/keyboard.js
 function keyName(event) {
@@ -308,16 +453,38 @@ function listenToKeys(target, actions) {
 }
 
 // src/shared/listbox.js
-function objectList(actions) {
-  return listBox(actions, (object) => {
+function objectList({ label, select, step, hover }) {
+  let numbers = [];
+  const rows = {
+    label,
+    step,
+    select: (row2) => numbers[row2] !== void 0 && select(numbers[row2]),
+    hover: (row2) => hover(row2 === null ? null : numbers[row2])
+  };
+  const box = listBox(rows, (object) => {
     const score = object.score.toFixed(2);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
+    const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
+    swatch.style.background = object.color ?? "transparent";
     return {
-      said: `${object.name}, score ${score}`,
-      content: [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+      said: `${nameOf(object)}, score ${score}`,
+      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
     };
   });
+  const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
+  return {
+    list: box.list,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} [shown] by default all */
+    fill(objects, shown = objects.map((_, i) => i)) {
+      numbers = shown;
+      box.fill(shown.map((i) => objects[i]));
+    },
+    /** @param {number | null} selected */
+    show: (selected) => box.show(row(selected)),
+    /** Mark the one that is pointed at in the picture. @param {number | null} index */
+    point: (index) => box.point(row(index))
+  };
 }
 function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
@@ -338,6 +505,12 @@ function listBox({ label, select, step, hover }, show) {
     made.addEventListener("pointerleave", () => hover(null));
     return made;
   }
+  function reveal(option2) {
+    const above = option2.offsetTop - list.offsetTop;
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option2.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
   return {
     list,
     /** @param {readonly Item[]} items */
@@ -354,26 +527,52 @@ function listBox({ label, select, step, hover }, show) {
         return;
       }
       list.setAttribute("aria-activedescendant", current.id);
-      const above = current.offsetTop - list.offsetTop;
-      if (above < list.scrollTop) list.scrollTop = above;
-      const below = above + current.offsetHeight - list.clientHeight;
-      if (below > list.scrollTop) list.scrollTop = below;
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
     }
   };
 }
 
 // src/shared/panel.js
 function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
-function takeAway(download, code) {
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
+    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+  ];
   return element("div", { class: "dx-actions" }, [
-    button("download", "Download this view as a PNG file", download, "PNG"),
+    ...files,
     button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
     copied
   ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
 }
 async function copy(text, report) {
   try {
@@ -403,35 +602,42 @@ function explorerPanel(explorer, { select, step, hover, download }) {
     (value) => store.commit({ [key]: value })
   );
   const count2 = element("span", { class: "dx-count" });
+  const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const method = selectControl("Method", choose("method"));
   const target = selectControl("Explain", choose("target"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const scale = segmentControl("Scale", SCALES, choose("scale"));
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => explorer.maps?.signed ?? false;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [objects.list], count2),
+    section("Objects", [filter.root, objects.list], count2),
     section("Explanation", [method.row, target.row, direction.row, layer.row]),
-    section("Display", [colors.row, scale.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code"))
+    section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store)
   ]);
   let filled = null;
   return {
     root,
+    /** Mark the object that is pointed at in the picture. @param {number | null} index */
+    point: (index) => objects.point(index),
     /** Show the state of the traits. */
     show() {
       const choices = store.get("choices");
       const found = store.get("objects");
-      if (filled !== found) {
-        filled = found;
-        objects.fill(found);
-        count2.textContent = String(found.length);
+      const { listed } = explorer;
+      const filling = JSON.stringify([found, listed]);
+      if (filled !== filling) {
+        filled = filling;
+        objects.fill(found, listed);
+        count2.textContent = countWords(found, listed);
       }
+      filter.show(found, listed);
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
       target.show(choices.targets, store.get("target"));
@@ -443,7 +649,8 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
       opacity.show(store.get("opacity"));
-      threshold.show(store.get("threshold"));
+      hideBelow.show(store.get("hide_below"));
+      upper.show();
     }
   };
 }
@@ -503,17 +710,18 @@ var Coloring = class {
       /** @type {Uint8Array} */
       this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
     );
-    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+    return colorTable(palette, { signed, threshold: store.get("hide_below"), fade });
   }
   /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
   signature(range) {
     const { low, high } = range ?? { low: 0, high: 0 };
     const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("hide_below"), low, high].join();
   }
 };
 
 // src/shared/state.js
+var MOST_STEPS = 100;
 var Store = class {
   /** @type {Map<string, unknown>} */
   #live = /* @__PURE__ */ new Map();
@@ -521,6 +729,10 @@ var Store = class {
   #listeners = /* @__PURE__ */ new Set();
   /** @type {Array<() => void>} */
   #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
   /**
    * @param {AnyModel} model
    * @param {readonly string[]} keys every trait that is read or written; others are refused
@@ -564,9 +776,36 @@ var Store = class {
    * @param {Record<string, unknown>} values
    */
   commit(values) {
-    let changed = false;
+    const before = {};
     for (const [key, value] of Object.entries(values)) {
       this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
       this.#live.delete(key);
       if (this.model.get(key) !== value) {
         this.model.set(key, value);
@@ -645,6 +884,10 @@ var OneResultModel = class {
   get selected() {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
   }
   /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
   get wanted() {
@@ -742,12 +985,16 @@ var TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "min_score",
+  "only_class",
+  "search",
   "method",
   "target",
   "layer",
   "direction",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "signed_colormap",
   "scale",
@@ -793,7 +1040,7 @@ var Explorer = class extends OneResultModel {
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     const { selected, maps } = this;
-    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared") : null;
+    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
   }
   /** @param {boolean} fade */
   table(fade) {
@@ -879,21 +1126,27 @@ function paintScene(context, scene, view, unit) {
   }
   paintBoxes(context, scene, view, unit);
 }
-function paintBoxes(context, scene, view, unit) {
+function drawnBoxes(scene) {
+  const { objects, tints } = scene;
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  const { objects, tints } = scene;
-  const tint = (i) => tints?.get(i) ?? LIGHT;
-  const pen = (i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
-  for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
-  }
-  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
+  const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
+  const boxes = [
+    ...rest.map((i) => ({ line: tints?.has(i) ? 2 : 1.5, alpha, ...pen(i) })),
+    ...labels.map((i) => ({ line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) }))
+  ];
   const named = scene.allNamed ? [...rest, ...labels] : labels;
-  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
+  return { boxes, named: scene.unnamed ? [] : named };
+}
+function paintBoxes(context, scene, view, unit) {
+  const { objects } = scene;
+  const { boxes, named } = drawnBoxes(scene);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const i of named) paintChip(context, objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -918,10 +1171,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, d
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
-function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
-  const scale = view.scale * unit;
+function sideOf([x1, y1, x2, y2], side) {
   const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
   const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  return { left, right, top, bottom };
+}
+function paintSide(context, box, side, view, unit) {
+  const scale = view.scale * unit;
+  const { left, right, top, bottom } = sideOf(box, side);
   context.lineCap = "round";
   for (
     const [color, width] of
@@ -955,6 +1212,10 @@ function paintChip(context, object, view, unit) {
   context.beginPath();
   context.roundRect(x, y, width, height, 4 * unit);
   context.fill();
+  if (object.color) {
+    context.fillStyle = object.color;
+    context.fillRect(x, y + 3 * unit, 3 * unit, height - 6 * unit);
+  }
   context.fillStyle = LIGHT;
   context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
 }
@@ -975,53 +1236,191 @@ function fullLayer() {
   return new HeatLayer(Infinity);
 }
 async function downloadPng(canvas, name) {
+  downloadFile(await pngOf(canvas), `${name}.png`);
+}
+async function pngOf(canvas) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  return blob;
+}
+function downloadFile(file, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${name}.png`;
+  link.href = URL.createObjectURL(file);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
 
-// src/shared/boxes.js
-function boxesAt(objects, x, y, margin = 0) {
-  const area = (i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return (x2 - x1) * (y2 - y1);
-  };
-  return objects.map((_, i) => i).filter((i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
-  }).sort((a, b) => area(a) - area(b) || a - b);
-}
-var ClickCycle = class {
-  /** @type {number | null} */
-  #last = null;
-  #among = "";
-  /**
-   * @param {number[]} candidates from `boxesAt`
-   * @param {number | null} selected what is selected now
-   * @returns {number | null}
-   */
-  pick(candidates, selected) {
-    if (candidates.length === 0) return null;
-    const among = candidates.join();
-    const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
-      /** @type {number} */
-      this.#last
-    ) + 1 : 0;
-    this.#among = among;
-    this.#last = candidates[at % candidates.length];
-    return this.#last;
+// src/shared/sheet.js
+var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+var INK = "#1c1f24";
+var MUTED = "#5b6270";
+var NARROWEST = 420;
+function classLegend(scene) {
+  const classes = /* @__PURE__ */ new Map();
+  const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
+  for (const index of drawn) {
+    const { name, color } = scene.objects[index];
+    if (color) classes.set(name, color);
   }
-};
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
+  return [...classes].map(([name, color]) => ({ name, color }));
 }
+function brokenLines(text, width, measure) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length > 0 && measure(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+function captionOf({ part, words, bar, legend }, measure) {
+  const width = Math.max(part.width, NARROWEST);
+  const unit = Math.max(1, width / 900);
+  const edge = 8 * unit;
+  const size = 13 * unit;
+  const items = [];
+  let y = edge;
+  for (const line of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
+    items.push({ kind: "text", x: edge, y: y + size, text: line, size, color: INK });
+    y += 18 * unit;
+  }
+  if (bar) {
+    const long = Math.min(320 * unit, width - 2 * edge);
+    const small = 11 * unit;
+    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
+    y += 16 * unit;
+    rangeWords(bar.range).forEach((text, i) => {
+      const x2 = edge + i * (long - measure(text, small)) / 2;
+      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
+    });
+    y += 18 * unit;
+  }
+  let x = edge;
+  for (const { color, name } of legend) {
+    const across = measure(name, size) + 30 * unit;
+    if (x > edge && x + across > width) {
+      x = edge;
+      y += 18 * unit;
+    }
+    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
+    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) y += 18 * unit;
+  return { width, height: Math.ceil(y + edge), unit, items };
+}
+function measuring() {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    document.createElement("canvas").getContext("2d")
+  );
+  return (text, size) => {
+    context.font = `${size}px ${FONT}`;
+    return context.measureText(text).width;
+  };
+}
+function barPicture(table) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 256;
+  canvas.height = 1;
+  const pixels = new ImageData(256, 1);
+  const colors = new Uint32Array(pixels.data.buffer);
+  for (let i = 0; i < 256; i++) colors[i] = table[Math.round(i * (table.length - 1) / 255)];
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
+}
+function renderSheet(sheet) {
+  const { width, height, items } = captionOf(sheet, measuring());
+  const picture = renderPicture(sheet.scene, sheet.part);
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = picture.height + height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
+  for (const item of items) {
+    const y = picture.height + item.y;
+    if (item.kind === "bar") {
+      context.fillStyle = "#e4e6ea";
+      context.fillRect(item.x, y, item.width, item.height);
+      context.drawImage(barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ), item.x, y, item.width, item.height);
+      continue;
+    }
+    context.fillStyle = item.color;
+    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
+    else {
+      context.font = `${item.size}px ${FONT}`;
+      context.fillText(item.text, item.x, y);
+    }
+  }
+  return canvas;
+}
+var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const at = (v) => String(Math.round(100 * v) / 100);
+  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
+  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
+  const bottom = part.height;
+  const still = { ...scene, hovered: null };
+  const { boxes, named } = drawnBoxes(still);
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...boxes.map(({ index, color, line, alpha, dashed }) => {
+      const box = place(still.objects[index].box);
+      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
+      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+    })
+  ];
+  if (still.selected !== null && still.side) {
+    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+  }
+  for (const index of named) {
+    const object = still.objects[index];
+    const label = boxLabel(object);
+    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
+    lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
+    lines.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+  }
+  lines.push("</svg>");
+  for (const item of items) {
+    const y = bottom + item.y;
+    if (item.kind === "text") lines.push(text(item.text, item.x, y, item.size, item.color));
+    else {
+      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
+      if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
+      else lines.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ).toDataURL("image/png")}"/>`);
+    }
+  }
+  return [...lines, "</svg>", ""].join("\n");
+}
+function csvOf(columns, rows) {
+  const cell = (value) => {
+    const text = value === null || value === void 0 ? "" : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+var OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
+var objectCells = (objects, listed, selected) => objects.map(({ name, score, box, number }, i) => [number ?? i, name, score, ...box, listed.includes(i), i === selected]);
 
 // src/shared/progress.js
 var PATIENCE = 500;
@@ -1065,41 +1464,107 @@ function progressView(cancel) {
   };
 }
 
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+
 // src/shared/gestures.js
 var CLICK_SLACK = 4;
-function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
-  let grip = null;
+var DOUBLE_ZOOM = 2;
+var WHEEL_KEY = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, refused }) {
+  const grips = /* @__PURE__ */ new Map();
+  let dragged = false;
   const screen = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
+  function pinch(id, to) {
+    const from = (
+      /** @type {[number, number]} */
+      grips.get(id)
+    );
+    const other = (
+      /** @type {[number, number]} */
+      [...grips].find(([key]) => key !== id)?.[1]
+    );
+    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
+    viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
+    dragged = true;
+  }
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const [x, y] = screen(event);
-    grip = { x, y, moved: false };
+    if (event.button !== 0 || grips.size === 2) return;
+    if (grips.size === 0) dragged = false;
+    grips.set(event.pointerId, screen(event));
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = screen(event);
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      viewport.panBy(x - grip.x, y - grip.y);
-      grip = { x, y, moved: true };
-      moved();
+    const to = screen(event);
+    const from = grips.get(event.pointerId);
+    if (!from) {
+      pointed(...viewport.toImage(...to));
       return;
     }
-    pointed(...viewport.toImage(x, y));
+    if (grips.size === 2) pinch(event.pointerId, to);
+    else if (dragged || Math.hypot(to[0] - from[0], to[1] - from[1]) > CLICK_SLACK) {
+      viewport.panBy(to[0] - from[0], to[1] - from[1]);
+      dragged = true;
+    } else return;
+    grips.set(event.pointerId, to);
+    moved();
   });
-  canvas.addEventListener("pointerup", (event) => {
-    const click = grip !== null && !grip.moved;
-    grip = null;
-    if (click) clicked(...viewport.toImage(...screen(event)));
+  for (
+    const end of
+    /** @type {const} */
+    ["pointerup", "pointercancel"]
+  ) {
+    canvas.addEventListener(end, (event) => grips.delete(event.pointerId));
+  }
+  canvas.addEventListener("click", (event) => {
+    if (!dragged && event.detail < 2) clicked(...viewport.toImage(...screen(event)));
   });
-  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    if (event.shiftKey) viewport.zoomBy(1 / DOUBLE_ZOOM, screen(event));
+    else viewport.zoomBy(DOUBLE_ZOOM, screen(event));
+    moved();
+  });
   canvas.addEventListener("pointerleave", left);
   canvas.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !focused()) {
+      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) {
         refused();
         return;
       }
@@ -1111,13 +1576,48 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, foc
     { passive: false }
   );
 }
+var WHEEL_HINT = `${WHEEL_KEY} + scroll zooms`;
+var flashing = /* @__PURE__ */ new WeakMap();
 function flash(hint) {
+  clearTimeout(flashing.get(hint));
   hint.classList.add("dx-shown");
-  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+  flashing.set(
+    hint,
+    setTimeout(() => hint.classList.remove("dx-shown"), 1200)
+  );
+}
+
+// src/shared/tools.js
+function zoomTools(stage) {
+  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
+    button("plus", "Zoom in (+)", () => stage.zoomIn()),
+    button("minus", "Zoom out (−)", () => stage.zoomOut()),
+    button("reset", "Show the whole photograph (0)", () => stage.reset()),
+    fullScreenButton(stage.whole)
+  ]);
+}
+function fullScreenButton(whole) {
+  const made = button("full", "Full screen (Shift + F)", whole);
+  made.hidden = !document.fullscreenEnabled;
+  return made;
+}
+async function fullScreen(inside, refused) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await inside.closest(".dx-root")?.requestFullscreen();
+  } catch {
+    refused();
+  }
 }
 
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
+var LEAST_HIGH = 0.32;
+function placeFor(image, room, tallest) {
+  const high = room * image.height / image.width;
+  const least = Math.min(room * LEAST_HIGH, tallest);
+  return { width: Math.max(1, Math.round(room)), height: Math.max(1, Math.round(Math.min(Math.max(high, least), tallest))) };
+}
 var Viewport = class {
   /**
    * @param {Size} image pixels of the photograph
@@ -1205,21 +1705,28 @@ var Viewport = class {
   }
   /** The part of the photograph on screen, in whole pixels. */
   get visible() {
-    const x = Math.floor(this.x);
-    const y = Math.floor(this.y);
+    const x = Math.max(0, Math.floor(this.x));
+    const y = Math.max(0, Math.floor(this.y));
     const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
     const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
     return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
   }
+  /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
-    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
-    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
-    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+    const { scale } = this;
+    const kept = (at, whole, shown) => {
+      const room = whole - shown / scale;
+      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+    };
+    this.x = kept(this.x, this.image.width, this.screen.width);
+    this.y = kept(this.y, this.image.height, this.screen.height);
   }
 };
 
 // src/shared/stage.js
-var TALLEST = 560;
+var TALLEST = 640;
+var OF_WINDOW = 0.8;
+var OF_SCREEN = 0.86;
 var MARGIN = 3;
 var ZOOM_STEP = 1.3;
 var PAN_STEP = 60;
@@ -1236,19 +1743,18 @@ var Stage = class {
     this.actions = actions;
     this.viewport = new Viewport(size);
     this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
-    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, ["Click the picture, then scroll to zoom"]);
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
   }
-  /** Give the canvas the room there is, in the photograph's proportions. */
+  /** Give the canvas the room there is across, whatever the photograph's proportions. */
   fit() {
-    const { width, height } = this.viewport.image;
     const room = this.root.clientWidth;
     if (room === 0) return;
-    const shown = Math.min(room, TALLEST * width / height);
-    const screen = { width: Math.round(shown), height: Math.round(shown * height / width) };
+    const tallest = document.fullscreenElement ? OF_SCREEN * window.innerHeight : Math.min(TALLEST, OF_WINDOW * window.innerHeight);
+    const screen = placeFor(this.viewport.image, room, Math.max(200, tallest));
     const ratio = window.devicePixelRatio || 1;
     this.canvas.style.width = `${screen.width}px`;
     this.canvas.style.height = `${screen.height}px`;
@@ -1287,10 +1793,18 @@ var Stage = class {
     this.viewport.reset();
     this.#moved();
   }
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+      this.hint.textContent = "Full screen is not allowed here";
+      flash(this.hint);
+    });
+  }
   /** @param {number | null} index */
   hover(index) {
     if (index === this.hovered) return;
     this.hovered = index;
+    this.actions.hovered?.(index);
     this.invalidate();
   }
   dispose() {
@@ -1312,11 +1826,12 @@ var Stage = class {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
-        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
-        if (picked !== null) actions.select(picked);
+        actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
-      focused: () => document.activeElement === canvas,
-      refused: () => flash(this.hint)
+      refused: () => {
+        this.hint.textContent = WHEEL_HINT;
+        flash(this.hint);
+      }
     });
     const pan = (dx, dy) => () => {
       this.viewport.panBy(dx, dy);
@@ -1327,8 +1842,8 @@ var Stage = class {
       ArrowDown: () => actions.step(1),
       ArrowLeft: () => actions.step(-1),
       ArrowUp: () => actions.step(-1),
-      Home: () => actions.select(0),
-      End: () => actions.select(actions.objects().length - 1),
+      Home: () => actions.select(this.#shown()[0] ?? null),
+      End: () => actions.select(this.#shown().pop() ?? null),
       "Shift+ArrowRight": pan(-PAN_STEP, 0),
       "Shift+ArrowLeft": pan(PAN_STEP, 0),
       "Shift+ArrowDown": pan(0, -PAN_STEP),
@@ -1337,15 +1852,23 @@ var Stage = class {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => actions.escape()
     });
+  }
+  /** The objects that can be pointed at. */
+  #shown() {
+    const { objects, shown = () => true } = this.actions;
+    return objects().flatMap((_, i) => shown(i) ? [i] : []);
   }
   /**
    * @param {number} x
    * @param {number} y
    */
   #under(x, y) {
-    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
+    const { objects, shown } = this.actions;
+    const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
+    return shown ? under.filter(shown) : under;
   }
   /**
    * @param {number} x
@@ -1375,15 +1898,6 @@ function followTheme(target) {
   observer.observe(document.documentElement, { attributes: true, attributeFilter });
   apply();
   return () => observer.disconnect();
-}
-
-// src/shared/tools.js
-function zoomTools(stage) {
-  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
-    button("plus", "Zoom in (+)", () => stage.zoomIn()),
-    button("minus", "Zoom out (−)", () => stage.zoomOut()),
-    button("reset", "Show the whole photograph (0)", () => stage.reset())
-  ]);
 }
 
 // src/shared/view.js
@@ -1432,6 +1946,13 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
+      root.addEventListener("keydown", (event) => {
+        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        event.preventDefault();
+        event.stopPropagation();
+        store.undo();
+      });
       const follow = (key) => {
         if (key === "photo") decode(decoded);
         changed(key);
@@ -1451,6 +1972,28 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
         fail(`The picture was not saved: ${error}`);
       }
     },
+    /**
+     * Hand a picture with its caption, and a table, to the browser as files.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table CSV
+     */
+    downloads(sheet, table) {
+      const write = (how) => async () => {
+        try {
+          const made = sheet();
+          if (made) await how(made, fileName(made.name));
+        } catch (error) {
+          fail(`The file was not saved: ${error}`);
+        }
+      };
+      const text = (content, type) => new Blob([content], { type });
+      return {
+        png: write((made, name) => downloadPng(renderSheet(made), name)),
+        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        // The mark in front tells spreadsheets that it is UTF-8.
+        csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
+      };
+    },
     dispose() {
       for (const end of undo) end();
       progress.dispose();
@@ -1458,6 +2001,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   };
 }
 function pictureParts(shared, { scene, painted, pointed = () => {
+}, hovered = () => {
 } }) {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
@@ -1467,7 +2011,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
   function step(by) {
-    const next = neighbour(shared.selected, by, objects().length);
+    const next = nextAmong(shared.listed, shared.selected, by);
     if (next === null) return;
     stage.viewport.reveal(objects()[next].box);
     select(next);
@@ -1478,12 +2022,39 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   }
   const { width, height } = store.get("photo");
   const selected = () => shared.selected;
-  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  let listed = null;
+  const isListed = (index) => (listed ??= new Set(shared.listed)).has(index);
+  const filtered = (drawn) => {
+    const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
+    return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
+  };
+  let at = { x: null, y: null };
+  const stage = new Stage({ width, height }, {
+    objects,
+    selected,
+    scene: () => filtered(scene()),
+    select,
+    step,
+    escape,
+    painted,
+    shown: isListed,
+    hovered: (index) => hovered(index),
+    pointed: (x, y) => {
+      at = { x, y };
+      pointed(x, y);
+    }
+  });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
   return {
     ...parts,
     stage,
+    scene: filtered,
+    /** Traits have changed: what is said of the point under the pointer may be another object's. */
+    changed() {
+      listed = null;
+      pointed(at.x, at.y);
+    },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
     /**
@@ -1499,7 +2070,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count2 = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      const count2 = `${shared.listed.length} detected ${shared.listed.length === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
@@ -1541,10 +2112,11 @@ var ExplorerView = class {
     this.parts = pictureParts(explorer, {
       scene: () => this.#scene(this.#heat),
       pointed: (x, y) => this.#point(x, y),
+      hovered: (index) => this.panel.point(index),
       painted: () => this.#painted()
     });
     this.bar = colorBar();
-    this.panel = explorerPanel(explorer, { ...this.parts.list, download: () => this.#download() });
+    this.panel = explorerPanel(explorer, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
     this.root = this.parts.arrange("explorer", "Explorer of detected objects", [this.bar.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
@@ -1564,6 +2136,7 @@ var ExplorerView = class {
     const { explorer, store, parts } = this;
     this.panel.show();
     this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
   }
@@ -1618,13 +2191,33 @@ var ExplorerView = class {
     const waits = explorer.selected !== null && !explorer.map && explorer.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
-  #download() {
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const { explorer, store, parts } = this;
+    const scene = parts.scene(this.#scene(fullLayer()));
+    if (!scene) return null;
+    const { selected, map, maps, range } = explorer;
+    const objects = store.get("objects");
+    const what = selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    return {
+      scene,
+      part: parts.stage.viewport.visible,
+      words: [what],
+      bar: map && range ? { range, table: explorer.table(false) } : null,
+      legend: classLegend(scene),
+      name: [...Object.values(explorer.choice ?? {}), ...selected === null ? ["photograph"] : [objects[selected].name, String(selected)]]
+    };
+  }
+  #table() {
     const { explorer, store } = this;
-    const scene = this.#scene(fullLayer());
-    if (!scene) return;
-    const selected = explorer.selected;
-    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...Object.values(explorer.choice ?? {}), name]);
+    const columns = ["method", "target", "layer", "direction"];
+    const figures = ["status", "low", "high", "peak_x", "peak_y", "energy_inside"];
+    const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {
+      const map = explorer.maps?.maps[i];
+      const found = map ? [map.status, map.low, map.high, ...map.peak, map.inside] : [];
+      return [...cells, ...columns.map((name) => explorer.choice?.[name]), ...found];
+    });
+    return csvOf([...OBJECT_COLUMNS, ...columns, ...figures], rows);
   }
 };
 var explorer_default = widget(

@@ -30,7 +30,10 @@ var ICONS = {
   close: "M4 4l8 8M12 4l-8 8",
   compute: "M5 3.5v9l7.5-4.5z",
   pause: "M5.5 3.5v9M10.5 3.5v9",
-  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"
 };
 function icon(name) {
   const space = "http://www.w3.org/2000/svg";
@@ -125,13 +128,39 @@ function placeMap(map, size, columns, rows) {
   }
   return out;
 }
-function colorRange(set, index, shared) {
+var sorted = /* @__PURE__ */ new WeakMap();
+function percentileOf(set, index, percentile) {
+  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
+  sorted.set(set, known);
+  const name = String(index);
+  let values = known.get(name);
+  if (!values) {
+    const maps = index === null ? set.maps : [set.maps[index]];
+    values = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    let at = 0;
+    for (const map of maps) {
+      const step = (map.high - map.low) / STEPS;
+      for (const quantum of map.quanta) {
+        const value = map.low + quantum * step;
+        values[at++] = set.signed ? Math.abs(value) : value;
+      }
+    }
+    values.sort();
+    known.set(name, values);
+  }
+  const place = (values.length - 1) * percentile / 100;
+  const first = Math.floor(place);
+  const next = Math.min(first + 1, values.length - 1);
+  return values[first] + (values[next] - values[first]) * (place - first);
+}
+function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
-  if (!set.signed) return { low, high };
-  const reach = Math.max(Math.abs(low), Math.abs(high));
-  return { low: -reach, high: reach };
+  const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
+  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile) : reach;
+  const top = upper > (set.signed ? 0 : low) ? Math.min(upper, reach) : reach;
+  return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
 
@@ -144,14 +173,19 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
-  return `${object.name} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
+var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 function fileName(parts) {
   return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
 }
 
 // src/shared/colorbar.js
 var SAMPLES = 256;
+function rangeWords({ low, high, cutLow, cutHigh }) {
+  const middle = formatValue((low + high) / 2);
+  return [`${cutLow ? "≤ " : ""}${formatValue(low)}`, middle, `${cutHigh ? "≥ " : ""}${formatValue(high)}`];
+}
 function colorBar() {
   const canvas = element("canvas", { class: "dx-bar-colors", width: String(SAMPLES), height: "1", "aria-hidden": "true" });
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
@@ -173,7 +207,7 @@ function colorBar() {
       root.classList.toggle("dx-empty", shown === null);
       if (!shown) return;
       range = shown;
-      [shown.low, (shown.low + shown.high) / 2, shown.high].forEach((v, i) => ticks[i].textContent = formatValue(v));
+      rangeWords(shown).forEach((words, i) => ticks[i].textContent = words);
       const pixels = new ImageData(SAMPLES, 1);
       const colors = new Uint32Array(pixels.data.buffer);
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
@@ -330,6 +364,155 @@ function curveView(chosen, say = (value) => `${100 * value}%`) {
   };
 }
 
+// src/shared/tools.js
+function fullScreenButton(whole) {
+  const made = button("full", "Full screen (Shift + F)", whole);
+  made.hidden = !document.fullscreenEnabled;
+  return made;
+}
+async function fullScreen(inside, refused) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await inside.closest(".dx-root")?.requestFullscreen();
+  } catch {
+    refused();
+  }
+}
+
+// src/shared/terms.js
+var TERMS = {
+  Method: "How the heat map is computed from the detector: each method answers another question.",
+  Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
+  Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
+  Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
+  "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
+  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
+  Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
+  Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
+  Signed: "The colour map of maps with positive and negative values; its middle is zero.",
+  "Min. score": "Objects with a lower score are neither listed nor drawn. The score is the detector's confidence, 0 to 1.",
+  Class: "Only objects of this class are listed and drawn.",
+  "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
+  Filling: "What deleted pixels are replaced by.",
+  Picture: "How far the change has come: each picture changes some more pixels.",
+  View: "Difference: the object's evidence less the strongest of the others. Neighbours: whose evidence leads at each pixel. Own map: the object's map alone.",
+  Measure: "The figure that is drawn.",
+  Stages: "Which parts of the network lose their weights, one after the other.",
+  Seeds: "The random numbers that replace the weights; several show how much depends on chance.",
+  "Best first by": "The metric that orders the methods.",
+  Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
+  "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
+  "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
+};
+var meaning = (term) => TERMS[term] ?? "";
+function explained(label, control) {
+  const text = meaning(label.textContent ?? "");
+  if (text) {
+    label.title = text;
+    label.classList.add("dx-term");
+    control?.setAttribute("aria-description", text);
+  }
+  return label;
+}
+
+// src/shared/controls.js
+function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, [label]), list), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        offered = wanted;
+      }
+      list.value = value;
+      row.hidden = choices.length === 0;
+    }
+  };
+}
+var plain = (names) => names.map((name) => ({ name, title: name }));
+function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
+  const id = uniqueId("slider");
+  const input = takesKeys(
+    element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
+  );
+  const output = element("span", { class: "dx-number", "aria-hidden": "true" });
+  const row = element("div", { class: "dx-row" }, [
+    explained(element("label", { for: id, class: "dx-label" }, [label]), input),
+    element("div", { class: "dx-slide" }, [input, output])
+  ]);
+  input.addEventListener("input", () => moved(input.valueAsNumber));
+  input.addEventListener("change", () => released(input.valueAsNumber));
+  return {
+    row,
+    input,
+    /** @param {number} value */
+    show(value) {
+      const words = say(value);
+      input.value = String(value);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
+    }
+  };
+}
+var LEAST_PERCENTILE = 50;
+function upperControl(store) {
+  const made = sliderControl(
+    "Upper limit",
+    (value) => store.setLive("percentile", value),
+    (value) => store.commit({ percentile: value }),
+    (value) => value === 100 ? "max." : `${Number(value.toPrecision(4))}%`
+  );
+  made.input.max = "100";
+  made.input.step = "0.5";
+  return {
+    row: made.row,
+    show() {
+      const now = store.get("percentile");
+      made.input.min = String(Math.min(LEAST_PERCENTILE, Math.floor(now)));
+      made.show(now);
+    }
+  };
+}
+function segmentControl(label, choices, chosen) {
+  const group = uniqueId("group");
+  const inputs = choices.map((choice) => {
+    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
+    input.addEventListener("change", () => chosen(choice.name));
+    return input;
+  });
+  const parts = choices.map(
+    (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
+  );
+  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
+    explained(element("span", { class: "dx-label", id: `${group}-label` }, [label]), inputs[0]),
+    element("div", { class: "dx-segments" }, parts)
+  ]);
+  return {
+    row,
+    inputs,
+    /** @param {string} value */
+    show(value) {
+      for (const input of inputs) input.checked = input.value === value;
+    }
+  };
+}
+
 // src/shared/palette.js
 var ENTRIES = 1024;
 var FADE = 0.25;
@@ -440,21 +623,27 @@ function paintScene(context, scene, view, unit) {
   }
   paintBoxes(context, scene, view, unit);
 }
-function paintBoxes(context, scene, view, unit) {
+function drawnBoxes(scene) {
+  const { objects, tints } = scene;
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  const { objects, tints } = scene;
-  const tint = (i) => tints?.get(i) ?? LIGHT;
-  const pen = (i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
-  for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
-  }
-  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
+  const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
+  const boxes = [
+    ...rest.map((i) => ({ line: tints?.has(i) ? 2 : 1.5, alpha, ...pen(i) })),
+    ...labels.map((i) => ({ line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) }))
+  ];
   const named = scene.allNamed ? [...rest, ...labels] : labels;
-  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
+  return { boxes, named: scene.unnamed ? [] : named };
+}
+function paintBoxes(context, scene, view, unit) {
+  const { objects } = scene;
+  const { boxes, named } = drawnBoxes(scene);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const i of named) paintChip(context, objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -479,10 +668,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, d
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
-function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
-  const scale = view.scale * unit;
+function sideOf([x1, y1, x2, y2], side) {
   const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
   const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  return { left, right, top, bottom };
+}
+function paintSide(context, box, side, view, unit) {
+  const scale = view.scale * unit;
+  const { left, right, top, bottom } = sideOf(box, side);
   context.lineCap = "round";
   for (
     const [color, width] of
@@ -516,17 +709,38 @@ function paintChip(context, object, view, unit) {
   context.beginPath();
   context.roundRect(x, y, width, height, 4 * unit);
   context.fill();
+  if (object.color) {
+    context.fillStyle = object.color;
+    context.fillRect(x, y + 3 * unit, 3 * unit, height - 6 * unit);
+  }
   context.fillStyle = LIGHT;
   context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
 }
 
 // src/shared/png.js
+function renderPicture(scene, part) {
+  const canvas = document.createElement("canvas");
+  canvas.width = part.width;
+  canvas.height = part.height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
+  return canvas;
+}
 async function downloadPng(canvas, name) {
+  downloadFile(await pngOf(canvas), `${name}.png`);
+}
+async function pngOf(canvas) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  return blob;
+}
+function downloadFile(file, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${name}.png`;
+  link.href = URL.createObjectURL(file);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
@@ -573,41 +787,226 @@ function progressView(cancel) {
   };
 }
 
+// src/shared/sheet.js
+var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+var INK = "#1c1f24";
+var MUTED = "#5b6270";
+var NARROWEST = 420;
+function brokenLines(text, width, measure) {
+  const lines2 = [];
+  for (const word of text.split(" ")) {
+    const longer = lines2.length > 0 ? `${lines2[lines2.length - 1]} ${word}` : word;
+    if (lines2.length > 0 && measure(longer) <= width) lines2[lines2.length - 1] = longer;
+    else lines2.push(word);
+  }
+  return lines2;
+}
+function captionOf({ part, words, bar, legend }, measure) {
+  const width = Math.max(part.width, NARROWEST);
+  const unit = Math.max(1, width / 900);
+  const edge = 8 * unit;
+  const size = 13 * unit;
+  const items = [];
+  let y = edge;
+  for (const line of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
+    items.push({ kind: "text", x: edge, y: y + size, text: line, size, color: INK });
+    y += 18 * unit;
+  }
+  if (bar) {
+    const long = Math.min(320 * unit, width - 2 * edge);
+    const small = 11 * unit;
+    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
+    y += 16 * unit;
+    rangeWords(bar.range).forEach((text, i) => {
+      const x2 = edge + i * (long - measure(text, small)) / 2;
+      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
+    });
+    y += 18 * unit;
+  }
+  let x = edge;
+  for (const { color, name } of legend) {
+    const across = measure(name, size) + 30 * unit;
+    if (x > edge && x + across > width) {
+      x = edge;
+      y += 18 * unit;
+    }
+    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
+    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) y += 18 * unit;
+  return { width, height: Math.ceil(y + edge), unit, items };
+}
+function measuring() {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    document.createElement("canvas").getContext("2d")
+  );
+  return (text, size) => {
+    context.font = `${size}px ${FONT}`;
+    return context.measureText(text).width;
+  };
+}
+function barPicture(table) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 256;
+  canvas.height = 1;
+  const pixels = new ImageData(256, 1);
+  const colors = new Uint32Array(pixels.data.buffer);
+  for (let i = 0; i < 256; i++) colors[i] = table[Math.round(i * (table.length - 1) / 255)];
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
+}
+function renderSheet(sheet) {
+  const { width, height, items } = captionOf(sheet, measuring());
+  const picture = renderPicture(sheet.scene, sheet.part);
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = picture.height + height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
+  for (const item of items) {
+    const y = picture.height + item.y;
+    if (item.kind === "bar") {
+      context.fillStyle = "#e4e6ea";
+      context.fillRect(item.x, y, item.width, item.height);
+      context.drawImage(barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ), item.x, y, item.width, item.height);
+      continue;
+    }
+    context.fillStyle = item.color;
+    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
+    else {
+      context.font = `${item.size}px ${FONT}`;
+      context.fillText(item.text, item.x, y);
+    }
+  }
+  return canvas;
+}
+var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const at = (v) => String(Math.round(100 * v) / 100);
+  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
+  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
+  const bottom = part.height;
+  const still = { ...scene, hovered: null };
+  const { boxes, named } = drawnBoxes(still);
+  const lines2 = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...boxes.map(({ index, color, line, alpha, dashed }) => {
+      const box = place(still.objects[index].box);
+      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
+      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+    })
+  ];
+  if (still.selected !== null && still.side) {
+    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
+    lines2.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+  }
+  for (const index of named) {
+    const object = still.objects[index];
+    const label = boxLabel(object);
+    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
+    lines2.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
+    lines2.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+  }
+  lines2.push("</svg>");
+  for (const item of items) {
+    const y = bottom + item.y;
+    if (item.kind === "text") lines2.push(text(item.text, item.x, y, item.size, item.color));
+    else {
+      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
+      if (item.kind === "box") lines2.push(`<rect ${box} fill="${item.color}"/>`);
+      else lines2.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ).toDataURL("image/png")}"/>`);
+    }
+  }
+  return [...lines2, "</svg>", ""].join("\n");
+}
+
 // src/shared/gestures.js
 var CLICK_SLACK = 4;
-function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
-  let grip = null;
+var DOUBLE_ZOOM = 2;
+var WHEEL_KEY = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, refused }) {
+  const grips = /* @__PURE__ */ new Map();
+  let dragged = false;
   const screen = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
+  function pinch(id, to) {
+    const from = (
+      /** @type {[number, number]} */
+      grips.get(id)
+    );
+    const other = (
+      /** @type {[number, number]} */
+      [...grips].find(([key]) => key !== id)?.[1]
+    );
+    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
+    viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
+    dragged = true;
+  }
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const [x, y] = screen(event);
-    grip = { x, y, moved: false };
+    if (event.button !== 0 || grips.size === 2) return;
+    if (grips.size === 0) dragged = false;
+    grips.set(event.pointerId, screen(event));
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = screen(event);
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      viewport.panBy(x - grip.x, y - grip.y);
-      grip = { x, y, moved: true };
-      moved();
+    const to = screen(event);
+    const from = grips.get(event.pointerId);
+    if (!from) {
+      pointed(...viewport.toImage(...to));
       return;
     }
-    pointed(...viewport.toImage(x, y));
+    if (grips.size === 2) pinch(event.pointerId, to);
+    else if (dragged || Math.hypot(to[0] - from[0], to[1] - from[1]) > CLICK_SLACK) {
+      viewport.panBy(to[0] - from[0], to[1] - from[1]);
+      dragged = true;
+    } else return;
+    grips.set(event.pointerId, to);
+    moved();
   });
-  canvas.addEventListener("pointerup", (event) => {
-    const click = grip !== null && !grip.moved;
-    grip = null;
-    if (click) clicked(...viewport.toImage(...screen(event)));
+  for (
+    const end of
+    /** @type {const} */
+    ["pointerup", "pointercancel"]
+  ) {
+    canvas.addEventListener(end, (event) => grips.delete(event.pointerId));
+  }
+  canvas.addEventListener("click", (event) => {
+    if (!dragged && event.detail < 2) clicked(...viewport.toImage(...screen(event)));
   });
-  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    if (event.shiftKey) viewport.zoomBy(1 / DOUBLE_ZOOM, screen(event));
+    else viewport.zoomBy(DOUBLE_ZOOM, screen(event));
+    moved();
+  });
   canvas.addEventListener("pointerleave", left);
   canvas.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !focused()) {
+      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) {
         refused();
         return;
       }
@@ -619,9 +1018,15 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, foc
     { passive: false }
   );
 }
+var WHEEL_HINT = `${WHEEL_KEY} + scroll zooms`;
+var flashing = /* @__PURE__ */ new WeakMap();
 function flash(hint) {
+  clearTimeout(flashing.get(hint));
   hint.classList.add("dx-shown");
-  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+  flashing.set(
+    hint,
+    setTimeout(() => hint.classList.remove("dx-shown"), 1200)
+  );
 }
 
 // src/shared/keyboard.js
@@ -642,6 +1047,12 @@ function listenToKeys(target, actions) {
 
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
+var LEAST_HIGH = 0.32;
+function placeFor(image, room, tallest) {
+  const high = room * image.height / image.width;
+  const least = Math.min(room * LEAST_HIGH, tallest);
+  return { width: Math.max(1, Math.round(room)), height: Math.max(1, Math.round(Math.min(Math.max(high, least), tallest))) };
+}
 var Viewport = class {
   /**
    * @param {Size} image pixels of the photograph
@@ -729,16 +1140,21 @@ var Viewport = class {
   }
   /** The part of the photograph on screen, in whole pixels. */
   get visible() {
-    const x = Math.floor(this.x);
-    const y = Math.floor(this.y);
+    const x = Math.max(0, Math.floor(this.x));
+    const y = Math.max(0, Math.floor(this.y));
     const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
     const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
     return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
   }
+  /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
-    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
-    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
-    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+    const { scale } = this;
+    const kept = (at, whole, shown) => {
+      const room = whole - shown / scale;
+      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+    };
+    this.x = kept(this.x, this.image.width, this.screen.width);
+    this.y = kept(this.y, this.image.height, this.screen.height);
   }
 };
 
@@ -806,6 +1222,13 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
+      root.addEventListener("keydown", (event) => {
+        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        event.preventDefault();
+        event.stopPropagation();
+        store.undo();
+      });
       const follow = (key) => {
         if (key === "photo") decode(decoded);
         changed(key);
@@ -824,6 +1247,28 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
       } catch (error) {
         fail(`The picture was not saved: ${error}`);
       }
+    },
+    /**
+     * Hand a picture with its caption, and a table, to the browser as files.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table CSV
+     */
+    downloads(sheet, table) {
+      const write = (how) => async () => {
+        try {
+          const made = sheet();
+          if (made) await how(made, fileName(made.name));
+        } catch (error) {
+          fail(`The file was not saved: ${error}`);
+        }
+      };
+      const text = (content, type) => new Blob([content], { type });
+      return {
+        png: write((made, name) => downloadPng(renderSheet(made), name)),
+        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        // The mark in front tells spreadsheets that it is UTF-8.
+        csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
+      };
     },
     dispose() {
       for (const end of undo) end();
@@ -855,7 +1300,7 @@ function widget(share, view) {
 function factRows(facts) {
   return facts.map(
     ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
-      element("dt", { title: title ?? name }, [name]),
+      element("dt", { title: title || meaning(name) || name }, [name]),
       element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
     ])
   );
@@ -883,7 +1328,7 @@ var Cell = class {
     this.canvas = element("canvas", { class: "dx-canvas", "aria-hidden": "true" });
     this.mark = element("span", { class: "dx-probe", hidden: "" });
     this.state = element("span", { class: "dx-state", hidden: "" });
-    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, ["Click, then scroll to zoom"]);
+    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.picture = element("div", { class: "dx-picture" }, [this.canvas, this.mark, this.state, this.hint]);
     this.readout = element("div", { class: "dx-value" });
     this.figures = element("dl", { class: "dx-figures" });
@@ -897,7 +1342,6 @@ var Cell = class {
       pointed: actions.pointed,
       left: () => actions.pointed(null, null),
       clicked: () => this.root.focus({ preventScroll: true }),
-      focused: () => document.activeElement === this.root,
       refused: () => flash(this.hint)
     });
   }
@@ -1041,13 +1485,11 @@ var Grid = class {
   heads() {
     for (const method of this.comparison.order) this.#head(method);
   }
-  /** Give every cell the room there is, in the photograph's proportions. */
+  /** Give every cell the room there is across, whatever the photograph's proportions. */
   fit() {
     const room = [...this.#cells.values()][0]?.root.clientWidth ?? 0;
-    const { width, height } = this.viewport.image;
     if (room === 0) return;
-    const shown = Math.max(40, Math.min(room - 8, TALLEST * width / height));
-    this.viewport.resize({ width: Math.round(shown), height: Math.max(1, Math.round(shown * height / width)) });
+    this.viewport.resize(placeFor(this.viewport.image, Math.max(40, room - 8), TALLEST));
     for (const cell of this.#cells.values()) cell.fit();
     this.paint();
   }
@@ -1077,6 +1519,11 @@ var Grid = class {
   reset() {
     this.viewport.reset();
     this.invalidate();
+  }
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+    });
   }
   /** Show the selected object as large as it fits, with some of what is around it. */
   frame() {
@@ -1238,6 +1685,7 @@ var Grid = class {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => this.actions.escape()
     });
   }
@@ -1299,17 +1747,18 @@ var Coloring = class {
       /** @type {Uint8Array} */
       this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
     );
-    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+    return colorTable(palette, { signed, threshold: store.get("hide_below"), fade });
   }
   /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
   signature(range) {
     const { low, high } = range ?? { low: 0, high: 0 };
     const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("hide_below"), low, high].join();
   }
 };
 
 // src/shared/state.js
+var MOST_STEPS = 100;
 var Store = class {
   /** @type {Map<string, unknown>} */
   #live = /* @__PURE__ */ new Map();
@@ -1317,6 +1766,10 @@ var Store = class {
   #listeners = /* @__PURE__ */ new Set();
   /** @type {Array<() => void>} */
   #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
   /**
    * @param {AnyModel} model
    * @param {readonly string[]} keys every trait that is read or written; others are refused
@@ -1360,9 +1813,36 @@ var Store = class {
    * @param {Record<string, unknown>} values
    */
   commit(values) {
-    let changed = false;
+    const before = {};
     for (const [key, value] of Object.entries(values)) {
       this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
       this.#live.delete(key);
       if (this.model.get(key) !== value) {
         this.model.set(key, value);
@@ -1413,7 +1893,8 @@ var TRAITS = [
   "step",
   "seed",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "signed_colormap",
   "boxes",
@@ -1527,7 +2008,7 @@ var SanityCheck = class {
   /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range(place) {
     const maps = this.#maps.get(this.#key(place));
-    return maps ? colorRange(maps, 0, false) : null;
+    return maps ? colorRange(maps, 0, false, this.store.get("percentile")) : null;
   }
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
@@ -1589,92 +2070,39 @@ function checkList(label, changed) {
   };
 }
 
-// src/shared/controls.js
-function selectControl(label, chosen) {
-  const id = uniqueId("select");
-  const list = takesKeys(element("select", { id, class: "dx-select" }));
-  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
-  list.addEventListener("change", () => chosen(list.value));
-  let offered = "";
-  return {
-    row,
-    input: list,
-    /**
-     * @param {readonly Choice[]} choices
-     * @param {string} value
-     */
-    show(choices, value) {
-      const wanted = JSON.stringify(choices);
-      if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
-        offered = wanted;
-      }
-      list.value = value;
-      row.hidden = choices.length === 0;
-    }
-  };
-}
-var plain = (names) => names.map((name) => ({ name, title: name }));
-function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
-  const id = uniqueId("slider");
-  const input = takesKeys(
-    element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
-  );
-  const output = element("span", { class: "dx-number", "aria-hidden": "true" });
-  const row = element("div", { class: "dx-row" }, [
-    element("label", { for: id, class: "dx-label" }, [label]),
-    element("div", { class: "dx-slide" }, [input, output])
-  ]);
-  input.addEventListener("input", () => moved(input.valueAsNumber));
-  input.addEventListener("change", () => released(input.valueAsNumber));
-  return {
-    row,
-    input,
-    /** @param {number} value */
-    show(value) {
-      const words = say(value);
-      input.value = String(value);
-      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
-      input.setAttribute("aria-valuetext", words);
-      output.textContent = words;
-    }
-  };
-}
-function segmentControl(label, choices, chosen) {
-  const group = uniqueId("group");
-  const inputs = choices.map((choice) => {
-    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
-    input.addEventListener("change", () => chosen(choice.name));
-    return input;
-  });
-  const parts = choices.map(
-    (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
-  );
-  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
-    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
-    element("div", { class: "dx-segments" }, parts)
-  ]);
-  return {
-    row,
-    inputs,
-    /** @param {string} value */
-    show(value) {
-      for (const input of inputs) input.checked = input.value === value;
-    }
-  };
-}
-
 // src/shared/listbox.js
-function objectList(actions) {
-  return listBox(actions, (object) => {
+function objectList({ label, select, step, hover }) {
+  let numbers = [];
+  const rows = {
+    label,
+    step,
+    select: (row2) => numbers[row2] !== void 0 && select(numbers[row2]),
+    hover: (row2) => hover(row2 === null ? null : numbers[row2])
+  };
+  const box = listBox(rows, (object) => {
     const score = object.score.toFixed(2);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
+    const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
+    swatch.style.background = object.color ?? "transparent";
     return {
-      said: `${object.name}, score ${score}`,
-      content: [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+      said: `${nameOf(object)}, score ${score}`,
+      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
     };
   });
+  const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
+  return {
+    list: box.list,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} [shown] by default all */
+    fill(objects, shown = objects.map((_, i) => i)) {
+      numbers = shown;
+      box.fill(shown.map((i) => objects[i]));
+    },
+    /** @param {number | null} selected */
+    show: (selected) => box.show(row(selected)),
+    /** Mark the one that is pointed at in the picture. @param {number | null} index */
+    point: (index) => box.point(row(index))
+  };
 }
 function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
@@ -1695,6 +2123,12 @@ function listBox({ label, select, step, hover }, show) {
     made.addEventListener("pointerleave", () => hover(null));
     return made;
   }
+  function reveal(option2) {
+    const above = option2.offsetTop - list.offsetTop;
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option2.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
   return {
     list,
     /** @param {readonly Item[]} items */
@@ -1711,26 +2145,52 @@ function listBox({ label, select, step, hover }, show) {
         return;
       }
       list.setAttribute("aria-activedescendant", current.id);
-      const above = current.offsetTop - list.offsetTop;
-      if (above < list.scrollTop) list.scrollTop = above;
-      const below = above + current.offsetHeight - list.clientHeight;
-      if (below > list.scrollTop) list.scrollTop = below;
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
     }
   };
 }
 
 // src/shared/panel.js
 function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
-function takeAway(download, code) {
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
+    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+  ];
   return element("div", { class: "dx-actions" }, [
-    button("download", "Download this view as a PNG file", download, "PNG"),
+    ...files,
     button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
     copied
   ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
 }
 async function copy(text, report) {
   try {
@@ -1778,15 +2238,16 @@ function sanityPanel(check, { run, select, step, download }) {
   const colors = selectControl("Colours", choose("colormap"));
   const signed = selectControl("Signed", choose("signed_colormap"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Object", [objects.list]),
     section("Methods", [methods.root, most]),
     section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), stale]),
     section("Shown", [measure.row, seed.row]),
-    section("Display", [colors.row, signed.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code"))
+    section("Display", [colors.row, signed.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store)
   ]);
   let filled = null;
   function show() {
@@ -1818,7 +2279,8 @@ function sanityPanel(check, { run, select, step, download }) {
     colors.show(plain(choices.colormaps), store.get("colormap"));
     signed.show(check.order.some((m) => check.maps(m)?.signed) ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
     opacity.show(store.get("opacity"));
-    threshold.show(store.get("threshold"));
+    hideBelow.show(store.get("hide_below"));
+    upper.show();
     boxes.show(store.get("boxes"));
   }
   return { root, show };
@@ -1869,7 +2331,8 @@ var SanityView = class {
       button("plus", "Zoom in (+)", () => grid.zoomIn()),
       button("minus", "Zoom out (−)", () => grid.zoomOut()),
       button("frame", "Show the object (f)", () => grid.frame()),
-      button("reset", "Show the whole photograph (0)", () => grid.reset())
+      button("reset", "Show the whole photograph (0)", () => grid.reset()),
+      fullScreenButton(() => grid.whole())
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, progress.busy]);

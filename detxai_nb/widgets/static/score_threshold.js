@@ -23,7 +23,10 @@ var ICONS = {
   close: "M4 4l8 8M12 4l-8 8",
   compute: "M5 3.5v9l7.5-4.5z",
   pause: "M5.5 3.5v9M10.5 3.5v9",
-  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"
 };
 function icon(name) {
   const space = "http://www.w3.org/2000/svg";
@@ -44,7 +47,72 @@ function button(picture, label, action, caption) {
   return made;
 }
 
+// src/shared/terms.js
+var TERMS = {
+  Method: "How the heat map is computed from the detector: each method answers another question.",
+  Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
+  Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
+  Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
+  "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
+  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
+  Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
+  Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
+  Signed: "The colour map of maps with positive and negative values; its middle is zero.",
+  "Min. score": "Objects with a lower score are neither listed nor drawn. The score is the detector's confidence, 0 to 1.",
+  Class: "Only objects of this class are listed and drawn.",
+  "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
+  Filling: "What deleted pixels are replaced by.",
+  Picture: "How far the change has come: each picture changes some more pixels.",
+  View: "Difference: the object's evidence less the strongest of the others. Neighbours: whose evidence leads at each pixel. Own map: the object's map alone.",
+  Measure: "The figure that is drawn.",
+  Stages: "Which parts of the network lose their weights, one after the other.",
+  Seeds: "The random numbers that replace the weights; several show how much depends on chance.",
+  "Best first by": "The metric that orders the methods.",
+  Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
+  "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
+  "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
+};
+var meaning = (term) => TERMS[term] ?? "";
+function explained(label, control) {
+  const text = meaning(label.textContent ?? "");
+  if (text) {
+    label.title = text;
+    label.classList.add("dx-term");
+    control?.setAttribute("aria-description", text);
+  }
+  return label;
+}
+
 // src/shared/controls.js
+function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, [label]), list), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        offered = wanted;
+      }
+      list.value = value;
+      row.hidden = choices.length === 0;
+    }
+  };
+}
 function sliderControl(label, moved, released, say = (value) => `${Math.round(value * 100)}%`) {
   const id = uniqueId("slider");
   const input = takesKeys(
@@ -52,7 +120,7 @@ function sliderControl(label, moved, released, say = (value) => `${Math.round(va
   );
   const output = element("span", { class: "dx-number", "aria-hidden": "true" });
   const row = element("div", { class: "dx-row" }, [
-    element("label", { for: id, class: "dx-label" }, [label]),
+    explained(element("label", { for: id, class: "dx-label" }, [label]), input),
     element("div", { class: "dx-slide" }, [input, output])
   ]);
   input.addEventListener("input", () => moved(input.valueAsNumber));
@@ -64,7 +132,6 @@ function sliderControl(label, moved, released, say = (value) => `${Math.round(va
     show(value) {
       const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
       input.setAttribute("aria-valuetext", words);
       output.textContent = words;
     }
@@ -87,17 +154,110 @@ function listenToKeys(target, actions) {
   });
 }
 
+// src/shared/filter.js
+var MANY = 7;
+var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
+function listedObjects(store, objects) {
+  const trait = scoreTrait(store);
+  const least = trait ? Math.fround(store.get(trait)) : 0;
+  const only = store.get("only_class");
+  const words = store.get("search").trim().toLowerCase();
+  const number = words.replace(/^#/, "");
+  const passes = ({ name, score }, i) => score >= least && (only === "" || name === only) && (name.toLowerCase().includes(words) || number === String(i));
+  return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
+}
+function nextAmong(among, from, by) {
+  if (among.length === 0) return null;
+  const rest = from === null ? [] : among.filter((i) => by > 0 ? i > from : i < from);
+  return by > 0 ? rest[0] ?? among[0] : rest[rest.length - 1] ?? among[among.length - 1];
+}
+function filterControls(store) {
+  const trait = scoreTrait(store);
+  const id = uniqueId("search");
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: "name or #number", "aria-label": "Search objects" }));
+  search.addEventListener("input", () => store.commit({ search: search.value }));
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  const only = selectControl("Class", (value) => store.commit({ only_class: value }));
+  const score = sliderControl(
+    "Min. score",
+    (value) => trait && store.setLive(trait, value),
+    (value) => trait && store.commit({ [trait]: value }),
+    (value) => value.toFixed(2)
+  );
+  const clear = button("close", "Show all objects again", () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, ["No object passes these filters."]);
+  const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
+  const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score.row] : [], empty]);
+  return {
+    root,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} listed */
+    show(objects, listed) {
+      root.hidden = objects.length < MANY && listed.length === objects.length;
+      if (search.value !== store.get("search")) search.value = store.get("search");
+      const counts = /* @__PURE__ */ new Map();
+      for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+      const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+      const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
+      only.show(classes.length > 1 ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      if (trait) score.show(store.get(trait));
+      empty.hidden = listed.length > 0 || objects.length === 0;
+    }
+  };
+}
+var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
+
+// src/shared/maps.js
+var MOST_BYTES = 64 * 2 ** 20;
+
+// src/shared/text.js
+function formatValue(value) {
+  if (!Number.isFinite(value)) return String(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
+}
+function boxLabel(object) {
+  return `${nameOf(object)} ${object.score.toFixed(2)}`;
+}
+var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
+function fileName(parts) {
+  return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+}
+
 // src/shared/listbox.js
-function objectList(actions) {
-  return listBox(actions, (object) => {
+function objectList({ label, select, step, hover }) {
+  let numbers = [];
+  const rows = {
+    label,
+    step,
+    select: (row2) => numbers[row2] !== void 0 && select(numbers[row2]),
+    hover: (row2) => hover(row2 === null ? null : numbers[row2])
+  };
+  const box = listBox(rows, (object) => {
     const score = object.score.toFixed(2);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
+    const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
+    swatch.style.background = object.color ?? "transparent";
     return {
-      said: `${object.name}, score ${score}`,
-      content: [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])]
+      said: `${nameOf(object)}, score ${score}`,
+      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
     };
   });
+  const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
+  return {
+    list: box.list,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} [shown] by default all */
+    fill(objects, shown = objects.map((_, i) => i)) {
+      numbers = shown;
+      box.fill(shown.map((i) => objects[i]));
+    },
+    /** @param {number | null} selected */
+    show: (selected) => box.show(row(selected)),
+    /** Mark the one that is pointed at in the picture. @param {number | null} index */
+    point: (index) => box.point(row(index))
+  };
 }
 function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
@@ -118,6 +278,12 @@ function listBox({ label, select, step, hover }, show) {
     made.addEventListener("pointerleave", () => hover(null));
     return made;
   }
+  function reveal(option2) {
+    const above = option2.offsetTop - list.offsetTop;
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option2.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
   return {
     list,
     /** @param {readonly Item[]} items */
@@ -134,26 +300,52 @@ function listBox({ label, select, step, hover }, show) {
         return;
       }
       list.setAttribute("aria-activedescendant", current.id);
-      const above = current.offsetTop - list.offsetTop;
-      if (above < list.scrollTop) list.scrollTop = above;
-      const below = above + current.offsetHeight - list.clientHeight;
-      if (below > list.scrollTop) list.scrollTop = below;
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
     }
   };
 }
 
 // src/shared/panel.js
 function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
-function takeAway(download, code) {
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
+    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+  ];
   return element("div", { class: "dx-actions" }, [
-    button("download", "Download this view as a PNG file", download, "PNG"),
+    ...files,
     button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
     copied
   ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
 }
 async function copy(text, report) {
   try {
@@ -165,15 +357,10 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
-// src/shared/maps.js
-var MOST_BYTES = 64 * 2 ** 20;
-
-// src/shared/text.js
-function boxLabel(object) {
-  return `${object.name} ${object.score.toFixed(2)}`;
-}
-function fileName(parts) {
-  return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+// src/shared/colorbar.js
+function rangeWords({ low, high, cutLow, cutHigh }) {
+  const middle = formatValue((low + high) / 2);
+  return [`${cutLow ? "≤ " : ""}${formatValue(low)}`, middle, `${cutHigh ? "≥ " : ""}${formatValue(high)}`];
 }
 
 // src/shared/painter.js
@@ -209,21 +396,27 @@ function paintScene(context, scene, view, unit) {
   }
   paintBoxes(context, scene, view, unit);
 }
-function paintBoxes(context, scene, view, unit) {
+function drawnBoxes(scene) {
+  const { objects, tints } = scene;
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  const { objects, tints } = scene;
-  const tint = (i) => tints?.get(i) ?? LIGHT;
-  const pen = (i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
-  for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
-  }
-  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
+  const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
+  const boxes = [
+    ...rest.map((i) => ({ line: tints?.has(i) ? 2 : 1.5, alpha, ...pen(i) })),
+    ...labels.map((i) => ({ line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) }))
+  ];
   const named = scene.allNamed ? [...rest, ...labels] : labels;
-  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
+  return { boxes, named: scene.unnamed ? [] : named };
+}
+function paintBoxes(context, scene, view, unit) {
+  const { objects } = scene;
+  const { boxes, named } = drawnBoxes(scene);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const i of named) paintChip(context, objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -248,10 +441,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, d
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
-function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
-  const scale = view.scale * unit;
+function sideOf([x1, y1, x2, y2], side) {
   const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
   const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  return { left, right, top, bottom };
+}
+function paintSide(context, box, side, view, unit) {
+  const scale = view.scale * unit;
+  const { left, right, top, bottom } = sideOf(box, side);
   context.lineCap = "round";
   for (
     const [color, width] of
@@ -285,6 +482,10 @@ function paintChip(context, object, view, unit) {
   context.beginPath();
   context.roundRect(x, y, width, height, 4 * unit);
   context.fill();
+  if (object.color) {
+    context.fillStyle = object.color;
+    context.fillRect(x, y + 3 * unit, 3 * unit, height - 6 * unit);
+  }
   context.fillStyle = LIGHT;
   context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
 }
@@ -302,16 +503,194 @@ function renderPicture(scene, part) {
   return canvas;
 }
 async function downloadPng(canvas, name) {
+  downloadFile(await pngOf(canvas), `${name}.png`);
+}
+async function pngOf(canvas) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  return blob;
+}
+function downloadFile(file, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${name}.png`;
+  link.href = URL.createObjectURL(file);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
 
+// src/shared/sheet.js
+var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+var INK = "#1c1f24";
+var MUTED = "#5b6270";
+var NARROWEST = 420;
+function classLegend(scene) {
+  const classes = /* @__PURE__ */ new Map();
+  const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
+  for (const index of drawn) {
+    const { name, color } = scene.objects[index];
+    if (color) classes.set(name, color);
+  }
+  return [...classes].map(([name, color]) => ({ name, color }));
+}
+function brokenLines(text, width, measure) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length > 0 && measure(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+function captionOf({ part, words, bar, legend }, measure) {
+  const width = Math.max(part.width, NARROWEST);
+  const unit = Math.max(1, width / 900);
+  const edge = 8 * unit;
+  const size = 13 * unit;
+  const items = [];
+  let y = edge;
+  for (const line of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
+    items.push({ kind: "text", x: edge, y: y + size, text: line, size, color: INK });
+    y += 18 * unit;
+  }
+  if (bar) {
+    const long = Math.min(320 * unit, width - 2 * edge);
+    const small = 11 * unit;
+    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
+    y += 16 * unit;
+    rangeWords(bar.range).forEach((text, i) => {
+      const x2 = edge + i * (long - measure(text, small)) / 2;
+      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
+    });
+    y += 18 * unit;
+  }
+  let x = edge;
+  for (const { color, name } of legend) {
+    const across = measure(name, size) + 30 * unit;
+    if (x > edge && x + across > width) {
+      x = edge;
+      y += 18 * unit;
+    }
+    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
+    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) y += 18 * unit;
+  return { width, height: Math.ceil(y + edge), unit, items };
+}
+function measuring() {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    document.createElement("canvas").getContext("2d")
+  );
+  return (text, size) => {
+    context.font = `${size}px ${FONT}`;
+    return context.measureText(text).width;
+  };
+}
+function barPicture(table) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 256;
+  canvas.height = 1;
+  const pixels = new ImageData(256, 1);
+  const colors = new Uint32Array(pixels.data.buffer);
+  for (let i = 0; i < 256; i++) colors[i] = table[Math.round(i * (table.length - 1) / 255)];
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
+}
+function renderSheet(sheet) {
+  const { width, height, items } = captionOf(sheet, measuring());
+  const picture = renderPicture(sheet.scene, sheet.part);
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = picture.height + height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
+  for (const item of items) {
+    const y = picture.height + item.y;
+    if (item.kind === "bar") {
+      context.fillStyle = "#e4e6ea";
+      context.fillRect(item.x, y, item.width, item.height);
+      context.drawImage(barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ), item.x, y, item.width, item.height);
+      continue;
+    }
+    context.fillStyle = item.color;
+    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
+    else {
+      context.font = `${item.size}px ${FONT}`;
+      context.fillText(item.text, item.x, y);
+    }
+  }
+  return canvas;
+}
+var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const at = (v) => String(Math.round(100 * v) / 100);
+  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
+  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
+  const bottom = part.height;
+  const still = { ...scene, hovered: null };
+  const { boxes, named } = drawnBoxes(still);
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...boxes.map(({ index, color, line, alpha, dashed }) => {
+      const box = place(still.objects[index].box);
+      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
+      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+    })
+  ];
+  if (still.selected !== null && still.side) {
+    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+  }
+  for (const index of named) {
+    const object = still.objects[index];
+    const label = boxLabel(object);
+    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
+    lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
+    lines.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+  }
+  lines.push("</svg>");
+  for (const item of items) {
+    const y = bottom + item.y;
+    if (item.kind === "text") lines.push(text(item.text, item.x, y, item.size, item.color));
+    else {
+      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
+      if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
+      else lines.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ).toDataURL("image/png")}"/>`);
+    }
+  }
+  return [...lines, "</svg>", ""].join("\n");
+}
+function csvOf(columns, rows) {
+  const cell = (value) => {
+    const text = value === null || value === void 0 ? "" : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+var OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
+var objectCells = (objects, listed, selected) => objects.map(({ name, score, box, number }, i) => [number ?? i, name, score, ...box, listed.includes(i), i === selected]);
+
 // src/shared/state.js
+var MOST_STEPS = 100;
 var Store = class {
   /** @type {Map<string, unknown>} */
   #live = /* @__PURE__ */ new Map();
@@ -319,6 +698,10 @@ var Store = class {
   #listeners = /* @__PURE__ */ new Set();
   /** @type {Array<() => void>} */
   #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
   /**
    * @param {AnyModel} model
    * @param {readonly string[]} keys every trait that is read or written; others are refused
@@ -362,9 +745,36 @@ var Store = class {
    * @param {Record<string, unknown>} values
    */
   commit(values) {
-    let changed = false;
+    const before = {};
     for (const [key, value] of Object.entries(values)) {
       this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
       this.#live.delete(key);
       if (this.model.get(key) !== value) {
         this.model.set(key, value);
@@ -398,45 +808,6 @@ var Store = class {
     this.#listeners.clear();
   }
 };
-
-// src/shared/boxes.js
-function boxesAt(objects, x, y, margin = 0) {
-  const area = (i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return (x2 - x1) * (y2 - y1);
-  };
-  return objects.map((_, i) => i).filter((i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
-  }).sort((a, b) => area(a) - area(b) || a - b);
-}
-var ClickCycle = class {
-  /** @type {number | null} */
-  #last = null;
-  #among = "";
-  /**
-   * @param {number[]} candidates from `boxesAt`
-   * @param {number | null} selected what is selected now
-   * @returns {number | null}
-   */
-  pick(candidates, selected) {
-    if (candidates.length === 0) return null;
-    const among = candidates.join();
-    const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
-      /** @type {number} */
-      this.#last
-    ) + 1 : 0;
-    this.#among = among;
-    this.#last = candidates[at % candidates.length];
-    return this.#last;
-  }
-};
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
-}
 
 // src/shared/progress.js
 var PATIENCE = 500;
@@ -480,41 +851,107 @@ function progressView(cancel) {
   };
 }
 
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at % candidates.length];
+    return this.#last;
+  }
+};
+
 // src/shared/gestures.js
 var CLICK_SLACK = 4;
-function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
-  let grip = null;
+var DOUBLE_ZOOM = 2;
+var WHEEL_KEY = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, refused }) {
+  const grips = /* @__PURE__ */ new Map();
+  let dragged = false;
   const screen = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
+  function pinch(id, to) {
+    const from = (
+      /** @type {[number, number]} */
+      grips.get(id)
+    );
+    const other = (
+      /** @type {[number, number]} */
+      [...grips].find(([key]) => key !== id)?.[1]
+    );
+    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
+    viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
+    dragged = true;
+  }
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const [x, y] = screen(event);
-    grip = { x, y, moved: false };
+    if (event.button !== 0 || grips.size === 2) return;
+    if (grips.size === 0) dragged = false;
+    grips.set(event.pointerId, screen(event));
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = screen(event);
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      viewport.panBy(x - grip.x, y - grip.y);
-      grip = { x, y, moved: true };
-      moved();
+    const to = screen(event);
+    const from = grips.get(event.pointerId);
+    if (!from) {
+      pointed(...viewport.toImage(...to));
       return;
     }
-    pointed(...viewport.toImage(x, y));
+    if (grips.size === 2) pinch(event.pointerId, to);
+    else if (dragged || Math.hypot(to[0] - from[0], to[1] - from[1]) > CLICK_SLACK) {
+      viewport.panBy(to[0] - from[0], to[1] - from[1]);
+      dragged = true;
+    } else return;
+    grips.set(event.pointerId, to);
+    moved();
   });
-  canvas.addEventListener("pointerup", (event) => {
-    const click = grip !== null && !grip.moved;
-    grip = null;
-    if (click) clicked(...viewport.toImage(...screen(event)));
+  for (
+    const end of
+    /** @type {const} */
+    ["pointerup", "pointercancel"]
+  ) {
+    canvas.addEventListener(end, (event) => grips.delete(event.pointerId));
+  }
+  canvas.addEventListener("click", (event) => {
+    if (!dragged && event.detail < 2) clicked(...viewport.toImage(...screen(event)));
   });
-  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    if (event.shiftKey) viewport.zoomBy(1 / DOUBLE_ZOOM, screen(event));
+    else viewport.zoomBy(DOUBLE_ZOOM, screen(event));
+    moved();
+  });
   canvas.addEventListener("pointerleave", left);
   canvas.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !focused()) {
+      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) {
         refused();
         return;
       }
@@ -526,13 +963,48 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, foc
     { passive: false }
   );
 }
+var WHEEL_HINT = `${WHEEL_KEY} + scroll zooms`;
+var flashing = /* @__PURE__ */ new WeakMap();
 function flash(hint) {
+  clearTimeout(flashing.get(hint));
   hint.classList.add("dx-shown");
-  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+  flashing.set(
+    hint,
+    setTimeout(() => hint.classList.remove("dx-shown"), 1200)
+  );
+}
+
+// src/shared/tools.js
+function zoomTools(stage) {
+  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
+    button("plus", "Zoom in (+)", () => stage.zoomIn()),
+    button("minus", "Zoom out (−)", () => stage.zoomOut()),
+    button("reset", "Show the whole photograph (0)", () => stage.reset()),
+    fullScreenButton(stage.whole)
+  ]);
+}
+function fullScreenButton(whole) {
+  const made = button("full", "Full screen (Shift + F)", whole);
+  made.hidden = !document.fullscreenEnabled;
+  return made;
+}
+async function fullScreen(inside, refused) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await inside.closest(".dx-root")?.requestFullscreen();
+  } catch {
+    refused();
+  }
 }
 
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
+var LEAST_HIGH = 0.32;
+function placeFor(image, room, tallest) {
+  const high = room * image.height / image.width;
+  const least = Math.min(room * LEAST_HIGH, tallest);
+  return { width: Math.max(1, Math.round(room)), height: Math.max(1, Math.round(Math.min(Math.max(high, least), tallest))) };
+}
 var Viewport = class {
   /**
    * @param {Size} image pixels of the photograph
@@ -620,21 +1092,28 @@ var Viewport = class {
   }
   /** The part of the photograph on screen, in whole pixels. */
   get visible() {
-    const x = Math.floor(this.x);
-    const y = Math.floor(this.y);
+    const x = Math.max(0, Math.floor(this.x));
+    const y = Math.max(0, Math.floor(this.y));
     const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
     const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
     return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
   }
+  /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
-    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
-    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
-    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+    const { scale } = this;
+    const kept = (at, whole, shown) => {
+      const room = whole - shown / scale;
+      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+    };
+    this.x = kept(this.x, this.image.width, this.screen.width);
+    this.y = kept(this.y, this.image.height, this.screen.height);
   }
 };
 
 // src/shared/stage.js
-var TALLEST = 560;
+var TALLEST = 640;
+var OF_WINDOW = 0.8;
+var OF_SCREEN = 0.86;
 var MARGIN = 3;
 var ZOOM_STEP = 1.3;
 var PAN_STEP = 60;
@@ -651,19 +1130,18 @@ var Stage = class {
     this.actions = actions;
     this.viewport = new Viewport(size);
     this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
-    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, ["Click the picture, then scroll to zoom"]);
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
   }
-  /** Give the canvas the room there is, in the photograph's proportions. */
+  /** Give the canvas the room there is across, whatever the photograph's proportions. */
   fit() {
-    const { width, height } = this.viewport.image;
     const room = this.root.clientWidth;
     if (room === 0) return;
-    const shown = Math.min(room, TALLEST * width / height);
-    const screen = { width: Math.round(shown), height: Math.round(shown * height / width) };
+    const tallest = document.fullscreenElement ? OF_SCREEN * window.innerHeight : Math.min(TALLEST, OF_WINDOW * window.innerHeight);
+    const screen = placeFor(this.viewport.image, room, Math.max(200, tallest));
     const ratio = window.devicePixelRatio || 1;
     this.canvas.style.width = `${screen.width}px`;
     this.canvas.style.height = `${screen.height}px`;
@@ -702,10 +1180,18 @@ var Stage = class {
     this.viewport.reset();
     this.#moved();
   }
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+      this.hint.textContent = "Full screen is not allowed here";
+      flash(this.hint);
+    });
+  }
   /** @param {number | null} index */
   hover(index) {
     if (index === this.hovered) return;
     this.hovered = index;
+    this.actions.hovered?.(index);
     this.invalidate();
   }
   dispose() {
@@ -727,11 +1213,12 @@ var Stage = class {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
-        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
-        if (picked !== null) actions.select(picked);
+        actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
-      focused: () => document.activeElement === canvas,
-      refused: () => flash(this.hint)
+      refused: () => {
+        this.hint.textContent = WHEEL_HINT;
+        flash(this.hint);
+      }
     });
     const pan = (dx, dy) => () => {
       this.viewport.panBy(dx, dy);
@@ -742,8 +1229,8 @@ var Stage = class {
       ArrowDown: () => actions.step(1),
       ArrowLeft: () => actions.step(-1),
       ArrowUp: () => actions.step(-1),
-      Home: () => actions.select(0),
-      End: () => actions.select(actions.objects().length - 1),
+      Home: () => actions.select(this.#shown()[0] ?? null),
+      End: () => actions.select(this.#shown().pop() ?? null),
       "Shift+ArrowRight": pan(-PAN_STEP, 0),
       "Shift+ArrowLeft": pan(PAN_STEP, 0),
       "Shift+ArrowDown": pan(0, -PAN_STEP),
@@ -752,15 +1239,23 @@ var Stage = class {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => actions.escape()
     });
+  }
+  /** The objects that can be pointed at. */
+  #shown() {
+    const { objects, shown = () => true } = this.actions;
+    return objects().flatMap((_, i) => shown(i) ? [i] : []);
   }
   /**
    * @param {number} x
    * @param {number} y
    */
   #under(x, y) {
-    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
+    const { objects, shown } = this.actions;
+    const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
+    return shown ? under.filter(shown) : under;
   }
   /**
    * @param {number} x
@@ -790,15 +1285,6 @@ function followTheme(target) {
   observer.observe(document.documentElement, { attributes: true, attributeFilter });
   apply();
   return () => observer.disconnect();
-}
-
-// src/shared/tools.js
-function zoomTools(stage) {
-  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
-    button("plus", "Zoom in (+)", () => stage.zoomIn()),
-    button("minus", "Zoom out (−)", () => stage.zoomOut()),
-    button("reset", "Show the whole photograph (0)", () => stage.reset())
-  ]);
 }
 
 // src/shared/view.js
@@ -847,6 +1333,13 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
+      root.addEventListener("keydown", (event) => {
+        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        event.preventDefault();
+        event.stopPropagation();
+        store.undo();
+      });
       const follow = (key) => {
         if (key === "photo") decode(decoded);
         changed(key);
@@ -866,6 +1359,28 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
         fail(`The picture was not saved: ${error}`);
       }
     },
+    /**
+     * Hand a picture with its caption, and a table, to the browser as files.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table CSV
+     */
+    downloads(sheet, table) {
+      const write = (how) => async () => {
+        try {
+          const made = sheet();
+          if (made) await how(made, fileName(made.name));
+        } catch (error) {
+          fail(`The file was not saved: ${error}`);
+        }
+      };
+      const text = (content, type) => new Blob([content], { type });
+      return {
+        png: write((made, name) => downloadPng(renderSheet(made), name)),
+        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        // The mark in front tells spreadsheets that it is UTF-8.
+        csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
+      };
+    },
     dispose() {
       for (const end of undo) end();
       progress.dispose();
@@ -873,6 +1388,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   };
 }
 function pictureParts(shared, { scene, painted, pointed = () => {
+}, hovered = () => {
 } }) {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
@@ -882,7 +1398,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
   function step(by) {
-    const next = neighbour(shared.selected, by, objects().length);
+    const next = nextAmong(shared.listed, shared.selected, by);
     if (next === null) return;
     stage.viewport.reveal(objects()[next].box);
     select(next);
@@ -893,12 +1409,39 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   }
   const { width, height } = store.get("photo");
   const selected = () => shared.selected;
-  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  let listed = null;
+  const isListed = (index) => (listed ??= new Set(shared.listed)).has(index);
+  const filtered = (drawn) => {
+    const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
+    return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
+  };
+  let at = { x: null, y: null };
+  const stage = new Stage({ width, height }, {
+    objects,
+    selected,
+    scene: () => filtered(scene()),
+    select,
+    step,
+    escape,
+    painted,
+    shown: isListed,
+    hovered: (index) => hovered(index),
+    pointed: (x, y) => {
+      at = { x, y };
+      pointed(x, y);
+    }
+  });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
   return {
     ...parts,
     stage,
+    scene: filtered,
+    /** Traits have changed: what is said of the point under the pointer may be another object's. */
+    changed() {
+      listed = null;
+      pointed(at.x, at.y);
+    },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
     /**
@@ -914,7 +1457,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count2 = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      const count2 = `${shared.listed.length} detected ${shared.listed.length === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
@@ -944,7 +1487,17 @@ function widget(share, view) {
 }
 
 // src/score_threshold/index.js
-var TRAITS = ["photo", "objects", "selected", "score_threshold", "lowest_score", "notice", "code"];
+var TRAITS = [
+  "photo",
+  "objects",
+  "selected",
+  "score_threshold",
+  "lowest_score",
+  "only_class",
+  "search",
+  "notice",
+  "code"
+];
 var KEY_STEP = 0.05;
 var ScoreThreshold = class {
   /** Nothing is ever computed. @type {import("../shared/types.js").Status} */
@@ -958,6 +1511,10 @@ var ScoreThreshold = class {
     const { store } = this;
     const least = Math.fround(store.get("score_threshold"));
     return store.get("objects").filter((object) => object.score >= least);
+  }
+  /** Those of them that pass the other filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.objects);
   }
   /** @returns {number | null} */
   get selected() {
@@ -979,7 +1536,11 @@ var ScoreThresholdView = class {
   constructor(shared, host) {
     this.shared = shared;
     this.store = shared.store;
-    this.parts = pictureParts(shared, { scene: () => this.#scene(), painted: () => this.#painted() });
+    this.parts = pictureParts(shared, {
+      scene: () => this.#scene(),
+      hovered: (index) => this.list.point(index),
+      painted: () => this.#painted()
+    });
     this.slider = sliderControl(
       "Min. score",
       (value) => this.store.setLive("score_threshold", value),
@@ -988,11 +1549,12 @@ var ScoreThresholdView = class {
     );
     this.slider.input.min = String(this.store.get("lowest_score"));
     this.count = element("span", { class: "dx-count" });
+    this.filter = filterControls(this.store);
     this.list = objectList({ label: "Detections", ...this.parts.list });
     const panel = element("div", { class: "dx-panel" }, [
       section("Score threshold", [this.slider.row]),
-      section("Detections", [this.list.list], this.count),
-      takeAway(() => this.#download(), () => this.store.get("code"))
+      section("Detections", [this.filter.root, this.list.list], this.count),
+      takeAway(this.parts.downloads(() => this.#sheet(), () => this.#table()), () => this.store.get("code"), this.store)
     ]);
     this.root = this.parts.arrange("score-threshold", "Detections above a score", [], panel);
     listenToKeys(this.root, { "[": () => shared.move(-KEY_STEP), "]": () => shared.move(KEY_STEP) });
@@ -1007,9 +1569,12 @@ var ScoreThresholdView = class {
     const { objects, selected } = shared;
     const every = store.get("objects").length;
     this.slider.show(store.get("score_threshold"));
-    this.list.fill(objects);
+    const { listed } = shared;
+    this.list.fill(objects, listed);
     this.list.show(selected);
-    this.count.textContent = `${objects.length} of ${every}`;
+    this.filter.show(objects, listed);
+    this.count.textContent = listed.length === objects.length ? `${objects.length} of ${every}` : countWords(objects, listed);
+    parts.changed();
     parts.label("Photograph");
     const threshold = store.get("score_threshold").toFixed(2);
     const counted = `${objects.length} of ${every} detections have a score of at least ${threshold}.`;
@@ -1030,11 +1595,23 @@ var ScoreThresholdView = class {
     this.root.dataset.shown = String(this.shared.objects.length);
     this.root.dataset.ready = "true";
   }
-  #download() {
-    const scene = this.#scene();
-    if (!scene) return;
-    const name = ["detections", this.store.get("score_threshold").toFixed(2)];
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), name);
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const scene = this.parts.scene(this.#scene());
+    if (!scene) return null;
+    const threshold = this.store.get("score_threshold").toFixed(2);
+    return {
+      scene,
+      part: this.parts.stage.viewport.visible,
+      words: [`${this.shared.listed.length} of ${this.store.get("objects").length} detections, with a score of at least ${threshold}`],
+      bar: null,
+      legend: classLegend(scene),
+      name: ["detections", threshold]
+    };
+  }
+  #table() {
+    const { objects, listed, selected } = this.shared;
+    return csvOf(OBJECT_COLUMNS, objectCells(objects, listed, selected));
   }
 };
 var score_threshold_default = widget(

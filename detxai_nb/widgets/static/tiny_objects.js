@@ -62,7 +62,10 @@ var ICONS = {
   close: "M4 4l8 8M12 4l-8 8",
   compute: "M5 3.5v9l7.5-4.5z",
   pause: "M5.5 3.5v9M10.5 3.5v9",
-  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z"
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"
 };
 function icon(name) {
   const space = "http://www.w3.org/2000/svg";
@@ -157,13 +160,39 @@ function placeMap(map, size, columns, rows) {
   }
   return out;
 }
-function colorRange(set, index, shared) {
+var sorted = /* @__PURE__ */ new WeakMap();
+function percentileOf(set, index, percentile) {
+  const known2 = sorted.get(set) ?? /* @__PURE__ */ new Map();
+  sorted.set(set, known2);
+  const name = String(index);
+  let values = known2.get(name);
+  if (!values) {
+    const maps = index === null ? set.maps : [set.maps[index]];
+    values = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    let at = 0;
+    for (const map of maps) {
+      const step = (map.high - map.low) / STEPS;
+      for (const quantum of map.quanta) {
+        const value = map.low + quantum * step;
+        values[at++] = set.signed ? Math.abs(value) : value;
+      }
+    }
+    values.sort();
+    known2.set(name, values);
+  }
+  const place = (values.length - 1) * percentile / 100;
+  const first = Math.floor(place);
+  const next = Math.min(first + 1, values.length - 1);
+  return values[first] + (values[next] - values[first]) * (place - first);
+}
+function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
-  if (!set.signed) return { low, high };
-  const reach = Math.max(Math.abs(low), Math.abs(high));
-  return { low: -reach, high: reach };
+  const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
+  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile) : reach;
+  const top = upper > (set.signed ? 0 : low) ? Math.min(upper, reach) : reach;
+  return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
 
@@ -176,14 +205,19 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
-  return `${object.name} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
+var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 function fileName(parts) {
   return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
 }
 
 // src/shared/colorbar.js
 var SAMPLES = 256;
+function rangeWords({ low, high, cutLow, cutHigh }) {
+  const middle = formatValue((low + high) / 2);
+  return [`${cutLow ? "≤ " : ""}${formatValue(low)}`, middle, `${cutHigh ? "≥ " : ""}${formatValue(high)}`];
+}
 function colorBar() {
   const canvas = element("canvas", { class: "dx-bar-colors", width: String(SAMPLES), height: "1", "aria-hidden": "true" });
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
@@ -205,7 +239,7 @@ function colorBar() {
       root.classList.toggle("dx-empty", shown === null);
       if (!shown) return;
       range = shown;
-      [shown.low, (shown.low + shown.high) / 2, shown.high].forEach((v, i) => ticks[i].textContent = formatValue(v));
+      rangeWords(shown).forEach((words, i) => ticks[i].textContent = words);
       const pixels = new ImageData(SAMPLES, 1);
       const colors = new Uint32Array(pixels.data.buffer);
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
@@ -232,11 +266,52 @@ function colorBar() {
   };
 }
 
+// src/shared/terms.js
+var TERMS = {
+  Method: "How the heat map is computed from the detector: each method answers another question.",
+  Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
+  Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
+  Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
+  "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
+  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
+  Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
+  Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
+  Signed: "The colour map of maps with positive and negative values; its middle is zero.",
+  "Min. score": "Objects with a lower score are neither listed nor drawn. The score is the detector's confidence, 0 to 1.",
+  Class: "Only objects of this class are listed and drawn.",
+  "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
+  Filling: "What deleted pixels are replaced by.",
+  Picture: "How far the change has come: each picture changes some more pixels.",
+  View: "Difference: the object's evidence less the strongest of the others. Neighbours: whose evidence leads at each pixel. Own map: the object's map alone.",
+  Measure: "The figure that is drawn.",
+  Stages: "Which parts of the network lose their weights, one after the other.",
+  Seeds: "The random numbers that replace the weights; several show how much depends on chance.",
+  "Best first by": "The metric that orders the methods.",
+  Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
+  "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
+  "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
+};
+var meaning = (term) => TERMS[term] ?? "";
+function explained(label, control) {
+  const text = meaning(label.textContent ?? "");
+  if (text) {
+    label.title = text;
+    label.classList.add("dx-term");
+    control?.setAttribute("aria-description", text);
+  }
+  return label;
+}
+
 // src/shared/controls.js
 function selectControl(label, chosen) {
   const id = uniqueId("select");
   const list = takesKeys(element("select", { id, class: "dx-select" }));
-  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  const row = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, [label]), list), list]);
   list.addEventListener("change", () => chosen(list.value));
   let offered = "";
   return {
@@ -265,7 +340,7 @@ function sliderControl(label, moved, released, say = (value) => `${Math.round(va
   );
   const output = element("span", { class: "dx-number", "aria-hidden": "true" });
   const row = element("div", { class: "dx-row" }, [
-    element("label", { for: id, class: "dx-label" }, [label]),
+    explained(element("label", { for: id, class: "dx-label" }, [label]), input),
     element("div", { class: "dx-slide" }, [input, output])
   ]);
   input.addEventListener("input", () => moved(input.valueAsNumber));
@@ -277,9 +352,27 @@ function sliderControl(label, moved, released, say = (value) => `${Math.round(va
     show(value) {
       const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
       input.setAttribute("aria-valuetext", words);
       output.textContent = words;
+    }
+  };
+}
+var LEAST_PERCENTILE = 50;
+function upperControl(store) {
+  const made = sliderControl(
+    "Upper limit",
+    (value) => store.setLive("percentile", value),
+    (value) => store.commit({ percentile: value }),
+    (value) => value === 100 ? "max." : `${Number(value.toPrecision(4))}%`
+  );
+  made.input.max = "100";
+  made.input.step = "0.5";
+  return {
+    row: made.row,
+    show() {
+      const now = store.get("percentile");
+      made.input.min = String(Math.min(LEAST_PERCENTILE, Math.floor(now)));
+      made.show(now);
     }
   };
 }
@@ -294,7 +387,7 @@ function segmentControl(label, choices, chosen) {
     (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
   );
   const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
-    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    explained(element("span", { class: "dx-label", id: `${group}-label` }, [label]), inputs[0]),
     element("div", { class: "dx-segments" }, parts)
   ]);
   return {
@@ -351,39 +444,71 @@ function progressView(cancel) {
 
 // src/shared/gestures.js
 var CLICK_SLACK = 4;
-function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
-  let grip = null;
+var DOUBLE_ZOOM = 2;
+var WHEEL_KEY = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
+function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, refused }) {
+  const grips = /* @__PURE__ */ new Map();
+  let dragged = false;
   const screen = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
+  function pinch(id, to) {
+    const from = (
+      /** @type {[number, number]} */
+      grips.get(id)
+    );
+    const other = (
+      /** @type {[number, number]} */
+      [...grips].find(([key]) => key !== id)?.[1]
+    );
+    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
+    viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
+    dragged = true;
+  }
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const [x, y] = screen(event);
-    grip = { x, y, moved: false };
+    if (event.button !== 0 || grips.size === 2) return;
+    if (grips.size === 0) dragged = false;
+    grips.set(event.pointerId, screen(event));
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = screen(event);
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      viewport.panBy(x - grip.x, y - grip.y);
-      grip = { x, y, moved: true };
-      moved();
+    const to = screen(event);
+    const from = grips.get(event.pointerId);
+    if (!from) {
+      pointed(...viewport.toImage(...to));
       return;
     }
-    pointed(...viewport.toImage(x, y));
+    if (grips.size === 2) pinch(event.pointerId, to);
+    else if (dragged || Math.hypot(to[0] - from[0], to[1] - from[1]) > CLICK_SLACK) {
+      viewport.panBy(to[0] - from[0], to[1] - from[1]);
+      dragged = true;
+    } else return;
+    grips.set(event.pointerId, to);
+    moved();
   });
-  canvas.addEventListener("pointerup", (event) => {
-    const click = grip !== null && !grip.moved;
-    grip = null;
-    if (click) clicked(...viewport.toImage(...screen(event)));
+  for (
+    const end of
+    /** @type {const} */
+    ["pointerup", "pointercancel"]
+  ) {
+    canvas.addEventListener(end, (event) => grips.delete(event.pointerId));
+  }
+  canvas.addEventListener("click", (event) => {
+    if (!dragged && event.detail < 2) clicked(...viewport.toImage(...screen(event)));
   });
-  canvas.addEventListener("pointercancel", () => grip = null);
+  canvas.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    if (event.shiftKey) viewport.zoomBy(1 / DOUBLE_ZOOM, screen(event));
+    else viewport.zoomBy(DOUBLE_ZOOM, screen(event));
+    moved();
+  });
   canvas.addEventListener("pointerleave", left);
   canvas.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !focused()) {
+      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) {
         refused();
         return;
       }
@@ -395,9 +520,15 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, foc
     { passive: false }
   );
 }
+var WHEEL_HINT = `${WHEEL_KEY} + scroll zooms`;
+var flashing = /* @__PURE__ */ new WeakMap();
 function flash(hint) {
+  clearTimeout(flashing.get(hint));
   hint.classList.add("dx-shown");
-  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+  flashing.set(
+    hint,
+    setTimeout(() => hint.classList.remove("dx-shown"), 1200)
+  );
 }
 
 // src/shared/keyboard.js
@@ -449,21 +580,27 @@ function paintScene(context, scene, view, unit) {
   }
   paintBoxes(context, scene, view, unit);
 }
-function paintBoxes(context, scene, view, unit) {
+function drawnBoxes(scene) {
+  const { objects, tints } = scene;
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  const { objects, tints } = scene;
-  const tint = (i) => tints?.get(i) ?? LIGHT;
-  const pen = (i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
-  for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
-  }
-  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
+  const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
+  const boxes = [
+    ...rest.map((i) => ({ line: tints?.has(i) ? 2 : 1.5, alpha, ...pen(i) })),
+    ...labels.map((i) => ({ line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) }))
+  ];
   const named = scene.allNamed ? [...rest, ...labels] : labels;
-  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
+  return { boxes, named: scene.unnamed ? [] : named };
+}
+function paintBoxes(context, scene, view, unit) {
+  const { objects } = scene;
+  const { boxes, named } = drawnBoxes(scene);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const i of named) paintChip(context, objects[i], view, unit);
 }
 function paintBox(context, [x1, y1, x2, y2], view, unit, { line: line2, alpha, color, dashed }) {
   const scale = view.scale * unit;
@@ -488,10 +625,14 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line: line2, alpha, c
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
-function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
-  const scale = view.scale * unit;
+function sideOf([x1, y1, x2, y2], side) {
   const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
   const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  return { left, right, top, bottom };
+}
+function paintSide(context, box, side, view, unit) {
+  const scale = view.scale * unit;
+  const { left, right, top, bottom } = sideOf(box, side);
   context.lineCap = "round";
   for (
     const [color, width] of
@@ -525,12 +666,37 @@ function paintChip(context, object, view, unit) {
   context.beginPath();
   context.roundRect(x, y, width, height, 4 * unit);
   context.fill();
+  if (object.color) {
+    context.fillStyle = object.color;
+    context.fillRect(x, y + 3 * unit, 3 * unit, height - 6 * unit);
+  }
   context.fillStyle = LIGHT;
   context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
 }
 
+// src/shared/tools.js
+function fullScreenButton(whole) {
+  const made = button("full", "Full screen (Shift + F)", whole);
+  made.hidden = !document.fullscreenEnabled;
+  return made;
+}
+async function fullScreen(inside, refused) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await inside.closest(".dx-root")?.requestFullscreen();
+  } catch {
+    refused();
+  }
+}
+
 // src/shared/viewport.js
 var MOST_ZOOM = 16;
+var LEAST_HIGH = 0.32;
+function placeFor(image, room, tallest) {
+  const high = room * image.height / image.width;
+  const least = Math.min(room * LEAST_HIGH, tallest);
+  return { width: Math.max(1, Math.round(room)), height: Math.max(1, Math.round(Math.min(Math.max(high, least), tallest))) };
+}
 var Viewport = class {
   /**
    * @param {Size} image pixels of the photograph
@@ -618,21 +784,28 @@ var Viewport = class {
   }
   /** The part of the photograph on screen, in whole pixels. */
   get visible() {
-    const x = Math.floor(this.x);
-    const y = Math.floor(this.y);
+    const x = Math.max(0, Math.floor(this.x));
+    const y = Math.max(0, Math.floor(this.y));
     const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
     const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
     return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
   }
+  /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
-    const room = (whole, shown) => Math.max(0, whole - shown / this.scale);
-    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
-    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+    const { scale } = this;
+    const kept = (at, whole, shown) => {
+      const room = whole - shown / scale;
+      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+    };
+    this.x = kept(this.x, this.image.width, this.screen.width);
+    this.y = kept(this.y, this.image.height, this.screen.height);
   }
 };
 
 // src/shared/stage.js
-var TALLEST = 560;
+var TALLEST = 640;
+var OF_WINDOW = 0.8;
+var OF_SCREEN = 0.86;
 var MARGIN = 3;
 var ZOOM_STEP = 1.3;
 var PAN_STEP = 60;
@@ -649,19 +822,18 @@ var Stage = class {
     this.actions = actions;
     this.viewport = new Viewport(size);
     this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
-    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, ["Click the picture, then scroll to zoom"]);
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
   }
-  /** Give the canvas the room there is, in the photograph's proportions. */
+  /** Give the canvas the room there is across, whatever the photograph's proportions. */
   fit() {
-    const { width, height } = this.viewport.image;
     const room = this.root.clientWidth;
     if (room === 0) return;
-    const shown = Math.min(room, TALLEST * width / height);
-    const screen = { width: Math.round(shown), height: Math.round(shown * height / width) };
+    const tallest = document.fullscreenElement ? OF_SCREEN * window.innerHeight : Math.min(TALLEST, OF_WINDOW * window.innerHeight);
+    const screen = placeFor(this.viewport.image, room, Math.max(200, tallest));
     const ratio = window.devicePixelRatio || 1;
     this.canvas.style.width = `${screen.width}px`;
     this.canvas.style.height = `${screen.height}px`;
@@ -700,10 +872,18 @@ var Stage = class {
     this.viewport.reset();
     this.#moved();
   }
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+      this.hint.textContent = "Full screen is not allowed here";
+      flash(this.hint);
+    });
+  }
   /** @param {number | null} index */
   hover(index) {
     if (index === this.hovered) return;
     this.hovered = index;
+    this.actions.hovered?.(index);
     this.invalidate();
   }
   dispose() {
@@ -725,11 +905,12 @@ var Stage = class {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
-        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
-        if (picked !== null) actions.select(picked);
+        actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
-      focused: () => document.activeElement === canvas,
-      refused: () => flash(this.hint)
+      refused: () => {
+        this.hint.textContent = WHEEL_HINT;
+        flash(this.hint);
+      }
     });
     const pan = (dx, dy) => () => {
       this.viewport.panBy(dx, dy);
@@ -740,8 +921,8 @@ var Stage = class {
       ArrowDown: () => actions.step(1),
       ArrowLeft: () => actions.step(-1),
       ArrowUp: () => actions.step(-1),
-      Home: () => actions.select(0),
-      End: () => actions.select(actions.objects().length - 1),
+      Home: () => actions.select(this.#shown()[0] ?? null),
+      End: () => actions.select(this.#shown().pop() ?? null),
       "Shift+ArrowRight": pan(-PAN_STEP, 0),
       "Shift+ArrowLeft": pan(PAN_STEP, 0),
       "Shift+ArrowDown": pan(0, -PAN_STEP),
@@ -750,15 +931,23 @@ var Stage = class {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => actions.escape()
     });
+  }
+  /** The objects that can be pointed at. */
+  #shown() {
+    const { objects, shown = () => true } = this.actions;
+    return objects().flatMap((_, i) => shown(i) ? [i] : []);
   }
   /**
    * @param {number} x
    * @param {number} y
    */
   #under(x, y) {
-    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
+    const { objects, shown } = this.actions;
+    const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
+    return shown ? under.filter(shown) : under;
   }
   /**
    * @param {number} x
@@ -850,14 +1039,184 @@ var HeatLayer = class {
 };
 
 // src/shared/png.js
+function renderPicture(scene, part) {
+  const canvas = document.createElement("canvas");
+  canvas.width = part.width;
+  canvas.height = part.height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
+  return canvas;
+}
 async function downloadPng(canvas, name) {
+  downloadFile(await pngOf(canvas), `${name}.png`);
+}
+async function pngOf(canvas) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  return blob;
+}
+function downloadFile(file, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${name}.png`;
+  link.href = URL.createObjectURL(file);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/sheet.js
+var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+var INK = "#1c1f24";
+var MUTED = "#5b6270";
+var NARROWEST = 420;
+function brokenLines(text, width, measure) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length > 0 && measure(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+function captionOf({ part, words, bar, legend }, measure) {
+  const width = Math.max(part.width, NARROWEST);
+  const unit = Math.max(1, width / 900);
+  const edge = 8 * unit;
+  const size = 13 * unit;
+  const items = [];
+  let y = edge;
+  for (const line2 of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
+    items.push({ kind: "text", x: edge, y: y + size, text: line2, size, color: INK });
+    y += 18 * unit;
+  }
+  if (bar) {
+    const long = Math.min(320 * unit, width - 2 * edge);
+    const small = 11 * unit;
+    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
+    y += 16 * unit;
+    rangeWords(bar.range).forEach((text, i) => {
+      const x2 = edge + i * (long - measure(text, small)) / 2;
+      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
+    });
+    y += 18 * unit;
+  }
+  let x = edge;
+  for (const { color, name } of legend) {
+    const across = measure(name, size) + 30 * unit;
+    if (x > edge && x + across > width) {
+      x = edge;
+      y += 18 * unit;
+    }
+    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
+    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) y += 18 * unit;
+  return { width, height: Math.ceil(y + edge), unit, items };
+}
+function measuring() {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    document.createElement("canvas").getContext("2d")
+  );
+  return (text, size) => {
+    context.font = `${size}px ${FONT}`;
+    return context.measureText(text).width;
+  };
+}
+function barPicture(table) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 256;
+  canvas.height = 1;
+  const pixels = new ImageData(256, 1);
+  const colors = new Uint32Array(pixels.data.buffer);
+  for (let i = 0; i < 256; i++) colors[i] = table[Math.round(i * (table.length - 1) / 255)];
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
+}
+function renderSheet(sheet) {
+  const { width, height, items } = captionOf(sheet, measuring());
+  const picture = renderPicture(sheet.scene, sheet.part);
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = picture.height + height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
+  for (const item of items) {
+    const y = picture.height + item.y;
+    if (item.kind === "bar") {
+      context.fillStyle = "#e4e6ea";
+      context.fillRect(item.x, y, item.width, item.height);
+      context.drawImage(barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ), item.x, y, item.width, item.height);
+      continue;
+    }
+    context.fillStyle = item.color;
+    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
+    else {
+      context.font = `${item.size}px ${FONT}`;
+      context.fillText(item.text, item.x, y);
+    }
+  }
+  return canvas;
+}
+var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const at = (v) => String(Math.round(100 * v) / 100);
+  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
+  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
+  const bottom = part.height;
+  const still = { ...scene, hovered: null };
+  const { boxes, named } = drawnBoxes(still);
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...boxes.map(({ index, color, line: line2, alpha, dashed }) => {
+      const box = place(still.objects[index].box);
+      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
+      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line2 + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line2 * unit)}"/></g>`;
+    })
+  ];
+  if (still.selected !== null && still.side) {
+    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+  }
+  for (const index of named) {
+    const object = still.objects[index];
+    const label = boxLabel(object);
+    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
+    lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
+    lines.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+  }
+  lines.push("</svg>");
+  for (const item of items) {
+    const y = bottom + item.y;
+    if (item.kind === "text") lines.push(text(item.text, item.x, y, item.size, item.color));
+    else {
+      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
+      if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
+      else lines.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ).toDataURL("image/png")}"/>`);
+    }
+  }
+  return [...lines, "</svg>", ""].join("\n");
 }
 
 // src/shared/theme.js
@@ -924,6 +1283,13 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
+      root.addEventListener("keydown", (event) => {
+        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        event.preventDefault();
+        event.stopPropagation();
+        store.undo();
+      });
       const follow = (key) => {
         if (key === "photo") decode(decoded);
         changed(key);
@@ -942,6 +1308,28 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
       } catch (error) {
         fail(`The picture was not saved: ${error}`);
       }
+    },
+    /**
+     * Hand a picture with its caption, and a table, to the browser as files.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table CSV
+     */
+    downloads(sheet, table) {
+      const write = (how) => async () => {
+        try {
+          const made = sheet();
+          if (made) await how(made, fileName(made.name));
+        } catch (error) {
+          fail(`The file was not saved: ${error}`);
+        }
+      };
+      const text = (content, type) => new Blob([content], { type });
+      return {
+        png: write((made, name) => downloadPng(renderSheet(made), name)),
+        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        // The mark in front tells spreadsheets that it is UTF-8.
+        csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
+      };
     },
     dispose() {
       for (const end of undo) end();
@@ -973,7 +1361,7 @@ function widget(share2, view) {
 function factRows(facts) {
   return facts.map(
     ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
-      element("dt", { title: title ?? name }, [name]),
+      element("dt", { title: title || meaning(name) || name }, [name]),
       element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
     ])
   );
@@ -1001,7 +1389,7 @@ var Cell = class {
     this.canvas = element("canvas", { class: "dx-canvas", "aria-hidden": "true" });
     this.mark = element("span", { class: "dx-probe", hidden: "" });
     this.state = element("span", { class: "dx-state", hidden: "" });
-    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, ["Click, then scroll to zoom"]);
+    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.picture = element("div", { class: "dx-picture" }, [this.canvas, this.mark, this.state, this.hint]);
     this.readout = element("div", { class: "dx-value" });
     this.figures = element("dl", { class: "dx-figures" });
@@ -1015,7 +1403,6 @@ var Cell = class {
       pointed: actions.pointed,
       left: () => actions.pointed(null, null),
       clicked: () => this.root.focus({ preventScroll: true }),
-      focused: () => document.activeElement === this.root,
       refused: () => flash(this.hint)
     });
   }
@@ -1159,13 +1546,11 @@ var Grid = class {
   heads() {
     for (const method of this.comparison.order) this.#head(method);
   }
-  /** Give every cell the room there is, in the photograph's proportions. */
+  /** Give every cell the room there is across, whatever the photograph's proportions. */
   fit() {
     const room = [...this.#cells.values()][0]?.root.clientWidth ?? 0;
-    const { width, height } = this.viewport.image;
     if (room === 0) return;
-    const shown = Math.max(40, Math.min(room - 8, TALLEST2 * width / height));
-    this.viewport.resize({ width: Math.round(shown), height: Math.max(1, Math.round(shown * height / width)) });
+    this.viewport.resize(placeFor(this.viewport.image, Math.max(40, room - 8), TALLEST2));
     for (const cell of this.#cells.values()) cell.fit();
     this.paint();
   }
@@ -1195,6 +1580,11 @@ var Grid = class {
   reset() {
     this.viewport.reset();
     this.invalidate();
+  }
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+    });
   }
   /** Show the selected object as large as it fits, with some of what is around it. */
   frame() {
@@ -1356,6 +1746,7 @@ var Grid = class {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => this.actions.escape()
     });
   }
@@ -1430,8 +1821,9 @@ function likenessOf(tiny, method, pair) {
   ];
 }
 function objectWords(tiny, index) {
-  const { name, score, share: share2, file } = tiny.thing(index);
-  return `${name}, score ${score.toFixed(2)}, ${percent(share2)} of the input, ${file}`;
+  const thing = tiny.thing(index);
+  const { score, share: share2, file } = thing;
+  return `${nameOf(thing)}, score ${score.toFixed(2)}, ${percent(share2)} of the input, ${file}`;
 }
 function dotWords(tiny, { object, method }) {
   const value = worth(tiny.measure, tiny.figure(method, tiny.measure, object));
@@ -1450,7 +1842,7 @@ function chosenWords(tiny) {
   const gap = tiny.pairs.column("distance")[pair];
   const touching = gap > 0 ? `${formatValue(gap)} pixels apart` : "touching";
   const maps = methods.map(({ title }, method) => `${title}: ${listed(likenessOf(tiny, method, pair))}`);
-  return `${first.name} ${first.score.toFixed(2)} and ${second.name} ${second.score.toFixed(2)}, ${touching}, ${first.file}. ${maps.join(". ")}.`;
+  return `${boxLabel(first)} and ${boxLabel(second)}, ${touching}, ${first.file}. ${maps.join(". ")}.`;
 }
 
 // src/tiny_objects/crops.js
@@ -1542,7 +1934,7 @@ var Crops = class {
   range({ method: row, object: column }) {
     this.#take();
     const maps = this.#maps.get(this.#name(column));
-    return maps?.maps[Number(row)] ? colorRange(maps, Number(row), false) : null;
+    return maps?.maps[Number(row)] ? colorRange(maps, Number(row), false, this.store.get("percentile")) : null;
   }
   /** @param {string} _ @param {boolean} fade */
   table(_, fade) {
@@ -1550,13 +1942,13 @@ var Crops = class {
     return colorTable(
       /** @type {Uint8Array} */
       palette,
-      { signed: false, threshold: this.store.get("threshold"), fade }
+      { signed: false, threshold: this.store.get("hide_below"), fade }
     );
   }
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
     const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    return [this.store.get("colormap"), this.store.get("threshold"), low, high].join();
+    return [this.store.get("colormap"), this.store.get("hide_below"), low, high].join();
   }
   isBest() {
     return false;
@@ -1613,6 +2005,7 @@ var Crops = class {
 };
 
 // src/shared/state.js
+var MOST_STEPS = 100;
 var Store = class {
   /** @type {Map<string, unknown>} */
   #live = /* @__PURE__ */ new Map();
@@ -1620,6 +2013,10 @@ var Store = class {
   #listeners = /* @__PURE__ */ new Set();
   /** @type {Array<() => void>} */
   #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
   /**
    * @param {AnyModel} model
    * @param {readonly string[]} keys every trait that is read or written; others are refused
@@ -1663,9 +2060,36 @@ var Store = class {
    * @param {Record<string, unknown>} values
    */
   commit(values) {
-    let changed = false;
+    const before = {};
     for (const [key, value] of Object.entries(values)) {
       this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
       this.#live.delete(key);
       if (this.model.get(key) !== value) {
         this.model.set(key, value);
@@ -1711,7 +2135,8 @@ var TRAITS = [
   "selected",
   "selected_pair",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "boxes",
   "wanted",
@@ -1821,6 +2246,7 @@ var TinyObjects = class {
     const { objects, found } = this;
     const value = (name) => objects.column(name)[index];
     return {
+      number: index,
       name: found.labels[value("label")],
       score: value("score"),
       box: [value("x1"), value("y1"), value("x2"), value("y2")],
@@ -1928,6 +2354,12 @@ function listBox({ label, select, step, hover }, show) {
     made.addEventListener("pointerleave", () => hover(null));
     return made;
   }
+  function reveal(option2) {
+    const above = option2.offsetTop - list.offsetTop;
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option2.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
   return {
     list,
     /** @param {readonly Item[]} items */
@@ -1944,26 +2376,52 @@ function listBox({ label, select, step, hover }, show) {
         return;
       }
       list.setAttribute("aria-activedescendant", current.id);
-      const above = current.offsetTop - list.offsetTop;
-      if (above < list.scrollTop) list.scrollTop = above;
-      const below = above + current.offsetHeight - list.clientHeight;
-      if (below > list.scrollTop) list.scrollTop = below;
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
     }
   };
 }
 
 // src/shared/panel.js
 function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...aside ? [aside] : []]);
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
-function takeAway(download, code) {
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
+    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+  ];
   return element("div", { class: "dx-actions" }, [
-    button("download", "Download this view as a PNG file", download, "PNG"),
+    ...files,
     button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
     copied
   ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
 }
 async function copy(text, report) {
   try {
@@ -1980,7 +2438,7 @@ var LEFT = 46;
 var RIGHT = 10;
 var TOP = 10;
 var BOTTOM = 36;
-var FONT = '11px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+var FONT2 = '11px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 var MARKS = [
   null,
   [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
@@ -2040,7 +2498,7 @@ function* flat(figures) {
 function paintScatter(context, tiny, placed, { size, unit, ink }) {
   context.setTransform(unit, 0, 0, unit, 0, 0);
   context.clearRect(0, 0, size.width, size.height);
-  context.font = FONT;
+  context.font = FONT2;
   context.setLineDash([]);
   paintAxes(context, tiny, placed, size, ink);
   const { chosen } = tiny;
@@ -2424,13 +2882,14 @@ function tinyPanel(tiny, { download }) {
   const stale = element("p", { class: "dx-remark" });
   const colors = selectControl("Colours", choose("colormap"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Methods", [methods.root, most]),
     section("Run", [limit.row, stale]),
-    section("Display of the maps", [colors.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code"))
+    section("Display of the maps", [colors.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store)
   ]);
   function show() {
     const choices = store.get("choices");
@@ -2451,7 +2910,8 @@ function tinyPanel(tiny, { download }) {
     stale.textContent = tiny.stale ? "What is shown is another run: run this one to see it." : "";
     colors.show(plain(choices.colormaps), store.get("colormap"));
     opacity.show(store.get("opacity"));
-    threshold.show(store.get("threshold"));
+    hideBelow.show(store.get("hide_below"));
+    upper.show();
     boxes.show(store.get("boxes"));
   }
   return { root, show };
@@ -2516,7 +2976,7 @@ function summaryTables(tiny) {
   const root = element("div", { class: "dx-wide dx-summaries" });
   let drawn = "";
   function table(title, count2, columns) {
-    const head = columns.map(([name, meaning]) => element("th", { scope: "col", title: meaning }, [name]));
+    const head = columns.map(([name, meaning2]) => element("th", { scope: "col", title: meaning2 }, [name]));
     const lines = tiny.methods.map(
       ({ name, title: method }, i) => element("tr", {}, [
         element("th", { scope: "row" }, [element("span", { class: "dx-marked" }, [markPicture(i), method])]),
@@ -2633,7 +3093,8 @@ var TinyView = class {
       button("plus", "Zoom in (+)", () => this.#grid?.zoomIn()),
       button("minus", "Zoom out (−)", () => this.#grid?.zoomOut()),
       button("frame", "Show the object (f)", () => this.#grid?.frame()),
-      button("reset", "Show the whole photograph (0)", () => this.#grid?.reset())
+      button("reset", "Show the whole photograph (0)", () => this.#grid?.reset()),
+      fullScreenButton(() => this.#grid?.whole())
     ]);
     const near = element("div", {}, [element("div", { class: "dx-over" }, [tools, lines]), this.cells, bar.root]);
     this.pictures.append(this.overview, near);

@@ -3,6 +3,7 @@
 import { button, element } from "../shared/dom.js";
 import { colorBar } from "../shared/colorbar.js";
 import { boxLabel, describe } from "../shared/text.js";
+import { fullScreenButton } from "../shared/tools.js";
 import { viewParts, widget } from "../shared/view.js";
 import { figure } from "../shared/grid_cell.js";
 import { Grid } from "../shared/grid.js";
@@ -53,6 +54,7 @@ class ComparisonView {
       button("minus", "Zoom out (\u2212)", () => grid.zoomOut()),
       button("frame", "Show the selected object (f)", () => grid.frame()),
       button("reset", "Show the whole photograph (0)", () => grid.reset()),
+      fullScreenButton(() => grid.whole()),
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);

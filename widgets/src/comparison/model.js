@@ -29,7 +29,8 @@ export const TRAITS = [
   "sort",
   "sort_object",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "signed_colormap",
   "scale",
@@ -139,7 +140,7 @@ export class Comparison {
   /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range({ method, object }) {
     const maps = this.maps(method);
-    return maps?.maps[object] ? colorRange(maps, object, this.store.get("scale") === "shared") : null;
+    return maps?.maps[object] ? colorRange(maps, object, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
   }
 
   /** @param {string} method @param {boolean} fade */

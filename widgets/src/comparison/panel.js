@@ -1,9 +1,10 @@
 // The Comparison's panel: which objects, methods and metrics, what to explain, how to show it, what to take away.
 
 import { checkList } from "../shared/checklist.js";
-import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { section, takeAway } from "../shared/panel.js";
+import { nameOf } from "../shared/text.js";
 
 /** @typedef {import("./model.js").Comparison} Comparison */
 
@@ -31,7 +32,7 @@ export function sortControls(comparison) {
     show() {
       const metrics = [{ name: "", title: "nothing (as listed)" }, ...comparison.metrics];
       metric.show(metrics, store.get("sort"));
-      const objects = comparison.shown.map((i) => ({ name: String(i), title: store.get("objects")[i].name }));
+      const objects = comparison.shown.map((i) => ({ name: String(i), title: nameOf(store.get("objects")[i]) }));
       const chosen = store.get("sort_object");
       const among = chosen === null || comparison.shown.includes(chosen) ? [] : [{ name: String(chosen), title: "an object not shown" }];
       const all = [{ name: MEAN, title: "the mean of those shown" }, ...objects, ...among];
@@ -67,7 +68,8 @@ export function comparisonPanel(comparison, { download }) {
   const target = selectControl("Explain", choose("target"));
   const layer = selectControl("Layer", choose("layer"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const scale = segmentControl("Scale", SCALES, choose("scale"));
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => comparison.order.some((m) => comparison.maps(m)?.signed);
@@ -79,8 +81,8 @@ export function comparisonPanel(comparison, { download }) {
     section("Methods", [methods.root]),
     section("Metrics", [metrics.root, basis]),
     section("Explanation", [target.row, layer.row]),
-    section("Display", [colors.row, signedColors.row, scale.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code")),
+    section("Display", [colors.row, signedColors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store),
   ]);
 
   return {
@@ -90,7 +92,7 @@ export function comparisonPanel(comparison, { download }) {
       const choices = store.get("choices");
       const found = store.get("objects").map((/** @type {any} */ o, /** @type {number} */ i) => ({
         name: String(i),
-        title: o.name,
+        title: nameOf(o),
         aside: o.score.toFixed(2),
       }));
       objects.show(found, comparison.shown.map(String));
@@ -106,7 +108,8 @@ export function comparisonPanel(comparison, { download }) {
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
       opacity.show(store.get("opacity"));
-      threshold.show(store.get("threshold"));
+      hideBelow.show(store.get("hide_below"));
+      upper.show();
     },
   };
 }

@@ -3,8 +3,9 @@
 import { colorBar } from "../shared/colorbar.js";
 import { HeatLayer } from "../shared/heat.js";
 import { STEPS, valueAt } from "../shared/maps.js";
-import { fullLayer, renderPicture } from "../shared/png.js";
-import { boxLabel, formatValue } from "../shared/text.js";
+import { fullLayer } from "../shared/png.js";
+import { OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
+import { boxLabel, formatValue, nameOf } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 import { TakerLayer } from "./layer.js";
 import { Discrimination } from "./model.js";
@@ -25,10 +26,11 @@ class DiscriminationView {
     this.parts = pictureParts(discrimination, {
       scene: () => this.#scene(this.#heat),
       pointed: (x, y) => this.#point(x, y),
+      hovered: (index) => this.panel.point(index),
       painted: () => this.#painted(),
     });
     this.bar = colorBar();
-    this.panel = discriminationPanel(discrimination, { ...this.parts.list, download: () => this.#download() });
+    this.panel = discriminationPanel(discrimination, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
     this.root = this.parts.arrange("discrimination", "One object against the others", [this.bar.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
@@ -51,6 +53,7 @@ class DiscriminationView {
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
     this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
   }
@@ -64,7 +67,7 @@ class DiscriminationView {
     const what = boxLabel(objects[selected]);
     if (!contrast) return `${what}.`;
     const percent = (/** @type {number} */ share) => `${Math.round(100 * share)}%`;
-    const taken = contrast.facts.taken.filter((t) => t.inside > 0).map((t) => `${objects[t.index].name} takes ${percent(t.inside)}`);
+    const taken = contrast.facts.taken.filter((t) => t.inside > 0).map((t) => `${nameOf(objects[t.index])} takes ${percent(t.inside)}`);
     const rest = taken.length > 0 ? `; ${taken.join(", ")}` : "; no other object takes any of it";
     return `${what}. ${contrast.title}: ${percent(contrast.facts.kept)} of its box is its own${rest}.`;
   }
@@ -83,7 +86,7 @@ class DiscriminationView {
     /** @type {CanvasImageSource | null} */
     let heat = null;
     if (contrast && selected !== null && tinted) {
-      heat = this.#takers.draw(contrast, tints, selected, store.get("threshold"));
+      heat = this.#takers.draw(contrast, tints, selected, store.get("hide_below"));
     } else if (map && range) {
       heat = layer.draw(map, [height, width], range, discrimination.table(true), discrimination.colors);
     }
@@ -92,7 +95,8 @@ class DiscriminationView {
       size: { width, height },
       heat,
       opacity: store.get("opacity"),
-      objects: store.get("objects"),
+      // Where colours say whose the pixels are, those of the classes would say something else.
+      objects: tinted ? store.get("objects").map((/** @type {any} */ object) => ({ ...object, color: undefined })) : store.get("objects"),
       selected,
       hovered: null,
       side: map ? discrimination.side : null,
@@ -121,7 +125,7 @@ class DiscriminationView {
     const read = valueAt(difference, at.x + 0.5, at.y + 0.5);
     // Sent in steps, a lead of nothing comes back as half a step.
     const lead = Math.abs(read) < (difference.high - difference.low) / STEPS ? 0 : read;
-    const whose = taker !== null ? store.get("objects")[taker].name : lead > 0 ? store.get("objects")[selected].name : "nobody";
+    const whose = taker !== null ? nameOf(store.get("objects")[taker]) : lead > 0 ? nameOf(store.get("objects")[selected]) : "nobody";
     this.bar.say(`${formatValue(lead)} at x ${at.x}, y ${at.y}: most for ${whose}`);
   }
 
@@ -135,14 +139,39 @@ class DiscriminationView {
     root.dataset.ready = String(!waits);
   }
 
-  #download() {
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const { discrimination, store, parts } = this;
+    const scene = parts.scene(this.#scene(fullLayer()));
+    if (!scene) return null;
+    const { selected, choice, map, range, maps, tints } = discrimination;
+    const objects = store.get("objects");
+    const tinted = store.get("view") === "neighbours";
+    const about = maps?.title && !tinted ? `: ${maps.title}` : "";
+    const taken = [...tints].map(([index, color]) => ({ color, name: `most for ${nameOf(objects[index])}` }));
+    return {
+      scene,
+      part: parts.stage.viewport.visible,
+      words: [selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${about}`, ...(selected === null ? [] : [this.#words()])],
+      bar: map && range && !tinted ? { range, table: discrimination.table(false) } : null,
+      legend: tinted ? taken : classLegend(scene),
+      name: [
+        store.get("view"),
+        ...(choice ? [choice.method, choice.target, choice.layer] : []),
+        ...(selected === null ? ["photograph"] : [objects[selected].name, String(selected)]),
+      ],
+    };
+  }
+
+  #table() {
     const { discrimination, store } = this;
-    const scene = this.#scene(fullLayer());
-    if (!scene) return;
-    const { selected, choice } = discrimination;
-    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    const parts = [store.get("view"), ...(choice ? [choice.method, choice.target, choice.layer] : []), name];
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
+    const { contrast, choice, selected } = discrimination;
+    const taken = new Map(contrast?.facts.taken.map((one) => [one.index, one]));
+    const rows = objectCells(store.get("objects"), discrimination.listed, selected).map((cells, i) => {
+      const own = i === selected ? contrast?.facts.kept : taken.get(i)?.inside;
+      return [...cells, choice?.method, choice?.target, choice?.layer, own, taken.get(i)?.energy];
+    });
+    return csvOf([...OBJECT_COLUMNS, "method", "target", "layer", "share_of_box", "share_of_energy"], rows);
   }
 }
 

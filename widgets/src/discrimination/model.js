@@ -27,12 +27,16 @@ export const TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "min_score",
+  "only_class",
+  "search",
   "method",
   "target",
   "layer",
   "view",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "signed_colormap",
   "boxes",
@@ -72,7 +76,7 @@ export class Discrimination extends OneResultModel {
 
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
-    return this.maps ? colorRange(this.maps, 0, false) : null;
+    return this.maps ? colorRange(this.maps, 0, false, this.store.get("percentile")) : null;
   }
 
   /** @param {boolean} fade */

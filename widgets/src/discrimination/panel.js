@@ -1,10 +1,11 @@
 // The panel: the objects, what is told of the selected one and of each neighbour, what to explain, how to show it.
 
-import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element, takesKeys } from "../shared/dom.js";
+import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
-import { formatValue } from "../shared/text.js";
+import { formatValue, nameOf } from "../shared/text.js";
 
 /** @typedef {import("./model.js").Discrimination} Discrimination */
 
@@ -13,6 +14,12 @@ const VIEWS = [
   { name: "neighbours", title: "Neighbours" },
   { name: "map", title: "Own map" },
 ];
+/** What the colours of each view mean. @type {Record<string, string>} */
+const MEANINGS = {
+  difference: "Above 0: more evidence for this object than for any other. Below 0: another has more.",
+  neighbours: "Each pixel has the colour of the object for which it speaks most.",
+  map: "The evidence for this object alone; the shares below compare it with the others.",
+};
 const BOXES = [
   { name: "all", title: "All" },
   { name: "selected", title: "Selected" },
@@ -24,7 +31,7 @@ const percent = (value) => (value === null || value === undefined ? "\u2013" : `
 /**
  * @param {Discrimination} discrimination
  * @param {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void,
- *   download: () => void}} actions
+ *   download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function discriminationPanel(discrimination, { select, step, hover, download }) {
   const { store } = discrimination;
@@ -37,46 +44,54 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
     );
 
   const count = element("span", { class: "dx-count" });
+  const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const takers = element("ul", { class: "dx-takers", "aria-label": "Whose pixels the box holds" });
   const index = element("table", { class: "dx-index" });
   const basis = element("p", { class: "dx-remark" });
-  const told = section("Against the others", [takers, index, basis]);
+  const means = element("p", { class: "dx-remark" });
+  const told = section("Against the others", [means, takers, index, basis]);
   const view = segmentControl("View", VIEWS, choose("view"));
   view.row.classList.add("dx-tall");
   const method = selectControl("Method", choose("method"));
   const target = selectControl("Explain", choose("target"));
   const layer = selectControl("Layer", choose("layer"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => discrimination.maps?.signed ?? true;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
 
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [objects.list], count),
+    section("Objects", [filter.root, objects.list], count),
     view.row,
     told,
     section("Explanation", [method.row, target.row, layer.row]),
-    section("Display", [colors.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code")),
+    section("Display", [colors.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store),
   ]);
 
   /** @type {unknown} */
   let filled = null;
   /** @type {unknown} */
   let telling = null;
+  let viewed = "";
 
   /** One line of the legend. @param {string} color @param {string} name @param {string} share @param {string} title */
   function legend(color, name, share, title) {
     const swatch = element("span", { class: "dx-swatch", "aria-hidden": "true" });
     swatch.style.background = color;
+    // The colours are those of one view only: in the others they would be a legend of nothing.
+    swatch.hidden = store.get("view") !== "neighbours";
     return [swatch, element("span", { class: "dx-name", title }, [name]), element("span", { class: "dx-number" }, [share])];
   }
 
   /** A neighbour: a button that selects it. @param {import("./model.js").Taken} taken @param {string} color */
   function neighbour(taken, color) {
-    const { name, score } = store.get("objects")[taken.index];
+    const object = store.get("objects")[taken.index];
+    const { score } = object;
+    const name = nameOf(object);
     const title = `${name}, score ${score.toFixed(2)}: takes ${percent(taken.inside)} of the box, ${percent(taken.energy)} of the map\u2019s energy`;
     const made = takesKeys(element("button", { type: "button", class: "dx-taker", "aria-label": `${title}; select it` }));
     made.append(...legend(color, name, percent(taken.inside), title));
@@ -89,8 +104,12 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
   function tell() {
     const { contrast, selected, tints } = discrimination;
     told.hidden = !contrast || selected === null;
-    if (!contrast || selected === null || telling === contrast) return;
+    const kind = store.get("view");
+    if (!contrast || selected === null || (telling === contrast && viewed === kind)) return;
     telling = contrast;
+    viewed = kind;
+    takers.classList.toggle("dx-plain", kind !== "neighbours");
+    means.textContent = MEANINGS[kind] ?? "";
     const { facts } = contrast;
     const focused = takers.contains(document.activeElement);
     const nobody = Math.max(0, 1 - facts.kept - facts.taken.reduce((sum, t) => sum + t.inside, 0));
@@ -116,15 +135,20 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
 
   return {
     root,
+    /** Mark the object that is pointed at in the picture. @param {number | null} index */
+    point: (index) => objects.point(index),
     /** Show the state of the traits. */
     show() {
       const choices = store.get("choices");
       const found = store.get("objects");
-      if (filled !== found) {
-        filled = found;
-        objects.fill(found);
-        count.textContent = String(found.length);
+      const { listed } = discrimination;
+      const filling = JSON.stringify([found, listed]);
+      if (filled !== filling) {
+        filled = filling;
+        objects.fill(found, listed);
+        count.textContent = countWords(found, listed);
       }
+      filter.show(found, listed);
       objects.show(discrimination.selected);
       tell();
       view.show(store.get("view"));
@@ -135,7 +159,8 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
       const tinted = store.get("view") === "neighbours";
       colors.show(tinted ? [] : plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
       opacity.show(store.get("opacity"));
-      threshold.show(store.get("threshold"));
+      hideBelow.show(store.get("hide_below"));
+      upper.show();
       boxes.show(store.get("boxes"));
     },
   };

@@ -5,8 +5,9 @@ import { explorerPanel } from "./panel.js";
 import { Explorer } from "./model.js";
 import { HeatLayer } from "../shared/heat.js";
 import { valueAt } from "../shared/maps.js";
-import { fullLayer, renderPicture } from "../shared/png.js";
-import { describe } from "../shared/text.js";
+import { fullLayer } from "../shared/png.js";
+import { OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
+import { boxLabel, describe } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 
 /** One view of the widget in the page. */
@@ -23,10 +24,11 @@ class ExplorerView {
     this.parts = pictureParts(explorer, {
       scene: () => this.#scene(this.#heat),
       pointed: (x, y) => this.#point(x, y),
+      hovered: (index) => this.panel.point(index),
       painted: () => this.#painted(),
     });
     this.bar = colorBar();
-    this.panel = explorerPanel(explorer, { ...this.parts.list, download: () => this.#download() });
+    this.panel = explorerPanel(explorer, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
     this.root = this.parts.arrange("explorer", "Explorer of detected objects", [this.bar.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
@@ -49,6 +51,7 @@ class ExplorerView {
     const { explorer, store, parts } = this;
     this.panel.show();
     this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
   }
@@ -108,13 +111,34 @@ class ExplorerView {
     root.dataset.ready = String(!waits);
   }
 
-  #download() {
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const { explorer, store, parts } = this;
+    const scene = parts.scene(this.#scene(fullLayer()));
+    if (!scene) return null;
+    const { selected, map, maps, range } = explorer;
+    const objects = store.get("objects");
+    const what = selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    return {
+      scene,
+      part: parts.stage.viewport.visible,
+      words: [what],
+      bar: map && range ? { range, table: explorer.table(false) } : null,
+      legend: classLegend(scene),
+      name: [...Object.values(explorer.choice ?? {}), ...(selected === null ? ["photograph"] : [objects[selected].name, String(selected)])],
+    };
+  }
+
+  #table() {
     const { explorer, store } = this;
-    const scene = this.#scene(fullLayer());
-    if (!scene) return;
-    const selected = explorer.selected;
-    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), [...Object.values(explorer.choice ?? {}), name]);
+    const columns = ["method", "target", "layer", "direction"];
+    const figures = ["status", "low", "high", "peak_x", "peak_y", "energy_inside"];
+    const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {
+      const map = explorer.maps?.maps[i];
+      const found = map ? [map.status, map.low, map.high, ...map.peak, map.inside] : [];
+      return [...cells, ...columns.map((name) => explorer.choice?.[name]), ...found];
+    });
+    return csvOf([...OBJECT_COLUMNS, ...columns, ...figures], rows);
   }
 }
 

@@ -15,12 +15,16 @@ export const TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "min_score",
+  "only_class",
+  "search",
   "method",
   "target",
   "layer",
   "direction",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "signed_colormap",
   "scale",
@@ -74,7 +78,7 @@ export class Explorer extends OneResultModel {
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     const { selected, maps } = this;
-    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared") : null;
+    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
   }
 
   /** @param {boolean} fade */

@@ -1,7 +1,8 @@
 // The Explorer's panel: the list of objects, what to explain, how to show it, what to take away.
 
-import { layerChoices, plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
+import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
 
@@ -19,7 +20,7 @@ const BOXES = [
 /**
  * @param {Explorer} explorer
  * @param {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void,
- *   download: () => void}} actions
+ *   download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function explorerPanel(explorer, { select, step, hover, download }) {
   const { store } = explorer;
@@ -32,38 +33,45 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
     );
 
   const count = element("span", { class: "dx-count" });
+  const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const method = selectControl("Method", choose("method"));
   const target = selectControl("Explain", choose("target"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const scale = segmentControl("Scale", SCALES, choose("scale"));
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => explorer.maps?.signed ?? false;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
 
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [objects.list], count),
+    section("Objects", [filter.root, objects.list], count),
     section("Explanation", [method.row, target.row, direction.row, layer.row]),
-    section("Display", [colors.row, scale.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code")),
+    section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store),
   ]);
 
   /** @type {unknown} */
   let filled = null;
   return {
     root,
+    /** Mark the object that is pointed at in the picture. @param {number | null} index */
+    point: (index) => objects.point(index),
     /** Show the state of the traits. */
     show() {
       const choices = store.get("choices");
       const found = store.get("objects");
-      if (filled !== found) {
-        filled = found;
-        objects.fill(found);
-        count.textContent = String(found.length);
+      const { listed } = explorer;
+      const filling = JSON.stringify([found, listed]);
+      if (filled !== filling) {
+        filled = filling;
+        objects.fill(found, listed);
+        count.textContent = countWords(found, listed);
       }
+      filter.show(found, listed);
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
       target.show(choices.targets, store.get("target"));
@@ -75,7 +83,8 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
       opacity.show(store.get("opacity"));
-      threshold.show(store.get("threshold"));
+      hideBelow.show(store.get("hide_below"));
+      upper.show();
     },
   };
 }

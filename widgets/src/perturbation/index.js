@@ -1,8 +1,8 @@
 // Perturbation: scrub through deletion and insertion; the picture, the detector's answer, the curve.
 
 import { curveView } from "../shared/curve.js";
-import { renderPicture } from "../shared/png.js";
-import { boxLabel } from "../shared/text.js";
+import { csvOf } from "../shared/sheet.js";
+import { boxLabel, nameOf } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 import { Perturbation } from "./model.js";
 import { perturbationPanel } from "./panel.js";
@@ -27,6 +27,7 @@ class PerturbationView {
     this.store = perturbation.store;
     this.parts = pictureParts(perturbation, {
       scene: () => this.#scene(),
+      hovered: (index) => this.panel.point(index !== null && index < this.store.get("objects").length ? index : null),
       painted: () => this.#painted(),
     });
     this.curve = curveView((step) => this.store.commit({ step }));
@@ -36,7 +37,7 @@ class PerturbationView {
       last: () => perturbation.last,
       step: () => perturbation.step,
     });
-    this.panel = perturbationPanel(perturbation, { ...this.parts.list, download: () => this.#download() });
+    this.panel = perturbationPanel(perturbation, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
     this.root = this.parts.arrange("perturbation", "Deletion and insertion", [this.scrubber.root, this.curve.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#heard(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
@@ -70,6 +71,7 @@ class PerturbationView {
       this.curve.draw(curves, ["0%", `100%: ${whole}`], this.#summary());
     }
     if (walk) this.curve.mark(step);
+    parts.changed();
     parts.label("Changed photograph");
     parts.say(words);
   }
@@ -97,7 +99,7 @@ class PerturbationView {
     const score = `score ${walk.scores[step].toFixed(2)} of ${object.score.toFixed(2)}, its box overlaps by ${Math.round(100 * walk.ious[step])}%`;
     const count = walk.answers[step].filter((answer) => answer.score >= walk.least).length;
     const found = `${count} ${count === 1 ? "object" : "objects"} found with a score of at least ${walk.least}`;
-    return `${object.name}, ${walk.title}, ${done}: ${there ? score : "no longer found"}; ${found}.`;
+    return `${nameOf(object)}, ${walk.title}, ${done}: ${there ? score : "no longer found"}; ${found}.`;
   }
 
   /** The picture with all that the detector found in it, and the object's box as it was. @returns {import("../shared/painter.js").Scene | null} */
@@ -131,15 +133,33 @@ class PerturbationView {
     root.dataset.ready = String(!waits);
   }
 
-  #download() {
-    const { perturbation, store } = this;
-    const scene = this.#scene();
-    if (!scene) return;
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const { perturbation, store, parts } = this;
+    const scene = parts.scene(this.#scene());
+    if (!scene) return null;
     const { choice, step, selected } = perturbation;
-    const name = selected === null ? "photograph" : store.get("objects")[selected].name;
+    const object = selected === null ? null : store.get("objects")[selected];
     const shown = choice ? [choice.method, choice.layer, choice.mode, choice.area, choice.fill] : [];
-    const parts = [...shown, name, String(step)];
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), parts);
+    return {
+      scene,
+      part: parts.stage.viewport.visible,
+      words: object ? [this.#words(), this.#summary()].filter(Boolean) : [`${store.get("objects").length} objects`],
+      bar: null,
+      legend: object && perturbation.walk ? [{ color: ORIGINAL, name: `${boxLabel(object)} in the unchanged photograph` }] : [],
+      name: [...shown, ...(object ? [object.name, String(selected)] : ["photograph"]), String(step)],
+    };
+  }
+
+  /** The curve, picture by picture. */
+  #table() {
+    const { walk, choice, selected } = this.perturbation;
+    const columns = ["object", "method", "mode", "picture", "pixels_changed", "score", "score_over_original", "others_over_original", "iou", "found"];
+    const rows = (walk?.counts ?? []).map((count, i) => [
+      ...[selected, choice?.method, choice?.mode, i, count],
+      ...[walk?.scores[i], walk?.relative[i], walk?.others[i], walk?.ious[i], walk?.answers[i].length],
+    ]);
+    return csvOf(columns, rows);
   }
 }
 

@@ -3,6 +3,7 @@
 import { layerChoices, plain, segmentControl, selectControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { factRows } from "../shared/facts.js";
+import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
 
@@ -19,12 +20,13 @@ const percent = (share) => (share === null ? "\u2013" : `${(100 * share).toFixed
 /**
  * @param {Perturbation} perturbation
  * @param {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void,
- *   download: () => void}} actions
+ *   download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function perturbationPanel(perturbation, { select, step, hover, download }) {
   const { store } = perturbation;
   const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
   const count = element("span", { class: "dx-count" });
+  const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const method = selectControl("Order by", choose("method"));
   const layer = selectControl("Layer", choose("layer"));
@@ -33,25 +35,30 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
   const fill = selectControl("Filling", choose("fill"));
   const facts = element("dl", { class: "dx-facts" });
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [objects.list], count),
+    section("Objects", [filter.root, objects.list], count),
     section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
     section("Curve", [facts]),
-    takeAway(download, () => store.get("code")),
+    takeAway(download, () => store.get("code"), store),
   ]);
   /** @type {unknown} */
   let filled = null;
 
   return {
     root,
+    /** Mark the object that is pointed at in the picture. @param {number | null} index */
+    point: (index) => objects.point(index),
     /** Show the state of the traits. */
     show() {
       const choices = store.get("choices");
       const found = store.get("objects");
-      if (filled !== found) {
-        filled = found;
-        objects.fill(found);
-        count.textContent = String(found.length);
+      const { listed } = perturbation;
+      const filling = JSON.stringify([found, listed]);
+      if (filled !== filling) {
+        filled = filling;
+        objects.fill(found, listed);
+        count.textContent = countWords(found, listed);
       }
+      filter.show(found, listed);
       objects.show(perturbation.selected);
       method.show(choices.methods, store.get("method"));
       layer.show(layerChoices(choices.layers), store.get("layer"));

@@ -4,6 +4,7 @@ import { neighbour } from "../shared/boxes.js";
 import { colorBar } from "../shared/colorbar.js";
 import { curveView } from "../shared/curve.js";
 import { button, element } from "../shared/dom.js";
+import { fullScreenButton } from "../shared/tools.js";
 import { viewParts, widget } from "../shared/view.js";
 import { figure } from "../shared/grid_cell.js";
 import { Grid } from "../shared/grid.js";
@@ -59,6 +60,7 @@ class SanityView {
       button("minus", "Zoom out (\u2212)", () => grid.zoomOut()),
       button("frame", "Show the object (f)", () => grid.frame()),
       button("reset", "Show the whole photograph (0)", () => grid.reset()),
+      fullScreenButton(() => grid.whole()),
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, progress.busy]);

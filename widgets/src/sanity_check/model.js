@@ -27,7 +27,8 @@ export const TRAITS = [
   "step",
   "seed",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "signed_colormap",
   "boxes",
@@ -165,7 +166,7 @@ export class SanityCheck {
   /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range(place) {
     const maps = this.#maps.get(this.#key(place));
-    return maps ? colorRange(maps, 0, false) : null;
+    return maps ? colorRange(maps, 0, false, this.store.get("percentile")) : null;
   }
 
   /** @param {string} method @param {boolean} fade */

@@ -1,7 +1,7 @@
 // The panel: what is checked and how, which part of it is shown, how it looks, what to take away.
 
 import { checkList } from "../shared/checklist.js";
-import { plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { button, element } from "../shared/dom.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
@@ -49,15 +49,16 @@ export function sanityPanel(check, { run, select, step, download }) {
   const colors = selectControl("Colours", choose("colormap"));
   const signed = selectControl("Signed", choose("signed_colormap"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Object", [objects.list]),
     section("Methods", [methods.root, most]),
     section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), stale]),
     section("Shown", [measure.row, seed.row]),
-    section("Display", [colors.row, signed.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code")),
+    section("Display", [colors.row, signed.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store),
   ]);
   /** @type {unknown} */
   let filled = null;
@@ -92,7 +93,8 @@ export function sanityPanel(check, { run, select, step, download }) {
     colors.show(plain(choices.colormaps), store.get("colormap"));
     signed.show(check.order.some((m) => check.maps(m)?.signed) ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
     opacity.show(store.get("opacity"));
-    threshold.show(store.get("threshold"));
+    hideBelow.show(store.get("hide_below"));
+      upper.show();
     boxes.show(store.get("boxes"));
   }
 

@@ -3,9 +3,10 @@
 import { sliderControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { listenToKeys } from "../shared/keyboard.js";
+import { countWords, filterControls, listedObjects } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
-import { renderPicture } from "../shared/png.js";
+import { OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
 import { Store } from "../shared/state.js";
 import { boxLabel } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
@@ -13,7 +14,17 @@ import { pictureParts, widget } from "../shared/view.js";
 /** @typedef {import("../shared/types.js").DetectedObject} DetectedObject */
 
 /** Every trait that this front end reads or sets. */
-export const TRAITS = ["photo", "objects", "selected", "score_threshold", "lowest_score", "notice", "code"];
+export const TRAITS = [
+  "photo",
+  "objects",
+  "selected",
+  "score_threshold",
+  "lowest_score",
+  "only_class",
+  "search",
+  "notice",
+  "code",
+];
 
 /** How far a key moves the threshold. */
 const KEY_STEP = 0.05;
@@ -34,6 +45,11 @@ class ScoreThreshold {
     // Python compares in float32.
     const least = Math.fround(store.get("score_threshold"));
     return store.get("objects").filter((/** @type {DetectedObject} */ object) => object.score >= least);
+  }
+
+  /** Those of them that pass the other filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.objects);
   }
 
   /** @returns {number | null} */
@@ -59,7 +75,11 @@ class ScoreThresholdView {
   constructor(shared, host) {
     this.shared = shared;
     this.store = shared.store;
-    this.parts = pictureParts(shared, { scene: () => this.#scene(), painted: () => this.#painted() });
+    this.parts = pictureParts(shared, {
+      scene: () => this.#scene(),
+      hovered: (index) => this.list.point(index),
+      painted: () => this.#painted(),
+    });
     this.slider = sliderControl(
       "Min. score",
       (value) => this.store.setLive("score_threshold", value),
@@ -68,11 +88,12 @@ class ScoreThresholdView {
     );
     this.slider.input.min = String(this.store.get("lowest_score"));
     this.count = element("span", { class: "dx-count" });
+    this.filter = filterControls(this.store);
     this.list = objectList({ label: "Detections", ...this.parts.list });
     const panel = element("div", { class: "dx-panel" }, [
       section("Score threshold", [this.slider.row]),
-      section("Detections", [this.list.list], this.count),
-      takeAway(() => this.#download(), () => this.store.get("code")),
+      section("Detections", [this.filter.root, this.list.list], this.count),
+      takeAway(this.parts.downloads(() => this.#sheet(), () => this.#table()), () => this.store.get("code"), this.store),
     ]);
     this.root = this.parts.arrange("score-threshold", "Detections above a score", [], panel);
     listenToKeys(this.root, { "[": () => shared.move(-KEY_STEP), "]": () => shared.move(KEY_STEP) });
@@ -89,9 +110,12 @@ class ScoreThresholdView {
     const { objects, selected } = shared;
     const every = store.get("objects").length;
     this.slider.show(store.get("score_threshold"));
-    this.list.fill(objects);
+    const { listed } = shared;
+    this.list.fill(objects, listed);
     this.list.show(selected);
-    this.count.textContent = `${objects.length} of ${every}`;
+    this.filter.show(objects, listed);
+    this.count.textContent = listed.length === objects.length ? `${objects.length} of ${every}` : countWords(objects, listed);
+    parts.changed();
     parts.label("Photograph");
     const threshold = store.get("score_threshold").toFixed(2);
     const counted = `${objects.length} of ${every} detections have a score of at least ${threshold}.`;
@@ -115,11 +139,24 @@ class ScoreThresholdView {
     this.root.dataset.ready = "true";
   }
 
-  #download() {
-    const scene = this.#scene();
-    if (!scene) return;
-    const name = ["detections", this.store.get("score_threshold").toFixed(2)];
-    return this.parts.save(() => renderPicture(scene, this.parts.stage.viewport.visible), name);
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const scene = this.parts.scene(this.#scene());
+    if (!scene) return null;
+    const threshold = this.store.get("score_threshold").toFixed(2);
+    return {
+      scene,
+      part: this.parts.stage.viewport.visible,
+      words: [`${this.shared.listed.length} of ${this.store.get("objects").length} detections, with a score of at least ${threshold}`],
+      bar: null,
+      legend: classLegend(scene),
+      name: ["detections", threshold],
+    };
+  }
+
+  #table() {
+    const { objects, listed, selected } = this.shared;
+    return csvOf(OBJECT_COLUMNS, objectCells(objects, listed, selected));
   }
 }
 

@@ -7,6 +7,12 @@ import { formatValue } from "./text.js";
 
 const SAMPLES = 256;
 
+/** What stands at the left end, in the middle and at the right end. @param {Range} range */
+export function rangeWords({ low, high, cutLow, cutHigh }) {
+  const middle = formatValue((low + high) / 2);
+  return [`${cutLow ? "\u2264 " : ""}${formatValue(low)}`, middle, `${cutHigh ? "\u2265 " : ""}${formatValue(high)}`];
+}
+
 export function colorBar() {
   const canvas = element("canvas", { class: "dx-bar-colors", width: String(SAMPLES), height: "1", "aria-hidden": "true" });
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
@@ -30,7 +36,7 @@ export function colorBar() {
       root.classList.toggle("dx-empty", shown === null);
       if (!shown) return;
       range = shown;
-      [shown.low, (shown.low + shown.high) / 2, shown.high].forEach((v, i) => (ticks[i].textContent = formatValue(v)));
+      rangeWords(shown).forEach((words, i) => (ticks[i].textContent = words));
       const pixels = new ImageData(SAMPLES, 1);
       const colors = new Uint32Array(pixels.data.buffer);
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round((i * (table.length - 1)) / (SAMPLES - 1))];

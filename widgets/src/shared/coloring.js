@@ -21,13 +21,13 @@ export class Coloring {
   table(signed, fade) {
     const { store } = this;
     const palette = /** @type {Uint8Array} */ (this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap")));
-    return colorTable(palette, { signed, threshold: store.get("threshold"), fade });
+    return colorTable(palette, { signed, threshold: store.get("hide_below"), fade });
   }
 
   /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
   signature(range) {
     const { low, high } = range ?? { low: 0, high: 0 };
     const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("threshold"), low, high].join();
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("hide_below"), low, high].join();
   }
 }

@@ -1,6 +1,7 @@
 // The controls of a panel: each is a labelled element and a function that shows a new value.
 
 import { element, takesKeys, uniqueId } from "./dom.js";
+import { explained } from "./terms.js";
 
 /** @typedef {{name: string, title: string}} Choice */
 
@@ -12,7 +13,7 @@ import { element, takesKeys, uniqueId } from "./dom.js";
 export function selectControl(label, chosen) {
   const id = uniqueId("select");
   const list = takesKeys(element("select", { id, class: "dx-select" }));
-  const row = element("div", { class: "dx-row" }, [element("label", { for: id, class: "dx-label" }, [label]), list]);
+  const row = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, [label]), list), list]);
   list.addEventListener("change", () => chosen(list.value));
   let offered = "";
   return {
@@ -64,7 +65,7 @@ export function sliderControl(label, moved, released, say = (value) => `${Math.r
   );
   const output = element("span", { class: "dx-number", "aria-hidden": "true" });
   const row = element("div", { class: "dx-row" }, [
-    element("label", { for: id, class: "dx-label" }, [label]),
+    explained(element("label", { for: id, class: "dx-label" }, [label]), input),
     element("div", { class: "dx-slide" }, [input, output]),
   ]);
   input.addEventListener("input", () => moved(input.valueAsNumber));
@@ -76,9 +77,35 @@ export function sliderControl(label, moved, released, say = (value) => `${Math.r
     show(value) {
       const words = say(value);
       input.value = String(value);
-      input.style.setProperty("--dx-fill", `${Math.round(value * 100)}%`);
       input.setAttribute("aria-valuetext", words);
       output.textContent = words;
+    },
+  };
+}
+
+/** Least percentile that the slider of the upper limit offers. */
+const LEAST_PERCENTILE = 50;
+
+/**
+ * From which percentile of the map's values on cells have the last colour.
+ * @param {import("./state.js").Store} store with the trait `percentile`
+ */
+export function upperControl(store) {
+  const made = sliderControl(
+    "Upper limit",
+    (value) => store.setLive("percentile", value),
+    (value) => store.commit({ percentile: value }),
+    (value) => (value === 100 ? "max." : `${Number(value.toPrecision(4))}%`),
+  );
+  made.input.max = "100";
+  made.input.step = "0.5";
+  return {
+    row: made.row,
+    show() {
+      const now = store.get("percentile");
+      // Python may set one that is lower than the slider offers.
+      made.input.min = String(Math.min(LEAST_PERCENTILE, Math.floor(now)));
+      made.show(now);
     },
   };
 }
@@ -100,7 +127,7 @@ export function segmentControl(label, choices, chosen) {
     element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])]),
   );
   const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
-    element("span", { class: "dx-label", id: `${group}-label` }, [label]),
+    explained(element("span", { class: "dx-label", id: `${group}-label` }, [label]), inputs[0]),
     element("div", { class: "dx-segments" }, parts),
   ]);
   return {

@@ -45,6 +45,9 @@ const ICONS = {
   compute: "M5 3.5v9l7.5-4.5z",
   pause: "M5.5 3.5v9M10.5 3.5v9",
   frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3",
 };
 
 /** @param {keyof typeof ICONS} name */

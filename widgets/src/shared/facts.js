@@ -1,6 +1,7 @@
 // Named figures, one below the other.
 
 import { element } from "./dom.js";
+import { meaning } from "./terms.js";
 
 /**
  * Rows of a description list.
@@ -10,7 +11,7 @@ import { element } from "./dom.js";
 export function factRows(facts) {
   return facts.map(({ name, value, title, best }) =>
     element("div", { class: "dx-fact" }, [
-      element("dt", { title: title ?? name }, [name]),
+      element("dt", { title: title || meaning(name) || name }, [name]),
       element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value]),
     ]),
   );

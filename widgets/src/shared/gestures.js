@@ -1,51 +1,81 @@
-// Pointer and wheel over a picture: a click, a drag that pans, a wheel that zooms where the picture has the focus.
+// Pointer, touch and wheel over a picture: a click, a double click, a drag that pans, two fingers or Ctrl and wheel that zoom.
 
 /** @typedef {import("./viewport.js").Viewport} Viewport */
 
 const CLICK_SLACK = 4;
+const DOUBLE_ZOOM = 2;
+
+/** What to hold down so that the wheel zooms: the key's name on this machine. */
+export const WHEEL_KEY = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "\u2318" : "Ctrl";
 
 /**
+ * A wheel alone scrolls the notebook, whatever has the focus; with Ctrl or Command (and so with two fingers on a
+ * trackpad, which browsers report as Ctrl and wheel) it zooms. In full screen there is nothing to scroll, so it zooms.
  * @param {HTMLElement} canvas
  * @param {{viewport: Viewport, moved: () => void, pointed: (x: number, y: number) => void, left: () => void,
- *   clicked: (x: number, y: number) => void, focused: () => boolean, refused: () => void}} actions `pointed` and
- *   `clicked` get image coordinates; `refused`: the wheel scrolls the notebook, as the picture has no focus
+ *   clicked: (x: number, y: number) => void, refused: () => void}} actions `pointed` and
+ *   `clicked` get image coordinates; `refused`: the wheel scrolls the notebook
  */
-export function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, focused, refused }) {
-  /** @type {{x: number, y: number, moved: boolean} | null} */
-  let grip = null;
+export function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, refused }) {
+  /** Where each finger, or the mouse, was last. @type {Map<number, [number, number]>} */
+  const grips = new Map();
+  /** Whether the gesture is more than a click. */
+  let dragged = false;
   /** @param {MouseEvent} event @returns {[number, number]} */
   const screen = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
 
+  /** Two fingers: the point between them stays, their distance zooms. @param {number} id @param {[number, number]} to */
+  function pinch(id, to) {
+    const from = /** @type {[number, number]} */ (grips.get(id));
+    const other = /** @type {[number, number]} */ ([...grips].find(([key]) => key !== id)?.[1]);
+    const span = (/** @type {[number, number]} */ at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
+    viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
+    dragged = true;
+  }
+
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const [x, y] = screen(event);
-    grip = { x, y, moved: false };
+    if (event.button !== 0 || grips.size === 2) return;
+    if (grips.size === 0) dragged = false;
+    grips.set(event.pointerId, screen(event));
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = screen(event);
-    if (grip && (grip.moved || Math.hypot(x - grip.x, y - grip.y) > CLICK_SLACK)) {
-      viewport.panBy(x - grip.x, y - grip.y);
-      grip = { x, y, moved: true };
-      moved();
+    const to = screen(event);
+    const from = grips.get(event.pointerId);
+    if (!from) {
+      pointed(...viewport.toImage(...to));
       return;
     }
-    pointed(...viewport.toImage(x, y));
+    if (grips.size === 2) pinch(event.pointerId, to);
+    else if (dragged || Math.hypot(to[0] - from[0], to[1] - from[1]) > CLICK_SLACK) {
+      viewport.panBy(to[0] - from[0], to[1] - from[1]);
+      dragged = true;
+    } else return;
+    grips.set(event.pointerId, to);
+    moved();
   });
-  canvas.addEventListener("pointerup", (event) => {
-    const click = grip !== null && !grip.moved;
-    grip = null;
-    if (click) clicked(...viewport.toImage(...screen(event)));
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
+    canvas.addEventListener(end, (event) => grips.delete(event.pointerId));
+  }
+  canvas.addEventListener("click", (event) => {
+    // The second click of a double click zooms, it selects nothing.
+    if (!dragged && event.detail < 2) clicked(...viewport.toImage(...screen(event)));
   });
-  canvas.addEventListener("pointercancel", () => (grip = null));
+  canvas.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    if (event.shiftKey) viewport.zoomBy(1 / DOUBLE_ZOOM, screen(event));
+    else viewport.zoomBy(DOUBLE_ZOOM, screen(event));
+    moved();
+  });
   canvas.addEventListener("pointerleave", left);
   canvas.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !focused()) {
+      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) {
         refused();
         return;
       }
@@ -58,11 +88,21 @@ export function listenToGestures(canvas, { viewport, moved, pointed, left, click
   );
 }
 
+/** The hint that is shown where the wheel scrolls the notebook. */
+export const WHEEL_HINT = `${WHEEL_KEY} + scroll zooms`;
+
+/** @type {WeakMap<HTMLElement, ReturnType<typeof setTimeout>>} */
+const flashing = new WeakMap();
+
 /**
- * Tell that a click comes first, for as long as it takes to read.
+ * Show a hint for as long as it takes to read.
  * @param {HTMLElement} hint
  */
 export function flash(hint) {
+  clearTimeout(flashing.get(hint));
   hint.classList.add("dx-shown");
-  setTimeout(() => hint.classList.remove("dx-shown"), 1200);
+  flashing.set(
+    hint,
+    setTimeout(() => hint.classList.remove("dx-shown"), 1200),
+  );
 }

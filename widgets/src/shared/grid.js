@@ -4,7 +4,8 @@ import { element, button } from "./dom.js";
 import { factRows } from "./facts.js";
 import { listenToKeys } from "./keyboard.js";
 import { neighbour } from "./boxes.js";
-import { Viewport } from "./viewport.js";
+import { fullScreen } from "./tools.js";
+import { Viewport, placeFor } from "./viewport.js";
 import { Cell, figure } from "./grid_cell.js";
 
 /** @typedef {import("./grid_cell.js").Shared} Shared */
@@ -74,13 +75,11 @@ export class Grid {
     for (const method of this.comparison.order) this.#head(method);
   }
 
-  /** Give every cell the room there is, in the photograph's proportions. */
+  /** Give every cell the room there is across, whatever the photograph's proportions. */
   fit() {
     const room = [...this.#cells.values()][0]?.root.clientWidth ?? 0;
-    const { width, height } = this.viewport.image;
     if (room === 0) return;
-    const shown = Math.max(40, Math.min(room - 8, (TALLEST * width) / height));
-    this.viewport.resize({ width: Math.round(shown), height: Math.max(1, Math.round((shown * height) / width)) });
+    this.viewport.resize(placeFor(this.viewport.image, Math.max(40, room - 8), TALLEST));
     for (const cell of this.#cells.values()) cell.fit();
     this.paint();
   }
@@ -116,6 +115,11 @@ export class Grid {
   reset() {
     this.viewport.reset();
     this.invalidate();
+  }
+
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {});
   }
 
   /** Show the selected object as large as it fits, with some of what is around it. */
@@ -279,6 +283,7 @@ export class Grid {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => this.actions.escape(),
     });
   }

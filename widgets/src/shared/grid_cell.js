@@ -2,7 +2,7 @@
 
 import { element, takesKeys } from "./dom.js";
 import { factRows } from "./facts.js";
-import { flash, listenToGestures } from "./gestures.js";
+import { WHEEL_HINT, flash, listenToGestures } from "./gestures.js";
 import { HeatLayer } from "./heat.js";
 import { valueAt } from "./maps.js";
 import { paintScene } from "./painter.js";
@@ -49,7 +49,7 @@ export class Cell {
     this.canvas = element("canvas", { class: "dx-canvas", "aria-hidden": "true" });
     this.mark = element("span", { class: "dx-probe", hidden: "" });
     this.state = element("span", { class: "dx-state", hidden: "" });
-    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, ["Click, then scroll to zoom"]);
+    this.hint = element("span", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.picture = element("div", { class: "dx-picture" }, [this.canvas, this.mark, this.state, this.hint]);
     this.readout = element("div", { class: "dx-value" });
     this.figures = element("dl", { class: "dx-figures" });
@@ -63,7 +63,6 @@ export class Cell {
       pointed: actions.pointed,
       left: () => actions.pointed(null, null),
       clicked: () => this.root.focus({ preventScroll: true }),
-      focused: () => document.activeElement === this.root,
       refused: () => flash(this.hint),
     });
   }

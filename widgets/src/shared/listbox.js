@@ -2,22 +2,46 @@
 
 import { element, takesKeys, uniqueId } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
+import { nameOf } from "./text.js";
 
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
 
 /** @typedef {{select: (index: number) => void, step: (step: 1 | -1) => void, hover: (index: number | null) => void}} ListActions */
 
-/** The detected objects: the same selection as in the picture. @param {{label: string} & ListActions} actions */
-export function objectList(actions) {
-  return listBox(actions, (/** @type {DetectedObject} */ object) => {
+/** The detected objects, or some of them: the same selection as in the picture. @param {{label: string} & ListActions} actions */
+export function objectList({ label, select, step, hover }) {
+  /** Which objects are in the lines. @type {readonly number[]} */
+  let numbers = [];
+  const rows = {
+    label,
+    step,
+    select: (/** @type {number} */ row) => numbers[row] !== undefined && select(numbers[row]),
+    hover: (/** @type {number | null} */ row) => hover(row === null ? null : numbers[row]),
+  };
+  const box = listBox(rows, (/** @type {DetectedObject} */ object) => {
     const score = object.score.toFixed(2);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
+    const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
+    swatch.style.background = object.color ?? "transparent";
     return {
-      said: `${object.name}, score ${score}`,
-      content: [element("span", { class: "dx-name", title: object.name }, [object.name]), bar, element("span", { class: "dx-number" }, [score])],
+      said: `${nameOf(object)}, score ${score}`,
+      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])],
     };
   });
+  const row = (/** @type {number | null} */ index) => (index === null || !numbers.includes(index) ? null : numbers.indexOf(index));
+  return {
+    list: box.list,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} [shown] by default all */
+    fill(objects, shown = objects.map((_, i) => i)) {
+      numbers = shown;
+      box.fill(shown.map((i) => objects[i]));
+    },
+    /** @param {number | null} selected */
+    show: (selected) => box.show(row(selected)),
+    /** Mark the one that is pointed at in the picture. @param {number | null} index */
+    point: (index) => box.point(row(index)),
+  };
 }
 
 /**
@@ -51,6 +75,14 @@ export function listBox({ label, select, step, hover }, show) {
     return made;
   }
 
+  /** scrollIntoView would also scroll the notebook. @param {HTMLElement} option */
+  function reveal(option) {
+    const above = option.offsetTop - list.offsetTop;
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
+
   return {
     list,
     /** @param {readonly Item[]} items */
@@ -67,11 +99,12 @@ export function listBox({ label, select, step, hover }, show) {
         return;
       }
       list.setAttribute("aria-activedescendant", current.id);
-      // scrollIntoView would also scroll the notebook.
-      const above = current.offsetTop - list.offsetTop;
-      if (above < list.scrollTop) list.scrollTop = above;
-      const below = above + current.offsetHeight - list.clientHeight;
-      if (below > list.scrollTop) list.scrollTop = below;
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
     },
   };
 }

@@ -107,20 +107,57 @@ export function placeMap(map, size, columns, rows) {
   return out;
 }
 
+/** Cells of maps in rising order, by map set. @type {WeakMap<MapSet, Map<string, Float64Array>>} */
+const sorted = new WeakMap();
+
 /**
- * The values that the ends of the colour bar stand for.
+ * A percentile of the values of some maps' cells, of their magnitudes if signed; between two values as NumPy has it.
+ * @param {MapSet} set
+ * @param {number | null} index null for all maps
+ * @param {number} percentile 0..100
+ */
+function percentileOf(set, index, percentile) {
+  const known = sorted.get(set) ?? new Map();
+  sorted.set(set, known);
+  const name = String(index);
+  let values = known.get(name);
+  if (!values) {
+    const maps = index === null ? set.maps : [set.maps[index]];
+    values = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    let at = 0;
+    for (const map of maps) {
+      const step = (map.high - map.low) / STEPS;
+      for (const quantum of map.quanta) {
+        const value = map.low + quantum * step;
+        values[at++] = set.signed ? Math.abs(value) : value;
+      }
+    }
+    values.sort();
+    known.set(name, values);
+  }
+  const place = ((values.length - 1) * percentile) / 100;
+  const first = Math.floor(place);
+  const next = Math.min(first + 1, values.length - 1);
+  return values[first] + (values[next] - values[first]) * (place - first);
+}
+
+/**
+ * The values that the ends of the colour bar stand for. A percentile below 100 keeps a few extreme cells from taking
+ * the whole range; if most of the map is the same, so that nothing would be left of the range, it does not count.
  * @param {MapSet} set
  * @param {number} index
  * @param {boolean} shared one scale for all objects, else each its own
+ * @param {number} [percentile] above 0, up to 100
  * @returns {Range}
  */
-export function colorRange(set, index, shared) {
+export function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
-  if (!set.signed) return { low, high };
-  const reach = Math.max(Math.abs(low), Math.abs(high));
-  return { low: -reach, high: reach };
+  const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
+  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile) : reach;
+  const top = upper > (set.signed ? 0 : low) ? Math.min(upper, reach) : reach;
+  return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 
 /** Bytes that a map set takes. @param {MapSet} set */

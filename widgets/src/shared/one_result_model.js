@@ -1,5 +1,6 @@
 // What all views of a widget share that shows one result at a time: its traits, and the results that arrived so far.
 
+import { listedObjects } from "./filter.js";
 import { Store } from "./state.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
@@ -63,6 +64,11 @@ export class OneResultModel {
   get selected() {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
   }
 
   /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */

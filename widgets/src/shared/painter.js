@@ -12,14 +12,14 @@ import { boxLabel } from "./text.js";
  *   boxes: string, unnamed?: boolean, allNamed?: boolean, tints?: ReadonlyMap<number, string>, dashed?: ReadonlySet<number>,
  *   hidden?: ReadonlySet<number>}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at;
  *   `unnamed`: names are written elsewhere; `allNamed`: all drawn
- *   boxes are named, not only the one selected or pointed at; `tints`: colours of boxes that are not white, by object; `dashed`: objects
- *   whose boxes are broken lines; `hidden`: those whose boxes are drawn only under the pointer
+ *   boxes are named, not only the one selected or pointed at; `tints`: colours of boxes that are not in that of their class, by object; `dashed`: objects
+ *   whose boxes are broken lines; `hidden`: those whose boxes are drawn only where they are pointed at or selected
  */
 
 const LIGHT = "#ffffff";
 const HALO = "rgba(0, 0, 0, 0.55)";
 const CHIP = "rgba(17, 20, 24, 0.86)";
-const SIDE = "#ffb000";
+export const SIDE = "#ffb000";
 
 /** More boxes than this are drawn fainter. */
 const CROWD = 20;
@@ -58,26 +58,38 @@ export function paintScene(context, scene, view, unit) {
 }
 
 /**
+ * The boxes that a scene shows, in the order in which they are drawn, and the objects that are named.
+ * @param {Scene} scene
+ * @returns {{boxes: {index: number, line: number, alpha: number, color: string, dashed: boolean}[], named: number[]}}
+ */
+export function drawnBoxes(scene) {
+  const { objects, tints } = scene;
+  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
+  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const labels = [...new Set(last)];
+  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const color = (/** @type {number} */ i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
+  const pen = (/** @type {number} */ index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
+  const boxes = [
+    ...rest.map((i) => ({ line: tints?.has(i) ? 2 : 1.5, alpha, ...pen(i) })),
+    ...labels.map((i) => ({ line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) })),
+  ];
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  return { boxes, named: scene.unnamed ? [] : named };
+}
+
+/**
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  * @param {View} view
  * @param {number} unit
  */
 function paintBoxes(context, scene, view, unit) {
-  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = scene.objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
-  const labels = [...new Set(last)];
-  const alpha = rest.length > CROWD ? 0.5 : 0.85;
-  const { objects, tints } = scene;
-  const tint = (/** @type {number} */ i) => tints?.get(i) ?? LIGHT;
-  const pen = (/** @type {number} */ i) => ({ color: tint(i), dashed: scene.dashed?.has(i) ?? false });
-  for (const i of rest) paintBox(context, objects[i].box, view, unit, { line: tints?.has(i) ? 2 : 1.25, alpha, ...pen(i) });
-  for (const i of labels) {
-    paintBox(context, objects[i].box, view, unit, { line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) });
-  }
+  const { objects } = scene;
+  const { boxes, named } = drawnBoxes(scene);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
   if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
-  const named = scene.allNamed ? [...rest, ...labels] : labels;
-  if (!scene.unnamed) for (const i of named) paintChip(context, scene.objects[i], view, unit);
+  for (const i of named) paintChip(context, objects[i], view, unit);
 }
 
 /**
@@ -108,6 +120,13 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, d
   context.globalAlpha = 1;
 }
 
+/** The ends of one side of a box. @param {readonly number[]} box @param {string} side */
+export function sideOf([x1, y1, x2, y2], side) {
+  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
+  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  return { left, right, top, bottom };
+}
+
 /**
  * Mark the side of the box that is explained.
  * @param {CanvasRenderingContext2D} context
@@ -116,10 +135,9 @@ function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, d
  * @param {View} view
  * @param {number} unit
  */
-function paintSide(context, [x1, y1, x2, y2], side, view, unit) {
+function paintSide(context, box, side, view, unit) {
   const scale = view.scale * unit;
-  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
-  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  const { left, right, top, bottom } = sideOf(box, side);
   context.lineCap = "round";
   for (const [color, width] of /** @type {const} */ ([
     [HALO, 7],
@@ -157,6 +175,10 @@ function paintChip(context, object, view, unit) {
   context.beginPath();
   context.roundRect(x, y, width, height, 4 * unit);
   context.fill();
+  if (object.color) {
+    context.fillStyle = object.color;
+    context.fillRect(x, y + 3 * unit, 3 * unit, height - 6 * unit);
+  }
   context.fillStyle = LIGHT;
   context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
 }

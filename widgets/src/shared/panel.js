@@ -1,6 +1,7 @@
 // Parts of a panel: a titled section, and the button that copies Python.
 
 import { button, element } from "./dom.js";
+import { explained } from "./terms.js";
 
 /**
  * @param {string} title
@@ -8,22 +9,50 @@ import { button, element } from "./dom.js";
  * @param {HTMLElement} [aside]
  */
 export function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [element("span", {}, [title]), ...(aside ? [aside] : [])]);
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...(aside ? [aside] : [])]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
 
 /**
- * What can be taken away: the picture as a file, the Python that makes it.
- * @param {() => void} download
+ * What can be taken away: the picture as a file, the figures, the Python that makes it; and the way back.
+ * @param {(() => void) | {png: () => void, svg?: () => void, csv?: () => void}} download one function writes a PNG
  * @param {() => string} code
+ * @param {import("./state.js").Store} [store] then what was changed can be undone
  */
-export function takeAway(download, code) {
+export function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...(svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : []),
+    ...(csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []),
+  ];
   return element("div", { class: "dx-actions" }, [
-    button("download", "Download this view as a PNG file", download, "PNG"),
+    ...files,
     button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...(store ? wayBack(store) : []),
     copied,
   ]);
+}
+
+/** Buttons for undo and reset. @param {import("./state.js").Store} store */
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    // A view that was closed leaves no listener behind.
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
 }
 
 /**

@@ -32,11 +32,21 @@ export function fullLayer() {
  * @returns {Promise<void>}
  */
 export async function downloadPng(canvas, name) {
+  downloadFile(await pngOf(canvas), `${name}.png`);
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {Promise<Blob>} */
+async function pngOf(canvas) {
   const blob = await new Promise((/** @type {(made: Blob | null) => void} */ resolve) => canvas.toBlob(resolve));
   if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  return blob;
+}
+
+/** Hand a file to the browser as a download. @param {Blob} file @param {string} name */
+export function downloadFile(file, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${name}.png`;
+  link.href = URL.createObjectURL(file);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

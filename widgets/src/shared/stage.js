@@ -2,16 +2,20 @@
 
 import { ClickCycle, boxesAt } from "./boxes.js";
 import { element, takesKeys } from "./dom.js";
-import { flash, listenToGestures } from "./gestures.js";
+import { WHEEL_HINT, flash, listenToGestures } from "./gestures.js";
 import { listenToKeys } from "./keyboard.js";
 import { paintScene } from "./painter.js";
-import { Viewport } from "./viewport.js";
+import { fullScreen } from "./tools.js";
+import { Viewport, placeFor } from "./viewport.js";
 
 /** @typedef {import("./painter.js").Scene} Scene */
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
 /** @typedef {import("./types.js").Size} Size */
 
-const TALLEST = 560;
+const TALLEST = 640;
+/** Share of the window's height that a picture takes at most, and the same in full screen. */
+const OF_WINDOW = 0.8;
+const OF_SCREEN = 0.86;
 const MARGIN = 3;
 const ZOOM_STEP = 1.3;
 const PAN_STEP = 60;
@@ -19,7 +23,9 @@ const PAN_STEP = 60;
 /**
  * @typedef {{objects: () => readonly DetectedObject[], selected: () => number | null, scene: () => Scene | null,
  *   select: (index: number | null) => void, step: (step: 1 | -1) => void, escape: () => void,
- *   pointed: (x: number | null, y: number | null) => void, painted: () => void}} StageActions
+ *   pointed: (x: number | null, y: number | null) => void, painted: () => void, hovered?: (index: number | null) => void,
+ *   shown?: (index: number) => boolean}} StageActions
+ *   `hovered`: which object the pointer is on; `shown`: whether an object is there to be pointed at, by default all are
  */
 
 export class Stage {
@@ -36,20 +42,19 @@ export class Stage {
     this.actions = actions;
     this.viewport = new Viewport(size);
     this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
-    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, ["Click the picture, then scroll to zoom"]);
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
     this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
   }
 
-  /** Give the canvas the room there is, in the photograph's proportions. */
+  /** Give the canvas the room there is across, whatever the photograph's proportions. */
   fit() {
-    const { width, height } = this.viewport.image;
     const room = this.root.clientWidth;
     if (room === 0) return;
-    const shown = Math.min(room, (TALLEST * width) / height);
-    const screen = { width: Math.round(shown), height: Math.round((shown * height) / width) };
+    const tallest = document.fullscreenElement ? OF_SCREEN * window.innerHeight : Math.min(TALLEST, OF_WINDOW * window.innerHeight);
+    const screen = placeFor(this.viewport.image, room, Math.max(200, tallest));
     const ratio = window.devicePixelRatio || 1;
     this.canvas.style.width = `${screen.width}px`;
     this.canvas.style.height = `${screen.height}px`;
@@ -95,10 +100,19 @@ export class Stage {
     this.#moved();
   }
 
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+      this.hint.textContent = "Full screen is not allowed here";
+      flash(this.hint);
+    });
+  }
+
   /** @param {number | null} index */
   hover(index) {
     if (index === this.hovered) return;
     this.hovered = index;
+    this.actions.hovered?.(index);
     this.invalidate();
   }
 
@@ -123,11 +137,12 @@ export class Stage {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
-        const picked = this.#cycle.pick(this.#under(x, y), actions.selected());
-        if (picked !== null) actions.select(picked);
+        actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
-      focused: () => document.activeElement === canvas,
-      refused: () => flash(this.hint),
+      refused: () => {
+        this.hint.textContent = WHEEL_HINT;
+        flash(this.hint);
+      },
     });
     const pan = (/** @type {number} */ dx, /** @type {number} */ dy) => () => {
       this.viewport.panBy(dx, dy);
@@ -138,8 +153,8 @@ export class Stage {
       ArrowDown: () => actions.step(1),
       ArrowLeft: () => actions.step(-1),
       ArrowUp: () => actions.step(-1),
-      Home: () => actions.select(0),
-      End: () => actions.select(actions.objects().length - 1),
+      Home: () => actions.select(this.#shown()[0] ?? null),
+      End: () => actions.select(this.#shown().pop() ?? null),
       "Shift+ArrowRight": pan(-PAN_STEP, 0),
       "Shift+ArrowLeft": pan(PAN_STEP, 0),
       "Shift+ArrowDown": pan(0, -PAN_STEP),
@@ -148,8 +163,15 @@ export class Stage {
       "=": () => this.zoomIn(),
       "-": () => this.zoomOut(),
       0: () => this.reset(),
+      F: () => this.whole(),
       Escape: () => actions.escape(),
     });
+  }
+
+  /** The objects that can be pointed at. */
+  #shown() {
+    const { objects, shown = () => true } = this.actions;
+    return objects().flatMap((_, i) => (shown(i) ? [i] : []));
   }
 
   /**
@@ -157,7 +179,9 @@ export class Stage {
    * @param {number} y
    */
   #under(x, y) {
-    return boxesAt(this.actions.objects(), x, y, MARGIN / this.viewport.scale);
+    const { objects, shown } = this.actions;
+    const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
+    return shown ? under.filter(shown) : under;
   }
 
   /**

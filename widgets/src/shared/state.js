@@ -2,6 +2,9 @@
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 
+/** Steps that can be taken back. */
+const MOST_STEPS = 100;
+
 /**
  * Reads and writes the model's traits. A value under the user's hand (a slider being dragged) is kept here as a live
  * value: every view paints it, and no message leaves the browser until `commit`.
@@ -13,6 +16,10 @@ export class Store {
   #listeners = new Set();
   /** @type {Array<() => void>} */
   #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = new Map();
 
   /**
    * @param {AnyModel} model
@@ -61,9 +68,41 @@ export class Store {
    * @param {Record<string, unknown>} values
    */
   commit(values) {
-    let changed = false;
+    /** @type {Record<string, unknown>} */
+    const before = {};
     for (const [key, value] of Object.entries(values)) {
       this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved };
+  }
+
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
       this.#live.delete(key);
       if (this.model.get(key) !== value) {
         this.model.set(key, value);

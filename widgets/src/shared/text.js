@@ -19,8 +19,11 @@ export function formatValue(value) {
 
 /** @param {DetectedObject} object */
 export function boxLabel(object) {
-  return `${object.name} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
+
+/** Its number and name, the same everywhere. @param {DetectedObject} object */
+export const nameOf = ({ name, number }) => (number === undefined ? name : `#${number} ${name}`);
 
 /**
  * Where a point lies in a box, in words.
@@ -42,7 +45,7 @@ export function placeInBox([x1, y1, x2, y2], [x, y]) {
  */
 export function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
-  const what = `${object.name}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
+  const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
   const [x, y] = map.peak.map(Math.round);

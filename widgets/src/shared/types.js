@@ -1,8 +1,9 @@
 // Shapes of what travels between Python and the browser. Types only: nothing here runs.
 
 /**
- * One detected object. `box` is xyxy in pixels of the photograph.
- * @typedef {{name: string, score: number, box: [number, number, number, number]}} DetectedObject
+ * One detected object. `box` is xyxy in pixels of the photograph; `number` the one by which it goes everywhere, which
+ * is its index in Python; `color` that of its class.
+ * @typedef {{name: string, score: number, box: [number, number, number, number], number?: number, color?: string}} DetectedObject
  */
 
 /**
@@ -32,7 +33,10 @@
 
 /** @typedef {{key: string, title: string, signed: boolean, size: [number, number], maps: HeatMap[]}} MapSet */
 
-/** @typedef {{low: number, high: number}} Range */
+/**
+ * The values at the ends of a colour bar; `cutLow` and `cutHigh`: some lie beyond, and have the colour of that end.
+ * @typedef {{low: number, high: number, cutLow?: boolean, cutHigh?: boolean}} Range
+ */
 
 /** @typedef {{width: number, height: number}} Size */
 

@@ -1,9 +1,10 @@
 // What the views of all widgets do alike: the photograph, words, work and errors; selection on a stage; the life of a view.
 
-import { neighbour } from "./boxes.js";
 import { element, uniqueId } from "./dom.js";
-import { downloadPng } from "./png.js";
+import { nextAmong } from "./filter.js";
+import { downloadFile, downloadPng } from "./png.js";
 import { progressView } from "./progress.js";
+import { renderSheet, svgOf } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { fileName } from "./text.js";
 import { followTheme } from "./theme.js";
@@ -70,6 +71,13 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
      */
     begin(host, root, { changed, decoded }) {
       host.append(root);
+      root.addEventListener("keydown", (event) => {
+        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        event.preventDefault();
+        event.stopPropagation();
+        store.undo();
+      });
       const follow = (/** @type {string} */ key) => {
         if (key === "photo") decode(decoded);
         changed(key);
@@ -89,6 +97,28 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
         fail(`The picture was not saved: ${error}`);
       }
     },
+    /**
+     * Hand a picture with its caption, and a table, to the browser as files.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table CSV
+     */
+    downloads(sheet, table) {
+      const write = (/** @type {(made: import("./sheet.js").Sheet, name: string) => unknown} */ how) => async () => {
+        try {
+          const made = sheet();
+          if (made) await how(made, fileName(made.name));
+        } catch (error) {
+          fail(`The file was not saved: ${error}`);
+        }
+      };
+      const text = (/** @type {string} */ content, /** @type {string} */ type) => new Blob([content], { type });
+      return {
+        png: write((made, name) => downloadPng(renderSheet(made), name)),
+        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        // The mark in front tells spreadsheets that it is UTF-8.
+        csv: write((_, name) => downloadFile(text(`\ufeff${table()}`, "text/csv"), `${name}.csv`)),
+      };
+    },
     dispose() {
       for (const end of undo) end();
       progress.dispose();
@@ -99,10 +129,11 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
 /**
  * The parts of a view with one picture, in which objects are selected.
  * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void,
- *   objects?: readonly import("./types.js").DetectedObject[]}} shared `objects`: those that are shown, by default all
- * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed">>} actions
+ *   objects?: readonly import("./types.js").DetectedObject[], listed: number[]}} shared `objects`: those there are, by
+ *   default all; `listed`: those of them that pass the filters
+ * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed" | "hovered">>} actions
  */
-export function pictureParts(shared, { scene, painted, pointed = () => {} }) {
+export function pictureParts(shared, { scene, painted, pointed = () => {}, hovered = () => {} }) {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
@@ -115,7 +146,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {} }) {
 
   /** @param {1 | -1} by */
   function step(by) {
-    const next = neighbour(shared.selected, by, objects().length);
+    const next = nextAmong(shared.listed, shared.selected, by);
     if (next === null) return;
     stage.viewport.reveal(objects()[next].box);
     select(next);
@@ -128,13 +159,43 @@ export function pictureParts(shared, { scene, painted, pointed = () => {} }) {
 
   const { width, height } = store.get("photo");
   const selected = () => shared.selected;
-  const stage = new Stage({ width, height }, { objects, selected, scene, select, step, escape, pointed, painted });
+  /** Which objects are listed, worked out once for each state of the traits. @type {Set<number> | null} */
+  let listed = null;
+  const isListed = (/** @type {number} */ index) => (listed ??= new Set(shared.listed)).has(index);
+  /** Without the boxes of objects that are not listed. @param {import("./painter.js").Scene | null} drawn */
+  const filtered = (drawn) => {
+    const hidden = objects().flatMap((/** @type {unknown} */ _, /** @type {number} */ i) => (isListed(i) ? [] : [i]));
+    return drawn && hidden.length > 0 ? { ...drawn, hidden: new Set([...(drawn.hidden ?? []), ...hidden]) } : drawn;
+  };
+  /** @type {{x: number | null, y: number | null}} */
+  let at = { x: null, y: null };
+  const stage = new Stage({ width, height }, {
+    objects,
+    selected,
+    scene: () => filtered(scene()),
+    select,
+    step,
+    escape,
+    painted,
+    shown: isListed,
+    hovered: (index) => hovered(index),
+    pointed: (x, y) => {
+      at = { x, y };
+      pointed(x, y);
+    },
+  });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
 
   return {
     ...parts,
     stage,
+    scene: filtered,
+    /** Traits have changed: what is said of the point under the pointer may be another object's. */
+    changed() {
+      listed = null;
+      pointed(at.x, at.y);
+    },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (/** @type {number | null} */ index) => stage.hover(index) },
     /**
@@ -150,7 +211,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {} }) {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count = `${objects().length} detected ${objects().length === 1 ? "object" : "objects"}`;
+      const count = `${shared.listed.length} detected ${shared.listed.length === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {

@@ -5,6 +5,23 @@
 
 export const MOST_ZOOM = 16;
 
+/** Least share of its width that a picture's place is high, so that of a panorama more than a strip is seen when zoomed. */
+const LEAST_HIGH = 0.32;
+
+/**
+ * The place of a picture: as wide as there is room for, as high as the photograph then is, within limits. What the
+ * photograph does not fill at first is filled when it is zoomed.
+ * @param {Size} image
+ * @param {number} room pixels across
+ * @param {number} tallest pixels
+ * @returns {Size}
+ */
+export function placeFor(image, room, tallest) {
+  const high = (room * image.height) / image.width;
+  const least = Math.min(room * LEAST_HIGH, tallest);
+  return { width: Math.max(1, Math.round(room)), height: Math.max(1, Math.round(Math.min(Math.max(high, least), tallest))) };
+}
+
 export class Viewport {
   /**
    * @param {Size} image pixels of the photograph
@@ -103,16 +120,21 @@ export class Viewport {
 
   /** The part of the photograph on screen, in whole pixels. */
   get visible() {
-    const x = Math.floor(this.x);
-    const y = Math.floor(this.y);
+    const x = Math.max(0, Math.floor(this.x));
+    const y = Math.max(0, Math.floor(this.y));
     const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
     const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
     return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
   }
 
+  /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
-    const room = (/** @type {number} */ whole, /** @type {number} */ shown) => Math.max(0, whole - shown / this.scale);
-    this.x = Math.min(Math.max(this.x, 0), room(this.image.width, this.screen.width));
-    this.y = Math.min(Math.max(this.y, 0), room(this.image.height, this.screen.height));
+    const { scale } = this;
+    const kept = (/** @type {number} */ at, /** @type {number} */ whole, /** @type {number} */ shown) => {
+      const room = whole - shown / scale;
+      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+    };
+    this.x = kept(this.x, this.image.width, this.screen.width);
+    this.y = kept(this.y, this.image.height, this.screen.height);
   }
 }

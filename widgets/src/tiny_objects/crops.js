@@ -117,19 +117,19 @@ export class Crops {
   range({ method: row, object: column }) {
     this.#take();
     const maps = this.#maps.get(this.#name(column));
-    return maps?.maps[Number(row)] ? colorRange(maps, Number(row), false) : null;
+    return maps?.maps[Number(row)] ? colorRange(maps, Number(row), false, this.store.get("percentile")) : null;
   }
 
   /** @param {string} _ @param {boolean} fade */
   table(_, fade) {
     const palette = this.tiny.palettes.get(this.store.get("colormap"));
-    return colorTable(/** @type {Uint8Array} */ (palette), { signed: false, threshold: this.store.get("threshold"), fade });
+    return colorTable(/** @type {Uint8Array} */ (palette), { signed: false, threshold: this.store.get("hide_below"), fade });
   }
 
   /** Names everything that the colours of a cell depend on. @param {Place} place */
   colors(place) {
     const { low, high } = this.range(place) ?? { low: 0, high: 0 };
-    return [this.store.get("colormap"), this.store.get("threshold"), low, high].join();
+    return [this.store.get("colormap"), this.store.get("hide_below"), low, high].join();
   }
 
   isBest() {

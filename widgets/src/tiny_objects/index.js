@@ -6,6 +6,7 @@ import { selectControl } from "../shared/controls.js";
 import { button, element } from "../shared/dom.js";
 import { progressView } from "../shared/progress.js";
 import { Stage } from "../shared/stage.js";
+import { fullScreenButton } from "../shared/tools.js";
 import { viewParts, widget } from "../shared/view.js";
 import { Grid } from "../shared/grid.js";
 import { renderGrid } from "../shared/grid_png.js";
@@ -84,6 +85,7 @@ class TinyView {
       button("minus", "Zoom out (\u2212)", () => this.#grid?.zoomOut()),
       button("frame", "Show the object (f)", () => this.#grid?.frame()),
       button("reset", "Show the whole photograph (0)", () => this.#grid?.reset()),
+      fullScreenButton(() => this.#grid?.whole()),
     ]);
     const near = element("div", {}, [element("div", { class: "dx-over" }, [tools, lines]), this.cells, bar.root]);
     this.pictures.append(this.overview, near);

@@ -11,7 +11,7 @@ import { Store } from "../shared/state.js";
  * One object: `share` of the network's input that its box takes, `neighbour` the number of the nearest annotation, -1
  * for none, `distance` the gap to it.
  * @typedef {{name: string, score: number, box: [number, number, number, number], image: number, annotation: number,
- *   file: string, share: number, tiny: boolean, neighbour: number, distance: number}} Thing
+ *   file: string, share: number, tiny: boolean, neighbour: number, distance: number, number: number}} Thing
  */
 
 /** Every trait that this front end reads or sets. */
@@ -25,7 +25,8 @@ export const TRAITS = [
   "selected",
   "selected_pair",
   "opacity",
-  "threshold",
+  "hide_below",
+  "percentile",
   "colormap",
   "boxes",
   "wanted",
@@ -158,6 +159,7 @@ export class TinyObjects {
     const { objects, found } = this;
     const value = (/** @type {string} */ name) => objects.column(name)[index];
     return {
+      number: index,
       name: found.labels[value("label")],
       score: value("score"),
       box: [value("x1"), value("y1"), value("x2"), value("y2")],

@@ -1,7 +1,7 @@
 // The panel: what is run, how it looks, what to take away; the touching pairs; the means of tiny and larger objects.
 
 import { checkList } from "../shared/checklist.js";
-import { plain, segmentControl, selectControl, sliderControl } from "../shared/controls.js";
+import { plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { listBox } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
@@ -41,13 +41,14 @@ export function tinyPanel(tiny, { download }) {
   const stale = element("p", { class: "dx-remark" });
   const colors = selectControl("Colours", choose("colormap"));
   const opacity = slide("Opacity", "opacity");
-  const threshold = slide("Threshold", "threshold");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Methods", [methods.root, most]),
     section("Run", [limit.row, stale]),
-    section("Display of the maps", [colors.row, opacity.row, threshold.row, boxes.row]),
-    takeAway(download, () => store.get("code")),
+    section("Display of the maps", [colors.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store),
   ]);
 
   /** Show the state of the traits. */
@@ -70,7 +71,8 @@ export function tinyPanel(tiny, { download }) {
     stale.textContent = tiny.stale ? "What is shown is another run: run this one to see it." : "";
     colors.show(plain(choices.colormaps), store.get("colormap"));
     opacity.show(store.get("opacity"));
-    threshold.show(store.get("threshold"));
+    hideBelow.show(store.get("hide_below"));
+      upper.show();
     boxes.show(store.get("boxes"));
   }
 

@@ -1,6 +1,6 @@
 // Figures of objects, maps and pairs in words.
 
-import { formatValue } from "../shared/text.js";
+import { boxLabel, formatValue, nameOf } from "../shared/text.js";
 
 /** @typedef {import("./model.js").TinyObjects} TinyObjects */
 
@@ -48,8 +48,9 @@ export function likenessOf(tiny, method, pair) {
 
 /** The object itself. @param {TinyObjects} tiny @param {number} index */
 export function objectWords(tiny, index) {
-  const { name, score, share, file } = tiny.thing(index);
-  return `${name}, score ${score.toFixed(2)}, ${percent(share)} of the input, ${file}`;
+  const thing = tiny.thing(index);
+  const { score, share, file } = thing;
+  return `${nameOf(thing)}, score ${score.toFixed(2)}, ${percent(share)} of the input, ${file}`;
 }
 
 /** One dot. @param {TinyObjects} tiny @param {{object: number, method: number}} dot */
@@ -72,5 +73,5 @@ export function chosenWords(tiny) {
   const gap = tiny.pairs.column("distance")[pair];
   const touching = gap > 0 ? `${formatValue(gap)} pixels apart` : "touching";
   const maps = methods.map(({ title }, method) => `${title}: ${listed(likenessOf(tiny, method, pair))}`);
-  return `${first.name} ${first.score.toFixed(2)} and ${second.name} ${second.score.toFixed(2)}, ${touching}, ${first.file}. ${maps.join(". ")}.`;
+  return `${boxLabel(first)} and ${boxLabel(second)}, ${touching}, ${first.file}. ${maps.join(". ")}.`;
 }

@@ -18,7 +18,7 @@ export function someRow(method, changes = {}) {
 
 /** @param {Record<string, unknown>} [changes] */
 export function comparisonState(changes = {}) {
-  const { photo, objects, choices, palettes, opacity, threshold, colormap, signed_colormap, scale } = someState();
+  const { photo, objects, choices, palettes, opacity, hide_below, percentile, colormap, signed_colormap, scale } = someState();
   const method = (/** @type {string} */ name, /** @type {string} */ title) => ({ name, title, directions: [] });
   return {
     photo,
@@ -40,7 +40,8 @@ export function comparisonState(changes = {}) {
     sort: "",
     sort_object: null,
     opacity,
-    threshold,
+    hide_below,
+    percentile,
     colormap,
     signed_colormap,
     scale,

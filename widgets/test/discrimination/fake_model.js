@@ -39,7 +39,7 @@ export function someContrast(index) {
 
 /** @param {Record<string, unknown>} [changes] */
 export function discriminationState(changes = {}) {
-  const { photo, objects, choices, palettes, opacity, threshold, colormap, signed_colormap, boxes } = someState();
+  const { photo, objects, choices, palettes, opacity, hide_below, percentile, colormap, signed_colormap, boxes } = someState();
   return {
     photo,
     objects,
@@ -55,12 +55,16 @@ export function discriminationState(changes = {}) {
     },
     palettes,
     selected: 0,
+    min_score: 0,
+    only_class: "",
+    search: "",
     method: "odam",
     target: "class",
     layer: "neck",
     view: "difference",
     opacity,
-    threshold,
+    hide_below,
+    percentile,
     colormap,
     signed_colormap,
     boxes,

@@ -224,7 +224,7 @@ describe("Explorer", () => {
     cleanups.push(definition.initialize(/** @type {any} */ ({ model })));
     for (const el of roots) cleanups.push(definition.render(/** @type {any} */ ({ model, el })));
     await painted();
-    const [first, second] = roots.map((root) => control(root, "Threshold"));
+    const [first, second] = roots.map((root) => control(root, "Hide below"));
     first.value = "0.4";
     fire(first, "input");
     expect(second.value).toBe("0.4");

@@ -8,7 +8,7 @@ cleanAfterEach();
 /** What Python sends of two detections, with scores of 0.914 and 0.5. @param {Record<string, unknown>} [changes] */
 function state(changes = {}) {
   const { photo, objects } = someState();
-  return { photo, objects, selected: null, score_threshold: 0.3, lowest_score: 0.05, notice: "", code: "detections = 1", ...changes };
+  return { photo, objects, selected: null, score_threshold: 0.3, lowest_score: 0.05, only_class: "", search: "", notice: "", code: "detections = 1", ...changes };
 }
 
 /** @param {Record<string, unknown>} [changes] */

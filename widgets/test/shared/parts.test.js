@@ -137,7 +137,7 @@ describe("text", () => {
 describe("store", () => {
   it("sends nothing for live values, and one message for a commit", () => {
     const model = new FakeModel(someState());
-    const store = new Store(/** @type {any} */ (model), ["opacity", "threshold"]);
+    const store = new Store(/** @type {any} */ (model), ["opacity", "hide_below"]);
     /** @type {string[]} */
     const heard = [];
     store.subscribe((key) => heard.push(key));
@@ -159,7 +159,7 @@ describe("store", () => {
     store.setLive("opacity", 0.1);
     model.receive({ opacity: 0.9 });
     expect(store.get("opacity")).toBe(0.9);
-    expect(() => store.get("threshold")).toThrow('"threshold" is not a trait');
+    expect(() => store.get("hide_below")).toThrow('"hide_below" is not a trait');
     store.dispose();
     expect(model.listening).toBe(0);
   });

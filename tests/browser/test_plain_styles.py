@@ -1,0 +1,57 @@
+"""All kinds of widgets on one page: none changes how another looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from plain_page import PlainPage, stub
+
+import detxai_nb as dx
+
+pytestmark = pytest.mark.browser
+
+KINDS = ("Explorer", "ScoreThreshold", "Comparison", "Discrimination", "Perturbation", "SanityCheck", "TinyObjects")
+LOOKS = """root => [root, ...root.querySelectorAll('*')].map(e => {
+  const style = getComputedStyle(e), box = e.getBoundingClientRect();
+  const names = [...style].filter(name => !/^(perspective|transform)-origin|inline-size|block-size/.test(name));
+  const name = e.className?.baseVal ?? e.className;
+  return [e.tagName, name, Math.round(box.width), Math.round(box.height), ...names.map(n => style[n])].join(' ');
+})"""
+LAST = """name => { for (const sheet of [...document.styleSheets])
+    if (sheet.href?.endsWith(`?${name}`)) document.head.append(sheet.ownerNode); }"""
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any) -> Iterator[PlainPage]:
+    page = PlainPage(browser, reduced_motion="reduce")
+    yield page
+    page.close()
+
+
+def made(kind: str) -> Any:
+    if kind in ("SanityCheck", "TinyObjects"):
+        scenes = dx.data.scenes.Scenes(1, mode="tiny")
+        shown = scenes if kind == "TinyObjects" else scenes[0].image
+        return getattr(dx.widgets, kind)(dx.load_detector("tiny-fcos", device="cpu"), shown)
+    detector = stub.Dimming() if kind == "Perturbation" else stub.StubDetector()
+    return getattr(dx.widgets, kind)(detector, stub.photograph())
+
+
+def test_each_kind_looks_the_same_alone_and_beside_all_others(opened: PlainPage) -> None:
+    alone: dict[str, list[str]] = {}
+    roots: dict[str, Any] = {}
+    for kind in KINDS:
+        roots[kind] = opened.show(made(kind), kind)
+        alone[kind] = roots[kind].evaluate(LOOKS)
+    # As in a notebook, the sheet of a kind that is shown again comes last.
+    for last in KINDS[::-1]:
+        opened.page.evaluate(LAST, last)
+        opened.until(lambda: opened.page.evaluate("document.styleSheets.length") > len(KINDS), "the sheets are there")
+        for kind in KINDS:
+            now = roots[kind].evaluate(LOOKS)
+            assert len(now) == len(alone[kind])
+            different = [(a, b) for a, b in zip(alone[kind], now) if a != b]
+            assert not different, (kind, last, different[:2])
+    assert opened.errors == []

@@ -1,0 +1,52 @@
+// What the words on the controls mean, shown where the pointer rests and told to screen readers.
+
+/** @type {Record<string, string>} */
+const TERMS = {
+  Method: "How the heat map is computed from the detector: each method answers another question.",
+  Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
+  Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
+  Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
+  "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
+  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
+  Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
+  Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
+  Signed: "The colour map of maps with positive and negative values; its middle is zero.",
+  "Min. score": "Objects with a lower score are neither listed nor drawn. The score is the detector's confidence, 0 to 1.",
+  Class: "Only objects of this class are listed and drawn.",
+  "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
+  Filling: "What deleted pixels are replaced by.",
+  Picture: "How far the change has come: each picture changes some more pixels.",
+  View: "Difference: the object's evidence less the strongest of the others. Neighbours: whose evidence leads at each pixel. Own map: the object's map alone.",
+  Measure: "The figure that is drawn.",
+  Stages: "Which parts of the network lose their weights, one after the other.",
+  Seeds: "The random numbers that replace the weights; several show how much depends on chance.",
+  "Best first by": "The metric that orders the methods.",
+  Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
+  "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
+  "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart.",
+};
+
+/** @param {string} term */
+export const meaning = (term) => TERMS[term] ?? "";
+
+/**
+ * A label with its explanation, if its word has one.
+ * @template {HTMLElement} T
+ * @param {T} label
+ * @param {HTMLElement} [control] that the label is for
+ * @returns {T}
+ */
+export function explained(label, control) {
+  const text = meaning(label.textContent ?? "");
+  if (text) {
+    label.title = text;
+    label.classList.add("dx-term");
+    control?.setAttribute("aria-description", text);
+  }
+  return label;
+}
