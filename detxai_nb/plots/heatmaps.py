@@ -333,8 +333,8 @@ def color_range(maps: HeatMaps, index: int, *, scale: str = "object", percentile
         maps: N maps.
         index: which of them.
         scale: "object" for its own range, "shared" for that of all maps.
-        percentile: of the values, for signed maps of their magnitudes, above 0, up to 100. If it is no more than the
-            lowest value (most of the map is the same), the greatest value counts.
+        percentile: of the values, for signed maps of their magnitudes, above 0, up to 100. Cells without evidence,
+            within 1/131070 of the range of the lowest value (of 0, for signed maps), do not count.
 
     Returns:
         (low, high).
@@ -357,23 +357,25 @@ def color_range(maps: HeatMaps, index: int, *, scale: str = "object", percentile
             f"got {scale!r} and {percentile!r}"
         )
     chosen = range(len(maps)) if scale == "shared" else [index]
-    low, high = _range_of([maps.grids[i] for i in chosen], [maps.corners[i] for i in chosen], maps.signed)
+    least, most = _extremes(maps, chosen)
+    reach = max(abs(least), abs(most))
+    low, high = (-reach, reach) if maps.signed else (least, most)
     if percentile == 100:
         return low, high
     values = np.concatenate([maps.grids[i].detach().cpu().double().numpy().ravel() for i in chosen])
-    upper = float(np.percentile(np.abs(values) if maps.signed else values, percentile))
-    if upper <= (0 if maps.signed else low):
+    nothing = (0 if maps.signed else low) + (most - least) / 131070
+    values = np.abs(values) if maps.signed else values
+    if not (values > nothing).any():
         return low, high
+    upper = min(high, float(np.percentile(values[values > nothing], percentile)))
     return (-upper, upper) if maps.signed else (low, upper)
 
 
-def _range_of(grids: Sequence[Any], corners: Sequence[Any], signed: bool) -> tuple[float, float]:
-    """The range of some grids; a map is 0 beyond a grid that covers a part of the input."""
-    beyond = [0.0] if any(corner is not None for corner in corners) else []
-    low = min([float(grid.min()) for grid in grids] + beyond)
-    high = max([float(grid.max()) for grid in grids] + beyond)
-    reach = max(abs(low), abs(high))
-    return (-reach, reach) if signed else (low, high)
+def _extremes(maps: HeatMaps, chosen: Sequence[int]) -> tuple[float, float]:
+    """The least and greatest value of some maps; a map is 0 beyond a grid that covers a part of the input."""
+    beyond = [0.0] if any(maps.corners[i] is not None for i in chosen) else []
+    low = min([float(maps.grids[i].min()) for i in chosen] + beyond)
+    return low, max([float(maps.grids[i].max()) for i in chosen] + beyond)
 
 
 def _ranges(maps: HeatMaps, scale: str) -> list[tuple[float, float]]:

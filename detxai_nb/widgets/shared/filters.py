@@ -45,7 +45,8 @@ class ClassFilterTraits(traitlets.HasTraits):
 
     def _passes(self, thing: Mapping[str, Any]) -> bool:
         words = self.search.strip().lower()
-        found = words in thing["name"].lower() or words.removeprefix("#") == str(thing["number"])
+        number = words.removeprefix("#")
+        found = number == "" or words in thing["name"].lower() or number == str(thing["number"])
         return found and self.only_class in ("", thing["name"])
 
     @property
@@ -56,8 +57,9 @@ class ClassFilterTraits(traitlets.HasTraits):
     def _conditions(self) -> list[str]:
         """What an object ``i`` has to fulfil, as source."""
         conditions = [f"names[i] == {self.only_class!r}"] if self.only_class else []
-        if words := self.search.strip().lower():
-            conditions.append(f"({words!r} in names[i].lower() or {words.removeprefix('#')!r} == str(i))")
+        words = self.search.strip().lower()
+        if number := words.removeprefix("#"):
+            conditions.append(f"({words!r} in names[i].lower() or {number!r} == str(i))")
         return conditions
 
     def _filter_code(self) -> list[str]:

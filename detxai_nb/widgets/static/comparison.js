@@ -122,25 +122,28 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile) {
+function percentileOf(set, index, percentile, whole) {
   const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
   sorted.set(set, known);
   const name = String(index);
   let values = known.get(name);
   if (!values) {
     const maps = index === null ? set.maps : [set.maps[index]];
-    values = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
     let at = 0;
     for (const map of maps) {
       const step = (map.high - map.low) / STEPS;
       for (const quantum of map.quanta) {
         const value = map.low + quantum * step;
-        values[at++] = set.signed ? Math.abs(value) : value;
+        const size = set.signed ? Math.abs(value) : value;
+        if (size > lowest) all[at++] = size;
       }
     }
-    values.sort();
+    values = all.slice(0, at).sort();
     known.set(name, values);
   }
+  if (values.length === 0) return void 0;
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
@@ -151,8 +154,8 @@ function colorRange(set, index, shared, percentile = 100) {
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile) : reach;
-  const top = upper > (set.signed ? 0 : low) ? Math.min(upper, reach) : reach;
+  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
+  const top = upper === void 0 ? reach : Math.min(upper, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
@@ -270,7 +273,7 @@ var TERMS = {
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
   "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
-  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  "Upper limit": "Values from this percentile of the map's evidence on have the last colour, so that a few extreme cells do not take the whole range.",
   Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
   Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
   Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
@@ -514,7 +517,7 @@ function drawnBoxes(scene) {
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
   const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
-  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const alpha = rest.length > CROWD ? 0.7 : 0.85;
   const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
   const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
   const boxes = [

@@ -240,7 +240,7 @@ function drawnBoxes(scene) {
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
   const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
-  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const alpha = rest.length > CROWD ? 0.7 : 0.85;
   const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
   const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
   const boxes = [
@@ -525,7 +525,7 @@ var TERMS = {
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
   "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
-  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  "Upper limit": "Values from this percentile of the map's evidence on have the last colour, so that a few extreme cells do not take the whole range.",
   Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
   Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
   Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
@@ -643,7 +643,7 @@ function listedObjects(store, objects) {
   const only = store.get("only_class");
   const words = store.get("search").trim().toLowerCase();
   const number = words.replace(/^#/, "");
-  const passes = ({ name, score }, i) => score >= least && (only === "" || name === only) && (name.toLowerCase().includes(words) || number === String(i));
+  const passes = ({ name, score }, i) => score >= least && (only === "" || name === only) && (number === "" || name.toLowerCase().includes(words) || number === String(i));
   return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
 }
 function nextAmong(among, from, by) {
@@ -873,7 +873,7 @@ function zoomTools(stage) {
     button("plus", "Zoom in (+)", () => stage.zoomIn()),
     button("minus", "Zoom out (−)", () => stage.zoomOut()),
     button("reset", "Show the whole photograph (0)", () => stage.reset()),
-    fullScreenButton(stage.whole)
+    fullScreenButton(() => stage.whole())
   ]);
 }
 function fullScreenButton(whole) {
@@ -1287,11 +1287,12 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
   const objects = () => shared.objects ?? store.get("objects");
+  const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
   }
   function step(by) {
-    const next = nextAmong(shared.listed, shared.selected, by);
+    const next = nextAmong(numbers(), shared.selected, by);
     if (next === null) return;
     stage.viewport.reveal(objects()[next].box);
     select(next);
@@ -1303,7 +1304,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { width, height } = store.get("photo");
   const selected = () => shared.selected;
   let listed = null;
-  const isListed = (index) => (listed ??= new Set(shared.listed)).has(index);
+  const isListed = (index) => (listed ??= new Set(numbers())).has(index);
   const filtered = (drawn) => {
     const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
     return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
@@ -1350,7 +1351,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count2 = `${shared.listed.length} detected ${shared.listed.length === 1 ? "object" : "objects"}`;
+      const count2 = `${numbers().length} detected ${numbers().length === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
@@ -1749,7 +1750,7 @@ function listBox({ label, select, step, hover }, show) {
     return made;
   }
   function reveal(option2) {
-    const above = option2.offsetTop - list.offsetTop;
+    const above = option2.offsetTop - (option2.offsetParent === list ? 0 : list.offsetTop);
     if (above < list.scrollTop) list.scrollTop = above;
     const below = above + option2.offsetHeight - list.clientHeight;
     if (below > list.scrollTop) list.scrollTop = below;

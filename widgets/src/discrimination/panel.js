@@ -161,6 +161,7 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
       opacity.show(store.get("opacity"));
       hideBelow.show(store.get("hide_below"));
       upper.show();
+      upper.row.hidden = tinted;
       boxes.show(store.get("boxes"));
     },
   };

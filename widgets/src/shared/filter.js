@@ -27,7 +27,7 @@ export function listedObjects(store, objects) {
   const number = words.replace(/^#/, "");
   /** @param {DetectedObject} object @param {number} i */
   const passes = ({ name, score }, i) =>
-    score >= least && (only === "" || name === only) && (name.toLowerCase().includes(words) || number === String(i));
+    score >= least && (only === "" || name === only) && (number === "" || name.toLowerCase().includes(words) || number === String(i));
   return objects.flatMap((object, i) => (passes(object, i) ? [i] : []));
 }
 

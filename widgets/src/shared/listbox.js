@@ -77,7 +77,7 @@ export function listBox({ label, select, step, hover }, show) {
 
   /** scrollIntoView would also scroll the notebook. @param {HTMLElement} option */
   function reveal(option) {
-    const above = option.offsetTop - list.offsetTop;
+    const above = option.offsetTop - (option.offsetParent === list ? 0 : list.offsetTop);
     if (above < list.scrollTop) list.scrollTop = above;
     const below = above + option.offsetHeight - list.clientHeight;
     if (below > list.scrollTop) list.scrollTop = below;

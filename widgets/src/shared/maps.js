@@ -112,29 +112,34 @@ const sorted = new WeakMap();
 
 /**
  * A percentile of the values of some maps' cells, of their magnitudes if signed; between two values as NumPy has it.
+ * Cells without evidence, which have the lowest value, do not count: most of a map is often 0.
  * @param {MapSet} set
  * @param {number | null} index null for all maps
  * @param {number} percentile 0..100
+ * @param {Range} whole of these maps
  */
-function percentileOf(set, index, percentile) {
+function percentileOf(set, index, percentile, whole) {
   const known = sorted.get(set) ?? new Map();
   sorted.set(set, known);
   const name = String(index);
   let values = known.get(name);
   if (!values) {
     const maps = index === null ? set.maps : [set.maps[index]];
-    values = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
     let at = 0;
     for (const map of maps) {
       const step = (map.high - map.low) / STEPS;
       for (const quantum of map.quanta) {
         const value = map.low + quantum * step;
-        values[at++] = set.signed ? Math.abs(value) : value;
+        const size = set.signed ? Math.abs(value) : value;
+        if (size > lowest) all[at++] = size;
       }
     }
-    values.sort();
+    values = all.slice(0, at).sort();
     known.set(name, values);
   }
+  if (values.length === 0) return undefined;
   const place = ((values.length - 1) * percentile) / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
@@ -143,7 +148,7 @@ function percentileOf(set, index, percentile) {
 
 /**
  * The values that the ends of the colour bar stand for. A percentile below 100 keeps a few extreme cells from taking
- * the whole range; if most of the map is the same, so that nothing would be left of the range, it does not count.
+ * the whole range.
  * @param {MapSet} set
  * @param {number} index
  * @param {boolean} shared one scale for all objects, else each its own
@@ -155,8 +160,8 @@ export function colorRange(set, index, shared, percentile = 100) {
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile) : reach;
-  const top = upper > (set.signed ? 0 : low) ? Math.min(upper, reach) : reach;
+  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
+  const top = upper === undefined ? reach : Math.min(upper, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 

@@ -67,7 +67,7 @@ export function drawnBoxes(scene) {
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
   const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
   const labels = [...new Set(last)];
-  const alpha = rest.length > CROWD ? 0.5 : 0.85;
+  const alpha = rest.length > CROWD ? 0.7 : 0.85;
   const color = (/** @type {number} */ i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
   const pen = (/** @type {number} */ index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
   const boxes = [

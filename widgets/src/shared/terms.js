@@ -8,7 +8,7 @@ const TERMS = {
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
   "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
-  "Upper limit": "Values from this percentile of the map's cells on have the last colour, so that a few extreme cells do not take the whole range.",
+  "Upper limit": "Values from this percentile of the map's evidence on have the last colour, so that a few extreme cells do not take the whole range.",
   Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
   Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
   Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",

@@ -8,7 +8,7 @@ export function zoomTools(stage) {
     button("plus", "Zoom in (+)", () => stage.zoomIn()),
     button("minus", "Zoom out (\u2212)", () => stage.zoomOut()),
     button("reset", "Show the whole photograph (0)", () => stage.reset()),
-    fullScreenButton(stage.whole),
+    fullScreenButton(() => stage.whole()),
   ]);
 }
 

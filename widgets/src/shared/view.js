@@ -129,8 +129,8 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
 /**
  * The parts of a view with one picture, in which objects are selected.
  * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void,
- *   objects?: readonly import("./types.js").DetectedObject[], listed: number[]}} shared `objects`: those there are, by
- *   default all; `listed`: those of them that pass the filters
+ *   objects?: readonly import("./types.js").DetectedObject[], listed?: number[]}} shared `objects`: those there are, by
+ *   default all; `listed`: numbers of those that pass the filters, by default all
  * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed" | "hovered">>} actions
  */
 export function pictureParts(shared, { scene, painted, pointed = () => {}, hovered = () => {} }) {
@@ -139,6 +139,8 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   const { words, progress } = parts;
   const objects = () => shared.objects ?? store.get("objects");
 
+  const numbers = () => shared.listed ?? [...objects().keys()];
+
   /** @param {number | null} index */
   function select(index) {
     if (index === null || objects()[index]) store.commit({ selected: index });
@@ -146,7 +148,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
 
   /** @param {1 | -1} by */
   function step(by) {
-    const next = nextAmong(shared.listed, shared.selected, by);
+    const next = nextAmong(numbers(), shared.selected, by);
     if (next === null) return;
     stage.viewport.reveal(objects()[next].box);
     select(next);
@@ -161,7 +163,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   const selected = () => shared.selected;
   /** Which objects are listed, worked out once for each state of the traits. @type {Set<number> | null} */
   let listed = null;
-  const isListed = (/** @type {number} */ index) => (listed ??= new Set(shared.listed)).has(index);
+  const isListed = (/** @type {number} */ index) => (listed ??= new Set(numbers())).has(index);
   /** Without the boxes of objects that are not listed. @param {import("./painter.js").Scene | null} drawn */
   const filtered = (drawn) => {
     const hidden = objects().flatMap((/** @type {unknown} */ _, /** @type {number} */ i) => (isListed(i) ? [] : [i]));
@@ -211,7 +213,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count = `${shared.listed.length} detected ${shared.listed.length === 1 ? "object" : "objects"}`;
+      const count = `${numbers().length} detected ${numbers().length === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
