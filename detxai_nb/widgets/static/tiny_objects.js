@@ -93,7 +93,7 @@ function decodeMaps(sent) {
   const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   const maps = sent.grids.map((grid) => {
     const [height, width] = grid.shape;
-    const [left, top] = grid.corner ?? [0, 0];
+    const [left, top] = grid.corner ?? grid.shift ?? [0, 0];
     return {
       quanta: all.subarray(grid.offset, grid.offset + width * height),
       width,
