@@ -150,13 +150,14 @@ class WidgetOptions:
         """Return what the browser offers.
 
         Returns:
-            Names with titles; for each method its directions.
+            Names with titles; for each method its source and its directions.
         """
         return {
             "methods": [
                 {
                     "name": name,
                     "title": m.title or name,
+                    "about": m.source,
                     "directions": list(m.choices.get("direction", ())),
                 }
                 for name, m in self.methods.items()
