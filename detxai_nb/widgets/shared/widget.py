@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 from detxai_nb.files import write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.forecast import left_in_words
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
 from detxai_nb.widgets.shared.outputs import OUTPUTS
@@ -137,6 +139,7 @@ class WorkWidget(SnapshotWidget):
     status = traitlets.Dict(dict(IDLE)).tag(sync=True)
 
     _ready = False
+    _busy_since = 0.0
     _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
     """The bytes of what ``_compute`` returns."""
 
@@ -193,6 +196,7 @@ class WorkWidget(SnapshotWidget):
             request: the computation, with "key" and "title".
         """
         self.error = None
+        self._busy_since = time.monotonic()
         self.status = {**IDLE, "state": "busy", "key": request.key, "text": f"Computing {request.title}"}
 
     def show_progress(self, done: int, total: int) -> None:
@@ -201,7 +205,9 @@ class WorkWidget(SnapshotWidget):
         Args:
             done, total: steps.
         """
-        self.status = {**self.status, "done": done, "total": total}
+        left = left_in_words(time.monotonic() - self._busy_since, done, total)
+        text = str(self.status["text"]).partition("; ")[0] + (f"; {left}" if left else "")
+        self.status = {**self.status, "text": text, "done": done, "total": total}
 
     def show_error(self, request: Any, error: Exception) -> None:
         """Publish that a computation failed, in words; called by the worker.
