@@ -176,7 +176,7 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
                 "areas": [{"name": name, "title": title} for name, title in _TITLES.items()],
                 "fills": fills,
             },
-            method=next(iter(self._options.methods)) if method is None else method,
+            method=self._options.first(1)[0] if method is None else method,
             layer=self._options.layers[0] if layer is None else layer,
             mode=mode,
             area=area,

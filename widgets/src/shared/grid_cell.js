@@ -75,7 +75,7 @@ export class Cell {
     root.dataset.label = comparison.label(place.object);
     const wait = /** @type {Record<string, string>} */ (STATES)[row.state] ?? "";
     const map = comparison.map(place);
-    const chip = map && map.status !== "ok" ? map.status : wait;
+    const chip = map ? (map.status === "ok" ? "" : map.status) : wait;
     this.state.hidden = chip === "";
     this.state.textContent = chip;
     const said = comparison.metrics.map((metric) => ({
@@ -86,7 +86,7 @@ export class Cell {
     }));
     const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
     // What is undefined does not apply here; what is null has no value.
-    const lines = row.state === "ok" ? [...said, ...own].filter(({ value }) => value !== undefined) : [];
+    const lines = row.state === "ok" || map ? [...said, ...own].filter(({ value }) => value !== undefined) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
