@@ -143,7 +143,7 @@ def _bare_methods(owner: ast.ClassDef) -> list[str]:
 
 
 READERS = sorted((PACKAGE / "data").glob("*.py"))
-DOORS = {"annotations.py": {"Sample"}, "foreign.py": {"json.loads", "ElementTree.fromstring", "_open_picture"}}
+READING = {"annotations.py": {"Sample"}, "foreign.py": {"json.loads", "ElementTree.fromstring", "_open_picture"}}
 FOREIGN = {
     "Sample",
     *("json.load", "json.loads", "ElementTree.parse", "ElementTree.fromstring", "Image.open", "_open_picture", "open"),
@@ -156,7 +156,7 @@ def test_readers_go_through_the_doors_for_foreign_values(path: Path) -> None:
     """What a file holds is parsed and checked by ``foreign`` and becomes a Sample by ``annotations`` alone."""
     called = {ast.unparse(node.func) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)}
     read = {name for name in called if name.endswith((".read_text", ".read_bytes"))}
-    around = (called & FOREIGN | read) - DOORS.get(path.name, set())
+    around = (called & FOREIGN | read) - READING.get(path.name, set())
     if path.name in ("foreign.py", "outlines.py"):
         around -= {"float", *read}
     if path.name == "coco.py":
