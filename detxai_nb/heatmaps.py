@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.files import write_atomically
 from detxai_nb.geometry import Placement
+from detxai_nb.heatmap_files import read_maps, write_maps
 from detxai_nb.types import Detections, Target
 
 if TYPE_CHECKING:
@@ -24,21 +22,26 @@ if TYPE_CHECKING:
 
 OK = "ok"
 NO_POSITIVE_EVIDENCE = "no positive evidence"
+NOT_FINITE = "not finite"
 UNDERFLOW = "the gradient underflowed: explain Target(score='logit')"
 """The status of a map that is zero because a score of almost 0 or 1 has no gradient left in floating-point numbers."""
 UNDERFLOWED = "gradient underflow"
 """The diagnostic that is 1 for such maps, 0 for others; there is none where no map of the call is one."""
-_FORMAT = "detxai-nb heat maps 2"
-_DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins")
+
+VALUES_BUDGET = 2 * 2**30
+"""``values``, ``normalized`` and ``difference`` make all maps at the image's size only if they take so many bytes."""
+
+_TOGETHER = 2**27
+"""So many bytes of maps are looked at together where each is looked at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeatMaps:
     """One heat map for each detection, raw, on its native grid, with everything needed to compute it again.
 
-    ``values`` are the maps at the image's size, ``normalized()`` scales them to 0..1, ``difference()`` keeps what one
-    object has and its neighbours do not, ``plot()`` draws them, ``save`` and ``load`` keep them in a file. Indexing and
-    slicing pick some of the maps, with their detections; ``len`` counts them.
+    ``values`` are the maps at the image's size (``values_of`` some of them), ``normalized()`` scales them to 0..1,
+    ``difference()`` keeps what one object has and its neighbours do not, ``plot()`` draws them, ``save`` and ``load``
+    keep them in a file. Indexing and slicing pick some of the maps, with their detections; ``len`` counts them.
 
     Attributes:
         grids: N tensors float32 ``[h,w]``, raw values, non-negative unless ``signed``.
@@ -131,16 +134,35 @@ class HeatMaps:
 
     @cached_property
     def status(self) -> tuple[str, ...]:
-        """For each map "ok", or if it is zero everywhere "no positive evidence" or ``UNDERFLOW``."""
+        """For each map "ok", "not finite" (NaN or infinity), or if it is zero "no positive evidence" or ``UNDERFLOW``."""
         lost = self.diagnostics.get(UNDERFLOWED, (0.0,) * len(self.grids))
-        return tuple(
-            OK if bool(grid.any()) else UNDERFLOW if flag else NO_POSITIVE_EVIDENCE
-            for grid, flag in zip(self.grids, lost)
-        )
+        return tuple(_status(grid, bool(flag)) for grid, flag in zip(self.grids, lost))
 
     @cached_property
     def values(self) -> Tensor:
-        """The raw maps at the image's size, float32 ``[N,H,W]``, brought there in one bilinear step on first use."""
+        """The raw maps at the image's size, float32 ``[N,H,W]``, brought there in one bilinear step on first use.
+
+        Beyond ``VALUES_BUDGET`` bytes they are refused with a ValueError that names ``values_of``.
+        """
+        self._require_budget("values", "values_of(rows)", len(self))
+        return self.values_of(range(len(self)))
+
+    def values_of(self, rows: Sequence[int]) -> Tensor:
+        """Return some of the raw maps at the image's size, without making the others.
+
+        Args:
+            rows: numbers of maps, 0 to N - 1.
+
+        Returns:
+            float32 ``[K,H,W]``, the same values as those rows of ``values``.
+
+        Raises:
+            IndexError: if there is no such map.
+        """
+        return self[list(rows)]._placed()
+
+    def _placed(self) -> Tensor:
+        """All maps at the image's size, each computed by itself, so that it does not depend on the others."""
         height, width = self.placement.image_size
         device = self.grids[0].device if self.grids else torch.device("cpu")
         placed = torch.empty(len(self), height, width, device=device)
@@ -153,29 +175,33 @@ class HeatMaps:
         return placed
 
     def normalized(self) -> Tensor:
-        """Scale each map for display and comparison.
+        """Scale each map to 0..1 by its own minimum and maximum, at the image's size.
 
         Returns:
-            ``[N,H,W]`` at the image's size: each map min-max scaled to 0..1, signed ones divided by their largest
-            magnitude, to -1..1. A constant map is all zeros.
-        """
-        values = self.values
-        if self.signed:
-            return _divide(values, values.abs().amax(dim=(1, 2), keepdim=True))
-        low, high = values.amin(dim=(1, 2), keepdim=True), values.amax(dim=(1, 2), keepdim=True)
-        return _divide(values - low, high - low)
+            Float ``[N,H,W]``; signed maps keep their zero and are divided by their largest magnitude, to -1..1. A
+            constant map is all zeros.
 
-    def difference(self) -> HeatMaps:
+        Raises:
+            ValueError: if that would take more than ``VALUES_BUDGET`` bytes; take ``maps[rows].normalized()``.
+        """
+        self._require_budget("normalized()", "maps[rows].normalized()", len(self))
+        return _normalize(self.values, self.signed)
+
+    def difference(self, rows: Sequence[int] | None = None) -> HeatMaps:
         """Compute the signed difference maps: what matters to each object and not to its neighbours.
 
         ``D_i = H_i - max over the others of H_n`` of the normalised maps at the image's size. The others are all
         detections held here; for one object alone the difference is its own map, and ``settings["others"]`` is 0.
 
+        Args:
+            rows: the maps whose differences are returned, each from all others; None for all of them.
+
         Returns:
             Signed maps in -1..1 at the image's size.
 
         Raises:
-            ValueError: if the maps are signed.
+            ValueError: if the maps are signed, or the result would take more than ``VALUES_BUDGET`` bytes.
+            IndexError: if there is no such map.
 
         References:
             Xia, Zhao & Chan, difference maps.
@@ -185,17 +211,21 @@ class HeatMaps:
                 f"difference() compares how much speaks for each object, and these maps of {self.method!r} are signed; "
                 "take their positive() part first"
             )
-        maps = self.normalized()
-        parts = maps.clone()
-        if len(self) > 1:
-            top = maps.topk(2, dim=0)
-            for i in range(len(self)):
-                parts[i] -= torch.where(top.indices[0] == i, top.values[1], top.values[0])
+        chosen = list(range(len(self)) if rows is None else rows)
+        self._require_budget("difference()", "difference(rows)", len(chosen))
         height, width = self.placement.image_size
+        kept = self[chosen]
+        parts = torch.empty(len(chosen), height, width, device=self._device)
+        for first, these in self._batches(chosen):
+            parts[first : first + len(these)] = _normalize(self.values_of(these), False)
+        if len(self) > 1:
+            highest, second, owner = self._highest
+            for part, i in zip(parts, (range(len(self))[i] for i in chosen)):
+                part -= torch.where(owner == i, second, highest)
         return replace(
-            self,
+            kept,
             grids=tuple(parts),
-            strides=((1.0, 1.0),) * len(self),
+            strides=((1.0, 1.0),) * len(chosen),
             corners=(),
             shifts=(),
             placement=Placement.identity(height, width),
@@ -204,6 +234,38 @@ class HeatMaps:
             signed=True,
             diagnostics={},
         )
+
+    @cached_property
+    def _highest(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of all normalised maps at each pixel: the highest value, the second highest, and whose the highest is."""
+        height, width = self.placement.image_size
+        highest = torch.full((height, width), -torch.inf, device=self._device)
+        second, owner = highest.clone(), torch.zeros(height, width, dtype=torch.int32, device=self._device)
+        for first, these in self._batches(range(len(self))):
+            for i, one in enumerate(_normalize(self.values_of(these), False), start=first):
+                second = torch.maximum(second, torch.minimum(highest, one))
+                owner = torch.where(one > highest, i, owner)
+                highest = torch.maximum(highest, one)
+        return highest, second, owner
+
+    @property
+    def _device(self) -> torch.device:
+        return self.grids[0].device if self.grids else torch.device("cpu")
+
+    def _batches(self, rows: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
+        """Some of the rows at a time, with the place of the first among them."""
+        height, width = self.placement.image_size
+        step = max(1, _TOGETHER // (4 * height * width))
+        return ((first, rows[first : first + step]) for first in range(0, len(rows), step))
+
+    def _require_budget(self, what: str, instead: str, count: int) -> None:
+        height, width = self.placement.image_size
+        size = 4 * count * height * width
+        if size > VALUES_BUDGET:
+            raise ValueError(
+                f"{what} of {count} maps at {width}x{height} pixels take {size / 2**30:.1f} GiB, and at most "
+                f"{VALUES_BUDGET / 2**30:g} are made at once; take {instead} for some of them"
+            )
 
     def positive(self) -> HeatMaps:
         """Keep what speaks for each object: the positive part of signed maps, unsigned from then on.
@@ -251,37 +313,13 @@ class HeatMaps:
 
         Raises:
             FileNotFoundError: if the folder does not exist.
+            OSError: if the file cannot be written.
+            TypeError: if a setting has no plain form.
+            ValueError: if the maps are too large for a file.
         """
         path = Path(path)
         path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-        found = self.detections
-        arrays: dict[str, Any] = {f"grid_{i}": grid.detach().cpu().numpy() for i, grid in enumerate(self.grids)}
-        for name in _DETECTION_ARRAYS:
-            value = getattr(found, name)
-            if value is not None:
-                arrays[name] = value.detach().cpu().numpy()
-        meta = {
-            "format": _FORMAT,
-            "count": len(self),
-            "strides": self.strides,
-            "corners": self.corners,
-            "shifts": self.shifts,
-            "placement": asdict(self.placement),
-            "target": asdict(self.target),
-            "detections": {
-                "names": found.names,
-                "origin_fields": found.origin_fields,
-                "highest_score": found.highest_score,
-                "score_threshold": found.score_threshold,
-                "image_size": found.image_size,
-                "canvas_size": found.canvas_size,
-            },
-            "diagnostics": dict(self.diagnostics),
-            **{n: getattr(self, n) for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
-        }
-        arrays["image"] = self.image
-        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
-        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
+        write_maps(path, {one.name: getattr(self, one.name) for one in fields(self)})
         return path
 
     @classmethod
@@ -296,38 +334,27 @@ class HeatMaps:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: for anything else than a heat map file of this version's format.
+            ValueError: for anything else than a whole heat map file of this version's format.
         """
+        known = {one.name for one in fields(cls)}
+        found = read_maps(Path(path))
         try:
-            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            meta = json.loads(arrays.pop("meta").tobytes())
-            if meta["format"] != _FORMAT:
-                raise ValueError(
-                    f"it has the format {meta['format']!r}, and this version reads {_FORMAT!r}; compute the maps again"
-                )
-            return cls._from_arrays(arrays, meta)
-        except FileNotFoundError:
-            raise
-        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            return cls(**{name: value for name, value in found.items() if name in known})
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path} is not a heat map file written by HeatMaps.save: {error}") from error
 
-    @classmethod
-    def _from_arrays(cls, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> HeatMaps:
-        found: dict[str, Any] = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
-        about: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
-        return cls(
-            grids=tuple(torch.from_numpy(arrays[f"grid_{i}"]) for i in range(meta["count"])),
-            strides=tuple((float(y), float(x)) for y, x in meta["strides"]),
-            corners=tuple(corner and (float(corner[0]), float(corner[1])) for corner in meta.get("corners", ())),
-            shifts=tuple((float(y), float(x)) for y, x in meta.get("shifts", ())),
-            placement=Placement(**{k: tuple(v) for k, v in meta["placement"].items()}),
-            image=arrays["image"],
-            detections=Detections(**found, **about),
-            target=Target(**meta["target"]),
-            diagnostics={name: tuple(values) for name, values in meta.get("diagnostics", {}).items()},
-            **{n: meta[n] for n in ("method", "layer", "settings", "seed", "seconds", "signed")},
-        )
+
+def _status(grid: Tensor, underflowed: bool) -> str:
+    if not bool(torch.isfinite(grid).all()):
+        return NOT_FINITE
+    return OK if bool(grid.any()) else UNDERFLOW if underflowed else NO_POSITIVE_EVIDENCE
+
+
+def _normalize(values: Tensor, signed: bool) -> Tensor:
+    if signed:
+        return _divide(values, values.abs().amax(dim=(1, 2), keepdim=True))
+    low, high = values.amin(dim=(1, 2), keepdim=True), values.amax(dim=(1, 2), keepdim=True)
+    return _divide(values - low, high - low)
 
 
 def _divide(values: Tensor, by: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -12,6 +12,8 @@ from typing import Any, overload
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from detxai_nb.arrays import plain_array
 
 # Ultralytics puts a function in its place that asks the network for a package where a file is no picture.
 _open_picture = Image.open
@@ -98,12 +100,10 @@ def load_image(source: Any) -> np.ndarray | FloatImage:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, torch.Tensor):
-        array = source.detach().cpu()
-        if array.ndim == 3:
-            array = array.permute(1, 2, 0)
-        return _from_array(array.numpy())
+        array = plain_array(source, "an image")
+        return _from_array(array.transpose(1, 2, 0) if array.ndim == 3 else array)
     if isinstance(source, Image.Image):
-        return _from_pil(source)
+        return _decoded(lambda: _from_pil(source), "the picture")
     if isinstance(source, (str, os.PathLike)):
         return _from_file(Path(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -166,14 +166,25 @@ def _from_file(path: Path) -> np.ndarray:
 
 
 def _open(file: Any, name: str) -> np.ndarray:
-    try:
+    def decode() -> np.ndarray:
         with _open_picture(file) as picture:
             return _from_pil(picture)
+
+    return _decoded(decode, name)
+
+
+def _decoded(decode: Callable[[], np.ndarray], name: str) -> np.ndarray:
+    """What ``decode`` returns; its exceptions become ``ValueError``."""
+    try:
+        return decode()
     except (UnidentifiedImageError, ImportError):
         raise ValueError(f"{name} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, ...)") from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large: {error}; scale it down first") from error
-    except (OSError, SyntaxError, EOFError) as error:
+    except ValueError:
+        raise
+    except Exception as error:
+        # Decoders meet damage with exceptions of any kind.
         raise ValueError(f"{name} is damaged and cannot be decoded ({error}); save or download it again") from error
 
 
@@ -209,6 +220,7 @@ def _from_frame(picture: Image.Image) -> np.ndarray:
 
 
 def _from_array(array: np.ndarray) -> np.ndarray:
+    array = plain_array(array, "an image")
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:

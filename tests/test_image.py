@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,3 +169,50 @@ def test_lists_generators_and_batches_are_lists_of_pictures() -> None:
         assert len(found) == 2
         assert all(np.array_equal(a, b) for a, b in zip(found, expected))
     assert as_images([]) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_arrays_of_every_class_are_plain_inside(tmp_path: Path) -> None:
+    plain = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    mapped = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(4, 5))
+    mapped[:] = plain
+    for other in (
+        np.asmatrix(plain),
+        mapped,
+        np.ma.masked_array(plain),
+        torch.from_numpy(plain).as_subclass(torch.nn.Buffer),
+    ):
+        found = load_image(other)
+        assert type(found) is np.ndarray
+        assert (found == load_image(plain)).all()
+    for _ in range(50):
+        assert load_image(np.asmatrix(np.zeros((4, 5), np.uint16))).shape == (4, 5, 3)
+    half = torch.full((3, 4, 5), 0.5)
+    assert (load_image(half.bfloat16()) == load_image(half)).all()
+    assert (load_image(half.requires_grad_()) == 128).all()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: np.ma.masked_array(np.zeros((4, 5), np.uint8), mask=np.eye(4, 5)),
+        lambda: np.zeros((4, 5), complex),
+        lambda: np.zeros((4, 5), object),
+        lambda: np.zeros((4, 5), "U3"),
+        lambda: np.zeros((4, 5), "M8[s]"),
+        lambda: np.zeros((4, 5), [("r", np.uint8)]),
+        lambda: torch.zeros(4, 5).to_sparse(),
+        lambda: torch.zeros(4, 5, dtype=torch.complex64),
+        lambda: torch.zeros(4, 5, device="meta"),
+        lambda: torch.quantize_per_tensor(torch.zeros(4, 5), 0.1, 0, torch.quint8),
+        lambda: torch.nested.nested_tensor([torch.zeros(4), torch.zeros(5)]),
+        lambda: np.full((4, 5), np.nan),
+        lambda: np.full((4, 5), np.inf),
+        lambda: np.zeros((0, 5), np.uint8),
+        lambda: np.zeros((), np.uint8),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_arrays_without_a_plain_form_are_refused_in_words(make: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match="image"):
+        load_image(make())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from torch import nn
+from safetensors.torch import load
+from torch import Tensor, nn
 
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
@@ -16,6 +18,7 @@ from detxai_nb.types import OpenDetector
 
 ZOO = Path(__file__).parent / "zoo"
 """The folder of the bundled weights and their cards."""
+_REINSTALL = "install the package again (pip install --force-reinstall --no-deps detxai-nb)"
 SCENES = "trained on the synthetic scenes"
 
 
@@ -51,13 +54,60 @@ def bundled(
                 "then hand in weights='path' and names=[...]"
             )
         if names is None:
-            names = json.loads(card.read_text(encoding="utf-8"))["names"]
+            names = read_card(name)["names"]
         module = network(names)
-        fit_weights(module, read_weights(own if weights is None else weights), name)
+        fit_weights(module, bundled_weights(name) if weights is None else read_weights(weights), name)
         return _made(adapter, module, names, {**(settings or {}), **given})
 
     told = "bundled" if there else f"to be trained: {trained}"
     return Entry(name, adapter.family, told, f"{about}; works offline" if there else about, build, group)
+
+
+def read_card(name: str) -> dict[str, Any]:
+    """Return the card of a bundled model.
+
+    Args:
+        name: the name of the model.
+
+    Returns:
+        The card.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is damaged.
+    """
+    path = ZOO / f"{name}.json"
+    try:
+        card = json.loads(path.read_bytes())
+        if isinstance(card, dict) and isinstance(card["names"], list):
+            return card
+        raise ValueError("it is no card")
+    except (ValueError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error}); {_REINSTALL}") from error
+
+
+def bundled_weights(name: str) -> dict[str, Tensor]:
+    """Return the weights of a bundled model, if they are the ones that its card describes.
+
+    Args:
+        name: the name of the model.
+
+    Returns:
+        The tensors by name.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: if the SHA-256 of the weights is not the card's.
+    """
+    path = ZOO / f"{name}.safetensors"
+    content, said = path.read_bytes(), read_card(name).get("sha256")
+    found = hashlib.sha256(content).hexdigest()
+    if found != said:
+        raise ValueError(
+            f"{path} is not the file that its card describes (its SHA-256 is {found[:12]}..., the card says "
+            f"{str(said)[:12]}...): it was damaged or changed; {_REINSTALL}"
+        )
+    return load(content)
 
 
 def from_torchvision(

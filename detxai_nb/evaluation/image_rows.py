@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import isnan, nan
 from typing import Any
 
@@ -17,7 +18,7 @@ from detxai_nb.evaluation.plan import RANDOM, EvaluationPlan, MapRun, MethodRow
 from detxai_nb.evaluation.rows import COLUMNS, ImageRows, Record
 from detxai_nb.evaluation.selection import Selected, select
 from detxai_nb.explaining.explain import compare
-from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK, UNDERFLOW, UNDERFLOWED, HeatMaps
+from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, NOT_FINITE, OK, UNDERFLOW, UNDERFLOWED, HeatMaps
 from detxai_nb.methods import find_method
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.case import MetricInput
@@ -25,9 +26,11 @@ from detxai_nb.metrics.detection_cache import DetectionCache
 from detxai_nb.metrics.registry import find_metric
 from detxai_nb.types import Detector
 
-NOT_FINITE = "not finite"
+BATCH = 2**28
+"""So many bytes of maps of an image are measured together."""
 
 Figures = Mapping[str, Sequence[float]]
+ValuesOf = Callable[[Sequence[int]], Tensor]
 
 
 def measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, number: int) -> ImageRows:
@@ -62,24 +65,33 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
         objects = _objects(selected, sample, number)
         # Shared by all methods and metrics, so that the detector runs only once on each perturbed image.
         cache = DetectionCache(detector)
-        for row, maps, signed, diagnostics in _maps(plan, detector, sample, selected):
-            about = {
-                **objects,
-                "method": [row.name] * len(maps),
-                "map": _status(maps, diagnostics),
-                "map_figures": _cells(diagnostics, len(maps)),
-            }
-            case = MetricInput(
-                maps=torch.where(torch.isfinite(maps).all(2).all(1)[:, None, None], maps, 0),
-                detections=selected.detections,
-                annotations=selected.annotations,
-                sample=sample,
-                detector=detector,
-                seed=plan.seed,
-                signed=signed,
-                answers=cache,
-            )
-            _measure(plan, case, about, columns)
+        count = len(selected.detections)
+        for row, values_of, signed, diagnostics in _maps(plan, detector, sample, selected):
+            figures, parts = _cells(diagnostics, count), []
+            lost = diagnostics.get(UNDERFLOWED, (0.0,) * count)
+            for rows in _batches(count, sample):
+                maps = values_of(rows)
+                about = {
+                    **{name: [cells[one] for one in rows] for name, cells in objects.items()},
+                    "method": [row.name] * len(rows),
+                    "map": _status(maps, [lost[one] for one in rows]),
+                    "map_figures": [figures[one] for one in rows],
+                }
+                case = MetricInput(
+                    maps=torch.where(torch.isfinite(maps).all(2).all(1)[:, None, None], maps, 0),
+                    detections=selected.detections[rows],
+                    annotations=selected.annotations[rows],
+                    sample=sample,
+                    detector=detector,
+                    seed=plan.seed,
+                    signed=signed,
+                    answers=cache,
+                )
+                parts.append(_measure(plan, case, about))
+            # By metric, then by object.
+            for together in zip(*parts):
+                for name, column in columns.items():
+                    column.extend(cell for cells in together for cell in cells[name])
     record = Record(
         image=number,
         image_id=as_id(sample.image_id, "the image's id"),
@@ -124,19 +136,31 @@ def _objects(selected: Selected, sample: Sample, number: int) -> dict[str, list[
     }
 
 
+def _batches(count: int, sample: Sample) -> Iterator[list[int]]:
+    """The objects, as many at a time as have maps of ``BATCH`` bytes together."""
+    height, width = sample.image.shape[:2]
+    step = max(1, BATCH // (4 * height * width))
+    return (list(range(first, min(first + step, count))) for first in range(0, count, step))
+
+
 def _maps(
     plan: EvaluationPlan, detector: Detector, sample: Sample, selected: Selected
-) -> Iterator[tuple[MethodRow, Tensor, bool, Figures]]:
-    """For each method of the table its raw maps ``[N,H,W]``, whether they are signed, and diagnostics of each map."""
+) -> Iterator[tuple[MethodRow, ValuesOf, bool, Figures]]:
+    """For each method of the table what gives some of its raw maps ``[K,H,W]``, whether they are signed, diagnostics."""
     made = _run_methods(plan, detector, sample, selected)
     for row in plan.methods:
         if row.run is None:
-            yield row, _control(row.name, plan, sample, selected), False, {}
+            yield row, partial(_control, row.name, plan, sample, selected), False, {}
             continue
         maps = next(maps for run, maps in made if run.same_maps(row.run))
         if row.difference:
-            maps = maps.difference()
-        yield row, maps.values, maps.signed, maps.diagnostics
+            yield row, partial(_differences, maps), True, {}
+            continue
+        yield row, maps.values_of, maps.signed, maps.diagnostics
+
+
+def _differences(maps: HeatMaps, rows: Sequence[int]) -> Tensor:
+    return maps.difference(rows).values
 
 
 def _run_methods(
@@ -180,34 +204,34 @@ def _settings(run: MapRun, plan: EvaluationPlan, sample: Sample) -> dict[str, An
     return {**run.settings, **seed}
 
 
-def _control(name: str, plan: EvaluationPlan, sample: Sample, selected: Selected) -> Tensor:
+def _control(name: str, plan: EvaluationPlan, sample: Sample, selected: Selected, rows: Sequence[int]) -> Tensor:
     """A control's maps on the detector's device: random ones seeded per object, or Gaussians in the detected boxes."""
     height, width = sample.image.shape[:2]
-    boxes = selected.detections.boxes
+    boxes = selected.detections.boxes[list(rows)]
     if name != RANDOM:
         return centred_gaussians(boxes, height, width)
-    seeds = (image_seed(image_seed(plan.seed, sample.image_id), number) for number in selected.annotations.tolist())
+    seeds = (
+        image_seed(image_seed(plan.seed, sample.image_id), number)
+        for number in selected.annotations[list(rows)].tolist()
+    )
     return torch.cat([random_maps(1, height, width, seed) for seed in seeds]).to(boxes.device)
 
 
-def _status(maps: Tensor, diagnostics: Figures) -> list[str]:
+def _status(maps: Tensor, lost: Sequence[float]) -> list[str]:
     finite, positive = torch.isfinite(maps).all(2).all(1).tolist(), (maps > 0).any(2).any(1).tolist()
-    lost = diagnostics.get(UNDERFLOWED, (0.0,) * len(maps))
     return [
         NOT_FINITE if not f else OK if p else UNDERFLOW if u else NO_POSITIVE_EVIDENCE
         for f, p, u in zip(finite, positive, lost)
     ]
 
 
-def _measure(
-    plan: EvaluationPlan, case: MetricInput, about: Mapping[str, list[Any]], columns: Mapping[str, list[Any]]
-) -> None:
-    """Add the rows of one method to ``columns``; ``about`` holds the cells that do not depend on the metric.
+def _measure(plan: EvaluationPlan, case: MetricInput, about: Mapping[str, list[Any]]) -> list[dict[str, list[Any]]]:
+    """The rows of one method for each metric; ``about`` holds the cells that do not depend on the metric.
 
     Metrics that do not take signed maps get the positive part.
     """
     positive = case.positive_part() if case.signed else case
-    count = len(case)
+    count, found = len(case), []
     for row in plan.metrics:
         metric = find_metric(row.metric)
         measured = metric.measure(case if metric.signed else positive, **row.settings)
@@ -220,8 +244,8 @@ def _measure(
             "curve": [None] * count if measured.curve is None else measured.curve.double().tolist(),
             "extras": _cells({name: value.double().tolist() for name, value in measured.extras.items()}, count),
         }
-        for name, column in columns.items():
-            column.extend(cells[name])
+        found.append(cells)
+    return found
 
 
 def _cells(figures: Figures, count: int) -> list[dict[str, float | None] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import time
 from collections.abc import Iterable
@@ -82,6 +83,7 @@ def make_card(
         "licence": "Apache-2.0",
         "parameters": parameters,
         "bytes": weights.stat().st_size,
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "training": {
             "data": "synthetic scenes of detxai_nb.data.scenes, each drawn once",
             "drawing": scenes.DRAWING,

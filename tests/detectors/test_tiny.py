@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import detxai_nb as dx
+from detxai_nb.detectors import catalogue
 from detxai_nb.detectors.registry import ZOO
 from detxai_nb.detectors.weights import read_weights
 from detxai_nb.detectors.zoo.networks import backbone as tiny_backbone
@@ -76,3 +79,24 @@ def test_tiny_retinanet_starts_with_tiny_fcoss_class_scores_at_each_anchor(
     found = model.head(features)["cls_logits"].unflatten(1, (-1, 6))
     for anchor in range(6):
         torch.testing.assert_close(found[:, :, anchor], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_that_are_not_those_of_the_card_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tiny-fcos.safetensors", "tiny-fcos.json"):
+        (tmp_path / name).write_bytes((ZOO / name).read_bytes())
+    monkeypatch.setattr(catalogue, "ZOO", tmp_path)
+    assert catalogue.bundled_weights("tiny-fcos").keys() == read_weights(ZOO / "tiny-fcos.safetensors").keys()
+    path = tmp_path / "tiny-fcos.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"is not the file that its card describes .*pip install --force-reinstall"):
+        dx.load_detector("tiny-fcos")
+    (tmp_path / "tiny-fcos.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"tiny-fcos\.json is damaged"):
+        dx.load_detector("tiny-fcos")
+
+
+@pytest.mark.parametrize("path", sorted(ZOO.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_every_card_holds_the_digest_of_its_weights(path: Path) -> None:
+    assert catalogue.bundled_weights(path.stem)

@@ -1,0 +1,170 @@
+"""Files of heat maps: ``.npz`` archives of plain arrays, read whole and compared with what they say, or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.files import write_atomically
+from detxai_nb.geometry import Placement
+from detxai_nb.types import Detections, Target
+
+FORMAT = "detxai-nb heat maps 2"
+LARGEST = 8 * 2**30
+"""A file holds at most so many bytes, unpacked."""
+
+_DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins")
+_DETECTION_FIELDS = ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "canvas_size")
+_PLAIN = ("method", "layer", "settings", "seed", "seconds", "signed")
+
+
+def write_maps(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write the fields of heat maps to a file; an existing one is replaced only by a complete one.
+
+    Args:
+        path: the file.
+        fields: the fields of ``HeatMaps``, by name.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist.
+        OSError: if the file cannot be written.
+        TypeError: if a setting has no plain form.
+        ValueError: if the maps are too large for a file.
+    """
+    found: Detections = fields["detections"]
+    arrays = {f"grid_{i}": grid.detach().cpu().numpy() for i, grid in enumerate(fields["grids"])}
+    for name in _DETECTION_ARRAYS:
+        if (value := getattr(found, name)) is not None:
+            arrays[name] = value.detach().cpu().numpy()
+    others = {"grids", "image", "detections", "placement", "target", "diagnostics"}
+    meta = {
+        "format": FORMAT,
+        "count": len(fields["grids"]),
+        **{name: value for name, value in fields.items() if name not in others},
+        "placement": vars(fields["placement"]),
+        "target": vars(fields["target"]),
+        "detections": {name: getattr(found, name) for name in _DETECTION_FIELDS},
+        "diagnostics": dict(fields["diagnostics"]),
+        "shapes": {name: list(array.shape) for name, array in {**arrays, "image": fields["image"]}.items()},
+    }
+    arrays["image"] = fields["image"]
+    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+    size = sum(array.nbytes for array in arrays.values())
+    if size > LARGEST:
+        raise ValueError(
+            f"these maps take {size / 2**30:.1f} GiB, and a file at most {LARGEST / 2**30:g}; save some of them: "
+            "maps[:100].save(...)"
+        )
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
+
+
+def read_maps(path: Path) -> dict[str, Any]:
+    """Read what ``write_maps`` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The fields, the tensors on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: for anything else than a whole heat map file of this version's format.
+    """
+    try:
+        with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
+            arrays = _members(archive)
+        meta = json.loads(arrays.pop("meta").tobytes())
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            given = meta.get("format") if isinstance(meta, dict) else None
+            raise ValueError(f"it has the format {given!r}, and this version reads {FORMAT!r}; compute the maps again")
+        return _fields(arrays, meta)
+    except FileNotFoundError:
+        raise
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, MemoryError),
+        *(OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    ) as error:
+        raise ValueError(f"{path} is not a heat map file written by HeatMaps.save: {error}") from error
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    """The arrays of an archive, each read to its end, so that its checksum is compared."""
+    listed = archive.infolist()
+    if len({info.filename for info in listed}) < len(listed):
+        raise ValueError("two of its members have the same name")
+    # A packed byte becomes at most about a thousand.
+    packed = sum(info.compress_size for info in listed)
+    if sum(info.file_size for info in listed) > min(LARGEST, 1100 * packed + 2**20):
+        raise ValueError(f"its members would take more than {LARGEST / 2**30:g} GiB, or more than they can unpack to")
+    return {info.filename.removesuffix(".npy"): _array(archive.read(info)) for info in listed}
+
+
+def _array(content: bytes) -> np.ndarray:
+    """An array from the bytes of a ``.npy`` file that holds it and nothing else."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"an array is of the file version {version}, expected (1, 0)")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
+        raise ValueError(f"an array says that it is {dtype} {list(shape)}, and its content is of another size")
+    values = np.frombuffer(content, dtype, offset=stream.tell())
+    # A copy, which can be written to.
+    return np.array(values.reshape(shape, order="F" if fortran else "C"))
+
+
+def _fields(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> dict[str, Any]:
+    said = meta.get("shapes")
+    if said is not None and {name: list(array.shape) for name, array in arrays.items()} != said:
+        raise ValueError("its arrays are not those that were saved")
+    about = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
+    tensors: dict[str, Any] = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
+    placement = Placement(**{k: tuple(_whole(side) for side in v) for k, v in meta["placement"].items()})
+    image = arrays["image"]
+    if image.dtype != np.uint8 or image.shape != (*placement.image_size, 3):
+        raise ValueError(f"its image is {image.dtype} {list(image.shape)}, and its maps are of {placement.image_size}")
+    count = meta["count"]
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= len(arrays):
+        raise ValueError(f"it says that it has {count!r} maps, and it has {len(arrays)} arrays")
+    return {
+        "grids": tuple(_grid(arrays[f"grid_{i}"]) for i in range(count)),
+        "placement": placement,
+        "image": image,
+        "detections": Detections(**tensors, **about),
+        "target": Target(**meta["target"]),
+        "diagnostics": {name: tuple(map(float, values)) for name, values in meta.get("diagnostics", {}).items()},
+        "strides": tuple(_pair(pair, 0.0) for pair in meta["strides"]),
+        "corners": tuple(pair and _pair(pair) for pair in meta.get("corners", ())),
+        **({"shifts": tuple(_pair(pair) for pair in meta["shifts"])} if "shifts" in meta else {}),
+        **{name: meta[name] for name in _PLAIN},
+    }
+
+
+def _grid(array: np.ndarray) -> Tensor:
+    if array.dtype.kind != "f" or array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"a map is {array.dtype} {list(array.shape)}; expected numbers [h,w]")
+    return torch.from_numpy(array)
+
+
+def _pair(pair: Sequence[Any], above: float = -math.inf) -> tuple[float, float]:
+    y, x = (float(side) for side in pair)
+    if not (math.isfinite(y) and math.isfinite(x) and min(y, x) > above):
+        raise ValueError(f"a stride or a corner of a map is {list(pair)}; expected two numbers (y, x)")
+    return y, x
+
+
+def _whole(side: Any) -> int:
+    if isinstance(side, bool) or not isinstance(side, int):
+        raise ValueError(f"a side of its placement is {side!r}; expected a whole number")
+    return side
