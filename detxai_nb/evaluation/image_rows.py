@@ -146,7 +146,7 @@ def _batches(count: int, sample: Sample) -> Iterator[list[int]]:
 def _maps(
     plan: EvaluationPlan, detector: Detector, sample: Sample, selected: Selected
 ) -> Iterator[tuple[MethodRow, ValuesOf, bool, Figures]]:
-    """For each method of the table what gives some of its raw maps ``[K,H,W]``, whether they are signed, diagnostics."""
+    """For each method of the table what gives some of its raw maps ``[K,H,W]``, whether signed, and diagnostics."""
     made = _run_methods(plan, detector, sample, selected)
     for row in plan.methods:
         if row.run is None:
@@ -210,10 +210,8 @@ def _control(name: str, plan: EvaluationPlan, sample: Sample, selected: Selected
     boxes = selected.detections.boxes[list(rows)]
     if name != RANDOM:
         return centred_gaussians(boxes, height, width)
-    seeds = (
-        image_seed(image_seed(plan.seed, sample.image_id), number)
-        for number in selected.annotations[list(rows)].tolist()
-    )
+    numbers = selected.annotations[list(rows)].tolist()
+    seeds = (image_seed(image_seed(plan.seed, sample.image_id), number) for number in numbers)
     return torch.cat([random_maps(1, height, width, seed) for seed in seeds]).to(boxes.device)
 
 
