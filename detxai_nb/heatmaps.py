@@ -162,7 +162,7 @@ class HeatMaps:
         return self[list(rows)]._placed()
 
     def _placed(self) -> Tensor:
-        """All maps at the image's size, each computed by itself, so that it does not depend on the others."""
+        """All maps at the image's size, those on grids alike together."""
         height, width = self.placement.image_size
         device = self.grids[0].device if self.grids else torch.device("cpu")
         placed = torch.empty(len(self), height, width, device=device)
