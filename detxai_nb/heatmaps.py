@@ -134,7 +134,7 @@ class HeatMaps:
 
     @cached_property
     def status(self) -> tuple[str, ...]:
-        """For each map "ok", "not finite" (NaN or infinity), or if it is zero "no positive evidence" or ``UNDERFLOW``."""
+        """For each map "ok", "not finite" (NaN, infinity), or if it is zero "no positive evidence" or ``UNDERFLOW``."""
         lost = self.diagnostics.get(UNDERFLOWED, (0.0,) * len(self.grids))
         return tuple(_status(grid, bool(flag)) for grid, flag in zip(self.grids, lost))
 
