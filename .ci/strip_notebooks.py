@@ -29,6 +29,11 @@ def strip(notebook: Any) -> list[str]:
     found = []
     if notebook.metadata.pop("widgets", None) is not None:
         found.append("saved widget state")
+    for number, cell in enumerate(notebook.cells):
+        doubled = [output for output, then in _with_next(cell) if _is_view(output) and _is_picture(then)]
+        if doubled:
+            cell.outputs = [output for output in cell.outputs if output not in doubled]
+            found.append(f"cell {number}: a widget's view above its picture")
     for number, output in _outputs(notebook):
         data = output.get("data", {})
         if VIEW in data and PICTURE in data:
@@ -75,6 +80,22 @@ def faults(notebook: Any, size: int) -> list[str]:
     if size > LARGEST:
         found.append(f"{size:,} bytes, more than {LARGEST:,}")
     return found
+
+
+def _with_next(cell: Any) -> list[tuple[Any, Any]]:
+    """Each output of a cell with the one after it."""
+    found = list(cell.get("outputs", []))
+    return list(zip(found, [*found[1:], {}]))
+
+
+def _is_view(output: Any) -> bool:
+    data = output.get("data", {})
+    return VIEW in data and PICTURE not in data
+
+
+def _is_picture(output: Any) -> bool:
+    data = output.get("data", {})
+    return PICTURE in data and VIEW not in data
 
 
 def _outputs(notebook: Any) -> list[tuple[int, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from safetensors.torch import save_file
 import detxai_nb as dx
 from detxai_nb import lab
 from detxai_nb.cli import main
+from detxai_nb.cli.tables import format_table
+from detxai_nb.cli.wording import in_own_words
 from detxai_nb.heatmaps import HeatMaps
 
 
@@ -67,6 +70,16 @@ def test_explain_takes_method_target_layer_and_settings(photo: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--object", "7"], "there is no object 7; --object is one of the 5 that were found: 0 apple, 1 "),
+        (
+            ["--detector-setting", "no_such=1"],
+            "tiny-fcos has no setting 'no_such'; its settings: norm_statistics='exact'",
+        ),
+        (["--detector-setting", "weights=a.pth"], "weights is no setting but an option of its own: --weights"),
+        (["--names", "apple,pear"], "expected [2, 64, 3, 3]"),
+        (["--names", "apple,,pear"], "--names is NAME,NAME,... or a text file with one name a line"),
+        (["--detector", "yolox-nano"], "yolox-nano needs --weights FILE"),
+        (["--detector", "pvt-small-fcos"], "needs --weights FILE of a state dict of its network and --names NAME,"),
         (["--detector", "no-such"], "unknown detector 'no-such'; known: tiny-fcos"),
         (["--method", "no-such"], "unknown method 'no-such'; known: bbam"),
         (["--target", "x3"], "unknown target 'x3'; known: class, x1"),
@@ -74,7 +87,7 @@ def test_explain_takes_method_target_layer_and_settings(photo: Path, tmp_path: P
         (["--setting", "direction=up"], "direction of 'odam' is one of 'positive'"),
         (["--setting", "no_such=1"], "has no setting 'no_such'; its settings: direction, smooth"),
         (["--setting", "direction"], "a setting is NAME=VALUE"),
-        (["--score-threshold", "0.9999"], "the highest score in this image was 0."),
+        (["--score-threshold", "0.9999"], "was 0.597; detect with a --score-threshold below that"),
         (["--colormap", "no-such"], "unknown colour map 'no-such'"),
         (["--device", "no-such"], "no-such"),
         (["--weights", "no-such.safetensors"], "there is no weights file at no-such.safetensors"),
@@ -88,6 +101,92 @@ def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
     assert message in refusal(capsys, "explain", photo, "--device", "cpu", *arguments, "--out", out)
     assert out.read_bytes() == b"what was here before"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_one_object_can_be_chosen(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explain", str(photo), "--device", "cpu", "--out", str(tmp_path / "out.npz")]
+    assert main(words) == 0
+    every = capsys.readouterr().out.splitlines()
+    together = HeatMaps.load(tmp_path / "out.npz")
+    assert main([*words, "--object", "2", "--object", "0", "--object", "2"]) == 0
+    assert capsys.readouterr().out.splitlines() == [every[2], every[0], every[-1]]
+    chosen = HeatMaps.load(tmp_path / "out.npz")
+    assert torch.equal(chosen.detections.boxes, together.detections.boxes[[2, 0]])
+    assert torch.allclose(chosen.values, together.values[[2, 0]], atol=1e-6)
+
+
+def test_names_of_classes_come_from_the_line_or_a_file(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters = list("abcdefghij")
+    (tmp_path / "names.txt").write_text("\n".join(letters) + "\n")
+    for given in (",".join(letters), str(tmp_path / "names.txt")):
+        words = ["--device", "cpu", "--names", given, "--out", str(tmp_path / "out.npz")]
+        assert main(["explain", str(photo), *words]) == 0
+        assert HeatMaps.load(tmp_path / "out.npz").detections.names == tuple(letters)
+
+
+def test_an_example_is_written_and_can_be_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["example"]) == 0
+    advised = capsys.readouterr().out.splitlines()[-1].split()
+    assert advised[0] == "detxai-nb"
+    assert main([*advised[1:], "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert main(["example"]) == 0, "the same once more"
+    assert main(["example", "--photograph"]) == 0
+    assert "explain photograph.jpg --detector ssdlite320_mobilenet_v3_large" in capsys.readouterr().out
+    assert dx.load_image("photograph.jpg").shape == (600, 512, 3)
+    assert np.array_equal(dx.load_image("example.png"), dx.data.scenes.make(3, seed=1).image)
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    assert "mine.png is there already" in refusal(capsys, "example", "mine.png")
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
+    assert "the scene is a .png file" in refusal(capsys, "example", "mine.jpg")
+    assert "there is no folder" in refusal(capsys, "example", "no/such/mine.png")
+
+
+def test_fetch_lists_brings_and_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    name = "ssdlite320_mobilenet_v3_large"
+    assert main(["fetch"]) == 0
+    printed = capsys.readouterr().out
+    assert name in printed
+    assert printed.endswith(f"Kept in {tmp_path / 'hub' / 'checkpoints'}\n")
+    assert "there is nothing to fetch for tiny-fcos" in refusal(capsys, "fetch", "tiny-fcos")
+    assert "name it too" in refusal(capsys, "fetch", "--from", "file.pth")
+    (tmp_path / "file.pth").write_bytes(b"something else")
+    assert "its SHA-256 does not begin with" in refusal(capsys, "fetch", name, "--from", tmp_path / "file.pth")
+
+    def offline(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    assert main(["fetch", name]) == 2
+    *_, said = capsys.readouterr().err.splitlines()
+    assert f"run `detxai-nb fetch {name} --from FILE`" in said
+    assert "dx." not in said
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("hand in weights='path' and\n names=[...] for them", "give --weights FILE and --names NAME,NAME,... for them"),
+        ("detect with a score_threshold below that", "detect with a --score-threshold below that"),
+        (
+            "see dx.methods() or dx.detectors.fetch('resnet50', file='F')",
+            "see `detxai-nb methods` or `detxai-nb fetch resnet50`",
+        ),
+        ("take seed=1 instead", "take --seed 1 instead"),
+        ("class 7 of 5, got x1=3", "class 7 of 5, got x1=3"),
+    ],
+)
+def test_advice_is_given_in_words_of_the_command_line(said: str, told: str) -> None:
+    assert in_own_words(said) == told
 
 
 def test_photographs_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,8 +220,43 @@ def test_traceback_is_there_for_those_who_ask(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("table", "known"), [("detectors", dx.detectors), ("methods", dx.methods)])
 def test_tables_name_everything(table: str, known: object, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([table]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(known().index)  # type: ignore[operator]
+    *lines, empty, hint = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:] if line[0] != " "] == list(known().index)  # type: ignore[operator]
+    assert not empty
+    assert hint == f"`detxai-nb {table} NAME` tells all about one of them, with its settings."
+
+
+@pytest.mark.parametrize("line", ["detectors", "methods", "metrics", "fetch", "methods d-rise", "detectors tiny-detr"])
+def test_tables_fit_into_80_columns(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(line.split()) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) <= 80
+    assert not [one for one in printed if one != one.rstrip()]
+
+
+def test_all_about_one_of_them_is_shown_with_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods", "g-came"]) == 0
+    assert "as_published=False" in capsys.readouterr().out
+    assert main(["detectors", "tiny-yolox"]) == 0
+    printed = capsys.readouterr().out
+    assert "convention='rgb-imagenet'" in printed, "its own, not its family's"
+    assert "nms_threshold=0.65" in printed
+    assert "unknown metric 'no-such'; known: pointing-game-box" in refusal(capsys, "metrics", "no-such")
+
+
+def test_a_table_breaks_words_only_where_it_must() -> None:
+    rows = [("a", "one two three", "x" * 12), ("b", "", "y")]
+    printed = format_table(("name", "about", "more"), rows, 28).splitlines()
+    assert printed == [
+        "name  about       more",
+        "a     one two     xxxxxxxxxx",
+        "      three       xx",
+        "b                 y",
+    ]
+    assert format_table(("n",), [("a" * 99,)], 20).splitlines() == ["n", "a" * 99]
 
 
 def test_lab_copies_the_notebooks_and_starts_on_them(
@@ -140,6 +274,30 @@ def test_lab_copies_the_notebooks_and_starts_on_them(
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "detxai_nb", "--version"], capture_output=True, text=True, timeout=120)
     assert done.stdout == f"detxai-nb {dx.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("explain a.png --out b.png --score-threshold 1.5", "--score-threshold: a number from 0 to 1, got '1.5'"),
+        ("explain a.png --out b.png --score-threshold nan", "--score-threshold: a number from 0 to 1, got 'nan'"),
+        ("explain a.png --out b.png --score-threshold high", "--score-threshold: a number from 0 to 1, got 'high'"),
+        ("explain a.png --out b.png --object -1", "--object: a whole number of at least 0, got '-1'"),
+        ("evaluate odam --scenes 0", "--scenes: a whole number of at least 1, got '0'"),
+        ("evaluate odam --limit x", "--limit: a whole number of at least 1, got 'x'"),
+        ("lab --port 70000", "--port: a whole number from 1 to 65535, got '70000'"),
+        ("no-such", "invalid choice: 'no-such'"),
+        ("", "the following arguments are required: command"),
+    ],
+)
+def test_usage_errors_are_one_line(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(line.split())
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert " --help`" in said
 
 
 def test_usage_errors_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,3 +187,5 @@ def test_lab_serves_the_series_behind_a_token_and_asks_for_no_news(server: tuple
     assert news["checkForUpdates"]["default"] is False
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(server[0] + "/api/contents", timeout=30)
+    widgets = _get(server, "/lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin")["schema"]["properties"]
+    assert widgets["saveState"]["default"] is True, "a notebook that is opened again has its widgets"

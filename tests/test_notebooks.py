@@ -68,9 +68,9 @@ def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: p
     client.execute()
     complaints = [o.text for o in outputs(notebook) if o.output_type == "stream" and o.name == "stderr"]
     assert not complaints
-    for output in outputs(notebook):
-        data = output.get("data", {})
-        assert VIEW not in data or PICTURE in data, "a widget leaves a picture in its place"
+    found = [output.get("data", {}) for output in outputs(notebook)]
+    for data, then in zip(found, [*found[1:], {}]):
+        assert VIEW not in data or PICTURE in {**data, **then}, "a widget leaves a picture in its place"
     assert sum(PICTURE in output.get("data", {}) for output in outputs(notebook)) >= 3
 
 
@@ -110,6 +110,12 @@ def test_stripping_takes_the_view_beside_a_picture_and_the_state(stripper: Modul
     assert "widgets" not in notebook.metadata
     assert stripper.strip(notebook) == []
     assert stripper.faults(notebook, 10) == []
+
+
+def test_stripping_takes_the_view_above_a_picture_of_its_own(stripper: ModuleType) -> None:
+    notebook = _notebook(_shown(**{VIEW: {"model_id": "1"}}), _shown(**{PICTURE: DOT}))
+    assert stripper.strip(notebook) == ["cell 0: a widget's view above its picture"]
+    assert [output.data for output in outputs(notebook)] == [{PICTURE: DOT}]
 
 
 def test_stripping_makes_pictures_lighter_once(stripper: ModuleType) -> None:

@@ -51,6 +51,7 @@ class Entry:
             that the caller gave ``load_detector``, or None; ``settings`` are keyword arguments of the adapter.
         group: one of ``GROUPS``.
         download: returns the file that is downloaded on first use, for ``fetch``; None if there is none.
+        settings: those with which it is built where they differ from its family's defaults, for the table.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Entry:
     build: Callable[[Weights, Sequence[str] | None, dict[str, Any]], OpenDetector]
     group: str = "other"
     download: Callable[[], Download] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

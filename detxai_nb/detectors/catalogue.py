@@ -60,7 +60,8 @@ def bundled(
         return _made(adapter, module, names, {**(settings or {}), **given})
 
     told = "bundled" if there else f"to be trained: {trained}"
-    return Entry(name, adapter.family, told, f"{about}; works offline" if there else about, build, group)
+    about = f"{about}; works offline" if there else about
+    return Entry(name, adapter.family, told, about, build, group, settings=dict(settings or {}))
 
 
 def read_card(name: str) -> dict[str, Any]:

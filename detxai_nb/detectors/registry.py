@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Sequence
@@ -130,11 +131,40 @@ def stage_patterns_of(family: str | None) -> StagePatterns:
     return FAMILIES[family].stage_patterns if family in FAMILIES else ()
 
 
+def settings_of(family: str) -> dict[str, Any] | None:
+    """Return the settings of a family's detectors: the keyword arguments of ``load_detector`` beyond its own.
+
+    Args:
+        family: the name of a family.
+
+    Returns:
+        Their defaults by name; None for a family of another package that does not tell.
+    """
+    parameters = inspect.signature(FAMILIES[family].adapter).parameters.values()
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+        return None
+    return {one.name: one.default for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _check_settings(name: str, family: str, given: dict[str, Any]) -> None:
+    """Raise a TypeError that lists the settings of a family if one is given that it does not have."""
+    known = settings_of(family)
+    unknown = [] if known is None else [one for one in given if one not in known]
+    if known is not None and unknown:
+        told = ", ".join(map(repr, unknown))
+        raise TypeError(f"{name} has no setting {told}; its settings: {_told(known) or 'none'}")
+
+
+def _told(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in settings.items())
+
+
 def table() -> pandas.DataFrame:
     """Return the table of the detectors that ``load_detector`` knows, also those of installed packages.
 
     Returns:
-        A row for each detector, by name: its family, where the weights come from, what it is.
+        A row for each detector, by name: its family, where the weights come from, what it is, and its settings with
+        their defaults.
 
     Example:
         >>> table().loc["tiny-fcos", "family"]
@@ -143,7 +173,16 @@ def table() -> pandas.DataFrame:
     import pandas as pd
 
     _load_plug_ins()
-    rows = [{"detector": n, "family": e.family, "weights": e.weights, "about": e.about} for n, e in DETECTORS.items()]
+    rows = [
+        {
+            "detector": name,
+            "family": entry.family,
+            "weights": entry.weights,
+            "about": entry.about,
+            "settings": _told({**(settings_of(entry.family) or {}), **entry.settings}),
+        }
+        for name, entry in DETECTORS.items()
+    ]
     return pd.DataFrame(rows).set_index("detector")
 
 
@@ -201,6 +240,7 @@ def load_detector(
 
     Raises:
         ValueError: for an unknown name, or weights of another architecture (naming the first tensor that does not fit).
+        TypeError: for an unknown setting; the message lists those there are.
         FileNotFoundError: if the weights file is missing.
         RuntimeError: if a download failed.
         ImportError: if the detector needs a library that is not installed.
@@ -211,6 +251,7 @@ def load_detector(
         ('fcos', 'neck', 10)
     """
     entry = _find(name)
+    _check_settings(name, entry.family, settings)
     where = pick_device(device)
     names = None if names is None else as_names(names, owner=name)
     detector = entry.build(weights, names, settings)
@@ -256,7 +297,8 @@ def wrap(
         The detector.
 
     Raises:
-        TypeError: if the module is not of the kind that the family expects; the message says what was expected.
+        TypeError: if the module is not of the kind that the family expects, or for an unknown setting; the message
+            says what was expected.
         ValueError: if the family is unknown, the module or names do not fit it, or its weights are in half precision.
         ImportError: if the family needs a library that is not installed.
     """
@@ -271,6 +313,7 @@ def wrap(
     record.require()
     if isinstance(module, nn.Module):
         require_full_precision(module)
+    _check_settings(f"family {family!r}", family, settings)
     if names is None:
         if not record.knows_names:
             raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")

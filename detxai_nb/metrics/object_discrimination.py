@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.data.sample import Sample
 from detxai_nb.metrics.case import MetricInput, per_object
-from detxai_nb.metrics.map_energy import box_masks, check_non_negative, energy, safe_ratio
+from detxai_nb.metrics.map_energy import box_masks, centres_between, check_non_negative, energy, safe_ratio
 from detxai_nb.metrics.registry import Measured, metric
+
+_COVERED: weakref.WeakKeyDictionary[Sample, dict[tuple[bool, bool, torch.device], Tensor]] = weakref.WeakKeyDictionary()
+"""How many counted objects cover each pixel, by sample and by masks or boxes, crowd and device."""
 
 SOURCE = "Zhao & Chan, ODAM (ICLR 2023), table 3a"
 
@@ -54,15 +61,29 @@ def object_discrimination_index(
         raise ValueError(f"targets are one number for each of the {len(maps)} maps, got {len(targets)}")
     kept = torch.ones(len(masks), dtype=torch.bool) if counted is None else counted.cpu()
     covering = masks[kept.to(masks.device)].sum(dim=0, dtype=torch.int32)
+    return _index(maps, targets, masks.__getitem__, covering, kept, exclusive)
+
+
+def _index(
+    maps: Tensor,
+    targets: Tensor,
+    mask_of: Callable[[int], Tensor],
+    covering: Tensor,
+    kept: Tensor,
+    exclusive: bool,
+) -> Tensor:
+    """The index from ``covering``, int32 ``[H,W]``: how many of the ``kept`` objects cover each pixel."""
     found = []
     for row, number in enumerate(targets.tolist()):
-        own = masks[max(number, 0)] if len(masks) else masks.new_zeros(masks.shape[1:])
-        others = (covering - own.int() if number >= 0 and kept[number] else covering) > 0
+        if number < 0:
+            found.append(maps.new_full((1,), torch.nan, dtype=torch.float64, device="cpu"))
+            continue
+        own = mask_of(number)
+        others = (covering - own.int() if kept[number] else covering) > 0
         on_any = energy(maps[row, None], others | own)
         on_others = energy(maps[row, None], others & ~own if exclusive else others)
-        found.append(safe_ratio(on_others, on_any, torch.nan))
-    result = torch.cat(found).cpu().double() if found else torch.zeros(0, dtype=torch.float64)
-    return torch.where(targets.cpu() < 0, torch.nan, result)
+        found.append(safe_ratio(on_others, on_any, torch.nan).cpu().double())
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 
 
 @metric(
@@ -86,7 +107,7 @@ def odi_box(case: MetricInput, *, exclusive: bool = False, crowd: bool = False) 
     Returns:
         Indices in 0..1. ``extras["others"]``: how many other objects counted; with none the index is 0.
     """
-    return _odi(case, box_masks(torch.from_numpy(case.sample.boxes).to(case.maps.device), *case.size), exclusive, crowd)
+    return _odi(case, False, exclusive, crowd)
 
 
 @metric(
@@ -108,13 +129,52 @@ def odi_mask(case: MetricInput, *, exclusive: bool = False, crowd: bool = False)
     Returns:
         Indices in 0..1 with ``extras`` as in "odi-box".
     """
-    return _odi(case, torch.from_numpy(case.sample.masks).to(case.maps.device), exclusive, crowd)
+    return _odi(case, True, exclusive, crowd)
 
 
-def _odi(case: MetricInput, masks: torch.Tensor, exclusive: bool, crowd: bool) -> Measured:
-    """The index with ``masks`` ``[M,H,W]`` of all annotations."""
+def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measured:
+    """The index with the masks or the boxes of all annotations."""
+    device, size = case.maps.device, case.size
     counted = torch.ones(len(case.sample), dtype=torch.bool) if crowd else ~torch.from_numpy(case.sample.crowd)
-    value = object_discrimination_index(case.maps, case.annotations, masks, counted, exclusive=exclusive)
+    check_non_negative(case.maps)
+
+    def mask_of(number: int) -> Tensor:
+        if masks:
+            return torch.from_numpy(case.sample.masks_of([number])[0]).to(device)
+        return box_masks(torch.from_numpy(case.sample.boxes[number : number + 1]).to(device), *size)[0]
+
+    covering = _covering(case, masks, counted, crowd)
+    value = _index(case.maps, case.annotations, mask_of, covering, counted, exclusive)
     own = torch.zeros(len(case), dtype=torch.bool)
     own[case.annotated] = counted[case.annotations.cpu()[case.annotated]]
     return Measured(per_object(case, value), extras={"others": (counted.sum() - own.int()).double()})
+
+
+def _covering(case: MetricInput, masks: bool, counted: Tensor, crowd: bool) -> Tensor:
+    """How many counted masks or boxes cover each pixel, int32 ``[H,W]``; made once for all maps of a photograph."""
+    device, kept = case.maps.device, _COVERED.setdefault(case.sample, {})
+    found = kept.get((masks, crowd, device))
+    if found is None:
+        if masks:
+            covered = np.zeros(case.size, np.int32)
+            for number in counted.nonzero()[:, 0].tolist():
+                covered += case.sample.masks_of([number])[0]
+            found = torch.from_numpy(covered).to(device)
+        else:
+            found = _cover(torch.from_numpy(case.sample.boxes)[counted], *case.size).to(device)
+        kept[masks, crowd, device] = found
+    return found
+
+
+def _cover(boxes: Tensor, height: int, width: int) -> Tensor:
+    """How many boxes cover each pixel, int32 ``[height,width]``, without their masks: +1 and -1 at corners, summed."""
+    x1, y1, x2, y2 = boxes.unbind(1)
+    rows, columns = centres_between(y1, y2, height), centres_between(x1, x2, width)
+    there = rows.any(1) & columns.any(1)
+    rows, columns = rows[there].byte(), columns[there].byte()
+    top, left = rows.argmax(1), columns.argmax(1)
+    bottom, right = top + rows.sum(1), left + columns.sum(1)
+    steps = torch.zeros((height + 1) * (width + 1), dtype=torch.int32)
+    for down, across, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        steps.index_add_(0, down * (width + 1) + across, torch.full_like(down, sign, dtype=torch.int32))
+    return steps.view(height + 1, width + 1).cumsum(0).cumsum(1)[:-1, :-1].int()

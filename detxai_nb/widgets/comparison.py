@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -17,13 +17,11 @@ from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.comparison_queue import (
     ComparisonOptions,
     MethodBatch,
-    ScoredMaps,
-    best_first,
-    comparison_row,
     explain_batch,
-    stopped_early,
+    next_batch,
     to_code,
 )
+from detxai_nb.widgets.comparison_scores import ScoredMaps, best_first, comparison_row, grid_line, stopped_early
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
@@ -31,7 +29,6 @@ from detxai_nb.widgets.shared.options import (
     KINDS,
     Request,
     WidgetOptions,
-    method_title,
     show_widget_options,
     split_options,
 )
@@ -50,16 +47,17 @@ _FIRST_OBJECTS = 4
 class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     """A grid of methods and objects; hover, zoom and selection work in all cells together.
 
-    White-box methods share one forward pass and are computed when the widget is made. Black-box methods (d-rise) follow
-    in a thread beside the kernel; they can be cancelled, and then keep what they had. Call ``wait()`` first if a saved
-    notebook is to hold their picture too. Do not use the detector in a cell while the widget computes with it.
+    White-box methods share one forward pass and are computed when the widget is made, for the objects that are shown;
+    others follow when they are shown, or when ``maps`` is read. Black-box methods (d-rise) follow in a thread beside
+    the kernel; they can be cancelled, and then keep what they had. Call ``wait()`` first if a saved notebook is to hold
+    their picture too. Do not use the detector in a cell while the widget computes with it.
 
     Args:
         detector: a detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
         detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
             ``score_threshold``.
-        methods: names of ``dx.methods``; by default the first three white-box ones, for a black-box detector d-rise
+        methods: names of ``dx.methods``; by default ODAM, Grad-CAM and Grad-CAM++, for a black-box detector d-rise
             alone.
         objects: indices of the objects that are shown first, by default the first 4.
         metrics: names of ``dx.metrics``; by default all that need no further queries of the detector are measured, and
@@ -83,7 +81,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         hide_below: evidence below this share of the range of colours is not drawn, 0..1.
         percentile: values from this percentile of a map's cells on have the last colour, above 0, up to 100.
         colormap, signed_colormap: names of a sequential and a diverging colour map.
-        scale: "object" (each map over its own range) or "shared" (all maps of one method over one).
+        scale: "object" (each map over its own range) or "shared" (all shown maps of one method over one).
         boxes: "all" or "selected" (only each cell's own).
         order, rows: what is in the grid, for the browser.
         requests: "target", "layer" and "keys", the key of every method's maps for these; for the browser.
@@ -130,12 +128,13 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
         self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, metrics)
         self._held: dict[str, ScoredMaps] = {}
-        self._beforehand: dict[str, HeatMaps] = {}
+        self._beforehand: dict[str, tuple[tuple[int, ...], HeatMaps]] = {}
         self._ended: dict[str, tuple[str, str]] = {}
         self._enough = threading.Event()
         self._begun = False
+        self._partly_sent = False
         count = len(inputs.detections)
-        chosen = _first_methods(self._options) if methods is None else list(methods)
+        chosen = self._options.first(3) if methods is None else list(methods)
         super().__init__(
             inputs,
             choices={
@@ -151,18 +150,27 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             layer=self._options.layers[0] if layer is None else layer,
             **traits,
         )
-        self._publish()
-        while (batch := self._next_batch()) is not None and batch.white_box:
-            self._compute_first(batch)
+        with self.hold_sync():
+            self._publish()
+            while (batch := self._next_batch()) is not None and batch.white_box:
+                self._compute_first(batch)
         self._begun = True
         self._go_on()
 
     @property
     def maps(self) -> dict[str, HeatMaps]:
-        """The raw maps of all objects by method, for the methods in the grid that have some; waits for the others."""
+        """The raw maps of all objects by method, for the methods in the grid that have them.
+
+        Waits for running computations, and computes the maps of objects that were not shown yet.
+        """
         self.wait()
+        while (batch := self._next_batch(range(len(self.detections)))) is not None and batch.white_box:
+            self._worker.ask_and_wait(batch)
+        self.wait()
+        count = len(self.detections)
         with self._lock:
-            return {m: self._held[key].maps for m in self.methods if (key := self._request(m).key) in self._held}
+            found = {m: self._held.get(self._request(m).key) for m in self.methods}
+            return {m: scored.maps for m, scored in found.items() if scored is not None and len(scored.rows) == count}
 
     def table(self) -> pandas.DataFrame:
         """Return the scores of all maps in the grid; waits for running computations.
@@ -198,7 +206,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             self._enough.set()
             if batch.white_box:
                 self._worker.drop()
-                self._ended[batch.key] = ("stopped", "")
+                self._ended[batch.request.key] = ("stopped", "")
             self.status = dict(IDLE) if batch.white_box else {**self.status, "text": "Stopping"}
             self._publish()
 
@@ -238,10 +246,12 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         self.code = self.to_code()
         if change["name"] in ("selected", "selected_method"):
             return
+        if change["name"] in ("shown", "sort_object"):
+            self._go_on()
         if change["name"] in ("methods", "target", "layer"):
             wanted = {self._request(m).key for m in self.methods}
             self._held = {key: maps for key, maps in self._held.items() if key in wanted}
-            if self._worker.busy is not None and self._worker.busy.key not in wanted:
+            if self._worker.busy is not None and self._worker.busy.request.key not in wanted:
                 self._worker.drop()
                 self.status = dict(IDLE)
             self._go_on()
@@ -250,40 +260,42 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     def _request(self, method: str) -> Request:
         return self._options.request(method, self.target, self.layer, "")
 
-    def _next_batch(self) -> MethodBatch | None:
-        """What to compute next: all missing white-box methods together, then the others one by one."""
-        if not len(self.detections):
-            return None
-        requests = [self._request(m) for m in self.methods]
-        missing = [r for r in requests if r.key not in self._held and r.key not in self._ended]
-        white = [r for r in missing if self._options.methods[r.method].kind != "perturbation"]
-        if white:
-            return MethodBatch(white[0], tuple(white[1:]), white_box=True)
-        return MethodBatch(missing[0]) if missing else None
+    def _next_batch(self, wanted: Collection[int] | None = None) -> MethodBatch | None:
+        """What to compute next for the wanted objects, by default those that are shown or sorted by."""
+        if wanted is None:
+            wanted = {*self.shown, *([] if self.sort_object is None else [self.sort_object])}
+        requests = [r for r in map(self._request, self.methods) if r.key not in self._ended]
+        return next_batch(requests, self._held, wanted, len(self.detections), self._options)
 
     def _go_on(self) -> None:
         """Begin the next batch if nothing is being computed."""
         with self._lock:
-            if self._begun and self._worker.busy is None and (batch := self._next_batch()) is not None:
+            if not self._begun or self._worker.busy is not None:
+                return
+            if (batch := self._next_batch()) is not None:
                 self._enough.clear()
                 self._worker.ask(batch)
+            elif self._partly_sent:
+                self._partly_sent = False
+                self._send_sets(map(self._request, self.methods))
 
     def _hold_back(self) -> None:
         """Mark everything that has not begun as stopped."""
         busy = self._worker.busy
         for method in self.methods:
             key = self._request(method).key
-            if key not in self._held and key not in self._ended and (busy is None or key != busy.key):
+            lacking = self._row(key)["state"] != "ok"
+            if lacking and key not in self._ended and (busy is None or key != busy.request.key):
                 self._ended[key] = ("stopped", "")
 
     def _compute(self, batch: MethodBatch, progress: Progress | None) -> ScoredMaps:
         """The maps of the batch's first method; those of the others are kept for the batches to come."""
-        maps = self._beforehand.pop(batch.key, None)
-        if maps is None:
+        rows, maps = self._beforehand.pop(batch.request.key, ((), None))
+        if maps is None or rows != batch.rows:
             made = explain_batch(batch, self._inputs, self._options, progress, self._enough)
-            maps = made.pop(batch.key)
-            self._beforehand.update(made)
-        return ScoredMaps(maps, self._scorer.measure(maps, progress))
+            maps = made.pop(batch.request.key)
+            self._beforehand.update({key: (batch.rows, other) for key, other in made.items()})
+        return ScoredMaps.measured(maps, batch.rows, self._scorer, progress)
 
     def show_busy(self, request: MethodBatch) -> None:
         """Publish that a computation has begun; called by the worker.
@@ -292,6 +304,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             request: the computation.
         """
         super().show_busy(request)
+        self.status = {**self.status, "key": request.request.key}
         self._publish()
 
     def show_maps(self, request: MethodBatch, maps: ScoredMaps, new: bool) -> None:
@@ -302,12 +315,15 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             maps: its result.
             new: whether it was computed just now.
         """
-        packed = serialize.pack_maps(request.key, request.request.title, maps.maps)
-        self._held[request.key] = maps
-        self.map_data = packed
-        self.status = {**IDLE, "key": request.key}
+        key, held = request.request.key, self._held.get(request.request.key)
+        self._held[key] = maps if held is None else held.joined(maps, self.detections)
         if stopped_early(maps.maps):
             self._worker.kept.remove(request.key)
+        self.status = {**IDLE, "key": key}
+        if set(maps.rows) & set(self.shown):
+            # While more is to come only what is new is sent; at the end everything, for a notebook that is saved.
+            self._partly_sent = self._begun and self._next_batch() is not None
+            self._send_sets([request.request] if self._partly_sent else map(self._request, self.methods))
         self._publish()
         self._go_on()
 
@@ -319,8 +335,10 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             error: what it raised.
         """
         super().show_error(request, error)
-        self._beforehand.pop(request.key, None)
-        self._ended[request.key] = ("stopped", "") if self._enough.is_set() else ("error", str(self.status["text"]))
+        key = request.request.key
+        self.status = {**self.status, "key": key}
+        self._beforehand.pop(key, None)
+        self._ended[key] = ("stopped", "") if self._enough.is_set() else ("error", str(self.status["text"]))
         if self._enough.is_set():
             self.status = dict(IDLE)
         self._publish()
@@ -329,25 +347,31 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     def _publish(self) -> None:
         """Bring ``rows``, ``order`` and ``requests`` up to date."""
         rows = {m: self._row(self._request(m).key) for m in self.methods}
+        better = {m.name: m.higher_is_better for m in self._scorer.metrics}
         with self.hold_sync():
             self.requests = self._present_requests()
             self.rows = rows
-            self.order = best_first(rows, self.sort, self.sort_object, self._better)
+            self.order = best_first(rows, self.sort, self.sort_object, better)
 
     @traitlets.default("requests")
     def _present_requests(self) -> dict[str, Any]:
         keys = {m: self._request(m).key for m in self._options.methods}
         return {"target": self.target, "layer": self.layer, "keys": keys}
 
-    @property
-    def _better(self) -> Mapping[str, bool]:
-        return {m.name: m.higher_is_better for m in self._scorer.metrics}
-
     def _row(self, key: str) -> dict[str, Any]:
         """What the browser shows of one method."""
         busy = self.status["state"] == "busy" and self.status["key"] == key
         ended = self._ended.get(key, ("busy" if busy else "waiting", ""))
-        return comparison_row(key, self._held.get(key), ended, self.shown)
+        return comparison_row(key, self._held.get(key), ended, self.shown, len(self.detections))
+
+    def _send_sets(self, requests: Iterable[Request]) -> None:
+        """Send the maps of the shown objects, as far as they are there."""
+        sets = []
+        for request in requests:
+            if request.key in self._held:
+                maps, rows = self._held[request.key].of(self.shown)
+                sets.append({**serialize.pack_maps(request.key, request.title, maps), "rows": list(rows)})
+        self._send_maps({"sets": sets})
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
         """Handle what the browser sends besides traits: to cancel, to compute again, or to request maps."""
@@ -356,10 +380,8 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             self.compute(str(content["method"]))
         if content.get("type") == "maps":
             with self._lock:
-                titles = {r.key: r.title for r in map(self._request, self.methods)}
-                for key in content.get("keys", ()):
-                    if key in titles and key in self._held:
-                        self._send_maps(serialize.pack_maps(key, titles[key], self._held[key].maps))
+                self._partly_sent = False
+                self._send_sets(map(self._request, self.methods))
 
     def _picture(self) -> bytes:
         return grid.grid_png(self._grid())
@@ -371,22 +393,13 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     def _grid(self) -> grid.Grid:
         """What the browser shows, to be drawn here."""
         with self._lock:
-            held = {key: scored.maps for key, scored in self._held.items()}
-            order, shown, rows = list(self.order), list(self.shown), dict(self.rows)
+            held, order, shown, rows = dict(self._held), list(self.order), list(self.shown), dict(self.rows)
         named = {m.name: m.title for m in self._scorer.metrics if m.name in self.metrics}
         lines = []
         for method in order:
-            row, maps = rows[method], held.get(rows[method]["key"])
-            look = picture.look_of(self, maps, self.scale == "shared")
-            scenes = [picture.Snapshot(self._inputs.image, self.objects, i, maps, look) for i in shown]
-            cells = [grid.Cell(scene, grid.said(row, i, named)) for scene, i in zip(scenes, shown)]
-            about = [text for text in (row["remark"], row["text"], "" if maps is not None else row["state"]) if text]
-            lines.append(grid.Line(method_title(method), about, cells))
+            scored = held.get(rows[method]["key"])
+            look = picture.look_of(self, None if scored is None else scored.maps, self.scale == "shared")
+            scene = picture.Snapshot(self._inputs.image, self.objects, None, None, look)
+            lines.append(grid_line(method, rows[method], scored, shown, (scene, named)))
         heads = [f"{self.objects[i]['name']} {self.objects[i]['score']:.2f}" for i in shown]
         return grid.Grid(heads, lines, self._inputs.image, self.notice)
-
-
-def _first_methods(options: WidgetOptions) -> list[str]:
-    """Three white-box methods; if there is none, one black-box method, since each makes hundreds of queries."""
-    white = [name for name, method in options.methods.items() if method.kind != "perturbation"]
-    return white[:3] or list(options.methods)[:1]

@@ -1,17 +1,16 @@
-"""In which batches a Comparison computes: white-box methods together, black-box methods one by one."""
+"""In which batches a Comparison computes: white-box methods together for the shown objects, others one by one."""
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from detxai_nb.explaining.explain import compare, explain
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.metrics.scoring import Figures, means
 from detxai_nb.types import Cancelled, Progress
+from detxai_nb.widgets.comparison_scores import ScoredMaps
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import Request, SignedLookOptions, WidgetOptions, method_title
@@ -40,18 +39,20 @@ class MethodBatch:
 
     Attributes:
         request: the first method's maps.
+        rows: the objects, in order.
         others: maps of further methods that share its forward pass.
         white_box: whether the methods need the detector's activations or gradients.
     """
 
     request: Request
+    rows: tuple[int, ...]
     others: tuple[Request, ...] = ()
     white_box: bool = False
 
     @property
     def key(self) -> str:
-        """The key of the first request."""
-        return self.request.key
+        """The key of the first request, and the objects."""
+        return f"{self.request.key}#{','.join(map(str, self.rows))}"
 
     @property
     def title(self) -> str:
@@ -62,17 +63,40 @@ class MethodBatch:
         return before + self.request.title
 
 
-@dataclass(frozen=True, eq=False)
-class ScoredMaps:
-    """One method's maps and their scores.
+def next_batch(
+    requests: Sequence[Request],
+    known: Mapping[str, ScoredMaps],
+    wanted: Collection[int],
+    count: int,
+    options: WidgetOptions,
+) -> MethodBatch | None:
+    """Return what to compute next: the wanted objects that white-box methods lack, then the others one by one.
 
-    Attributes:
-        maps: of all objects.
-        figures: by metric one value for each object.
+    A method that only asks the detector explains all objects at once, from the same answers.
+
+    Args:
+        requests: what the grid shows and what has not ended otherwise.
+        known: what there is, by key.
+        wanted: numbers of objects.
+        count: of all objects.
+        options: of the widget.
+
+    Returns:
+        A batch, or None if nothing is missing.
     """
 
-    maps: HeatMaps
-    figures: Figures
+    def missing(request: Request) -> tuple[int, ...]:
+        have = known[request.key].rows if request.key in known else ()
+        rows = range(count) if options.methods[request.method].kind == "perturbation" else sorted(wanted)
+        return tuple(row for row in rows if row not in have)
+
+    white = [r for r in requests if options.methods[r.method].kind != "perturbation"]
+    lacking = [(r, rows) for r in white if (rows := missing(r))]
+    if lacking:
+        first, rows = lacking[0]
+        return MethodBatch(first, rows, tuple(r for r, same in lacking[1:] if same == rows), white_box=True)
+    asking = [(r, rows) for r in requests if r not in white and (rows := missing(r))]
+    return MethodBatch(*asking[0]) if asking else None
 
 
 def explain_batch(
@@ -94,13 +118,13 @@ def explain_batch(
         enough: once it is set, a black-box method ends with what it has.
 
     Returns:
-        Maps by the key of their request, at least those of the first request.
+        Maps of the batch's objects by the key of their request, at least those of the first request.
 
     Raises:
         RuntimeError: if a black-box method was stopped before it had a map.
     """
     first = options.arguments(batch.request)
-    detector, image, detections = inputs.detector, inputs.image, inputs.detections
+    detector, image, detections = inputs.detector, inputs.image, inputs.detections[list(batch.rows)]
     if not batch.white_box:
         try:
             maps = explain(detector, image, detections, progress=_until(enough, progress), **first)
@@ -108,7 +132,7 @@ def explain_batch(
             if enough.is_set():
                 raise RuntimeError("it was stopped before it had a map") from cancelled
             raise
-        return {batch.key: maps}
+        return {batch.request.key: maps}
     able = [r for r in batch.others if _can_explain(options, r)] if _can_explain(options, batch.request) else []
     requests = [batch.request, *able]
     found = compare(
@@ -122,88 +146,6 @@ def explain_batch(
         progress=progress,
     )
     return {r.key: found[r.method] for r in requests}
-
-
-def stopped_early(maps: HeatMaps) -> bool:
-    """Return whether maps are those of a method that a person stopped.
-
-    Args:
-        maps: any.
-
-    Returns:
-        True for maps of a stopped method.
-    """
-    return maps.settings.get("stopped") == "cancelled"
-
-
-def remark(maps: HeatMaps) -> str:
-    """Return the cost of maps in a few words.
-
-    Args:
-        maps: any.
-
-    Returns:
-        Such as "1.20 s, 800 masks".
-    """
-    said = [f"{maps.seconds:.2f} s" if maps.seconds < 10 else f"{maps.seconds:.0f} s"]
-    if "masks made" in maps.settings:
-        said.append(f"{maps.settings['masks made']} masks")
-    if stopped_early(maps):
-        said.append("stopped by hand")
-    return ", ".join(said)
-
-
-def comparison_row(key: str, scored: ScoredMaps | None, ended: tuple[str, str], shown: Sequence[int]) -> dict[str, Any]:
-    """Return what the browser shows of one method.
-
-    Args:
-        key: of its request.
-        scored: its maps and scores, or None if it has none yet.
-        ended: its state and a text, if it has no maps.
-        shown: the objects in the grid, over which means are taken.
-
-    Returns:
-        State, texts, the metrics' and the method's own figures by object, and means.
-    """
-    state, text = ("ok", "") if scored is not None else ended
-    return {
-        "key": key,
-        "state": state,
-        "text": text,
-        "remark": "" if scored is None else remark(scored.maps),
-        "figures": {} if scored is None else diagnostics_of(scored.maps),
-        "metrics": {} if scored is None else scored.figures,
-        "mean": {} if scored is None else means(scored.figures, shown),
-    }
-
-
-def best_first(
-    rows: Mapping[str, Mapping[str, Any]], metric: str, index: int | None, higher: Mapping[str, bool]
-) -> list[str]:
-    """Return the methods by a metric, the best first; those without a value come last.
-
-    Equal ones stay in the order of ``rows``.
-
-    Args:
-        rows: by method its row from ``comparison_row``.
-        metric: a metric's name; "" for the order of ``rows``.
-        index: the object that counts; None for the mean.
-        higher: whether more is better, by metric.
-
-    Returns:
-        The methods' names.
-    """
-    if not metric:
-        return list(rows)
-
-    def place(method: str) -> tuple[bool, float]:
-        row = rows[method]
-        value = row["mean"].get(metric) if index is None else row["metrics"].get(metric, {index: None})[index]
-        if value is None:
-            return True, 0.0
-        return False, -value if higher[metric] else value
-
-    return sorted(rows, key=place)
 
 
 def to_code(requests: Sequence[Request], options: WidgetOptions) -> list[str]:
@@ -228,18 +170,6 @@ def to_code(requests: Sequence[Request], options: WidgetOptions) -> list[str]:
     if settings:
         call["settings"] = f"{{{', '.join(settings)}}}"
     return [f"maps = dx.compare(detector, image, detections, {keywords(call)})"]
-
-
-def diagnostics_of(maps: HeatMaps) -> dict[str, list[float | None]]:
-    """Return what a method itself reports of each map.
-
-    Args:
-        maps: any.
-
-    Returns:
-        Values by name; None for one that is not finite.
-    """
-    return {name: [v if math.isfinite(v) else None for v in values] for name, values in maps.diagnostics.items()}
 
 
 def _own(options: WidgetOptions, request: Request) -> dict[str, Any]:

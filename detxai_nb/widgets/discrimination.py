@@ -155,7 +155,8 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
         if sample is not None:
             inputs.check_sample(sample)
         self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
-        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, None).only("odi-box", "odi-mask")
+        self._sample = sample
+        self._take_inputs(inputs)
         self._bases = ResultStore(bytes_of_maps)
         super().__init__(
             inputs,
@@ -165,7 +166,7 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
                 "annotated": self._scorer.annotated,
                 "colors": {"own": OWN_COLOR, "neighbours": list(COLORS), "others": OTHER_COLOR},
             },
-            method=next(iter(self._options.methods)) if method is None else method,
+            method=self._options.first(1)[0] if method is None else method,
             target=target,
             layer=self._options.layers[0] if layer is None else layer,
             **traits,
@@ -215,6 +216,11 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
             lines.append(f"heat_map = difference.values[{self.selected}]  # float32 [H, W], -1..1")
             lines += overlay_lines(self, "difference", self.selected, True)
         return self._inputs.recipe.script(lines)
+
+    def _take_inputs(self, inputs: WidgetInputs) -> None:
+        super()._take_inputs(inputs)
+        scorer = MapScorer.of(inputs.image, inputs.detections, self._sample, None)
+        self._scorer = scorer.only("odi-box", "odi-mask")
 
     def close(self) -> None:
         """Close the widget: cancel its computation and drop its maps."""

@@ -162,7 +162,8 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
         if sample is not None:
             inputs.check_sample(sample)
         self._options = WidgetOptions.of(inputs.detector, {**settings, "seed": seed}, KINDS)
-        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, [])
+        self._sample = sample
+        self._take_inputs(inputs)
         self._answers = DetectionCache(inputs.detector)
         self._answer_threshold = traits.pop("answer_threshold", SCORE_THRESHOLD)
         self._bases = ResultStore(bytes_of_maps)
@@ -175,7 +176,7 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
                 "areas": [{"name": name, "title": title} for name, title in _TITLES.items()],
                 "fills": fills,
             },
-            method=next(iter(self._options.methods)) if method is None else method,
+            method=self._options.first(1)[0] if method is None else method,
             layer=self._options.layers[0] if layer is None else layer,
             mode=mode,
             area=area,
@@ -220,6 +221,10 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
                 "for answer in answers]",
             ]
         return self._inputs.recipe.script([*lines, *self._filter_code()])
+
+    def _take_inputs(self, inputs: WidgetInputs) -> None:
+        super()._take_inputs(inputs)
+        self._scorer = MapScorer.of(inputs.image, inputs.detections, self._sample, [])
 
     def close(self) -> None:
         """Close the widget: cancel its computation and drop its maps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -14,11 +15,12 @@ from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, OpenDetector, Progress
 from detxai_nb.widgets import sanity_check_run
 from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
+from detxai_nb.widgets.shared.forecast import SLOW
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
-from detxai_nb.widgets.shared.worker import bytes_of_maps
+from detxai_nb.widgets.shared.worker import COMPUTING, bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
 
 MOST_METHODS = 3
@@ -44,16 +46,17 @@ class SanityCheckOptions(SignedLookOptions, total=False):
 class SanityCheck(PhotoWidget, SignedLookTraits):
     """The maps of one object as the detector's weights are randomised, and the verdict on each method.
 
-    Nothing runs before ``run()`` or its button: a check computes every method once for each stage and seed. It runs in
-    a thread beside the kernel; when it is cancelled, it keeps what it had. Until it has ended, the detector's weights
-    are not the trained ones: do not use the detector in a cell meanwhile.
+    Nothing runs before ``run()`` or its button: a check computes every method once for each stage and seed. Before one
+    that takes longer than a minute the button says how long and asks; ``run()`` does not. It runs in a thread beside
+    the kernel and shows what it has found so far, which stays if it is cancelled. Until it has ended, the detector's
+    weights are not the trained ones: do not use the detector in a cell meanwhile.
 
     Args:
         detector: one with a ``module``, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
         detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
             ``score_threshold``.
-        methods: one to three names of ``dx.methods``; by default the first two that can explain the detector.
+        methods: one to three names of ``dx.methods``; by default ODAM and Grad-CAM.
         mode: "cascading" (from the output down, all stages so far) or "independent" (one stage at a time).
         layers: a preset of ``sanity.stages``.
         seeds: of the random weights.
@@ -72,6 +75,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         colormap, signed_colormap: names of a sequential and a diverging colour map.
         boxes: "all" or "selected".
         wanted: the key of the check that is chosen, "" if there is nothing to run; for the browser.
+        question: what to ask before the check that is chosen runs, "" for nothing; for the browser.
 
     Raises:
         TypeError: for an unknown option, a detector without a module, or what is no detector or Detections.
@@ -93,6 +97,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
     seed = Count(0, "a whole number")
     boxes = Choice(BOXES, "selected")
     wanted = traitlets.Unicode().tag(sync=True)
+    question = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -110,11 +115,14 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         traits, settings = split_options(options, SanityCheckOptions)
         inputs = WidgetInputs.of(detector, image, detections, score_threshold)
         self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
-        sanity.stages(inputs.detector, inputs.image)  # raises for a detector without a module
+        started = time.perf_counter()
+        found = sanity.stages(inputs.detector, inputs.image)  # raises for a detector without a module
+        self._pass_seconds, self._stages = time.perf_counter() - started, {"papers": len(found)}
+        self._next_look = 0.0
         self._found: SanityRun | None = None
         self._result: sanity.SanityResult | None = None
         self._shown: Check | None = None
-        chosen = list(self._options.methods)[:2] if methods is None else list(methods)
+        chosen = self._options.first(2) if methods is None else list(methods)
         super().__init__(
             inputs,
             choices={
@@ -154,6 +162,8 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             check = self._wanted
             if check is None:
                 raise RuntimeError(f"nothing to check: {self.notice or 'select an object and at least one method'}")
+            self.question = ""
+            self._next_look = 0.0
             self._worker.kept.clear()
             self._worker.ask(check)
 
@@ -166,7 +176,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             found, self._found = self._found, None
             self.status = dict(IDLE)
             # If that one has not begun, what is left is another's.
-            if found is not None and found.check == check and found.maps:
+            if found is not None and found.check == check and found.originals:
                 self._publish(found.check, found.result())
 
     def show_maps(self, request: Check, maps: sanity.SanityResult, new: bool) -> None:
@@ -218,11 +228,25 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         detector = cast(OpenDetector, self._inputs.detector)
         found = sanity_check_run.begin(detector, self._inputs.image, one, request)
         self._found = found
-        return sanity_check_run.run(detector, one, found, self._settings(), progress)
+        return sanity_check_run.run(detector, found, self._settings(), progress, lambda: self._look_in(found))
 
-    def _publish(self, check: Check, result: sanity.SanityResult) -> None:
+    def _look_in(self, found: SanityRun) -> None:
+        """Show what a running check has found, as often as that costs little; called by the worker."""
+        began = time.monotonic()
+        # Never waits for the lock: whoever cancels holds it.
+        if began < self._next_look or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._worker.busy == found.check and self._found is found:
+                self._publish(found.check, found.result(), running=True)
+                now = time.monotonic()
+                self._next_look = now + max(1.0, 4 * (now - began))
+        finally:
+            self._lock.release()
+
+    def _publish(self, check: Check, result: sanity.SanityResult, running: bool = False) -> None:
         self._shown, self._result, self.error = check, result, None
-        package = sanity_check_run.check_payload(check, result)
+        package = sanity_check_run.check_payload(check, result, running)
         with self.hold_sync():
             if self.seed not in result.seeds and result.seeds:
                 self.seed = result.seeds[0]
@@ -230,12 +254,31 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
         super()._message(_, content, buffers)
-        if content.get("type") == "run":
-            self.run()
+        if content.get("type") == "run" and self._wanted is not None:
+            self.question = "" if content.get("sure") else self._ask()
+            if not self.question:
+                self.run()
+
+    def _ask(self) -> str:
+        """What to ask before the check that is chosen runs, "" where it is quick."""
+        check = self._wanted
+        if check is None:
+            return ""
+        # Counting stages runs the detector, which a check may be changing: then those of the default do.
+        if check.layers not in self._stages and COMPUTING.acquire(blocking=False):
+            try:
+                found = sanity.stages(cast(OpenDetector, self._inputs.detector), self._inputs.image, check.layers)
+            finally:
+                COMPUTING.release()
+            self._stages[check.layers] = len(found)
+        steps = self._stages.get(check.layers, self._stages["papers"])
+        seconds, said = sanity_check_run.forecast(check, self._pass_seconds, steps, self._settings())
+        return said if seconds > SLOW else ""
 
     @traitlets.observe(*_CHOSEN)
     def _changed(self, change: Any) -> None:
         if self._ready:
+            self.question = ""
             self.wanted = self._wanted.key if self._wanted else ""
             self.code = self.to_code()
 

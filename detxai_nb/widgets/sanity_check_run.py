@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.methods import all_methods
 from detxai_nb.sanity.runner import steps_of
 from detxai_nb.sanity.table import similarity_table
 from detxai_nb.types import Detections, OpenDetector, Progress, Target
 from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.forecast import in_words, runs_of_detector
 from detxai_nb.widgets.shared.options import method_title
 
 TRAINED = "Trained"
@@ -104,12 +106,13 @@ class SanityRun:
             As from ``sanity.check``.
         """
         # A copy, as the run may still be adding to it.
-        maps = dict(self.maps)
+        maps, found = dict(self.maps), dict(self.originals)
+        originals = {name: found[name] for name in (*self.check.methods, sanity.EDGES) if name in found}
         return sanity.SanityResult(
             steps=self.steps,
-            originals=self.originals,
+            originals=originals,
             maps=maps,
-            table=similarity_table(self.originals, maps, {}, self.steps, COMPARISON),
+            table=similarity_table(originals, maps, {}, self.steps, COMPARISON),
             image=self.image,
             detections=self.detections,
             target=Target("class"),
@@ -162,43 +165,113 @@ def begin(detector: OpenDetector, image: np.ndarray, one: Detections, check: Che
 
 def run(
     detector: OpenDetector,
-    one: Detections,
     found: SanityRun,
     settings: Mapping[str, Mapping[str, Any]],
     progress: Progress | None,
+    stepped: Callable[[], None],
 ) -> sanity.SanityResult:
-    """Run a check.
+    """Run a check: first the methods that look inside the detector, then each of those that ask it many times.
 
     Args:
         detector: one with a module; its weights are changed meanwhile.
-        one: the one object.
         found: from ``begin``; holds all that was found whenever the check ends.
         settings: of methods, by method.
         progress: called with the steps done and their number; what it raises ends the check.
+        stepped: called after each state of the network.
 
     Returns:
         The result.
     """
-    check = found.check
-    return sanity.check(
-        detector,
-        found.image,
-        one,
-        list(check.methods),
-        randomization=check.randomization,
-        comparison=COMPARISON,
-        method_settings=settings,
-        progress=progress,
-        on_step=found.add,
+    check, every = found.check, all_methods()
+    quick = tuple(m for m in check.methods if every[m].kind != "perturbation")
+    groups = [group for group in (quick, *((m,) for m in check.methods if m not in quick)) if group]
+    costs = [sum(runs_of_detector(every[m], settings.get(m, {})) for m in group) for group in groups]
+    results = []
+
+    def on_step(step: sanity.Step, seed: int, maps: Mapping[str, HeatMaps]) -> None:
+        found.add(step, seed, maps)
+        stepped()
+
+    for number, group in enumerate(groups):
+
+        def report(done: int, total: int, before: float = sum(costs[:number]), cost: float = costs[number]) -> None:
+            if progress is not None:
+                progress(round(before + cost * done / max(total, 1)), round(sum(costs)))
+
+        results.append(
+            sanity.check(
+                detector,
+                found.image,
+                found.detections.to(detector.device),
+                list(group),
+                randomization=check.randomization,
+                comparison=COMPARISON,
+                method_settings={m: settings.get(m, {}) for m in group},
+                progress=report,
+                on_step=on_step,
+            )
+        )
+    return _joined(results, check.methods)
+
+
+def _joined(results: Sequence[sanity.SanityResult], methods: Sequence[str]) -> sanity.SanityResult:
+    """The results of several methods as one, in the order of ``methods``, the control last."""
+    if len(results) == 1:
+        return results[0]
+    import pandas as pd
+
+    originals = {name: maps for result in results for name, maps in result.originals.items()}
+    order = [*methods, sanity.EDGES]
+    tables = [results[0].table, *(r.table[r.table["method"] != sanity.EDGES] for r in results[1:])]
+    table = pd.concat(tables).sort_values("method", key=lambda names: names.map(order.index), kind="stable")
+    return replace(
+        results[0],
+        originals={name: originals[name] for name in order},
+        maps={key: maps for result in results for key, maps in result.maps.items()},
+        table=table.reset_index(drop=True),
+        settings={
+            **results[0].settings,
+            "method_settings": {m: s for r in results for m, s in r.settings["method_settings"].items()},
+        },
+        seconds=sum(result.seconds for result in results),
     )
 
 
-def check_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
+def forecast(check: Check, seconds: float, steps: int, settings: Mapping[str, Mapping[str, Any]]) -> tuple[float, str]:
+    """Return about how long a check will take, and that in words with what to do about it.
+
+    Args:
+        check: what is to be checked.
+        seconds: of one run of the detector.
+        steps: of the randomisation.
+        settings: of methods, by method.
+
+    Returns:
+        Seconds, and a sentence or two.
+    """
+    every, maps = all_methods(), 1 + steps * len(check.seeds)
+    costs = {m: maps * seconds * runs_of_detector(every[m], settings.get(m, {})) for m in check.methods}
+    slow = [m for m in check.methods if every[m].kind == "perturbation"]
+    said = f"This check takes {in_words(sum(costs.values()))}."
+    if slow:
+        runs = max(runs_of_detector(every[m], settings.get(m, {})) for m in slow)
+        asks = "asks" if len(slow) == 1 else "ask"
+        said += (
+            f" {' and '.join(map(title_of, slow))} {asks} the detector up to {runs:.0f} times for each of {maps} maps"
+        )
+        quick = sum(cost for m, cost in costs.items() if m not in slow)
+        said += f"; the other methods take {in_words(quick)}." if quick else "."
+        said += " One seed, or fewer masks or samples (SanityCheck(..., masks=300)), make it shorter."
+    return sum(costs.values()), said
+
+
+def check_payload(check: Check, result: sanity.SanityResult, running: bool = False) -> dict[str, Any]:
     """Return what the browser shows of a check.
 
     Args:
         check: what was checked.
         result: what was found.
+        running: whether the check goes on.
 
     Returns:
         Maps and figures by key, the keys by method and seed, curves and verdicts.
@@ -218,7 +291,7 @@ def check_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
         "mode": check.mode,
         "stages": [TRAINED, *(step.stage for step in result.steps)],
         "seeds": list(result.seeds),
-        "note": note(check, result),
+        "note": note(check, result, running),
         "methods": [{"name": m, "title": title_of(m), **judged(result, m)} for m in methods],
         "keys": {m: _keys(m, len(result.steps), check.seeds) for m in methods},
         "maps": states,
@@ -228,21 +301,25 @@ def check_payload(check: Check, result: sanity.SanityResult) -> dict[str, Any]:
     }
 
 
-def note(check: Check, result: sanity.SanityResult) -> str:
-    """Return what to say if a run was stopped before its end.
+def note(check: Check, result: sanity.SanityResult, running: bool = False) -> str:
+    """Return what to say if a run has not come to its end.
 
     Args:
         check: what was checked.
         result: what was found.
+        running: whether it goes on.
 
     Returns:
         A sentence; empty if the run came to its end.
     """
-    runs, last = {(number, seed) for _, number, seed in result.maps}, len(result.steps)
-    if len(runs) == last * len(check.seeds):
+    last, seeds = len(result.steps), len(check.seeds)
+    every = last * seeds * len(check.methods)
+    done = sum(method in check.methods for method, _, _ in result.maps)
+    if done == every:
         return ""
-    every, whole = last * len(check.seeds), sum((last, seed) in runs for seed in check.seeds)
-    return f"Stopped by hand: {len(runs)} of {every} steps, {whole} of {len(check.seeds)} seeds to the end."
+    whole = sum(all((m, last, seed) in result.maps for m in check.methods) for seed in check.seeds)
+    how = "So far" if running else "Stopped by hand"
+    return f"{how}: {done} of {every} maps, {whole} of {seeds} seeds to the end."
 
 
 def judged(result: sanity.SanityResult, method: str) -> dict[str, str]:

@@ -74,8 +74,7 @@ class TinyObjects(WorkWidget, LookTraits):
         selected_pair: the number of a touching pair, or None; of the two at most one is not None.
         measure: "energy", "reach", "beside" or "half", as in ``tiny.plot``.
         opacity: of the maps, 0..1.
-        hide_below: evidence below this share of a map's range is not drawn, 0..1.
-        percentile: as in the other widgets.
+        hide_below, percentile: limits of the colours, as in the Explorer.
         colormap: the name of a sequential colour map.
         boxes: "all" or "selected".
         wanted: the key of the run that is chosen, "" if there is nothing to run; for the browser.

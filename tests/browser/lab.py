@@ -16,6 +16,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import detxai_nb
+
 START_SECONDS = 90
 STUB = Path(__file__).resolve().parents[1] / "widgets"
 """The folder of the stub detector, for the kernel's and the tests' `sys.path`."""
@@ -29,10 +31,13 @@ def free_port() -> int:
 
 
 class LabServer:
-    """JupyterLab over one folder, with settings and data of its own. Use it in a ``with`` statement."""
+    """JupyterLab over one folder, with settings and data of its own. Use it in a ``with`` statement.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    With ``defaults`` it has those of `detxai-nb lab`.
+    """
+
+    def __init__(self, folder: Path, defaults: bool = False) -> None:
+        self.folder, self.defaults = folder, defaults
         self.port = free_port()
         self.token = secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -60,6 +65,8 @@ class LabServer:
             "DETXAI_NB_PROFILE": "quick",
             **{key: str(home / name) for key, name in folders.items()},
         }
+        if self.defaults:
+            environment["JUPYTER_CONFIG_PATH"] = str(Path(detxai_nb.__file__).parent / "_jupyter")
         self._log = (home / "server.log").open("w+")
         self._process = subprocess.Popen(
             self._command(), env=environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True

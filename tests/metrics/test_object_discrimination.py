@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
+from pictures import HEIGHT, WIDTH, case, found, sample
 from torch import Tensor
 
-from detxai_nb.metrics import object_discrimination_index
+from detxai_nb.metrics import METRICS, box_masks, object_discrimination_index
 
 # Three objects in a row of six pixels: 0 and 1 share the third pixel, 2 stands alone at the border.
 MASKS = torch.tensor([[[1, 1, 1, 0, 0, 0]], [[0, 0, 1, 1, 0, 0]], [[0, 0, 0, 0, 0, 1]]]).bool()
@@ -69,3 +70,23 @@ def test_mistakes_are_named() -> None:
         object_discrimination_index(HEAT, torch.tensor([0]), MASKS.transpose(1, 2))
     with pytest.raises(ValueError, match="one number for each of the 1 maps, got 2"):
         object_discrimination_index(HEAT, torch.tensor([0, 1]), MASKS)
+
+
+@pytest.mark.parametrize("crowd", [False, True])
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_many_boxes_give_bit_for_bit_what_a_mask_for_each_of_them_gives(exclusive: bool, crowd: bool) -> None:
+    numbers = torch.Generator().manual_seed(3)
+    corners = torch.rand(60, 2, 2, generator=numbers) * torch.tensor([1.4 * WIDTH, 1.4 * HEIGHT]) - 4
+    boxes = torch.cat([corners.amin(1), corners.amax(1)], 1)
+    boxes[:3] = torch.tensor([[3.0, 3.0, 3.0, 9.0], [-9.0, -9.0, -1.0, -1.0], [-5.0, -5.0, 99.0, 99.0]])
+    crowds = (torch.rand(60, generator=numbers) < 0.3).tolist()
+    many = sample([tuple(box) for box in boxes.tolist()], [0] * 60, crowds)
+    heat = torch.rand(2, HEIGHT, WIDTH, generator=numbers)
+    counted = torch.ones(60, dtype=torch.bool) if crowd else ~torch.tensor(crowds)
+    for pair in ((0, 1), (2, 3), (4, -1), (17, 59)):
+        one = case(heat, pair, detections=found()[[0, 0]], sample=many)
+        slow = object_discrimination_index(
+            heat, torch.tensor(pair), box_masks(boxes, HEIGHT, WIDTH), counted, exclusive=exclusive
+        )
+        fast = METRICS["odi-box"].measure(one, exclusive=exclusive, crowd=crowd).value
+        torch.testing.assert_close(fast, slow, rtol=0, atol=0, equal_nan=True)

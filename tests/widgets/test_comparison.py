@@ -171,8 +171,10 @@ def test_methods_that_only_ask_are_compared_signed_maps_too(compare: Any) -> Non
     assert widget.wait(SECONDS)
     assert states(widget) == {"d-rise": "ok", "sodex": "ok"}
     assert len(widget.rows["sodex"]["figures"]["weighted R²"]) == 3
-    assert widget.map_data["key"] == "sodex|class||"
-    assert widget.map_data["signed"] is True
+    assert [(found["key"], found["signed"]) for found in widget.map_data["sets"]] == [
+        ("d-rise|class||", False),
+        ("sodex|class||", True),
+    ]
     assert "'sodex': {'samples': 30, 'segments': 6}" in widget.to_code()
 
 
@@ -239,9 +241,28 @@ def test_a_newer_target_supersedes_an_older_one(compare: Any) -> None:
 def test_the_browser_is_sent_again_what_it_does_not_hold(compare: Any) -> None:
     widget = compare(methods=[*WHITE, "grad-cam"])
     sent = []
-    widget.observe(lambda change: sent.append(change["new"].get("key")), "map_data")
-    widget._message(widget, {"type": "maps", "keys": ["odam|class||", "nope", "layer-cam|class||"]}, [])
-    assert [key for key in sent if key] == ["odam|class||", "layer-cam|class||"]
+    widget.observe(lambda change: sent.append([found["key"] for found in change["new"].get("sets", ())]), "map_data")
+    widget._message(widget, {"type": "maps"}, [])
+    assert sent[-1] == ["odam|class||", "layer-cam|class||", "grad-cam|class||"]
+
+
+def test_maps_are_those_of_the_shown_objects_until_others_are_shown_or_asked_for(compare: Any) -> None:
+    detector = stub.StubDetector()
+    widget = compare(detector, methods=WHITE, objects=[2])
+    assert [(found["rows"], len(found["grids"])) for found in widget.map_data["sets"]] == [([2], 1)] * 2
+    assert widget.rows["odam"]["has"] == [2]
+    assert widget.rows["odam"]["metrics"]["energy-pointing-box"][:2] == [None, None]
+    widget.shown = [0, 2]
+    assert widget.wait(SECONDS)
+    assert [found["rows"] for found in widget.map_data["sets"]] == [[0, 2]] * 2
+    before = widget.rows["odam"]["metrics"]["energy-pointing-box"]
+    whole = dx.compare(detector, stub.photograph(), widget.detections, methods=WHITE)
+    for method, maps in widget.maps.items():
+        torch.testing.assert_close(maps.values, whole[method].values, rtol=0, atol=0)
+        assert maps.detections.label_names() == widget.detections.label_names()
+    after = widget.rows["odam"]["metrics"]["energy-pointing-box"]
+    assert (after[0], after[2], before[1]) == (before[0], before[2], None)
+    assert after[1] is not None
 
 
 @pytest.mark.parametrize("options", [{}, {"smooth": "box", "direction": "signed", "score": "logit"}])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detxai_nb.metrics.scoring import means
-from detxai_nb.widgets.comparison_queue import best_first
+from detxai_nb.widgets.comparison_scores import best_first
 
 
 def test_the_best_comes_first_and_what_has_no_value_last() -> None:

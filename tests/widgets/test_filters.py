@@ -143,3 +143,29 @@ def test_classes_have_colours_of_their_own_while_there_are_enough() -> None:
     many = class_colors(range(25))
     assert set(many.values()) == set(CLASS_COLORS)
     assert many[24] == CLASS_COLORS[4]
+
+
+@pytest.mark.parametrize("kind", KINDS[:3], ids=lambda kind: kind.__name__)
+def test_where_nothing_was_found_a_lower_threshold_is_one_message_away(make_any: Any, kind: Any) -> None:
+    widget = make_any(kind, stub.Dimming(), stub.photograph(), score_threshold=0.95)
+    assert (widget.objects, widget.selected) == ([], None)
+    assert widget.lower_score == 0.72
+    widget._message(widget, {"type": "detect"}, [])
+    assert widget.wait(20)
+    assert [thing["name"] for thing in widget.objects] == ["cup", "lid"]
+    assert (widget.selected, widget.lower_score, widget.notice) == (0, None, "")
+    assert widget.map_key == widget.request["key"] != ""
+    assert "score_threshold=0.72" in widget.code
+    found = widget.objects
+    widget.detect_again()
+    assert widget.objects is found
+    assert make_any(kind, stub.Dimming(), stub.photograph()).lower_score is None
+
+
+def test_only_what_the_widget_detected_itself_is_detected_again(make_any: Any) -> None:
+    detector = stub.StubDetector()
+    none = detector.detect([stub.photograph()], score_threshold=0.95)[0]
+    widget = make_any(dx.widgets.Explorer, detector, stub.photograph(), none)
+    assert widget.lower_score is None
+    widget.detect_again()
+    assert widget.objects == []

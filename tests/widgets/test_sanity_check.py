@@ -61,7 +61,7 @@ def test_cancelled_halfway_it_keeps_what_it_had_and_runs_again(check: Any) -> No
     while (widget._found is None or len(widget._found.maps) < 4) and time.monotonic() < end:
         time.sleep(0.01)
     widget.cancel()
-    assert "of 15 steps" in widget.map_data["note"]
+    assert "of 15 maps" in widget.map_data["note"]
     assert widget.result.maps
     widget.seeds = [0]
     widget.run()
@@ -106,3 +106,57 @@ def test_the_picture_is_the_grid(check: Any) -> None:
     picture = Image.open(io.BytesIO(widget._repr_mimebundle_()[0]["image/png"]))
     assert picture.width > 2 * narrow.width
     assert np.asarray(picture).std() > 0
+
+
+def test_it_begins_with_two_known_quick_methods(check: Any) -> None:
+    assert check(methods=None).methods == ["odam", "grad-cam"]
+
+
+def test_the_browser_is_asked_before_a_long_check_and_a_script_is_not(check: Any) -> None:
+    widget = check(methods=["odam", "d-rise"], seeds=[0, 1])
+    widget._pass_seconds = 0.1
+    widget._message(widget, {"type": "run"}, [])
+    assert widget.status["state"] == "idle"
+    for words in (
+        "D-RISE asks the detector up to 5000 times for each of 11 maps",
+        "This check takes about 2 h",
+        "masks=",
+    ):
+        assert words in widget.question
+    widget.methods = ["odam"]
+    assert widget.question == ""
+    widget._message(widget, {"type": "run"}, [])
+    assert (widget.status["state"], widget.question) == ("busy", "")
+    assert widget.wait(SECONDS)
+
+
+def test_a_long_check_that_is_cancelled_keeps_what_the_quick_methods_found(check: Any) -> None:
+    widget = check(methods=["d-rise", "odam"])
+    widget._message(widget, {"type": "run", "sure": True}, [])
+    end = time.monotonic() + SECONDS
+    while len([key for key in widget._found.maps if key[0] == "odam"] if widget._found else []) < STATES - 1:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    widget.cancel()
+    assert widget.status["state"] == "idle"
+    result = widget.result
+    assert list(result.originals) == ["odam", "control: edges"]
+    assert widget.map_data["note"] == "Stopped by hand: 5 of 10 maps, 0 of 1 seeds to the end."
+
+
+def test_slow_and_quick_methods_together_give_what_they_give_alone(check: Any, detector: Any) -> None:
+    widget = check(methods=["d-rise", "odam"], masks=20, layers="papers")
+    seen = []
+    widget.observe(lambda change: seen.append(change["new"].get("note")), "map_data")
+    widget.run()
+    assert widget.wait(SECONDS)
+    assert any(str(note).startswith("So far") for note in seen)
+    names: dict[str, Any] = {"detector": detector, "image": widget._inputs.image}
+    exec(widget.to_code(), names)
+    assert list(widget.result.originals) == list(names["result"].originals)
+    columns = ["method", "step", "seed", "measure", "value"]
+    mine, plain = (
+        r.table[columns].sort_values(columns[:4]).reset_index(drop=True) for r in (widget.result, names["result"])
+    )
+    assert mine["value"].tolist() == pytest.approx(plain["value"].tolist(), nan_ok=True)
+    assert mine[columns[:4]].equals(plain[columns[:4]])

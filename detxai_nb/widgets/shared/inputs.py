@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor
 
 import numpy as np
 
@@ -60,6 +61,29 @@ class WidgetInputs:
             detections = opened.detect([pixels], score_threshold=score_threshold)[0]
         as_detections(detections).require_image(*pixels.shape[:2])
         return cls(opened, pixels, detections, recipe)
+
+    @property
+    def lower_score(self) -> float | None:
+        """A threshold with which something is found, if nothing was and the detector says how much it would take."""
+        highest = self.detections.highest_score
+        if len(self.detections) or self.recipe.score_threshold is None or highest is None or not highest > 0:
+            return None
+        # A fifth lower, so that more than one object has a chance, in whole hundredths where there are any.
+        return max(floor(80 * highest) / 100, 0.01) if highest > 0.01 else highest
+
+    def with_threshold(self, score_threshold: float) -> WidgetInputs:
+        """Return what the detector finds in the same photograph with another threshold.
+
+        Args:
+            score_threshold: the lowest score that is found, 0..1.
+
+        Returns:
+            The inputs with these objects.
+        """
+        found = self.detector.detect([self.image], score_threshold=score_threshold)[0]
+        as_detections(found).require_image(*self.image.shape[:2])
+        recipe = replace(self.recipe, score_threshold=score_threshold)
+        return replace(self, detections=found, recipe=recipe)
 
     def check_sample(self, sample: object) -> None:
         """Raise an error unless this is the photograph of a dataset's sample, as far as its size tells.

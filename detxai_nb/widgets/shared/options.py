@@ -16,6 +16,9 @@ from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
 KINDS = ("gradient", "trace", "perturbation")
 """Methods of every kind."""
 
+BEGIN_WITH = ("odam", "grad-cam", "grad-cam++")
+"""What a widget begins with where nothing is chosen, as far as the detector has it: known, and computed at once."""
+
 TARGETS = {
     "class": "Class score",
     "x1": "Left side",
@@ -141,6 +144,22 @@ class WidgetOptions:
         layers = ("", *(about.layers if about.traceable else ()))
         return cls(methods, layers, dict(settings), about.targets)
 
+    def first(self, count: int) -> list[str]:
+        """Return the methods to begin with, whatever the order in which methods are registered.
+
+        Args:
+            count: at most this many.
+
+        Returns:
+            Those of ``BEGIN_WITH``, filled up with other gradient methods. One that asks the detector hundreds of
+            times is among them only if there is no other, and then alone.
+        """
+        quick = [name for name, method in self.methods.items() if method.kind == "gradient"]
+        begun = [name for name in BEGIN_WITH if name in quick]
+        rest = [name for name, method in self.methods.items() if method.kind == "trace"]
+        found = [*begun, *(name for name in quick if name not in begun)] or rest
+        return found[:count] or list(self.methods)[:1]
+
     @property
     def directions(self) -> tuple[str, ...]:
         """The directions of evidence that any method has."""
@@ -150,13 +169,14 @@ class WidgetOptions:
         """Return what the browser offers.
 
         Returns:
-            Names with titles; for each method its directions.
+            Names with titles; for each method its source and its directions.
         """
         return {
             "methods": [
                 {
                     "name": name,
                     "title": m.title or name,
+                    "about": m.source,
                     "directions": list(m.choices.get("direction", ())),
                 }
                 for name, m in self.methods.items()

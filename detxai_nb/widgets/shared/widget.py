@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from PIL import Image
 from detxai_nb.files import write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.forecast import left_in_words
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
 from detxai_nb.widgets.shared.outputs import OUTPUTS
@@ -25,6 +28,17 @@ STATIC = Path(__file__).parents[1] / "static"
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
 
 
+_MARK: Mapping[str, Any] = {"unconfined": True, "needs_background": "light"}
+"""By these two together the style sheet knows the still picture."""
+_HIDE_STILL = """
+/* The still picture below a live widget is for where no kernel runs, and where this sheet is not loaded. */
+.jp-OutputArea-child:has(.dx-root) +
+.jp-OutputArea-child:has(img.jp-needs-light-background:is(.jp-mod-unconfined, .unconfined)) {
+  display: none;
+}
+"""
+
+
 class BundleText:
     """The text of a front end's file, read anew for every widget.
 
@@ -32,13 +46,14 @@ class BundleText:
 
     Args:
         path: of the file.
+        more: text to add at its end.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, more: str = "") -> None:
+        self._path, self._more = path, more
 
     def __str__(self) -> str:
-        return self._path.read_text(encoding="utf-8")
+        return self._path.read_text(encoding="utf-8") + self._more
 
 
 class SnapshotWidget(anywidget.AnyWidget):
@@ -65,7 +80,7 @@ class SnapshotWidget(anywidget.AnyWidget):
         """Hand anywidget the texts of ``_esm`` and ``_css`` where these are paths."""
         for key in ("_esm", "_css"):
             if isinstance(path := cls.__dict__.get(key), Path):
-                setattr(cls, key, BundleText(path))
+                setattr(cls, key, BundleText(path, _HIDE_STILL if key == "_css" else ""))
         super().__init_subclass__(**options)
 
     def save_png(self, path: str | os.PathLike[str]) -> Path:
@@ -109,6 +124,25 @@ class SnapshotWidget(anywidget.AnyWidget):
         data, metadata = bundle
         return {**data, "image/png": self._picture()}, metadata
 
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        """Show the widget and, as an output of its own, the still picture, which hides itself below a live widget.
+
+        A notebook that is opened without a kernel has no widget, and JupyterLab says so in its place: the picture is
+        there then. Where one output can hold both and nothing can hide, there is one.
+        """
+        import IPython
+
+        shell = IPython.get_ipython()
+        if shell is None or not hasattr(shell, "kernel") or self.comm is None:
+            raise NotImplementedError  # IPython then goes on to the other representations
+        data, metadata = self._repr_mimebundle_(**kwargs) or ({}, {})
+        if "google.colab" in sys.modules or "VSCODE_PID" in os.environ:
+            IPython.display.display(data, raw=True, metadata=metadata)
+            return
+        still = {"image/png": data.pop("image/png"), "text/plain": f"{type(self).__name__}, still picture"}
+        IPython.display.display(data, raw=True, metadata=metadata)
+        IPython.display.display(still, raw=True, metadata={"image/png": dict(_MARK)})
+
 
 class WorkWidget(SnapshotWidget):
     """A widget with a worker beside the kernel.
@@ -137,6 +171,7 @@ class WorkWidget(SnapshotWidget):
     status = traitlets.Dict(dict(IDLE)).tag(sync=True)
 
     _ready = False
+    _busy_since = 0.0
     _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
     """The bytes of what ``_compute`` returns."""
 
@@ -193,6 +228,7 @@ class WorkWidget(SnapshotWidget):
             request: the computation, with "key" and "title".
         """
         self.error = None
+        self._busy_since = time.monotonic()
         self.status = {**IDLE, "state": "busy", "key": request.key, "text": f"Computing {request.title}"}
 
     def show_progress(self, done: int, total: int) -> None:
@@ -201,7 +237,9 @@ class WorkWidget(SnapshotWidget):
         Args:
             done, total: steps.
         """
-        self.status = {**self.status, "done": done, "total": total}
+        left = left_in_words(time.monotonic() - self._busy_since, done, total)
+        text = str(self.status["text"]).partition("; ")[0] + (f"; {left}" if left else "")
+        self.status = {**self.status, "text": text, "done": done, "total": total}
 
     def show_error(self, request: Any, error: Exception) -> None:
         """Publish that a computation failed, in words; called by the worker.

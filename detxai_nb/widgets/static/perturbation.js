@@ -575,10 +575,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -1327,6 +1328,8 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
+  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  again.hidden = true;
   return {
     ...parts,
     stage,
@@ -1335,6 +1338,13 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
+      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      again.hidden = lower === null;
+      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      again.title = words2;
+      again.setAttribute("aria-label", words2);
+      const caption = again.lastElementChild;
+      if (caption) caption.textContent = words2;
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -1346,7 +1356,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */
@@ -1659,6 +1669,7 @@ var TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code"
 ];
 var MOST_KEPT = 12;

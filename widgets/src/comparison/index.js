@@ -132,7 +132,8 @@ class ComparisonView {
     root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
     root.dataset.opacity = String(store.get("opacity"));
-    const settled = order.every((m) => comparison.maps(m) || ["stopped", "error"].includes(comparison.row(m).state));
+    const there = (/** @type {string} */ method) => shown.every((object) => comparison.map({ method, object }));
+    const settled = order.every((m) => there(m) || ["stopped", "error"].includes(comparison.row(m).state));
     root.dataset.ready = String(photo !== null && (settled || shown.length === 0));
   }
 

@@ -45,12 +45,14 @@ export const TRAITS = [
 ];
 
 /** What decides which maps there are. */
-const MAP_TRAITS = ["methods", "target", "layer", "rows", "requests", "map_data"];
+const MAP_TRAITS = ["methods", "shown", "target", "layer", "rows", "requests", "map_data"];
 
 export class Comparison {
   labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = new Map();
+  /** Parts of map sets, for scales over what is shown. @type {WeakMap<MapSet, {name: string, set: MapSet}>} */
+  #parts = new WeakMap();
   /** @type {Set<string>} */
   #asked = new Set();
   /** The keys of all methods by target and layer, as far as Python has said them. @type {Map<string, Record<string, string>>} */
@@ -124,10 +126,10 @@ export class Comparison {
     const row = this.store.get("rows")[method];
     const wanted = this.#key(method);
     if (row && row.key === wanted) return row;
-    return { key: wanted ?? "", state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
+    return { key: wanted ?? "", state: "waiting", text: "", remark: "", has: [], figures: {}, metrics: {}, mean: {} };
   }
 
-  /** All maps of a method, or null. @param {string} method */
+  /** The maps of a method by object, as far as they are here, or null. @param {string} method */
   maps(method) {
     return this.#held.get(this.#key(method) ?? "") ?? null;
   }
@@ -140,7 +142,21 @@ export class Comparison {
   /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range({ method, object }) {
     const maps = this.maps(method);
-    return maps?.maps[object] ? colorRange(maps, object, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
+    if (!maps?.maps[object]) return null;
+    const percentile = this.store.get("percentile");
+    if (this.store.get("scale") !== "shared") return colorRange(maps, object, false, percentile);
+    return colorRange(this.#shownOf(maps), 0, true, percentile);
+  }
+
+  /** The maps of a method that the grid shows, always the same for the same ones. @param {MapSet} maps @returns {MapSet} */
+  #shownOf(maps) {
+    const there = this.shown.filter((i) => maps.maps[i]);
+    const name = there.join(" ");
+    const known = this.#parts.get(maps);
+    if (known?.name === name) return known.set;
+    const set = { ...maps, maps: there.map((i) => maps.maps[i]) };
+    this.#parts.set(maps, { name, set });
+    return set;
   }
 
   /** @param {string} method @param {boolean} fade */
@@ -191,12 +207,16 @@ export class Comparison {
   }
 
   #take() {
-    const sent = this.store.get("map_data");
-    if (!sent.key) return;
-    const maps = decodeMaps(sent);
-    this.cache.add(maps);
-    this.#held.set(sent.key, maps);
-    this.#asked.delete(sent.key);
+    for (const sent of this.store.get("map_data").sets ?? []) {
+      const found = decodeMaps(sent);
+      // One place for each object; those whose maps are not here are empty.
+      const maps = (this.#held.get(sent.key) ?? this.cache.get(sent.key))?.maps.slice() ?? [];
+      sent.rows.forEach((/** @type {number} */ row, /** @type {number} */ i) => (maps[row] = found.maps[i]));
+      const all = { ...found, maps };
+      this.cache.add(all);
+      this.#held.set(sent.key, all);
+      this.#asked.clear();
+    }
   }
 
   /** Hold what the grid shows; ask the kernel to send again what it has and this page has not. */
@@ -208,17 +228,17 @@ export class Comparison {
     const held = new Map();
     const lacking = [];
     for (const method of store.get("methods")) {
-      const { key, state } = this.row(method);
-      if (state !== "ok") continue;
+      const { key, has = [] } = this.row(method);
+      if (has.length === 0) continue;
       const maps = this.#held.get(key) ?? cache.get(key);
       if (maps) held.set(key, maps);
-      else if (!this.#asked.has(key)) lacking.push(key);
+      const wanted = this.shown.filter((i) => has.includes(i) && !maps?.maps[i]).map((i) => `${key}#${i}`);
+      lacking.push(...wanted.filter((one) => !this.#asked.has(one)));
     }
     // The newest maps may come before the row that says so.
-    const newest = store.get("map_data").key;
-    if (newest && this.#held.has(newest)) held.set(newest, /** @type {MapSet} */ (this.#held.get(newest)));
+    for (const { key } of store.get("map_data").sets ?? []) held.set(key, /** @type {MapSet} */ (this.#held.get(key)));
     this.#held = held;
-    for (const key of lacking) this.#asked.add(key);
-    if (lacking.length > 0) store.send({ type: "maps", keys: lacking });
+    for (const one of lacking) this.#asked.add(one);
+    if (lacking.length > 0) store.send({ type: "maps" });
   }
 }

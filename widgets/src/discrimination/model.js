@@ -45,6 +45,7 @@ export const TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code",
 ];
 

@@ -119,9 +119,9 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
     if (focused) /** @type {HTMLElement | null} */ (takers.querySelector("button"))?.focus({ preventScroll: true });
     const metrics = store.get("choices").metrics;
     const head = ["", "Map", "Difference"].map((title) => element("th", { scope: "col" }, [title]));
-    const rows = metrics.map((/** @type {{name: string, title: string}} */ m) =>
+    const rows = metrics.map((/** @type {import("../shared/types.js").Metric} */ m) =>
       element("tr", {}, [
-        element("th", { scope: "row" }, [m.title]),
+        element("th", { scope: "row", class: "dx-term", title: `${m.title}: ${m.higher ? "higher" : "lower"} is better. ${m.source}` }, [m.title]),
         ...[facts.own, facts.difference].map((side) => element("td", {}, [side[m.name] == null ? "\u2013" : formatValue(/** @type {number} */ (side[m.name]))])),
       ]),
     );

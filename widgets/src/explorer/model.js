@@ -34,6 +34,7 @@ export const TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code",
 ];
 

@@ -38,6 +38,7 @@ export const TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code",
 ];
 

@@ -36,7 +36,7 @@ class SanityView {
       painted: () => this.#painted(),
     });
     this.panel = sanityPanel(check, {
-      run: () => this.store.send({ type: "run" }),
+      run: (sure) => this.store.send(sure ? { type: "run", sure } : { type: "run" }),
       select: (index) => this.store.commit({ selected: index }),
       step: (by) => this.store.commit({ selected: neighbour(check.chosen, by, this.store.get("objects").length) }),
       download: () => this.#download(),
@@ -142,7 +142,7 @@ class SanityView {
   #painted() {
     const { check, root, store } = this;
     const { selected } = check;
-    root.dataset.shown = check.found?.key ?? "";
+    root.dataset.shown = check.status.state === "busy" ? "" : (check.found?.key ?? "");
     root.dataset.seeds = check.seeds.join(" ");
     root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);

@@ -33,6 +33,7 @@ export const TRAITS = [
   "signed_colormap",
   "boxes",
   "wanted",
+  "question",
   "map_data",
   "status",
   "notice",

@@ -20,7 +20,7 @@ const MOST_SEEDS = 5;
 
 /**
  * @param {SanityCheck} check
- * @param {{run: () => void, select: (index: number) => void, step: (step: 1 | -1) => void, download: () => void}} actions
+ * @param {{run: (sure: boolean) => void, select: (index: number) => void, step: (step: 1 | -1) => void, download: () => void}} actions
  */
 export function sanityPanel(check, { run, select, step, download }) {
   const { store } = check;
@@ -42,7 +42,11 @@ export function sanityPanel(check, { run, select, step, download }) {
   const mode = segmentControl("Mode", MODES, choose("mode"));
   const layers = selectControl("Stages", choose("layers"));
   const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
-  const start = button("compute", "Run the check that is chosen", run, "Run");
+  const start = button("compute", "Run the check that is chosen", () => run(false), "Run");
+  const asked = element("p", { class: "dx-remark", role: "alert" });
+  const sure = button("compute", "Run the long check", () => run(true), "Run it");
+  const leave = button("close", "Do not run the long check", () => store.commit({ question: "" }), "Not now");
+  const question = element("div", { class: "dx-question", hidden: "" }, [asked, element("div", { class: "dx-actions" }, [sure, leave])]);
   const stale = element("p", { class: "dx-remark" });
   const measure = selectControl("Measure", choose("measure"));
   const seed = selectControl("Maps of seed", (value) => store.commit({ seed: Number(value) }));
@@ -55,7 +59,7 @@ export function sanityPanel(check, { run, select, step, download }) {
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Object", [objects.list]),
     section("Methods", [methods.root, most]),
-    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), stale]),
+    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
     section("Shown", [measure.row, seed.row]),
     section("Display", [colors.row, signed.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store),
@@ -87,6 +91,8 @@ export function sanityPanel(check, { run, select, step, download }) {
       now,
     );
     start.disabled = store.get("wanted") === "";
+    question.hidden = store.get("question") === "";
+    asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : (check.found?.note ?? "");
     measure.show(choices.measures, store.get("measure"));
     seed.show(plain(check.seeds.map(String)), String(store.get("seed")));

@@ -3,7 +3,7 @@
 import { element, takesKeys, uniqueId } from "./dom.js";
 import { explained } from "./terms.js";
 
-/** @typedef {{name: string, title: string}} Choice */
+/** @typedef {{name: string, title: string, about?: string}} Choice `about`: more of it, shown where the pointer rests */
 
 /**
  * A drop-down list.
@@ -26,10 +26,11 @@ export function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...(c.about ? { title: c.about } : {}) }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     },
   };

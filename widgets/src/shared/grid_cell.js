@@ -75,22 +75,23 @@ export class Cell {
     root.dataset.label = comparison.label(place.object);
     const wait = /** @type {Record<string, string>} */ (STATES)[row.state] ?? "";
     const map = comparison.map(place);
-    const chip = map && map.status !== "ok" ? map.status : wait;
+    const chip = map ? (map.status === "ok" ? "" : map.status) : wait;
     this.state.hidden = chip === "";
     this.state.textContent = chip;
     const said = comparison.metrics.map((metric) => ({
       title: metric.title,
       value: row.metrics[metric.name]?.[place.object],
       best: comparison.isBest(metric, place),
+      about: `${metric.title}: ${metric.higher ? "higher" : "lower"} is better. ${metric.source}`,
     }));
-    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
+    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
     // What is undefined does not apply here; what is null has no value.
-    const lines = row.state === "ok" ? [...said, ...own].filter(({ value }) => value !== undefined) : [];
+    const lines = row.state === "ok" || map ? [...said, ...own].filter(({ value }) => value !== undefined) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
     this.figures.replaceChildren(
-      ...factRows(lines.map(({ title, value, best }) => ({ name: title, value: figure(value), best }))),
+      ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about }))),
     );
     const words = lines.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
     const status = chip ? [chip] : [];

@@ -107,43 +107,47 @@ export function placeMap(map, size, columns, rows) {
   return out;
 }
 
-/** Cells of maps in rising order, by map set. @type {WeakMap<MapSet, Map<string, Float64Array>>} */
+/** Evidence of maps in rising order, by the first of these maps. @type {WeakMap<HeatMap, {maps: HeatMap[], values: Float64Array}[]>} */
 const sorted = new WeakMap();
 
 /**
- * A percentile of the values of some maps' cells, of their magnitudes if signed; between two values as NumPy has it.
- * Cells without evidence, which have the lowest value, do not count: most of a map is often 0.
- * @param {MapSet} set
- * @param {number | null} index null for all maps
- * @param {number} percentile 0..100
+ * The values of some maps' cells, their magnitudes if signed, in rising order. Cells without evidence, which have the
+ * lowest value, do not count: most of a map is often 0.
+ * @param {HeatMap[]} maps
+ * @param {boolean} signed
  * @param {Range} whole of these maps
  */
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return undefined;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+
+/**
+ * A percentile, between two values as NumPy has it; undefined where there is no value.
+ * @param {Float64Array} values in rising order
+ * @param {number} percentile 0..100
+ */
+function percentileOf(values, percentile) {
   const place = ((values.length - 1) * percentile) / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : undefined;
 }
 
 /**
@@ -160,8 +164,8 @@ export function colorRange(set, index, shared, percentile = 100) {
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === undefined ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 

@@ -26,6 +26,13 @@ export function boxLabel(object) {
 export const nameOf = ({ name, number }) => (number === undefined ? name : `#${number} ${name}`);
 
 /**
+ * A status in words: a map of negative evidence without any has no negative evidence.
+ * @param {string} status
+ * @param {string} title what was computed
+ */
+export const statusWords = (status, title) => (title.includes("(negative evidence)") ? status.replace("no positive", "no negative") : status);
+
+/**
  * Where a point lies in a box, in words.
  * @param {readonly number[]} box xyxy
  * @param {readonly [number, number]} point
@@ -47,7 +54,7 @@ export function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
   if (!map) return what;
-  if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
+  if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
   const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
   const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;

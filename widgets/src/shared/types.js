@@ -52,7 +52,8 @@
  * One method in the grid: `state` is "ok", "waiting", "busy", "stopped" or "error"; `metrics` and the method's own
  * `figures` have one value for each object, null where there is none; `mean` is over the objects shown.
  * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | string | null | undefined)[]>,
- *   metrics: Record<string, (number | null)[]>, mean: Record<string, number | null>}} Row
+ *   metrics: Record<string, (number | null)[]>, mean: Record<string, number | null>, has?: number[]}} Row `has`: the objects
+ *   that there are maps of, where these are not all
  */
 /** @typedef {{name: string, title: string, higher: boolean, unit: string, source: string}} Metric */
 /** A cell of a grid; what its columns are the widget knows. @typedef {{method: string, object: number}} Place */

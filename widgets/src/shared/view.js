@@ -1,12 +1,12 @@
 // What the views of all widgets do alike: the photograph, words, work and errors; selection on a stage; the life of a view.
 
-import { element, uniqueId } from "./dom.js";
+import { button, element, uniqueId } from "./dom.js";
 import { nextAmong } from "./filter.js";
 import { downloadFile, downloadPng } from "./png.js";
 import { progressView } from "./progress.js";
 import { renderSheet, svgOf } from "./sheet.js";
 import { Stage } from "./stage.js";
-import { fileName } from "./text.js";
+import { fileName, formatValue } from "./text.js";
 import { followTheme } from "./theme.js";
 import { zoomTools } from "./tools.js";
 
@@ -189,6 +189,10 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
 
+  // Where nothing was found, the way out is one click away.
+  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  again.hidden = true;
+
   return {
     ...parts,
     stage,
@@ -197,6 +201,13 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     changed() {
       listed = null;
       pointed(at.x, at.y);
+      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      again.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      again.title = words;
+      again.setAttribute("aria-label", words);
+      const caption = again.lastElementChild;
+      if (caption) caption.textContent = words;
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (/** @type {number | null} */ index) => stage.hover(index) },
@@ -208,7 +219,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */

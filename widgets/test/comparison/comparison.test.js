@@ -1,15 +1,14 @@
 import { describe, expect, it, vi } from "vitest";
 import widget from "../../src/comparison/index.js";
 import { TRAITS } from "../../src/comparison/model.js";
-import { comparisonState, someRow } from "./fake_model.js";
-import { somePackage } from "../shared/fake_model.js";
+import { comparisonState, someRow, someSets } from "./fake_model.js";
 import { clean, cleanAfterEach, control, fire, open, painted, point, press, unmarked } from "../shared/page.js";
 
 cleanAfterEach();
 /** @param {Record<string, unknown>} [changes] */
 const show = async (changes) => {
   const page = await open(widget, comparisonState(changes));
-  page.model.receive({ map_data: somePackage("odam|class|neck|") });
+  page.model.receive({ map_data: someSets("odam|class|neck|") });
   await painted();
   const cell = (/** @type {number} */ row, /** @type {number} */ column) =>
     /** @type {HTMLElement} */ (page.all(".dx-line:not(.dx-top)")[row].querySelectorAll("[role=gridcell]")[column]);
@@ -24,14 +23,27 @@ describe("Comparison", () => {
 
   it("asks once for the maps that the kernel has and the page has not", async () => {
     const { model, root } = await show();
-    expect(model.sent).toEqual([{ type: "maps", keys: ["odam|class|neck|"] }]);
+    expect(model.sent).toEqual([{ type: "maps" }]);
     expect(root.dataset.shown).toBe("odam grad-cam");
     expect(root.dataset.ready).toBe("false");
-    model.receive({ map_data: somePackage("d-rise|class||") });
+    model.receive({ map_data: someSets("d-rise|class||") });
     model.receive({ rows: { .../** @type {any} */ (model.get("rows")), "d-rise": someRow("d-rise") } });
     await painted();
     expect(root.dataset.ready).toBe("true");
     expect(model.sent.length).toBe(1);
+  });
+
+  it("keeps the maps that are there while others are computed, and joins those that come later", async () => {
+    const rows = /** @type {any} */ (comparisonState().rows);
+    rows.odam = someRow("odam", { state: "busy", has: [0] });
+    const { model, root, cell } = await show({ rows, map_data: someSets("odam|class|neck|", [0]), methods: ["odam"], shown: [0, 1] });
+    const chip = (/** @type {number} */ i) => /** @type {HTMLElement} */ (cell(0, i).querySelector(".dx-state"));
+    model.receive({ map_data: someSets("odam|class|neck|", [0]) });
+    await painted();
+    root.dataset.ready = "?";
+    model.receive({ map_data: someSets("odam|class|neck|", [1]), rows: { odam: someRow("odam") } });
+    await painted();
+    expect([chip(0).hidden, chip(1).hidden, root.dataset.ready]).toEqual([true, true, "true"]);
   });
 
   it("lays out a grid of named rows, columns and cells, with figures below", async () => {

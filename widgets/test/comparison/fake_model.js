@@ -13,7 +13,17 @@ const METRICS = [
  */
 export function someRow(method, changes = {}) {
   const layer = method === "d-rise" ? "" : "neck";
-  return { key: `${method}|class|${layer}|`, state: "ok", text: "", remark: "0.10 s", figures: {}, metrics: {}, mean: {}, ...changes };
+  return { key: `${method}|class|${layer}|`, state: "ok", text: "", remark: "0.10 s", has: [0, 1], figures: {}, metrics: {}, mean: {}, ...changes };
+}
+
+/**
+ * What Python sends of one method.
+ * @param {string} key
+ * @param {number[]} [rows] the objects
+ */
+export function someSets(key, rows = [0, 1]) {
+  const all = somePackage(key);
+  return { sets: [{ ...all, grids: rows.map((row) => all.grids[row]), rows }] };
 }
 
 /** @param {Record<string, unknown>} [changes] */
@@ -50,14 +60,14 @@ export function comparisonState(changes = {}) {
     rows: {
       odam: someRow("odam", { metrics: { energy: [0.9, 0.2], spread: [0.5, null] }, mean: { energy: 0.55, spread: 0.5 } }),
       "grad-cam": someRow("grad-cam", { metrics: { energy: [0.7, 0.3], spread: [0.4, 0.8] }, mean: { energy: 0.5, spread: 0.6 } }),
-      "d-rise": someRow("d-rise", { state: "busy", remark: "" }),
+      "d-rise": someRow("d-rise", { state: "busy", remark: "", has: [] }),
     },
     requests: {
       target: "class",
       layer: "neck",
       keys: { odam: "odam|class|neck|", "grad-cam": "grad-cam|class|neck|", "d-rise": "d-rise|class||" },
     },
-    map_data: somePackage("grad-cam|class|neck|"),
+    map_data: someSets("grad-cam|class|neck|"),
     status: { state: "busy", key: "d-rise|class||", text: "Computing D-RISE", done: 1, total: 4 },
     notice: "",
     code: "maps = 1",

@@ -56,6 +56,7 @@ export function discriminationState(changes = {}) {
     palettes,
     selected: 0,
     min_score: 0,
+    lower_score: null,
     only_class: "",
     search: "",
     method: "odam",

@@ -64,6 +64,7 @@ export function sanityState(changes = {}) {
     signed_colormap: "inverse",
     boxes: "selected",
     wanted: KEY,
+    question: "",
     map_data: someCheck(),
     status: someStatus(""),
     notice: "",

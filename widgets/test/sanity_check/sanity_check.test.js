@@ -71,6 +71,20 @@ describe("SanityCheck", () => {
     expect(root.textContent).toContain("Stopped by hand: 1 of 4 steps.");
   });
 
+  it("asks before a long check, in the kernel's words", async () => {
+    const { model, root, get } = await show({ map_data: {} });
+    const question = /** @type {HTMLElement} */ (get(".dx-question"));
+    expect(question.hidden).toBe(true);
+    model.receive({ question: "This check takes about 2 h. <img src=x>" });
+    expect([question.hidden, root.querySelector("img")]).toEqual([false, null]);
+    get("[aria-label='Do not run the long check']").click();
+    expect(model.saved.at(-1)).toEqual({ question: "" });
+    expect(question.hidden).toBe(true);
+    model.receive({ question: "This check takes about 2 h." });
+    get("[aria-label='Run the long check']").click();
+    expect(model.sent.at(-1)).toEqual({ type: "run", sure: true });
+  });
+
   it("takes no more methods than the kernel does, and says where another check is chosen", async () => {
     const { model, root, all } = await show();
     const boxes = /** @type {HTMLInputElement[]} */ (all(".dx-checks input"));

@@ -154,6 +154,7 @@ export function someState(changes = {}) {
     notice: "",
     selected: 0,
     min_score: 0,
+    lower_score: null,
     only_class: "",
     search: "",
     method: "odam",

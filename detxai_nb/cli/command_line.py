@@ -1,0 +1,241 @@
+"""What ``detxai-nb`` understands, and how it answers when something goes wrong. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import detxai_nb
+from detxai_nb.cli import commands
+from detxai_nb.cli.wording import in_own_words
+
+TABLES = {"detectors": "detectors", "methods": "explanation methods", "metrics": "metrics"}
+"""The commands that print a table, and what it lists."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after ``detxai-nb``, by default those of the process.
+
+    Returns:
+        The exit status: 0; 2 for an error, with one sentence on stderr; 130 for Ctrl-C.
+
+    Raises:
+        SystemExit: from argparse, for ``--help``, ``--version`` and wrong arguments.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has seen enough.
+        sys.stdout = None  # type: ignore[assignment]
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
+        if options.traceback:
+            raise
+        print(f"detxai-nb: {in_own_words(str(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        kept = "; run the same command again to resume from its store" if getattr(options, "store", None) else ""
+        print(f"detxai-nb: interrupted{kept}", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, which names the command that explains more."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see `{self.prog} --help`\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="detxai-nb", description=detxai_nb.__doc__)
+    parser.add_argument("--version", action="version", version=f"detxai-nb {detxai_nb.__version__}")
+    parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
+    add = parser.add_subparsers(required=True, metavar="command").add_parser
+    _add_explain(add("explain", help="compute heat maps for the detections in a photograph"))
+    _add_evaluate(add("evaluate", help="reproduce the table of a paper with your own detector and data"))
+    _add_example(add("example", help="write a picture to try the others on"))
+    _add_fetch(add("fetch", help="download the weights of a detector now, to work offline later"))
+    for name, what in TABLES.items():
+        table = add(name, help=f"list the available {what}, or all about one of them")
+        table.set_defaults(run=commands.show_table, table=name)
+        table.add_argument("name", nargs="?", help="one of them, to see all about it with its settings")
+    _add_lab(add("lab", help="copy the notebooks into a folder and open JupyterLab there"))
+    return parser
+
+
+def _add_explain(explain: argparse.ArgumentParser) -> None:
+    explain.set_defaults(run=commands.explain)
+    explain.add_argument("photo", type=Path, help="the image file; `detxai-nb example` writes one to try")
+    _add_detector(explain)
+    explain.add_argument("--method", default="odam", help="a name of `detxai-nb methods` (%(default)s)")
+    explain.add_argument(
+        "--target", default="class", help="what to explain: class, x1, y1, x2, y2 or combined (%(default)s)"
+    )
+    explain.add_argument("--layer", help="the explained layer, by default that of the detector")
+    explain.add_argument(
+        "--score-threshold",
+        type=_share,
+        default=0.3,
+        metavar="S",
+        help="the lowest score of a detection that is explained, from 0 to 1 (%(default)s)",
+    )
+    explain.add_argument(
+        "--object",
+        type=_whole(0),
+        action="append",
+        metavar="N",
+        help="explain only this object of those that are found, 0 for the one with the highest score; may be repeated",
+    )
+    explain.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the method, such as direction=signed; may be repeated. `detxai-nb methods METHOD` lists "
+        "them",
+    )
+    explain.add_argument("--colormap", help="the name of a matplotlib colour map, for the picture")
+    explain.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="the file to write: .png for a picture, .npz for the data; may be repeated",
+    )
+
+
+def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.set_defaults(run=commands.evaluate)
+    evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came")
+    _add_detector(evaluate)
+    evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
+    evaluate.add_argument("--images", type=Path, help="the folder of the images of --coco, by default beside the file")
+    evaluate.add_argument(
+        "--scenes",
+        type=_whole(1),
+        default=200,
+        help="the number of synthetic scenes, used without --coco (%(default)s)",
+    )
+    evaluate.add_argument("--mode", default="plain", help="the mode of the scenes: plain, tiny or crowd (%(default)s)")
+    evaluate.add_argument("--limit", type=_whole(1), help="evaluate only the first LIMIT images")
+    evaluate.add_argument(
+        "--protocol",
+        help="how objects are selected: default, odam, difference or best (one per image); by default as in the paper",
+    )
+    evaluate.add_argument("--seed", type=_whole(0), default=0, help="the seed of all random numbers (%(default)s)")
+    evaluate.add_argument(
+        "--include-slow", action="store_true", help="include d-rise, which takes minutes per image on a CPU"
+    )
+    evaluate.add_argument("--exclude", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
+    evaluate.add_argument(
+        "--workers",
+        type=_whole(1),
+        metavar="N",
+        help="spread the images over N processes, which may share one GPU; by default everything runs in this process",
+    )
+    evaluate.add_argument(
+        "--store", type=Path, help="the folder that keeps the rows; run the same command again to resume from it"
+    )
+
+
+def _add_example(example: argparse.ArgumentParser) -> None:
+    example.set_defaults(run=commands.example)
+    example.add_argument(
+        "file", type=Path, nargs="?", help="the file to write, by default example.png, or photograph.jpg"
+    )
+    example.add_argument(
+        "--photograph",
+        action="store_true",
+        help="a photograph of Grace Hopper (public domain) for a detector that knows photographs, instead of a "
+        "synthetic scene for the bundled ones",
+    )
+    example.add_argument(
+        "--number", type=_whole(0), default=3, metavar="N", help="which of the endless scenes (%(default)s)"
+    )
+
+
+def _add_fetch(fetch: argparse.ArgumentParser) -> None:
+    fetch.set_defaults(run=commands.fetch)
+    fetch.add_argument(
+        "detector",
+        nargs="?",
+        help="a name of `detxai-nb detectors`; without one, those that can be fetched are listed, and which are there",
+    )
+    fetch.add_argument(
+        "--from",
+        type=Path,
+        dest="file",
+        metavar="FILE",
+        help="the file, downloaded on another machine: it is checked and put where it belongs",
+    )
+
+
+def _add_lab(lab: argparse.ArgumentParser) -> None:
+    lab.set_defaults(run=commands.lab)
+    lab.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), help="the working folder, by default the current one"
+    )
+    lab.add_argument("--no-browser", action="store_true", help="start only the server and print its address")
+    lab.add_argument("--port", type=_whole(1, 65535), help="the port; it is an error if it is not free")
+    lab.add_argument("--ip", help="the address to listen on, by default localhost only")
+
+
+def _add_detector(command: argparse.ArgumentParser) -> None:
+    """Add the options that select the detector."""
+    command.add_argument(
+        "--detector",
+        default="tiny-fcos",
+        help="a name of `detxai-nb detectors` (%(default)s, which knows synthetic scenes only; for photographs take "
+        "ssdlite320_mobilenet_v3_large, 14 MB, or fcos_resnet50_fpn, 124 MB)",
+    )
+    command.add_argument("--weights", type=Path, help="a file of weights for the detector")
+    command.add_argument(
+        "--names",
+        help="the class names of --weights, if they are not the usual ones: separated by commas, or a text file with "
+        "one a line",
+    )
+    command.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (%(default)s)")
+    command.add_argument(
+        "--detector-setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the detector, such as nms_threshold=0.5; may be repeated. `detxai-nb detectors DETECTOR` "
+        "lists them",
+    )
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"a number from 0 to 1, got {text!r}")
+    return number
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A function that reads a whole number of a range."""
+    told = f"from {least} to {most}" if most is not None else f"of at least {least}"
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"a whole number {told}, got {text!r}")
+        return number
+
+    return read

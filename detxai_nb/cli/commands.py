@@ -1,0 +1,265 @@
+"""What the commands do. The package's parts, and with them torch, are imported when a command needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import detxai_nb as dx
+from detxai_nb.cli.tables import format_table
+from detxai_nb.files import write_atomically
+
+if TYPE_CHECKING:
+    import pandas
+
+    from detxai_nb.data.sample import Sample
+    from detxai_nb.heatmaps import HeatMaps
+    from detxai_nb.types import Detections, OpenDetector
+
+OUTPUTS = (".png", ".npz")
+"""The file endings that ``explain --out`` can write."""
+LISTED = {"detectors": ("family", "weights"), "methods": ("title", "kind"), "metrics": ("title", "better", "needs")}
+"""What a list shows of each table besides the names."""
+FOR_PHOTOGRAPHS = "ssdlite320_mobilenet_v3_large"
+"""The smallest detector that knows photographs."""
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Explain the detections in a photograph.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        ValueError: for an unknown ending of a file, an object that was not found, or what ``dx.explain`` refuses.
+        FileNotFoundError: for a missing photograph, file of weights or folder to write into.
+    """
+    for path in options.out:
+        if path.suffix not in OUTPUTS:
+            raise ValueError(f"--out writes {' or '.join(OUTPUTS)}, not {path.name!r}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    settings = _settings(options.setting)
+    image = dx.load_image(options.photo)
+    detector = _detector(options)()
+    found = detector.detect([image], score_threshold=options.score_threshold)[0]
+    found.require_nonempty()
+    chosen = _chosen(found, options.object)
+    found = found[chosen]
+    maps = dx.explain(
+        detector, image, found, method=options.method, target=options.target, layer=options.layer, **settings
+    )
+    picture = _picture(maps, options.colormap) if any(_is_picture(path) for path in options.out) else b""
+    for i, (name, score, box) in enumerate(zip(found.label_names(), found.scores.tolist(), found.boxes.tolist())):
+        print(f"{chosen[i]:3}  {name}  {score:.3f}  ({', '.join(f'{side:.1f}' for side in box)})  {maps.status[i]}")
+    for path in options.out:
+        if _is_picture(path):
+            write_atomically(path, lambda file: file.write(picture))
+        else:
+            maps.save(path)
+        print(f"wrote {path}")
+
+
+def _chosen(found: Detections, wanted: Sequence[int] | None) -> list[int]:
+    """The row numbers of the objects to explain: those asked for, once each, or all."""
+    if wanted is None:
+        return list(range(len(found)))
+    missing = [number for number in wanted if number >= len(found)]
+    if missing:
+        told = ", ".join(f"{number} {name}" for number, name in enumerate(found.label_names()[:20]))
+        more = ", ..." if len(found) > 20 else ""
+        raise ValueError(
+            f"there is no object {missing[0]}; --object is one of the {len(found)} that were found: {told}{more}"
+        )
+    return list(dict.fromkeys(wanted))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Reproduce a paper's table.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        ValueError: for --images without --coco, or what ``dx.reproduce`` refuses.
+    """
+    if options.images is not None and options.coco is None:
+        raise ValueError("--images is the folder of the images of --coco; name that file too")
+    if options.coco is not None:
+        dataset: Sequence[Sample] = dx.data.coco.CocoDataset(options.coco, options.images)
+    else:
+        dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
+    protocol = {} if options.protocol is None else {"protocol": options.protocol}
+    detector, alone = _detector(options), options.workers is None
+    with nullcontext() if alone else dx.evaluation.worker_processes(options.workers) as executor:
+        found = dx.reproduce(
+            options.paper,
+            detector() if alone else detector,
+            dataset,
+            exclude=options.exclude,
+            include_slow=options.include_slow,
+            store=options.store,
+            seed=options.seed,
+            limit=options.limit,
+            executor=executor,
+            progress=sys.stderr.isatty(),
+            **protocol,
+        )
+    print(found)
+
+
+def example(options: argparse.Namespace) -> None:
+    """Write a picture to try the other commands on, and say how.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        FileExistsError: if the file is there with other content; it is not overwritten.
+        FileNotFoundError: if its folder, or matplotlib's photograph, is missing.
+        ValueError: for a file name with another ending.
+    """
+    ending = ".jpg" if options.photograph else ".png"
+    path = options.file or Path("photograph.jpg" if options.photograph else "example.png")
+    if path.suffix.lower() != ending:
+        raise ValueError(f"{path.name!r}: the {'photograph' if options.photograph else 'scene'} is a {ending} file")
+    content = _photograph() if options.photograph else _scene(options.number)
+    if path.exists() and (not path.is_file() or path.read_bytes() != content):
+        raise FileExistsError(f"{path} is there already, with something else in it; name another file")
+    write_atomically(path, lambda file: file.write(content))
+    chosen = f" --detector {FOR_PHOTOGRAPHS}" if options.photograph else ""
+    told = "a photograph of Grace Hopper" if options.photograph else "a synthetic scene, which the bundled ones know"
+    print(f"wrote {path}: {told}. Try:\n  detxai-nb explain {path}{chosen} --out out.png")
+
+
+def _scene(number: int) -> bytes:
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(dx.data.scenes.make(number, seed=1).image).save(file, "PNG")
+    return file.getvalue()
+
+
+def _photograph() -> bytes:
+    from matplotlib import get_data_path
+
+    path = Path(get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    if not path.is_file():
+        raise FileNotFoundError(f"matplotlib's photograph is not in {path.parent}; take one of your own")
+    return path.read_bytes()
+
+
+def fetch(options: argparse.Namespace) -> None:
+    """Download the weights of a detector, or list what can be fetched.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        ValueError: for a detector whose weights are not downloaded, or a wrong file.
+        FileNotFoundError: if the file is missing.
+        RuntimeError: if the download failed.
+    """
+    if options.detector is not None:
+        print(dx.detectors.fetch(options.detector, file=options.file))
+        return
+    if options.file is not None:
+        raise ValueError("--from is the file of one detector; name it too: detxai-nb fetch DETECTOR --from FILE")
+    from detxai_nb.detectors.registry import DETECTORS
+
+    entries = [(entry, entry.download()) for entry in DETECTORS.values() if entry.download is not None]
+    rows = [(entry.name, "yes" if download.path.is_file() else "no", entry.about) for entry, download in entries]
+    print(format_table(("detector", "here", "about"), rows))
+    print(f"Kept in {entries[0][1].path.parent}")
+
+
+def show_table(options: argparse.Namespace) -> None:
+    """Print a table, or all about one of its rows.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        ValueError: if there is no such row.
+    """
+    tables = {"detectors": dx.detectors.table, "methods": dx.methods.table, "metrics": dx.metrics.table}
+    table: pandas.DataFrame = tables[options.table]()
+    one = options.table.removesuffix("s")
+    if options.name is None:
+        table = table.reset_index()[[one, *LISTED[options.table]]]
+        print(format_table([str(name) for name in table.columns], table.to_numpy().tolist()))
+        print(f"\n`detxai-nb {options.table} NAME` tells all about one of them, with its settings.")
+        return
+    if options.name not in table.index:
+        raise ValueError(f"unknown {one} {options.name!r}; known: {', '.join(table.index)}")
+    print(format_table((one, options.name), list(table.loc[options.name].items())))
+
+
+def lab(options: argparse.Namespace) -> None:
+    """Copy the notebooks and run JupyterLab.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        ValueError: if the folder is a file.
+        RuntimeError: if JupyterLab is not installed.
+    """
+    from detxai_nb.lab import copy_notebooks, lab_arguments, run_lab
+
+    for copy in copy_notebooks(options.folder):
+        print(copy)
+    run_lab(lab_arguments(options.folder, browser=not options.no_browser, port=options.port, ip=options.ip))
+
+
+def _detector(options: argparse.Namespace) -> Callable[[], OpenDetector]:
+    """A function that loads the detector, in this process or in another."""
+    settings = _settings(options.detector_setting)
+    own = {"name", "weights", "names", "device"} & set(settings)
+    if own:
+        raise ValueError(f"{min(own)} is no setting but an option of its own: --{min(own).replace('name', 'detector')}")
+    if options.names is not None:
+        settings["names"] = _names(options.names)
+    return partial(dx.load_detector, options.detector, weights=options.weights, device=options.device, **settings)
+
+
+def _names(given: str) -> list[str]:
+    """Class names: those in a text file, one a line, or separated by commas."""
+    path = Path(given)
+    parts = path.read_text(encoding="utf-8").splitlines() if path.is_file() else given.split(",")
+    names = [part.strip() for part in parts]
+    if not all(names):
+        raise ValueError(f"--names is NAME,NAME,... or a text file with one name a line, got {given!r}")
+    return names
+
+
+def _settings(given: Sequence[str]) -> dict[str, Any]:
+    """Parse ``NAME=VALUE`` pairs; a value is parsed as JSON (numbers, true, null) or else taken as text."""
+    settings: dict[str, Any] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ValueError(f"a setting is NAME=VALUE, such as direction=signed; got {pair!r}")
+        try:
+            settings[name] = json.loads(text)
+        except (ValueError, RecursionError):
+            settings[name] = text
+    return settings
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix == ".png"
+
+
+def _picture(maps: HeatMaps, colormap: str | None) -> bytes:
+    from detxai_nb.plots.heatmaps import plot_maps, to_png
+
+    return to_png(plot_maps(maps, colormap=colormap))

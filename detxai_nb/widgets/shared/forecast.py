@@ -1,0 +1,63 @@
+"""How long something will take, before it begins and while it runs, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detxai_nb.methods import Method
+
+SLOW = 60.0
+"""Seconds from which a person is asked before something begins."""
+
+_GRADIENT, _TRACE, _UNKNOWN = 3.0, 10.0, 500.0
+
+
+def runs_of_detector(method: Method, settings: Mapping[str, Any]) -> float:
+    """Return about how often a method runs the detector for the maps of one object, at most.
+
+    Args:
+        method: the method.
+        settings: some of its settings.
+
+    Returns:
+        The number of masks or samples of a method that asks the detector; for others what their gradients cost.
+    """
+    if method.kind != "perturbation":
+        return _GRADIENT if method.kind == "gradient" else _TRACE
+    given = method.complete({name: value for name, value in settings.items() if name in method.defaults})
+    return float(next((given[name] for name in ("masks", "samples") if name in given), _UNKNOWN))
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as a person says it.
+
+    Args:
+        seconds: 0 or more.
+
+    Returns:
+        Such as "a few seconds", "40 s", "about 3 min" or "about 2 h".
+    """
+    if seconds < 8:
+        return "a few seconds"
+    if seconds < 90:
+        return f"{10 * round(seconds / 10):d} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60):d} min"
+    return f"about {round(seconds / 3600):d} h"
+
+
+def left_in_words(spent: float, done: int, total: int) -> str:
+    """Return how long the rest takes if it goes on as before.
+
+    Args:
+        spent: seconds so far.
+        done: the steps done.
+        total: all steps.
+
+    Returns:
+        Such as "about 3 min left"; empty as long as nothing can be said.
+    """
+    if not 0 < done < total or spent < 2:
+        return ""
+    return f"{in_words(spent * (total - done) / done)} left"
