@@ -39,7 +39,16 @@ def plain_array(value: np.ndarray | torch.Tensor, what: str) -> np.ndarray:
     return array
 
 
-def _from_tensor(value: torch.Tensor, what: str) -> np.ndarray:
+def check_plain(value: torch.Tensor, what: str) -> None:
+    """Raise an error if a tensor is not a plain one of real numbers.
+
+    Args:
+        value: the tensor.
+        what: what it is, for the error message.
+
+    Raises:
+        ValueError: if it is sparse, nested, quantized, complex or without content.
+    """
     kinds = {
         "sparse": value.layout != torch.strided,
         "nested": value.is_nested,
@@ -50,6 +59,10 @@ def _from_tensor(value: torch.Tensor, what: str) -> np.ndarray:
     odd = [name for name, found in kinds.items() if found]
     if odd:
         raise ValueError(f"{what} is a {' '.join(odd)} tensor; expected a plain one of real numbers, convert it first")
+
+
+def _from_tensor(value: torch.Tensor, what: str) -> np.ndarray:
+    check_plain(value, what)
     tensor = value.detach().as_subclass(torch.Tensor).cpu().resolve_neg()
     # NumPy has no type for the others, such as bfloat16.
     plain = tensor if tensor.dtype in _NUMPY_HAS else tensor.float()

@@ -134,8 +134,7 @@ class HeatMaps:
 
     @cached_property
     def status(self) -> tuple[str, ...]:
-        """For each map "ok", "not finite" (NaN or infinity), or if it is zero everywhere "no positive evidence" or
-        ``UNDERFLOW``."""
+        """For each map "ok", "not finite" (NaN, infinity), or if it is zero "no positive evidence" or ``UNDERFLOW``."""
         lost = self.diagnostics.get(UNDERFLOWED, (0.0,) * len(self.grids))
         return tuple(_status(grid, bool(flag)) for grid, flag in zip(self.grids, lost))
 
@@ -163,7 +162,7 @@ class HeatMaps:
         return self[list(rows)]._placed()
 
     def _placed(self) -> Tensor:
-        """All maps at the image's size, each computed by itself, so that it does not depend on the others."""
+        """All maps at the image's size, those on grids alike together."""
         height, width = self.placement.image_size
         device = self.grids[0].device if self.grids else torch.device("cpu")
         placed = torch.empty(len(self), height, width, device=device)
@@ -348,9 +347,7 @@ class HeatMaps:
 def _status(grid: Tensor, underflowed: bool) -> str:
     if not bool(torch.isfinite(grid).all()):
         return NOT_FINITE
-    if bool(grid.any()):
-        return OK
-    return UNDERFLOW if underflowed else NO_POSITIVE_EVIDENCE
+    return OK if bool(grid.any()) else UNDERFLOW if underflowed else NO_POSITIVE_EVIDENCE
 
 
 def _normalize(values: Tensor, signed: bool) -> Tensor:

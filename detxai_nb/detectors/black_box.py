@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.arrays import check_plain, plain_array
 from detxai_nb.detectors.base import detecting, gather_detections, pick_device
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images
@@ -137,7 +138,8 @@ class PredictDetector:
         try:
             if not isinstance(value, Tensor):
                 listed = isinstance(value, Sequence) and any(isinstance(item, Tensor) for item in value)
-                value = torch.stack(list(value)) if listed else torch.from_numpy(np.array(value))
+                value = torch.stack(list(value)) if listed else torch.from_numpy(plain_array(np.array(value), name))
+            check_plain(value, name)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"predict's {name} are no tensor, array or list of numbers ({error})") from error
         tensor: Tensor = value.detach().to(self._device)

@@ -68,12 +68,13 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
         count = len(selected.detections)
         for row, values_of, signed, diagnostics in _maps(plan, detector, sample, selected):
             figures, parts = _cells(diagnostics, count), []
+            lost = diagnostics.get(UNDERFLOWED, (0.0,) * count)
             for rows in _batches(count, sample):
                 maps = values_of(rows)
                 about = {
                     **{name: [cells[one] for one in rows] for name, cells in objects.items()},
                     "method": [row.name] * len(rows),
-                    "map": _status(maps, {name: [values[one] for one in rows] for name, values in diagnostics.items()}),
+                    "map": _status(maps, [lost[one] for one in rows]),
                     "map_figures": [figures[one] for one in rows],
                 }
                 case = MetricInput(
@@ -214,9 +215,8 @@ def _control(name: str, plan: EvaluationPlan, sample: Sample, selected: Selected
     return torch.cat([random_maps(1, height, width, seed) for seed in seeds]).to(boxes.device)
 
 
-def _status(maps: Tensor, diagnostics: Figures) -> list[str]:
+def _status(maps: Tensor, lost: Sequence[float]) -> list[str]:
     finite, positive = torch.isfinite(maps).all(2).all(1).tolist(), (maps > 0).any(2).any(1).tolist()
-    lost = diagnostics.get(UNDERFLOWED, (0.0,) * len(maps))
     return [
         NOT_FINITE if not f else OK if p else UNDERFLOW if u else NO_POSITIVE_EVIDENCE
         for f, p, u in zip(finite, positive, lost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Unpack
@@ -176,12 +176,24 @@ def _check(dataset: Sequence[Sample], plan: EvaluationPlan, limit: int | None) -
     """The number of images to measure."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit is a number of images, 1 or more, or None for all; got {limit!r}")
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")) or isinstance(dataset, (Mapping, str)):
+        raise TypeError(
+            f"dataset is a list of Samples or a dataset such as CocoDataset; got a {type(dataset).__name__}"
+        )
     if not len(dataset):
         raise ValueError("the dataset has no images")
+    if isinstance(dataset, (list, tuple)):
+        for number, sample in enumerate(dataset):
+            _require_sample(sample, number)
     if plan.needs("mask") and not getattr(dataset, "has_masks", True):
         names = ", ".join(row.name for row in plan.metrics if "mask" in find_metric(row.metric).needs)
         raise ValueError(f"{names}: these metrics need instance masks, and this dataset has none; leave them out")
     return len(dataset) if limit is None else min(limit, len(dataset))
+
+
+def _require_sample(sample: Any, number: int) -> None:
+    if not isinstance(sample, Sample):
+        raise TypeError(f"image {number} of the dataset is a {type(sample).__name__}; expected a Sample")
 
 
 def _warn_of_unknown(dataset: Sequence[Sample], detector: Detector) -> None:
@@ -209,6 +221,7 @@ def _read(
     for number in todo:
         try:
             sample = dataset[number]
+            _require_sample(sample, number)
             # Masks are decoded on first use: an error in them belongs to the image, not to a metric.
             sample.check_masks(plan.needs("mask"), plan.needs("part"))
             as_id(sample.image_id, f"the id of image {number}")

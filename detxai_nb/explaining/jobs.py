@@ -231,11 +231,14 @@ def _gradient_maps(
             windows = take_windows(level.features, chunk.corner, chunk.gradient.shape[-2:])
             found = job.method.run(windows, chunk.gradient, context, settings=job.settings)
             found = spread_windows(found, chunk.corner, (height, width))
+            del windows
         else:
             found = job.method.run(level.features, chunk.dense(height, width), context, settings=job.settings)
         for row, grid in zip(chunk.rows.tolist(), found.detach()):
             grids[row], at[row] = grid.float(), level
         steps.add(len(chunk.rows))
+        # Let go before the next chunk of the same size is made.
+        del chunk, found
     rows = range(len(detections))
     return [grids[row] for row in rows], [at[row] for row in rows], vanished
 

@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -139,7 +140,7 @@ def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measur
 
     def mask_of(number: int) -> Tensor:
         if masks:
-            return torch.from_numpy(case.sample.masks[number]).to(device)
+            return torch.from_numpy(case.sample.masks_of([number])[0]).to(device)
         return box_masks(torch.from_numpy(case.sample.boxes[number : number + 1]).to(device), *size)[0]
 
     covering = _covering(case, masks, counted, crowd)
@@ -155,7 +156,10 @@ def _covering(case: MetricInput, masks: bool, counted: Tensor, crowd: bool) -> T
     found = kept.get((masks, crowd, device))
     if found is None:
         if masks:
-            found = torch.from_numpy(case.sample.masks[counted.numpy()].sum(axis=0, dtype="int32")).to(device)
+            covered = np.zeros(case.size, np.int32)
+            for number in counted.nonzero()[:, 0].tolist():
+                covered += case.sample.masks_of([number])[0]
+            found = torch.from_numpy(covered).to(device)
         else:
             found = _cover(torch.from_numpy(case.sample.boxes)[counted], *case.size).to(device)
         kept[masks, crowd, device] = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from families.classifier import build
 from torch import Tensor
 
 import detxai_nb as dx
+from detxai_nb.detectors.classifier import detector as answers_of_classifier
+from detxai_nb.detectors.dense import head as answers_of_dense
+from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet
 from detxai_nb.testing import photograph
+from detxai_nb.windows import GradientChunk
 
 
 def explain(detector: Any, image: Any, times: int) -> None:
@@ -36,6 +41,27 @@ def test_twenty_five_explanations_leave_as_many_tensors_as_five() -> None:
     after_five = live_tensors()
     explain(detector, image, 20)
     assert live_tensors() == after_five
+
+
+@pytest.mark.parametrize("name", ["tiny-fcos", "tiny-detr", "tiny-resnet"])
+def test_gradients_of_a_chunk_are_let_go_before_the_next_is_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, image = dx.load_detector(name, device="cpu"), photograph(64, 80)
+    found = detector.detect([image], 0.0)[0][:4]
+    for module in (answers_of_dense, answers_of_classifier):
+        monkeypatch.setattr(module, "rows_per_chunk", lambda _: 1)
+    monkeypatch.setattr(DetrTrace, "_rows_per_chunk", lambda _: 1)
+    plain, made, held = GradientChunk.__init__, [], []
+
+    def watched(self: GradientChunk, level: int, rows: Tensor, gradient: Tensor, *rest: Any, **more: Any) -> None:
+        others = [one for ref in made if (one := ref()) is not None and one is not gradient]
+        held.append(len(others))
+        made.append(weakref.ref(gradient))
+        plain(self, level, rows, gradient, *rest, **more)
+
+    monkeypatch.setattr(GradientChunk, "__init__", watched)
+    dx.explain(detector, image, found, method="odam")
+    assert len(held) >= 4
+    assert not any(held)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -273,9 +273,11 @@ class Attack:
         if not self.widgets:
             from stub import StubDetector, photograph
 
+            from detxai_nb.widgets import Comparison, Discrimination, Explorer, ScoreThreshold
+
             detector = StubDetector()
-            for make in (dx.Explorer, dx.Discrimination, dx.Comparison, dx.ScoreThreshold):
-                self.widgets.append(make(detector, photograph()))
+            kinds = (Explorer, Discrimination, Comparison, ScoreThreshold)
+            self.widgets = [make(detector, photograph()) for make in kinds]
         widget = random.choice(self.widgets)
         names = [
             name

@@ -276,6 +276,7 @@ class ClassifierTrace:
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
                 (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)
             yield GradientChunk(0, rows, found[:, 0])
+            del found, scalars
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Compute the same gradients as plain tuples.

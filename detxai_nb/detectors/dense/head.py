@@ -169,6 +169,7 @@ class DenseHead:
                 else:
                     gradient = self._on_whole_level(runs, *chunk)
             yield GradientChunk(level, rows, gradient, at[rows, :2] - reach if local else None)
+            del gradient
 
     def _on_windows(
         self, runs: Mapping[str, BranchRun], reach: int, level: int, at: Tensor, labels: Tensor, target: Target

@@ -104,6 +104,7 @@ class Stages:
                 )
             gradient = leaf.new_zeros(len(part), *leaf.shape[1:]) if product is None else product[:, 0]
             yield GradientChunk(number, chunk.rows[part], gradient.detach())
+            del dense, product, gradient
 
 
 class OneStageTrace:
@@ -197,6 +198,7 @@ class OneStageTrace:
                     yield on_level
                 else:
                     yield from self._stages.pull(on_level, self._strides[level])
+                del chunk, on_level
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Yield the same gradients, each on the whole grid of its level.

@@ -169,6 +169,7 @@ class DetrTrace:
             # If batching fails once, it fails for the next predictions too.
             self._batched = gradients is not None
             yield GradientChunk(0, rows, _single_gradients(scalars, self._leaf) if gradients is None else gradients)
+            del gradients, scalars
 
     def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
         """The scalars ``[n]`` of queries ``[n]`` and classes ``[n]``, with the graph."""

@@ -339,6 +339,7 @@ class GraphTrace:
                 rows = mine[start : start + most]
                 found = [self._gradient(asked[row][0], asked[row][1], target, leaf) for row in rows]
                 yield GradientChunk(level, torch.tensor(rows, device=leaf.device), torch.stack(found))
+                del found
 
     def _gradient(self, origin: tuple[int, ...], label: int, target: Target, leaf: Tensor) -> Tensor:
         with torch.enable_grad(), evaluating(self._detector.module):

@@ -211,3 +211,4 @@ class BatchedHead:
                 scalar = self._rule.scalar({name: raw}, level, at[rows], labels[rows], target)
                 (gradient,) = torch.autograd.grad(scalar.sum(), copies)
             yield GradientChunk(level, rows, gradient)
+            del copies, raw, scalar, gradient
