@@ -25,6 +25,7 @@ LAYERS = (
         "float32",
         "geometry",
         "image",
+        "module_use",
         "names",
         "options",
         "statistics",

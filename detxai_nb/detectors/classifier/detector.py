@@ -15,6 +15,7 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
+    outside_inference_mode,
     to_tensor,
     tracing,
 )
@@ -23,6 +24,7 @@ from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import alone
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
@@ -81,8 +83,7 @@ class ClassifierDetector(Adapter):
         self.module = module
         self.input_size = (int(height), int(width))
         self.mean, self.std = tuple(mean), tuple(std)
-        with evaluating(module):
-            found = probe(module, self._like.new_zeros((1, 3, *self.input_size)))
+        found = alone(module, lambda: probe(module, self._like.new_zeros((1, 3, *self.input_size))))
         self.names = as_names(names, found.outputs, owner="this classifier")
         self._offered = found.maps
         if layer is not None:
@@ -241,9 +242,12 @@ class ClassifierTrace:
         Raises:
             ValueError: as ``scalars``, at the first step.
         """
+        return outside_inference_mode(self._chunks(detections, target))
+
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         labels = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
-            with exact_mode(), torch.enable_grad():
+            with torch.enable_grad():
                 scalars = _scalars(self._logits, labels[rows].clone(), target)
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
                 (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from detxai_nb.detectors.base import evaluating, outside_inference_mode
+from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import capture_pass
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, grid_stride
+from detxai_nb.module_use import alone
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -55,8 +56,8 @@ class DetrTrace:
         self._batched = batching_pays(pixels.device)
         # The plain ("math") attention kernel is the only one whose gradients can be batched.
         kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
-        with evaluating(module), kernels:
-            opened = capture_pass(layer, anatomy, lambda: module(pixel_values=pixels))
+        with kernels:
+            opened = alone(module, lambda: capture_pass(layer, anatomy, lambda: module(pixel_values=pixels)))
         self._leaf = opened.leaf
         self._attention = Attention(module, variant, pixels, placement, opened.sizes[-1])
         self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]
