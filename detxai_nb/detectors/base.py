@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.running import as_score_threshold as as_score_threshold
-from detxai_nb.detectors.running import detecting as detecting
-from detxai_nb.detectors.running import evaluating as evaluating
-from detxai_nb.detectors.running import outside_inference_mode as outside_inference_mode
-from detxai_nb.detectors.running import tracing as tracing
+from detxai_nb.detectors.trace.running import as_score_threshold as as_score_threshold
+from detxai_nb.detectors.trace.running import detecting as detecting
+from detxai_nb.detectors.trace.running import evaluating as evaluating
+from detxai_nb.detectors.trace.running import outside_inference_mode as outside_inference_mode
+from detxai_nb.detectors.trace.running import tracing as tracing
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource
 from detxai_nb.module_use import ALONE, exclusive
