@@ -66,13 +66,14 @@ def without_autocast() -> Iterator[None]:
         Nothing; afterwards it is as the caller has it.
     """
     with ExitStack() as stack:
-        for kind in _AUTOCAST_KINDS:
+        for kind in AUTOCAST_KINDS:
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
 
 
-_AUTOCAST_KINDS = tuple(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
+AUTOCAST_KINDS = tuple(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
+"""The kinds of device that have an autocast here."""
 
 
 @dataclass

@@ -28,6 +28,7 @@ LAYERS = (
         "geometry",
         "heatmap_files",
         "image",
+        "module_use",
         "names",
         "options",
         "statistics",

@@ -1,32 +1,30 @@
-"""What every adapter needs: base class, its family's record, evaluation mode, batches, detections in image pixels."""
+"""What every adapter needs: base class, its family's record, batches, detections in image pixels."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import wraps
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from inspect import isfunction
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from detxai_nb.capabilities import Capabilities
-from detxai_nb.detectors.precision import half_precision_is_on, require_full_precision
-from detxai_nb.detectors.weights import differentiable
+from detxai_nb.detectors.trace.running import as_score_threshold as as_score_threshold
+from detxai_nb.detectors.trace.running import detecting as detecting
+from detxai_nb.detectors.trace.running import evaluating as evaluating
+from detxai_nb.detectors.trace.running import outside_inference_mode as outside_inference_mode
+from detxai_nb.detectors.trace.running import tracing as tracing
 from detxai_nb.downloads import Download
-from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource
+from detxai_nb.module_use import ALONE, exclusive
 from detxai_nb.types import PARTS, Detections, OpenDetector, StagePatterns
-
-_Item = TypeVar("_Item")
-_Opened = TypeVar("_Opened")
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -104,7 +102,8 @@ class Family:
 class Adapter:
     """The base class of the detectors that adapters make: what an open detector says unless it says otherwise.
 
-    A subclass sets ``family``, ``module`` and ``names`` and brings ``layers``, ``detect`` and ``trace``.
+    A subclass sets ``family``, ``module`` and ``names`` and brings ``layers``, ``detect`` and ``trace``. These two then
+    run ``alone`` with the module, in evaluation mode: one thread at a time, and with everything put back afterwards.
     """
 
     family: str = "own"
@@ -112,6 +111,12 @@ class Adapter:
 
     module: Any
     names: tuple[str, ...]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("detect", "trace"):
+            if isfunction(own := vars(cls).get(name)) and not hasattr(own, ALONE):
+                setattr(cls, name, exclusive("module")(own))
 
     @property
     def device(self) -> torch.device:
@@ -155,123 +160,6 @@ class Adapter:
             A context manager that does nothing.
         """
         return nullcontext()
-
-
-def detecting(detect: Callable[[Any, Any, float], list[Detections]]) -> Callable[..., list[Detections]]:
-    """Decorate an adapter's ``detect``: it gets a checked threshold and runs without gradients, in float32.
-
-    Neither the caller's ``torch.inference_mode`` nor its autocast reaches it (half precision is a setting of the
-    detector), and the module, if there is one, has to hold whole float32 weights.
-
-    Args:
-        detect: ``detect(self, images, score_threshold)``.
-
-    Returns:
-        The method.
-    """
-
-    @wraps(detect)
-    def run(self: Any, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
-        threshold = as_score_threshold(score_threshold)
-        module = Capabilities(self).module
-        if module is not None:
-            require_full_precision(module)
-        if half_precision_is_on():
-            with torch.inference_mode(False), torch.no_grad():
-                return detect(self, images, threshold)
-        with exact_mode(), torch.no_grad():
-            return detect(self, images, threshold)
-
-    return run
-
-
-def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _Opened]:
-    """Decorate an adapter's ``trace``: it runs in whole float32 on a module that can be differentiated.
-
-    Neither the caller's ``torch.inference_mode`` nor its autocast reaches it. A module with tensors that were made in
-    inference mode is replaced by a copy outside it: the detector's ``module`` is then the copy.
-
-    Args:
-        trace: ``trace(self, image, layer)``.
-
-    Returns:
-        The method.
-    """
-
-    @wraps(trace)
-    def run(self: Any, image: ImageSource, layer: str | None = None) -> _Opened:
-        require_full_precision(self.module)
-        with exact_mode():
-            usable = differentiable(self.module)
-            if usable is not self.module:
-                self.module = usable
-            return trace(self, image, layer)
-
-    return run
-
-
-def as_score_threshold(value: Any) -> float:
-    """Return a score threshold as a number in 0..1.
-
-    Args:
-        value: a number.
-
-    Returns:
-        The same as a float.
-
-    Raises:
-        TypeError: if it is no number.
-        ValueError: if it is not in 0..1, such as a percentage.
-    """
-    try:
-        found = float(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"score_threshold is a number from 0 to 1, got {value!r}") from error
-    if not 0 <= found <= 1 or math.isnan(found):
-        hint = f"; for {found:g} percent write {found / 100:g}" if 1 < found <= 100 else ""
-        raise ValueError(f"score_threshold is a number from 0 to 1, got {value!r}{hint}")
-    return found
-
-
-class _End:
-    """Stands after the last step."""
-
-
-_END = _End()
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode inside; afterwards every submodule's training flag is as it was.
-
-    Args:
-        module: any module.
-    """
-    training = [part for part in module.modules() if part.training]
-    try:
-        for part in training:
-            part.training = False
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
-    """Iterate with ``torch.inference_mode`` and autocast off in each step, and as the caller has them in between.
-
-    Args:
-        steps: an iterator, such as a generator of gradients.
-
-    Yields:
-        What ``steps`` yields.
-    """
-    while True:
-        with exact_mode():
-            step = next(steps, _END)
-        if isinstance(step, _End):
-            return
-        yield step
 
 
 def to_tensor(pixels: np.ndarray | FloatImage, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,10 @@ from torch.overrides import TorchFunctionMode
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.image import ImageSource
+from detxai_nb.module_use import exclusive, undone
 from detxai_nb.types import Detections, OpenDetector, StagePatterns, Trace
+
+_Result = TypeVar("_Result")
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _HALF = (torch.bfloat16, torch.float16)
@@ -143,6 +146,7 @@ class HalfPrecision:
         """
         return Capabilities(self.detector).holding(image, detections)
 
+    @exclusive("module")
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the detector finds with its network in half precision.
 
@@ -153,10 +157,10 @@ class HalfPrecision:
         Returns:
             One ``Detections`` for each image; every number is float32.
         """
-        with half_precision(self.device, self.precision):
-            found = self.detector.detect(images, score_threshold)
+        found = in_half_precision(self.device, self.precision, lambda: self.detector.detect(images, score_threshold))
         return [_to_float32(detections) for detections in found]
 
+    @exclusive("module")
     def trace(self, image: ImageSource, layer: str | None = None) -> Trace:
         """Return the detector's own trace, in float32.
 
@@ -170,27 +174,41 @@ class HalfPrecision:
         return self.detector.trace(image, layer)
 
 
-@contextmanager
-def half_precision(device: torch.device, precision: str) -> Iterator[None]:
-    """Compute convolutions and matrix products in half precision inside, the activations of outputs in float32.
+def in_half_precision(device: torch.device, precision: str, run: Callable[[], _Result]) -> _Result:
+    """Compute convolutions and matrix products in half precision, the activations of outputs in float32.
 
     Args:
         device: the kind of device for autocast.
         precision: "bf16" or "fp16".
+        run: what is computed so.
+
+    Returns:
+        What ``run`` returned.
     """
-    before = _asked_for.set(True)
-    try:
-        with torch.autocast(device.type, PRECISIONS[precision]), _OutputsInFloat32():
-            yield
-    finally:
-        _asked_for.reset(before)
+    kind, asked_for = device.type, _asked_for.get()
+    enabled, dtype = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+
+    def begin() -> None:
+        _asked_for.set(True)
+        torch.set_autocast_enabled(kind, True)
+        torch.set_autocast_dtype(kind, PRECISIONS[precision])
+        # Taken off the stack of modes by ``undone``.
+        _OutputsInFloat32().__enter__()
+
+    def end() -> None:
+        _asked_for.set(asked_for)
+        torch.set_autocast_enabled(kind, enabled)
+        torch.set_autocast_dtype(kind, dtype)
+        torch.clear_autocast_cache()
+
+    return undone(begin, run, end)
 
 
 _asked_for: ContextVar[bool] = ContextVar("half_precision", default=False)
 
 
 def half_precision_is_on() -> bool:
-    """Return whether this runs inside ``half_precision``, and not just under an autocast of the caller's.
+    """Return whether this runs inside ``in_half_precision``, and not just under an autocast of the caller's.
 
     Returns:
         True for the ``detect`` of a detector of half precision.

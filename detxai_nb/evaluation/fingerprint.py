@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
+from detxai_nb.module_use import alone
 from detxai_nb.types import Detector
 
 
@@ -161,6 +162,10 @@ def module_identity(module: nn.Module) -> dict[str, str]:
     Returns:
         Its "class", and the digests "form" and "weights".
     """
+    return alone(module, lambda: _digests(module), evaluate=False)
+
+
+def _digests(module: nn.Module) -> dict[str, str]:
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         if isinstance(tensor, Tensor):

@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import LazyMasks, Masks, Sample
 from detxai_nb.evaluation.image_rows import measure_image
 from detxai_nb.evaluation.plan import EvaluationPlan
 from detxai_nb.evaluation.rows import ImageRows
+from detxai_nb.module_use import alone
 from detxai_nb.types import Detector
 
 IN_FLIGHT = 64
@@ -63,9 +65,18 @@ class WorkerState:
                 self._packed = self._pack()
         return _unpack, (self._token, self._packed)
 
+    @property
+    def _module(self) -> Any:
+        return Capabilities(self._detector).module
+
+    def _copy(self) -> Any:
+        return alone(self._module, lambda: copy.deepcopy(self._detector), evaluate=False)
+
     def _pack(self) -> bytes:
+        detector = None if self._make else self._detector
         try:
-            return pickle.dumps((self.plan, None if self._make else self._detector, self._make))
+            # Alone, since another thread may have hooked the module for the time of a call.
+            return alone(self._module, lambda: pickle.dumps((self.plan, detector, self._make)), evaluate=False)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
                 f"this detector, or one of the methods and metrics, cannot be sent to another process ({error}); pass "
@@ -77,7 +88,7 @@ class WorkerState:
         """The detector of the calling thread."""
         if not hasattr(self._of_thread, "detector"):
             with self._making:
-                self._of_thread.detector = self._make() if self._make else copy.deepcopy(self._detector)
+                self._of_thread.detector = self._make() if self._make else self._copy()
         own: Detector = self._of_thread.detector
         return own
 

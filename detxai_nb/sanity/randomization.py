@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detections import accepting_changes
+from detxai_nb.module_use import ModuleUse
 
 INITS = ("normal", "default")
 _HOOKS = (
@@ -28,6 +30,12 @@ _HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
+_REASON = (
+    "the weights of this {} are random for now, for a sanity check in another thread; wait until it has ended, or give "
+    "the check a detector of its own (copy.deepcopy)"
+)
+_DRAWING = threading.Lock()
+"""Held while a layer initialises itself: that draws the numbers of all threads."""
 _NORM = {"weight", "bias", "running_mean", "running_var"}
 
 
@@ -50,9 +58,13 @@ def randomized(module: nn.Module, layers: Sequence[str], seed: int = 0, init: st
     Raises:
         ValueError: for an unknown ``init`` or path.
     """
-    with accepting_changes(), Randomizer(module) as randomizer:
-        randomizer.randomize(layers, seed, init)
-        yield
+    randomizer = Randomizer(module)
+    try:
+        with accepting_changes(), randomizer:
+            randomizer.randomize(layers, seed, init)
+            yield
+    finally:
+        randomizer.close()
 
 
 class Randomizer:
@@ -61,7 +73,8 @@ class Randomizer:
     At the end of the block, or with ``restore``, everything is restored: parameters and buffers, ``requires_grad``,
     ``.grad``, training flags, hooks, and the state of the global random numbers (torch's, Python's and NumPy's). It
     needs the memory of the random tensors and of a second copy of the buffers. A second ``KeyboardInterrupt`` while the
-    trained weights are being restored is held until all of them are.
+    trained weights are being restored is held until all of them are. Inside the block the module belongs to the thread
+    that entered it: others that would detect or explain with it are refused in words (see ``ModuleUse``).
 
     In each layer every floating-point parameter is drawn anew. Those of norms (batch, group, layer) are parameters like
     any other, and the weight and bias of a frozen batch norm count as such although they are buffers. The running mean
@@ -74,20 +87,30 @@ class Randomizer:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._kept: _Kept | None = None
+        self._use: ModuleUse | None = None
 
     def __enter__(self) -> Randomizer:
-        kept = _Kept(self.module)
-        self._kept = kept
+        self._use = ModuleUse(self.module, evaluate=False, reason=_REASON.format(type(self.module).__name__))
         try:
-            kept.shield()
+            self._use.begin()
+            self._kept = _Kept(self.module)
+            self._kept.shield()
         except BaseException:
-            kept.restore()
+            self.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.restore()
-        self._kept = None
+        self.close()
+
+    def close(self) -> None:
+        """Restore everything and let others have the module, as the end of the block does; again it does nothing."""
+        try:
+            self.restore()
+            self._kept = None
+        finally:
+            if self._use is not None:
+                self._use.end()
 
     def restore(self) -> None:
         """Restore everything as it was before the block."""
@@ -272,7 +295,8 @@ def _reset(part: nn.Module, seed: int) -> None:
             if buffer is not None:
                 buffer.data.fill_(1.0 if name in ("weight", "running_var") else 0.0)
         return
-    with torch.random.fork_rng(sorted({t.device.index for t in own if t.device.type == "cuda"})), torch.no_grad():
+    devices = sorted({t.device.index for t in own if t.device.type == "cuda"})
+    with _DRAWING, torch.random.fork_rng(devices), torch.no_grad():
         torch.manual_seed(seed)
         reset: Any = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
         reset()

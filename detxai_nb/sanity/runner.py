@@ -19,6 +19,7 @@ from detxai_nb.float32 import full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.options import complete_options, show_options
+from detxai_nb.sanity.private_copy import private_copy
 from detxai_nb.sanity.randomization import Randomizer, drawn_tensors
 from detxai_nb.sanity.result import EDGES, TRAINED, SanityResult, Step
 from detxai_nb.sanity.settings import CHECK_DEFAULTS, CheckOptions, OnStep, Randomization, Similarity
@@ -48,8 +49,11 @@ def check(
     A map of the photograph's edges is checked along with the methods, as a control that must fail. The same predictions
     are explained in every step: the original location, query or proposal (for Faster R-CNN the box of the proposal is
     held), never what the randomized network detects. Perturbation methods run the randomized network on perturbed
-    images, as they always do, and look for the original boxes among its detections. Afterwards the detector is what it
-    was, bit for bit, whatever is raised.
+    images, as they always do, and look for the original boxes among its detections.
+
+    The weights become random in a private copy (in the same memory), so the detector can be used beside a check. One
+    that cannot be copied, such as a function that holds its module, is randomized itself: other threads that would
+    explain with it are refused meanwhile, and afterwards it is what it was, bit for bit, whatever is raised.
 
     Args:
         detector: an open detector: one with a ``module``.
@@ -104,7 +108,8 @@ def check(
     explained: dict[str, Any] = {"methods": methods, "target": target, "layer": layer, "settings": settings}
     steps = steps_of(detector, pixels, randomization)
     require_own(detector, pixels, detections)
-    run = _Run(detector, pixels, detections.to(detector.device), explained, randomization, steps, given["on_step"])
+    own = private_copy(detector, pixels)
+    run = _Run(own, pixels, detections.to(detector.device), explained, randomization, steps, given["on_step"])
     started = time.perf_counter()
     run.count = Steps(given["progress"], _TICKS * len(run.inputs) * (1 + len(steps) * len(randomization.seeds)))
     # The explained scores too need whole float32, not only the maps.
@@ -220,7 +225,7 @@ class _Run:
                 for seed in self.randomization.seeds:
                     self._run_of(randomizer, seed)
         finally:
-            randomizer.restore()
+            randomizer.close()
 
     def _run_of(self, randomizer: Randomizer, seed: int) -> None:
         done: set[str] = set()

@@ -12,6 +12,7 @@ from torch import nn
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detectors.registry import stage_patterns_of
 from detxai_nb.image import ImageSource
+from detxai_nb.module_use import alone, with_hooks
 from detxai_nb.sanity.randomization import drawn_tensors
 from detxai_nb.types import StagePatterns
 
@@ -84,23 +85,34 @@ def stages(detector: Any, image: ImageSource, layers: str | Sequence[str] = "pap
     )
 
 
-def _from_output_down(detector: Any, module: nn.Module, image: ImageSource) -> list[str]:
-    """Paths of all layers with weights; one that never runs as a module stands with its neighbour."""
-    named = [(path, part) for path, part in module.named_modules() if drawn_tensors(part)]
-    first: dict[str, float] = {}
+def layers_run(detector: Any, module: nn.Module, image: ImageSource) -> tuple[str, ...]:
+    """Return the layers with weights in the order in which they first run when a detector processes an image.
+
+    Args:
+        detector: any.
+        module: its module.
+        image: what ``load_image`` takes.
+
+    Returns:
+        Paths of submodules.
+    """
+    seen: dict[str, None] = {}
 
     def note(path: str) -> Callable[..., None]:
         def look(*_: Any) -> None:
-            first.setdefault(path, len(first))
+            seen.setdefault(path)
 
         return look
 
-    handles = [part.register_forward_pre_hook(note(path)) for path, part in named]
-    try:
-        detector.detect([image], 0.5)
-    finally:
-        for handle in handles:
-            handle.remove()
+    hooks = [(part, note(path)) for path, part in module.named_modules() if drawn_tensors(part)]
+    alone(module, lambda: with_hooks(hooks, lambda: detector.detect([image], 0.5), before=True))
+    return tuple(seen)
+
+
+def _from_output_down(detector: Any, module: nn.Module, image: ImageSource) -> list[str]:
+    """Paths of all layers with weights; one that never runs as a module stands with its neighbour."""
+    named = [(path, part) for path, part in module.named_modules() if drawn_tensors(part)]
+    first = {path: float(place) for place, path in enumerate(layers_run(detector, module, image))}
     following = float(len(first))
     for path, _ in reversed(named):
         following = first.setdefault(path, following - 0.5)

@@ -11,7 +11,7 @@ from torchvision.ops import box_iou
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
-from detxai_nb.detectors.precision import HalfPrecision, at_precision, half_precision, require_precision
+from detxai_nb.detectors.precision import HalfPrecision, at_precision, in_half_precision, require_precision
 from detxai_nb.float32 import full_float32
 from detxai_nb.types import OpenDetector, Target
 
@@ -72,12 +72,16 @@ def test_everything_else_is_the_detectors(exact) -> None:
 
 def test_outputs_become_float32_inside_and_only_there() -> None:
     a, b = torch.randn(3, 4), torch.randn(4, 5)
-    with half_precision(CPU, "bf16"):
+
+    def inside() -> torch.Tensor:
         product = a @ b
         assert product.dtype == torch.bfloat16
         for function in (torch.sigmoid, torch.exp, lambda x: x.softmax(1), lambda x: F.softmax(x, dim=1)):
             assert function(product).dtype == torch.float32
             assert torch.equal(function(product), function(product.float()))
+        return product
+
+    product = in_half_precision(CPU, "bf16", inside)
     assert (a @ b).dtype == torch.float32
     assert product.sigmoid().dtype == torch.bfloat16
 

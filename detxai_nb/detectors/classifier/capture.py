@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.trace.strides import noted
+from detxai_nb.module_use import with_hooks
 
 _NO_MAP = (nn.Dropout, nn.Identity, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 """Modules that have no map of their own, or one whose cells have no fixed stride."""
@@ -70,13 +71,8 @@ def probe(module: nn.Module, image: Tensor) -> Probe:
         return hook
 
     named = [(name, part) for name, part in module.named_modules() if name and not isinstance(part, _NO_MAP)]
-    handles = [part.register_forward_hook(note(name)) for name, part in named]
-    try:
-        with torch.enable_grad():
-            logits = logits_of(module(image.detach().clone().requires_grad_()))
-    finally:
-        for handle in handles:
-            handle.remove()
+    inputs = image.detach().clone().requires_grad_()
+    logits = with_hooks([(part, note(name)) for name, part in named], lambda: _run_with_graph(module, inputs))
     grids = sorted(last, key=lambda grid: grid[0] * grid[1])
     if last:
         default = list(last)[-1]
@@ -129,15 +125,20 @@ def capture_layer(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
         copy: Tensor = leaf.clone()
         return copy
 
-    handle = module.get_submodule(layer).register_forward_hook(cut)
-    try:
-        with torch.no_grad():
-            logits = logits_of(module(image))
-    finally:
-        handle.remove()
+    logits = with_hooks([(module.get_submodule(layer), cut)], lambda: _run_without_graph(module, image))
     if not leaves or not _depends_on(logits, leaves[0]):
         raise ValueError(f"the logits do not depend on the layer {layer!r} in {type(module).__name__}'s forward pass")
     return OpenedLayer(leaves[0], logits)
+
+
+def _run_without_graph(module: nn.Module, image: Tensor) -> Tensor:
+    with torch.no_grad():
+        return logits_of(module(image))
+
+
+def _run_with_graph(module: nn.Module, image: Tensor) -> Tensor:
+    with torch.enable_grad():
+        return logits_of(module(image))
 
 
 def logits_of(output: Any) -> Tensor:
@@ -177,11 +178,7 @@ def layer_maps(module: nn.Module, layer: str, image: Tensor) -> dict[str, Tensor
     def note(_: nn.Module, __: Any, output: Any) -> None:
         maps[layer] = output
 
-    handle = module.get_submodule(layer).register_forward_hook(note)
-    try:
-        noted(lambda: module(image), maps)
-    finally:
-        handle.remove()
+    with_hooks([(module.get_submodule(layer), note)], lambda: noted(lambda: module(image), maps))
     return maps
 
 

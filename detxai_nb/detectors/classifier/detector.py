@@ -14,6 +14,7 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
+    outside_inference_mode,
     tracing,
 )
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
@@ -25,6 +26,7 @@ from detxai_nb.detectors.weights import differentiable
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import alone
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
@@ -94,8 +96,8 @@ class ClassifierDetector(Adapter):
         self.module = module = differentiable(module)
         self.input_size = (int(height), int(width))
         self.mean, self.std = tuple(mean), tuple(std)
-        with exact_mode(), evaluating(module):
-            found = probe(module, self._like.new_zeros((1, 3, *self.input_size)))
+        with exact_mode():
+            found = alone(module, lambda: probe(module, self._like.new_zeros((1, 3, *self.input_size))))
         self.names = as_names(names, found.outputs, owner="this classifier")
         if activation == "softmax" and found.outputs == 1:
             raise ValueError(
@@ -269,9 +271,12 @@ class ClassifierTrace:
         Raises:
             ValueError: as ``scalars``, at the first step.
         """
+        return outside_inference_mode(self._chunks(detections, target))
+
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         labels = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
-            with exact_mode(), torch.enable_grad():
+            with torch.enable_grad():
                 scalars = self._scalars(labels[rows].clone(), target)
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
                 (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)

@@ -16,6 +16,7 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
 from detxai_nb.detectors.trace.strides import by_number, measure_strides
+from detxai_nb.module_use import with_hooks
 
 BEFORE = f"{NECK}.before"
 PYRAMID, BODY = "pyramid", "body"
@@ -150,11 +151,9 @@ def capture_parts(
 
         return replace_output
 
-    handles = [part.register_forward_hook(hook(name)) for name, part in parts.items()]
-    try:
+    def run_without_graph() -> tuple[Tensor, ...]:
         with torch.no_grad():
-            pyramid = tuple(run())
-    finally:
-        for handle in handles:
-            handle.remove()
+            return tuple(run())
+
+    pyramid = with_hooks([(part, hook(name)) for name, part in parts.items()], run_without_graph)
     return maps, pyramid

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.base import evaluating
+from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.dense.branch import Branch, BranchRun
 from detxai_nb.detectors.dense.convolutions import cut_windows
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.module_use import alone, exclusive
 from detxai_nb.types import Target
 from detxai_nb.windows import GradientChunk
 
@@ -102,9 +104,9 @@ class DenseHead:
         self._opened: str | None = None
         self.features = list(pyramid)
         if layer in head_layers(branches):
-            with torch.no_grad(), evaluating(head):
-                self._open(*head_layers(branches)[layer])
+            alone(head, partial(self._open, *head_layers(branches)[layer]))
 
+    @torch.no_grad()
     def _open(self, name: str, stop: int) -> None:
         """Split a branch at a stop: the part before it computes the explained grids, the rest runs on them."""
         self._opened = name
@@ -114,6 +116,7 @@ class DenseHead:
             self.features[level] = branch.activation(features, count)
             self._runs[name, level] = BranchRun(branch.after(count), self.features[level], level < self._fixed)
 
+    @exclusive("_head")
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         """Return the explained scalars of predictions on one pyramid level.
@@ -128,9 +131,8 @@ class DenseHead:
         Returns:
             Scalars ``[n]``, as the family's rule defines them.
         """
-        with evaluating(self._head):
-            runs = self._run(level, target)
-            outputs = {name: run.at_cells(at[:, :2]) for name, run in runs.items()}
+        runs = self._run(level, target)
+        outputs = {name: run.at_cells(at[:, :2]) for name, run in runs.items()}
         return self._rule.scalar(outputs, level, at, labels, target)
 
     def _run(self, level: int, target: Target) -> dict[str, BranchRun]:
@@ -151,9 +153,11 @@ class DenseHead:
         Yields:
             Gradients with respect to the level's explained grid; the ``rows`` of a chunk count within ``at``.
         """
+        return outside_inference_mode(self._chunks(level, at, labels, target), self._head)
+
+    def _chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         features = self.features[level]
-        with evaluating(self._head):
-            runs = self._run(level, target)
+        runs = self._run(level, target)
         open_runs = [run for name, run in runs.items() if self._opened in (None, name)]
         local = all(run.local for run in open_runs)
         reach = max((run.reach for run in open_runs), default=0)
@@ -161,13 +165,12 @@ class DenseHead:
         most = max(1, rows_per_chunk(size) // sum(run.depth for run in open_runs)) if local and open_runs else None
         for rows in torch.split(torch.arange(len(at), device=at.device), most or rows_per_chunk(size)):
             chunk = (level, at[rows], labels[rows], target)
-            with evaluating(self._head):
-                if not open_runs:
-                    gradient = features.new_zeros(len(rows), len(features), 1, 1)
-                elif local:
-                    gradient = self._on_windows(runs, reach, *chunk)
-                else:
-                    gradient = self._on_whole_level(runs, *chunk)
+            if not open_runs:
+                gradient = features.new_zeros(len(rows), len(features), 1, 1)
+            elif local:
+                gradient = self._on_windows(runs, reach, *chunk)
+            else:
+                gradient = self._on_whole_level(runs, *chunk)
             yield GradientChunk(level, rows, gradient, at[rows, :2] - reach if local else None)
             del gradient
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.base import evaluating
 from detxai_nb.detectors.detr.variants import Variant
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
+from detxai_nb.module_use import exclusive, with_attributes
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,32 +77,28 @@ class Attention:
             found = found.mean(dim=1)
         return found.mean(dim=0) if average_layers else found
 
+    @exclusive("module")
     @exact_mode()
     @torch.no_grad()
     def _run(self, decoder: bool) -> Tensor:
         """Weights ``[layers,heads,from,tokens]`` of the decoder's cross-attention or the encoder's self-attention."""
-        with evaluating(self.module), eager_attention(self.module):
-            outputs = self.module(pixel_values=self.pixels, output_attentions=True)
+        outputs = with_attributes(
+            _eager(self.module), lambda: self.module(pixel_values=self.pixels, output_attentions=True)
+        )
         layers = outputs.cross_attentions if decoder else outputs.encoder_attentions
         return torch.stack([layer[0] for layer in layers])
 
 
-@contextmanager
-def eager_attention(module: nn.Module) -> Iterator[None]:
-    """Use transformers' "eager" attention, which returns its weights, inside a ``with`` block.
+def _eager(module: nn.Module) -> list[tuple[nn.Module, str, Any]]:
+    """The changes that make every part of a transformers module use "eager" attention, which returns its weights.
 
-    Args:
-        module: a transformers module; afterwards the setting of each of its configurations is as before.
+    The parts get configurations of their own: another module may have been made from the same one.
     """
-    configs: dict[int, Any] = {id(part.config): part.config for part in module.modules() if hasattr(part, "config")}
-    before = {key: getattr(config, "_attn_implementation_internal", None) for key, config in configs.items()}
-    try:
-        for config in configs.values():
-            config._attn_implementation_internal = "eager"
-        yield
-    finally:
-        for key, config in configs.items():
-            config._attn_implementation_internal = before[key]
+    configs: dict[nn.Module, Any] = {part: part.config for part in module.modules() if "config" in vars(part)}
+    own = {id(config): copy(config) for config in configs.values()}
+    for config in own.values():
+        config._attn_implementation_internal = "eager"
+    return [(part, "config", own[id(config)]) for part, config in configs.items()]
 
 
 def _cell(point: tuple[float, float], placement: Placement, grid: tuple[int, int], stride: tuple[float, float]) -> int:

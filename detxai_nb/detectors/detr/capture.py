@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr.variants import BACKBONE, ENCODER, NECK, Anatomy
+from detxai_nb.module_use import with_attributes
 
 Sizes = list[tuple[int, int]]
 """(height, width) of each grid that enters the encoder."""
@@ -39,25 +39,6 @@ class _Cut:
     part: nn.Module
     take: Callable[[Any, Sizes], Tensor]
     put: Callable[[Any, Tensor, Sizes], Any]
-
-
-@contextmanager
-def replaced_forward(part: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """Replace a submodule's ``forward`` inside a ``with`` block.
-
-    Args:
-        part: the submodule; afterwards it is as it was.
-        forward: called in place of its ``forward``.
-    """
-    before = part.__dict__.get("forward")
-    part.__dict__["forward"] = forward
-    try:
-        yield
-    finally:
-        if before is None:
-            del part.__dict__["forward"]
-        else:
-            part.__dict__["forward"] = before
 
 
 def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPass:
@@ -90,11 +71,15 @@ def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened
         torch.set_grad_enabled(True)
         return cut.put(output, leaves[0], seen)
 
-    with torch.no_grad(), ExitStack() as stack:
-        for part in anatomy.projections:
-            stack.enter_context(replaced_forward(part, _then(part.forward, partial(note_size, part))))
-        stack.enter_context(replaced_forward(cut.part, _then(cut.part.forward, cut_out)))
-        outputs = run()
+    def run_without_graph() -> Any:
+        with torch.no_grad():
+            return run()
+
+    forwards: dict[nn.Module, Callable[..., Any]] = {}
+    for part in anatomy.projections:
+        forwards[part] = _then(part.forward, partial(note_size, part))
+    forwards[cut.part] = _then(forwards.get(cut.part, cut.part.forward), cut_out)
+    outputs = with_attributes([(part, "forward", forward) for part, forward in forwards.items()], run_without_graph)
     return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
 
 

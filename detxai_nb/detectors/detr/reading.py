@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from detxai_nb.detectors.detr.variants import BACKBONE, Anatomy, Variant
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.geometry import sampler_shift
+from detxai_nb.module_use import with_hooks
 
 LAST = "last"
 """The name under which the stride of the backbone's last output is measured."""
@@ -59,10 +60,6 @@ def _backbone_maps(anatomy: Anatomy, pixels: Tensor) -> dict[str, Tensor]:
         return hook
 
     mask = torch.ones((1, *pixels.shape[-2:]), dtype=torch.int64, device=pixels.device)
-    handles = [part.register_forward_hook(note(name)) for name, part in anatomy.stages.items()]
-    try:
-        found = anatomy.backbone(pixels, mask)
-    finally:
-        for handle in handles:
-            handle.remove()
+    hooks = [(part, note(name)) for name, part in anatomy.stages.items()]
+    found = with_hooks(hooks, lambda: anatomy.backbone(pixels, mask))
     return {**maps, LAST: found[-1][0]}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from detxai_nb.detectors.base import evaluating, outside_inference_mode
+from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import capture_pass
 from detxai_nb.detectors.detr.reading import read_grid
@@ -19,6 +19,7 @@ from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
+from detxai_nb.module_use import alone
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -58,18 +59,24 @@ class DetrTrace:
         self._batched = batching_pays(pixels.device)
         # The plain ("math") attention kernel is the only one whose gradients can be batched.
         kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
-        with evaluating(module), kernels:
-            opened = capture_pass(layer, anatomy, lambda: module(pixel_values=pixels))
-            self._leaf = opened.leaf
-            self._stride, self._shift = read_grid(module, variant, anatomy, layer, pixels, opened.leaf)
-            tokens = pixels.new_empty(1, 1, *opened.sizes[-1])
-            self.token_stride, _ = read_grid(module, variant, anatomy, anatomy.layers[-1], pixels, tokens)
-        self._attention = Attention(module, variant, pixels, placement, opened.sizes[-1], self.token_stride)
+        with kernels:
+            opened = alone(module, lambda: self._open(pixels, anatomy))
         self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]
         self._cells = None
         if variant.chosen is not None:
             self._cells = variant.chosen(opened.outputs, len(self._logits))[0]
         self._tokens = sum(height * width for height, width in opened.sizes)
+
+    def _open(self, pixels: Tensor, anatomy: Anatomy) -> OpenedPass:
+        """Run the network once, and note how its grids are read."""
+        module, variant, layer = self._module, self._variant, self.layer
+        opened = capture_pass(layer, anatomy, lambda: module(pixel_values=pixels))
+        self._leaf = opened.leaf
+        self._stride, self._shift = read_grid(module, variant, anatomy, layer, pixels, opened.leaf)
+        tokens = pixels.new_empty(1, 1, *opened.sizes[-1])
+        self.token_stride, _ = read_grid(module, variant, anatomy, anatomy.layers[-1], pixels, tokens)
+        self._attention = Attention(module, variant, pixels, self.placement, opened.sizes[-1], self.token_stride)
+        return opened
 
     @property
     def levels(self) -> tuple[Level, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.base import evaluating
+from detxai_nb.module_use import exclusive
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,7 @@ class Regions:
     labels: Tensor
     proposals: Tensor
 
+    @exclusive("module")
     def run_head(self, features: Tensor) -> HeadOutput:
         """Run the box head on other features in place of the regions' own.
 
@@ -58,8 +59,7 @@ class Regions:
             Scores, offsets and boxes of the regions' classes. The module is left as it was.
         """
         heads = self.module.roi_heads
-        with evaluating(self.module):
-            logits, deltas = heads.box_predictor(heads.box_head(features))
+        logits, deltas = heads.box_predictor(heads.box_head(features))
         rows = torch.arange(len(self.labels), device=self.labels.device)
         offsets = torch.unflatten(deltas, 1, (-1, 4))[rows, self.labels]
         boxes = heads.box_coder.decode(offsets, [self.proposals])[:, 0]

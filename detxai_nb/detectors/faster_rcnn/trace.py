@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.base import evaluating, outside_inference_mode
+from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS
 from detxai_nb.detectors.faster_rcnn.box_head import BoxHead, OpenedRegions
 from detxai_nb.detectors.faster_rcnn.layers import LayerBelow
@@ -18,6 +18,7 @@ from detxai_nb.detectors.faster_rcnn.regions import Regions
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
+from detxai_nb.module_use import exclusive
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -64,6 +65,7 @@ class RoiTrace:
         """The explained grids: the layer's maps, or for "roi" the regions explained so far."""
         return tuple(self._regions) if self._below is None else self._below.levels
 
+    @exclusive("_module")
     @exact_mode()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.
@@ -102,7 +104,7 @@ class RoiTrace:
         Raises:
             ValueError: as ``scalars``, at the first step.
         """
-        return outside_inference_mode(self._chunks(detections, target))
+        return outside_inference_mode(self._chunks(detections, target), self._module)
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Compute the same gradients on the whole grid of their level.
@@ -134,12 +136,12 @@ class RoiTrace:
         Raises:
             ValueError: if the detections have no anchors as origins or come from another detector or image size.
         """
-        return outside_inference_mode(self._region_parts(detections))
+        return outside_inference_mode(self._region_parts(detections), self._module)
 
     def _region_parts(self, detections: Detections) -> Iterator[Regions]:
         origins, labels = self._resolve(detections, Target())
         for rows in self._parts(origins):
-            with torch.no_grad(), evaluating(self._module):
+            with torch.no_grad():
                 proposals = self._proposals.boxes(origins[rows])
                 features, levels = self._pooling(proposals)
                 corners, cells = (tuple(map(tuple, x.tolist())) for x in self._pooling.frames(levels, proposals))
@@ -179,8 +181,7 @@ class RoiTrace:
         if self._last is not None and torch.equal(self._last[0], origins):
             return self._last[1]
         self._last = None
-        with evaluating(self._module):
-            regions = self._head.open(self._proposals.boxes(origins))
+        regions = self._head.open(self._proposals.boxes(origins))
         self._last = (origins, regions)
         return regions
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.module_use import with_hooks
+
 
 def capture(
     run: Callable[[], Any], modules: Sequence[nn.Module], leaves: list[Tensor] | None = None
@@ -49,11 +51,9 @@ def capture(
         torch.set_grad_enabled(True)
         return opened(output)
 
-    handles = [part.register_forward_hook(hook) for part in modules]
-    try:
+    def run_without_graph() -> Any:
         with torch.no_grad():
-            outputs = run()
-    finally:
-        for handle in handles:
-            handle.remove()
+            return run()
+
+    outputs = with_hooks([(part, hook) for part in modules], run_without_graph)
     return leaves, outputs

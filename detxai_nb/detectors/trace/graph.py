@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from detxai_nb.detectors.base import (
     Adapter,
     detecting,
-    evaluating,
     gather_detections,
     outside_inference_mode,
     to_tensor,
@@ -26,6 +25,7 @@ from detxai_nb.detectors.trace.strides import by_number, measure_strides, noted
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, stride_by_shape
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import exclusive
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
@@ -183,10 +183,9 @@ class GraphDetector(Adapter, ABC):
             TypeError, ValueError: if ``prepare`` or ``decode`` returned something of another type or shape.
         """
         found = []
-        with evaluating(self.module):
-            for image in as_images(images):
-                batch, placement = self._input(image)
-                found.append(self._report(self.decode(self.forward(batch)), placement, score_threshold))
+        for image in as_images(images):
+            batch, placement = self._input(image)
+            found.append(self._report(self.decode(self.forward(batch)), placement, score_threshold))
         return found
 
     @tracing
@@ -260,7 +259,7 @@ class GraphTrace:
     def __init__(self, detector: GraphDetector, image: ImageSource, layer: str) -> None:
         self.layer = layer
         self._detector = detector
-        with evaluating(detector.module), torch.no_grad():
+        with torch.no_grad():
             batch, self.placement = detector._input(image)
             modules = detector._modules(layer)
             self._leaves, self._outputs = capture(lambda: detector.forward(batch), modules)
@@ -282,6 +281,7 @@ class GraphTrace:
             Level(name, leaf.detach()[0], stride) for name, leaf, stride in zip(names, self._leaves, strides)
         )
 
+    @exclusive("_detector.module")
     @exact_mode()
     @torch.no_grad()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
@@ -312,7 +312,7 @@ class GraphTrace:
         Yields:
             Gradients on one whole level, as many together as fit the memory budget, at most ``MOST_ROWS``.
         """
-        return outside_inference_mode(self._chunks(detections, target))
+        return outside_inference_mode(self._chunks(detections, target), self._detector.module)
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Compute the same as (level, rows, gradient).
@@ -342,7 +342,7 @@ class GraphTrace:
                 del found
 
     def _gradient(self, origin: tuple[int, ...], label: int, target: Target, leaf: Tensor) -> Tensor:
-        with torch.enable_grad(), evaluating(self._detector.module):
+        with torch.enable_grad():
             value = self._scalar(origin, label, target)
         if not value.requires_grad:
             return torch.zeros_like(leaf[0])

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.base import evaluating
+from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import Branches
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.module_use import exclusive
 from detxai_nb.types import SIDES, Target
 from detxai_nb.windows import GradientChunk
 
@@ -171,6 +172,7 @@ class BatchedHead:
         self._rule = UltralyticsRule(head)
         self.features = list(pyramid)
 
+    @exclusive("_head")
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         """Compute the explained scalars at some cells of a level.
@@ -185,9 +187,8 @@ class BatchedHead:
             Scalars ``[n]``, as ``UltralyticsRule.scalar``.
         """
         (name,) = self._rule.needs(target)
-        with evaluating(self._head):
-            raw = self._branches[name][level](self.features[level][None])[0]
-            return self._rule.scalar({name: raw[:, at[:, 0], at[:, 1]].T}, level, at, labels, target)
+        raw = self._branches[name][level](self.features[level][None])[0]
+        return self._rule.scalar({name: raw[:, at[:, 0], at[:, 1]].T}, level, at, labels, target)
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         """Compute the exact gradients of the scalars on the whole level.
@@ -201,11 +202,14 @@ class BatchedHead:
         Yields:
             Chunks that fit the memory budget; their ``rows`` count within ``at``.
         """
+        return outside_inference_mode(self._chunks(level, at, labels, target), self._head)
+
+    def _chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         (name,) = self._rule.needs(target)
         features = self.features[level]
         for rows in torch.split(torch.arange(len(at), device=at.device), rows_per_chunk(features)):
             row, column = at[rows].T
-            with torch.enable_grad(), evaluating(self._head):
+            with torch.enable_grad():
                 copies = features.expand(len(rows), *features.shape).clone().requires_grad_()
                 raw = self._branches[name][level](copies)[torch.arange(len(rows), device=at.device), :, row, column]
                 scalar = self._rule.scalar({name: raw}, level, at[rows], labels[rows], target)

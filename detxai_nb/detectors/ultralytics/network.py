@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.module_use import alone
 
 HEADS = ("Detect", "v10Detect")
 
@@ -142,7 +143,7 @@ def open_module(module: Any) -> Any:
 def _differentiable(model: nn.Module) -> nn.Module:
     """The model, or a copy outside inference mode if its weights were created in it."""
     if any(weight.is_inference() for weight in (*model.parameters(), *model.buffers())):
-        return copy.deepcopy(model)
+        return alone(model, lambda: copy.deepcopy(model))
     return model
 
 
