@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.detectors.trace.strides import by_number, measure_strides
 
 BEFORE = f"{NECK}.before"
@@ -157,4 +158,5 @@ def capture_parts(
     finally:
         for handle in handles:
             handle.remove()
+    require_captured(list(maps.values()), pyramid, type(next(iter(parts.values()))).__name__)
     return maps, pyramid

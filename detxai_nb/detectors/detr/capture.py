@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr.variants import BACKBONE, ENCODER, NECK, Anatomy
+from detxai_nb.detectors.trace.capture import require_captured
 
 Sizes = list[tuple[int, int]]
 """(height, width) of each grid that enters the encoder."""
@@ -95,6 +96,7 @@ def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened
             stack.enter_context(replaced_forward(part, _then(part.forward, partial(note_size, part))))
         stack.enter_context(replaced_forward(cut.part, _then(cut.part.forward, cut_out)))
         outputs = run()
+    require_captured(leaves, (outputs.logits,), type(cut.part).__name__)
     return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
 
 
