@@ -99,7 +99,7 @@ class PredictDetector:
         Raises:
             ValueError: if a prediction has another form, size or range than ``wrap_predict`` says.
         """
-        pixels = as_images(images)
+        pixels = [np.asarray(image) for image in as_images(images)]
         if not pixels:
             return []
         answers = self._ask_for_all(pixels) if self.batched else [self.predict(image) for image in pixels]

@@ -78,7 +78,8 @@ class YoloxDetector(Adapter):
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if height < 32 or width < 32 or height % 32 or width % 32:
             raise ValueError(f"input_size is a multiple of 32 (one side or (height, width)), got {input_size}")
-        outputs = module.head.cls_preds[0].out_channels
+        head: Any = module.head
+        outputs: int = head.cls_preds[0].out_channels
         self.module = module
         self.names = as_names(names, outputs, owner="this YOLOX")
         self.convention = convention
