@@ -138,7 +138,7 @@ def test_a_network_that_switches_gradients_off_is_told_from_one_without_evidence
     elif inner is not network:
         inner.forward = torch.no_grad()(inner.forward)
     with pytest.raises(ValueError, match=r"has gradients: the network's forward switches them off"):
-        dx.explain(detector, IMAGE, found, layer="neck.before" if name != "tiny-faster-rcnn" else "backbone")
+        dx.explain(detector, IMAGE, found, layer="backbone")
 
 
 def test_a_networks_own_input_size_is_the_default() -> None:
