@@ -76,6 +76,7 @@ class PredictDetector:
             raise TypeError(f"predict is a function from an image to what it finds, got {type(predict).__name__}")
         self.predict = predict
         self.names = as_names(names, owner="a black-box detector")
+        self._numbers = {int(key) for key in names} if isinstance(names, Mapping) else set(range(len(self.names)))
         self.batched = batched
         self._device = pick_device(device)
 
@@ -98,7 +99,7 @@ class PredictDetector:
         Raises:
             ValueError: if a prediction has another form, size or range than ``wrap_predict`` says.
         """
-        pixels = as_images(images)
+        pixels = [np.asarray(image) for image in as_images(images)]
         if not pixels:
             return []
         answers = self._ask_for_all(pixels) if self.batched else [self.predict(image) for image in pixels]
@@ -119,6 +120,11 @@ class PredictDetector:
         found = {name: self._tensor(name, value) for name, value in _parts(answer).items()}
         count = _check_shapes(found, len(self.names))
         _check_ranges(found, self.names)
+        if unknown := sorted(set(found["labels"].long().tolist()) - self._numbers):
+            raise ValueError(
+                f"predict returned the label {unknown[0]}, which names does not hold: it has the class numbers "
+                f"{', '.join(map(str, sorted(self._numbers)[:9]))}; do both count from the same number?"
+            )
         scores = found.pop("scores")
         keep = scores >= threshold
         rows = {name: value[keep] for name, value in found.items()}

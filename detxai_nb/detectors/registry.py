@@ -20,6 +20,7 @@ from detxai_nb.detectors.detr import family as detr
 from detxai_nb.detectors.faster_rcnn import family as faster_rcnn
 from detxai_nb.detectors.precision import at_precision, require_full_precision
 from detxai_nb.detectors.ultralytics import family as ultralytics
+from detxai_nb.detectors.weights import bare_module
 from detxai_nb.detectors.yolox import family as yolox
 from detxai_nb.entry_points import load_entry_points
 from detxai_nb.names import ClassNames, as_names
@@ -284,9 +285,9 @@ def wrap(
     """Wrap a module of your own as a detector; it is used where it is and never changed.
 
     Args:
-        module: the network, of the kind that the family expects: for "fcos", "retinanet", "faster_rcnn", "ssd",
-            "yolox", "detr", "pvt" and "ultralytics" their libraries' own modules, for "classifier" any network from
-            image to logits.
+        module: the network (also compiled, or in DataParallel), of the kind that the family expects: for "fcos",
+            "retinanet", "faster_rcnn", "ssd", "yolox", "detr", "pvt" and "ultralytics" their libraries' own modules,
+            for "classifier" any network from image to logits.
         family: the name of a family.
         names: a name for each class output, as a list or a dict {number: name}; the modules of "detr" and
             "ultralytics" know theirs.
@@ -311,6 +312,7 @@ def wrap(
         )
     record = FAMILIES[family]
     record.require()
+    module = bare_module(module)
     if isinstance(module, nn.Module):
         require_full_precision(module)
     _check_settings(f"family {family!r}", family, settings)

@@ -216,6 +216,24 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> 
     module.load_state_dict({**{name: expected[name] for name in counters}, **weights})
 
 
+def bare_module(module: Any) -> Any:
+    """Return the network inside what ``torch.compile`` and data parallelism put around it.
+
+    Args:
+        module: a module, or anything else.
+
+    Returns:
+        The network that runs inside; anything else as it is.
+    """
+    while True:
+        inside = getattr(module, "_orig_mod", None)
+        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inside = module.module
+        if not isinstance(inside, nn.Module):
+            return module
+        module = inside
+
+
 def differentiable(module: nn.Module) -> nn.Module:
     """Return a module through which gradients can be taken.
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.explaining.explain import explain
-from detxai_nb.image import ImageSource
+from detxai_nb.image import ImageSource, load_image
 from detxai_nb.testing.requirements import ContractError, close, refused, require
 from detxai_nb.types import Cancelled, Detections, OpenDetector, Target
 
@@ -168,7 +168,7 @@ def check_batches(detector: Any, images: Sequence[ImageSource], score_threshold:
 
 
 def check_refusals(detector: Any, image: ImageSource, reported: Detections) -> None:
-    """Check that an unknown layer, and detections from elsewhere or without origins, are refused in words.
+    """Check that an unknown layer, one picture for a list, and detections from elsewhere are refused in words.
 
     Args:
         detector: the detector.
@@ -180,6 +180,8 @@ def check_refusals(detector: Any, image: ImageSource, reported: Detections) -> N
     """
     with refused(f"unknown layer 'no'; this detector's layers: {detector.layers[0]}"):
         detector.trace(image, "no")
+    with refused("expected a list of pictures", TypeError):
+        detector.detect(load_image(image))
     own = reported[:1]
     if own.origins is None:
         raise ContractError("detections have origins: where each came from inside the model")

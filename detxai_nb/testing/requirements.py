@@ -39,24 +39,27 @@ def close(value: float, expected: float, relative: float, absolute: float = 1e-1
 
 
 class refused:
-    """A context manager that expects a ``ValueError`` whose message holds some words.
+    """A context manager that expects an error whose message holds some words.
 
     Args:
         words: a part of the message.
+        kind: the class of the error.
 
     Raises:
         ContractError: if nothing is raised, or the message does not hold them.
     """
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, kind: type[Exception] = ValueError) -> None:
         self.words = words
+        self.kind = kind
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> bool:
-        if kind is not None and not issubclass(kind, ValueError):
+        if kind is not None and not issubclass(kind, self.kind):
             return False
-        require(error is not None, f"expected a ValueError that says {self.words!r}; nothing was raised")
-        require(self.words in str(error), f"expected a ValueError that says {self.words!r}; it says {error}")
+        expected = f"expected a {self.kind.__name__} that says {self.words!r}"
+        require(error is not None, f"{expected}; nothing was raised")
+        require(self.words in str(error), f"{expected}; it says {error}")
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.scenes import Scenes
+from detxai_nb.detectors.ultralytics.network import trained_size
+from detxai_nb.detectors.yolox.detector import YoloxDetector
+from detxai_nb.detectors.yolox.network import SIZES, Yolox
 
 NAMES = ["tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-resnet"]
 NAMES += ["tiny-detr", "tiny-pvt"] if find_spec("transformers") else []
@@ -25,7 +29,7 @@ def opened(name: str) -> Any:
 
 def some_layers(detector: Any) -> list[str]:
     """The default layer, one before the neck, and one inside the head."""
-    wanted = (detector.layers[0], "neck.before", "backbone", "head.class", "roi", "encoder", detector.layers[-1])
+    wanted = (detector.layers[0], "neck.before", "backbone", "head.class", "roi")
     return [layer for layer in dict.fromkeys(wanted) if layer in detector.layers]
 
 
@@ -49,7 +53,7 @@ def test_neither_autocast_nor_inference_mode_nor_channels_last_changes_a_map(nam
         assert torch.equal(detector.detect([IMAGE], 0.05)[0][:2].scores, found.scores)
         assert_same(maps_of(detector, found), expected)
         half = dx.load_detector(name, device="cpu", precision="bf16")
-        assert_same(maps_of(half, found)[:1], expected[:1])
+        assert_same([dx.explain(half, IMAGE, found).values], expected[:1])
     assert not torch.is_autocast_enabled("cpu")
     module = detector.module
     with torch.inference_mode():
@@ -110,3 +114,66 @@ def test_one_picture_for_a_list_is_refused_by_every_family(name: str) -> None:
         with pytest.raises(TypeError, match="expected a list of pictures, got one picture"):
             detector.detect(one)
     assert detector.detect([]) == []
+
+
+def test_what_is_put_around_a_network_is_taken_off() -> None:
+    module = opened("tiny-fcos").module
+    names = opened("tiny-fcos").names
+    for around in (torch.compile(module), torch.nn.DataParallel(module), torch.compile(torch.nn.DataParallel(module))):
+        detector = dx.wrap(around, family="fcos", names=names)
+        assert detector.module is module
+    found = detector.detect([IMAGE], 0.05)[0][:1]
+    assert dx.explain(detector, IMAGE, found, layer="backbone").status == ("ok",)
+
+
+@pytest.mark.parametrize("name", ["tiny-fcos", "tiny-faster-rcnn", "tiny-yolox"])
+def test_a_network_that_switches_gradients_off_is_told_from_one_without_evidence(name: str) -> None:
+    detector = opened(name)
+    found = detector.detect([IMAGE], 0.05)[0][:1]
+    network = detector.module.backbone
+    inner = network.fpn if hasattr(network, "fpn") else network.neck if hasattr(network, "neck") else network
+    network.forward = torch.no_grad()(network.forward)
+    if hasattr(network, "neck"):
+        network.neck = torch.no_grad()(network.neck)
+    elif inner is not network:
+        inner.forward = torch.no_grad()(inner.forward)
+    with pytest.raises(ValueError, match=r"has gradients: the network's forward switches them off"):
+        dx.explain(detector, IMAGE, found, layer="backbone")
+
+
+def test_a_networks_own_input_size_is_the_default() -> None:
+    for name, side in {"yolox-nano": 416, "yolox-tiny": 416, "yolox-s": 640}.items():
+        detector = YoloxDetector(Yolox(2, SIZES[name]), ["a", "b"])
+        assert detector.input_size == (side, side)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, 640),
+        ({"imgsz": 1280}, 1280),
+        ({"imgsz": 300}, 320),
+        (SimpleNamespace(imgsz=[480, 650]), (480, 672)),
+        ({"imgsz": "large"}, 640),
+        ({"imgsz": [0, 3]}, 640),
+        ({}, 640),
+    ],
+)
+def test_a_yolo_is_opened_at_the_size_that_it_was_trained_at(said: Any, expected: Any) -> None:
+    assert trained_size(SimpleNamespace(args=said), 32) == expected
+
+
+def test_a_classifier_of_timm_says_how_images_are_prepared() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).eval()
+    plain = dx.wrap(network, family="classifier", names=["a", "b"])
+    assert (plain.input_size, plain.mean[0]) == ((224, 224), 0.485)  # type: ignore[attr-defined]
+    network.pretrained_cfg = {"input_size": (3, 96, 128), "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+    stated = dx.wrap(network, family="classifier", names=["a", "b"])
+    assert (stated.input_size, stated.mean, stated.std) == ((96, 128), (0.5,) * 3, (0.5,) * 3)  # type: ignore[attr-defined]
+    assert dx.wrap(network, family="classifier", names=["a", "b"], input_size=32).input_size == (32, 32)  # type: ignore[attr-defined]
+
+
+def test_a_label_without_a_name_is_refused_in_words() -> None:
+    answer = {"boxes": [[5, 5, 40, 40]], "scores": [0.9], "labels": [0]}
+    with pytest.raises(ValueError, match=r"the label 0, which names does not hold: it has the class numbers 1, 2;"):
+        dx.wrap_predict(lambda _: answer, {1: "a", 2: "b"}).detect([IMAGE])

@@ -180,7 +180,7 @@ def test_a_gradient_lost_in_a_saturated_score_is_told_from_no_evidence() -> None
         network = torch.nn.Sequential(features, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), last).eval()
         detector = dx.wrap(network, family="classifier", names=["a", "b"], input_size=16)
         picture = np.full((16, 16, 3), 200, np.uint8)
-        found = detector.detect([picture])[0]
+        found = detector.detect([picture])[0][:1]
         assert dx.explain(detector, picture, found).status == (prob,)
         assert dx.explain(detector, picture, found, target=dx.Target(score="logit")).status == ("ok",)
         other = dx.explain(detector, picture, found, target=dx.Target(label=1 - int(found.labels[0]), score="logit"))

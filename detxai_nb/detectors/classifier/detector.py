@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -52,8 +52,10 @@ class ClassifierDetector(Adapter):
             whose attribute ``logits`` they are: torchvision's ResNet, VGG, DenseNet, EfficientNet and others. One that
             ends in a softmax or sigmoid, and so returns probabilities, is noticed.
         names: a name for each output.
-        input_size: side of the square input in pixels, or (height, width).
-        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``; by default ImageNet's.
+        input_size: side of the square input in pixels, or (height, width); by default what the module itself states, as
+            those of timm do, else 224.
+        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``; by default what the module
+            itself states, else ImageNet's.
         layer: the layer that ``trace`` explains by default: the dotted name of a submodule whose output is a map
             ``[B,K,h,w]``. None takes the last such map of the network.
         activation: what makes probabilities of the outputs, one of ``ACTIVATIONS``: "softmax" over all classes,
@@ -75,14 +77,18 @@ class ClassifierDetector(Adapter):
         module: nn.Module,
         names: ClassNames,
         *,
-        input_size: int | tuple[int, int] = 224,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        input_size: int | tuple[int, int] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         layer: str | None = None,
         activation: str | None = None,
     ) -> None:
         if not isinstance(module, nn.Module):
             raise TypeError(f"family 'classifier' expects a torch.nn.Module, got {type(module).__name__}")
+        stated = _stated_by(module)
+        input_size = stated.get("input_size", 224) if input_size is None else input_size
+        mean = stated.get("mean", IMAGENET_MEAN) if mean is None else mean
+        std = stated.get("std", IMAGENET_STD) if std is None else std
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if min(height, width) < 1:
             raise ValueError(f"input_size must be one side or (height, width), both at least 1; got {input_size}")
@@ -217,6 +223,16 @@ class ClassifierDetector(Adapter):
             highest_score=float(scores.max()),
             score_threshold=threshold,
         )
+
+
+def _stated_by(module: nn.Module) -> dict[str, Any]:
+    """The input size, mean and std that a module of timm states; nothing for others."""
+    about = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
+    if not isinstance(about, Mapping):
+        return {}
+    found = {name: tuple(map(float, about[name])) for name in ("mean", "std") if len(about.get(name) or ()) == 3}
+    size = about.get("input_size")
+    return {**found, "input_size": (int(size[1]), int(size[2]))} if size and len(size) == 3 else found
 
 
 class ClassifierTrace:

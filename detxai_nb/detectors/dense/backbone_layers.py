@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.detectors.trace.strides import by_number, measure_strides
 from detxai_nb.module_use import with_hooks
 
@@ -156,4 +157,5 @@ def capture_parts(
             return tuple(run())
 
     pyramid = with_hooks([(part, hook(name)) for name, part in parts.items()], run_without_graph)
+    require_captured(list(maps.values()), pyramid, type(next(iter(parts.values()))).__name__)
     return maps, pyramid

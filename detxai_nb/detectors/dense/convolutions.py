@@ -238,5 +238,5 @@ def _group_norm_backward(gradient: Tensor, layer: _Layer) -> Tensor:
     normed = layer.normed.reshape(layer.groups, -1)
     mean = grouped.mean(dim=2, keepdim=True)
     slope = (grouped.transpose(0, 1) @ normed[:, :, None]).transpose(0, 1) / grouped.shape[2]
-    grouped.sub_(mean).addcmul_(normed, slope, value=-1)
-    return gradient
+    # Not in place where the gradient lies otherwise in memory than its groups, as that of a channels_last module does.
+    return grouped.sub_(mean).addcmul_(normed, slope, value=-1).reshape(gradient.shape)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Level, Target
@@ -263,5 +264,6 @@ def open_stages(
     leaves = {name: value.detach().clone().requires_grad_() for name, value in features.items()}
     with torch.enable_grad():
         pyramid = tuple(neck(leaves))
+    require_captured(list(leaves.values()), pyramid, BACKBONE)
     chosen = list(leaves) if layer == BACKBONE else [layer.removeprefix(f"{BACKBONE}.")]
     return Stages({n: leaves[n] for n in chosen}, {n: strides[n] for n in chosen}, pyramid)

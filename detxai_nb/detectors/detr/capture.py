@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr.variants import BACKBONE, ENCODER, NECK, Anatomy
+from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.module_use import with_attributes
 
 Sizes = list[tuple[int, int]]
@@ -80,6 +81,7 @@ def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened
         forwards[part] = _then(part.forward, partial(note_size, part))
     forwards[cut.part] = _then(forwards.get(cut.part, cut.part.forward), cut_out)
     outputs = with_attributes([(part, "forward", forward) for part, forward in forwards.items()], run_without_graph)
+    require_captured(leaves, (outputs.logits,), type(cut.part).__name__)
     return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
 
 

@@ -17,7 +17,7 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.detr.trace import DetrTrace
-from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
+from detxai_nb.detectors.detr.variants import anatomy_of, class_outputs, variant_of
 from detxai_nb.detectors.scaling import scale_as_pillow
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
@@ -75,7 +75,7 @@ class DetrDetector(Adapter):
         resize: str | None = None,
     ) -> None:
         self._variant = variant_of(module)
-        outputs = module.config.num_labels
+        outputs = class_outputs(module, self._variant)
         own = module.config.id2label if names is None else names
         self.names = as_names(own, outputs, owner=f"this {type(module).__name__}")
         if resize is None:

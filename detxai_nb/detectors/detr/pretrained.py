@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from detxai_nb.detectors.detr.variants import PIP, variant_of
+from detxai_nb.detectors.detr.variants import PIP, class_outputs, variant_of
 from detxai_nb.names import as_names
 
 
@@ -45,8 +45,8 @@ def open_pretrained(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...],
             f"{os.fspath(path)!r} cannot be opened as a DETR of transformers; expected a folder with config.json, "
             f"model.safetensors and preprocessor_config.json, or a name on the hub and a network: {error}"
         ) from error
-    variant_of(module)
-    names = as_names(module.config.id2label, module.config.num_labels, owner=f"this {type(module).__name__}")
+    outputs = class_outputs(module, variant_of(module))
+    names = as_names(module.config.id2label, outputs, owner=f"this {type(module).__name__}")
     return module, names, image_settings(processor)
 
 

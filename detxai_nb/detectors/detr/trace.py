@@ -13,9 +13,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.detr.attention import Attention
-from detxai_nb.detectors.detr.capture import capture_pass
+from detxai_nb.detectors.detr.capture import OpenedPass, capture_pass
 from detxai_nb.detectors.detr.reading import read_grid
-from detxai_nb.detectors.detr.variants import Variant, anatomy_of
+from detxai_nb.detectors.detr.variants import Anatomy, Variant, anatomy_of
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement

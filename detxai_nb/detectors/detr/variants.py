@@ -113,6 +113,25 @@ def variant_of(module: Any) -> Variant:
     )
 
 
+def class_outputs(module: Any, variant: Variant) -> int:
+    """Return how many classes a transformers DETR has outputs for.
+
+    Args:
+        module: the module.
+        variant: its variant, from ``variant_of``.
+
+    Returns:
+        The number of classes without "no object"; what the configuration says (the number of its names, which need not
+        be that of the outputs) only where the module does not tell.
+    """
+    last = getattr(module, "class_labels_classifier", getattr(module, "class_embed", None))
+    if isinstance(last, nn.ModuleList) and len(last):
+        last = last[-1]
+    if not isinstance(last, nn.Linear):
+        return int(module.config.num_labels)
+    return last.out_features - (1 if variant.softmax else 0)
+
+
 @dataclass(frozen=True)
 class Anatomy:
     """The parts of a DETR that a trace needs.

@@ -57,3 +57,26 @@ def capture(
 
     outputs = with_hooks([(part, hook) for part in modules], run_without_graph)
     return leaves, outputs
+
+
+def require_captured(leaves: Sequence[Tensor], outputs: Sequence[Tensor], part: str) -> None:
+    """Raise an error if nothing was captured, or nothing that follows depends on it: all maps would be zero.
+
+    Args:
+        leaves: what was captured.
+        outputs: what was computed from it.
+        part: the class of the submodule whose output is captured, for the message.
+
+    Raises:
+        ValueError: saying which of the two it is, and what to do.
+    """
+    if not leaves:
+        raise ValueError(
+            f"the {part} did not run where it can be seen, so its maps cannot be explained (a compiled or scripted "
+            "network runs without its submodules); hand in the plain module"
+        )
+    if not any(output.requires_grad for output in outputs):
+        raise ValueError(
+            f"nothing that follows the {part} has gradients: the network's forward switches them off (torch.no_grad) "
+            "or detaches its features; explain a layer after that, or take that out of forward"
+        )

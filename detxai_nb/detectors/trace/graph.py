@@ -206,8 +206,7 @@ class GraphDetector(Adapter, ABC):
             raise ValueError(
                 f"{type(self).__name__} has no layers: set layer_modules = {{'name': 'path.of.a.submodule'}}"
             )
-        layer = check_layer(layer, self.layers)
-        return GraphTrace(self, image, layer)
+        return GraphTrace(self, image, check_layer(layer, self.layers))
 
     def _input(self, image: ImageSource) -> tuple[Tensor, Placement]:
         weight = next(w for w in self.module.parameters() if w.is_floating_point())
@@ -275,7 +274,7 @@ class GraphTrace:
                 f"explained on one of them: give origins a column 'level', or name each map as a layer ({GUIDE})"
             )
         names = [layer] if len(self._leaves) == 1 else [f"{layer}.{i}" for i in range(len(self._leaves))]
-        with evaluating(detector.module), torch.no_grad():
+        with torch.no_grad():
             strides = detector._strides(layer, batch, self._leaves)
         self.levels = tuple(
             Level(name, leaf.detach()[0], stride) for name, leaf, stride in zip(names, self._leaves, strides)
@@ -398,5 +397,4 @@ def box_side(boxes: Tensor, part: str) -> Tensor:
     Returns:
         ``[...]``: the coordinate for "x2" and "y2", minus the coordinate for "x1" and "y1".
     """
-    found = boxes[..., SIDES.index(part)]
-    return found if part in ("x2", "y2") else -found
+    return boxes[..., SIDES.index(part)] * (1 if part in ("x2", "y2") else -1)

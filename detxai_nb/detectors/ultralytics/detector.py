@@ -32,7 +32,7 @@ from detxai_nb.detectors.ultralytics.head import (
     local_branches,
     side_distances,
 )
-from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module
+from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module, trained_size
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames, as_names
@@ -56,7 +56,8 @@ class UltralyticsDetector(Adapter):
     Args:
         module: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with a Detect head, fused or not.
         names: a name for each class output; by default the model's own.
-        input_size: side in pixels of the square that an image is scaled to fit, or (height, width).
+        input_size: side in pixels of the square that an image is scaled to fit, or (height, width); by default the one
+            that the model was trained at, as in Ultralytics' predictor, or 640.
         rectangular: True: pad to the next multiple of the coarsest stride only, as Ultralytics does for single images.
             False: pad to all of ``input_size``.
         nms_threshold: IoU above which class-wise NMS drops a box; 0.7 is Ultralytics' default.
@@ -78,7 +79,7 @@ class UltralyticsDetector(Adapter):
         module: Any,
         names: ClassNames | None = None,
         *,
-        input_size: int | tuple[int, int] = 640,
+        input_size: int | tuple[int, int] | None = None,
         rectangular: bool = True,
         nms_threshold: float = 0.7,
         max_detections: int = 300,
@@ -87,6 +88,7 @@ class UltralyticsDetector(Adapter):
         self.module: Any = open_module(module)
         given = as_names(self.module.names if names is None else names, self._head.nc, owner="this YOLO")
         coarsest = int(max(self._network.strides))
+        input_size = trained_size(self.module, coarsest) if input_size is None else input_size
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if min(height, width) < coarsest or height % coarsest or width % coarsest:
             raise ValueError(

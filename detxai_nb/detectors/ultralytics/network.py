@@ -139,6 +139,26 @@ def open_module(module: Any) -> Any:
     return _differentiable(model)
 
 
+def trained_size(model: Any, multiple: int, usual: int = 640) -> int | tuple[int, int]:
+    """Return the input size that a model was trained at, which Ultralytics' predictor takes by default.
+
+    Args:
+        model: a ``DetectionModel``.
+        multiple: sides are rounded up to a multiple of so many pixels, as Ultralytics does.
+        usual: the side if the model does not say.
+
+    Returns:
+        One side in pixels, or (height, width).
+    """
+    said = getattr(model, "args", None)
+    size = said.get("imgsz") if isinstance(said, Mapping) else getattr(said, "imgsz", None)
+    sides = [size] if isinstance(size, int) else list(size) if isinstance(size, (list, tuple)) else []
+    if len(sides) not in (1, 2) or not all(isinstance(side, int) and side > 0 for side in sides):
+        sides = [usual]
+    rounded = [-(-side // multiple) * multiple for side in sides]
+    return rounded[0] if len(rounded) == 1 else (rounded[0], rounded[1])
+
+
 @torch.inference_mode(False)
 def _differentiable(model: nn.Module) -> nn.Module:
     """The model, or a copy outside inference mode if its weights were created in it."""

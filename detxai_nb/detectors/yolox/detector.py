@@ -44,7 +44,8 @@ class YoloxDetector(Adapter):
         names: a name for each class output.
         convention: the pixel values that the network was trained on: "bgr255" (the official checkpoints: BGR, 0..255)
             or "rgb-imagenet" (RGB in 0..1, less the ImageNet mean, divided by its standard deviation).
-        input_size: the side of the square input in pixels, or (height, width); multiples of 32.
+        input_size: the side of the square input in pixels, or (height, width); multiples of 32. By default that of the
+            network's size: 416 for nano and tiny, else 640.
         nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped.
         max_detections: the maximum number of detections in an image.
 
@@ -65,7 +66,7 @@ class YoloxDetector(Adapter):
         names: ClassNames,
         *,
         convention: str = "bgr255",
-        input_size: int | tuple[int, int] = 640,
+        input_size: int | tuple[int, int] | None = None,
         nms_threshold: float = 0.65,
         max_detections: int = 100,
     ) -> None:
@@ -73,10 +74,12 @@ class YoloxDetector(Adapter):
             raise TypeError(f"family 'yolox' expects a Yolox network of this package, got {type(module).__name__}")
         if convention not in CONVENTIONS:
             raise ValueError(f"convention is one of {', '.join(CONVENTIONS)}; got {convention!r}")
+        input_size = module.input_side if input_size is None else input_size
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         if height < 32 or width < 32 or height % 32 or width % 32:
             raise ValueError(f"input_size is a multiple of 32 (one side or (height, width)), got {input_size}")
-        outputs = module.head.cls_preds[0].out_channels
+        head: Any = module.head
+        outputs: int = head.cls_preds[0].out_channels
         self.module = module
         self.names = as_names(names, outputs, owner="this YOLOX")
         self.convention = convention

@@ -225,6 +225,7 @@ class Yolox(nn.Module):
         super().__init__()
         self.backbone = PAFPN(size)
         self.head = YoloxHead(classes, size)
+        self.input_side = size.input_side
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the raw outputs of every level for a batch of images.
