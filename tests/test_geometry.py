@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detxai_nb.geometry import Placement
+from detxai_nb.geometry import Placement, sampler_shift
 
 sizes = st.tuples(st.integers(1, 700), st.integers(1, 700))
 
@@ -99,6 +99,31 @@ def test_letterbox_is_top_left_and_never_empty() -> None:
     placement = Placement.letterbox((427, 640), (640, 640))
     assert (placement.resized, placement.offset) == ((427, 640), (0, 0))
     assert Placement.letterbox((1, 5000), (64, 64)).resized == (1, 64)
+
+
+@given(placements(), st.integers(1, 9), st.integers(1, 9))
+def test_a_grid_that_a_sampler_reads_begins_half_a_cell_before_the_input(placement: Placement, h: int, w: int) -> None:
+    """Cell i lies at i times the stride, and beyond the last cells their values go on."""
+    stride = (2.5, 3.0)
+    shift = sampler_shift(stride)
+    grid = torch.rand(1, h, w, dtype=torch.float64, generator=torch.Generator().manual_seed(h * 10 + w))
+    cells = torch.tensor([[0.0, 0.0], [w - 1.0, h - 1.0]], dtype=torch.float64)
+    at = placement.points_to_image(cells, stride, shift=shift)
+    there = placement.boxes_to_input(torch.cat([at, at], dim=1))[:, :2]
+    assert torch.allclose(there, cells * torch.tensor([3.0, 2.5], dtype=torch.float64), atol=1e-9)
+    assert torch.allclose(placement.points_to_grid(at, stride, shift=shift), cells, atol=1e-9)
+    placed = placement.maps_to_image(grid, stride, shift=shift)[0]
+    height, width = placement.image_size
+    for y, x in [(0, 0), (height - 1, width - 1), (height // 2, width // 3)]:
+        point = torch.tensor([[x + 0.5, y + 0.5]], dtype=torch.float64)
+        u, v = placement.points_to_grid(point, stride, shift=shift)[0].tolist()
+        u, v = min(max(u, 0), w - 1), min(max(v, 0), h - 1)
+        i, j = min(int(v), max(h - 2, 0)), min(int(u), max(w - 2, 0))
+        a, b = v - i, u - j
+        below, right = min(i + 1, h - 1), min(j + 1, w - 1)
+        top = grid[0, i, j] * (1 - b) + grid[0, i, right] * b
+        bottom = grid[0, below, j] * (1 - b) + grid[0, below, right] * b
+        assert placed[y, x].item() == pytest.approx(float(top * (1 - a) + bottom * a), abs=1e-9)
 
 
 def test_boxes_are_clipped_on_request() -> None:

@@ -36,7 +36,7 @@ def place(values: np.ndarray, sent: dict, index: int) -> np.ndarray:
     (scale_x, scale_y), (shift_x, shift_y) = sent["scale"], sent["shift"]
     stride_x, stride_y = sent["grids"][index]["stride"]
     corner = sent["grids"][index]["corner"]
-    left, top = corner or (0, 0)
+    left, top = corner or sent["grids"][index]["shift"]
     u = ((np.arange(width) + 0.5) * scale_x + shift_x - left) / stride_x
     v = ((np.arange(height) + 0.5) * scale_y + shift_y - top) / stride_y
     rows = np.stack([np.interp(u - 0.5, np.arange(values.shape[1]), row) for row in values])
@@ -83,6 +83,22 @@ def test_a_map_of_a_region_is_zero_beyond_it_there_and_here() -> None:
     share, values = serialize.energy_inside(region)[0], region.values[0].double().numpy()
     x1, y1, x2, y2 = (round(side) for side in stub.BOXES[0])
     assert share == pytest.approx(values[y1:y2, x1:x2].sum() / values.sum(), abs=1e-4)
+
+
+def test_a_map_that_begins_before_the_input_is_placed_there_and_here() -> None:
+    maps = replace(stub_maps(), shifts=((-6.0, -2.5),) * len(stub_maps()))
+    sent = serialize.pack_maps("k", "t", maps)
+    for index in range(len(maps)):
+        placed = place(unpack(sent, index), sent, index)
+        np.testing.assert_allclose(placed, maps.values[index].numpy(), atol=3e-5)
+        assert sent["grids"][index]["shift"] == [-2.5, -6.0]
+    assert not torch.equal(maps.values, stub_maps().values)
+    value, share = maps.values[0].double().numpy(), serialize.energy_inside(maps)[0]
+    x1, y1, x2, y2 = (round(side) for side in stub.BOXES[0])
+    assert share == pytest.approx(value[y1:y2, x1:x2].sum() / value.sum(), abs=1e-4)
+    before, after = serialize.peak(stub_maps(), 0), serialize.peak(maps, 0)
+    scale_y, scale_x = maps.placement.scale
+    assert after == pytest.approx((before[0] - 2.5 / scale_x, before[1] - 6.0 / scale_y), abs=1e-6)
 
 
 def test_energy_inside_is_that_of_the_placed_map() -> None:

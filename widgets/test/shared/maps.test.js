@@ -68,6 +68,17 @@ describe("maps", () => {
     expect(colorRange(set, 1, false, 50).high).toBeCloseTo(7.5, 3);
   });
 
+  it("begins a map over the whole photograph where its grid says, and goes on beyond its last cells", () => {
+    const sent = somePackage("k");
+    sent.grids[0].shift = [-3, -2.5];
+    const [map] = decodeMaps(sent).maps;
+    const [plain] = decodeMaps(somePackage("k")).maps;
+    expect(map.partial).toBe(false);
+    // Half a cell of 6 x 5 input pixels is 3 x 2.5 of them, which is 6 x 5 of the photograph.
+    expect(valueAt(map, 14, 9)).toBeCloseTo(valueAt(plain, 20, 14), 12);
+    expect(valueAt(map, 40, 20)).toBeCloseTo(4, 12);
+  });
+
   it("scales by object or for all together, and signed maps about zero", () => {
     expect(colorRange(someMaps("k"), 0, false)).toMatchObject({ low: 0, high: 5 });
     expect(colorRange(someMaps("k"), 0, true)).toMatchObject({ low: 0, high: 10 });
