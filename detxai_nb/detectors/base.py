@@ -272,6 +272,7 @@ def outside_inference_mode(steps: Iterator[_Item]) -> Iterator[_Item]:
         if isinstance(step, _End):
             return
         yield step
+        del step
 
 
 def to_tensor(pixels: np.ndarray | FloatImage, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
