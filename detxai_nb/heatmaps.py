@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -216,8 +216,8 @@ class HeatMaps:
         height, width = self.placement.image_size
         kept = self[chosen]
         parts = torch.empty(len(chosen), height, width, device=self._device)
-        for first, these in self._batches(chosen):
-            parts[first : first + len(these)] = _normalize(self.values_of(these), False)
+        for places in self.batches(len(chosen)):
+            parts[places] = _normalize(self.values_of([chosen[place] for place in places]), False)
         if len(self) > 1:
             highest, second, owner = self._highest
             for part, i in zip(parts, (range(len(self))[i] for i in chosen)):
@@ -241,8 +241,8 @@ class HeatMaps:
         height, width = self.placement.image_size
         highest = torch.full((height, width), -torch.inf, device=self._device)
         second, owner = highest.clone(), torch.zeros(height, width, dtype=torch.int32, device=self._device)
-        for first, these in self._batches(range(len(self))):
-            for i, one in enumerate(_normalize(self.values_of(these), False), start=first):
+        for rows in self.batches():
+            for i, one in zip(rows, _normalize(self.values_of(rows), False)):
                 second = torch.maximum(second, torch.minimum(highest, one))
                 owner = torch.where(one > highest, i, owner)
                 highest = torch.maximum(highest, one)
@@ -252,11 +252,18 @@ class HeatMaps:
     def _device(self) -> torch.device:
         return self.grids[0].device if self.grids else torch.device("cpu")
 
-    def _batches(self, rows: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
-        """Some of the rows at a time, with the place of the first among them."""
+    def batches(self, count: int | None = None) -> list[list[int]]:
+        """Split the maps into batches whose values at the image's size take a moderate amount of memory.
+
+        Args:
+            count: how many maps; by default all.
+
+        Returns:
+            The numbers of the maps of each batch, one after the other.
+        """
         height, width = self.placement.image_size
-        step = max(1, _TOGETHER // (4 * height * width))
-        return ((first, rows[first : first + step]) for first in range(0, len(rows), step))
+        step, count = max(1, _TOGETHER // (4 * height * width)), len(self) if count is None else count
+        return [list(range(first, min(first + step, count))) for first in range(0, count, step)]
 
     def _require_budget(self, what: str, instead: str, count: int) -> None:
         height, width = self.placement.image_size

@@ -179,7 +179,7 @@ def _decoded(decode: Callable[[], np.ndarray], name: str) -> np.ndarray:
         return decode()
     except (UnidentifiedImageError, ImportError):
         raise ValueError(f"{name} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, ...)") from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise ValueError(f"{name} is too large: {error}; scale it down first") from error
     except ValueError:
         raise

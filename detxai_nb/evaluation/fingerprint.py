@@ -198,7 +198,7 @@ def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
     digest = hashlib.sha256()
     if isinstance(dataset, (list, tuple)):
         for sample in dataset:
-            digest.update(json.dumps([sample.image_id, sample.file_name, list(sample.names)]).encode())
+            digest.update(json.dumps([sample.image_id, sample.file_name, list(sample.names)], default=str).encode())
             for array in (sample.image, sample.boxes, sample.labels, sample.crowd):
                 digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
     else:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.energy_pointing import energy_pointing_game
 from detxai_nb.metrics.pointing import pointing_game
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
@@ -124,17 +125,9 @@ def object_rows(explained: ExplainedImage, at_most: float) -> Iterator[dict[str,
     annotations = explained.selected.annotations
     shares = canvas_share(found, *sample.image.shape[:2])
     neighbours, distances = _neighbours(explained)
-    own, others = explained.boxes_of(annotations), explained.boxes_of(neighbours)
     for method, maps in explained.maps.items():
-        values = maps.values.detach().cpu()
-        half = half_energy_share(values)
-        figures = {
-            "pointing": pointing_game(values, own).double(),
-            "energy": energy_pointing_game(values, own),
-            "half": half,
-            "reach": half * values[0].numel() / own.sum(dim=(1, 2)),
-            "beside": torch.where(neighbours >= 0, energy_beside(values, own, others), torch.nan),
-        }
+        parts = [_figures(explained, maps, rows, neighbours) for rows in maps.batches()]
+        figures = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         for row, box in enumerate(found.boxes.tolist()):
             yield {
                 **explained.about(row),
@@ -149,6 +142,21 @@ def object_rows(explained: ExplainedImage, at_most: float) -> Iterator[dict[str,
                 "map": maps.status[row],
                 **{name: float(figure[row]) for name, figure in figures.items()},
             }
+
+
+def _figures(explained: ExplainedImage, maps: HeatMaps, rows: Sequence[int], neighbours: Tensor) -> dict[str, Tensor]:
+    """The figures of some maps, by name."""
+    beside = neighbours[rows]
+    own, others = explained.boxes_of(explained.selected.annotations[rows]), explained.boxes_of(beside)
+    values = maps.values_of(rows).detach().cpu()
+    half = half_energy_share(values)
+    return {
+        "pointing": pointing_game(values, own).double(),
+        "energy": energy_pointing_game(values, own),
+        "half": half,
+        "reach": half * values[0].numel() / own.sum(dim=(1, 2)),
+        "beside": torch.where(beside >= 0, energy_beside(values, own, others), torch.nan),
+    }
 
 
 def _neighbours(explained: ExplainedImage) -> tuple[Tensor, Tensor]:

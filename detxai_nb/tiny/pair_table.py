@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
+from torch import Tensor
 
+from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.map_energy import energy
 from detxai_nb.metrics.tiny_objects import canvas_share
 from detxai_nb.options import complete_options, show_options
@@ -109,13 +111,9 @@ def pair_rows(explained: ExplainedImage, gap: float) -> Iterator[dict[str, Any]]
     if not len(first):
         return
     shares = canvas_share(found, *explained.sample.image.shape[:2])
-    boxes = explained.boxes_of(annotations)
     for method, maps in explained.maps.items():
-        values = maps.values.detach().cpu()
-        cosine, pearson = (similarity(values[first], values[second], centred) for centred in (False, True))
-        apart = (energy(values[first], boxes[first]) > energy(values[first], boxes[second])) & (
-            energy(values[second], boxes[second]) > energy(values[second], boxes[first])
-        )
+        found_pairs = [_alike(explained, maps, *pair) for pair in zip(first.tolist(), second.tolist())]
+        cosine, pearson, apart = (torch.cat(parts) for parts in zip(*found_pairs))
         for row, (one, other) in enumerate(zip(first.tolist(), second.tolist())):
             yield {
                 **explained.about(one),
@@ -129,3 +127,14 @@ def pair_rows(explained: ExplainedImage, gap: float) -> Iterator[dict[str, Any]]
                 "pearson": float(pearson[row]),
                 "told_apart": bool(apart[row]),
             }
+
+
+def _alike(explained: ExplainedImage, maps: HeatMaps, one: int, other: int) -> tuple[Tensor, Tensor, Tensor]:
+    """How alike the maps of two objects are, by cosine and correlation, and whether each has more in its own box."""
+    values = maps.values_of([one, other]).detach().cpu()
+    boxes = explained.boxes_of(explained.selected.annotations[[one, other]])
+    first, second = values[:1], values[1:]
+    apart = (energy(first, boxes[:1]) > energy(first, boxes[1:])) & (
+        energy(second, boxes[1:]) > energy(second, boxes[:1])
+    )
+    return similarity(first, second, False), similarity(first, second, True), apart

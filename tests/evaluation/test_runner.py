@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from small_evaluation import (
     FEW_STEPS,
+    HEIGHT,
     METRICS,
     NAMES,
+    WIDTH,
     Squares,
     annotated,
     assert_same,
@@ -255,3 +259,56 @@ def test_no_object_at_all_gives_an_empty_table() -> None:
     assert list(frame.columns) == list(COLUMNS)
     with pytest.raises(ValueError, match="no object was measured"):
         report(frame)
+
+
+BAD_SHAPES: tuple[Any, ...] = (
+    [],
+    [[]],
+    [[10, 10]],
+    [[10, 10, 20, 20]],
+    [[1, 1, 1e8, 1, 9, 9]],
+    [[1, 1, float("nan"), 1, 9, 9]],
+    {"size": [HEIGHT, WIDTH]},
+    {"size": [HEIGHT, WIDTH], "counts": "zz"},
+    "none",
+)
+
+
+def as_coco(folder: Path, shapes: Sequence[Any]) -> CocoDataset:
+    """The squares as a COCO folder with ids that are texts; the last shape of each image is one of these."""
+    (folder / "images").mkdir(parents=True)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, shape in enumerate(shapes):
+        sample = Squares(len(shapes))[number]
+        Image.fromarray(sample.image).save(folder / "images" / f"{number}.png")
+        images.append({"id": f"000{number}_d", "file_name": f"{number}.png", "height": HEIGHT, "width": WIDTH})
+        for (x1, y1, x2, y2), label in zip(sample.boxes.tolist(), sample.labels.tolist()):
+            outline = [[x1, y1, x2, y1, x2, y2, x1, y2]]
+            entry = {"image_id": f"000{number}_d", "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            annotations.append({**entry, "id": len(annotations), "segmentation": outline})
+        annotations[-1]["segmentation"] = annotations[-1]["segmentation"] if shape is None else shape
+    categories = [{"id": label, "name": name} for label, name in enumerate(NAMES)]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "instances.json").write_text(json.dumps(content), encoding="utf-8")
+    return CocoDataset(folder)
+
+
+def test_a_shape_that_cannot_be_drawn_is_reported_and_left_out(tmp_path: Path) -> None:
+    dataset = as_coco(tmp_path / "set", [None, *BAD_SHAPES, None])
+    options: dict[str, Any] = {"controls": True, "progress": False}
+    table = evaluate(colours(), dataset, [], ["pointing-game-mask", "odi-mask"], **options)
+    last = len(BAD_SHAPES) + 1
+    assert sorted(table["image_id"].unique()) == [f"000{n}_d" for n in (0, last)]
+    about = table.attrs["evaluation"]
+    assert [one["image"] for one in about["unreadable"]] == list(range(1, last))
+    assert all("has no mask" in one["error"] for one in about["unreadable"])
+    boxes = evaluate(colours(), dataset, [], ["pointing-game-box"], **options)
+    assert boxes["image"].nunique() == len(dataset), "boxes need no masks"
+    for _ in range(2):
+        stored = evaluate(
+            colours(), dataset, [], ["pointing-game-mask", "odi-mask"], store=tmp_path / "store", **options
+        )
+        assert_same(stored, table)
+    with pytest.raises(ValueError, match="has no mask"):
+        evaluate(colours(), dataset, [], ["odi-mask"], strict=True, **options)

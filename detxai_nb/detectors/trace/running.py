@@ -153,6 +153,7 @@ def outside_inference_mode(steps: Iterator[_Item], module: Any = None) -> Iterat
         if isinstance(step, _End):
             return
         yield step
+        del step
 
 
 def _step_outside(steps: Iterator[_Item]) -> _Item | _End:
