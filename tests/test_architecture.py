@@ -30,6 +30,8 @@ LAYERS = (
         "image",
         "names",
         "options",
+        "scaling",
+        "stated_input",
         "statistics",
         "types",
         "windows",
