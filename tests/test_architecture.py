@@ -31,6 +31,8 @@ LAYERS = (
         "module_use",
         "names",
         "options",
+        "scaling",
+        "stated_input",
         "statistics",
         "types",
         "windows",

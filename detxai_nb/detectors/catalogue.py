@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +15,15 @@ from torch import Tensor, nn
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
 from detxai_nb.downloads import Download
+from detxai_nb.stated_input import require_stated_input
 from detxai_nb.types import OpenDetector
 
 ZOO = Path(__file__).parent / "zoo"
 """The folder of the bundled weights and their cards."""
 _REINSTALL = "install the package again (pip install --force-reinstall --no-deps detxai-nb)"
 SCENES = "trained on the synthetic scenes"
+Stated = Callable[[str | os.PathLike[str], Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""From a weights file, the usual settings and those given: settings as the file states them."""
 
 
 def bundled(
@@ -29,6 +33,7 @@ def bundled(
     network: Callable[[Sequence[str]], nn.Module],
     settings: Mapping[str, Any] | None = None,
     group: str = "bundled",
+    stated: Stated | None = None,
 ) -> Entry:
     """Return the entry of a model of the zoo: its weights are ``zoo/<name>.safetensors``, its card ``zoo/<name>.json``.
 
@@ -39,6 +44,8 @@ def bundled(
         network: ``network(names)`` makes the module with random weights.
         settings: of the adapter, where they differ from its defaults.
         group: "bundled", or "bundled control" for a model that is there for experiments.
+        stated: ``stated(weights, settings, given)`` returns settings as a file of other weights states them; without
+            it a file that states another input than the module's is refused.
 
     Returns:
         The entry. Without the files it says how to train the model.
@@ -57,7 +64,12 @@ def bundled(
             names = read_card(name)["names"]
         module = network(names)
         fit_weights(module, bundled_weights(name) if weights is None else read_weights(weights), name)
-        return _made(adapter, module, names, {**(settings or {}), **given})
+        usual = dict(settings or {})
+        if weights is not None and stated is not None:
+            usual.update(stated(weights, usual, given))
+        elif weights is not None:
+            require_stated_input(module, weights, name)
+        return _made(adapter, module, names, {**usual, **given})
 
     told = "bundled" if there else f"to be trained: {trained}"
     about = f"{about}; works offline" if there else about
@@ -148,6 +160,7 @@ def from_torchvision(
         count = len(usual) if outputs is None else len(outputs) // anchors
         module = get_model(name, weights=None, weights_backbone=None, num_classes=count)
         fit_weights(module, state, name)
+        require_stated_input(module, weights, name)
         if published_eps is not None and Download(coco.url).is_content_of(Path(weights).expanduser()):
             for layer in module.modules():
                 if isinstance(layer, nn.BatchNorm2d):

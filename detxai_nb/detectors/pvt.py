@@ -19,6 +19,7 @@ from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.fcos import FcosDetector
 from detxai_nb.detectors.retinanet import RetinaNetDetector
 from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.stated_input import require_stated_input
 from detxai_nb.types import OpenDetector
 
 STRIDES = (4, 8, 16, 32)
@@ -250,6 +251,7 @@ def _entry(name: str, network: Callable[[int], nn.Module], about: str) -> Entry:
             )
         module = network(len(names))
         fit_weights(module, read_weights(weights), name)
+        require_stated_input(module, weights, name)
         return _adapter(module, names, **settings)
 
     told = "your file: weights='...', names=[...]; needs transformers"

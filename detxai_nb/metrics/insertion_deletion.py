@@ -198,7 +198,6 @@ def _odam(mode: str) -> Callable[..., Measured]:
         ties: str = "random",
         score_threshold: float = SCORE_THRESHOLD,
         min_iou: float = MIN_IOU,
-        batch_size: int | None = None,
     ) -> Measured:
         """Area below score over original score (not clipped), in percent; the curve is that ratio.
 
@@ -214,9 +213,8 @@ def _odam(mode: str) -> Callable[..., Measured]:
         published = normalize == "published"
         case = network_input(case) if published else case
         schedule = PerturbationSchedule(mode, steps, every, fill, ties)
-        curves = perturbation_curves(
-            case, schedule, box_areas(case), score_threshold=score_threshold, min_iou=min_iou, batch_size=batch_size
-        )
+        asking: dict[str, Any] = {"score_threshold": score_threshold, "min_iou": min_iou}
+        curves = perturbation_curves(case, schedule, box_areas(case), **asking)
         return _measured(curves, curves.target if published and mode == "insertion" else curves.relative(), 100)
 
     return measure
@@ -277,7 +275,12 @@ def _whole(mode: str) -> Callable[..., Measured]:
         schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         height, width = case.size
         everything = torch.full((len(case),), float(height * width), dtype=torch.float64)
-        asking = {"by": "iou", "score_threshold": score_threshold, "min_iou": min_iou, "batch_size": batch_size}
+        asking: dict[str, Any] = {
+            "by": "iou",
+            "score_threshold": score_threshold,
+            "min_iou": min_iou,
+            "batch_size": batch_size,
+        }
         curves = perturbation_curves(case, schedule, everything, **asking)
         shown = {"s1": curves.target, "s2": curves.target * curves.target_iou}
         return _measured(curves, shown[score], 1, {name: area_below(curve) for name, curve in shown.items()})

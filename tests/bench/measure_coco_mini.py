@@ -26,10 +26,9 @@ METHODS = ("odam", "grad-cam", "grad-cam++")
 
 
 def yolox_nano(shared: Path, **settings: Any) -> Any:
-    """The detector as its weights were trained."""
+    """The detector as its weights were trained, which their file states."""
     weights = shared / "weights" / "yolox_nano_coco.safetensors"
-    given = {"convention": "rgb-imagenet", "input_size": 640, "device": "cpu", **settings}
-    return dx.load_detector("yolox-nano", weights=weights, **given)
+    return dx.load_detector("yolox-nano", weights=weights, **{"device": "cpu", **settings})
 
 
 def precision(detector: Any, dataset: CocoDataset) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from families.yolox import KINDS as YOLOX
 from PIL import Image
 
 from detxai_nb.detectors.classifier.detector import ClassifierDetector
-from detxai_nb.detectors.scaling import scale_as_opencv, scale_as_pillow
 from detxai_nb.detectors.yolox.detector import YoloxDetector
 from detxai_nb.image import FloatImage
+from detxai_nb.scaling import scale_as_opencv, scale_as_pillow
 from detxai_nb.testing import NAMES, photograph
 
 CPU = torch.device("cpu")

@@ -19,7 +19,6 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
 from detxai_nb.detectors.precision import require_full_precision
-from detxai_nb.detectors.scaling import scale_as_pillow
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.detectors.weights import differentiable
@@ -28,6 +27,7 @@ from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.module_use import alone
 from detxai_nb.names import ClassNames, as_names
+from detxai_nb.scaling import scale_as_pillow
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detxai_nb.detectors.base import Entry, Family, Weights
@@ -11,8 +12,38 @@ from detxai_nb.detectors.classifier.detector import ClassifierDetector
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.detectors.zoo.networks.classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet, tiny_vgg
 from detxai_nb.downloads import Download
+from detxai_nb.stated_input import read_stated_input
 
+_STATED = {"normalisation": ("mean", "std"), "input_size": ("input_size",)}
+"""By what a weights file may state the settings of ``ClassifierDetector``."""
 _SEES = {"input_size": INPUT_SIZE, "mean": MEAN, "std": STD}
+
+
+def stated_settings(
+    weights: str | os.PathLike[str], usual: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return input size, mean and standard deviation as a weights file states them, else the usual ones.
+
+    Args:
+        weights: the file.
+        usual: the settings of a file that states nothing.
+        given: settings that the caller has; what the file states of them is not read.
+
+    Returns:
+        Settings of ``ClassifierDetector``.
+
+    Raises:
+        ValueError: if the file states something that cannot be understood, or channels in the order BGR.
+    """
+    known = [key for key, names in _STATED.items() if set(names) & set(given)]
+    stated = read_stated_input(weights, known)
+    stated.require_rgb("a classifier")
+    found = dict(usual)
+    if stated.mean is not None:
+        found.update(mean=stated.mean, std=stated.std)
+    if stated.size is not None:
+        found["input_size"] = stated.size
+    return found
 
 
 def _find(name: str) -> Entry | None:
@@ -22,15 +53,16 @@ def _find(name: str) -> Entry | None:
     if name not in torchvision.models.list_models(module=torchvision.models):
         return None
 
-    def build(weights: Weights, names: Sequence[str] | None, settings: dict[str, Any]) -> ClassifierDetector:
+    def build(weights: Weights, names: Sequence[str] | None, given: dict[str, Any]) -> ClassifierDetector:
         imagenet = torchvision.models.get_model_weights(name).DEFAULT
         usual, preset = imagenet.meta["categories"], imagenet.transforms()
-        settings = {"input_size": preset.crop_size[0], "mean": preset.mean, "std": preset.std, **settings}
+        settings = {"input_size": preset.crop_size[0], "mean": preset.mean, "std": preset.std, **given}
         if weights is None:
             return ClassifierDetector(downloaded(name, imagenet), usual, **settings)
         count = len(usual) if names is None else len(names)
         module = torchvision.models.get_model(name, weights=None, num_classes=count)
         fit_weights(module, read_weights(weights), name)
+        settings = {**stated_settings(weights, settings, given), **given}
         return ClassifierDetector(module, pick_names(names, count, usual), **settings)
 
     def download() -> Download:
@@ -51,6 +83,7 @@ FAMILY = Family(
             lambda names: tiny_resnet(len(names)),
             _SEES,
             "bundled control",
+            stated_settings,
         ),
         bundled(
             "tiny-vgg",
@@ -59,6 +92,7 @@ FAMILY = Family(
             lambda names: tiny_vgg(len(names)),
             _SEES,
             "bundled control",
+            stated_settings,
         ),
     ),
     find=_find,

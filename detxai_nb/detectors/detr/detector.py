@@ -23,6 +23,7 @@ from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames, as_names
+from detxai_nb.scaling import scale_as_pillow
 from detxai_nb.types import Detections
 
 SHORTEST_EDGE, LONGEST_EDGE = 800, 1333

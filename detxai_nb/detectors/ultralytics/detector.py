@@ -23,7 +23,6 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace
-from detxai_nb.detectors.scaling import scale_as_opencv
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.ultralytics.head import (
     BatchedHead,
@@ -36,6 +35,7 @@ from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_mod
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames, as_names
+from detxai_nb.scaling import scale_as_opencv
 from detxai_nb.types import Detections
 
 _PAD = 114.0

@@ -21,16 +21,17 @@ from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, open_stages
-from detxai_nb.detectors.scaling import scale_as_opencv
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames, as_names
+from detxai_nb.scaling import scale_as_opencv
 from detxai_nb.types import SIDES, Detections, Target
 
-CONVENTIONS = ("bgr255", "rgb-imagenet")
+CONVENTIONS = ("bgr255", "rgb-imagenet", "rgb255", "rgb1", "bgr1", "bgr-imagenet")
+"""The order of the channels, and what is done to values in 0..255: nothing, a division by 255, or ImageNet's."""
 
 
 class YoloxDetector(Adapter):
@@ -42,8 +43,9 @@ class YoloxDetector(Adapter):
     Args:
         module: a ``Yolox`` network of this package.
         names: a name for each class output.
-        convention: the pixel values that the network was trained on: "bgr255" (the official checkpoints: BGR, 0..255)
-            or "rgb-imagenet" (RGB in 0..1, less the ImageNet mean, divided by its standard deviation).
+        convention: the pixel values that the network was trained on: "bgr255" (the official checkpoints: BGR, 0..255),
+            "rgb-imagenet" (RGB in 0..1, less the ImageNet mean, divided by its standard deviation), or another pair of
+            an order and a normalisation ("rgb255", "rgb1" and "bgr1" in 0..1, "bgr-imagenet").
         input_size: the side of the square input in pixels, or (height, width); multiples of 32. By default that of the
             network's size: 416 for nano and tiny, else 640.
         nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped.
@@ -170,10 +172,13 @@ class YoloxDetector(Adapter):
         image = scale_as_opencv(pixels, placement.resized, self.device).to(next(self.module.parameters()).dtype)
         canvas = image.new_full((3, *self.input_size), PAD)
         canvas[:, : placement.resized[0], : placement.resized[1]] = image
-        if self.convention == "bgr255":
-            return canvas.flip(0), placement
-        mean, std = (image.new_tensor(v)[:, None, None] for v in (MEAN, STD))
-        return (canvas / 255 - mean) / std, placement
+        order, scale = self.convention[:3], self.convention[3:]
+        if scale != "255":
+            canvas = canvas / 255
+        if scale == "-imagenet":
+            mean, std = (image.new_tensor(v)[:, None, None] for v in (MEAN, STD))
+            canvas = (canvas - mean) / std
+        return canvas.flip(0) if order == "bgr" else canvas, placement
 
     def _decode(self, levels: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
         """Detections from the raw outputs ``[5+C,h,w]`` of each level for one image."""

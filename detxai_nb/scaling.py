@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.base import to_tensor
 from detxai_nb.image import FloatImage
 
 _SHARES = 2048
@@ -27,20 +26,23 @@ def scale_as_opencv(pixels: np.ndarray | FloatImage, size: tuple[int, int], devi
     Returns:
         float32 ``[3,height,width]`` in 0..255; a picture of that size as it is.
     """
-    image = to_tensor(pixels, device)
+    image = _tensor(pixels, device)
     if tuple(image.shape[1:]) == tuple(size):
         return image
     if isinstance(pixels, FloatImage):
         return F.interpolate(image[None], size=size, mode="bilinear", align_corners=False)[0]
     rows, shares_down = _neighbours(image.shape[1], size[0], device, beyond=True)
     columns, shares_across = _neighbours(image.shape[2], size[1], device, beyond=False)
-    used, again = torch.stack(rows).unique(return_inverse=True)
-    lines = image.index_select(1, used)
+    used, again = np.unique(np.stack([row.cpu().numpy() for row in rows]), return_inverse=True)
+    lines = image.index_select(1, torch.from_numpy(used).to(device))
     # Sums of at most 255 * 2048, which float32 holds exactly.
-    across = sum(lines.index_select(2, column) * share for column, share in zip(columns, shares_across))
-    parts = across.to(torch.int32) >> 4
-    total = sum(parts.index_select(1, row) * share[:, None] >> 16 for row, share in zip(again, shares_down))
-    return ((total + 2) >> 2).clamp(0, 255).to(torch.float32)
+    first, second = (lines.index_select(2, column) * share for column, share in zip(columns, shares_across))
+    parts = (first + second).to(torch.int32) >> 4
+    above, below = (
+        parts.index_select(1, torch.from_numpy(row).to(device)) * share[:, None] >> 16
+        for row, share in zip(again.reshape(2, -1), shares_down)
+    )
+    return ((above + below + 2) >> 2).clamp(0, 255).to(torch.float32)
 
 
 def _neighbours(length: int, wanted: int, device: torch.device, beyond: bool) -> tuple[list[Tensor], list[Tensor]]:
@@ -73,8 +75,14 @@ def scale_as_pillow(pixels: np.ndarray | FloatImage, size: tuple[int, int], devi
     Returns:
         float32 ``[3,height,width]`` in 0..255; a picture of that size as it is.
     """
-    image = to_tensor(pixels, device)
+    image = _tensor(pixels, device)
     if tuple(image.shape[1:]) == tuple(size):
         return image
     scaled = F.interpolate(image[None], size=size, mode="bilinear", align_corners=False, antialias=True)[0]
     return scaled if isinstance(pixels, FloatImage) else scaled.round().clamp(0, 255)
+
+
+def _tensor(pixels: np.ndarray | FloatImage, device: torch.device) -> Tensor:
+    if isinstance(pixels, FloatImage):
+        return pixels.values.to(device, torch.float32)
+    return torch.from_numpy(pixels).to(device).permute(2, 0, 1).to(torch.float32)
