@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detectors.precision import half_precision_is_on, require_full_precision
 from detxai_nb.detectors.weights import differentiable
+from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.downloads import Download
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
@@ -112,6 +114,19 @@ class Adapter:
 
     module: Any
     names: tuple[str, ...]
+
+    _doubts: Callable[[np.ndarray], str] | None = None
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let every adapter's ``detect`` warn of the pictures that it doubts."""
+        super().__init_subclass__(**arguments)
+        if "detect" in vars(cls):
+            cls.detect = _with_doubts(vars(cls)["detect"])  # type: ignore[attr-defined]
+
+    @property
+    def doubts(self) -> Callable[[np.ndarray], str] | None:
+        """A function from a picture to the reason why the answer means nothing there, or ""; by default None."""
+        return self._doubts
 
     @property
     def device(self) -> torch.device:
@@ -231,6 +246,19 @@ def as_score_threshold(value: Any) -> float:
         hint = f"; for {found:g} percent write {found / 100:g}" if 1 < found <= 100 else ""
         raise ValueError(f"score_threshold is a number from 0 to 1, got {value!r}{hint}")
     return found
+
+
+def _with_doubts(detect: Callable[..., list[Detections]]) -> Callable[..., list[Detections]]:
+    """A method ``detect(images, ...)`` that afterwards warns of the pictures that its detector doubts."""
+
+    @functools.wraps(detect)
+    def detecting(self: Adapter, images: Any, *arguments: Any, **options: Any) -> list[Detections]:
+        found = detect(self, images, *arguments, **options)
+        if self.doubts is not None and isinstance(images, (list, tuple)):
+            warn_of_doubts(self, images)
+        return found
+
+    return detecting
 
 
 class _End:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from torch import nn
 
+from detxai_nb.data.scenes.recognition import looks_like_scene
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
 from detxai_nb.downloads import Download
@@ -54,11 +56,32 @@ def bundled(
             names = json.loads(card.read_text(encoding="utf-8"))["names"]
         module = network(names)
         fit_weights(module, read_weights(own if weights is None else weights), name)
-        return _made(adapter, module, names, {**(settings or {}), **given})
+        made = adapter(module, names, **{**(settings or {}), **given})
+        if weights is None:
+            made._doubts = doubt_what_is_no_scene
+        return cast(OpenDetector, made)
 
     told = "bundled" if there else f"to be trained: {trained}"
     about = f"{about}; works offline" if there else about
     return Entry(name, adapter.family, told, about, build, group, settings=dict(settings or {}))
+
+
+def doubt_what_is_no_scene(image: np.ndarray) -> str:
+    """Return what the bundled models have to say of a picture that is no scene.
+
+    Args:
+        image: uint8 ``[H,W,3]``, RGB.
+
+    Returns:
+        A sentence or two; empty for a picture that looks like one of the synthetic scenes.
+    """
+    if looks_like_scene(image):
+        return ""
+    return (
+        "this picture does not look like one of the synthetic scenes, and the bundled detectors know nothing else: "
+        "what they find here means nothing. For photographs take a detector that knows them, such as "
+        "load_detector('ssdlite320_mobilenet_v3_large')"
+    )
 
 
 def from_torchvision(
