@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from detxai_nb.image import ImageSource
@@ -71,6 +73,12 @@ class Capabilities:
     def identity(self) -> Any:
         """What identifies it in a store, or None."""
         return getattr(self._detector, "identity", None)
+
+    @property
+    def doubts(self) -> Callable[[np.ndarray], str] | None:
+        """A function from a picture to the reason why the answer means nothing there, or ""; None if it has none."""
+        found: Callable[[np.ndarray], str] | None = getattr(self._detector, "doubts", None)
+        return found
 
     @property
     def stage_patterns(self) -> StagePatterns:

@@ -21,6 +21,7 @@ LAYERS = (
         "callable_module",
         "capabilities",
         "detections",
+        "doubts",
         "downloads",
         "entry_points",
         "files",
@@ -188,7 +189,18 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 # What a detector may or may not have: ``capabilities`` alone knows what holds where it does not say.
-ABILITIES = {"family", "holding", "identity", "layers", "module", "offers", "precision", "stage_patterns", "targets"}
+ABILITIES = {
+    "doubts",
+    "family",
+    "holding",
+    "identity",
+    "layers",
+    "module",
+    "offers",
+    "precision",
+    "stage_patterns",
+    "targets",
+}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import detxai_nb as dx
 from detxai_nb.cli.tables import format_table
+from detxai_nb.cli.wording import in_own_words
 from detxai_nb.files import write_atomically
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ def explain(options: argparse.Namespace) -> None:
             raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     settings = _settings(options.setting)
     image = dx.load_image(options.photo)
+    from detxai_nb.doubts import doubt_of
+
     detector = _detector(options)()
     found = detector.detect([image], score_threshold=options.score_threshold)[0]
+    if doubt := doubt_of(detector, image):
+        print(f"detxai-nb: note: {in_own_words(doubt)}", file=sys.stderr)
     found.require_nonempty()
     chosen = _chosen(found, options.object)
     found = found[chosen]

@@ -14,6 +14,7 @@ _PHRASES = (
     (r"\bnames=(?:\[[^\]]*\]|\.\.\.)", "--names NAME,NAME,..."),
     (r"\bdx\.(methods|metrics|detectors)\(\)", r"`detxai-nb \1`"),
     (r"\bdx\.detectors\.fetch\('?([\w.-]+)'?[^)]*\)", r"`detxai-nb fetch \1`"),
+    (r"\bload_detector\('([\w.-]+)'\)", r"--detector \1"),
     (r"\b(score_threshold|include_slow)\b(?!=)", lambda found: f"--{found[1].replace('_', '-')}"),
     (r"\b(score_threshold|store|seed|limit|exclude|protocol|method|target|layer|device|colormap)=(\S+)", None),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +21,7 @@ from detxai_nb.detectors.trace.running import detecting as detecting
 from detxai_nb.detectors.trace.running import evaluating as evaluating
 from detxai_nb.detectors.trace.running import outside_inference_mode as outside_inference_mode
 from detxai_nb.detectors.trace.running import tracing as tracing
+from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.downloads import Download
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource
@@ -112,11 +114,21 @@ class Adapter:
     module: Any
     names: tuple[str, ...]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    _doubts: Callable[[np.ndarray], str] | None = None
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let every adapter run its module alone, and its ``detect`` warn of the pictures that it doubts."""
+        super().__init_subclass__(**arguments)
         for name in ("detect", "trace"):
             if isfunction(own := vars(cls).get(name)) and not hasattr(own, ALONE):
                 setattr(cls, name, exclusive("module")(own))
+        if "detect" in vars(cls):
+            cls.detect = _with_doubts(vars(cls)["detect"])  # type: ignore[attr-defined]
+
+    @property
+    def doubts(self) -> Callable[[np.ndarray], str] | None:
+        """A function from a picture to the reason why the answer means nothing there, or ""; by default None."""
+        return self._doubts
 
     @property
     def device(self) -> torch.device:
@@ -160,6 +172,19 @@ class Adapter:
             A context manager that does nothing.
         """
         return nullcontext()
+
+
+def _with_doubts(detect: Callable[..., list[Detections]]) -> Callable[..., list[Detections]]:
+    """A method ``detect(images, ...)`` that afterwards warns of the pictures that its detector doubts."""
+
+    @functools.wraps(detect)
+    def detecting(self: Adapter, images: Any, *arguments: Any, **options: Any) -> list[Detections]:
+        found = detect(self, images, *arguments, **options)
+        if self.doubts is not None and isinstance(images, (list, tuple)):
+            warn_of_doubts(self, images)
+        return found
+
+    return detecting
 
 
 def to_tensor(pixels: np.ndarray | FloatImage, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from detxai_nb.data.scenes.recognition import looks_like_scene
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
 from detxai_nb.downloads import Download
@@ -69,7 +71,10 @@ def bundled(
             usual.update(stated(weights, usual, given))
         elif weights is not None:
             require_stated_input(module, weights, name)
-        return _made(adapter, module, names, {**usual, **given})
+        made = _made(adapter, module, names, {**usual, **given})
+        if weights is None:
+            cast(Adapter, made)._doubts = doubt_what_is_no_scene
+        return made
 
     told = "bundled" if there else f"to be trained: {trained}"
     about = f"{about}; works offline" if there else about
@@ -121,6 +126,24 @@ def bundled_weights(name: str) -> dict[str, Tensor]:
             f"{str(said)[:12]}...): it was damaged or changed; {_REINSTALL}"
         )
     return load(content)
+
+
+def doubt_what_is_no_scene(image: np.ndarray) -> str:
+    """Return what the bundled models have to say of a picture that is no scene.
+
+    Args:
+        image: uint8 ``[H,W,3]``, RGB.
+
+    Returns:
+        A sentence or two; empty for a picture that looks like one of the synthetic scenes.
+    """
+    if looks_like_scene(image):
+        return ""
+    return (
+        "this picture does not look like one of the synthetic scenes, and the bundled detectors know nothing else: "
+        "what they find here means nothing. For photographs take a detector that knows them, such as "
+        "load_detector('ssdlite320_mobilenet_v3_large')"
+    )
 
 
 def from_torchvision(

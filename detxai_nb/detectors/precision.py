@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.image import ImageSource
 from detxai_nb.module_use import exclusive, undone
 from detxai_nb.types import Detections, OpenDetector, StagePatterns, Trace
@@ -158,6 +159,7 @@ class HalfPrecision:
             One ``Detections`` for each image; every number is float32.
         """
         found = in_half_precision(self.device, self.precision, lambda: self.detector.detect(images, score_threshold))
+        warn_of_doubts(self.detector, images)
         return [_to_float32(detections) for detections in found]
 
     @exclusive("module")

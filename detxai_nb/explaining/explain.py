@@ -12,6 +12,7 @@ import torch
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import as_detections, require_own
+from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import exact_mode, full_float32
 from detxai_nb.heatmaps import HeatMaps
@@ -87,6 +88,7 @@ def explain(
         progress=progress,
         settings={_name(method): settings},
     )
+    warn_of_doubts(detector, [image])
     return next(iter(found.values()))
 
 
@@ -159,6 +161,7 @@ def compare(
         for job in jobs:
             if job.method.kind == "perturbation":
                 found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)
+    warn_of_doubts(detector, [image])
     return {job.method.name: found[job.method.name] for job in jobs}
 
 

@@ -18,7 +18,6 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, class_outputs, variant_of
-from detxai_nb.detectors.scaling import scale_as_pillow
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image

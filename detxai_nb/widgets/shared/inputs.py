@@ -11,6 +11,7 @@ import numpy as np
 from detxai_nb.data.sample import Sample
 from detxai_nb.detections import as_detections
 from detxai_nb.detectors import load_detector
+from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.shared.code import CodeRecipe
@@ -60,6 +61,7 @@ class WidgetInputs:
         if detections is None:
             detections = opened.detect([pixels], score_threshold=score_threshold)[0]
         as_detections(detections).require_image(*pixels.shape[:2])
+        warn_of_doubts(opened, [pixels], always=True)
         return cls(opened, pixels, detections, recipe)
 
     @property

@@ -14,6 +14,7 @@ import anywidget
 import traitlets
 from PIL import Image
 
+from detxai_nb.doubts import doubt_of
 from detxai_nb.files import write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
@@ -307,7 +308,7 @@ class PhotoTraits(traitlets.HasTraits):
         super().__init__(
             photo=serialize.pack_photo(inputs.image),
             objects=serialize.pack_objects(inputs.detections),
-            notice=empty_notice(inputs.detections),
+            notice=empty_notice(inputs.detections) or doubt_of(inputs.detector, inputs.image),
             **{"selected": 0 if len(inputs.detections) else None, **traits},
         )
 
