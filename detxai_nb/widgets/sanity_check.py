@@ -176,7 +176,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             found, self._found = self._found, None
             self.status = dict(IDLE)
             # If that one has not begun, what is left is another's.
-            if found is not None and found.check == check and found.originals:
+            if found is not None and found.check == check and found.maps:
                 self._publish(found.check, found.result())
 
     def show_maps(self, request: Check, maps: sanity.SanityResult, new: bool) -> None:
@@ -237,7 +237,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         if began < self._next_look or not self._lock.acquire(blocking=False):
             return
         try:
-            if self._worker.busy == found.check and self._found is found:
+            if self._worker.busy == found.check and self._found is found and found.maps:
                 self._publish(found.check, found.result(), running=True)
                 now = time.monotonic()
                 self._next_look = now + max(1.0, 4 * (now - began))
