@@ -51,6 +51,8 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
     the kernel and shows what it has found so far, which stays if it is cancelled. Until it has ended, the detector's
     weights are not the trained ones: do not use the detector in a cell meanwhile.
 
+    What next: ``Explorer`` shows one object's map large, ``Comparison`` what metrics say of it.
+
     Args:
         detector: one with a ``module``, or the name of one.
         image: the photograph, anything that ``load_image`` takes.

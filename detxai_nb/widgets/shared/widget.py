@@ -305,11 +305,17 @@ class PhotoTraits(traitlets.HasTraits):
     def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
         self._inputs = inputs
         super().__init__(
-            photo=serialize.pack_photo(inputs.image),
+            photo=serialize.pack_photo(inputs.image, serialize.SCREEN),
             objects=serialize.pack_objects(inputs.detections),
             notice=empty_notice(inputs.detections),
             **{"selected": 0 if len(inputs.detections) else None, **traits},
         )
+        self.on_msg(self._photo_wanted)  # type: ignore[attr-defined]
+
+    def _photo_wanted(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
+        """The browser asks for all pixels of a photograph that was sent smaller."""
+        if content.get("type") == "photo" and not self.photo["whole"]:
+            self.photo = serialize.pack_photo(self._inputs.image)
 
     @property
     def detections(self) -> Detections:

@@ -187,7 +187,7 @@ describe("Explorer", () => {
     fire(target, "change");
     vi.advanceTimersByTime(PATIENCE + 1);
     expect(get(".dx-progress").hidden).toBe(false);
-    expect(get(".dx-progress-text").textContent).toBe("Waiting for the kernel");
+    expect(get(".dx-progress-text").textContent).toBe("Waiting for the kernel; if it was restarted, run this cell again");
     get(".dx-cancel").click();
     expect(model.sent).toEqual([]);
     expect(model.get("target")).toBe("class");
