@@ -141,7 +141,8 @@ class SnapshotWidget(anywidget.AnyWidget):
             return
         still = {"image/png": data.pop("image/png"), "text/plain": f"{type(self).__name__}, still picture"}
         IPython.display.display(data, raw=True, metadata=metadata)
-        IPython.display.display(still, raw=True, metadata={"image/png": dict(_MARK)})
+        # JupyterLab reads the one mark beside the other and nbconvert below the type.
+        IPython.display.display(still, raw=True, metadata={**_MARK, "image/png": dict(_MARK)})
 
 
 class WorkWidget(SnapshotWidget):
