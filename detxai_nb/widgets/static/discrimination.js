@@ -122,40 +122,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
@@ -314,6 +313,7 @@ var CHIP = "rgba(17, 20, 24, 0.86)";
 var SIDE = "#ffb000";
 var CROWD = 20;
 var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
 function paintScene(context, scene, view, unit) {
   const { width, height } = context.canvas;
   const scale = view.scale * unit;
@@ -332,6 +332,11 @@ function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;
@@ -694,10 +699,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -1324,17 +1330,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
   const progress = progressView(cancel);
   let photo = null;
+  let partly = false;
   let said = "";
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode2(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -1466,6 +1475,8 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
+  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  again.hidden = true;
   return {
     ...parts,
     stage,
@@ -1474,6 +1485,13 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
+      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      again.hidden = lower === null;
+      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      again.title = words2;
+      again.setAttribute("aria-label", words2);
+      const caption = again.lastElementChild;
+      if (caption) caption.textContent = words2;
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -1485,7 +1503,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */
@@ -1779,7 +1797,7 @@ var OneResultModel = class {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
+    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
@@ -1876,6 +1894,7 @@ var TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code"
 ];
 var MOST_KEPT = 12;
@@ -2172,7 +2191,7 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
     const head = ["", "Map", "Difference"].map((title) => element("th", { scope: "col" }, [title]));
     const rows = metrics.map(
       (m) => element("tr", {}, [
-        element("th", { scope: "row" }, [m.title]),
+        element("th", { scope: "row", class: "dx-term", title: `${m.title}: ${m.higher ? "higher" : "lower"} is better. ${m.source}` }, [m.title]),
         ...[facts.own, facts.difference].map((side) => element("td", {}, [side[m.name] == null ? "–" : formatValue(
           /** @type {number} */
           side[m.name]
@@ -2219,6 +2238,8 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
 // src/discrimination/index.js
 var DiscriminationView = class {
   #heat = new HeatLayer();
+  /** The point whose value is told, in pixels of the photograph. @type {[number | null, number | null]} */
+  #at = [null, null];
   #takers = new TakerLayer();
   /**
    * @param {Discrimination} discrimination
@@ -2254,6 +2275,7 @@ var DiscriminationView = class {
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
     this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
@@ -2307,6 +2329,7 @@ var DiscriminationView = class {
    * @param {number | null} y
    */
   #point(x, y) {
+    this.#at = [x, y];
     const { discrimination, store } = this;
     const { width, height } = store.get("photo");
     if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {

@@ -122,40 +122,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
@@ -173,6 +172,7 @@ function boxLabel(object) {
   return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
+var statusWords = (status, title) => title.includes("(negative evidence)") ? status.replace("no positive", "no negative") : status;
 function placeInBox([x1, y1, x2, y2], [x, y]) {
   if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
   const row = ["upper", "middle", "lower"][Math.min(2, Math.floor(3 * (y - y1) / Math.max(y2 - y1, 1e-9)))];
@@ -184,7 +184,7 @@ function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
   if (!map) return what;
-  if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
+  if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
   const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
   const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;
@@ -308,10 +308,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -608,6 +609,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const method = selectControl("Method", choose("method"));
+  const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
@@ -620,7 +622,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [filter.root, objects.list], count2),
-    section("Explanation", [method.row, target.row, direction.row, layer.row]),
+    section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
   ]);
@@ -643,6 +645,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       filter.show(found, listed);
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
+      elsewhere.textContent = choices.elsewhere ?? "";
       target.show(choices.targets, store.get("target"));
       const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
@@ -909,7 +912,7 @@ var OneResultModel = class {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
+    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
@@ -1007,6 +1010,7 @@ var TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code"
 ];
 var Explorer = class extends OneResultModel {
@@ -1103,6 +1107,7 @@ var CHIP = "rgba(17, 20, 24, 0.86)";
 var SIDE = "#ffb000";
 var CROWD = 20;
 var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
 function paintScene(context, scene, view, unit) {
   const { width, height } = context.canvas;
   const scale = view.scale * unit;
@@ -1121,6 +1126,11 @@ function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;
@@ -1908,17 +1918,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
   const progress = progressView(cancel);
   let photo = null;
+  let partly = false;
   let said = "";
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -2050,6 +2063,8 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
+  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  again.hidden = true;
   return {
     ...parts,
     stage,
@@ -2058,6 +2073,13 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
+      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      again.hidden = lower === null;
+      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      again.title = words2;
+      again.setAttribute("aria-label", words2);
+      const caption = again.lastElementChild;
+      if (caption) caption.textContent = words2;
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -2069,7 +2091,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */
@@ -2106,6 +2128,8 @@ function widget(share, view) {
 // src/explorer/index.js
 var ExplorerView = class {
   #heat = new HeatLayer();
+  /** The point whose value is told, in pixels of the photograph. @type {[number | null, number | null]} */
+  #at = [null, null];
   /**
    * @param {Explorer} explorer
    * @param {HTMLElement} host
@@ -2140,6 +2164,7 @@ var ExplorerView = class {
     const { explorer, store, parts } = this;
     this.panel.show();
     this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
@@ -2179,6 +2204,7 @@ var ExplorerView = class {
    * @param {number | null} y
    */
   #point(x, y) {
+    this.#at = [x, y];
     const { width, height } = this.store.get("photo");
     if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {
       this.bar.point(null);

@@ -161,40 +161,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known2 = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known2);
-  const name = String(index);
-  let values = known2.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known2 = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known2);
+  const same = known2.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known2.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known2.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
@@ -327,10 +326,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -557,6 +557,7 @@ var CHIP = "rgba(17, 20, 24, 0.86)";
 var SIDE = "#ffb000";
 var CROWD = 20;
 var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
 function paintScene(context, scene, view, unit) {
   const { width, height } = context.canvas;
   const scale = view.scale * unit;
@@ -575,6 +576,11 @@ function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;
@@ -1245,17 +1251,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
   const progress = progressView(cancel);
   let photo = null;
+  let partly = false;
   let said2 = "";
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -1420,21 +1429,22 @@ var Cell = class {
       STATES[row.state] ?? ""
     );
     const map = comparison.map(place);
-    const chip = map && map.status !== "ok" ? map.status : wait;
+    const chip = map ? map.status === "ok" ? "" : map.status : wait;
     this.state.hidden = chip === "";
     this.state.textContent = chip;
     const said2 = comparison.metrics.map((metric) => ({
       title: metric.title,
       value: row.metrics[metric.name]?.[place.object],
-      best: comparison.isBest(metric, place)
+      best: comparison.isBest(metric, place),
+      about: `${metric.title}: ${metric.higher ? "higher" : "lower"} is better. ${metric.source}`
     }));
-    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
-    const lines = row.state === "ok" ? [...said2, ...own].filter(({ value }) => value !== void 0) : [];
+    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
+    const lines = row.state === "ok" || map ? [...said2, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
     this.figures.replaceChildren(
-      ...factRows(lines.map(({ title, value, best }) => ({ name: title, value: figure(value), best })))
+      ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
     const words = lines.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
     const status = chip ? [chip] : [];
