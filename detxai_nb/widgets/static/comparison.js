@@ -2204,6 +2204,18 @@ function renderGrid(grid) {
 }
 
 // src/comparison/index.js
+function keepInPlace(controls, change) {
+  const before = controls.getBoundingClientRect().top;
+  change();
+  const moved = controls.getBoundingClientRect().top - before;
+  if (Math.abs(moved) < 1 || !controls.contains(document.activeElement)) return;
+  for (let around = controls.parentElement; around; around = around.parentElement) {
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(around).overflowY) && around.scrollHeight > around.clientHeight;
+    if (!scrolls) continue;
+    around.scrollTop += moved;
+    return;
+  }
+}
 var ComparisonView = class {
   #described = "";
   /**
@@ -2267,7 +2279,7 @@ var ComparisonView = class {
     parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
-    this.grid.show();
+    keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
     this.#pointed(false);
