@@ -15,7 +15,7 @@ from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, OpenDetector, Progress
 from detxai_nb.widgets import sanity_check_run
 from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
-from detxai_nb.widgets.shared.forecast import SLOW
+from detxai_nb.widgets.shared.forecast import ASK_FROM
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
@@ -274,8 +274,8 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
                 COMPUTING.release()
             self._stages[check.layers] = len(found)
         steps = self._stages.get(check.layers, self._stages["papers"])
-        seconds, said = sanity_check_run.forecast(check, self._pass_seconds, steps, self._settings())
-        return said if seconds > SLOW else ""
+        seconds, said = sanity_check_run.forecast_of(check, self._pass_seconds, steps, self._settings())
+        return said if seconds > ASK_FROM else ""
 
     @traitlets.observe(*_CHOSEN)
     def _changed(self, change: Any) -> None:

@@ -20,7 +20,7 @@ from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.forecast import left_in_words
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
-from detxai_nb.widgets.shared.outputs import OUTPUTS
+from detxai_nb.widgets.shared.outputs import CELL_OUTPUTS
 from detxai_nb.widgets.shared.traits import Index
 from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
@@ -74,7 +74,7 @@ class SnapshotWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        OUTPUTS.note(self)
+        CELL_OUTPUTS.note(self)
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Hand anywidget the texts of ``_esm`` and ``_css`` where these are paths."""
@@ -120,7 +120,7 @@ class SnapshotWidget(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
-        OUTPUTS.note(self)
+        CELL_OUTPUTS.note(self)
         data, metadata = bundle
         return {**data, "image/png": self._picture()}, metadata
 
