@@ -14,13 +14,7 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.comparison_queue import (
-    ComparisonOptions,
-    MethodBatch,
-    explain_batch,
-    next_batch,
-    to_code,
-)
+from detxai_nb.widgets.comparison_queue import ComparisonOptions, MethodBatch, explain_batch, next_batch, to_code
 from detxai_nb.widgets.comparison_scores import ScoredMaps, best_first, comparison_row, grid_line, stopped_early
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.heatmaps import UNDERFLOWED, HeatMaps
 from detxai_nb.metrics.scoring import Figures, MapScorer, means
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared.options import method_title
@@ -74,10 +74,15 @@ class ScoredMaps:
 
         maps = replace(
             second,
-            grids=both(first.grids, second.grids),
-            strides=both(first.strides, second.strides),
-            corners=both(first.corners, second.corners),
-            diagnostics={n: both(first.diagnostics[n], values) for n, values in second.diagnostics.items()},
+            **{
+                f.name: both(getattr(first, f.name), own)
+                for f in fields(second)
+                if isinstance(own := getattr(second, f.name), tuple)
+            },
+            diagnostics={
+                name: both(_diagnostic(first, name), _diagnostic(second, name))
+                for name in {**first.diagnostics, **second.diagnostics}
+            },
             detections=every.to(second.detections.boxes.device)[sorted(rows)],
             seconds=first.seconds + second.seconds,
         )
@@ -140,6 +145,11 @@ def remark(maps: HeatMaps) -> str:
     if stopped_early(maps):
         said.append("stopped by hand")
     return ", ".join(said)
+
+
+def _diagnostic(maps: HeatMaps, name: str) -> Sequence[float]:
+    """A diagnostic of each map; underflow is told only where there is some."""
+    return maps.diagnostics.get(name, (0.0 if name == UNDERFLOWED else math.nan,) * len(maps))
 
 
 def comparison_row(

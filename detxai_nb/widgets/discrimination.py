@@ -99,6 +99,8 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
     a slow black-box one, later ones in a thread beside the kernel. Do not use the detector in a cell while the widget
     computes with it.
 
+    What next: ``Explorer`` shows the map itself, ``Comparison`` other methods, ``TinyObjects`` many touching objects.
+
     Args:
         detector: a detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.

@@ -19,6 +19,7 @@ from detxai_nb.widgets.shared.options import (
     Request,
     SignedLookOptions,
     WidgetOptions,
+    methods_elsewhere,
     show_widget_options,
     split_options,
 )
@@ -48,12 +49,17 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
     are kept, so that choosing them again costs nothing. Do not use the detector in a cell while the widget computes
     with it.
 
+    What next: ``Comparison`` puts methods side by side, ``Discrimination`` shows what sets an object apart from its
+    neighbours, ``Perturbation`` what happens when the marked pixels go, ``SanityCheck`` whether a map depends on what
+    the detector has learnt, ``TinyObjects`` whether the maps of small objects stay on them.
+
     Args:
         detector: an open detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
         detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
             ``score_threshold``.
-        method: a name of ``dx.methods``, of a gradient method.
+        method: a name of ``dx.methods``, of one that looks inside the detector; those that ask it hundreds of times
+            (D-RISE, SODEx) are in the ``Comparison``.
         target: what is explained: "class", "x1", "y1", "x2", "y2" or "combined".
         layer: a name of ``detector.layers``; by default the one that the method prefers.
         score_threshold: the lowest score of an object, 0..1.
@@ -99,10 +105,10 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
     ) -> None:
         traits, settings = split_options(options, ExplorerOptions)
         inputs = WidgetInputs.of(detector, image, detections, score_threshold)
-        self._options = WidgetOptions.of(inputs.detector, settings)
+        self._options = WidgetOptions.of(inputs.detector, settings, ("gradient", "trace"))
         super().__init__(
             inputs,
-            choices=self._options.to_payload(),
+            choices={**self._options.to_payload(), "elsewhere": methods_elsewhere()},
             method=method,
             target=target,
             layer=self._options.layers[0] if layer is None else layer,

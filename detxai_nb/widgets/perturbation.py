@@ -103,6 +103,8 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
     first path is computed when the widget is made if that is quick, later ones in a thread beside the kernel. Paths are
     kept, and the detector sees no picture twice. Do not use the detector in a cell while the widget computes with it.
 
+    What next: ``Explorer`` shows the map whose pixels go, ``Comparison`` what other metrics say of it.
+
     Args:
         detector: a detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.

@@ -15,7 +15,7 @@ from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, OpenDetector, Progress
 from detxai_nb.widgets import sanity_check_run
 from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
-from detxai_nb.widgets.shared.forecast import SLOW
+from detxai_nb.widgets.shared.forecast import ASK_FROM
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
@@ -50,6 +50,8 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
     that takes longer than a minute the button says how long and asks; ``run()`` does not. It runs in a thread beside
     the kernel and shows what it has found so far, which stays if it is cancelled. Until it has ended, the detector's
     weights are not the trained ones: do not use the detector in a cell meanwhile.
+
+    What next: ``Explorer`` shows one object's map large, ``Comparison`` what metrics say of it.
 
     Args:
         detector: one with a ``module``, or the name of one.
@@ -176,7 +178,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             found, self._found = self._found, None
             self.status = dict(IDLE)
             # If that one has not begun, what is left is another's.
-            if found is not None and found.check == check and found.originals:
+            if found is not None and found.check == check and found.maps:
                 self._publish(found.check, found.result())
 
     def show_maps(self, request: Check, maps: sanity.SanityResult, new: bool) -> None:
@@ -237,7 +239,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         if began < self._next_look or not self._lock.acquire(blocking=False):
             return
         try:
-            if self._worker.busy == found.check and self._found is found:
+            if self._worker.busy == found.check and self._found is found and found.maps:
                 self._publish(found.check, found.result(), running=True)
                 now = time.monotonic()
                 self._next_look = now + max(1.0, 4 * (now - began))
@@ -272,8 +274,8 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
                 COMPUTING.release()
             self._stages[check.layers] = len(found)
         steps = self._stages.get(check.layers, self._stages["papers"])
-        seconds, said = sanity_check_run.forecast(check, self._pass_seconds, steps, self._settings())
-        return said if seconds > SLOW else ""
+        seconds, said = sanity_check_run.forecast_of(check, self._pass_seconds, steps, self._settings())
+        return said if seconds > ASK_FROM else ""
 
     @traitlets.observe(*_CHOSEN)
     def _changed(self, change: Any) -> None:

@@ -237,7 +237,9 @@ def _joined(results: Sequence[sanity.SanityResult], methods: Sequence[str]) -> s
     )
 
 
-def forecast(check: Check, seconds: float, steps: int, settings: Mapping[str, Mapping[str, Any]]) -> tuple[float, str]:
+def forecast_of(
+    check: Check, seconds: float, steps: int, settings: Mapping[str, Mapping[str, Any]]
+) -> tuple[float, str]:
     """Return about how long a check will take, and that in words with what to do about it.
 
     Args:

@@ -19,6 +19,8 @@ class ScoreThreshold(PhotoTraits, ClassFilterTraits, SnapshotWidget):
 
     The detector runs once, when the widget is made. Boxes appear and vanish in the browser.
 
+    What next: ``Explorer`` with that ``score_threshold`` explains what passes.
+
     Args:
         detector: a detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.

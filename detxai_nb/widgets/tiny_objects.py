@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import pandas
 
 MOST_METHODS = 5
-
 _PUBLISH_EVERY = 0.4
 _MOST_KEPT = 64 * 2**20
 _PARTS = 100
@@ -131,7 +130,7 @@ class TinyObjects(WorkWidget, LookTraits):
         self._sources = source_of(detector, image_or_dataset)
         self._found: TinyObjectsRun | None = None
         self._published = (0, 0.0)
-        chosen = [m for m in FIRST_METHODS if m in self._options.methods] or list(self._options.methods)[:1]
+        chosen = [m for m in FIRST_METHODS if m in self._options.methods] or self._options.first(1)
         super().__init__(
             choices={**self._options.to_payload(), **run_choices(MOST_METHODS, len(self._samples), at_most)},
             methods=chosen if methods is None else list(methods),

@@ -17,6 +17,7 @@ from traitlets import TraitError
 import detxai_nb as dx
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.widgets.shared.options import TARGETS
+from detxai_nb.widgets.snapshots import picture
 
 SECONDS = 20
 
@@ -207,3 +208,20 @@ def test_a_method_is_shown_on_the_layer_it_prefers() -> None:
     assert widget.maps.layer == "backbone"
     assert "layer='backbone'" in widget.to_code()
     widget.close()
+
+
+def test_all_pixels_of_a_large_photograph_follow_when_the_browser_asks(make: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("detxai_nb.widgets.shared.serialize.SCREEN", 50)
+    widget = make()
+    assert Image.open(io.BytesIO(widget.photo["data"])).width == 50
+    widget._handle_custom_msg({"type": "photo"}, [])
+    assert Image.open(io.BytesIO(widget.photo["data"])).width == widget.photo["width"] == stub.SIZE[1]
+
+
+def test_a_still_picture_places_a_map_on_no_more_pixels_than_it_has(make: Any) -> None:
+    large = np.asarray(Image.fromarray(stub.photograph()).resize((2000, 1200)))
+    widget = make(image=large)
+    view = picture.draw_view(widget._scene(), 0.1)
+    whole = picture.draw_view(widget._scene()).resize(view.size, Image.Resampling.BOX)
+    assert view.size == (200, 120)
+    assert np.abs(np.asarray(view, float) - np.asarray(whole, float)).mean() < 3

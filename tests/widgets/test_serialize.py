@@ -123,6 +123,9 @@ def test_a_map_of_zeros_is_sent_as_such() -> None:
     maps = replace(maps, grids=tuple(torch.zeros_like(grid) for grid in maps.grids))
     sent = serialize.pack_maps("k", "t", maps)
     assert [grid["status"] for grid in sent["grids"]] == ["no positive evidence"] * 3
+    for direction, words in (("negative", "no negative evidence"), ("signed", "no evidence")):
+        asked = replace(maps, settings={**maps.settings, "direction": direction})
+        assert serialize.pack_maps("k", "t", asked)["grids"][0]["status"] == words
     assert [grid["inside"] for grid in sent["grids"]] == [None] * 3
     assert not any(sent["values"])
 
@@ -159,3 +162,11 @@ def test_objects_keep_names_scores_and_boxes() -> None:
     objects = serialize.pack_objects(found)
     assert [thing["name"] for thing in objects] == list(stub.NAMES)
     assert [tuple(thing["box"]) for thing in objects] == list(stub.BOXES)
+
+
+def test_a_large_photograph_is_sent_as_large_as_a_screen_and_whole_when_asked_for() -> None:
+    image = np.zeros((30, 60, 3), np.uint8)
+    small, whole = serialize.pack_photo(image, 20), serialize.pack_photo(image)
+    assert (small["width"], small["height"], small["whole"], whole["whole"]) == (60, 30, False, True)
+    sizes = [Image.open(io.BytesIO(sent["data"])).size for sent in (small, whole)]
+    assert sizes == [(20, 10), (60, 30)]

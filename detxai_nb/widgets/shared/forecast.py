@@ -7,7 +7,7 @@ from typing import Any
 
 from detxai_nb.methods import Method
 
-SLOW = 60.0
+ASK_FROM = 60.0
 """Seconds from which a person is asked before something begins."""
 
 _GRADIENT, _TRACE, _UNKNOWN = 3.0, 10.0, 500.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, get_type_hints
@@ -315,6 +316,19 @@ def show_widget_options(known: type, settings: bool = True, **defaults: Any) -> 
     return decorate
 
 
+def methods_elsewhere() -> str:
+    """Return where the methods are that a widget leaves out because they take minutes.
+
+    Returns:
+        A sentence with their titles.
+    """
+    slow = {name: m.title or name for name, m in all_methods().items() if m.kind == "perturbation"}
+    return (
+        f"{', '.join(slow.values())}: not here, since they ask the detector hundreds of times; "
+        f"dx.widgets.Comparison(detector, image, methods={list(slow)[:1]!r}) computes them beside the kernel."
+    )
+
+
 def can_run(method: Method, detector: Detector) -> bool:
     """Return whether a detector has what a method needs.
 
@@ -347,5 +361,11 @@ def empty_notice(detections: Detections) -> str:
         return f"Nothing was found{at_least}. Try a lower score_threshold."
     return (
         f"Nothing was found{at_least}; the highest score was {detections.highest_score:.3f}. "
-        "Try a score_threshold below that."
+        f"Try score_threshold={_below(detections.highest_score):g}, or dx.widgets.ScoreThreshold(detector, image), "
+        "which shows what is found at which score."
     )
+
+
+def _below(score: float) -> float:
+    """A round number below a score."""
+    return max(0.0, math.floor(20 * score - 1e-6) / 20)

@@ -78,7 +78,7 @@ class CellOutputs:
             widget = None
 
 
-OUTPUTS = CellOutputs()
+CELL_OUTPUTS = CellOutputs()
 """Those of this kernel."""
 
 

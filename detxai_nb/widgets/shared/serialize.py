@@ -11,26 +11,35 @@ import numpy as np
 import torch
 from PIL import Image
 
-from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, HeatMaps
 from detxai_nb.metrics.map_energy import centres_between
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.types import Detections
 
 STEPS = 65535
+SCREEN = 2048
+"""The longer side in pixels at which a photograph is sent first; all of it follows when it is zoomed."""
 
 
-def pack_photo(image: np.ndarray) -> dict[str, Any]:
+def pack_photo(image: np.ndarray, most: int | None = None) -> dict[str, Any]:
     """Encode a photograph as a JPEG of quality 95 without chroma subsampling.
 
     Args:
         image: RGB uint8 ``[H,W,3]``.
+        most: the longer side of the JPEG is at most this many pixels; None for the photograph's own size.
 
     Returns:
-        Its bytes, media type, width and height.
+        Its bytes, media type, the photograph's width and height, and whether the JPEG has all of its pixels.
     """
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
-    return {"data": file.getvalue(), "type": "image/jpeg", "width": image.shape[1], "height": image.shape[0]}
+    height, width = image.shape[:2]
+    picture, longer = Image.fromarray(image), max(height, width)
+    if most is not None and longer > most:
+        size = max(1, round(width * most / longer)), max(1, round(height * most / longer))
+        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    picture.save(file, "JPEG", quality=95, subsampling=0)
+    whole = picture.size == (width, height)
+    return {"data": file.getvalue(), "type": "image/jpeg", "width": width, "height": height, "whole": whole}
 
 
 CLASS_COLORS = (
@@ -140,7 +149,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
                 "stride": [stride_x, stride_y],
                 "corner": None if corner is None else [corner[1], corner[0]],
                 "shift": [shift[1], shift[0]],
-                "status": maps.status[index],
+                "status": status_in_words(maps, index),
                 "peak": list(peak(maps, index)),
                 "inside": inside,
             }
@@ -157,6 +166,22 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
         "grids": grids,
         "values": b"".join(parts),
     }
+
+
+def status_in_words(maps: HeatMaps, index: int) -> str:
+    """Return the status of a map as a person reads it, by the sign of the evidence that was asked for.
+
+    Args:
+        maps: N maps.
+        index: which of them.
+
+    Returns:
+        "ok", or such as "no negative evidence" for a map that is zero everywhere.
+    """
+    status, direction = maps.status[index], maps.settings.get("direction", "positive")
+    if status != NO_POSITIVE_EVIDENCE or direction == "positive":
+        return status
+    return "no negative evidence" if direction == "negative" else "no evidence"
 
 
 def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:

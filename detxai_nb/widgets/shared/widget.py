@@ -21,7 +21,7 @@ from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.forecast import left_in_words
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
-from detxai_nb.widgets.shared.outputs import OUTPUTS
+from detxai_nb.widgets.shared.outputs import CELL_OUTPUTS
 from detxai_nb.widgets.shared.traits import Index
 from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
@@ -75,7 +75,7 @@ class SnapshotWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        OUTPUTS.note(self)
+        CELL_OUTPUTS.note(self)
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Hand anywidget the texts of ``_esm`` and ``_css`` where these are paths."""
@@ -121,7 +121,7 @@ class SnapshotWidget(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
-        OUTPUTS.note(self)
+        CELL_OUTPUTS.note(self)
         data, metadata = bundle
         return {**data, "image/png": self._picture()}, metadata
 
@@ -142,7 +142,8 @@ class SnapshotWidget(anywidget.AnyWidget):
             return
         still = {"image/png": data.pop("image/png"), "text/plain": f"{type(self).__name__}, still picture"}
         IPython.display.display(data, raw=True, metadata=metadata)
-        IPython.display.display(still, raw=True, metadata={"image/png": dict(_MARK)})
+        # JupyterLab reads the one mark beside the other and nbconvert below the type.
+        IPython.display.display(still, raw=True, metadata={**_MARK, "image/png": dict(_MARK)})
 
 
 class WorkWidget(SnapshotWidget):
@@ -306,11 +307,17 @@ class PhotoTraits(traitlets.HasTraits):
     def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
         self._inputs = inputs
         super().__init__(
-            photo=serialize.pack_photo(inputs.image),
+            photo=serialize.pack_photo(inputs.image, serialize.SCREEN),
             objects=serialize.pack_objects(inputs.detections),
             notice=empty_notice(inputs.detections) or doubt_of(inputs.detector, inputs.image),
             **{"selected": 0 if len(inputs.detections) else None, **traits},
         )
+        self.on_msg(self._photo_wanted)  # type: ignore[attr-defined]
+
+    def _photo_wanted(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
+        """The browser asks for all pixels of a photograph that was sent smaller."""
+        if content.get("type") == "photo" and not self.photo["whole"]:
+            self.photo = serialize.pack_photo(self._inputs.image)
 
     @property
     def detections(self) -> Detections:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import weakref
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,20 @@ def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) ->
     )
 
 
+_LAST: list[tuple[weakref.ref[np.ndarray], tuple[int, int], np.ndarray]] = []
+"""The photograph that was reduced last: every cell of a grid shows the same one."""
+
+
+def _reduced(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The photograph at a smaller (width, height)."""
+    for known, its_size, small in list(_LAST):
+        if known() is image and its_size == size:
+            return small
+    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+    _LAST[:] = [(weakref.ref(image), size, small)]
+    return small
+
+
 def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.Image:
     """Draw photograph, map and boxes.
 
@@ -194,11 +209,16 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
         An RGB image.
     """
     pixels = scene.image
-    if scene.maps is not None and scene.selected is not None:
-        pixels = overlay_pixels(pixels, scene.maps, scene.drawn, scene.look)
     size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
+    if factor < 1:  # the map is placed on no more pixels than are drawn
+        pixels = _reduced(pixels, size)
+    if scene.maps is not None and scene.selected is not None:
+        one = scene.maps
+        if factor < 1:
+            one = replace(one, placement=replace(one.placement, image_size=(size[1], size[0])))
+        pixels = overlay_pixels(pixels, one, scene.drawn, scene.look)
     base = Image.fromarray(pixels)
-    base = (base if factor == 1 else base.resize(size, Image.Resampling.BICUBIC)).convert("RGBA")
+    base = (base if base.size == size else base.resize(size, Image.Resampling.BICUBIC)).convert("RGBA")
     layer = Image.new("RGBA", base.size)
     draw = ImageDraw.Draw(layer)
     for index, thing in enumerate(scene.objects):

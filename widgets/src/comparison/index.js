@@ -13,6 +13,24 @@ import { renderGrid } from "../shared/grid_png.js";
 
 /** @typedef {import("./model.js").Place} Place */
 
+/**
+ * Change what is above some controls; what the person uses there stays where it is on the screen.
+ * @param {HTMLElement} controls
+ * @param {() => void} change
+ */
+function keepInPlace(controls, change) {
+  const before = controls.getBoundingClientRect().top;
+  change();
+  const moved = controls.getBoundingClientRect().top - before;
+  if (Math.abs(moved) < 1 || !controls.contains(document.activeElement)) return;
+  for (let around = controls.parentElement; around; around = around.parentElement) {
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(around).overflowY) && around.scrollHeight > around.clientHeight;
+    if (!scrolls) continue;
+    around.scrollTop += moved;
+    return;
+  }
+}
+
 /** One view of the widget in the page. */
 class ComparisonView {
   #described = "";
@@ -80,7 +98,7 @@ class ComparisonView {
     parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
-    this.grid.show();
+    keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
     this.#pointed(false);

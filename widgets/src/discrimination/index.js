@@ -14,6 +14,8 @@ import { discriminationPanel } from "./panel.js";
 /** One view of the widget in the page. */
 class DiscriminationView {
   #heat = new HeatLayer();
+  /** The point whose value is told, in pixels of the photograph. @type {[number | null, number | null]} */
+  #at = [null, null];
   #takers = new TakerLayer();
 
   /**
@@ -53,6 +55,8 @@ class DiscriminationView {
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
     this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    // Another object's map has another value there.
+    this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
@@ -110,6 +114,7 @@ class DiscriminationView {
    * @param {number | null} y
    */
   #point(x, y) {
+    this.#at = [x, y];
     const { discrimination, store } = this;
     const { width, height } = store.get("photo");
     if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {

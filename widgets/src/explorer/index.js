@@ -13,6 +13,8 @@ import { pictureParts, widget } from "../shared/view.js";
 /** One view of the widget in the page. */
 class ExplorerView {
   #heat = new HeatLayer();
+  /** The point whose value is told, in pixels of the photograph. @type {[number | null, number | null]} */
+  #at = [null, null];
 
   /**
    * @param {Explorer} explorer
@@ -51,6 +53,8 @@ class ExplorerView {
     const { explorer, store, parts } = this;
     this.panel.show();
     this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    // Another object's map has another value there.
+    this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
@@ -93,6 +97,7 @@ class ExplorerView {
    * @param {number | null} y
    */
   #point(x, y) {
+    this.#at = [x, y];
     const { width, height } = this.store.get("photo");
     if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {
       this.bar.point(null);

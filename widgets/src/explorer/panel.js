@@ -36,6 +36,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
   const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const method = selectControl("Method", choose("method"));
+  const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
@@ -49,7 +50,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
 
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [filter.root, objects.list], count),
-    section("Explanation", [method.row, target.row, direction.row, layer.row]),
+    section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store),
   ]);
@@ -74,6 +75,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       filter.show(found, listed);
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
+      elsewhere.textContent = choices.elsewhere ?? "";
       target.show(choices.targets, store.get("target"));
       const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));

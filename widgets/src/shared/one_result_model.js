@@ -89,7 +89,7 @@ export class OneResultModel {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
+    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
 

@@ -27,6 +27,9 @@ const CROWD = 20;
 /** From this many screen pixels per image pixel on, the photograph's pixels are shown as squares. */
 const SQUARES = 6;
 
+/** How to get all pixels of a photograph that was sent smaller than it is. @type {WeakMap<object, () => void>} */
+export const larger = new WeakMap();
+
 /**
  * @param {CanvasRenderingContext2D} context its canvas has `unit` device pixels for each pixel of the view
  * @param {Scene} scene
@@ -48,6 +51,8 @@ export function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = /** @type {{width?: number}} */ (scene.photo).width;
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;

@@ -3,6 +3,7 @@
 import { button, element, uniqueId } from "./dom.js";
 import { nextAmong } from "./filter.js";
 import { downloadFile, downloadPng } from "./png.js";
+import { larger } from "./painter.js";
 import { progressView } from "./progress.js";
 import { renderSheet, svgOf } from "./sheet.js";
 import { Stage } from "./stage.js";
@@ -24,6 +25,7 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
   const progress = progressView(cancel);
   /** @type {CanvasImageSource | null} */
   let photo = null;
+  let partly = false;
   let said = "";
   /** @type {Array<() => void>} */
   const undo = [];
@@ -32,13 +34,16 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
   /** A widget over many photographs may begin without one. @param {() => void} decoded */
   async function decode(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    // All pixels of the same photograph take the place of fewer without a gap.
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       // A newer one is decoded by a call of its own.
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);

@@ -166,6 +166,18 @@ describe("Comparison", () => {
     expect(root.textContent).toContain("Choose at least one object");
   });
 
+  it("keeps the controls below the grid in place where a row is added", async () => {
+    const { root, el } = await show({ methods: ["odam"] });
+    const panel = /** @type {HTMLElement} */ (root.querySelector(".dx-panel"));
+    el.style.overflowY = "auto";
+    Object.defineProperties(el, { scrollHeight: { value: 900 }, clientHeight: { value: 300 } });
+    panel.getBoundingClientRect = () => /** @type {any} */ ({ top: 100 * root.querySelectorAll(".dx-line").length });
+    const box = /** @type {HTMLInputElement} */ (root.querySelector('[aria-label="Methods compared"] input[value="grad-cam"]'));
+    box.focus();
+    box.click();
+    expect(el.scrollTop).toBe(100);
+  });
+
   it("shows no map of an earlier target", async () => {
     const { model, root, cell } = await show();
     const target = control(root, "Explain");

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import widget from "../../src/explorer/index.js";
 import { TRAITS } from "../../src/explorer/model.js";
 import { PATIENCE } from "../../src/shared/progress.js";
+import { point } from "../shared/page.js";
 import { FakeModel, someChoice, somePackage, someRequest, someState, someStatus } from "../shared/fake_model.js";
 
 const FIRST = "odam|class|neck|positive";
@@ -96,6 +97,19 @@ describe("Explorer", () => {
     document.body.removeEventListener("keydown", outside);
   });
 
+  it("tells the value of the selected object's map at the point, also when another is selected by key", async () => {
+    const { get, model } = await show();
+    const canvas = get("canvas.dx-canvas");
+    const shown = parseFloat(canvas.style.width) / 40;
+    point(canvas, 18.5 * shown, 5.5 * shown);
+    const before = get(".dx-readout").textContent;
+    expect(before).toMatch(/ at x \d+, y \d+/);
+    model.receive({ selected: 1 });
+    const after = get(".dx-readout").textContent;
+    expect(after).toMatch(/ at x \d+, y \d+/);
+    expect(after).not.toBe(before);
+  });
+
   it("points the list's active option to the selection", async () => {
     const { get, root } = await show();
     const list = get("[role=listbox]");
@@ -187,7 +201,7 @@ describe("Explorer", () => {
     fire(target, "change");
     vi.advanceTimersByTime(PATIENCE + 1);
     expect(get(".dx-progress").hidden).toBe(false);
-    expect(get(".dx-progress-text").textContent).toBe("Waiting for the kernel");
+    expect(get(".dx-progress-text").textContent).toBe("Waiting for the kernel; if it was restarted, run this cell again");
     get(".dx-cancel").click();
     expect(model.sent).toEqual([]);
     expect(model.get("target")).toBe("class");

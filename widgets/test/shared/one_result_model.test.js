@@ -26,7 +26,7 @@ describe("OneResultModel", () => {
     expect([shared.wanted, shared.result?.key]).toEqual(["key of a", "key of a"]);
     shared.store.commit({ method: "b" });
     expect([shared.wanted, shared.result]).toEqual([null, null]);
-    expect(shared.status).toMatchObject({ state: "busy", text: "Waiting for the kernel" });
+    expect(shared.status).toMatchObject({ state: "busy", text: "Waiting for the kernel; if it was restarted, run this cell again" });
     model.receive({ request: someRequest("anything", { method: "b", selected: 0 }), status: someStatus("anything", { state: "busy" }) });
     expect([shared.wanted, shared.status.state]).toEqual(["anything", "busy"]);
     model.receive({ map_data: { key: "anything", choice: { method: "b", selected: 0 } }, map_key: "anything", status: someStatus("anything") });
