@@ -117,7 +117,7 @@ def test_a_neighbour_in_the_legend_is_selected_by_a_click(apart: Shown) -> None:
 def test_hovering_says_whose_pixel_it_is(apart: Shown) -> None:
     canvas = apart.root.locator("canvas.dx-canvas")
     apart.page.mouse.move(*apart.at(canvas, 150.5, 75.5))
-    apart.root.get_by_text("most for <b>tin</b>").wait_for()
+    apart.root.get_by_text("most for #2 <b>tin</b>").wait_for()
 
 
 def test_both_are_accessible(walk: Shown, apart: Shown) -> None:
