@@ -122,40 +122,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
@@ -173,6 +172,7 @@ function boxLabel(object) {
   return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
+var statusWords = (status, title) => title.includes("(negative evidence)") ? status.replace("no positive", "no negative") : status;
 function placeInBox([x1, y1, x2, y2], [x, y]) {
   if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
   const row = ["upper", "middle", "lower"][Math.min(2, Math.floor(3 * (y - y1) / Math.max(y2 - y1, 1e-9)))];
@@ -184,7 +184,7 @@ function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
   if (!map) return what;
-  if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
+  if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
   const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
   const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;
@@ -323,10 +323,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -1252,21 +1253,22 @@ var Cell = class {
       STATES[row.state] ?? ""
     );
     const map = comparison.map(place);
-    const chip = map && map.status !== "ok" ? map.status : wait;
+    const chip = map ? map.status === "ok" ? "" : map.status : wait;
     this.state.hidden = chip === "";
     this.state.textContent = chip;
     const said = comparison.metrics.map((metric) => ({
       title: metric.title,
       value: row.metrics[metric.name]?.[place.object],
-      best: comparison.isBest(metric, place)
+      best: comparison.isBest(metric, place),
+      about: `${metric.title}: ${metric.higher ? "higher" : "lower"} is better. ${metric.source}`
     }));
-    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
-    const lines = row.state === "ok" ? [...said, ...own].filter(({ value }) => value !== void 0) : [];
+    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
+    const lines = row.state === "ok" || map ? [...said, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
     this.figures.replaceChildren(
-      ...factRows(lines.map(({ title, value, best }) => ({ name: title, value: figure(value), best })))
+      ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
     const words = lines.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
     const status = chip ? [chip] : [];
@@ -1808,11 +1810,13 @@ var TRAITS = [
   "notice",
   "code"
 ];
-var MAP_TRAITS = ["methods", "target", "layer", "rows", "requests", "map_data"];
+var MAP_TRAITS = ["methods", "shown", "target", "layer", "rows", "requests", "map_data"];
 var Comparison = class {
   labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = /* @__PURE__ */ new Map();
+  /** Parts of map sets, for scales over what is shown. @type {WeakMap<MapSet, {name: string, set: MapSet}>} */
+  #parts = /* @__PURE__ */ new WeakMap();
   /** @type {Set<string>} */
   #asked = /* @__PURE__ */ new Set();
   /** The keys of all methods by target and layer, as far as Python has said them. @type {Map<string, Record<string, string>>} */
@@ -1874,9 +1878,9 @@ var Comparison = class {
     const row = this.store.get("rows")[method];
     const wanted = this.#key(method);
     if (row && row.key === wanted) return row;
-    return { key: wanted ?? "", state: "waiting", text: "", remark: "", figures: {}, metrics: {}, mean: {} };
+    return { key: wanted ?? "", state: "waiting", text: "", remark: "", has: [], figures: {}, metrics: {}, mean: {} };
   }
-  /** All maps of a method, or null. @param {string} method */
+  /** The maps of a method by object, as far as they are here, or null. @param {string} method */
   maps(method) {
     return this.#held.get(this.#key(method) ?? "") ?? null;
   }
@@ -1887,7 +1891,20 @@ var Comparison = class {
   /** @param {Place} place @returns {import("../shared/types.js").Range | null} */
   range({ method, object }) {
     const maps = this.maps(method);
-    return maps?.maps[object] ? colorRange(maps, object, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
+    if (!maps?.maps[object]) return null;
+    const percentile = this.store.get("percentile");
+    if (this.store.get("scale") !== "shared") return colorRange(maps, object, false, percentile);
+    return colorRange(this.#shownOf(maps), 0, true, percentile);
+  }
+  /** The maps of a method that the grid shows, always the same for the same ones. @param {MapSet} maps @returns {MapSet} */
+  #shownOf(maps) {
+    const there = this.shown.filter((i) => maps.maps[i]);
+    const name = there.join(" ");
+    const known = this.#parts.get(maps);
+    if (known?.name === name) return known.set;
+    const set = { ...maps, maps: there.map((i) => maps.maps[i]) };
+    this.#parts.set(maps, { name, set });
+    return set;
   }
   /** @param {string} method @param {boolean} fade */
   table(method, fade) {
@@ -1931,12 +1948,15 @@ var Comparison = class {
     return this.#keys.get(JSON.stringify([store.get("target"), store.get("layer")]))?.[method] ?? null;
   }
   #take() {
-    const sent = this.store.get("map_data");
-    if (!sent.key) return;
-    const maps = decodeMaps(sent);
-    this.cache.add(maps);
-    this.#held.set(sent.key, maps);
-    this.#asked.delete(sent.key);
+    for (const sent of this.store.get("map_data").sets ?? []) {
+      const found = decodeMaps(sent);
+      const maps = (this.#held.get(sent.key) ?? this.cache.get(sent.key))?.maps.slice() ?? [];
+      sent.rows.forEach((row, i) => maps[row] = found.maps[i]);
+      const all = { ...found, maps };
+      this.cache.add(all);
+      this.#held.set(sent.key, all);
+      this.#asked.clear();
+    }
   }
   /** Hold what the grid shows; ask the kernel to send again what it has and this page has not. */
   #choose() {
@@ -1946,21 +1966,21 @@ var Comparison = class {
     const held = /* @__PURE__ */ new Map();
     const lacking = [];
     for (const method of store.get("methods")) {
-      const { key, state } = this.row(method);
-      if (state !== "ok") continue;
+      const { key, has = [] } = this.row(method);
+      if (has.length === 0) continue;
       const maps = this.#held.get(key) ?? cache.get(key);
       if (maps) held.set(key, maps);
-      else if (!this.#asked.has(key)) lacking.push(key);
+      const wanted = this.shown.filter((i) => has.includes(i) && !maps?.maps[i]).map((i) => `${key}#${i}`);
+      lacking.push(...wanted.filter((one) => !this.#asked.has(one)));
     }
-    const newest = store.get("map_data").key;
-    if (newest && this.#held.has(newest)) held.set(
-      newest,
+    for (const { key } of store.get("map_data").sets ?? []) held.set(
+      key,
       /** @type {MapSet} */
-      this.#held.get(newest)
+      this.#held.get(key)
     );
     this.#held = held;
-    for (const key of lacking) this.#asked.add(key);
-    if (lacking.length > 0) store.send({ type: "maps", keys: lacking });
+    for (const one of lacking) this.#asked.add(one);
+    if (lacking.length > 0) store.send({ type: "maps" });
   }
 };
 
@@ -2284,7 +2304,8 @@ var ComparisonView = class {
     root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
     root.dataset.opacity = String(store.get("opacity"));
-    const settled = order.every((m) => comparison.maps(m) || ["stopped", "error"].includes(comparison.row(m).state));
+    const there = (method) => shown.every((object) => comparison.map({ method, object }));
+    const settled = order.every((m) => there(m) || ["stopped", "error"].includes(comparison.row(m).state));
     root.dataset.ready = String(photo !== null && (settled || shown.length === 0));
   }
   #download() {

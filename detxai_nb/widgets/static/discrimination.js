@@ -122,40 +122,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
@@ -694,10 +693,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -1466,6 +1466,8 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
+  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  again.hidden = true;
   return {
     ...parts,
     stage,
@@ -1474,6 +1476,13 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
+      const lower = shared.lower ?? null;
+      again.hidden = lower === null;
+      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      again.title = words2;
+      again.setAttribute("aria-label", words2);
+      const caption = again.lastElementChild;
+      if (caption) caption.textContent = words2;
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -1485,7 +1494,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */
@@ -1758,6 +1767,10 @@ var OneResultModel = class {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
   /** The objects that pass the filters. @returns {number[]} */
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));
@@ -1876,6 +1889,7 @@ var TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code"
 ];
 var MOST_KEPT = 12;
@@ -2172,7 +2186,7 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
     const head = ["", "Map", "Difference"].map((title) => element("th", { scope: "col" }, [title]));
     const rows = metrics.map(
       (m) => element("tr", {}, [
-        element("th", { scope: "row" }, [m.title]),
+        element("th", { scope: "row", class: "dx-term", title: `${m.title}: ${m.higher ? "higher" : "lower"} is better. ${m.source}` }, [m.title]),
         ...[facts.own, facts.difference].map((side) => element("td", {}, [side[m.name] == null ? "–" : formatValue(
           /** @type {number} */
           side[m.name]

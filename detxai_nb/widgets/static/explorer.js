@@ -122,40 +122,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
@@ -173,6 +172,7 @@ function boxLabel(object) {
   return `${nameOf(object)} ${object.score.toFixed(2)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
+var statusWords = (status, title) => title.includes("(negative evidence)") ? status.replace("no positive", "no negative") : status;
 function placeInBox([x1, y1, x2, y2], [x, y]) {
   if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
   const row = ["upper", "middle", "lower"][Math.min(2, Math.floor(3 * (y - y1) / Math.max(y2 - y1, 1e-9)))];
@@ -184,7 +184,7 @@ function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
   if (!map) return what;
-  if (map.status !== "ok") return `${what} ${title}: ${map.status}.`;
+  if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
   const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
   const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;
@@ -308,10 +308,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -888,6 +889,10 @@ var OneResultModel = class {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
   /** The objects that pass the filters. @returns {number[]} */
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));
@@ -1007,6 +1012,7 @@ var TRAITS = [
   "map_data",
   "status",
   "notice",
+  "lower_score",
   "code"
 ];
 var Explorer = class extends OneResultModel {
@@ -2050,6 +2056,8 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
+  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  again.hidden = true;
   return {
     ...parts,
     stage,
@@ -2058,6 +2066,13 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
+      const lower = shared.lower ?? null;
+      again.hidden = lower === null;
+      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      again.title = words2;
+      again.setAttribute("aria-label", words2);
+      const caption = again.lastElementChild;
+      if (caption) caption.textContent = words2;
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -2069,7 +2084,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */

@@ -129,40 +129,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known);
-  const name = String(index);
-  let values = known.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
@@ -440,10 +439,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -1359,21 +1359,22 @@ var Cell = class {
       STATES[row.state] ?? ""
     );
     const map = comparison.map(place);
-    const chip = map && map.status !== "ok" ? map.status : wait;
+    const chip = map ? map.status === "ok" ? "" : map.status : wait;
     this.state.hidden = chip === "";
     this.state.textContent = chip;
     const said = comparison.metrics.map((metric) => ({
       title: metric.title,
       value: row.metrics[metric.name]?.[place.object],
-      best: comparison.isBest(metric, place)
+      best: comparison.isBest(metric, place),
+      about: `${metric.title}: ${metric.higher ? "higher" : "lower"} is better. ${metric.source}`
     }));
-    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
-    const lines2 = row.state === "ok" ? [...said, ...own].filter(({ value }) => value !== void 0) : [];
+    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
+    const lines2 = row.state === "ok" || map ? [...said, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines2, chip]);
     if (all === this.#said) return;
     this.#said = all;
     this.figures.replaceChildren(
-      ...factRows(lines2.map(({ title, value, best }) => ({ name: title, value: figure(value), best })))
+      ...factRows(lines2.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
     const words = lines2.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
     const status = chip ? [chip] : [];
@@ -1902,6 +1903,7 @@ var TRAITS = [
   "signed_colormap",
   "boxes",
   "wanted",
+  "question",
   "map_data",
   "status",
   "notice",
@@ -2234,7 +2236,11 @@ function sanityPanel(check, { run, select, step, download }) {
   const mode = segmentControl("Mode", MODES, choose("mode"));
   const layers = selectControl("Stages", choose("layers"));
   const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
-  const start = button("compute", "Run the check that is chosen", run, "Run");
+  const start = button("compute", "Run the check that is chosen", () => run(false), "Run");
+  const asked = element("p", { class: "dx-remark", role: "alert" });
+  const sure = button("compute", "Run the long check", () => run(true), "Run it");
+  const leave = button("close", "Do not run the long check", () => store.commit({ question: "" }), "Not now");
+  const question = element("div", { class: "dx-question", hidden: "" }, [asked, element("div", { class: "dx-actions" }, [sure, leave])]);
   const stale = element("p", { class: "dx-remark" });
   const measure = selectControl("Measure", choose("measure"));
   const seed = selectControl("Maps of seed", (value) => store.commit({ seed: Number(value) }));
@@ -2247,7 +2253,7 @@ function sanityPanel(check, { run, select, step, download }) {
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Object", [objects.list]),
     section("Methods", [methods.root, most]),
-    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), stale]),
+    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
     section("Shown", [measure.row, seed.row]),
     section("Display", [colors.row, signed.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
@@ -2276,6 +2282,8 @@ function sanityPanel(check, { run, select, step, download }) {
       now
     );
     start.disabled = store.get("wanted") === "";
+    question.hidden = store.get("question") === "";
+    asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : check.found?.note ?? "";
     measure.show(choices.measures, store.get("measure"));
     seed.show(plain(check.seeds.map(String)), String(store.get("seed")));
@@ -2313,7 +2321,7 @@ var SanityView = class {
       painted: () => this.#painted()
     });
     this.panel = sanityPanel(check, {
-      run: () => this.store.send({ type: "run" }),
+      run: (sure) => this.store.send(sure ? { type: "run", sure } : { type: "run" }),
       select: (index) => this.store.commit({ selected: index }),
       step: (by) => this.store.commit({ selected: neighbour(check.chosen, by, this.store.get("objects").length) }),
       download: () => this.#download()
@@ -2413,7 +2421,7 @@ var SanityView = class {
   #painted() {
     const { check, root, store } = this;
     const { selected } = check;
-    root.dataset.shown = check.found?.key ?? "";
+    root.dataset.shown = check.status.state === "busy" ? "" : check.found?.key ?? "";
     root.dataset.seeds = check.seeds.join(" ");
     root.dataset.selected = selected ? `${selected.method}#${selected.object}` : "";
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);

@@ -161,40 +161,39 @@ function placeMap(map, size, columns, rows) {
   return out;
 }
 var sorted = /* @__PURE__ */ new WeakMap();
-function percentileOf(set, index, percentile, whole) {
-  const known2 = sorted.get(set) ?? /* @__PURE__ */ new Map();
-  sorted.set(set, known2);
-  const name = String(index);
-  let values = known2.get(name);
-  if (!values) {
-    const maps = index === null ? set.maps : [set.maps[index]];
-    const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
-    const lowest = (set.signed ? 0 : whole.low) + (whole.high - whole.low) / STEPS / 2;
-    let at = 0;
-    for (const map of maps) {
-      const step = (map.high - map.low) / STEPS;
-      for (const quantum of map.quanta) {
-        const value = map.low + quantum * step;
-        const size = set.signed ? Math.abs(value) : value;
-        if (size > lowest) all[at++] = size;
-      }
+function evidence(maps, signed, { low, high }) {
+  const known2 = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known2);
+  const same = known2.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at++] = size;
     }
-    values = all.slice(0, at).sort();
-    known2.set(name, values);
   }
-  if (values.length === 0) return void 0;
+  const values = all.slice(0, at).sort();
+  known2.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
   const place = (values.length - 1) * percentile / 100;
   const first = Math.floor(place);
   const next = Math.min(first + 1, values.length - 1);
-  return values[first] + (values[next] - values[first]) * (place - first);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
 }
 function colorRange(set, index, shared, percentile = 100) {
   const maps = shared ? set.maps : [set.maps[index]];
   const low = Math.min(...maps.map((m) => m.low));
   const high = Math.max(...maps.map((m) => m.high));
   const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
-  const upper = percentile < 100 ? percentileOf(set, shared ? null : index, percentile, { low, high }) : reach;
-  const top = upper === void 0 ? reach : Math.min(upper, reach);
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
   return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
 }
 var MOST_BYTES = 64 * 2 ** 20;
@@ -327,10 +326,11 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name }, [c.title])));
+        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
         offered = wanted;
       }
       list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
       row.hidden = choices.length === 0;
     }
   };
@@ -1420,21 +1420,22 @@ var Cell = class {
       STATES[row.state] ?? ""
     );
     const map = comparison.map(place);
-    const chip = map && map.status !== "ok" ? map.status : wait;
+    const chip = map ? map.status === "ok" ? "" : map.status : wait;
     this.state.hidden = chip === "";
     this.state.textContent = chip;
     const said2 = comparison.metrics.map((metric) => ({
       title: metric.title,
       value: row.metrics[metric.name]?.[place.object],
-      best: comparison.isBest(metric, place)
+      best: comparison.isBest(metric, place),
+      about: `${metric.title}: ${metric.higher ? "higher" : "lower"} is better. ${metric.source}`
     }));
-    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false }));
-    const lines = row.state === "ok" ? [...said2, ...own].filter(({ value }) => value !== void 0) : [];
+    const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
+    const lines = row.state === "ok" || map ? [...said2, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines, chip]);
     if (all === this.#said) return;
     this.#said = all;
     this.figures.replaceChildren(
-      ...factRows(lines.map(({ title, value, best }) => ({ name: title, value: figure(value), best })))
+      ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
     const words = lines.map(({ title, value, best }) => `${title} ${figure(value)}${best ? ", the best" : ""}`);
     const status = chip ? [chip] : [];
