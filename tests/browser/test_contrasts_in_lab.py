@@ -86,7 +86,7 @@ def test_the_slider_takes_keys_and_tells_python(walk: Shown) -> None:
 def test_another_mode_and_object_are_computed(walk: Shown) -> None:
     walk.root.get_by_role("radio", name="Insertion").check(force=True)
     walk.expect("shown", "odam|class||#0#insertion#box#@10")
-    walk.root.get_by_role("option").nth(2).click()
+    walk.root.locator("li[role=option]").nth(2).click()
     walk.expect("shown", "odam|class||#2#insertion#box#@10")
     walk.notebook.run_until(WALKED, "walk=2 insertion ")
 
