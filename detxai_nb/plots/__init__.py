@@ -4,12 +4,12 @@ from detxai_nb.plots.heatmaps import (
     DIVERGING,
     SCALES,
     SEQUENTIAL,
-    color_range,
     overlay,
     plot_comparison,
     plot_detections,
     plot_maps,
 )
+from detxai_nb.plots.limits import color_range
 from detxai_nb.plots.panels import to_png
 
 __all__ = [

@@ -71,10 +71,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         target, layer: as above; setting one computes other maps.
         sort: a metric, whose best method comes first, or "" for the order of ``methods``.
         sort_object: the object that is sorted by, or None for the mean of those shown.
-        opacity: of the map, 0..1.
-        hide_below: evidence below this share of the range of colours is not drawn, 0..1.
-        percentile: values from this percentile of a map's cells on have the last colour, above 0, up to 100.
-        colormap, signed_colormap: names of a sequential and a diverging colour map.
+        opacity, hide_below, percentile, colormap, signed_colormap: how maps look, as in the Explorer.
         scale: "object" (each map over its own range) or "shared" (all shown maps of one method over one).
         boxes: "all" or "selected" (only each cell's own).
         order, rows: what is in the grid, for the browser.
@@ -395,5 +392,5 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             look = picture.look_of(self, None if scored is None else scored.maps, self.scale == "shared")
             scene = picture.Snapshot(self._inputs.image, self.objects, None, None, look)
             lines.append(grid_line(method, rows[method], scored, shown, (scene, named)))
-        heads = [f"{self.objects[i]['name']} {self.objects[i]['score']:.2f}" for i in shown]
+        heads = [picture.label_of(self.objects[i]) for i in shown]
         return grid.Grid(heads, lines, self._inputs.image, self.notice)

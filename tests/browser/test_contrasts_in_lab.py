@@ -86,7 +86,7 @@ def test_the_slider_takes_keys_and_tells_python(walk: Shown) -> None:
 def test_another_mode_and_object_are_computed(walk: Shown) -> None:
     walk.root.get_by_role("radio", name="Insertion").check(force=True)
     walk.expect("shown", "odam|class||#0#insertion#box#@10")
-    walk.root.get_by_role("option").nth(2).click()
+    walk.root.locator("li[role=option]").nth(2).click()
     walk.expect("shown", "odam|class||#2#insertion#box#@10")
     walk.notebook.run_until(WALKED, "walk=2 insertion ")
 
@@ -117,7 +117,7 @@ def test_a_neighbour_in_the_legend_is_selected_by_a_click(apart: Shown) -> None:
 def test_hovering_says_whose_pixel_it_is(apart: Shown) -> None:
     canvas = apart.root.locator("canvas.dx-canvas")
     apart.page.mouse.move(*apart.at(canvas, 150.5, 75.5))
-    apart.root.get_by_text("most for <b>tin</b>").wait_for()
+    apart.root.get_by_text("most for #2 <b>tin</b>").wait_for()
 
 
 def test_both_are_accessible(walk: Shown, apart: Shown) -> None:

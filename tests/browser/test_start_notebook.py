@@ -60,7 +60,7 @@ def test_a_click_in_its_first_widget_selects_in_python(started: NotebookPage) ->
     assert count > 1, "a start notebook needs two objects to choose from"
     widget.scroll_into_view_if_needed()
     before = widget.locator("canvas.dx-canvas").evaluate("canvas => canvas.toDataURL()")
-    widget.get_by_role("option").nth(1).click()
+    widget.locator("li[role=option]").nth(1).click()
     page.wait_for_function("widget => widget.dataset.shown.endsWith('#1')", arg=widget.element_handle())
     assert widget.locator("canvas.dx-canvas").evaluate("canvas => canvas.toDataURL()") != before
     started.run_until(last, "selected=1 ")

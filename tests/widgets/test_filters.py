@@ -165,7 +165,7 @@ def test_where_nothing_was_found_a_lower_threshold_is_one_message_away(make_any:
 def test_only_what_the_widget_detected_itself_is_detected_again(make_any: Any) -> None:
     detector = stub.StubDetector()
     none = detector.detect([stub.photograph()], score_threshold=0.95)[0]
-    widget = make_any(dx.widgets.Explorer, detector, stub.photograph(), none)
+    widget = make_any(dx.widgets.Explorer, detector, stub.photograph(), detections=none)
     assert widget.lower_score is None
     widget.detect_again()
     assert widget.objects == []

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots import heatmaps
-from detxai_nb.plots.heatmaps import color_range
+from detxai_nb.plots.limits import color_range
 from detxai_nb.widgets.shared.serialize import palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
 

@@ -66,6 +66,11 @@ export class OneResultModel {
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
 
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
+
   /** The objects that pass the filters. @returns {number[]} */
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));

@@ -134,8 +134,10 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
 /**
  * The parts of a view with one picture, in which objects are selected.
  * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void,
- *   objects?: readonly import("./types.js").DetectedObject[], listed?: number[]}} shared `objects`: those there are, by
- *   default all; `listed`: numbers of those that pass the filters, by default all
+ *   objects?: readonly import("./types.js").DetectedObject[], listed?: number[],
+ *   lower?: number | null}} shared `objects`: those there are, by
+ *   default all; `listed`: numbers of those that pass the filters, by default all; `lower`: a threshold with which
+ *   something is found where nothing was
  * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed" | "hovered">>} actions
  */
 export function pictureParts(shared, { scene, painted, pointed = () => {}, hovered = () => {} }) {
@@ -206,7 +208,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      const lower = shared.lower ?? null;
       again.hidden = lower === null;
       const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
       again.title = words;
