@@ -283,7 +283,7 @@ def _read(path: Path) -> dict[str, Any]:
             spare = _SPARE | {"id"} if table == "annotations" else _SPARE
             if set(missing) - spare:
                 raise ValueError(f"{path}: an entry of {table!r} has no {', '.join(missing)}: {show(row)}")
-            if "id" in missing:
+            if table == "annotations" and row.get("id") is None:
                 continue
             number = as_id(row["id"], f"the id of an entry of {table!r} in {path}")
             if number in seen:
