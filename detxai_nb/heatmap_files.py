@@ -130,8 +130,8 @@ def _fields(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> dict[s
         raise ValueError("its arrays are not those that were saved")
     about: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
     tensors: dict[str, Any] = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
-    sides: dict[str, Any] = {k: tuple(_whole(side) for side in v) for k, v in meta["placement"].items()}
-    placement = Placement(**sides)
+    sizes: dict[str, Any] = {k: tuple(_whole(side) for side in v) for k, v in meta["placement"].items()}
+    placement = Placement(**sizes)
     image = arrays["image"]
     if image.dtype != np.uint8 or image.shape != (*placement.image_size, 3):
         raise ValueError(f"its image is {image.dtype} {list(image.shape)}, and its maps are of {placement.image_size}")

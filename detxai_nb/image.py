@@ -17,6 +17,8 @@ from detxai_nb.arrays import plain_array
 
 # Ultralytics puts a function in its place that asks the network for a package where a file is no picture.
 _open_picture = Image.open
+_ROUNDING = 1e-3
+"""How far values may lie outside 0..1: by half precision or an interpolation, less than a grey value."""
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -245,9 +247,9 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
-        if not (low >= 0.0 and high <= 1.0):
+        if not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
             raise ValueError(
                 f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; divide by its maximum"
             )
-        return np.round(array * 255.0).astype(np.uint8)
+        return np.round(np.clip(array, 0.0, 1.0) * 255.0).astype(np.uint8)
     raise ValueError(f"an image array is uint8, uint16 or float in 0..1, got {array.dtype}; convert it first")

@@ -129,6 +129,13 @@ def test_wrong_arrays_say_what_was_expected(array: object, message: str) -> None
         dx.load_image(array)
 
 
+def test_what_rounding_moves_beyond_the_range_is_no_mistake() -> None:
+    found = dx.load_image(np.array([[-1e-4, 1.0004, 0.5]]))
+    assert found[0, :, 0].tolist() == [0, 255, 128]
+    with pytest.raises(ValueError, match=r"from 0 to 1, got 0 to 1\.01"):
+        dx.load_image(np.array([[0.0, 1.01]]))
+
+
 def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="not list"):
         dx.load_image([[1, 2], [3, 4]])

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         if options.traceback:
             raise
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_explain(explain: argparse.ArgumentParser) -> None:
-    explain.set_defaults(run=commands.explain)
+    explain.set_defaults(run=commands.run_explain)
     explain.add_argument("photo", type=Path, help="the image file; `detxai-nb example` writes one to try")
     _add_detector(explain)
     explain.add_argument("--method", default="odam", help="a name of `detxai-nb methods` (%(default)s)")
@@ -114,7 +114,7 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.set_defaults(run=commands.evaluate)
+    evaluate.set_defaults(run=commands.run_evaluate)
     evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came")
     _add_detector(evaluate)
     evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
@@ -148,7 +148,7 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
 
 
 def _add_example(example: argparse.ArgumentParser) -> None:
-    example.set_defaults(run=commands.example)
+    example.set_defaults(run=commands.run_example)
     example.add_argument(
         "file", type=Path, nargs="?", help="the file to write, by default example.png, or photograph.jpg"
     )
@@ -164,7 +164,7 @@ def _add_example(example: argparse.ArgumentParser) -> None:
 
 
 def _add_fetch(fetch: argparse.ArgumentParser) -> None:
-    fetch.set_defaults(run=commands.fetch)
+    fetch.set_defaults(run=commands.run_fetch)
     fetch.add_argument(
         "detector",
         nargs="?",
@@ -180,7 +180,7 @@ def _add_fetch(fetch: argparse.ArgumentParser) -> None:
 
 
 def _add_lab(lab: argparse.ArgumentParser) -> None:
-    lab.set_defaults(run=commands.lab)
+    lab.set_defaults(run=commands.run_lab)
     lab.add_argument(
         "folder", type=Path, nargs="?", default=Path(), help="the working folder, by default the current one"
     )

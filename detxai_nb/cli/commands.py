@@ -31,7 +31,7 @@ FOR_PHOTOGRAPHS = "ssdlite320_mobilenet_v3_large"
 """The smallest detector that knows photographs."""
 
 
-def explain(options: argparse.Namespace) -> None:
+def run_explain(options: argparse.Namespace) -> None:
     """Explain the detections in a photograph.
 
     Args:
@@ -85,7 +85,7 @@ def _chosen(found: Detections, wanted: Sequence[int] | None) -> list[int]:
     return list(dict.fromkeys(wanted))
 
 
-def evaluate(options: argparse.Namespace) -> None:
+def run_evaluate(options: argparse.Namespace) -> None:
     """Reproduce a paper's table.
 
     Args:
@@ -119,7 +119,7 @@ def evaluate(options: argparse.Namespace) -> None:
     print(found)
 
 
-def example(options: argparse.Namespace) -> None:
+def run_example(options: argparse.Namespace) -> None:
     """Write a picture to try the other commands on, and say how.
 
     Args:
@@ -162,7 +162,7 @@ def _photograph() -> bytes:
     return path.read_bytes()
 
 
-def fetch(options: argparse.Namespace) -> None:
+def run_fetch(options: argparse.Namespace) -> None:
     """Download the weights of a detector, or list what can be fetched.
 
     Args:
@@ -208,7 +208,7 @@ def show_table(options: argparse.Namespace) -> None:
     print(format_table((one, options.name), list(table.loc[options.name].items())))
 
 
-def lab(options: argparse.Namespace) -> None:
+def run_lab(options: argparse.Namespace) -> None:
     """Copy the notebooks and run JupyterLab.
 
     Args:

@@ -18,6 +18,8 @@ from detxai_nb.types import Detections
 
 FIELDS = ("boxes", "scores", "labels", "class_scores", "objectness")
 _NEEDED = 3
+_ROUNDING = 1e-3
+"""How far half precision may move a probability beyond 0 or 1, or a side beyond its opposite, as a share."""
 
 
 def wrap_predict(
@@ -120,6 +122,11 @@ class PredictDetector:
         found = {name: self._tensor(name, value) for name, value in _parts(answer).items()}
         count = _check_shapes(found, len(self.names))
         _check_ranges(found, self.names)
+        for name in ("scores", "class_scores", "objectness"):
+            if name in found:
+                found[name] = found[name].clamp(0, 1)
+        first, second = found["boxes"].split(2, dim=1)
+        found["boxes"] = torch.cat([first, torch.maximum(first, second)], dim=1)
         if unknown := sorted(set(found["labels"].long().tolist()) - self._numbers):
             raise ValueError(
                 f"predict returned the label {unknown[0]}, which names does not hold: it has the class numbers "
@@ -200,10 +207,10 @@ def _check_ranges(found: Mapping[str, Tensor], names: Sequence[str]) -> None:
             raise ValueError(f"predict's {name} hold NaN or infinity")
         if name in ("scores", "class_scores", "objectness") and len(value):
             low, high = float(value.min()), float(value.max())
-            if low < 0 or high > 1:
+            if low < -_ROUNDING or high > 1 + _ROUNDING:
                 raise ValueError(f"predict's {name} are probabilities in 0..1, got {low:.4g} to {high:.4g}")
     boxes, labels = found["boxes"], found["labels"]
-    turned = (boxes[:, 2:] < boxes[:, :2]).any(dim=1)
+    turned = (boxes[:, 2:] < boxes[:, :2] - _ROUNDING * boxes.abs().amax(dim=1, keepdim=True)).any(dim=1)
     if bool(turned.any()):
         row = int(turned.nonzero()[0])
         box = ", ".join(f"{side:.1f}" for side in boxes[row].tolist())

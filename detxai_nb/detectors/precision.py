@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.doubts import warn_of_doubts
-from detxai_nb.image import ImageSource
+from detxai_nb.image import ImageSource, as_images
 from detxai_nb.module_use import exclusive, undone
 from detxai_nb.types import Detections, OpenDetector, StagePatterns, Trace
 
@@ -158,8 +158,9 @@ class HalfPrecision:
         Returns:
             One ``Detections`` for each image; every number is float32.
         """
-        found = in_half_precision(self.device, self.precision, lambda: self.detector.detect(images, score_threshold))
-        warn_of_doubts(self.detector, images)
+        pixels = as_images(images)
+        found = in_half_precision(self.device, self.precision, lambda: self.detector.detect(pixels, score_threshold))
+        warn_of_doubts(self.detector, pixels)
         return [_to_float32(detections) for detections in found]
 
     @exclusive("module")
@@ -195,7 +196,8 @@ def in_half_precision(device: torch.device, precision: str, run: Callable[[], _R
         torch.set_autocast_enabled(kind, True)
         torch.set_autocast_dtype(kind, PRECISIONS[precision])
         # Taken off the stack of modes by ``undone``.
-        _OutputsInFloat32().__enter__()
+        mode: Any = _OutputsInFloat32()
+        mode.__enter__()
 
     def end() -> None:
         _asked_for.set(asked_for)

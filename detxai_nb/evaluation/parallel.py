@@ -8,9 +8,10 @@ import os
 import pickle
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -30,6 +31,9 @@ from detxai_nb.types import Detector
 
 IN_FLIGHT = 64
 """Number of images that the executor has at a time: enough for as many workers, and few enough for the memory."""
+
+_LETTING_GO = 5.0
+"""Seconds at most for which the end of worker processes waits for Python's manager of them."""
 
 KEPT = 4
 """Number of evaluations of which a worker process keeps the detector; several may share one executor."""
@@ -222,9 +226,38 @@ def map_images(executor: Executor, state: WorkerState, samples: Iterable[tuple[i
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for task in done:
                 yield task.result()
+    except BrokenExecutor:
+        # The executor fails all its tasks by itself. One cancelled meanwhile would stop it on the way, for ever.
+        waiting = set()
+        raise
     finally:
         for task in waiting:
             task.cancel()
+
+
+def check_executor(executor: Any) -> None:
+    """Raise an error if an executor cannot measure images.
+
+    Args:
+        executor: what ``evaluate`` was given, not None.
+
+    Raises:
+        TypeError: if it is no executor, such as a ``multiprocessing.Pool``.
+        ValueError: if it forks this process. A forked child has the locks of PyTorch's threads, but not the threads: it
+            may wait for them for ever.
+    """
+    if not callable(getattr(executor, "submit", None)):
+        raise TypeError(
+            "executor is a concurrent.futures executor, such as those of dx.evaluation.worker_processes(2) or a Dask "
+            f"client's get_executor(); got {type(executor).__name__}"
+        )
+    context = getattr(executor, "_mp_context", None) if isinstance(executor, ProcessPoolExecutor) else None
+    if context is not None and context.get_start_method() == "fork":
+        raise ValueError(
+            "this ProcessPoolExecutor forks the process, and a forked process may hang in PyTorch; take `with "
+            "dx.evaluation.worker_processes(2) as executor:`, or start the processes anew: "
+            'ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))'
+        )
 
 
 @contextmanager
@@ -249,14 +282,49 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")
     # Nothing is ever sent: the workers read until this end is closed, by this process or by its death.
     theirs, ours = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(count, context, _begin_worker, (threads_each(count), theirs))
+    executor = _Workers(count, context, _begin_worker, (threads_each(count), theirs))
     try:
         yield executor
         executor.shutdown()
     finally:
-        ours.close()
-        executor.shutdown()
+        executor.end(ours)
         theirs.close()
+
+
+class _Workers(ProcessPoolExecutor):
+    """Processes that Ctrl-C does not reach, from their first instruction on, and that can be ended at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        # A process is started here, and has the signals of this thread blocked until it ignores them.
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(fn, *args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def end(self, lifeline: Connection) -> None:
+        """End the processes, also in the middle of a task or while they start.
+
+        Args:
+            lifeline: the connection whose end is theirs.
+        """
+        manager, processes = self._executor_manager_thread, list((self._processes or {}).values())
+        self.shutdown(wait=False, cancel_futures=True)
+        # Python's manager of the processes must have let go of cancelled tasks before it finds the processes gone.
+        deadline = time.monotonic() + _LETTING_GO
+        while manager is not None and manager.is_alive() and self._cancel_pending_futures:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+        lifeline.close()
+        for process in processes:
+            process.terminate()
+        if manager is not None:
+            manager.join()
+        for process in processes:
+            process.join()
 
 
 def threads_each(count: int) -> int:

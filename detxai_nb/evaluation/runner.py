@@ -14,7 +14,7 @@ from detxai_nb.data.foreign import as_id
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.fingerprint import dataset_identity, detector_identity
 from detxai_nb.evaluation.image_rows import measure_image
-from detxai_nb.evaluation.parallel import WorkerState, map_images
+from detxai_nb.evaluation.parallel import WorkerState, check_executor, map_images
 from detxai_nb.evaluation.plan import EvaluationPlan, MethodLike, make_plan
 from detxai_nb.evaluation.rows import ImageRows, Record, summarize, to_frame
 from detxai_nb.evaluation.selection import find_protocol, unknown_classes
@@ -62,10 +62,10 @@ def evaluate(
             interruption of any kind and ends with the same table; a call with other settings, detector, dataset or
             version is refused. Images that could not be read are tried again then, and ``limit`` may be raised. Needs
             the extra "evaluation".
-        executor: any ``concurrent.futures`` executor, also a Dask ``Client.get_executor()``, for the images; None works
-            in this process. Each of its threads works with its own copy of the detector; pass a function to have each
-            make its own, on its own device. The images are read here and sent. Results do not depend on the executor,
-            as far as the arithmetic of the workers is the same.
+        executor: any ``concurrent.futures`` executor that does not fork, also a Dask ``Client.get_executor()``, for the
+            images; None works in this process. Each of its threads works with its own copy of the detector; pass a
+            function to have each make its own, on its own device. The images are read here and sent. Results do not
+            depend on the executor, as far as the arithmetic of the workers is the same.
         progress: True draws a bar; a function is called as ``progress(done, total)`` after each image.
         **options: the keyword arguments below.
         protocol: which objects are measured: a name of ``PROTOCOLS`` or a ``Protocol``; "default" by default.
@@ -114,6 +114,8 @@ def evaluate(
         controls=chosen["controls"],
     )
     count = _check(dataset, plan, chosen["limit"])
+    if executor is not None:
+        check_executor(executor)
     # A class makes detectors, though it has a function "detect" too.
     make = detector if isinstance(detector, type) or not hasattr(detector, "detect") else None
     first: Any = make() if callable(make) else detector

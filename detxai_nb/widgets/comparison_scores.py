@@ -72,13 +72,14 @@ class ScoredMaps:
             values = [*a, *b]
             return tuple(values[place] for place in order)
 
+        joined: dict[str, Any] = {
+            f.name: both(getattr(first, f.name), own)
+            for f in fields(second)
+            if isinstance(own := getattr(second, f.name), tuple)
+        }
         maps = replace(
             second,
-            **{
-                f.name: both(getattr(first, f.name), own)
-                for f in fields(second)
-                if isinstance(own := getattr(second, f.name), tuple)
-            },
+            **joined,
             diagnostics={
                 name: both(_diagnostic(first, name), _diagnostic(second, name))
                 for name in {**first.diagnostics, **second.diagnostics}

@@ -163,3 +163,15 @@ def test_a_black_box_detects_but_no_method_that_looks_inside_explains_it() -> No
     found = detector.detect([IMAGE])[0]
     with pytest.raises(TypeError, match="these methods look inside the detector, and PredictDetector has no trace"):
         dx.explain(detector, IMAGE, found)
+
+
+def test_what_half_precision_rounds_is_no_mistake() -> None:
+    boxes = torch.tensor([[5.0, 5, 4.999, 9]])
+    scores = {"scores": [1.0004], "class_scores": [[1.0004, -0.0003, 0.0]]}
+    detector = dx.wrap_predict(lambda _: {"boxes": boxes, "labels": [0], **scores}, ["a", "b", "c"])
+    found = detector.detect([np.zeros((20, 20, 3), np.uint8)])[0]
+    assert found.scores.tolist() == [1.0]
+    assert found.boxes.tolist() == [[5, 5, 5, 9]]
+    assert found.class_scores is not None
+    assert found.class_scores.tolist() == [[1.0, 0.0, 0.0]]
+    assert float(boxes[0, 2]) < 5, "the answer itself is left alone"

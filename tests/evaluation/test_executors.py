@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 import pickle
+import signal
+import subprocess
+import sys
 import threading
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +81,67 @@ def test_an_error_ends_the_worker_processes_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), worker_processes(1) as executor:
         executor.submit(time.sleep, 10**6)
         raise KeyboardInterrupt
+
+
+def test_an_executor_that_forks_is_refused_with_the_remedy() -> None:
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("no fork here")
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as executor:
+        with pytest.raises(ValueError, match=r"may hang in PyTorch; take `with dx\.evaluation\.worker_processes"):
+            run(executor)
+        assert not executor._processes
+    no_executor: Any = [1]
+    with pytest.raises(TypeError, match=r"executor is a concurrent\.futures executor, .* got list"):
+        run(no_executor)
+
+
+STARTING = """
+import sys, time
+if __name__ == "__main__":
+    from detxai_nb.evaluation import worker_processes
+    with worker_processes(2) as executor:
+        tasks = [executor.submit(len, bytes(10**6)) for _ in range(40)]
+        print("started", *(process.pid for process in executor._processes.values()), flush=True)
+        tasks[-1].result()
+        time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals to a group of processes")
+def test_ctrl_c_while_worker_processes_start_ends_them_all(tmp_path: Path) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(STARTING)
+    # As from a terminal: the signal goes to all processes of the group.
+    main = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert main.stdout is not None
+        word, *workers = main.stdout.readline().split()
+        assert (word, len(workers)) == ("started", 2)
+        os.killpg(main.pid, signal.SIGINT)
+        _, said = main.communicate(timeout=120)
+        assert said.rstrip().endswith("KeyboardInterrupt"), said
+        assert "InvalidStateError" not in said
+        assert main.returncode in (-signal.SIGINT, 130, 1)
+        for worker in workers:
+            with pytest.raises(ProcessLookupError):
+                os.kill(int(worker), 0)
+    finally:
+        main.kill()
+
+
+def test_a_broken_executor_is_left_to_itself() -> None:
+    with ProcessPoolExecutor(1, mp_context=processes()) as executor, pytest.raises(BrokenExecutor):
+        run(executor, detector=functools.partial(_dying, os.getpid()))
+
+
+def _dying(parent: int) -> Any:
+    """A detector that takes the process with it, unless that is the first one."""
+    detector = colours()
+    if os.getpid() != parent:
+        detector.predict = lambda image: os._exit(3)
+    return detector
 
 
 def test_worker_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ _STATED = {"normalisation": ("mean", "std"), "input_size": ("input_size",)}
 _SEES = {"input_size": INPUT_SIZE, "mean": MEAN, "std": STD}
 
 
-def stated_settings(
+def stated_classifier_input(
     weights: str | os.PathLike[str], usual: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return input size, mean and standard deviation as a weights file states them, else the usual ones.
@@ -62,7 +62,7 @@ def _find(name: str) -> Entry | None:
         count = len(usual) if names is None else len(names)
         module = torchvision.models.get_model(name, weights=None, num_classes=count)
         fit_weights(module, read_weights(weights), name)
-        settings = {**stated_settings(weights, settings, given), **given}
+        settings = {**stated_classifier_input(weights, settings, given), **given}
         return ClassifierDetector(module, pick_names(names, count, usual), **settings)
 
     def download() -> Download:
@@ -83,7 +83,7 @@ FAMILY = Family(
             lambda names: tiny_resnet(len(names)),
             _SEES,
             "bundled control",
-            stated_settings,
+            stated_classifier_input,
         ),
         bundled(
             "tiny-vgg",
@@ -92,7 +92,7 @@ FAMILY = Family(
             lambda names: tiny_vgg(len(names)),
             _SEES,
             "bundled control",
-            stated_settings,
+            stated_classifier_input,
         ),
     ),
     find=_find,

@@ -32,7 +32,7 @@ def _entry(name: str) -> Entry:
             )
         state = read_weights(weights)
         usual = {"convention": CONVENTIONS[0], "input_size": SIZES[name].input_side}
-        settings = {**stated_settings(weights, usual, settings), **settings}
+        settings = {**stated_yolox_input(weights, usual, settings), **settings}
         outputs = tensor_called(state, "head.cls_preds.0.bias")
         classes = len(COCO_80) if outputs is None else len(outputs)
         module = Yolox(classes, SIZES[name])
@@ -43,7 +43,7 @@ def _entry(name: str) -> Entry:
     return Entry(name, "yolox", "your file: weights='...'", about, build, "official file")
 
 
-def stated_settings(
+def stated_yolox_input(
     weights: str | os.PathLike[str], usual: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return convention and input size as a weights file states them, else the usual ones, and log which.
@@ -92,7 +92,7 @@ FAMILY = Family(
             f"small YOLOX {SCENES}",
             lambda names: Yolox(len(names), TINY),
             {"input_size": TINY_INPUT, "convention": "rgb-imagenet"},
-            stated=stated_settings,
+            stated=stated_yolox_input,
         ),
         *(_entry(name) for name in SIZES),
     ),

@@ -487,6 +487,7 @@ var CHIP = "rgba(17, 20, 24, 0.86)";
 var SIDE = "#ffb000";
 var CROWD = 20;
 var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
 function paintScene(context, scene, view, unit) {
   const { width, height } = context.canvas;
   const scale = view.scale * unit;
@@ -505,6 +506,11 @@ function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;
@@ -1078,17 +1084,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
   const progress = progressView(cancel);
   let photo = null;
+  let partly = false;
   let said = "";
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -1940,7 +1949,7 @@ var Comparison = class {
     const status = store.get("status");
     if (status.state !== "idle" || store.get("objects").length === 0) return status;
     const unheard = this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
-    return unheard ? { ...status, state: "busy", text: "Waiting for the kernel", done: 0, total: 0 } : status;
+    return unheard ? { ...status, state: "busy", text: "Waiting for the kernel; if it was restarted, run this cell again", done: 0, total: 0 } : status;
   }
   /** The key of a method's maps, null while the kernel has not said it. @param {string} method */
   #key(method) {
@@ -2195,6 +2204,18 @@ function renderGrid(grid) {
 }
 
 // src/comparison/index.js
+function keepInPlace(controls, change) {
+  const before = controls.getBoundingClientRect().top;
+  change();
+  const moved = controls.getBoundingClientRect().top - before;
+  if (Math.abs(moved) < 1 || !controls.contains(document.activeElement)) return;
+  for (let around = controls.parentElement; around; around = around.parentElement) {
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(around).overflowY) && around.scrollHeight > around.clientHeight;
+    if (!scrolls) continue;
+    around.scrollTop += moved;
+    return;
+  }
+}
 var ComparisonView = class {
   #described = "";
   /**
@@ -2258,7 +2279,7 @@ var ComparisonView = class {
     parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
-    this.grid.show();
+    keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
     this.#pointed(false);

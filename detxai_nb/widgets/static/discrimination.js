@@ -313,6 +313,7 @@ var CHIP = "rgba(17, 20, 24, 0.86)";
 var SIDE = "#ffb000";
 var CROWD = 20;
 var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
 function paintScene(context, scene, view, unit) {
   const { width, height } = context.canvas;
   const scale = view.scale * unit;
@@ -331,6 +332,11 @@ function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;
@@ -1324,17 +1330,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
   const progress = progressView(cancel);
   let photo = null;
+  let partly = false;
   let said = "";
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode2(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -1476,7 +1485,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      const lower = shared.lower ?? null;
       again.hidden = lower === null;
       const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
       again.title = words2;
@@ -1767,6 +1776,10 @@ var OneResultModel = class {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
   /** The objects that pass the filters. @returns {number[]} */
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));
@@ -1788,7 +1801,7 @@ var OneResultModel = class {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
+    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
@@ -2229,6 +2242,8 @@ function discriminationPanel(discrimination, { select, step, hover, download }) 
 // src/discrimination/index.js
 var DiscriminationView = class {
   #heat = new HeatLayer();
+  /** The point whose value is told, in pixels of the photograph. @type {[number | null, number | null]} */
+  #at = [null, null];
   #takers = new TakerLayer();
   /**
    * @param {Discrimination} discrimination
@@ -2264,6 +2279,7 @@ var DiscriminationView = class {
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
     this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
@@ -2317,6 +2333,7 @@ var DiscriminationView = class {
    * @param {number | null} y
    */
   #point(x, y) {
+    this.#at = [x, y];
     const { discrimination, store } = this;
     const { width, height } = store.get("photo");
     if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {

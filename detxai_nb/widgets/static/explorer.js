@@ -609,6 +609,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const filter = filterControls(store);
   const objects = objectList({ label: "Detected objects", select, step, hover });
   const method = selectControl("Method", choose("method"));
+  const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
@@ -621,7 +622,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
   const root = element("div", { class: "dx-panel" }, [
     section("Objects", [filter.root, objects.list], count2),
-    section("Explanation", [method.row, target.row, direction.row, layer.row]),
+    section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
   ]);
@@ -644,6 +645,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       filter.show(found, listed);
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
+      elsewhere.textContent = choices.elsewhere ?? "";
       target.show(choices.targets, store.get("target"));
       const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
@@ -889,6 +891,10 @@ var OneResultModel = class {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
   /** The objects that pass the filters. @returns {number[]} */
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));
@@ -910,7 +916,7 @@ var OneResultModel = class {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel";
+    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
@@ -1105,6 +1111,7 @@ var CHIP = "rgba(17, 20, 24, 0.86)";
 var SIDE = "#ffb000";
 var CROWD = 20;
 var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
 function paintScene(context, scene, view, unit) {
   const { width, height } = context.canvas;
   const scale = view.scale * unit;
@@ -1123,6 +1130,11 @@ function paintScene(context, scene, view, unit) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = view.scale < SQUARES;
   context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
   if (scene.heat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = scene.opacity;
@@ -1910,17 +1922,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
   const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
   const progress = progressView(cancel);
   let photo = null;
+  let partly = false;
   let said = "";
   const undo = [];
   const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
   async function decode(decoded) {
     const sent = store.get("photo");
-    photo = null;
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
     if (!sent.data) return;
     try {
       const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
       if (store.get("photo") !== sent) return;
       photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
       decoded();
     } catch (error) {
       fail(`The photograph cannot be shown: ${error}`);
@@ -2062,7 +2077,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      const lower = shared.lower ?? null;
       again.hidden = lower === null;
       const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
       again.title = words2;
@@ -2117,6 +2132,8 @@ function widget(share, view) {
 // src/explorer/index.js
 var ExplorerView = class {
   #heat = new HeatLayer();
+  /** The point whose value is told, in pixels of the photograph. @type {[number | null, number | null]} */
+  #at = [null, null];
   /**
    * @param {Explorer} explorer
    * @param {HTMLElement} host
@@ -2151,6 +2168,7 @@ var ExplorerView = class {
     const { explorer, store, parts } = this;
     this.panel.show();
     this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
     parts.say(this.#words());
@@ -2190,6 +2208,7 @@ var ExplorerView = class {
    * @param {number | null} y
    */
   #point(x, y) {
+    this.#at = [x, y];
     const { width, height } = this.store.get("photo");
     if (x === null || y === null || x < 0 || y < 0 || x >= width || y >= height) {
       this.bar.point(null);

@@ -1347,7 +1347,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      const lower = shared.lower ?? null;
       again.hidden = lower === null;
       const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
       again.title = words2;
@@ -1563,6 +1563,10 @@ var OneResultModel = class {
   get selected() {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
   }
   /** The objects that pass the filters. @returns {number[]} */
   get listed() {

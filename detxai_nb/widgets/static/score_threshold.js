@@ -1454,7 +1454,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = store.keys.has("lower_score") ? store.get("lower_score") : null;
+      const lower = shared.lower ?? null;
       again.hidden = lower === null;
       const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
       again.title = words2;
