@@ -1,6 +1,7 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
 import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 from detxai_nb._version import __version__
@@ -79,7 +80,9 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> Any:
         """Import a public name, or a module of the package, when it is first asked for."""
         home = _HOME.get(name)
-        if home is None and not _is_module(name):
+        # Jedi, which completes names for JupyterLab, reads the imports above where it gets no value: in time.
+        completing = home is not None and str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0] == "jedi"
+        if completing or (home is None and not _is_module(name)):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
             found = importlib.import_module(home or f"{__name__}.{name}")

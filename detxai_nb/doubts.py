@@ -51,7 +51,12 @@ def warn_of_doubts(detector: object, images: Iterable[Any], always: bool = False
         images: what ``load_image`` takes.
         always: whether to warn also where the package has called the caller.
     """
-    if Capabilities(detector).doubts is None or not (always or _is_outside(sys._getframe(2))):
+    if Capabilities(detector).doubts is None:
+        return
+    asker: Any = sys._getframe(2)
+    while asker.f_back is not None and asker.f_globals.get("__name__") == f"{_PACKAGE}.module_use":
+        asker = asker.f_back  # what lets a detector's methods run alone stands between
+    if not (always or _is_outside(asker)):
         return
     for image in images:
         text = doubt_of(detector, image)

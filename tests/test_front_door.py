@@ -99,6 +99,21 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     assert not {line: modules for line, modules in found.items() if modules}
 
 
+def test_completion_in_a_notebook_shows_every_name_and_imports_nothing() -> None:
+    pytest.importorskip("jedi")
+    code = """if True:
+        import json, sys
+        import jedi
+        import detxai_nb as dx
+
+        found = [one.name for one in jedi.Interpreter("dx.", [{"dx": dx}]).complete(1, 3)]
+        print(json.dumps([found, sorted(set(sys.argv[1:]) & set(sys.modules))]))
+    """
+    names, imported = json.loads(run_apart(code, *HEAVY))
+    assert set(dx.__all__) <= set(names)
+    assert not imported
+
+
 def test_any_public_name_can_be_the_first_that_is_used() -> None:
     """Nothing depends on the order in which the parts of the package are imported."""
     code = """if True:
