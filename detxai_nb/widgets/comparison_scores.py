@@ -72,13 +72,15 @@ class ScoredMaps:
             values = [*a, *b]
             return tuple(values[place] for place in order)
 
+        # One value for each map: grids, strides, corners and whatever else places them.
+        each: dict[str, Any] = {
+            f.name: both(getattr(first, f.name), own)
+            for f in fields(second)
+            if isinstance(own := getattr(second, f.name), tuple)
+        }
         maps = replace(
             second,
-            **{
-                f.name: both(getattr(first, f.name), own)
-                for f in fields(second)
-                if isinstance(own := getattr(second, f.name), tuple)
-            },
+            **each,
             diagnostics={
                 name: both(_diagnostic(first, name), _diagnostic(second, name))
                 for name in {**first.diagnostics, **second.diagnostics}

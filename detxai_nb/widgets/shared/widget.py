@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anywidget
 import traitlets
@@ -133,17 +133,17 @@ class SnapshotWidget(anywidget.AnyWidget):
         """
         import IPython
 
-        shell = IPython.get_ipython()
+        shell, show = IPython.get_ipython(), cast(Any, IPython.display.display)
         if shell is None or not hasattr(shell, "kernel") or self.comm is None:
             raise NotImplementedError  # IPython then goes on to the other representations
         data, metadata = self._repr_mimebundle_(**kwargs) or ({}, {})
         if "google.colab" in sys.modules or "VSCODE_PID" in os.environ:
-            IPython.display.display(data, raw=True, metadata=metadata)
+            show(data, raw=True, metadata=metadata)
             return
         still = {"image/png": data.pop("image/png"), "text/plain": f"{type(self).__name__}, still picture"}
-        IPython.display.display(data, raw=True, metadata=metadata)
+        show(data, raw=True, metadata=metadata)
         # JupyterLab reads the one mark beside the other and nbconvert below the type.
-        IPython.display.display(still, raw=True, metadata={**_MARK, "image/png": dict(_MARK)})
+        show(still, raw=True, metadata={**_MARK, "image/png": dict(_MARK)})
 
 
 class WorkWidget(SnapshotWidget):
