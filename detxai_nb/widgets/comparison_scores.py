@@ -72,14 +72,15 @@ class ScoredMaps:
             values = [*a, *b]
             return tuple(values[place] for place in order)
 
-        joined: dict[str, Any] = {
+        # One value for each map: grids, strides, corners and whatever else places them.
+        each: dict[str, Any] = {
             f.name: both(getattr(first, f.name), own)
             for f in fields(second)
             if isinstance(own := getattr(second, f.name), tuple)
         }
         maps = replace(
             second,
-            **joined,
+            **each,
             diagnostics={
                 name: both(_diagnostic(first, name), _diagnostic(second, name))
                 for name in {**first.diagnostics, **second.diagnostics}

@@ -218,10 +218,17 @@ def test_all_pixels_of_a_large_photograph_follow_when_the_browser_asks(make: Any
     assert Image.open(io.BytesIO(widget.photo["data"])).width == widget.photo["width"] == stub.SIZE[1]
 
 
-def test_a_still_picture_places_a_map_on_no_more_pixels_than_it_has(make: Any) -> None:
-    large = np.asarray(Image.fromarray(stub.photograph()).resize((2000, 1200)))
-    widget = make(image=large)
-    view = picture.draw_view(widget._scene(), 0.1)
-    whole = picture.draw_view(widget._scene()).resize(view.size, Image.Resampling.BOX)
-    assert view.size == (200, 120)
-    assert np.abs(np.asarray(view, float) - np.asarray(whole, float)).mean() < 3
+def test_a_still_picture_places_a_map_on_no_more_pixels_than_it_has(make: Any, monkeypatch: Any) -> None:
+    scene, placed = make()._scene(), []
+    overlay = picture.overlay_pixels
+
+    def noted(image: np.ndarray, maps: Any, *more: Any) -> np.ndarray:
+        placed.append((image.shape[:2], tuple(maps.values.shape[1:])))
+        return overlay(image, maps, *more)
+
+    monkeypatch.setattr(picture, "overlay_pixels", noted)
+    small, whole = picture.draw_view(scene, 0.25), picture.draw_view(scene)
+    assert placed == [((30, 50), (30, 50)), (stub.SIZE, stub.SIZE)]
+    x, y = (round(side / 4) for side in (55, 57))  # the middle of the first object, away from lines
+    near = np.asarray(whole.resize(small.size, Image.Resampling.BOX), float)[y, x]
+    assert np.asarray(small, float)[y, x] == pytest.approx(near, abs=12)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anywidget
 import traitlets
@@ -133,8 +133,7 @@ class SnapshotWidget(anywidget.AnyWidget):
         """
         import IPython
 
-        show: Any = IPython.display.display
-        shell = IPython.get_ipython()
+        shell, show = IPython.get_ipython(), cast(Any, IPython.display.display)
         if shell is None or not hasattr(shell, "kernel") or self.comm is None:
             raise NotImplementedError  # IPython then goes on to the other representations
         data, metadata = self._repr_mimebundle_(**kwargs) or ({}, {})
