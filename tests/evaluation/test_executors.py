@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -129,19 +129,6 @@ def test_ctrl_c_while_worker_processes_start_ends_them_all(tmp_path: Path) -> No
                 os.kill(int(worker), 0)
     finally:
         main.kill()
-
-
-def test_a_broken_executor_is_left_to_itself() -> None:
-    with ProcessPoolExecutor(1, mp_context=processes()) as executor, pytest.raises(BrokenExecutor):
-        run(executor, detector=functools.partial(_dying, os.getpid()))
-
-
-def _dying(parent: int) -> Any:
-    """A detector that takes the process with it, unless that is the first one."""
-    detector = colours()
-    if os.getpid() != parent:
-        detector.predict = lambda image: os._exit(3)
-    return detector
 
 
 def test_worker_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
