@@ -251,5 +251,6 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
             raise ValueError(
                 f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; divide by its maximum"
             )
-        return np.round(np.clip(array, 0.0, 1.0) * 255.0).astype(np.uint8)
+        values: np.ndarray = np.round(np.clip(array, 0.0, 1.0) * 255.0).astype(np.uint8)
+        return values
     raise ValueError(f"an image array is uint8, uint16 or float in 0..1, got {array.dtype}; convert it first")

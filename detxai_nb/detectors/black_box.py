@@ -125,7 +125,7 @@ class PredictDetector:
         for name in ("scores", "class_scores", "objectness"):
             if name in found:
                 found[name] = found[name].clamp(0, 1)
-        first, second = found["boxes"].split(2, dim=1)
+        first, second = found["boxes"][:, :2], found["boxes"][:, 2:]
         found["boxes"] = torch.cat([first, torch.maximum(first, second)], dim=1)
         if unknown := sorted(set(found["labels"].long().tolist()) - self._numbers):
             raise ValueError(

@@ -310,7 +310,8 @@ class _Workers(ProcessPoolExecutor):
         Args:
             lifeline: the connection whose end is theirs.
         """
-        manager, processes = self._executor_manager_thread, list((self._processes or {}).values())
+        manager: Any = self._executor_manager_thread
+        processes = list((self._processes or {}).values())
         self.shutdown(wait=False, cancel_futures=True)
         # Python's manager of the processes must have let go of cancelled tasks before it finds the processes gone.
         deadline = time.monotonic() + _LETTING_GO
