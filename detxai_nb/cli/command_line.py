@@ -180,7 +180,7 @@ def _add_fetch(fetch: argparse.ArgumentParser) -> None:
 
 
 def _add_lab(lab: argparse.ArgumentParser) -> None:
-    lab.set_defaults(run=commands.run_lab)
+    lab.set_defaults(run=commands.open_lab)
     lab.add_argument(
         "folder", type=Path, nargs="?", default=Path(), help="the working folder, by default the current one"
     )

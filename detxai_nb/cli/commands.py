@@ -208,7 +208,7 @@ def show_table(options: argparse.Namespace) -> None:
     print(format_table((one, options.name), list(table.loc[options.name].items())))
 
 
-def run_lab(options: argparse.Namespace) -> None:
+def open_lab(options: argparse.Namespace) -> None:
     """Copy the notebooks and run JupyterLab.
 
     Args:
