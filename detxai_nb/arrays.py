@@ -24,7 +24,7 @@ def plain_array(value: np.ndarray | torch.Tensor, what: str) -> np.ndarray:
             and tensors without content.
 
     Example:
-        >>> type(plain_array(np.asmatrix([[1, 2]]), "an image"))
+        >>> type(plain_array(np.ma.masked_array([[1, 2]]), "an image"))
         <class 'numpy.ndarray'>
     """
     if isinstance(value, torch.Tensor):

@@ -180,7 +180,7 @@ class ModuleUse:
         self._locks = _locks_of(self._parts)
         self._had = [lock.mine for lock in self._locks]
         self._evaluate, self._reason = evaluate, reason
-        self._training: list[nn.Module] = []
+        self._training: list[tuple[nn.Module, bool]] = []
 
     def begin(self) -> None:
         """Wait for the module, then put it into evaluation mode.
@@ -194,14 +194,14 @@ class ModuleUse:
                 lock.reason = self._reason
         if self._evaluate:
             # Noted only now: a call that was waited for had flags of its own.
-            self._training = [part for part in self._parts if part.training]
-            for part in self._training:
+            self._training = [(part, part.training) for part in self._parts]
+            for part in self._parts:
                 part.training = False
 
     def end(self) -> None:
         """Put the flags back and let others have the module; a second time it does nothing."""
-        for part in self._training:
-            part.training = True
+        for part, training in self._training:
+            part.training = training
         self._training = []
         for lock, had in zip(self._locks, self._had):
             if not had and lock.mine:

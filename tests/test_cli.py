@@ -349,7 +349,10 @@ def test_evaluate_with_workers_prints_the_table_of_one_process(capsys: pytest.Ca
     alone = capsys.readouterr().out
     assert main([*words, "--workers", "2"]) == 0
     assert capsys.readouterr().out == alone
-    assert "at least 1, got 0" in refusal(capsys, *words, "--workers", "0")
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--workers", "0"])
+    assert ended.value.code == 2
+    assert "at least 1, got '0'" in capsys.readouterr().err
 
 
 def test_ctrl_c_says_how_to_go_on(

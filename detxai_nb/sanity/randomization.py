@@ -34,8 +34,8 @@ _REASON = (
     "the weights of this {} are random for now, for a sanity check in another thread; wait until it has ended, or give "
     "the check a detector of its own (copy.deepcopy)"
 )
-_DRAWING = threading.Lock()
-"""Held while a layer initialises itself: that draws the numbers of all threads."""
+_DRAWING = threading.RLock()
+"""Held while a layer initialises itself, which draws the numbers of all threads, and while their state is read or set."""
 _NORM = {"weight", "bias", "running_mean", "running_var"}
 
 
@@ -225,16 +225,18 @@ class _NumberState:
 
     def __init__(self, tensors: Any) -> None:
         self._devices = sorted({t.device.index for t in tensors if t.device.type == "cuda"})
-        self._gpus = [torch.cuda.get_rng_state(index) for index in self._devices]
-        self._state = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
+        with _DRAWING:
+            self._gpus = [torch.cuda.get_rng_state(index) for index in self._devices]
+            self._state = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
 
     def restore(self) -> None:
         """Set it again."""
-        torch.set_rng_state(self._state[0])
-        random.setstate(self._state[1])
-        np.random.set_state(self._state[2])  # noqa: NPY002
-        for index, state in zip(self._devices, self._gpus):
-            torch.cuda.set_rng_state(state, index)
+        with _DRAWING:
+            torch.set_rng_state(self._state[0])
+            random.setstate(self._state[1])
+            np.random.set_state(self._state[2])  # noqa: NPY002
+            for index, state in zip(self._devices, self._gpus):
+                torch.cuda.set_rng_state(state, index)
 
 
 def drawn_tensors(part: nn.Module) -> list[Tensor]:

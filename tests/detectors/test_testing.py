@@ -11,7 +11,7 @@ from test_guide import run
 from torch import nn
 from torchvision.ops import box_convert
 
-from detxai_nb.testing import NAMES, ContractError, check_detector, enliven
+from detxai_nb.testing import NAMES, ContractError, check_detector, enliven, photograph
 from detxai_nb.testing.behaviour import check_is_open
 
 GUIDE: Any = run("my_detector")
@@ -30,15 +30,13 @@ class WrongScore(GUIDE.CellsDetector):
 
 class ForgottenHook(GUIDE.CellsDetector):
     def detect(self, images: Any, score_threshold: float = 0.3) -> Any:
-        if self.module.training:
-            self.module.head.register_forward_hook(lambda *_: None)
+        self.module.head.register_forward_hook(lambda *_: None)
         return super().detect(images, score_threshold)
 
 
 class ForgottenBackwardHook(GUIDE.CellsDetector):
     def detect(self, images: Any, score_threshold: float = 0.3) -> Any:
-        if self.module.training:
-            self.module.head.register_full_backward_pre_hook(lambda *_: None)
+        self.module.head.register_full_backward_pre_hook(lambda *_: None)
         return super().detect(images, score_threshold)
 
 
@@ -65,9 +63,9 @@ class EqualScores(GUIDE.CellsDetector):
         return logits * 0, boxes, origins
 
 
-class EvaluationMode(GUIDE.CellsDetector):
+class TrainingMode(GUIDE.CellsDetector):
     def trace(self, image: Any, layer: str | None = None) -> Any:
-        self.module.eval()
+        self.module.train()
         return super().trace(image, layer)
 
 
@@ -87,13 +85,20 @@ class BoxesOfTheInput(GUIDE.CellsDetector):
         (RelativeBoxes, r"boxes are in pixels of the network's input; all lie in 0..1"),
         (BoxesWithSizes, r"boxes are xyxy; \d+ of \d+ have x2 < x1"),
         (EqualScores, "too many scores are alike: give the network livelier weights"),
-        (EvaluationMode, "the module's training flags are as before; after explain"),
         (BoxesOfTheInput, "belong to an image of|boxes lie inside the image"),
     ],
 )
 def test_a_broken_adapter_is_told_what_is_wrong(owner: type, words: str) -> None:
     with pytest.raises((ContractError, ValueError), match=words):
         check_detector(build(owner))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_training_flags_that_an_adapter_changes_are_as_before_afterwards(training: bool) -> None:
+    detector = build(TrainingMode)
+    detector.module.train(training)
+    detector.trace(photograph(60, 80))
+    assert all(part.training == training for part in detector.module.modules())
 
 
 def test_wrong_gradients_are_told() -> None:

@@ -61,7 +61,9 @@ def test_the_table_lists_every_metric() -> None:
     }
     assert {name for name in PUBLISHED if not METRICS[name].uses_annotation} == ORDERING
     assert (table["source"] != "").all(), "every metric names its source: @metric(..., source='paper, table')"
-    assert table.loc["deletion-odam", "settings"].startswith("steps=100, every=10, fill=None, ties='random'")
+    assert table.loc["deletion-odam", "settings"].startswith(
+        "steps=100, every=10, normalize='score', fill=None, ties='random'"
+    )
 
 
 def test_the_module_itself_can_be_called() -> None:

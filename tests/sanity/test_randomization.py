@@ -157,6 +157,9 @@ def test_whatever_interrupts_it_the_detector_is_what_it_was() -> None:
     detector.module.train()
     alarm = Alarm(detector.module)
     small_check(detector, image, found, alarm)
+    # Counted the second time: the first measures the strides of the module, which is done once.
+    alarm.set(-1, alarm.error)
+    small_check(detector, image, found, alarm)
     whole, before = alarm.calls, whole_state(detector.module)
     dice = random.Random(0)
     errors = (RuntimeError("in the middle"), KeyboardInterrupt(), dx.Cancelled())
@@ -164,8 +167,13 @@ def test_whatever_interrupts_it_the_detector_is_what_it_was() -> None:
     for turn in range(ROUNDS):
         error = errors[turn % 3]
         alarm.set(dice.randint(1, whole), error)
-        with pytest.raises(type(error)):
+        try:
             small_check(detector, image, found, alarm, mode=next(modes))
+        except type(error):
+            pass
+        else:
+            # While the strides of the private copy are measured, an error says that other sizes are refused.
+            assert isinstance(error, Exception)
         assert whole_state(detector.module) == before
 
 

@@ -146,7 +146,7 @@ def test_images_of_a_batch_are_assigned_one_by_one_whatever_the_padding() -> Non
 @pytest.mark.parametrize(("height", "width"), [(256, 320), (240, 320), (256, 304)])
 def test_training_sees_what_the_detector_prepares(height: int, width: int) -> None:
     scene = scenes.make(0, seed=5, width=width, height=height)
-    detector = YoloxDetector(small_network(), "abcd", convention="rgb-imagenet", input_size=TINY_INPUT)
+    detector = YoloxDetector(small_network(), list("abcd"), convention="rgb-imagenet", input_size=TINY_INPUT)
     expected, placement = detector._prepare(scene.image)
     assert placement.resized == (height, width)
     batch = torch.from_numpy(np.stack([scene.image])).permute(0, 3, 1, 2)
@@ -155,7 +155,7 @@ def test_training_sees_what_the_detector_prepares(height: int, width: int) -> No
 
 def test_boxes_are_decoded_as_the_detector_decodes_them() -> None:
     network = small_network().eval()
-    detector = YoloxDetector(network, "abcd", convention="rgb-imagenet", input_size=(64, 96), nms_threshold=1.0)
+    detector = YoloxDetector(network, list("abcd"), convention="rgb-imagenet", input_size=(64, 96), nms_threshold=1.0)
     image = scenes.make(1, seed=5, width=96, height=64).image
     found = detector.detect([image], score_threshold=0.0)[0]
     with torch.no_grad():
