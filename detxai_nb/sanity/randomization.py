@@ -35,7 +35,7 @@ _REASON = (
     "the check a detector of its own (copy.deepcopy)"
 )
 _DRAWING = threading.RLock()
-"""Held while a layer initialises itself, which draws the numbers of all threads, and while their state is read or set."""
+"""Held while a layer initialises itself, which draws the numbers of all threads, and while their state is noted."""
 _NORM = {"weight", "bias", "running_mean", "running_var"}
 
 
