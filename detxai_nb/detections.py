@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.float32 import exact_mode, full_float32
+from detxai_nb.float32 import exact_mode, in_full_float32
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.names import as_names
 from detxai_nb.types import Detections, Detector, Target, Trace, TraceableDetector
@@ -82,9 +82,13 @@ def require_own(detector: Detector, image: np.ndarray, detections: Detections, t
         if detections.score_threshold is not None:
             _require_found_again(detector, image, detections)
         return
-    with exact_mode(), full_float32(detector.device):
+
+    @exact_mode
+    def ask() -> Tensor:
         opened = cast(TraceableDetector, detector).trace(image) if trace is None else trace
-        there = opened.scalars(detections.to(detector.device), Target()).detach().double().cpu()
+        return opened.scalars(detections.to(detector.device), Target()).detach().double().cpu()
+
+    there = in_full_float32(detector.device, ask)
     claimed = detections.scores.detach().double().cpu()
     least, logits = _ROUNDING.get(Capabilities(detector).precision, _HALF_ROUNDING)
     slope = torch.maximum(claimed * (1 - claimed), there * (1 - there))

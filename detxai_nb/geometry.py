@@ -185,7 +185,7 @@ class Placement:
         factor = like.new_tensor([scale_x / stride[1], scale_y / stride[0]])
         return factor, like.new_tensor([left / stride[1] - 0.5, top / stride[0] - 0.5])
 
-    @exact_mode()
+    @exact_mode
     def maps_to_image(
         self,
         maps: Tensor,

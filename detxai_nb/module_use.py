@@ -14,19 +14,19 @@ import traceback
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 import torch.overrides
 from torch import nn
 
-from detxai_nb.float32 import AUTOCAST_KINDS
-
 _Result = TypeVar("_Result")
 _Self = TypeVar("_Self")
 _Arguments = ParamSpec("_Arguments")
 
+AUTOCAST_KINDS = tuple(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
+"""The kinds of device that have an autocast here."""
 ALONE = "_runs_alone"
 """The attribute of a method by which it says that it runs ``alone`` with its module."""
 _PATIENCE = 0.05
@@ -296,9 +296,14 @@ class _ThreadModes:
             torch.set_grad_enabled(self._grad)
 
 
+_CALL: Any = methodcaller("__call__")
+
+
 def _autocast_nesting() -> int:
     """How many blocks of autocast this thread is in; weights in half precision are kept until it leaves the last."""
-    return (int(torch.autocast_increment_nesting()) + int(torch.autocast_decrement_nesting())) // 2
+    # One more and one less, both called by ``map`` itself: no interrupt comes in between.
+    counts: list[int] = list(map(_CALL, (torch.autocast_increment_nesting, torch.autocast_decrement_nesting)))
+    return min(counts)
 
 
 def _function_modes() -> list[Any]:

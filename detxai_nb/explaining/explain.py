@@ -14,7 +14,7 @@ from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import as_detections, require_own
 from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
-from detxai_nb.float32 import exact_mode, full_float32
+from detxai_nb.float32 import exact_mode, in_full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods import Method, find_method
@@ -149,20 +149,33 @@ def compare(
     _check_abilities(detector, looking, layer)
     detections = detections.to(detector.device)
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
-    found: dict[str, HeatMaps] = {}
-    with exact_mode():
-        for own, together in _by_layer(jobs, detector, layer):
-            inside = [job for job in together if job.method.kind != "perturbation"]
-            if inside:
-                white_box = cast(TraceableDetector, detector)
-                found.update(_explain_from_trace(inside, white_box, own, pixels, detections, steps))
-        if not found:
-            require_own(detector, pixels, detections)
-        for job in jobs:
-            if job.method.kind == "perturbation":
-                found[job.method.name] = maps_from_answers(job, detector, pixels, detections, steps)
+    found = _explain_all(jobs, detector, layer, pixels, detections, steps)
     warn_of_doubts(detector, [image])
     return {job.method.name: found[job.method.name] for job in jobs}
+
+
+@exact_mode
+def _explain_all(
+    jobs: Sequence[Job],
+    detector: Detector,
+    layer: str | None,
+    image: np.ndarray,
+    detections: Detections,
+    steps: Steps,
+) -> dict[str, HeatMaps]:
+    """The maps of all methods: white-box ones first, one forward pass for those that share a layer."""
+    found: dict[str, HeatMaps] = {}
+    for own, together in _by_layer(jobs, detector, layer):
+        inside = [job for job in together if job.method.kind != "perturbation"]
+        if inside:
+            white_box = cast(TraceableDetector, detector)
+            found.update(_explain_from_trace(inside, white_box, own, image, detections, steps))
+    if not found:
+        require_own(detector, image, detections)
+    for job in jobs:
+        if job.method.kind == "perturbation":
+            found[job.method.name] = maps_from_answers(job, detector, image, detections, steps)
+    return found
 
 
 def _explain_from_trace(
@@ -174,14 +187,17 @@ def _explain_from_trace(
     steps: Steps,
 ) -> dict[str, HeatMaps]:
     """The maps of white-box methods from one forward pass; the running time of each includes that of the pass."""
-    with full_float32(detector.device):
+
+    def run() -> dict[str, HeatMaps]:
         started = time.perf_counter()
         trace = detector.trace(image, layer)
         shared = time.perf_counter() - started
         if not steps.done:
             require_own(detector, image, detections, trace)
         found = {job.method.name: maps_from_trace(job, trace, image, detections, steps) for job in jobs}
-    return {name: replace(maps, seconds=shared + maps.seconds) for name, maps in found.items()}
+        return {name: replace(maps, seconds=shared + maps.seconds) for name, maps in found.items()}
+
+    return in_full_float32(detector.device, run)
 
 
 def _by_layer(jobs: Sequence[Job], detector: Detector, layer: str | None) -> list[tuple[str | None, list[Job]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict, Unpack, cast
 
@@ -15,7 +14,7 @@ import torch
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import as_detections, require_own
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
-from detxai_nb.float32 import full_float32
+from detxai_nb.float32 import in_full_float32
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods import find_method
 from detxai_nb.types import Detections, Detector, Target, TraceableDetector
@@ -145,7 +144,8 @@ def _timed_run(
     """Seconds of the shared forward pass, 0 for a black-box method, and of the method's own work."""
     device, black_box = torch.device(detector.device), job.method.kind == "perturbation"
     steps = Steps(None, len(placed))
-    with nullcontext() if black_box else full_float32(device):
+
+    def run() -> tuple[float, float]:
         started = _now(device)
         trace = None if black_box else cast(TraceableDetector, detector).trace(pixels, layer)
         opened = _now(device)
@@ -155,6 +155,8 @@ def _timed_run(
             maps = maps_from_trace(job, trace, pixels, placed, steps)
         _ = maps.values
         return 0.0 if black_box else opened - started, _now(device) - opened
+
+    return run() if black_box else in_full_float32(device, run)
 
 
 def _now(device: torch.device) -> float:

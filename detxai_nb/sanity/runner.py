@@ -15,7 +15,7 @@ from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import accepting_changes, as_detections, require_own
 from detxai_nb.explaining.explain import compare
 from detxai_nb.explaining.jobs import Steps
-from detxai_nb.float32 import full_float32
+from detxai_nb.float32 import in_full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.options import complete_options, show_options
@@ -113,8 +113,7 @@ def check(
     started = time.perf_counter()
     run.count = Steps(given["progress"], _TICKS * len(run.inputs) * (1 + len(steps) * len(randomization.seeds)))
     # The explained scores too need whole float32, not only the maps.
-    with run.held(), full_float32(detector.device):
-        run.go()
+    in_full_float32(detector.device, run.go_held)
     weighty = sum(bool(drawn_tensors(part)) for part in run.detector.module.modules())
     return SanityResult(
         steps=steps,
@@ -214,6 +213,11 @@ class _Run:
     def held(self) -> AbstractContextManager[Any]:
         """While it holds, proposals are those of the trained network, where the detector makes any."""
         return Capabilities(self.detector).holding(self.pixels, self.detections)
+
+    def go_held(self) -> None:
+        """Go while it ``held``."""
+        with self.held():
+            self.go()
 
     def go(self) -> None:
         """All steps of all seeds; the weights are back at the end, whatever happens."""

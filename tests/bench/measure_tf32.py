@@ -10,7 +10,9 @@ largest difference of the four scores.
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 from unittest import mock
 
 import torch
@@ -18,7 +20,7 @@ import torch
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.explaining import explain
-from detxai_nb.float32 import full_float32
+from detxai_nb.float32 import in_full_float32
 
 DETECTORS = ("tiny-fcos", "tiny-yolox", "tiny-faster-rcnn", "tiny-pvt", "tiny-detr")
 METHODS = ("odam", "grad-cam")
@@ -27,6 +29,11 @@ METHODS = ("odam", "grad-cam")
 def apart(one: dx.HeatMaps, two: dx.HeatMaps) -> float:
     """The largest difference of two maps, as a share of the first one's maximum."""
     return max(float((a - b.cpu()).abs().max() / a.abs().max()) for a, b in zip(one.grids, two.grids))
+
+
+def as_it_is(_: torch.device, run: Callable[[], Any]) -> Any:
+    """Run with PyTorch's settings."""
+    return run()
 
 
 def main() -> None:
@@ -39,11 +46,10 @@ def main() -> None:
         cpu, other = (dx.load_detector(name, device=where) for where in ("cpu", device))
         found = cpu.detect([image], 0.3)[0][:4]
         expected = dx.compare(cpu, image, found, methods=METHODS)
-        for what, kept in (("TensorFloat-32", nullcontext), ("float32", full_float32)):
-            with mock.patch.object(explain, "full_float32", kept):
+        for what, kept in (("TensorFloat-32", as_it_is), ("float32", in_full_float32)):
+            with mock.patch.object(explain, "in_full_float32", kept):
                 maps = dx.compare(other, image, found.to(device), methods=METHODS)
-            with kept(device):
-                scores = other.detect([image], 0.3)[0].scores.cpu()[: len(found)]
+            scores = kept(device, partial(other.detect, [image], 0.3))[0].scores.cpu()[: len(found)]
             shown = ", ".join(f"{method} {apart(expected[method], maps[method]):.1e}" for method in METHODS)
             print(f"{name:<18} {what:<15} {shown}, scores {float((scores - found.scores).abs().max()):.1e}")
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,6 @@ from torchvision.models.detection import fcos_resnet50_fpn
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import at_precision
-from detxai_nb.float32 import full_float32
 from detxai_nb.methods import METHODS
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.metrics.detection_cache import DetectionCache
@@ -40,10 +38,10 @@ SMALL = {"d-rise": {"masks": 60, "stop_agreement": None}, "sodex": {"samples": 6
 
 
 @pytest.fixture
-def in_float32() -> Iterator[None]:
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole float32 in `detect` too, where PyTorch's default on a GPU is TensorFloat-32."""
-    with full_float32(torch.device(DEVICE)):
-        yield
+    for where in (torch.backends.cudnn, torch.backends.cuda.matmul):
+        monkeypatch.setattr(where, "allow_tf32", False)
 
 
 def pair(name: str) -> tuple[Any, Any, np.ndarray, dx.Detections]:

@@ -12,7 +12,7 @@ from torchvision.ops import box_iou
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import HalfPrecision, at_precision, in_half_precision, require_precision
-from detxai_nb.float32 import full_float32
+from detxai_nb.float32 import in_full_float32
 from detxai_nb.types import OpenDetector, Target
 
 CPU = torch.device("cpu")
@@ -96,11 +96,19 @@ def test_what_cannot_be_computed_is_refused_in_words(exact, monkeypatch: pytest.
 def test_full_float32_forbids_shorter_numbers_on_a_gpu_and_only_inside() -> None:
     settings = torch.backends.cudnn, torch.backends.cuda.matmul
     before = [where.allow_tf32 for where in settings]
-    with full_float32(CPU):
-        assert [where.allow_tf32 for where in settings] == before
-    with pytest.raises(KeyboardInterrupt), full_float32(torch.device("cuda")):
-        assert not any(where.allow_tf32 for where in settings)
+
+    def look() -> list[bool]:
+        return [where.allow_tf32 for where in settings]
+
+    def stop() -> None:
+        assert not any(look())
         raise KeyboardInterrupt
+
+    assert in_full_float32(CPU, look) == before
+    assert not any(in_full_float32(torch.device("cuda"), look))
+    assert look() == before
+    with pytest.raises(KeyboardInterrupt):
+        in_full_float32(torch.device("cuda"), stop)
     assert [where.allow_tf32 for where in settings] == before
 
 
@@ -108,16 +116,17 @@ def test_the_last_of_several_threads_gives_the_settings_back() -> None:
     entered, leave = threading.Barrier(2), threading.Event()
 
     def hold() -> None:
-        with full_float32(torch.device("cuda")):
-            entered.wait(60)
-            leave.wait(60)
+        entered.wait(60)
+        leave.wait(60)
+
+    def meet() -> None:
+        thread.start()
+        entered.wait(60)
 
     before = torch.backends.cudnn.allow_tf32
     assert before
-    thread = threading.Thread(target=hold)
-    with full_float32(torch.device("cuda")):
-        thread.start()
-        entered.wait(60)
+    thread = threading.Thread(target=in_full_float32, args=(torch.device("cuda"), hold))
+    in_full_float32(torch.device("cuda"), meet)
     assert not torch.backends.cudnn.allow_tf32
     leave.set()
     thread.join(60)

@@ -102,8 +102,8 @@ class ClassifierDetector(Adapter):
         self.module = module = differentiable(module)
         self.input_size = (int(height), int(width))
         self.mean, self.std = tuple(mean), tuple(std)
-        with exact_mode():
-            found = alone(module, lambda: probe(module, self._like.new_zeros((1, 3, *self.input_size))))
+        blank = exact_mode(lambda: probe(module, self._like.new_zeros((1, 3, *self.input_size))))
+        found = alone(module, blank)
         self.names = as_names(names, found.outputs, owner="this classifier")
         if activation == "softmax" and found.outputs == 1:
             raise ValueError(
@@ -253,7 +253,7 @@ class ClassifierTrace:
         self._logits = opened.logits
         self._activation = activation
 
-    @exact_mode()
+    @exact_mode
     @torch.no_grad()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.

@@ -152,7 +152,7 @@ class OneStageTrace:
             for i, (features, stride) in enumerate(zip(self._features, self._strides))
         )
 
-    @exact_mode()
+    @exact_mode
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection, as the trace computes it.
 

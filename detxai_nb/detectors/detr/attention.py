@@ -78,7 +78,7 @@ class Attention:
         return found.mean(dim=0) if average_layers else found
 
     @exclusive("module")
-    @exact_mode()
+    @exact_mode
     @torch.no_grad()
     def _run(self, decoder: bool) -> Tensor:
         """Weights ``[layers,heads,from,tokens]`` of the decoder's cross-attention or the encoder's self-attention."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.detr.attention import Attention
@@ -19,13 +19,15 @@ from detxai_nb.detectors.detr.variants import Anatomy, Variant, anatomy_of
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
-from detxai_nb.module_use import alone
+from detxai_nb.module_use import alone, undone
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
 SINGLE_ROWS = 16
 """Gradients in a chunk if they are computed one by one, so that work can be stopped in between."""
 
+_KERNELS = threading.RLock()
+"""Held while attention is computed by another kernel: that is a setting of the whole process."""
 _BATCH_TOLERANCE = 1e-3
 """Largest difference of the sum of batched gradients from the gradient of the sum, as a share of their norms: float32's
 last digits, no more."""
@@ -57,10 +59,8 @@ class DetrTrace:
         self._variant = variant
         anatomy = anatomy_of(module, variant)
         self._batched = batching_pays(pixels.device)
-        # The plain ("math") attention kernel is the only one whose gradients can be batched.
-        kernels = sdpa_kernel(SDPBackend.MATH) if self._batched else nullcontext()
-        with kernels:
-            opened = alone(module, lambda: self._open(pixels, anatomy))
+        open_pass = partial(alone, module, lambda: self._open(pixels, anatomy))
+        opened = _with_plain_attention(open_pass) if self._batched else open_pass()
         self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]
         self._cells = None
         if variant.chosen is not None:
@@ -83,7 +83,7 @@ class DetrTrace:
         """The one grid that explains every prediction."""
         return (Level(self.layer, self._leaf.detach()[0], self._stride, shift=self._shift),)
 
-    @exact_mode()
+    @exact_mode
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.
 
@@ -276,3 +276,28 @@ def _single_gradients(scalars: Tensor, leaf: Tensor) -> Tensor:
         if gradient is not None:
             found[row] = gradient[0]
     return found
+
+
+def _with_plain_attention(run: Callable[[], OpenedPass]) -> OpenedPass:
+    """Run with the plain ("math") attention kernel, the only one whose gradients can be batched.
+
+    One thread at a time: two would set and restore the kernels crosswise.
+    """
+    cuda: Any = torch.backends.cuda
+    with _KERNELS:
+        before = [
+            (cuda.enable_math_sdp, cuda.math_sdp_enabled()),
+            (cuda.enable_flash_sdp, cuda.flash_sdp_enabled()),
+            (cuda.enable_mem_efficient_sdp, cuda.mem_efficient_sdp_enabled()),
+            (cuda.enable_cudnn_sdp, cuda.cudnn_sdp_enabled()),
+        ]
+
+        def choose() -> None:
+            for enable, _ in before:
+                enable(enable is cuda.enable_math_sdp)
+
+        def restore() -> None:
+            for enable, was in before:
+                enable(was)
+
+        return undone(choose, run, restore)

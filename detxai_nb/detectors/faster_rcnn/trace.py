@@ -66,7 +66,7 @@ class RoiTrace:
         return tuple(self._regions) if self._below is None else self._below.levels
 
     @exclusive("_module")
-    @exact_mode()
+    @exact_mode
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Return the explained scalar of each detection.
 

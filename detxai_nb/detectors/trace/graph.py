@@ -281,7 +281,7 @@ class GraphTrace:
         )
 
     @exclusive("_detector.module")
-    @exact_mode()
+    @exact_mode
     @torch.no_grad()
     def scalars(self, detections: Detections, target: Target) -> Tensor:
         """Compute the explained scalar of each detection.

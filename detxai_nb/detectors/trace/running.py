@@ -37,12 +37,15 @@ def detecting(detect: Callable[[Any, Any, float], list[Detections]]) -> Callable
         The method.
     """
 
+    def run_without_gradients(self: Any, images: Sequence[ImageSource], threshold: float) -> list[Detections]:
+        with torch.no_grad():
+            return detect(self, images, threshold)
+
     def run(self: Any, images: Sequence[ImageSource], threshold: float) -> list[Detections]:
         if half_precision_is_on():
-            with torch.inference_mode(False), torch.no_grad():
-                return detect(self, images, threshold)
-        with exact_mode(), torch.no_grad():
-            return detect(self, images, threshold)
+            with torch.inference_mode(False):
+                return run_without_gradients(self, images, threshold)
+        return exact_mode(run_without_gradients)(self, images, threshold)
 
     @wraps(detect)
     def run_alone(self: Any, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
@@ -70,10 +73,6 @@ def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _
         The method.
     """
 
-    def run(self: Any, image: ImageSource, layer: str | None) -> _Opened:
-        with exact_mode():
-            return trace(self, image, layer)
-
     def copy_if_needed(self: Any) -> None:
         with torch.inference_mode(False):
             usable = differentiable(self.module)
@@ -84,7 +83,7 @@ def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _
     def run_alone(self: Any, image: ImageSource, layer: str | None = None) -> _Opened:
         require_full_precision(self.module)
         alone(self.module, partial(copy_if_needed, self), evaluate=False)
-        return alone(self.module, partial(run, self, image, layer))
+        return alone(self.module, partial(exact_mode(trace), self, image, layer))
 
     setattr(run_alone, ALONE, True)
     return run_alone
@@ -156,6 +155,6 @@ def outside_inference_mode(steps: Iterator[_Item], module: Any = None) -> Iterat
         del step
 
 
+@exact_mode
 def _step_outside(steps: Iterator[_Item]) -> _Item | _End:
-    with exact_mode():
-        return next(steps, _END)
+    return next(steps, _END)
