@@ -96,8 +96,9 @@ def test_an_executor_that_forks_is_refused_with_the_remedy() -> None:
 
 
 STARTING = """
-import sys, time
+import signal, sys, time
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
     from detxai_nb.evaluation import worker_processes
     with worker_processes(2) as executor:
         tasks = [executor.submit(len, bytes(10**6)) for _ in range(40)]
