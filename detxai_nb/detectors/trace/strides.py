@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.geometry import stride_by_shape
+from detxai_nb.types import Cancelled
 
 Run = Callable[[Tensor], Mapping[str, Tensor]]
 """Runs a network on a batch ``[1,C,H,W]`` and returns its maps ``[1,K,h,w]`` by name."""
@@ -97,6 +98,8 @@ def _measure(run: Run, batch: Tensor) -> dict[str, tuple[float, float]]:
         if any(stride is None for strides in found.values() for stride in strides):
             seen.append(_shapes(run, batch, FURTHER_SIDE))
             found = {name: _grown((*SIDES, FURTHER_SIDE), [shapes[name] for shapes in seen]) for name in found}
+    except (Cancelled, torch.OutOfMemoryError):
+        raise
     except Exception:
         # Whatever a network raises that takes one size of input only: its strides are those that this size shows.
         return {}

@@ -1,0 +1,27 @@
+"""What a network raises while its strides are measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import detxai_nb as dx
+from detxai_nb.detectors.trace.strides import measure_strides
+
+
+def measured(error: Exception) -> dict[str, tuple[float, float]]:
+    def run(batch: Tensor) -> dict[str, Tensor]:
+        raise error
+
+    return measure_strides(nn.Conv2d(3, 4, 1), "maps", run, torch.zeros(1, 3, 64, 96), {"0": torch.zeros(1, 4, 8, 12)})
+
+
+def test_a_network_of_one_size_has_the_strides_that_it_shows() -> None:
+    assert measured(RuntimeError("expected 64x96")) == {"0": (8.0, 8.0)}
+
+
+@pytest.mark.parametrize("error", [dx.Cancelled(), torch.OutOfMemoryError("no memory")])
+def test_what_says_nothing_of_sizes_is_raised(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        measured(error)
