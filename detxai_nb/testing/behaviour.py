@@ -218,13 +218,16 @@ def check_inference_mode(detector: Any, image: ImageSource, reported: Detections
     require(same, "maps made inside torch.inference_mode equal those made outside")
 
 
-def check_left_as_it_was(detector: Any, image: ImageSource, failure: str = "none") -> None:
+def check_left_as_it_was(
+    detector: Any, image: ImageSource, failure: str = "none", layers: Sequence[str] | None = None
+) -> None:
     """Check that each call leaves weights, training flags, gradients and hooks of the module as they were.
 
     Args:
         detector: whose module is in training mode for the time of the check, and in evaluation mode afterwards.
         image: what ``load_image`` takes.
         failure: one of ``FAILURES``: what goes wrong meanwhile.
+        layers: those that are explained, by default all that the detector has.
 
     Raises:
         ContractError: naming what was left behind, and after which call.
@@ -235,7 +238,7 @@ def check_left_as_it_was(detector: Any, image: ImageSource, failure: str = "none
     try:
         detector.detect([image], 0.0)
         _same_state(detector.module, before, "detect")
-        for layer in detector.layers:
+        for layer in detector.layers if layers is None else layers:
             _explain_with(detector, image, found, layer, failure)
             _same_state(detector.module, before, f"explain at layer {layer!r} with the failure {failure!r}")
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from full_size import of_a_kind
 from kinds import KINDS, build
 
 import detxai_nb as dx
@@ -96,7 +97,7 @@ def test_other_layers_equal_the_whole_backward_pass(about: Kind, detector: Any, 
     if about.layer_scalar is None:
         assert len(detector.layers) == 1
         return
-    for layer in detector.layers[1:]:
+    for layer in of_a_kind(detector.layers)[1:]:
         gradients.check_layer_gradients(detector, IMAGE, chosen[::3], layer, about.layer_scalar)
 
 
@@ -106,7 +107,7 @@ def test_what_belongs_elsewhere_is_refused(detector: Any, reported: dx.Detection
 
 @pytest.mark.parametrize("failure", behaviour.FAILURES)
 def test_the_module_is_left_as_it_was(single: Any, failure: str) -> None:
-    behaviour.check_left_as_it_was(single, IMAGE, failure)
+    behaviour.check_left_as_it_was(single, IMAGE, failure, of_a_kind(single.layers))
 
 
 def test_works_inside_inference_mode(detector: Any, reported: dx.Detections) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from families.faster_rcnn import pyramid_from
+from full_size import smaller
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS, fcos_resnet50_fpn
 
@@ -19,9 +20,11 @@ from detxai_nb.types import SIDES, Target
 
 
 def small_fcos() -> FCOS:
-    """The full-size FCOS-R50 architecture at a small input."""
+    """torchvision's FCOS-R50 at a small input."""
     torch.manual_seed(0)
-    return enliven(fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=7, min_size=96, max_size=400))
+    with smaller():
+        module = fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=7, min_size=96, max_size=400)
+    return enliven(module)
 
 
 def bundled_fcos() -> FCOS:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from families import fcos, retinanet
 from families.faster_rcnn import tame
+from full_size import smaller
 from torch import nn
 
 from detxai_nb.detectors.pvt import pvt_fcos, pvt_retinanet
@@ -28,8 +29,8 @@ def lively(module: Any) -> Any:
 
 
 def small(build: Any) -> Any:
-    """The full-size architecture at a small input."""
-    with torch.random.fork_rng(devices=[]):
+    """PVT-Small at a small input."""
+    with torch.random.fork_rng(devices=[]), smaller():
         torch.manual_seed(0)
         return lively(build(7, min_size=96, max_size=400))
 

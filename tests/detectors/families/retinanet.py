@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from families.faster_rcnn import pyramid_from, tame
 from families.fcos import everything, from_tower, neck_of, outputs_of
+from full_size import smaller
 from torch import Tensor
 from torchvision.models.detection import RetinaNet, retinanet_resnet50_fpn, retinanet_resnet50_fpn_v2
 from torchvision.models.detection.image_list import ImageList
@@ -22,13 +23,15 @@ SMALL = {"weights": None, "weights_backbone": None, "num_classes": 7, "min_size"
 
 
 def v1() -> RetinaNet:
-    """The full-size architecture at a small input."""
-    return retinanet_resnet50_fpn(**SMALL)
+    """torchvision's at a small input."""
+    with smaller():
+        return retinanet_resnet50_fpn(**SMALL)
 
 
 def v2() -> RetinaNet:
-    """The full-size architecture at a small input."""
-    return retinanet_resnet50_fpn_v2(**SMALL)
+    """torchvision's at a small input."""
+    with smaller():
+        return retinanet_resnet50_fpn_v2(**SMALL)
 
 
 def bundled() -> RetinaNet:

@@ -1,0 +1,67 @@
+"""What the contract runs on: smaller copies of the largest networks and one layer of a kind, or everything."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib import import_module
+from typing import Any
+from unittest.mock import patch
+
+from torchvision.models.detection.backbone_utils import BackboneWithFPN, _resnet_fpn_extractor
+from torchvision.models.resnet import Bottleneck, ResNet, resnet50
+from torchvision.ops.feature_pyramid_network import LastLevelP6P7
+
+from detxai_nb.detectors import pvt
+
+FULL_SIZE = bool(os.environ.get("DETXAI_NB_FULL_SIZE"))
+"""Whether every network has its published depth and width, and every layer is checked: it takes four times as long."""
+ONE_EACH = (1, 1, 1, 1)
+WIDTH = 64
+
+
+@contextmanager
+def smaller() -> Iterator[None]:
+    """Within it torchvision's dense detectors and the package's PVTs get fewer blocks and narrow pyramids."""
+    with ExitStack() as patches:
+        if not FULL_SIZE:
+            for name in ("fcos", "retinanet"):
+                module = import_module(f"torchvision.models.detection.{name}")
+                for replaced in (resnet50, _resnet_fpn_extractor, LastLevelP6P7):
+                    patches.enter_context(patch.object(module, replaced.__name__, _REPLACED[replaced]))
+            model, backbone = pvt.pvt_model, pvt.PvtBackbone
+            for replaced, by in (
+                (model, partial(model, depths=list(ONE_EACH))),
+                (backbone, partial(backbone, out_channels=WIDTH)),
+            ):
+                patches.enter_context(patch.object(pvt, replaced.__name__, by))
+        yield
+
+
+def _resnet(*, weights: None, progress: bool, **settings: Any) -> ResNet:
+    """A ResNet-50 but for its depth."""
+    return ResNet(Bottleneck, list(ONE_EACH), **settings)
+
+
+def _pyramid(body: ResNet, trainable: int, returned_layers: Sequence[int], extra_blocks: Any) -> BackboneWithFPN:
+    """A feature pyramid but for its width."""
+    layers = {f"layer{number}": str(index) for index, number in enumerate(returned_layers)}
+    widths = [body.inplanes // 8 * 2 ** (number - 1) for number in returned_layers]
+    return BackboneWithFPN(body, layers, widths, WIDTH, extra_blocks)
+
+
+def _coarser(in_channels: int, out_channels: int) -> LastLevelP6P7:
+    return LastLevelP6P7(WIDTH if in_channels == out_channels else in_channels, WIDTH)
+
+
+_REPLACED: dict[Any, Any] = {resnet50: _resnet, _resnet_fpn_extractor: _pyramid, LastLevelP6P7: _coarser}
+
+
+def of_a_kind(layers: Sequence[str]) -> list[str]:
+    """One of all layers whose names differ by a number only, such as the convolutions of a tower."""
+    if FULL_SIZE:
+        return list(layers)
+    return list({re.sub(r"\d+", "#", layer): layer for layer in reversed(layers)}.values())[::-1]
