@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def differences(expected: dict[str, Any], got: dict[str, Any], tolerance: float,
 def make_card(
     name: str,
     recipe: Recipe,
-    settings: TrainingSettings,
+    stages: Sequence[TrainingSettings],
     *,
     parameters: int,
     hardware: str,
@@ -56,7 +56,7 @@ def make_card(
     Args:
         name: the name of the model.
         recipe: its recipe.
-        settings: the settings that it was trained with.
+        stages: the settings that it was trained with, those of each training after the other.
         parameters: the number of its parameters.
         hardware: the device and the precision of the training, in words.
         measured: the figures of the recipe's held-out protocol.
@@ -69,10 +69,13 @@ def make_card(
         ValueError: if the title of one of the recipe's notes is a key that the card itself uses.
     """
     module = "python -m detxai_nb.training.zoo"
-    taken = {"data", "scenes", "modes", "sizes", "command", "settings", "hardware"} & dict(recipe.notes).keys()
+    taken = {"data", "scenes", "modes", "sizes", "command", "settings", "further", "hardware"} & dict(
+        recipe.notes
+    ).keys()
     if taken:
         raise ValueError(f"the card itself has {', '.join(sorted(taken))}; give these notes another title")
-    flags = f"--steps {settings.steps} --batch {settings.batch} --rate {settings.rate} --seed {settings.seed}"
+    settings, *further = stages
+    flags = f" --steps {settings.steps} --batch {settings.batch} --rate {settings.rate} --seed {settings.seed}"
     return {
         "name": name,
         "family": recipe.family,
@@ -87,13 +90,14 @@ def make_card(
         "training": {
             "data": "synthetic scenes of detxai_nb.data.scenes, each drawn once",
             "drawing": scenes.DRAWING,
-            "scenes": settings.steps * settings.batch,
+            "scenes": sum(each.steps * each.batch for each in stages),
             "scenes_seed": TRAINING_SEED + settings.seed,
             "modes": _shares(settings.mix),
             "sizes": _shares((f"{width}x{height}", share) for (width, height), share in settings.sizes),
             **({"starts_from": f"{recipe.start}: {', '.join(recipe.prefixes)}"} if recipe.start else {}),
-            "command": f"{module} {name} {flags}",
-            "settings": {key: value for key, value in asdict(settings).items() if key not in ("mix", "sizes")},
+            "command": f"{module} {name}{'' if further else flags}",
+            "settings": _settings(settings),
+            **({"further": [_settings(each) for each in further]} if further else {}),
             "hardware": hardware,
             **dict(recipe.notes),
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -111,6 +115,10 @@ def make_card(
             **recipe.protocol.figures,
         },
     }
+
+
+def _settings(settings: TrainingSettings) -> dict[str, Any]:
+    return {key: value for key, value in asdict(settings).items() if key not in ("mix", "sizes")}
 
 
 def _shares(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -28,6 +28,7 @@ class Recipe:
         build: ``build(classes)`` returns the network with random weights.
         losses: the training losses.
         settings: the settings of the training.
+        further: the settings of the trainings that follow, each from the averaged weights of the one before.
         background: whether class 0 is the background.
         start: a bundled model whose weights initialise this one: every tensor of the same name and shape whose name
             starts with one of ``prefixes``. None to start from random weights.
@@ -44,6 +45,7 @@ class Recipe:
     build: Callable[[int], nn.Module]
     losses: LossFunction
     settings: TrainingSettings
+    further: tuple[TrainingSettings, ...] = ()
     background: bool = False
     start: str | None = None
     prefixes: tuple[str, ...] = ("backbone.",)
@@ -52,6 +54,11 @@ class Recipe:
     notes: tuple[tuple[str, str], ...] = ()
     protocol: HeldOutProtocol = DETECTION
     image: str = "RGB, short side 256 pixels, long side at most 448; 320x256 passes unscaled"
+
+    @property
+    def stages(self) -> tuple[TrainingSettings, ...]:
+        """The settings of all trainings, in their order."""
+        return (self.settings, *self.further)
 
     @property
     def names(self) -> tuple[str, ...]:

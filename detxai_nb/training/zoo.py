@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +25,13 @@ from detxai_nb.training.loop import TrainingRun, TrainingSettings
 from detxai_nb.training.recipes import RECIPES
 
 
-def train(name: str, settings: TrainingSettings, folder: Path, device: str, workers: int, half: bool) -> Path:
-    """Train a model, or resume from its checkpoint, and write its weights and its card.
+def train(name: str, stages: Sequence[TrainingSettings], folder: Path, device: str, workers: int, half: bool) -> Path:
+    """Train a model, or resume from its checkpoints, and write its weights and its card.
 
     Args:
         name: a name in ``RECIPES``.
-        settings: the settings of the training.
-        folder: where ``checkpoint.pt``, the weights and the card are written; made if it is missing.
+        stages: the settings of each training; those after the first begin with the averaged weights of the one before.
+        folder: where the checkpoints, the weights and the card are written; made if it is missing.
         device: the device, such as "cpu" or "cuda".
         workers: the number of processes that draw scenes.
         half: whether the network runs in bfloat16.
@@ -39,12 +40,19 @@ def train(name: str, settings: TrainingSettings, folder: Path, device: str, work
         The path of the weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint, recipe = folder / "checkpoint.pt", RECIPES[name]
-    run = TrainingRun(recipe.initial_model(settings.seed), recipe.losses, settings, device, half)
-    if checkpoint.exists():
-        run.load(checkpoint)
-        _say(f"resuming from step {run.step} of {checkpoint}")
-    run.train(workers, checkpoint, _say)
+    recipe = RECIPES[name]
+    averaged: dict[str, Tensor] | None = None
+    for number, settings in enumerate(stages, start=1):
+        checkpoint = folder / ("checkpoint.pt" if number == 1 else f"checkpoint-{number}.pt")
+        model = recipe.initial_model(settings.seed)
+        if averaged is not None:
+            model.load_state_dict(averaged)
+        run = TrainingRun(model, recipe.losses, settings, device, half)
+        if checkpoint.exists():
+            run.load(checkpoint)
+            _say(f"resuming from step {run.step} of {checkpoint}")
+        run.train(workers, checkpoint, _say)
+        averaged = run.averaged
     weights = folder / f"{name}.safetensors"
     save_file(to_float16(recipe.finish(run.averaged)), weights)
     # safetensors writes files that only their owner may read, which an installed package must not have.
@@ -54,7 +62,7 @@ def train(name: str, settings: TrainingSettings, folder: Path, device: str, work
     card = make_card(
         name,
         recipe,
-        settings,
+        stages,
         parameters=sum(parameter.numel() for parameter in detector.module.parameters()),
         hardware=f"{run.device.type}, {'bfloat16' if half else 'float32'}",
         measured=recipe.protocol.measure(detector),
@@ -107,7 +115,7 @@ def _main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m detxai_nb.training.zoo", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *RECIPES], metavar="NAME", help=", ".join(RECIPES))
     parser.add_argument("--check", action="store_true", help="measure the bundled weights instead of training")
-    parser.add_argument("--steps", type=int, help="the number of steps, by default that of the recipe")
+    parser.add_argument("--steps", type=int, help="the number of steps of each training, by default that of the recipe")
     parser.add_argument("--batch", type=int, help="images per step, by default as in the recipe")
     parser.add_argument("--rate", type=float, help="the highest learning rate, by default that of the recipe")
     parser.add_argument("--seed", type=int, help="the seed, by default that of the recipe")
@@ -134,9 +142,10 @@ def _main(arguments: list[str] | None = None) -> int:
         parser.error("name exactly one model to train, or pass --check")
     name = options.names[0]
     given = {key: getattr(options, key) for key in ("steps", "batch", "rate", "seed")}
-    settings = replace(RECIPES[name].settings, **{key: value for key, value in given.items() if value is not None})
+    changes = {key: value for key, value in given.items() if value is not None}
+    stages = [replace(settings, **changes) for settings in RECIPES[name].stages]
     folder = options.out or Path(f"{name}-training")
-    weights = train(name, settings, folder, options.device, options.workers, not options.float32)
+    weights = train(name, stages, folder, options.device, options.workers, not options.float32)
     _say(f"wrote {weights} and its card; copy both to {ZOO} to bundle them")
     return 0
 

@@ -45,10 +45,12 @@ def test_the_card_tells_how_it_was_made_and_measured(name: str) -> None:
     training = CARDS[name]["training"]
     assert training["drawing"] == scenes.DRAWING, "the scenes have changed: train again"
     assert training["scenes_seed"] != held_out.HELD_OUT_SEED
-    settings = RECIPES[name].settings
-    assert training["scenes"] == settings.steps * settings.batch
+    settings, *further = RECIPES[name].stages
+    assert training["scenes"] == sum(each.steps * each.batch for each in RECIPES[name].stages)
     assert training["modes"] == dict(settings.mix)
-    assert f"zoo {name} --steps {settings.steps} --batch {settings.batch} --rate {settings.rate}" in training["command"]
+    flags = f" --steps {settings.steps} --batch {settings.batch} --rate {settings.rate}"
+    assert f"zoo {name}{'' if further else flags}" in training["command"]
+    assert len(training.get("further", ())) == len(further)
     assert training.get("starts_from", "None").split(":")[0] == str(RECIPES[name].start)
 
 
@@ -119,6 +121,21 @@ def test_the_command_writes_weights_and_card(
     assert {value.dtype for value in written.values() if value.is_floating_point()} == {torch.float16}
     assert load_detector(name, weights=tmp_path / f"{name}.safetensors", names=recipe.names, device="cpu")
     assert "wrote" in capsys.readouterr().out
+
+
+def test_a_further_training_begins_where_the_one_before_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPES["tiny-fcos"]
+    first = replace(recipe.settings, steps=2, batch=1, mix=(("plain", 1.0),), sizes=(((160, 128), 1.0),))
+    # A training that learns nothing keeps the weights that it begins with.
+    second = replace(first, steps=1, rate=0.0, decay=0.0, seed=5)
+    monkeypatch.setattr(held_out, "SCENE_COUNTS", {"plain": 1})
+    alone = load_file(zoo.train("tiny-fcos", (first,), tmp_path / "one", "cpu", 0, half=False))
+    both = load_file(zoo.train("tiny-fcos", (first, second), tmp_path / "two", "cpu", 0, half=False))
+    weights = [name for name in both if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    assert all(torch.equal(both[name], alone[name]) for name in weights)
+    made = json.loads((tmp_path / "two" / "tiny-fcos.json").read_text(encoding="utf-8"))["training"]
+    assert made["command"].endswith("zoo tiny-fcos")
+    assert (made["scenes"], made["further"][0]["seed"]) == (3, 5)
 
 
 def test_check_measures_every_bundled_model_also_after_one_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
