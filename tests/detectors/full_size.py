@@ -25,13 +25,14 @@ WIDTH = 64
 
 @contextmanager
 def smaller() -> Iterator[None]:
-    """Within it torchvision's dense detectors and the package's PVTs get fewer blocks and narrow pyramids."""
+    """Within it torchvision's detectors and the package's PVTs get fewer blocks and narrow pyramids."""
     with ExitStack() as patches:
         if not FULL_SIZE:
-            for name in ("fcos", "retinanet"):
+            for name in ("faster_rcnn", "fcos", "retinanet"):
                 module = import_module(f"torchvision.models.detection.{name}")
-                for replaced in (resnet50, _resnet_fpn_extractor, LastLevelP6P7):
-                    patches.enter_context(patch.object(module, replaced.__name__, _REPLACED[replaced]))
+                for replaced, by in _REPLACED.items():
+                    if hasattr(module, replaced.__name__):
+                        patches.enter_context(patch.object(module, replaced.__name__, by))
             model, backbone = pvt.pvt_model, pvt.PvtBackbone
             for replaced, by in (
                 (model, partial(model, depths=list(ONE_EACH))),
@@ -46,7 +47,9 @@ def _resnet(*, weights: None, progress: bool, **settings: Any) -> ResNet:
     return ResNet(Bottleneck, list(ONE_EACH), **settings)
 
 
-def _pyramid(body: ResNet, trainable: int, returned_layers: Sequence[int], extra_blocks: Any) -> BackboneWithFPN:
+def _pyramid(
+    body: ResNet, trainable: int, returned_layers: Sequence[int] = (1, 2, 3, 4), extra_blocks: Any = None
+) -> BackboneWithFPN:
     """A feature pyramid but for its width."""
     layers = {f"layer{number}": str(index) for index, number in enumerate(returned_layers)}
     widths = [body.inplanes // 8 * 2 ** (number - 1) for number in returned_layers]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from full_size import smaller
 from torch import Tensor, nn
 from torchvision.models.detection import (
     FasterRCNN,
@@ -78,6 +79,11 @@ def version_1(**settings: Any) -> FasterRCNN:
     """torchvision's full-size R50-FPN at a small input."""
     torch.manual_seed(0)
     return lively(fasterrcnn_resnet50_fpn(**SMALL, **{"box_roi_pool": pooling(), **settings}))
+
+
+def smaller_version_1() -> FasterRCNN:
+    with smaller():
+        return version_1()
 
 
 def version_2() -> FasterRCNN:
@@ -237,7 +243,7 @@ def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
 
 
 KINDS = {
-    "faster-rcnn": kind_of(version_1),
+    "faster-rcnn": kind_of(smaller_version_1),
     "faster-rcnn-v2": kind_of(version_2),
     "faster-rcnn-mobile": kind_of(mobile),
     "tiny-faster-rcnn": kind_of(bundled),
