@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from detxai_nb.data import scenes
 from detxai_nb.detectors.yolox.network import TINY, Yolox
 from detxai_nb.detectors.zoo.networks.backbone import tower_weights
@@ -34,6 +36,9 @@ _SINGLE = (("single", 1.0),)
 _SMALL: Shares = (((160, 128), 0.5), ((128, 160), 0.1), ((128, 128), 0.1), ((320, 256), 0.3))
 _SQUEEZED = "RGB, every image resized to 128x128"
 _ONE_SIZE: Shares = (((320, 256), 1.0),)
+_RETINANET = TrainingSettings(
+    steps=1500, rate=1.2e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
+)
 
 RECIPES: dict[str, Recipe] = {
     "tiny-fcos": Recipe(
@@ -50,12 +55,15 @@ RECIPES: dict[str, Recipe] = {
         architecture=f"torchvision RetinaNet on {_TINY_BACKBONE}, head of 3 convolutions with GroupNorm, 6 anchors",
         build=tiny_retinanet,
         losses=retinanet_losses,
-        settings=TrainingSettings(
-            steps=1500, rate=1.2e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
+        settings=_RETINANET,
+        further=(
+            replace(_RETINANET, steps=600, rate=6e-4, seed=1),
+            replace(_RETINANET, steps=1600, batch=8, rate=6e-4, seed=2, average=0.995),
         ),
         start="tiny-fcos",
         prefixes=("backbone.", "head."),
         translate=retinanet_weights,
+        notes=(("precision", "the first training in bfloat16, the further ones in float32"),),
     ),
     "tiny-faster-rcnn": Recipe(
         family="faster_rcnn",
