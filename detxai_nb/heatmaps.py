@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.files import as_path
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmap_files import read_maps, write_maps
 from detxai_nb.types import Detections, Target
@@ -324,7 +325,7 @@ class HeatMaps:
             TypeError: if a setting has no plain form.
             ValueError: if the maps are too large for a file.
         """
-        path = Path(path)
+        path = as_path(path, "a file of heat maps")
         path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
         write_maps(path, {one.name: getattr(self, one.name) for one in fields(self)})
         return path
@@ -344,7 +345,7 @@ class HeatMaps:
             ValueError: for anything else than a whole heat map file of this version's format.
         """
         known = {one.name for one in fields(cls)}
-        found = read_maps(Path(path))
+        found = read_maps(as_path(path, "a file of heat maps"))
         try:
             return cls(**{name: value for name, value in found.items() if name in known})
         except (ValueError, TypeError) as error:

@@ -17,6 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from detxai_nb.files import as_path
+
 _log = logging.getLogger(__name__)
 
 _INSIDE = ("model", "state_dict", "model_state_dict", "ema", "ema_model", "module", "net", "network")
@@ -90,7 +92,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not a whole file of tensors.
     """
-    path = Path(path).expanduser()
+    path = as_path(path, "a file of weights")
     if not path.is_file():
         raise FileNotFoundError(f"there is no weights file at {path} (looked from the folder {Path.cwd()})")
     if path.suffix == ".safetensors":

@@ -181,7 +181,9 @@ def network_input(case: MetricInput) -> MetricInput:
         picture = np.array(small)
         maps = F.interpolate(maps[None], size=tuple(wanted), mode="bilinear", align_corners=False)[0]
     sample = replace(case.sample, image=picture, boxes=case.sample.boxes * scale.numpy())
-    found = replace(case.detections.to("cpu"), boxes=boxes, image_size=tuple(wanted), canvas_size=None)
+    found = replace(
+        case.detections.to("cpu"), boxes=boxes, image_size=tuple(wanted), canvas_size=None, found_boxes=None
+    )
     return replace(case, maps=maps, detections=found, sample=sample)
 
 
