@@ -126,8 +126,9 @@ def _require_boxes(detections: Detections, own: Tensor) -> None:
         raise ValueError(
             f"the boxes of these detections were changed: {int(wrong.sum())} of {len(wrong)} are not where the "
             f"detector found them; detection {row} ({detections.label_names()[row]}) claims ({said}), and that "
-            f"prediction has the box ({found}). Rows are picked, sorted and repeated by index, detections[[2, 0]]; for boxes "
-            f"of your own take this detector's predictions nearest to them: dx.detections.from_boxes(detector, image, boxes)"
+            f"prediction has the box ({found}). Rows are picked, sorted and repeated by index, detections[[2, 0]]; "
+            "for boxes of your own take this detector's predictions nearest to them: "
+            "dx.detections.from_boxes(detector, image, boxes)"
         )
 
 
