@@ -273,7 +273,7 @@ def _iou_with(box: Tensor, boxes: Tensor) -> Tensor:
 def _as_boxes(boxes: Any, height: int, width: int) -> Tensor:
     """Boxes as float ``[N,4]``, checked."""
     try:
-        found = boxes if isinstance(boxes, Tensor) else torch.as_tensor(np.asarray(boxes, dtype=np.float64))
+        found = boxes if isinstance(boxes, Tensor) else torch.from_numpy(np.array(boxes, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise TypeError(f"boxes are numbers [N,4], xyxy in pixels of the image; got {type(boxes).__name__}") from error
     found = found.detach().to("cpu", torch.float64)

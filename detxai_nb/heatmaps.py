@@ -166,7 +166,7 @@ class HeatMaps:
         """All maps at the image's size, those on grids alike together."""
         height, width = self.placement.image_size
         device = self.grids[0].device if self.grids else torch.device("cpu")
-        placed = torch.empty(len(self), height, width, device=device)
+        placed = torch.empty(len(self), height, width, device=device, dtype=torch.float32)
         alike: dict[Any, list[int]] = {}
         for i, (grid, *where) in enumerate(zip(self.grids, self.strides, self.corners, self.shifts)):
             alike.setdefault((tuple(grid.shape), *where), []).append(i)
@@ -216,7 +216,7 @@ class HeatMaps:
         self._require_budget("difference()", "difference(rows)", len(chosen))
         height, width = self.placement.image_size
         kept = self[chosen]
-        parts = torch.empty(len(chosen), height, width, device=self._device)
+        parts = torch.empty(len(chosen), height, width, device=self._device, dtype=torch.float32)
         for places in self.batches(len(chosen)):
             parts[places] = _normalize(self.values_of([chosen[place] for place in places]), False)
         if len(self) > 1:
@@ -240,7 +240,7 @@ class HeatMaps:
     def _highest(self) -> tuple[Tensor, Tensor, Tensor]:
         """Of all normalised maps at each pixel: the highest value, the second highest, and whose the highest is."""
         height, width = self.placement.image_size
-        highest = torch.full((height, width), -torch.inf, device=self._device)
+        highest = torch.full((height, width), -torch.inf, dtype=torch.float32, device=self._device)
         second, owner = highest.clone(), torch.zeros(height, width, dtype=torch.int32, device=self._device)
         for rows in self.batches():
             for i, one in zip(rows, _normalize(self.values_of(rows), False)):

@@ -206,6 +206,11 @@ class Detections:
             return
         if self.highest_score is None:
             raise ValueError("there is no detection to explain; detect with a lower score_threshold first")
+        if self.highest_score != self.highest_score:
+            raise ValueError(
+                "there is no detection to explain: the scores that the network gives here are no numbers (NaN); its "
+                "weights hold NaN, or its activations overflow in half precision"
+            )
         above = "" if self.score_threshold is None else f" above the threshold of {self.score_threshold:g}"
         raise ValueError(
             f"there is no detection{above} to explain: the highest score in this image was {self.highest_score:.3f}; "

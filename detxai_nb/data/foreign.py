@@ -182,7 +182,7 @@ def as_flag(value: Any, what: str) -> bool:
     Raises:
         ValueError: for anything else.
     """
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or (isinstance(value, (bool, int, float)) and math.isfinite(value)):
         return bool(value)
     text = value.strip().lower() if isinstance(value, str) else None
     if text in _YES or text in _NO:
