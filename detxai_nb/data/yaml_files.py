@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def read_yaml(path: Path) -> Any:
         ImportError: if PyYAML is missing.
     """
     try:
-        import yaml
+        yaml: Any = import_module("yaml")
     except ImportError as error:
         raise ImportError("reading YAML files needs PyYAML: pip install pyyaml") from error
     if path.stat().st_size > LARGEST_FILE:
@@ -41,20 +42,19 @@ def read_yaml(path: Path) -> Any:
 
 @cache
 def _loader() -> Any:
-    import yaml
+    """PyYAML's reader of texts, lists and dicts, which also refuses what repeats a part or a key."""
+    yaml: Any = import_module("yaml")
+    base: Any = yaml.BaseLoader
 
-    class Plain(yaml.BaseLoader):
-        """Texts, lists and dicts only."""
+    def compose_node(self: Any, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("it repeats a part by its name (&name, *name); write the part out")
+        return base.compose_node(self, parent, index)
 
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise ValueError("it repeats a part by its name (&name, *name); write the part out")
-            return super().compose_node(parent, index)
+    def construct_mapping(self: Any, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(keys) < len(node.value) or len(set(keys)) < len(keys):
+            raise ValueError("a key is no text, or is there twice")
+        return base.construct_mapping(self, node, deep=deep)
 
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            if len(keys) < len(node.value) or len(set(keys)) < len(keys):
-                raise ValueError("a key is no text, or is there twice")
-            return dict(super().construct_mapping(node, deep=deep))
-
-    return Plain
+    return type("Plain", (base,), {"compose_node": compose_node, "construct_mapping": construct_mapping})
