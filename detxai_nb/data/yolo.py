@@ -8,12 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, overload
 
 from detxai_nb.data.annotations import as_annotations
-from detxai_nb.data.foreign import as_number, as_whole, read_lines, show
+from detxai_nb.data.foreign import as_number, as_whole, read_lines, read_yaml, show
 from detxai_nb.data.outlines import Outlines
 from detxai_nb.data.paths import path_inside
 from detxai_nb.data.pictures import ENDINGS
 from detxai_nb.data.sample import Sample
-from detxai_nb.data.yaml_files import read_yaml
 from detxai_nb.files import as_path
 from detxai_nb.image import load_image
 from detxai_nb.names import as_names
