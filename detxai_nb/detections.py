@@ -24,6 +24,8 @@ _ROUNDING = {"fp32": (0.01, 0.1)}
 _HALF_ROUNDING = (0.02, 0.3)
 """How far a score may be off by rounding: a number, and a difference of logits (times p(1-p), as sigmoid does). Twenty
 thousand times what batches change in float32, and above bfloat16's 0.02 and 0.11 with the bundled models."""
+_SAME_SHAPE = 0.9
+"""IoU above which a box is the one that a detector gave, rounded or cut."""
 _SAME_BOX, _SAME_SCORE = 0.5, 0.1
 """IoU and score within which a black box, which may be random, has found the same again."""
 
@@ -55,10 +57,10 @@ def as_detections(detections: Any) -> Detections:
 def require_own(detector: Detector, image: np.ndarray, detections: Detections, trace: Trace | None = None) -> None:
     """Raise an error unless these are this detector's own predictions in this image, as far as can be told.
 
-    Names and, by one forward pass, scores are compared with what the detections claim. A white box is asked for the
-    score at each one's origin; a black box whether it finds the same box again, if the detections say that they come
-    from a detector (boxes put together by hand claim nothing). What rounding, batches and half precision change is no
-    difference.
+    Names, boxes and, by one forward pass, scores are compared with what the detections claim. A white box is asked for
+    the score at each one's origin; a black box whether it finds the same box again, if the detections say that they
+    come from a detector (boxes put together by hand claim nothing). What rounding, batches and half precision change is
+    no difference. Detections that do not say which boxes the detector gave are compared with what it finds now.
 
     Inside ``accepting_changes`` nothing is compared.
 
@@ -69,7 +71,7 @@ def require_own(detector: Detector, image: np.ndarray, detections: Detections, t
         trace: an open pass of this image, of any layer, which saves another one; None for none.
 
     Raises:
-        ValueError: if names or a score differ; the message says what was claimed and what was found.
+        ValueError: if names, a box or a score differ; the message says what was claimed and what was found.
     """
     if _accepting.get():
         return
@@ -93,6 +95,41 @@ def require_own(detector: Detector, image: np.ndarray, detections: Detections, t
     least, logits = _ROUNDING.get(Capabilities(detector).precision, _HALF_ROUNDING)
     slope = torch.maximum(claimed * (1 - claimed), there * (1 - there))
     _refuse_where(~((claimed - there).abs() <= least + logits * slope), detector, detections, claimed, there)
+    own = detections.found_boxes
+    _require_boxes(detections, _boxes_now(detector, image, detections) if own is None else own)
+
+
+def _boxes_now(detector: Detector, image: np.ndarray, detections: Detections) -> Tensor:
+    """The boxes ``[N,4]`` of the predictions with these origins; NaN for those that the detector does not report."""
+    least = max(0.0, float(detections.scores.min()) - _SAME_SCORE)
+    found = detector.detect([image], least)[0]
+    there = torch.full_like(detections.boxes, torch.nan, device="cpu")
+    if found.origins is not None and detections.origins is not None:
+        rows = [(*origin, label) for origin, label in zip(found.origins.tolist(), found.labels.tolist())]
+        known = {row: number for number, row in enumerate(rows)}
+        wanted = zip(detections.origins.tolist(), detections.labels.tolist())
+        for row, (origin, label) in enumerate(wanted):
+            if (number := known.get((*origin, label))) is not None:
+                there[row] = found.boxes[number].to(there)
+    return there
+
+
+def _require_boxes(detections: Detections, own: Tensor) -> None:
+    """Raise an error where a box is not the one that the detector gave, but for rounding."""
+    claimed, own = detections.boxes.detach().double().cpu(), own.detach().double().cpu()
+    overlaps = torch.stack([_iou_with(box, other[None])[0] for box, other in zip(claimed, own)])
+    moved = (claimed - own).abs().amax(dim=1)
+    wrong = ~((overlaps >= _SAME_SHAPE) | (moved <= 1)) & torch.isfinite(own).all(dim=1)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        said, found = (", ".join(f"{side:.1f}" for side in boxes[row].tolist()) for boxes in (claimed, own))
+        raise ValueError(
+            f"the boxes of these detections were changed: {int(wrong.sum())} of {len(wrong)} are not where the "
+            f"detector found them; detection {row} ({detections.label_names()[row]}) claims ({said}), and that "
+            f"prediction has the box ({found}). Rows are picked, sorted and repeated by index, detections[[2, 0]]; "
+            "for boxes of your own take this detector's predictions nearest to them: "
+            "dx.detections.from_boxes(detector, image, boxes)"
+        )
 
 
 _accepting: ContextVar[bool] = ContextVar("accepting_changes", default=False)
@@ -236,7 +273,7 @@ def _iou_with(box: Tensor, boxes: Tensor) -> Tensor:
 def _as_boxes(boxes: Any, height: int, width: int) -> Tensor:
     """Boxes as float ``[N,4]``, checked."""
     try:
-        found = boxes if isinstance(boxes, Tensor) else torch.as_tensor(np.asarray(boxes, dtype=np.float64))
+        found = boxes if isinstance(boxes, Tensor) else torch.from_numpy(np.array(boxes, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise TypeError(f"boxes are numbers [N,4], xyxy in pixels of the image; got {type(boxes).__name__}") from error
     found = found.detach().to("cpu", torch.float64)

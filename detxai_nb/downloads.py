@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from detxai_nb.files import write_atomically
+from detxai_nb.files import as_path, write_atomically
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Download:
             FileNotFoundError: if there is no such file.
             ValueError: if its content is not what the address's file name states.
         """
-        file = file.expanduser()
+        file = as_path(file, "a downloaded file")
         if not file.is_file():
             raise FileNotFoundError(f"there is no file {file} (looked from the folder {Path.cwd()})")
         if not self.is_content_of(file):

@@ -240,8 +240,8 @@ class Placement:
         u = (at / stride - 0.5).clamp(0, cells - 1)
         low = u.floor().long().clamp(max=max(cells - 2, 0))
         part = (u - low).to(like.dtype)
-        weights = torch.zeros(len(pixels), cells, dtype=like.dtype)
-        index = torch.arange(len(pixels))
+        weights = torch.zeros(len(pixels), cells, dtype=like.dtype, device="cpu")
+        index = torch.arange(len(pixels), device="cpu")
         weights[index, low] = 1 - part
         weights[index, (low + 1).clamp(max=cells - 1)] += part
         if corner is not None:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.arrays import plain_array
 from detxai_nb.files import write_atomically
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Target
@@ -23,7 +24,7 @@ FORMAT = "detxai-nb heat maps 2"
 LARGEST = 8 * 2**30
 """A file holds at most so many bytes, unpacked."""
 
-_DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins")
+_DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins", "iou", "found_boxes")
 _DETECTION_FIELDS = ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "canvas_size")
 _PLAIN = ("method", "layer", "settings", "seed", "seconds", "signed")
 
@@ -42,10 +43,10 @@ def write_maps(path: Path, fields: Mapping[str, Any]) -> None:
         ValueError: if the maps are too large for a file.
     """
     found: Detections = fields["detections"]
-    arrays = {f"grid_{i}": grid.detach().cpu().numpy() for i, grid in enumerate(fields["grids"])}
+    arrays = {f"grid_{i}": plain_array(grid, "a map") for i, grid in enumerate(fields["grids"])}
     for name in _DETECTION_ARRAYS:
         if (value := getattr(found, name)) is not None:
-            arrays[name] = value.detach().cpu().numpy()
+            arrays[name] = plain_array(value, name)
     others = {"grids", "image", "detections", "placement", "target", "diagnostics"}
     meta = {
         "format": FORMAT,

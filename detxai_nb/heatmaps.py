@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.files import as_path
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmap_files import read_maps, write_maps
 from detxai_nb.types import Detections, Target
@@ -165,7 +166,7 @@ class HeatMaps:
         """All maps at the image's size, those on grids alike together."""
         height, width = self.placement.image_size
         device = self.grids[0].device if self.grids else torch.device("cpu")
-        placed = torch.empty(len(self), height, width, device=device)
+        placed = torch.empty(len(self), height, width, device=device, dtype=torch.float32)
         alike: dict[Any, list[int]] = {}
         for i, (grid, *where) in enumerate(zip(self.grids, self.strides, self.corners, self.shifts)):
             alike.setdefault((tuple(grid.shape), *where), []).append(i)
@@ -215,7 +216,7 @@ class HeatMaps:
         self._require_budget("difference()", "difference(rows)", len(chosen))
         height, width = self.placement.image_size
         kept = self[chosen]
-        parts = torch.empty(len(chosen), height, width, device=self._device)
+        parts = torch.empty(len(chosen), height, width, device=self._device, dtype=torch.float32)
         for places in self.batches(len(chosen)):
             parts[places] = _normalize(self.values_of([chosen[place] for place in places]), False)
         if len(self) > 1:
@@ -239,7 +240,7 @@ class HeatMaps:
     def _highest(self) -> tuple[Tensor, Tensor, Tensor]:
         """Of all normalised maps at each pixel: the highest value, the second highest, and whose the highest is."""
         height, width = self.placement.image_size
-        highest = torch.full((height, width), -torch.inf, device=self._device)
+        highest = torch.full((height, width), -torch.inf, dtype=torch.float32, device=self._device)
         second, owner = highest.clone(), torch.zeros(height, width, dtype=torch.int32, device=self._device)
         for rows in self.batches():
             for i, one in zip(rows, _normalize(self.values_of(rows), False)):
@@ -324,7 +325,7 @@ class HeatMaps:
             TypeError: if a setting has no plain form.
             ValueError: if the maps are too large for a file.
         """
-        path = Path(path)
+        path = as_path(path, "a file of heat maps")
         path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
         write_maps(path, {one.name: getattr(self, one.name) for one in fields(self)})
         return path
@@ -344,7 +345,7 @@ class HeatMaps:
             ValueError: for anything else than a whole heat map file of this version's format.
         """
         known = {one.name for one in fields(cls)}
-        found = read_maps(Path(path))
+        found = read_maps(as_path(path, "a file of heat maps"))
         try:
             return cls(**{name: value for name, value in found.items() if name in known})
         except (ValueError, TypeError) as error:

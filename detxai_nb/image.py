@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,17 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from detxai_nb.arrays import plain_array
+from detxai_nb.files import as_path
 
 # Ultralytics puts a function in its place that asks the network for a package where a file is no picture.
 _open_picture = Image.open
 _ROUNDING = 1e-3
 """How far values may lie outside 0..1: by half precision or an interpolation, less than a grey value."""
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+class _NoPixels(ValueError):
+    """The error of an array that is no picture, in words of our own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +113,11 @@ def load_image(source: Any) -> np.ndarray | FloatImage:
     if isinstance(source, Image.Image):
         return _decoded(lambda: _from_pil(source), "the picture")
     if isinstance(source, (str, os.PathLike)):
-        return _from_file(Path(source))
+        return _from_file(as_path(source, "an image file"))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _open(io.BytesIO(bytes(source)), "these bytes")
     raise TypeError(
-        f"an image can be a path, bytes, a PIL image, a NumPy array or a torch tensor, not {type(source).__name__}"
+        f"an image can be a path, bytes, a PIL image, a NumPy array or a torch tensor, not {_named(source)}"
     )
 
 
@@ -137,12 +143,28 @@ def as_images(images: Any) -> list[np.ndarray | FloatImage]:
     single = _single_picture(images)
     if single:
         raise TypeError(f"expected a list of pictures, got one picture ({single}); put it into a list: [image]")
-    if isinstance(images, (Mapping, set, frozenset)) or not isinstance(images, Iterable):
+    if isinstance(images, _NO_LISTS) or not isinstance(images, Iterable) or hasattr(images, "columns"):
         raise TypeError(
-            f"expected a list of pictures, got a {type(images).__name__}; hand in a list such as [image], "
+            f"expected a list of pictures, got a {_named(images)}; hand in a list such as [image], "
             "in the order in which the answers are wanted"
         )
     return [load_image(image) for image in images]
+
+
+_NO_LISTS = (Mapping, set, frozenset, io.IOBase)
+"""What can be iterated over and is no list of pictures; nor are tables (their columns) and files (their lines)."""
+
+
+def _named(source: Any) -> str:
+    """What a value is, and what to take of it if that is plain."""
+    remedy = ""
+    if callable(getattr(source, "read", None)):
+        remedy = " (an open file: hand in what its read() returns)"
+    elif isinstance(getattr(source, "image", None), np.ndarray):
+        remedy = " (hand in its .image)"
+    elif isinstance(source, (list, tuple)):
+        remedy = " (hand in one picture, or a NumPy array of its pixels)"
+    return f"{type(source).__name__}{remedy}"
 
 
 def _single_picture(images: Any) -> str:
@@ -151,18 +173,20 @@ def _single_picture(images: Any) -> str:
         return f"the path {os.fspath(images)!r}"
     if isinstance(images, (bytes, bytearray, memoryview, Image.Image, FloatImage)):
         return type(images).__name__
-    if isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim != 4 and str(images.dtype) != "object":
+    listed = isinstance(images, np.ndarray) and images.ndim == 1 and images.dtype.kind in "OUST"
+    if isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim != 4 and not listed:
         kind = "a tensor" if isinstance(images, torch.Tensor) else "an array"
         return f"{kind} of shape {list(images.shape)}"
     return ""
 
 
 def _from_file(path: Path) -> np.ndarray:
-    path = path.expanduser()
     if not path.exists():
         raise FileNotFoundError(f"there is no image at {path} (looked from the folder {Path.cwd()})")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; name one image file in it")
+    if not path.is_file():
+        # A pipe would be waited for, a device read for ever.
+        kind = "a folder; name one image file in it" if path.is_dir() else "no file but a device or a pipe"
+        raise ValueError(f"{path} is {kind}")
     with path.open("rb") as file:
         return _open(file, str(path))
 
@@ -183,7 +207,7 @@ def _decoded(decode: Callable[[], np.ndarray], name: str) -> np.ndarray:
         raise ValueError(f"{name} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, ...)") from None
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ValueError(f"{name} is too large: {error}; scale it down first") from error
-    except ValueError:
+    except _NoPixels:
         raise
     except Exception as error:
         # Decoders meet damage with exceptions of any kind.
@@ -203,12 +227,14 @@ def _from_pil(picture: Image.Image) -> np.ndarray:
 
 def _from_frame(picture: Image.Image) -> np.ndarray:
     picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "La":
+        picture = picture.convert("LA")
     if picture.mode in _SIXTEEN_BIT:
         return _from_array(np.asarray(picture).astype(np.uint16))
     if picture.mode == "I":
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
-            raise ValueError(
+            raise _NoPixels(
                 f"a 32-bit grey picture with values {values.min()} to {values.max()} has no fixed range; "
                 "scale it to uint8 or uint16 and hand in the array"
             )
@@ -226,7 +252,7 @@ def _from_array(array: np.ndarray) -> np.ndarray:
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise ValueError(
+        raise _NoPixels(
             f"an image array is [H,W], [H,W,1], [H,W,3] or [H,W,4] (a torch tensor has its channels first: [3,H,W]); "
             f"got shape {list(array.shape)}"
         )
@@ -243,14 +269,26 @@ def _from_array(array: np.ndarray) -> np.ndarray:
 def _to_uint8(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        if 1 < int(array.max()) <= 255:
+            raise _NoPixels(
+                f"the values of this 16-bit picture go only to {array.max()} of 65535, which is black: they are those "
+                "of 8 bits; hand in the array as uint8"
+            )
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
         if not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
-            raise ValueError(
-                f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; divide by its maximum"
-            )
+            raise _NoPixels(f"a float image has values from 0 to 1, got {low:.4g} to {high:.4g}; {_scaled(low, high)}")
         values: np.ndarray = np.round(np.clip(array, 0.0, 1.0) * 255.0).astype(np.uint8)
         return values
-    raise ValueError(f"an image array is uint8, uint16 or float in 0..1, got {array.dtype}; convert it first")
+    raise _NoPixels(f"an image array is uint8, uint16 or float in 0..1, got {array.dtype}; convert it first")
+
+
+def _scaled(low: float, high: float) -> str:
+    """How values of another range become those of an image."""
+    if not math.isfinite(low) or not math.isfinite(high):
+        return "replace what is not finite, as with numpy.nan_to_num"
+    if low < 0:
+        return "undo the normalisation with which it was prepared for a network"
+    return "divide it by 255" if high <= 255 else "divide it by its maximum"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from detxai_nb.files import write_atomically
+from detxai_nb.files import as_path, write_atomically
 
 START = "00_start_here.ipynb"
 """The notebook that JupyterLab opens."""
@@ -73,7 +73,7 @@ def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -
         ValueError: if ``folder`` is a file.
         FileNotFoundError: if the installation has no notebooks.
     """
-    folder, source = Path(folder).expanduser(), source or notebook_folder()
+    folder, source = as_path(folder, "the working folder"), source or notebook_folder()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; name the folder to work in")
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ ClassNames = Sequence[str] | Mapping[Any, str]
 
 BACKGROUND = "__background__"
 """What torchvision calls class 0 of detectors that have an output for the background."""
+
+_LONGEST = 1000
+_NO_SIGN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 _HOW = "a list with a name for each class, or a dict {number: name}"
 
@@ -32,7 +36,8 @@ def as_names(
 
     Raises:
         TypeError: if ``names`` is a single string, a set or anything else without an order, or a name is no text.
-        ValueError: if there are no names, a dict's keys are no class numbers, or the names do not fit the outputs.
+        ValueError: if there are no names, a dict's keys are no class numbers, the names do not fit the outputs, or a
+            name is empty, endless, or holds line ends or what is no sign.
 
     Example:
         >>> as_names({"1": "car", "0": "person", "3": "dog"})
@@ -45,6 +50,11 @@ def as_names(
         if not isinstance(name, str):
             raise TypeError(
                 f"the names of {owner} are texts; class {number} is {name!r}, a {type(name).__name__}; hand in {_HOW}"
+            )
+        if not 0 < len(name.strip()) <= len(name) <= _LONGEST or _NO_SIGN.search(name):
+            raise ValueError(
+                f"the names of {owner} are texts of 1 to {_LONGEST} signs on one line; class {number} is "
+                f"{name[:60]!r}{'...' if len(name) > 60 else ''}: strip line ends, as with name.strip()"
             )
     if outputs is not None and len(found) != outputs:
         counted = f"{len(found)} names were given"

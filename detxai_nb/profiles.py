@@ -17,7 +17,7 @@ from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.sample import Sample
 from detxai_nb.data.scenes import Scenes
 from detxai_nb.detectors import load_detector
-from detxai_nb.files import write_atomically
+from detxai_nb.files import as_path, write_atomically
 from detxai_nb.types import Detector
 
 PROFILES = ("quick", "paper")
@@ -127,7 +127,7 @@ def weights(variable: str, detector: str) -> Path:
     """
     unknown = f"the paper profile needs weights of {detector}: set {variable} to their file, or {PROFILE}=quick"
     given = os.environ.get(variable) or _remembered(variable)
-    path = Path(given or _ask(f"Path of the weights of {detector} (file): ", unknown)).expanduser()
+    path = as_path(given or _ask(f"Path of the weights of {detector} (file): ", unknown), "a file of weights")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; {unknown}")
     if not given:
@@ -174,7 +174,7 @@ def open_coco(place: str | os.PathLike[str]) -> CocoDataset:
         FileNotFoundError: if the file or the folder of images is missing.
         ValueError: if the file is not a COCO dataset.
     """
-    path = Path(place).expanduser()
+    path = as_path(place, "the folder of a dataset")
     official = path / "annotations" / "instances_val2017.json"
     path = official if official.is_file() else path
     split = re.fullmatch(r"instances_(\w+)", path.stem)

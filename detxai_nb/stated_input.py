@@ -14,6 +14,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from detxai_nb.files import as_path
+
 KEYS: Mapping[str, tuple[str, ...]] = {
     "channel_order": ("channel_order", "channels", "color_order", "colour_order"),
     "normalisation": ("normalisation", "normalization"),
@@ -118,7 +120,7 @@ def read_stated_input(path: str | os.PathLike[str], known: Sequence[str] = ()) -
     Raises:
         ValueError: if something is stated that cannot be understood; the message says how to give it as an argument.
     """
-    file = Path(path).expanduser()
+    file = as_path(path, "a file of weights")
     found: dict[str, Any] = {}
     for what, read in (("channel_order", _order), ("normalisation", _normalisation), ("input_size", _size)):
         if what not in known:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detection_rows import ROWS, check_rows
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource
 from detxai_nb.names import as_names
@@ -84,10 +85,6 @@ class Target:
         raise TypeError(f"a target is one of {', '.join(PARTS)} or a Target, got {value!r}")
 
 
-_OPTIONAL_ROWS = ("class_scores", "objectness", "origins", "iou")
-"""The fields of ``Detections`` that hold a row for each detection or are None."""
-
-
 @dataclass(frozen=True, eq=False)
 class Detections:
     """The detections of one image, sorted by falling score.
@@ -110,10 +107,12 @@ class Detections:
         canvas_size: (height, width) of the network's whole input including its padding, in pixels of the image, or None
             if unknown.
         iou: ``[N]`` in 0..1, the IoU of each with the box for which ``detections.from_boxes`` found it, or None.
+        found_boxes: ``[N,4]``, ``boxes`` as the detector gave them, or None if unknown: boxes that were changed since
+            are noticed by it.
 
     Raises:
-        TypeError: if a field that holds a row for each detection is no tensor.
-        ValueError: if the tensors differ in their number of rows, or a label has no name.
+        TypeError: if a field that holds a row for each detection is no tensor, or one of another kind of numbers.
+        ValueError: if the tensors differ in their number of rows or columns, or a label has no name.
     """
 
     boxes: Tensor
@@ -129,26 +128,12 @@ class Detections:
     image_size: tuple[int, int] | None = None
     canvas_size: tuple[float, float] | None = None
     iou: Tensor | None = None
+    found_boxes: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.names, tuple):
             object.__setattr__(self, "names", as_names(self.names, owner="Detections"))
-        for name in ("boxes", "scores", "labels", *_OPTIONAL_ROWS):
-            value = getattr(self, name)
-            if not isinstance(value, Tensor) and (value is not None or name not in _OPTIONAL_ROWS):
-                raise TypeError(
-                    f"{name} of Detections is a tensor with a row for each, got a {type(value).__name__}; what a "
-                    "detector finds comes from detect, and boxes from elsewhere go through detections.from_boxes"
-                )
-        count = len(self.scores) if self.scores.ndim else 0
-        if self.boxes.shape != (count, 4):
-            raise ValueError(f"boxes are [N,4] with N = {count} scores, got shape {list(self.boxes.shape)}")
-        for name in ("labels", *_OPTIONAL_ROWS):
-            value = getattr(self, name)
-            if value is not None and len(value) != count:
-                raise ValueError(f"{name} has {len(value)} rows for {count} scores")
-        if count and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.names):
-            raise ValueError(f"labels run from 0 to {len(self.names) - 1}, got {sorted(set(self.labels.tolist()))}")
+        check_rows({name: getattr(self, name) for name in ROWS}, self.origin_fields, len(self.names))
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -221,6 +206,11 @@ class Detections:
             return
         if self.highest_score is None:
             raise ValueError("there is no detection to explain; detect with a lower score_threshold first")
+        if self.highest_score != self.highest_score:
+            raise ValueError(
+                "there is no detection to explain: the scores that the network gives here are no numbers (NaN); its "
+                "weights hold NaN, or its activations overflow in half precision"
+            )
         above = "" if self.score_threshold is None else f" above the threshold of {self.score_threshold:g}"
         raise ValueError(
             f"there is no detection{above} to explain: the highest score in this image was {self.highest_score:.3f}; "

@@ -24,6 +24,7 @@ LAYERS = (
         "doubts",
         "downloads",
         "entry_points",
+        "detection_rows",
         "files",
         "float32",
         "geometry",

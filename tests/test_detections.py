@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,3 +249,59 @@ def test_a_black_box_is_asked_whether_it_finds_the_same_again() -> None:
     assert len(dx.explain(detector, right, by_hand, method="d-rise", masks=4, stop_agreement=None)) == 1
     with pytest.raises(ValueError, match="their classes are 'x', 'y', this Bright has 'bright', 'dark'"):
         dx.explain(detector, left, dataclasses.replace(by_hand, names=("x", "y")), method="d-rise", masks=4)
+
+
+def moved(found: Any) -> dict[str, Any]:
+    """Detections whose boxes were changed, as people do it."""
+    boxes, width, height = found.boxes, found.image_size[1], found.image_size[0]
+    sides = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1)
+    mirrored = torch.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], dim=1)
+    return {
+        "rows in another order": boxes.roll(1, dims=0),
+        "shifted": (boxes + 20).clamp(max=height),
+        "x, y, width, height": sides,
+        "at half the size": boxes / 2,
+        "as shares of the image": boxes / boxes.new_tensor([width, height, width, height]),
+        "mirrored": mirrored,
+        "with a margin": boxes + boxes.new_tensor([-9.0, -9.0, 9.0, 9.0]),
+    }
+
+
+BUNDLED = ["tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-pvt"]
+BUNDLED += ["tiny-detr"] if find_spec("transformers") else []
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_changed_boxes_are_refused_in_every_family(name: str) -> None:
+    detector = dx.load_detector(name, device="cpu")
+    image = dx.data.scenes.Scenes(1, width=160, height=128)[0].image
+    found = detector.detect([image], 0.05)[0][:3]
+    for how, boxes in moved(found).items():
+        for claimed in (replace(found, boxes=boxes), replace(found, boxes=boxes, found_boxes=None)):
+            with pytest.raises(ValueError, match=r"the boxes of these detections were changed: \d of 3 .*from_boxes"):
+                dx.explain(detector, image, claimed, method="grad-cam")
+                pytest.fail(how)
+    in_place = detector.detect([image], 0.05)[0][:3]
+    in_place.boxes[0] += 20
+    with pytest.raises(ValueError, match="were changed: 1 of 3"):
+        dx.explain(detector, image, in_place, method="grad-cam")
+
+
+def test_rows_picked_copied_rounded_and_saved_are_the_same_detections(detector: Any, tmp_path: Path) -> None:
+    image = dx.data.scenes.Scenes(1, width=160, height=128)[0].image
+    found = detector.detect([image], 0.05)[0][:3]
+    saved = dx.HeatMaps.load(dx.explain(detector, image, found, method="grad-cam").save(tmp_path / "a.npz")).detections
+    near = dx.detections.from_boxes(detector, image, found.boxes + 1)
+    kept = dx.HeatMaps.load(dx.explain(detector, image, near, method="grad-cam").save(tmp_path / "b.npz")).detections
+    assert torch.equal(kept.iou, near.iou)
+    for same in (
+        found[[2, 0, 1, 0]],
+        found[found.scores > 0.1],
+        copy.deepcopy(found),
+        pickle.loads(pickle.dumps(found)),
+        replace(found, boxes=found.boxes.round()),
+        replace(found, found_boxes=None),
+        saved,
+        kept,
+    ):
+        assert set(dx.explain(detector, image, same, method="grad-cam").status) == {"ok"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,3 +224,87 @@ def test_arrays_of_every_class_are_plain_inside(tmp_path: Path) -> None:
 def test_arrays_without_a_plain_form_are_refused_in_words(make: Callable[[], Any]) -> None:
     with pytest.raises(ValueError, match="image"):
         load_image(make())
+
+
+class Read:
+    """An open file, as far as a door looks at it."""
+
+    def read(self) -> bytes:
+        return b""
+
+
+class Annotated:
+    image = np.zeros((2, 2, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (io.BytesIO(b"x"), r"not BytesIO \(an open file: hand in what its read\(\) returns\)"),
+        (Read(), r"not Read \(an open file"),
+        (Annotated(), r"not Annotated \(hand in its \.image\)"),
+        ([np.zeros((2, 2, 3), np.uint8)], r"not list \(hand in one picture"),
+    ],
+)
+def test_what_holds_a_picture_is_refused_with_how_to_take_it_out(thing: object, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        dx.load_image(thing)
+
+
+def test_lines_of_a_file_and_columns_of_a_table_are_no_pictures(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "a.png"
+    Image.new("RGB", (6, 4)).save(path)
+    with path.open("rb") as file, pytest.raises(TypeError, match="expected a list of pictures, got a BufferedReader"):
+        as_images(file)
+    table = pandas.DataFrame({"path": [path]})
+    with pytest.raises(TypeError, match="expected a list of pictures, got a DataFrame"):
+        as_images(table)
+    for paths in (table["path"], table["path"].to_numpy(), np.array([str(path)]), {"a": path}.values()):
+        assert [picture.shape for picture in as_images(paths)] == [(4, 6, 3)]
+
+
+def test_values_of_8_bits_in_16_are_no_black_picture() -> None:
+    eight = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+    grey = Image.fromarray(eight)
+    for held in (eight.astype(np.uint16), eight.astype(">u2"), grey.convert("I"), grey.convert("I;16")):
+        with pytest.raises(ValueError, match=r"go only to 230 of 65535, which is black: .* as uint8"):
+            dx.load_image(held)
+    assert dx.load_image(eight.astype(">u2") * 257)[:, :, 0].tolist() == eight.tolist()
+    assert not dx.load_image(np.zeros((4, 6), np.uint16)).any()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "remedy"),
+    [
+        (0.0, 255.0, "divide it by 255"),
+        (0.0, 4095.0, "divide it by its maximum"),
+        (-2.1, 2.6, "undo the normalisation"),
+        (0.0, np.inf, "replace what is not finite"),
+    ],
+)
+def test_floats_of_another_range_say_what_to_do(low: float, high: float, remedy: str) -> None:
+    with pytest.raises(ValueError, match=f"from 0 to 1, got .*; {remedy}"):
+        dx.load_image(np.array([[low, high]]))
+
+
+def test_every_mode_of_pillow_is_a_picture_or_refused_in_words() -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (4, 6, 3), dtype=np.uint8))
+    grey = picture.convert("L")
+    alike = {"LA": grey.convert("LA"), "La": grey.convert("LA").convert("La"), "PA": grey.convert("P").convert("PA")}
+    for mode, same in alike.items():
+        assert (dx.load_image(same) == dx.load_image(grey)).all(), mode
+    for mode in ("RGBA", "RGBX", "CMYK"):
+        assert (dx.load_image(picture.convert(mode)) == dx.load_image(picture)).all(), mode
+    closed = Image.new("RGB", (6, 4))
+    closed.close()
+    with pytest.raises(ValueError, match="the picture is damaged"):
+        dx.load_image(closed)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes_and_devices_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(ValueError, match="is no file but a device or a pipe"):
+            dx.load_image(path)

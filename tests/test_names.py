@@ -118,3 +118,12 @@ def test_detections_made_by_hand_take_a_dict_and_say_what_they_hold() -> None:
         dx.Detections([[0, 0, 1, 1]], scores, labels, ("a", "b"))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"names as a list .* got a single text"):
         dx.Detections(boxes, scores, labels, "ab")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "apple\n", "a\0", "half \ud800", "x" * 1001, "\x1b[31mred"])
+def test_a_name_is_a_text_on_one_line(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"texts of 1 to 1000 signs on one line; class 1 is .*name\.strip\(\)"
+    ) as raised:
+        as_names(["cat", name])
+    assert len(str(raised.value)) < 300

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -69,3 +71,26 @@ def test_windows_reach_beyond_the_grid() -> None:
     assert back[1, 0].tolist() == [[0, 0, 0, 0], [0, 0, 6, 7], [0, 0, 10, 11]]
     chunk = GradientChunk(0, torch.arange(2), windows, corner)
     assert torch.equal(chunk.dense(3, 4), back)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"labels": torch.zeros(2)}, TypeError, r"labels of Detections are whole numbers \(int64\), got float32"),
+        ({"origins": torch.zeros(2, 1)}, TypeError, "origins of Detections are whole numbers"),
+        ({"scores": torch.ones(2, dtype=torch.long)}, TypeError, "scores of Detections are floating-point numbers"),
+        ({"boxes": torch.ones(2, 4, dtype=torch.long)}, TypeError, "boxes of Detections are floating-point numbers"),
+        ({"origins": torch.zeros(2, dtype=torch.long)}, ValueError, r"origins are \[N,K\], got shape \[2\]"),
+        (
+            {"origins": torch.zeros(2, 1, dtype=torch.long), "origin_fields": ("level", "row")},
+            ValueError,
+            r"origins are \[N,K\] with the columns level, row, got shape \[2, 1\]",
+        ),
+        ({"found_boxes": torch.zeros(2, 3)}, ValueError, r"boxes are \[N,4\]"),
+        ({"iou": torch.tensor(0.5)}, ValueError, "iou has no rows for 2 scores"),
+    ],
+)
+def test_rows_of_detections_are_of_the_right_kind(changed: Any, error: type[Exception], words: str) -> None:
+    rows = {"boxes": torch.ones(2, 4), "scores": torch.ones(2), "labels": torch.zeros(2, dtype=torch.long)}
+    with pytest.raises(error, match=words):
+        Detections(**{**rows, "names": ("a",), **changed})

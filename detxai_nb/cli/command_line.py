@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import detxai_nb
 from detxai_nb.cli import commands
-from detxai_nb.cli.wording import in_own_words
+from detxai_nb.cli.wording import in_own_words, shortened
 
 TABLES = {"detectors": "detectors", "methods": "explanation methods", "metrics": "metrics"}
 """The commands that print a table, and what it lists."""
@@ -29,6 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: from argparse, for ``--help``, ``--version`` and wrong arguments.
     """
+    with _any_text(sys.stdout), _any_text(sys.stderr):
+        return _run(arguments)
+
+
+@contextmanager
+def _any_text(stream: Any) -> Iterator[None]:
+    """Let a stream write what its encoding does not have, such as a file name that is no text, as escapes."""
+    before = getattr(stream, "errors", None)
+    if before != "strict" or not hasattr(stream, "reconfigure"):
+        yield
+        return
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with suppress(ValueError, OSError):
+            stream.reconfigure(errors=before)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run one command; what it prints can be written."""
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -51,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, which names the command that explains more."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {shortened(' '.join(message.split()))}; see `{self.prog} --help`\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import detxai_nb as dx
 from detxai_nb.cli.tables import format_table
 from detxai_nb.cli.wording import in_own_words
-from detxai_nb.files import write_atomically
+from detxai_nb.files import as_path, write_atomically
 
 if TYPE_CHECKING:
     import pandas
@@ -41,11 +42,11 @@ def run_explain(options: argparse.Namespace) -> None:
         ValueError: for an unknown ending of a file, an object that was not found, or what ``dx.explain`` refuses.
         FileNotFoundError: for a missing photograph, file of weights or folder to write into.
     """
+    options.out = [as_path(path, "a file to write") for path in options.out]
     for path in options.out:
         if path.suffix not in OUTPUTS:
             raise ValueError(f"--out writes {' or '.join(OUTPUTS)}, not {path.name!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+        _check_writable(path)
     settings = _settings(options.setting)
     image = dx.load_image(options.photo)
     from detxai_nb.doubts import doubt_of
@@ -69,6 +70,19 @@ def run_explain(options: argparse.Namespace) -> None:
         else:
             maps.save(path)
         print(f"wrote {path}")
+
+
+def _check_writable(path: Path) -> None:
+    """Raise an error if no file can be written there, before anything is computed for it."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file to write")
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise ValueError(f"the name {path.name} is too long for a file that is written under another name first")
+
+
+_LONGEST_NAME = 230
 
 
 def _chosen(found: Detections, wanted: Sequence[int] | None) -> list[int]:
@@ -131,9 +145,11 @@ def run_example(options: argparse.Namespace) -> None:
         ValueError: for a file name with another ending.
     """
     ending = ".jpg" if options.photograph else ".png"
-    path = options.file or Path("photograph.jpg" if options.photograph else "example.png")
+    path = as_path(options.file or ("photograph.jpg" if options.photograph else "example.png"), "a file to write")
     if path.suffix.lower() != ending:
         raise ValueError(f"{path.name!r}: the {'photograph' if options.photograph else 'scene'} is a {ending} file")
+    if not path.exists():
+        _check_writable(path)
     content = _photograph() if options.photograph else _scene(options.number)
     if path.exists() and (not path.is_file() or path.read_bytes() != content):
         raise FileExistsError(f"{path} is there already, with something else in it; name another file")

@@ -29,10 +29,25 @@ def in_own_words(message: str) -> str:
     Returns:
         One line.
     """
-    said = " ".join(message.split())
+    said = shortened(" ".join(message.split()))
     for pattern, words in _PHRASES:
         said = re.sub(pattern, _as_option if words is None else words, said)
     return said
+
+
+def shortened(message: str) -> str:
+    """Return a message in which no word is endless, such as one that was typed by a cat.
+
+    Args:
+        message: one line.
+
+    Returns:
+        The line, with the beginning of each word of more than ``_LONGEST`` characters.
+    """
+    return re.sub(rf"\S{{{_LONGEST},}}", lambda found: f"{found[0][:60]}...", message)
+
+
+_LONGEST = 300
 
 
 def _as_option(found: re.Match[str]) -> str:

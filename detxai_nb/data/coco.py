@@ -14,6 +14,7 @@ from detxai_nb.data.foreign import LARGEST, as_flag, as_id, as_number, as_whole,
 from detxai_nb.data.outlines import Outlines, as_polygons
 from detxai_nb.data.pictures import PictureFolder
 from detxai_nb.data.sample import Sample
+from detxai_nb.files import as_path
 from detxai_nb.image import load_image
 
 _FIELDS = {
@@ -63,10 +64,10 @@ class CocoDataset(Sequence[Sample]):
     """
 
     def __init__(self, annotations: str | os.PathLike[str], images: str | os.PathLike[str] | None = None) -> None:
-        self.path = _annotation_file(Path(annotations).expanduser())
+        self.path = _annotation_file(as_path(annotations, "an annotation file"))
         self.coco = _read(self.path)
         entries = self.coco["images"]
-        self.folder = Path(images).expanduser() if images is not None else self._usual_folder()
+        self.folder = as_path(images, "the folder of images") if images is not None else self._usual_folder()
         if not self.folder.is_dir():
             raise FileNotFoundError(f"there is no folder of images at {self.folder}; name it with images=...")
         self._pictures = self._in_folder(self.folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -15,6 +14,7 @@ from detxai_nb.data.foreign import as_flag, as_id, parse_json, read_lines, show
 from detxai_nb.data.paths import path_inside
 from detxai_nb.data.pictures import PictureFolder
 from detxai_nb.data.sample import Sample
+from detxai_nb.files import as_path
 from detxai_nb.image import load_image
 
 BOXES = {"full": "fbox", "visible": "vbox", "head": "hbox"}
@@ -56,10 +56,10 @@ class CrowdHuman(Sequence[Sample]):
     ) -> None:
         if box not in BOXES:
             raise ValueError(f"box is one of {', '.join(BOXES)}; got {box!r}")
-        self.path = Path(annotations).expanduser()
+        self.path = as_path(annotations, "an annotation file")
         if not self.path.is_file():
             raise FileNotFoundError(f"there is no annotation file {self.path}; name one like annotation_val.odgt")
-        self.folder = Path(images).expanduser() if images is not None else self.path.parent / "Images"
+        self.folder = as_path(images, "the folder of images") if images is not None else self.path.parent / "Images"
         if not self.folder.is_dir():
             raise FileNotFoundError(f"there is no folder of images at {self.folder}; name it with images=...")
         self.names: tuple[str, ...] = ("person",)

@@ -16,6 +16,7 @@ from detxai_nb.data.foreign import as_flag, as_number, as_whole, read_indices, r
 from detxai_nb.data.paths import path_inside
 from detxai_nb.data.pictures import PictureFolder
 from detxai_nb.data.sample import Sample
+from detxai_nb.files import as_path
 from detxai_nb.image import load_image
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class VocDataset(Sequence[Sample]):
         names: Sequence[str] = NAMES,
         difficult: bool = False,
     ) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = as_path(folder, "the folder of a dataset")
         self.rename = dict(rename or {})
         self.difficult = difficult
         self._own_names = tuple(names)

@@ -259,13 +259,15 @@ def gather_detections(
     """
     order = scores.argsort(descending=True, stable=True)
     rows: dict[str, Any] = {k: v[order] if isinstance(v, Tensor) else v for k, v in about.items()}
+    boxes = placement.boxes_to_image(boxes, clip=True)[order]
     return Detections(
-        boxes=placement.boxes_to_image(boxes, clip=True)[order],
+        boxes=boxes,
         scores=scores[order],
         labels=labels[order],
         names=names,
         image_size=placement.image_size,
         canvas_size=placement.canvas_size,
+        found_boxes=boxes.clone(),
         **rows,
     )
 

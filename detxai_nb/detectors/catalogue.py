@@ -17,6 +17,7 @@ from detxai_nb.data.scenes.recognition import looks_like_scene
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
 from detxai_nb.downloads import Download
+from detxai_nb.files import as_path
 from detxai_nb.stated_input import require_stated_input
 from detxai_nb.types import OpenDetector
 
@@ -184,7 +185,7 @@ def from_torchvision(
         module = get_model(name, weights=None, weights_backbone=None, num_classes=count)
         fit_weights(module, state, name)
         require_stated_input(module, weights, name)
-        if published_eps is not None and Download(coco.url).is_content_of(Path(weights).expanduser()):
+        if published_eps is not None and Download(coco.url).is_content_of(as_path(weights, "a file of weights")):
             for layer in module.modules():
                 if isinstance(layer, nn.BatchNorm2d):
                     layer.eps = published_eps

@@ -221,7 +221,7 @@ def half_precision_is_on() -> bool:
 
 
 def require_full_precision(module: nn.Module) -> None:
-    """Raise an error if some of a module's weights are in half precision.
+    """Raise an error if some of a module's weights are in half precision, of different kinds, or without content.
 
     Args:
         module: the network.
@@ -229,6 +229,19 @@ def require_full_precision(module: nn.Module) -> None:
     Raises:
         ValueError: naming the first such tensor, and what to do instead.
     """
+    weights = [(name, tensor) for name, tensor in module.named_parameters() if tensor.is_floating_point()]
+    kinds = {(tensor.dtype, tensor.device): name for name, tensor in reversed(weights)}
+    if any(device.type == "meta" for _, device in kinds):
+        raise ValueError(
+            f"the weights of this {type(module).__name__} have no content yet (device 'meta'); load them first, as "
+            "with module.to_empty(device='cpu') and module.load_state_dict(...)"
+        )
+    if len(kinds) > 1 and not any(dtype in _HALF for dtype, _ in kinds):
+        told = ", ".join(f"{name!r} {str(dtype).removeprefix('torch.')} on {on}" for (dtype, on), name in kinds.items())
+        raise ValueError(
+            f"the weights of this {type(module).__name__} are not all of one kind: {told}; make them so with "
+            "module.float() and module.to(device)"
+        )
     halves = [
         (name, tensor.dtype)
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
@@ -242,6 +255,35 @@ def require_full_precision(module: nn.Module) -> None:
             "scores, boxes and gradients are computed in float32: call module.float() first. For a faster detect open "
             "the detector with precision='bf16' or 'fp16', which keeps float32 weights"
         )
+
+
+def require_differentiable(module: nn.Module) -> None:
+    """Raise an error if some part of a module computes with whole numbers, through which no gradient goes.
+
+    Args:
+        module: the network.
+
+    Raises:
+        ValueError: naming the first such part, and what to do instead.
+    """
+    for name, part in module.named_modules():
+        own = (*part.parameters(recurse=False), *part.buffers(recurse=False))
+        where = type(part).__module__
+        if where.startswith(_QUANTIZED) or any(tensor.is_quantized for tensor in own):
+            raise ValueError(
+                f"{name or 'the whole'} of this {type(module).__name__} is quantized ({type(part).__name__}), "
+                "and no gradient goes through it: explain the network from which it was made, or take a perturbation "
+                "method such as 'd-rise'"
+            )
+
+
+_QUANTIZED = (
+    "torch.ao.nn.quantized",
+    "torch.ao.nn.intrinsic.quantized",
+    "torch.ao.nn.sparse.quantized",
+    "bitsandbytes.",
+)
+"""Packages of layers with weights in whole numbers."""
 
 
 class _OutputsInFloat32(TorchFunctionMode):

@@ -23,6 +23,7 @@ from detxai_nb.detectors.ultralytics import family as ultralytics
 from detxai_nb.detectors.weights import bare_module
 from detxai_nb.detectors.yolox import family as yolox
 from detxai_nb.entry_points import load_entry_points
+from detxai_nb.files import as_path
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.types import OpenDetector, StagePatterns
 
@@ -213,7 +214,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
             "torchvision's image classifiers such as resnet50"
         )
     download = entry.download()
-    return fetch_file(name, download, progress) if file is None else download.take(Path(file))
+    return fetch_file(name, download, progress) if file is None else download.take(as_path(file, "a downloaded file"))
 
 
 def load_detector(

@@ -16,10 +16,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from detxai_nb.arrays import check_plain
+from detxai_nb.files import as_path
 
 _log = logging.getLogger(__name__)
 
-_INSIDE = ("model", "state_dict", "model_state_dict", "ema", "ema_model", "module", "net", "network")
+_INSIDE = (
+    *("model", "state_dict", "model_state_dict", "ema", "ema_model", "module", "net", "network"),
+    *("model_state", "weights", "params", "model_ema", "state_dict_ema"),
+)
 """Where trainers keep the table of tensors in a checkpoint, the first that is there."""
 
 
@@ -90,7 +97,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not a whole file of tensors.
     """
-    path = Path(path).expanduser()
+    path = as_path(path, "a file of weights")
     if not path.is_file():
         raise FileNotFoundError(f"there is no weights file at {path} (looked from the folder {Path.cwd()})")
     if path.suffix == ".safetensors":
@@ -137,7 +144,11 @@ def _is_table(content: Mapping[Any, Any]) -> bool:
 def _unwrapped(weights: Mapping[Any, Tensor], path: Path) -> dict[str, Tensor]:
     """The tensors without what DataParallel and torch.compile put into their names."""
     found: dict[str, Tensor] = {}
+    averaged = len(weights) > 1 and all(str(name).startswith(("module.", "n_averaged")) for name in weights)
     for name, tensor in weights.items():
+        if averaged and name == "n_averaged":
+            # The counter of torch.optim.swa_utils.AveragedModel.
+            continue
         parts = [part for part in str(name).split(".") if part != "_orig_mod"]
         while parts[0] == "module" and len(parts) > 1:
             parts = parts[1:]
@@ -191,7 +202,7 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> 
         what: the architecture's name for the message.
 
     Raises:
-        ValueError: naming the first tensor that is missing, left over, or of another shape.
+        ValueError: naming the first tensor that is missing, left over, of another shape, or no plain finite numbers.
     """
     expected = module.state_dict()
     weights = _of_network(weights, expected)
@@ -208,6 +219,8 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> 
                 f"these weights are not of {what}: the tensor {name!r} is {list(found.shape)}, "
                 f"expected {list(tensor.shape)}"
             )
+        if found is not None:
+            _check_values(name, found, what)
     extra = next((name for name in weights if name not in expected), None)
     if extra is not None:
         raise ValueError(
@@ -216,8 +229,24 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> 
     module.load_state_dict({**{name: expected[name] for name in counters}, **weights})
 
 
+def _check_values(name: str, tensor: Tensor, what: str) -> None:
+    """Raise an error if a tensor holds what is no weight: nothing, numbers of another kind, NaN or infinity."""
+    try:
+        check_plain(tensor, f"{name!r} of these weights of {what}")
+    except ValueError as error:
+        raise ValueError(f"{error}; save the weights as plain float32 tensors") from error
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+        raise ValueError(
+            f"these weights of {what} are damaged, or the training diverged: the tensor {name!r} holds NaN or "
+            "infinity; take an earlier checkpoint"
+        )
+
+
+_AROUND = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
+
+
 def bare_module(module: Any) -> Any:
-    """Return the network inside what ``torch.compile`` and data parallelism put around it.
+    """Return the network inside what ``torch.compile``, data parallelism and averaging put around it.
 
     Args:
         module: a module, or anything else.
@@ -227,7 +256,7 @@ def bare_module(module: Any) -> Any:
     """
     while True:
         inside = getattr(module, "_orig_mod", None)
-        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if isinstance(module, _AROUND):
             inside = module.module
         if not isinstance(inside, nn.Module):
             return module

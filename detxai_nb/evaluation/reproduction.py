@@ -74,7 +74,8 @@ def reproduce(
     kept = [name for name in methods if name not in left_out]
     chosen: ReproductionOptions = {**options}
     chosen["method_settings"] = _with_targets(kept, printed, options.get("method_settings"))
-    chosen["protocol"] = options.get("protocol") or printed.protocol or "default"
+    protocol = options.get("protocol")
+    chosen["protocol"] = (printed.protocol or "default") if protocol is None else protocol
     measured = [name for name in metrics if name not in left_out]
     found = report(evaluate(detector, dataset, kept, measured, store=store, **chosen), printed)
     notes = tuple(f"left out: {name}, {why}" for name, why in left_out.items())

@@ -28,7 +28,7 @@ from detxai_nb.evaluation.parquet import (
     to_table,
 )
 from detxai_nb.evaluation.rows import ImageRows, Record, join
-from detxai_nb.files import write_whole
+from detxai_nb.files import as_path, write_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -175,7 +175,7 @@ def open_store(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> Fol
         ImportError: if pyarrow is missing.
     """
     require_pyarrow()
-    folder = Path(path).expanduser()
+    folder = as_path(path, "the store of an evaluation")
     known = folder / SETTINGS
     if folder.is_file() or (folder.is_dir() and not known.is_file() and any(not _ours(p) for p in folder.iterdir())):
         raise ValueError(f"{folder} is not the store of an evaluation; name a new folder for it")
@@ -209,7 +209,7 @@ def read_store(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Recor
         ImportError: if pyarrow is missing.
     """
     require_pyarrow()
-    folder = Path(path).expanduser()
+    folder = as_path(path, "the store of an evaluation")
     settings = read_settings(folder)
     identity = identity_of(settings)
     settings.pop("format")

@@ -37,7 +37,9 @@ def random_maps(count: int, height: int, width: int, seed: int = 0) -> Tensor:
     maps = [
         np.random.Generator(np.random.PCG64([seed, row])).random((height, width), np.float32) for row in range(count)
     ]
-    return torch.from_numpy(np.stack(maps)) if maps else torch.zeros(0, height, width)
+    return (
+        torch.from_numpy(np.stack(maps)) if maps else torch.zeros(0, height, width, dtype=torch.float32, device="cpu")
+    )
 
 
 def centred_gaussians(boxes: Tensor, height: int, width: int, sigma: float = SIGMA) -> Tensor:

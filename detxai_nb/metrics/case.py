@@ -119,7 +119,7 @@ class MetricInput:
 
     def _decoded(self, masks_of: Callable[[Sequence[int]], np.ndarray | None]) -> Tensor:
         """The objects' masks, without decoding those of other annotations."""
-        masks = torch.zeros(len(self), *self.size, dtype=torch.bool)
+        masks = torch.zeros(len(self), *self.size, dtype=torch.bool, device="cpu")
         found = masks_of(self.annotations.cpu()[self.annotated].tolist())
         if found is not None:
             masks[self.annotated] = torch.from_numpy(found)
@@ -179,7 +179,7 @@ class MetricInput:
     def _of_objects(self, rows: Tensor, missing: float | bool) -> Tensor:
         """The annotation's row for each object, filled with ``missing`` where there is none."""
         wanted = self.annotations.cpu()
-        out = torch.full((len(wanted), *rows.shape[1:]), missing, dtype=rows.dtype)
+        out = torch.full((len(wanted), *rows.shape[1:]), missing, dtype=rows.dtype, device="cpu")
         out[self.annotated] = rows[wanted[self.annotated]]
         return out
 

@@ -59,7 +59,7 @@ class CachedDetections:
         """
         rows, overlaps = self.find(targets, min_iou, by)
         found = rows >= 0
-        scores = torch.zeros(len(rows), dtype=torch.float64)
+        scores = torch.zeros(len(rows), dtype=torch.float64, device="cpu")
         scores[found] = self.scores.double()[rows[found]]
         return scores, overlaps
 
@@ -79,7 +79,9 @@ class CachedDetections:
             raise ValueError(f"by is one of {', '.join(FOLLOWING)}; got {by!r}")
         count = len(targets)
         if not len(self.scores) or not count:
-            return torch.full((count,), -1), torch.zeros(count, dtype=torch.float64)
+            return torch.full((count,), -1, dtype=torch.int64, device="cpu"), torch.zeros(
+                count, dtype=torch.float64, device="cpu"
+            )
         overlaps = box_iou(targets.boxes.double().cpu(), self.boxes.double()).nan_to_num(0.0)
         candidates = (targets.labels.cpu()[:, None] == self.labels) & (overlaps > min_iou)
         first, second = self.scores.double().expand_as(overlaps), overlaps

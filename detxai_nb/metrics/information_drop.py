@@ -154,7 +154,10 @@ def confidence_drop(
     """
     pictures, tied = _pictures(case, share, mask, ties)
     targets = case.detections.to("cpu")
-    scores, ious = torch.zeros(len(case), dtype=torch.float64), torch.zeros(len(case), dtype=torch.float64)
+    scores, ious = (
+        torch.zeros(len(case), dtype=torch.float64, device="cpu"),
+        torch.zeros(len(case), dtype=torch.float64, device="cpu"),
+    )
     for row, answer in enumerate(case.ask().ask(pictures, score_threshold, batch_size)):
         found, overlap = answer.follow(targets[row], min_iou, by="iou")
         scores[row], ious[row] = found[0], overlap[0]
@@ -199,7 +202,9 @@ def information_drop(
     """
     pictures, tied = _pictures(case, share, mask, ties)
     whole = float(webp_bytes(case.sample.image, quality, method)) if len(case) else 0.0
-    left = torch.tensor([float(webp_bytes(picture, quality, method)) for picture in pictures], dtype=torch.float64)
+    left = torch.tensor(
+        [float(webp_bytes(picture, quality, method)) for picture in pictures], dtype=torch.float64, device="cpu"
+    )
     before = torch.full_like(left, whole)
     return Measured(safe_ratio(before - left, before, torch.nan), tied, extras={"bytes": before, "bytes_left": left})
 
@@ -208,7 +213,7 @@ def _pictures(case: MetricInput, share: float, mask: str, ties: str) -> tuple[It
     """The changed image of each object, one at a time, and each one's share of ties, which is filled on the way."""
     if not 0 <= share <= 1:
         raise ValueError(f"share is that of the image's pixels, 0 to 1; got {share}")
-    tied = torch.zeros(len(case), dtype=torch.float64)
+    tied = torch.zeros(len(case), dtype=torch.float64, device="cpu")
     count = round(share * case.size[0] * case.size[1])
 
     def pictures() -> Iterator[np.ndarray]:

@@ -77,7 +77,7 @@ class Curves:
         """
         count = len(self.original)
         relative = safe_ratio(self.scores, self.original.expand_as(self.scores), torch.nan)
-        relative[torch.arange(count), :, torch.arange(count)] = 0
+        relative[torch.arange(count, device="cpu"), :, torch.arange(count, device="cpu")] = 0
         total = relative.sum(dim=2)
         return total / (count - 1) if count > 1 else torch.full_like(total, torch.nan)
 
@@ -120,14 +120,17 @@ def perturbation_curves(
     pixels = size[0] * size[1]
     counts = [perturbation.counts(area, pixels) for area in areas.tolist()]
     shape = (count, perturbation.points, count)
-    scores, ious = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
-    ties = torch.zeros(count, dtype=torch.float64)
+    scores, ious = (
+        torch.zeros(shape, dtype=torch.float64, device="cpu"),
+        torch.zeros(shape, dtype=torch.float64, device="cpu"),
+    )
+    ties = torch.zeros(count, dtype=torch.float64, device="cpu")
     pictures = _pictures(case, perturbation, counts, ties)
     places = ((row, k) for row in range(count) for k in range(perturbation.points))
     targets = case.detections.to("cpu")
     for place, answer in zip(places, case.ask().ask(pictures, score_threshold, batch_size), strict=True):
         scores[place], ious[place] = answer.follow(targets, min_iou, by)
-    numbers = torch.tensor(counts, dtype=torch.int64).reshape(count, perturbation.points)
+    numbers = torch.tensor(counts, dtype=torch.int64, device="cpu").reshape(count, perturbation.points)
     return Curves(scores, ious, numbers, ties, targets.scores.double())
 
 
@@ -173,7 +176,7 @@ def network_input(case: MetricInput) -> MetricInput:
     size, annotated = case.size, case.annotated[:, None]
     detector: Any = case.detector
     wanted = detector.trace(case.sample.image).placement.resized if Capabilities(detector).traceable else size
-    scale = torch.tensor([wanted[1] / size[1], wanted[0] / size[0]] * 2)
+    scale = torch.tensor([wanted[1] / size[1], wanted[0] / size[0]] * 2, dtype=torch.float32, device="cpu")
     boxes = torch.where(annotated, case.boxes, case.detections.boxes.float().cpu()) * scale
     picture, maps = case.sample.image, case.maps
     if tuple(wanted) != size:
@@ -181,7 +184,9 @@ def network_input(case: MetricInput) -> MetricInput:
         picture = np.array(small)
         maps = F.interpolate(maps[None], size=tuple(wanted), mode="bilinear", align_corners=False)[0]
     sample = replace(case.sample, image=picture, boxes=case.sample.boxes * scale.numpy())
-    found = replace(case.detections.to("cpu"), boxes=boxes, image_size=tuple(wanted), canvas_size=None)
+    found = replace(
+        case.detections.to("cpu"), boxes=boxes, image_size=tuple(wanted), canvas_size=None, found_boxes=None
+    )
     return replace(case, maps=maps, detections=found, sample=sample)
 
 
@@ -274,7 +279,7 @@ def _whole(mode: str) -> Callable[..., Measured]:
         """
         schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         height, width = case.size
-        everything = torch.full((len(case),), float(height * width), dtype=torch.float64)
+        everything = torch.full((len(case),), float(height * width), dtype=torch.float64, device="cpu")
         asking: dict[str, Any] = {
             "by": "iou",
             "score_threshold": score_threshold,

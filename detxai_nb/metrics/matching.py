@@ -35,7 +35,7 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5) -> Tensor:
         True
     """
     detections = as_detections(detections)
-    found = torch.full((len(detections),), -1, dtype=torch.int64)
+    found = torch.full((len(detections),), -1, dtype=torch.int64, device="cpu")
     wanted = {name: label for label, name in enumerate(sample.names)}
     labels = np.array([wanted.get(name, -1) for name in detections.label_names()], np.int64)
     overlaps = box_iou(detections.boxes.float().cpu(), torch.from_numpy(sample.boxes)).numpy()

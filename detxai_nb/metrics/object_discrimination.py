@@ -59,7 +59,7 @@ def object_discrimination_index(
         raise ValueError(f"masks are [M,H,W] of the maps' size {list(maps.shape[1:])}, got {list(masks.shape)}")
     if len(targets) != len(maps):
         raise ValueError(f"targets are one number for each of the {len(maps)} maps, got {len(targets)}")
-    kept = torch.ones(len(masks), dtype=torch.bool) if counted is None else counted.cpu()
+    kept = torch.ones(len(masks), dtype=torch.bool, device="cpu") if counted is None else counted.cpu()
     covering = masks[kept.to(masks.device)].sum(dim=0, dtype=torch.int32)
     return _index(maps, targets, masks.__getitem__, covering, kept, exclusive)
 
@@ -83,7 +83,7 @@ def _index(
         on_any = energy(maps[row, None], others | own)
         on_others = energy(maps[row, None], others & ~own if exclusive else others)
         found.append(safe_ratio(on_others, on_any, torch.nan).cpu().double())
-    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64, device="cpu")
 
 
 @metric(
@@ -135,7 +135,9 @@ def odi_mask(case: MetricInput, *, exclusive: bool = False, crowd: bool = False)
 def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measured:
     """The index with the masks or the boxes of all annotations."""
     device, size = case.maps.device, case.size
-    counted = torch.ones(len(case.sample), dtype=torch.bool) if crowd else ~torch.from_numpy(case.sample.crowd)
+    counted = (
+        torch.ones(len(case.sample), dtype=torch.bool, device="cpu") if crowd else ~torch.from_numpy(case.sample.crowd)
+    )
     check_non_negative(case.maps)
 
     def mask_of(number: int) -> Tensor:
@@ -145,7 +147,7 @@ def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measur
 
     covering = _covering(case, masks, counted, crowd)
     value = _index(case.maps, case.annotations, mask_of, covering, counted, exclusive)
-    own = torch.zeros(len(case), dtype=torch.bool)
+    own = torch.zeros(len(case), dtype=torch.bool, device="cpu")
     own[case.annotated] = counted[case.annotations.cpu()[case.annotated]]
     return Measured(per_object(case, value), extras={"others": (counted.sum() - own.int()).double()})
 
@@ -174,7 +176,7 @@ def _cover(boxes: Tensor, height: int, width: int) -> Tensor:
     rows, columns = rows[there].byte(), columns[there].byte()
     top, left = rows.argmax(1), columns.argmax(1)
     bottom, right = top + rows.sum(1), left + columns.sum(1)
-    steps = torch.zeros((height + 1) * (width + 1), dtype=torch.int32)
+    steps = torch.zeros((height + 1) * (width + 1), dtype=torch.int32, device="cpu")
     for down, across, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
         steps.index_add_(0, down * (width + 1) + across, torch.full_like(down, sign, dtype=torch.int32))
     return steps.view(height + 1, width + 1).cumsum(0).cumsum(1)[:-1, :-1].int()

@@ -142,7 +142,7 @@ def plan_path(
     Returns:
         The plan, for ``follow_path``.
     """
-    number = torch.tensor([annotation])
+    number = torch.tensor([annotation], device="cpu")
     case = MetricInput(maps[index].values, maps.detections[index], number, sample, signed=maps.signed)
     area = float(case.size[0] * case.size[1]) if whole else float(box_areas(case)[0])
     by = "iou" if whole else "score"

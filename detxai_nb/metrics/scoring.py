@@ -74,7 +74,7 @@ class MapScorer:
         annotated = sample is not None
         detections = as_detections(detections)
         used = _from_detections(image, detections) if sample is None else sample
-        numbers = torch.arange(len(detections)) if sample is None else match(detections, used)
+        numbers = torch.arange(len(detections), device="cpu") if sample is None else match(detections, used)
         known = {"others"} if len(used) > 1 else set()
         if annotated and _has_masks(used):
             known |= {"mask", *(["part"] if used.load_parts is not None else [])}

@@ -46,7 +46,7 @@ def visual_accuracy_curve(maps: Tensor, masks: Tensor, thresholds: tuple[float, 
     if list(thresholds) != sorted(set(thresholds)):
         raise ValueError(f"thresholds rise, got {thresholds}")
     levels = torch.tensor(thresholds, dtype=maps.dtype, device=maps.device)
-    curves = torch.zeros(len(maps), len(thresholds), dtype=torch.float64)
+    curves = torch.zeros(len(maps), len(thresholds), dtype=torch.float64, device="cpu")
     # One map at a time: the numbers of levels of all of them would take eight bytes a pixel.
     for row, (one, mask) in enumerate(zip(maps, masks)):
         low, high = one.min(), one.max()

@@ -269,7 +269,7 @@ def _draw(part: nn.Module, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for tensor in drawn_tensors(part):
         values = tensor.data
-        numbers = torch.randn(values.shape, generator=generator)
+        numbers = torch.randn(values.shape, generator=generator, dtype=torch.float32, device="cpu")
         if not values.numel() or values.min() == values.max():
             tensor.data = values.clone()
             continue

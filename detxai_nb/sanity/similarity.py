@@ -204,7 +204,7 @@ def sobel(image: np.ndarray) -> np.ndarray:
         float32 ``[H,W]``.
     """
     grey = torch.from_numpy(image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[None, None]
-    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=torch.float32, device="cpu")
     kernels = torch.stack([across, across.T])[:, None]
     magnitude: np.ndarray = F.conv2d(F.pad(grey, (1, 1, 1, 1), "replicate"), kernels)[0].norm(dim=0).numpy()
     return magnitude

@@ -58,7 +58,7 @@ def nearest_boxes(boxes: Tensor) -> Tensor:
     """
     count = len(boxes)
     if count < 2:
-        return torch.full((count,), -1, dtype=torch.int64)
+        return torch.full((count,), -1, dtype=torch.int64, device="cpu")
     gaps = box_distances(boxes).fill_diagonal_(torch.inf)
     centres = (boxes.double()[:, :2] + boxes.double()[:, 2:]) / 2
     between = (centres[:, None] - centres[None]).square().sum(dim=2)

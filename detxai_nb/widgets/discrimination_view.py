@@ -35,7 +35,8 @@ def for_screen(contrast: NeighbourContrast) -> tuple[HeatMaps, Tensor, int]:
         return contrast.difference, contrast.takers, 1
     small = F.avg_pool2d(grid[None, None], step, ceil_mode=True)[0, 0]
     rows, columns = (
-        (torch.arange(cells) * step + step // 2).clamp(max=pixels - 1) for cells, pixels in zip(small.shape, grid.shape)
+        (torch.arange(cells, device="cpu") * step + step // 2).clamp(max=pixels - 1)
+        for cells, pixels in zip(small.shape, grid.shape)
     )
     difference = replace(contrast.difference, grids=(small,), strides=((float(step), float(step)),))
     return difference, contrast.takers[rows][:, columns], step

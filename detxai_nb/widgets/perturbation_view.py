@@ -46,7 +46,7 @@ def path_payload(path: PerturbationPath, detections: Detections) -> dict[str, An
         "others": _listed(path.others),
         "scores": path.scores[:, path.index].tolist(),
         "ious": path.ious[:, path.index].tolist(),
-        "area": _listed(torch.tensor([path.area]))[0],
+        "area": _listed(torch.tensor([path.area], device="cpu"))[0],
         "ties": path.ties,
         "least": _least(detections),
         "answers": [answers for answers, _ in pictures],

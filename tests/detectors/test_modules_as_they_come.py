@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -177,3 +178,67 @@ def test_a_label_without_a_name_is_refused_in_words() -> None:
     answer = {"boxes": [[5, 5, 40, 40]], "scores": [0.9], "labels": [0]}
     with pytest.raises(ValueError, match=r"the label 0, which names does not hold: it has the class numbers 1, 2;"):
         dx.wrap_predict(lambda _: answer, {1: "a", 2: "b"}).detect([IMAGE])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_callers_default_type_and_device_change_nothing(name: str) -> None:
+    """What a call makes has a type and a device of its own, whatever ``torch.set_default_dtype`` says."""
+    detector = opened(name)
+    found = detector.detect([IMAGE], 0.05)[0][:2]
+    settings: dict[str, dict[str, Any]] = {"d-rise": {"masks": 8}}
+
+    def made() -> list[torch.Tensor]:
+        maps = dx.compare(detector, IMAGE, found, methods=["odam", "grad-cam++", "d-rise"], settings=settings)
+        return [one.values for one in maps.values()]
+
+    expected = made()
+    # torchvision's SSD makes its default boxes in the default type.
+    for kind in (torch.float64,) if name in ("tiny-detr", "tiny-ssd") else (torch.float64, torch.float16):
+        torch.set_default_dtype(kind)
+        try:
+            assert torch.equal(detector.detect([IMAGE], 0.05)[0][:2].boxes, found.boxes)
+            assert_same(made(), expected, 1e-4)
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("name", ["tiny-fcos", "tiny-yolox", "tiny-resnet"])
+def test_weights_of_several_kinds_or_none_are_refused_in_words(name: str) -> None:
+    detector = opened(name)
+    first = next(iter(detector.module.parameters()))
+    first.data = first.data.double()
+    for work in (lambda: detector.detect([IMAGE]), lambda: detector.trace(IMAGE)):
+        with pytest.raises(
+            ValueError, match=r"not all of one kind: '.*' float32 on cpu, '.*' float64 on cpu; make them"
+        ):
+            work()
+    detector.module.to("meta")
+    for work in (lambda: detector.detect([IMAGE]), lambda: detector.trace(IMAGE)):
+        with pytest.raises(ValueError, match="have no content yet"):
+            work()
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny-faster-rcnn", "tiny-resnet", *(["tiny-detr"] if find_spec("transformers") else [])]
+)
+def test_no_gradient_is_taken_through_whole_numbers(name: str) -> None:
+    detector = opened(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detector.module = torch.ao.quantization.quantize_dynamic(detector.module, {torch.nn.Linear}, dtype=torch.qint8)
+    found = detector.detect([IMAGE], 0.0)[0][:1]
+    with pytest.raises(ValueError, match=r"is quantized \(Linear\), and no gradient goes through it: .*'d-rise'"):
+        dx.explain(detector, IMAGE, found)
+
+
+def test_scores_that_are_no_numbers_are_said() -> None:
+    detector = opened("tiny-fcos")
+    next(iter(detector.module.parameters())).data.fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"are no numbers \(NaN\); its weights hold NaN"):
+        dx.explain(detector, IMAGE, detector.detect([IMAGE])[0])
+
+
+def test_an_average_of_weights_is_opened_as_its_network() -> None:
+    detector = opened("tiny-resnet")
+    averaged = torch.optim.swa_utils.AveragedModel(detector.module)
+    assert dx.wrap(averaged, family="classifier", names=detector.names).module is averaged.module

@@ -170,3 +170,42 @@ def test_broken_files_are_named(tmp_path: Path, network: Yolox) -> None:
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="holds no table of tensors"):
         read_weights(tmp_path / "list.pth")
+
+
+@pytest.mark.parametrize("key", ["model_state", "weights", "params", "model_ema", "state_dict_ema"])
+def test_further_names_of_trainers_are_known(tmp_path: Path, network: Yolox, key: str) -> None:
+    torch.save({key: network.state_dict(), "epoch": 3}, tmp_path / "a.pth")
+    assert len(read_weights(tmp_path / "a.pth")) == len(network.state_dict())
+
+
+def test_an_averaged_model_is_its_network(tmp_path: Path, network: Yolox) -> None:
+    averaged = torch.optim.swa_utils.AveragedModel(network)
+    torch.save(averaged.state_dict(), tmp_path / "a.pth")
+    assert set(read_weights(tmp_path / "a.pth")) == set(network.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("nan", "holds NaN or infinity; take an earlier checkpoint"),
+        ("inf", "holds NaN or infinity"),
+        ("complex", "is a complex tensor.*save the weights as plain float32 tensors"),
+        ("sparse", "is a sparse tensor"),
+        ("quantized", "is a quantized tensor"),
+        ("meta", "is a meta tensor"),
+    ],
+)
+def test_what_are_no_weights_is_refused_and_nothing_changes(network: Yolox, kind: str, words: str) -> None:
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    name, tensor = next((name, tensor) for name, tensor in before.items() if tensor.ndim == 4)
+    changed = {
+        "nan": tensor * torch.nan,
+        "inf": tensor + torch.inf,
+        "complex": tensor + 0j,
+        "sparse": tensor.to_sparse(),
+        "quantized": torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+        "meta": tensor.to("meta"),
+    }[kind]
+    with pytest.raises(ValueError, match=words):
+        fit_weights(network, {**before, name: changed}, "yolox-nano")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

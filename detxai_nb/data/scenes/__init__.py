@@ -29,6 +29,7 @@ from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.scene import Scene
 from detxai_nb.data.scenes.shapes import CLASSES
 from detxai_nb.data.scenes.textures import floor_texture
+from detxai_nb.files import as_path
 
 __all__ = ["DRAWING", "MODES", "NAMES", "PAIRS", "PART_NAMES", "Scene", "Scenes", "make", "write_coco"]
 
@@ -295,4 +296,4 @@ def write_coco(
         "height": height,
         "options": options,
     }
-    return write_dataset(Path(folder).expanduser(), map(dataset.scene, range(count)), info)
+    return write_dataset(as_path(folder, "the folder of a dataset"), map(dataset.scene, range(count)), info)

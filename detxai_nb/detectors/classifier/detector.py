@@ -187,7 +187,7 @@ class ClassifierDetector(Adapter):
     def _like(self) -> Tensor:
         """A tensor of the weights' dtype on their device."""
         weight = next((w for w in self.module.parameters() if w.is_floating_point()), None)
-        return torch.zeros(()) if weight is None else weight
+        return torch.zeros((), dtype=torch.float32, device="cpu") if weight is None else weight
 
     def _check_layer(self, layer: str | None) -> str:
         """``layer``, or the default for None."""

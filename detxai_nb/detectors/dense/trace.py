@@ -241,7 +241,10 @@ class OneStageTrace:
 
 def _nearest_stage(stride: tuple[float, float], stages: Sequence[tuple[float, float]]) -> int:
     """The index of the stage whose stride is nearest to ``stride``, in octaves."""
-    return min(range(len(stages)), key=lambda i: abs(torch.tensor(stages[i][0] / stride[0]).log2().item()))
+    return min(
+        range(len(stages)),
+        key=lambda i: abs(torch.tensor(stages[i][0] / stride[0], dtype=torch.float32, device="cpu").log2().item()),
+    )
 
 
 def open_stages(

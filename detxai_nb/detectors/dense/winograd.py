@@ -78,5 +78,5 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
 
 def _both_axes(matrix: Sequence[Sequence[float]], like: Tensor) -> Tensor:
     """The transform of both axes at once: the Kronecker product of a matrix with itself."""
-    one = torch.tensor(matrix, dtype=torch.float64)
+    one = torch.tensor(matrix, dtype=torch.float64, device="cpu")
     return torch.kron(one, one).to(like.dtype)

@@ -106,7 +106,7 @@ def _cell(point: tuple[float, float], placement: Placement, grid: tuple[int, int
     height, width = placement.image_size
     if not (0 <= point[0] <= width and 0 <= point[1] <= height):
         raise ValueError(f"point must be (x, y) in an image of {width}x{height} pixels, got {point}")
-    at = placement.points_to_grid(torch.tensor([point], dtype=torch.float64), stride)
+    at = placement.points_to_grid(torch.tensor([point], dtype=torch.float64, device="cpu"), stride)
     cell: list[int] = (at[0] + 0.5).floor().long().tolist()
     column, row = cell
     return min(max(row, 0), grid[0] - 1) * grid[1] + min(max(column, 0), grid[1] - 1)

@@ -175,8 +175,8 @@ class BeforeNeck:
         self._shifts = [sampler_shift(stride) for stride in strides]
         self._leaves = [leaves[i] for i in chosen]
         self._pooled = tuple(pooled)
-        octaves = torch.tensor([level.stride[0] for level in self.levels]).log2()
-        wanted = torch.tensor([stride[0] for stride in strides]).log2()
+        octaves = torch.tensor([level.stride[0] for level in self.levels], dtype=torch.float32, device="cpu").log2()
+        wanted = torch.tensor([stride[0] for stride in strides], dtype=torch.float32, device="cpu").log2()
         self._nearest: list[int] = (wanted[:, None] - octaves).abs().argmin(dim=1).tolist()
 
     def level_of(self, pooled: int) -> int:

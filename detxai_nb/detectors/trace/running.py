@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from detxai_nb.capabilities import Capabilities
-from detxai_nb.detectors.precision import half_precision_is_on, require_full_precision
+from detxai_nb.detectors.precision import half_precision_is_on, require_differentiable, require_full_precision
 from detxai_nb.detectors.weights import differentiable
 from detxai_nb.float32 import exact_mode
 from detxai_nb.image import ImageSource
@@ -82,6 +82,7 @@ def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _
     @wraps(trace)
     def run_alone(self: Any, image: ImageSource, layer: str | None = None) -> _Opened:
         require_full_precision(self.module)
+        require_differentiable(self.module)
         alone(self.module, partial(copy_if_needed, self), evaluate=False)
         return alone(self.module, partial(exact_mode(trace), self, image, layer))
 

@@ -97,7 +97,7 @@ class SplitHalves:
         """
         counts = self._weights[:, -1]
         if not bool(counts.all()):
-            return torch.zeros(self._sums.shape[1] - 1, dtype=torch.float64)
+            return torch.zeros(self._sums.shape[1] - 1, dtype=torch.float64, device="cpu")
         maps = [
             estimate(sums[:-1], sums[-1], total[:-1] / count, float(count) * self._probability, self._kind)
             for sums, total, count in zip(self._sums, self._weights, counts)

@@ -71,10 +71,10 @@ def draw(count: int, cells: int, cell: tuple[int, int], *, probability: float, s
     group, keep = group_size(probability) if sampling == "balanced" else (1, 0)
     grids, offsets = [], []
     for _ in range(-(-count // (_BLOCK * group))):
-        chance = torch.rand(_BLOCK, group, cells, cells, generator=random)
+        chance = torch.rand(_BLOCK, group, cells, cells, generator=random, dtype=torch.float32, device="cpu")
         # Orders of a group's members are permutations, so that exactly `keep` of them are below `keep`.
         grids.append(chance.argsort(dim=1) < keep if keep else chance < probability)
-        corner = torch.stack([torch.randint(side, (_BLOCK,), generator=random) for side in cell], dim=1)
+        corner = torch.stack([torch.randint(side, (_BLOCK,), generator=random, device="cpu") for side in cell], dim=1)
         offsets.append(corner[:, None].expand(-1, group, -1))
     kept, corners = torch.cat(grids).flatten(0, 1), torch.cat(offsets).flatten(0, 1)
     return Drawn(kept[:count].contiguous(), corners[:count].contiguous(), group)
@@ -180,5 +180,5 @@ class MaskGrid:
 
 def _upsampling(cells: int, pixels: int) -> Tensor:
     """Bilinear weights ``[pixels, cells]`` of one axis, in float64."""
-    one_each = torch.eye(cells, dtype=torch.float64)[None]
+    one_each = torch.eye(cells, dtype=torch.float64, device="cpu")[None]
     return F.interpolate(one_each, size=pixels, mode="linear", align_corners=False)[0].T

@@ -175,9 +175,9 @@ def masks_needed(answers: MaskedDetections, agreement: float) -> Tensor:
     masks = answers.grid.masks(drawn[:count], lattice=True).flatten(1)
     weights = torch.cat([answers.weights[:count].to(masks.dtype), masks.new_ones(count, 1)], dim=1)
     random = torch.Generator().manual_seed(answers.settings.seed)
-    found = torch.zeros(weights.shape[1] - 1, dtype=torch.float64)
+    found = torch.zeros(weights.shape[1] - 1, dtype=torch.float64, device="cpu")
     for _ in range(_HALVINGS):
-        first = (torch.randperm(groups, generator=random) < groups // 2).repeat_interleave(drawn.group)
+        first = (torch.randperm(groups, generator=random, device="cpu") < groups // 2).repeat_interleave(drawn.group)
         maps = []
         for half in (first, ~first):
             mine = half.to(masks.device)

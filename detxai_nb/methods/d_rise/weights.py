@@ -77,8 +77,8 @@ def _overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
 
 def _largest(pair: Tensor, found: Sequence[Detections]) -> Tensor:
     """The largest of each answer's columns of ``pair`` ``[T,D]``, as ``[B,T]``; 0 for an answer without any."""
-    counts = torch.tensor([len(detections) for detections in found])
-    image = torch.arange(len(found)).repeat_interleave(counts).to(pair.device)
+    counts = torch.tensor([len(detections) for detections in found], device="cpu")
+    image = torch.arange(len(found), device="cpu").repeat_interleave(counts).to(pair.device)
     best = pair.new_zeros(len(pair), len(found))
     return best.scatter_reduce(1, image.expand(len(pair), -1), pair, "amax").T
 

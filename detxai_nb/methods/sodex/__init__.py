@@ -201,7 +201,7 @@ class Hiding:
         sizes = torch.bincount(at)
         # In float64: a large superpixel's sum has more digits than a float32.
         pixels = self.pixels.flatten(1).cpu().double()
-        means = torch.zeros(3, len(sizes), dtype=torch.float64).index_add_(1, at, pixels) / sizes
+        means = torch.zeros(3, len(sizes), dtype=torch.float64, device="cpu").index_add_(1, at, pixels) / sizes
         return means.float().to(self.labels.device)[:, self.labels]
 
 
@@ -218,7 +218,7 @@ def ask_all(asker: BatchedDetector, hiding: Hiding, shown: Tensor, targets: Dete
     Returns:
         Scores ``[N,T]`` in 0..1, float32 on the CPU; see ``class_overlaps``.
     """
-    scores = torch.zeros(len(shown), len(targets))
+    scores = torch.zeros(len(shown), len(targets), dtype=torch.float32, device="cpu")
     done = 0
     while done < len(shown):
 

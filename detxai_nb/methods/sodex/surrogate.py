@@ -43,7 +43,7 @@ def draw_shown(samples: int, parts: int, seed: int) -> Tensor:
         bool ``[samples,parts]``: all in the first sample, in the others each with a probability of 0.5, independently.
     """
     random = torch.Generator().manual_seed(seed)
-    shown = torch.randint(0, 2, (samples, parts), generator=random, dtype=torch.uint8).bool()
+    shown = torch.randint(0, 2, (samples, parts), generator=random, dtype=torch.uint8, device="cpu").bool()
     shown[0] = True
     return shown
 
@@ -89,7 +89,7 @@ def fit(shown: Tensor, scores: Tensor, weights: Tensor, alpha: float) -> Surroga
     rows, centred = rows - mean_row, scores - mean_score
     total = (weights * centred**2).sum(dim=0)
     constant = total <= _ROUNDING**2 * (weights * scores**2).sum(dim=0)
-    matrix = rows.T @ (weights * rows) + alpha * torch.eye(rows.shape[1], dtype=torch.float64)
+    matrix = rows.T @ (weights * rows) + alpha * torch.eye(rows.shape[1], dtype=torch.float64, device="cpu")
     solved = torch.cholesky_solve((weights * rows).T, torch.linalg.cholesky(matrix))
     found = torch.where(constant, 0.0, solved @ centred)
     residual = centred - rows @ found

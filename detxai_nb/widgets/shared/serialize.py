@@ -222,7 +222,7 @@ def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
     grid = maps.grids[index]
     row, column = divmod(int(grid.abs().argmax()), grid.shape[1])
     height, width = maps.placement.image_size
-    cell = torch.tensor([[column, row]], dtype=torch.float64)
+    cell = torch.tensor([[column, row]], dtype=torch.float64, device="cpu")
     where = maps.strides[index], maps.corners[index], maps.shifts[index]
     x, y = maps.placement.points_to_image(cell, *where)[0].tolist()
     return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))

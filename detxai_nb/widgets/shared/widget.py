@@ -15,7 +15,7 @@ import traitlets
 from PIL import Image
 
 from detxai_nb.doubts import doubt_of
-from detxai_nb.files import write_atomically
+from detxai_nb.files import as_path, write_atomically
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.forecast import left_in_words
@@ -96,7 +96,7 @@ class SnapshotWidget(anywidget.AnyWidget):
         Raises:
             FileNotFoundError: if its folder does not exist.
         """
-        path = Path(path)
+        path = as_path(path, "a picture to write")
         view = self._photo_picture()
         write_atomically(path, lambda file: view.save(file, "PNG"))
         return path
