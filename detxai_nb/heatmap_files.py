@@ -43,7 +43,7 @@ def write_maps(path: Path, fields: Mapping[str, Any]) -> None:
         ValueError: if the maps are too large for a file.
     """
     found: Detections = fields["detections"]
-    arrays = {f"grid_{i}": plain_array(grid, "a map") for i, grid in enumerate(fields["grids"])}
+    arrays: dict[str, Any] = {f"grid_{i}": plain_array(grid, "a map") for i, grid in enumerate(fields["grids"])}
     for name in _DETECTION_ARRAYS:
         if (value := getattr(found, name)) is not None:
             arrays[name] = plain_array(value, name)
