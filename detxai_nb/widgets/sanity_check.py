@@ -21,6 +21,7 @@ from detxai_nb.widgets.sanity_check_run import (
     UnfinishedMap,
 )
 from detxai_nb.widgets.sanity_check_view import check_payload, figures_of, judged, shown_methods
+from detxai_nb.widgets.shared.filters import FILTERS, FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.forecast import ASK_FROM
 from detxai_nb.widgets.shared.improving import Pace
 from detxai_nb.widgets.shared.inputs import WidgetInputs
@@ -35,7 +36,7 @@ _CHOSEN = ("methods", "selected", "mode", "layers", "seeds")
 _MODE_TITLES = {"cascading": "Cascading", "independent": "Independent"}
 
 
-class SanityCheckOptions(SignedLookOptions, total=False):
+class SanityCheckOptions(SignedLookOptions, FilterOptions, total=False):
     """First values of further traits of the SanityCheck.
 
     Attributes:
@@ -50,7 +51,7 @@ class SanityCheckOptions(SignedLookOptions, total=False):
 
 
 @show_widget_options(SanityCheckOptions)
-class SanityCheck(PhotoWidget, SignedLookTraits):
+class SanityCheck(PhotoWidget, FilterTraits, SignedLookTraits):
     """The maps of one object as the detector's weights are randomised, and the verdict on each method.
 
     Nothing runs before ``run()`` or its button: a check computes every method once for each stage and seed. Before one
@@ -74,6 +75,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
 
     Attributes:
         selected: index of the object to check.
+        min_score, only_class, search: filters of the objects to choose from and of their boxes, as in the Explorer.
         methods, mode, layers, seeds: as above; they hold for the next run.
         selected_method, step: the cell in focus; step 0 is the trained network.
         seed: the seed whose maps are shown.
@@ -236,6 +238,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
                 f"result = dx.sanity.check(detector, image, detections[[{index}]], {list(self.methods)!r}, "
                 f"randomization=randomization{settings})",
                 "print(result.verdict())",
+                *self._filter_code(),
             ]
         )
 
@@ -308,12 +311,13 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         seconds, said = sanity_check_run.forecast_of(check, self._pass_seconds, steps, self._settings())
         return said if seconds > ASK_FROM else ""
 
-    @traitlets.observe(*_CHOSEN)
+    @traitlets.observe(*_CHOSEN, *FILTERS)
     def _changed(self, change: Any) -> None:
         if self._ready:
+            self.code = self.to_code()
+        if self._ready and change["name"] in _CHOSEN:
             self.question = ""
             self.wanted = self._wanted.key if self._wanted else ""
-            self.code = self.to_code()
 
     def _grid(self) -> grid.Grid:
         """What the browser shows, to be drawn here."""
@@ -337,7 +341,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
                 value = figures.get(sanity_check_run.state_key(method, number, self.seed))
                 text = [] if value is None else [f"{MEASURES[self.measure]}  {value:.2f}"]
                 look = picture.look_of(self, maps)
-                scene = picture.Snapshot(image, self.objects, check.index, maps, look, row=0)
+                scene = picture.Snapshot(image, self.objects, check.index, maps, look, row=0, hidden=self._hidden)
                 cells.append(grid.Cell(scene, text))
             lines.append(grid.Line(sanity_check_run.title_of(method), [words["verdict"], words["words"]], cells))
         return grid.Grid([sanity_check_run.TRAINED, *(s.stage for s in result.steps)], lines, image, self.notice)

@@ -8,8 +8,9 @@ import { viewParts, widget } from "../shared/view.js";
 import { figure } from "../shared/grid_cell.js";
 import { Grid } from "../shared/grid.js";
 import { Comparison } from "./model.js";
-import { comparisonPanel, sortControls } from "./panel.js";
-import { renderGrid } from "../shared/grid_png.js";
+import { basisOf, comparisonPanel, sortControls } from "./panel.js";
+import { gridLegend, renderGridSheet, svgOfGrid } from "../shared/grid_sheet.js";
+import { csvOf, objectStart } from "../shared/sheet.js";
 
 /** @typedef {import("./model.js").Place} Place */
 
@@ -53,7 +54,9 @@ class ComparisonView {
       painted: () => this.#painted(),
     });
     this.sort = sortControls(comparison);
-    this.panel = comparisonPanel(comparison, { download: () => this.#download() });
+    this.panel = comparisonPanel(comparison, {
+      download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid }),
+    });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.grid.fit() });
     this.#refresh();
@@ -151,13 +154,38 @@ class ComparisonView {
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
     root.dataset.opacity = String(store.get("opacity"));
     const there = (/** @type {string} */ method) => shown.every((object) => comparison.map({ method, object }));
-    const settled = order.every((m) => there(m) || ["stopped", "error"].includes(comparison.row(m).state));
+    const settled = order.every((m) => there(m) || ["stopped", "asked", "error"].includes(comparison.row(m).state));
     root.dataset.ready = String(photo !== null && (settled || shown.length === 0));
   }
 
-  #download() {
-    const { store, order } = this.comparison;
-    return this.parts.save(() => renderGrid(this.grid), ["comparison", store.get("target"), ...order]);
+  /** @returns {import("../shared/grid_sheet.js").GridSheet} */
+  #sheet() {
+    const { comparison, grid, store } = this;
+    const { order } = comparison;
+    const target = store.get("choices").targets.find((/** @type {{name: string}} */ one) => one.name === store.get("target"));
+    const layer = store.get("layer") || "the one that each method prefers";
+    const words = [`Explained: ${(target?.title ?? store.get("target")).toLowerCase()}. Layer: ${layer}. ${basisOf(comparison)}`];
+    return { grid, words, legend: gridLegend(grid), name: ["comparison", store.get("target"), ...order] };
+  }
+
+  /** A line for each method and object: what the metrics and the methods say of every map that is shown. */
+  #table() {
+    const { comparison, store } = this;
+    const { order, shown, metrics } = comparison;
+    const rows = order.map((method) => ({ method, row: comparison.row(method) }));
+    const own = [...new Set(rows.flatMap(({ row }) => Object.keys(row.figures)))];
+    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "target", "layer"];
+    const lines = rows.flatMap(({ method, row }) =>
+      shown.map((index) => [
+        ...objectStart(store.get("objects")[index], index),
+        method,
+        store.get("target"),
+        store.get("layer"),
+        ...metrics.map((metric) => row.metrics[metric.name]?.[index]),
+        ...own.map((name) => row.figures[name]?.[index]),
+      ]),
+    );
+    return csvOf([...columns, ...metrics.map(({ name }) => name), ...own], lines);
   }
 }
 

@@ -186,9 +186,10 @@ export class Grid {
     /** @type {HTMLElement} */ (head).dataset.said = said;
     const parts = [element("strong", {}, [comparison.title(method)])];
     if (row.remark) parts.push(element("span", { class: "dx-remark" }, [row.remark]));
-    if (row.state === "busy") parts.push(...this.#work(share));
+    if (row.state === "busy") parts.push(...this.#work(share, row.text));
+    if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (row.state === "error" || row.state === "stopped") {
+    if (["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -200,12 +201,17 @@ export class Grid {
     head.replaceChildren(...parts);
   }
 
-  /** A bar in the method's own row, as the strip above the grid may be out of sight. @param {number} share percent */
-  #work(share) {
+  /**
+   * A bar in the method's own row, as the strip above the grid may be out of sight.
+   * @param {number} share percent
+   * @param {string} text how far it is
+   */
+  #work(share, text) {
     const fill = element("span", { class: "dx-progress-fill" });
     fill.style.width = `${share}%`;
     const bar = element("span", { class: `dx-progress-bar${share === 0 ? " dx-unknown" : ""}`, "aria-hidden": "true" }, [fill]);
-    return [element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]), bar];
+    const said = element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]);
+    return [said, bar, ...(text ? [element("span", { class: "dx-remark" }, [text])] : [])];
   }
 
   /**

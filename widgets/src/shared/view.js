@@ -91,35 +91,25 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
       decode(decoded);
     },
     /**
-     * Hand a picture to the browser as a file.
-     * @param {() => HTMLCanvasElement} draw
-     * @param {string[]} name
-     */
-    async save(draw, name) {
-      try {
-        await downloadPng(draw(), fileName(name));
-      } catch (error) {
-        fail(`The picture was not saved: ${error}`);
-      }
-    },
-    /**
      * Hand a picture with its caption, and a table, to the browser as files.
-     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
      * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
      */
-    downloads(sheet, table) {
-      const write = (/** @type {(made: import("./sheet.js").Sheet, name: string) => unknown} */ how) => async () => {
+    downloads(sheet, table, how) {
+      const write = (/** @type {(made: Sheet, name: string) => unknown} */ give) => async () => {
         try {
           const made = sheet();
-          if (made) await how(made, fileName(made.name));
+          if (made) await give(made, fileName(made.name));
         } catch (error) {
           fail(`The file was not saved: ${error}`);
         }
       };
       const text = (/** @type {string} */ content, /** @type {string} */ type) => new Blob([content], { type });
       return {
-        png: write((made, name) => downloadPng(renderSheet(made), name)),
-        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
         // The mark in front tells spreadsheets that it is UTF-8.
         csv: write((_, name) => downloadFile(text(`\ufeff${table()}`, "text/csv"), `${name}.csv`)),
       };
@@ -203,6 +193,8 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   return {
     ...parts,
     stage,
+    /** As `downloads`, of the one picture. @param {() => import("./sheet.js").Sheet | null} sheet @param {() => string} table */
+    downloads: (sheet, table) => parts.downloads(sheet, table, { png: renderSheet, svg: svgOf }),
     scene: filtered,
     /** Traits have changed: what is said of the point under the pointer may be another object's. */
     changed() {
