@@ -240,3 +240,14 @@ def test_a_check_that_fails_keeps_what_it_had_found(check: Any, monkeypatch: pyt
     assert (widget.status["state"], "out of memory" in widget.status["text"]) == ("error", True)
     assert "2 of 5 maps" in widget.map_data["note"]
     assert isinstance(widget.error, MemoryError)
+
+
+def test_filters_choose_the_objects_to_choose_from(check: Any) -> None:
+    widget = check()
+    name = widget.objects[0]["name"]
+    widget.only_class = name
+    assert widget.listed == [i for i, thing in enumerate(widget.objects) if thing["name"] == name]
+    assert f"names[i] == {name!r}" in widget.code
+    widget.question = "asked"
+    widget.min_score = 1.0
+    assert (widget.listed, widget.question) == ([], "asked")
