@@ -98,7 +98,7 @@ class UnfinishedMap:
     @property
     def words(self) -> str:
         """How far it is."""
-        return f"{self.stage}: {masks_in_words(self.maps)}"
+        return f"{self.stage}, {masks_in_words(self.maps)}"
 
 
 @dataclass(eq=False)

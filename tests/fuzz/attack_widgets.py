@@ -69,7 +69,8 @@ def _made(kind: str) -> Any:
 def _value(now: Any, random: Random) -> Any:
     """A value that JSON can hold: nearly the present one, or any."""
     if random.random() < 0.4:
-        return (changed([now], random) or [None])[0]
+        with contextlib.suppress(OverflowError):
+            return (changed([now], random) or [None])[0]
     return _any(random)
 
 

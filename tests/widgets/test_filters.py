@@ -169,3 +169,19 @@ def test_only_what_the_widget_detected_itself_is_detected_again(make_any: Any) -
     assert widget.lower_score is None
     widget.detect_again()
     assert widget.objects == []
+
+
+def test_a_truth_value_is_no_number(make_any: Any) -> None:
+    compare = make_any(dx.widgets.Comparison, stub.StubDetector(), stub.photograph(), methods=["odam"])
+    perturb = make_any(dx.widgets.Perturbation, stub.Dimming(), stub.photograph())
+    wrong = [
+        (compare, "shown", [True]),
+        (compare, "shown", [1.0]),
+        (compare, "selected", True),
+        (perturb, "step", True),
+    ]
+    wrong += [(compare, name, True) for name in ("opacity", "percentile", "min_score", "sort_object")]
+    wrong += [(perturb, "step", True), (perturb, "step", 10**400)]
+    for widget, name, value in wrong:
+        with pytest.raises(TraitError, match=name):
+            setattr(widget, name, value)

@@ -282,6 +282,10 @@ var TERMS = {
   Class: "Only objects of this class are listed and drawn.",
   "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
   Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Randomize: "Cascading: the weights from the output down to each stage are random. Independent: only those of one stage at a time.",
+  "Maps of seed": "Which of the random weights the maps and figures above belong to.",
+  Images: "How many images of the data set the next run goes through.",
+  on: "The object whose figures order the methods, or the mean of those shown.",
   Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
   Filling: "What deleted pixels are replaced by.",
   Picture: "How far the change has come: each picture changes some more pixels.",
@@ -1176,7 +1180,7 @@ var figure = (value) => value === null || value === void 0 ? "–" : typeof valu
 var Cell = class {
   #heat = new HeatLayer(MOST_SAMPLES2);
   #shown = "";
-  /** The figures below it, a line each. @type {string[]} */
+  /** The figures below it, a name and a value each. @type {[string, string][]} */
   said = [];
   /**
    * @param {Shared} comparison
@@ -1235,7 +1239,14 @@ var Cell = class {
     const all = JSON.stringify([lines, chip]);
     if (all === this.#shown) return;
     this.#shown = all;
-    this.said = [...chip ? [chip] : [], ...lines.map(({ title, value, best }) => `${title}  ${figure(value)}${best ? " (best)" : ""}`)];
+    const named = lines.map(({ title, value, best }) => (
+      /** @type {[string, string]} */
+      [title, `${figure(value)}${best ? " (best)" : ""}`]
+    ));
+    this.said = [...chip ? [
+      /** @type {[string, string]} */
+      [chip, ""]
+    ] : [], ...named];
     this.figures.replaceChildren(
       ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
@@ -2241,8 +2252,10 @@ function rows(grid, top, items, measure) {
         items.push({ kind: "text", x: x + width - measure(last, 10), y: below + 18, text: last, size: 10, color: MUTED });
         below += 24;
       }
-      for (const text of cell.said) {
-        items.push({ kind: "text", x, y: below + 10, text: fit(text, width, 11), size: 11, color: MUTED });
+      for (const [title, value] of cell.said) {
+        const across = measure(value, 11);
+        items.push({ kind: "text", x, y: below + 10, text: fit(title, width - across - 6, 11), size: 11, color: MUTED });
+        if (value) items.push({ kind: "text", x: x + width - across, y: below + 10, text: value, size: 11, color: INK });
         below += 14;
       }
       low = Math.max(low, below);
@@ -2371,7 +2384,7 @@ var ComparisonView = class {
       download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid })
     });
     this.root = this.#arrange();
-    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.grid.fit() });
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
     this.#refresh();
   }
   dispose() {
@@ -2391,6 +2404,11 @@ var ComparisonView = class {
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);
     return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, panel.root]);
+  }
+  /** Where nothing was found there is no cell that would be painted. */
+  #decoded() {
+    this.grid.fit();
+    this.grid.invalidate();
   }
   /** @param {string} key */
   #changed(key) {

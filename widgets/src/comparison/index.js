@@ -58,7 +58,7 @@ class ComparisonView {
       download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid }),
     });
     this.root = this.#arrange();
-    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.grid.fit() });
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
     this.#refresh();
   }
 
@@ -80,6 +80,12 @@ class ComparisonView {
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);
     return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, panel.root]);
+  }
+
+  /** Where nothing was found there is no cell that would be painted. */
+  #decoded() {
+    this.grid.fit();
+    this.grid.invalidate();
   }
 
   /** @param {string} key */

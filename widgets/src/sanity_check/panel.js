@@ -42,7 +42,7 @@ export function sanityPanel(check, { run, select, step, download }) {
     else show();
   });
   const most = element("p", { class: "dx-remark" });
-  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const mode = segmentControl("Randomize", MODES, choose("mode"));
   const layers = selectControl("Stages", choose("layers"));
   const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
   const start = button("compute", "Run the check that is chosen", () => run(false), "Run");

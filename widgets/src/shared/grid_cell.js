@@ -33,7 +33,7 @@ export const figure = (value) =>
 export class Cell {
   #heat = new HeatLayer(MOST_SAMPLES);
   #shown = "";
-  /** The figures below it, a line each. @type {string[]} */
+  /** The figures below it, a name and a value each. @type {[string, string][]} */
   said = [];
 
   /**
@@ -92,7 +92,8 @@ export class Cell {
     const all = JSON.stringify([lines, chip]);
     if (all === this.#shown) return;
     this.#shown = all;
-    this.said = [...(chip ? [chip] : []), ...lines.map(({ title, value, best }) => `${title}  ${figure(value)}${best ? " (best)" : ""}`)];
+    const named = lines.map(({ title, value, best }) => /** @type {[string, string]} */ ([title, `${figure(value)}${best ? " (best)" : ""}`]));
+    this.said = [...(chip ? [/** @type {[string, string]} */ ([chip, ""])] : []), ...named];
     this.figures.replaceChildren(
       ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about }))),
     );

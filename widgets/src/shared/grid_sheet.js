@@ -106,8 +106,10 @@ function rows(grid, top, items, measure) {
         items.push({ kind: "text", x: x + width - measure(last, 10), y: below + 18, text: last, size: 10, color: MUTED });
         below += 24;
       }
-      for (const text of cell.said) {
-        items.push({ kind: "text", x, y: below + 10, text: fit(text, width, 11), size: 11, color: MUTED });
+      for (const [title, value] of cell.said) {
+        const across = measure(value, 11);
+        items.push({ kind: "text", x, y: below + 10, text: fit(title, width - across - 6, 11), size: 11, color: MUTED });
+        if (value) items.push({ kind: "text", x: x + width - across, y: below + 10, text: value, size: 11, color: INK });
         below += 14;
       }
       low = Math.max(low, below);
