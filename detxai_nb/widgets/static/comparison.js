@@ -1334,8 +1334,7 @@ var Grid = class {
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
-    this.empty = element("p", { class: "dx-words", hidden: "" });
-    this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
+    this.root = element("div", { class: "dx-grid-box" }, [this.table]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
@@ -1360,8 +1359,6 @@ var Grid = class {
       cell.show(selected?.method === method && selected.object === object);
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
-    this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -2440,6 +2437,7 @@ var ComparisonView = class {
   /** @param {Place | null} selected */
   #words(selected) {
     const { comparison, store } = this;
+    if (comparison.order.length === 0 || comparison.shown.length === 0) return comparison.labels.empty;
     if (!selected) return "Click a cell, or use the arrow keys, to read its map; w, a, s and d move the point that all cells show.";
     const maps = comparison.maps(selected.method);
     return describe(store.get("objects")[selected.object], comparison.map(selected), maps?.title ?? "");

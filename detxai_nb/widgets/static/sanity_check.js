@@ -1445,8 +1445,7 @@ var Grid = class {
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
-    this.empty = element("p", { class: "dx-words", hidden: "" });
-    this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
+    this.root = element("div", { class: "dx-grid-box" }, [this.table]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
@@ -1471,8 +1470,6 @@ var Grid = class {
       cell.show(selected?.method === method && selected.object === object);
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
-    this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -2388,6 +2385,7 @@ function sanityPanel(check, { run, select, step, download }) {
   const hideBelow = slide("Hide below", "hide_below");
   const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Object", [filter.root, objects.list], count2),
     section("Methods", [methods.root, most]),
@@ -2423,7 +2421,8 @@ function sanityPanel(check, { run, select, step, download }) {
       all.map((name) => ({ name, title: JSON.parse(name).join(", ") })),
       now
     );
-    start.disabled = store.get("wanted") === "";
+    start.disabled = first.disabled = store.get("wanted") === "";
+    first.hidden = check.found !== null;
     question.hidden = store.get("question") === "";
     asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : check.found?.note ?? "";
@@ -2436,7 +2435,7 @@ function sanityPanel(check, { run, select, step, download }) {
     upper.show();
     boxes.show(store.get("boxes"));
   }
-  return { root, show };
+  return { root, first, show };
 }
 
 // src/sanity_check/index.js
@@ -2493,7 +2492,7 @@ var SanityView = class {
       fullScreenButton(() => grid.whole())
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
-    const over = element("div", { class: "dx-over" }, [tools, progress.busy]);
+    const over = element("div", { class: "dx-over" }, [tools, panel.first, progress.busy]);
     const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
     return frame("sanity-check", "Sanity check of explanations", content);
   }

@@ -119,6 +119,7 @@ class ComparisonView {
   /** @param {Place | null} selected */
   #words(selected) {
     const { comparison, store } = this;
+    if (comparison.order.length === 0 || comparison.shown.length === 0) return comparison.labels.empty;
     if (!selected) return "Click a cell, or use the arrow keys, to read its map; w, a, s and d move the point that all cells show.";
     const maps = comparison.maps(selected.method);
     return describe(store.get("objects")[selected.object], comparison.map(selected), maps?.title ?? "");

@@ -71,7 +71,7 @@ class SanityView {
       fullScreenButton(() => grid.whole()),
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
-    const over = element("div", { class: "dx-over" }, [tools, progress.busy]);
+    const over = element("div", { class: "dx-over" }, [tools, panel.first, progress.busy]);
     const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
     return frame("sanity-check", "Sanity check of explanations", content);
   }

@@ -59,6 +59,8 @@ export function sanityPanel(check, { run, select, step, download }) {
   const hideBelow = slide("Hide below", "hide_below");
   const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  // Before the first check the button is also where its maps will be.
+  const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
     section("Object", [filter.root, objects.list], count),
     section("Methods", [methods.root, most]),
@@ -97,7 +99,8 @@ export function sanityPanel(check, { run, select, step, download }) {
       all.map((name) => ({ name, title: JSON.parse(name).join(", ") })),
       now,
     );
-    start.disabled = store.get("wanted") === "";
+    start.disabled = first.disabled = store.get("wanted") === "";
+    first.hidden = check.found !== null;
     question.hidden = store.get("question") === "";
     asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : (check.found?.note ?? "");
@@ -111,5 +114,5 @@ export function sanityPanel(check, { run, select, step, download }) {
     boxes.show(store.get("boxes"));
   }
 
-  return { root, show };
+  return { root, first, show };
 }
