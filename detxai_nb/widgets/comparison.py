@@ -14,6 +14,7 @@ from detxai_nb.image import ImageSource
 from detxai_nb.methods.d_rise import Estimate, showing
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
+from detxai_nb.widgets.comparison_again import FIRST_OBJECTS, DetectingAndComparing, first_metrics
 from detxai_nb.widgets.comparison_queue import ComparisonOptions, MethodBatch, explain_batch, next_batch, to_code
 from detxai_nb.widgets.comparison_scores import (
     ScoredMaps,
@@ -36,19 +37,17 @@ from detxai_nb.widgets.shared.options import (
     split_options,
 )
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, ScaleTraits, SignedLookTraits, SomeOf, TargetTraits
-from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
+from detxai_nb.widgets.shared.widget import IDLE, STATIC
 from detxai_nb.widgets.shared.worker import bytes_of_maps
 
 if TYPE_CHECKING:
     import pandas
 
-_FIRST_OBJECTS = 4
 _CODE_ONLY = ("selected", "selected_method", *FILTERS)
-"""Traits that change nothing but the code."""
 
 
 @show_widget_options(ComparisonOptions, layer=None, score_threshold=0.3)
-class Comparison(ComparisonPicture, PhotoWidget, FilterTraits, TargetTraits, SignedLookTraits, ScaleTraits):
+class Comparison(ComparisonPicture, DetectingAndComparing, FilterTraits, TargetTraits, SignedLookTraits, ScaleTraits):
     """A grid of methods and objects; hover, zoom and selection work in all cells together.
 
     White-box methods share one forward pass and are computed when the widget is made, for the objects that are shown;
@@ -129,7 +128,8 @@ class Comparison(ComparisonPicture, PhotoWidget, FilterTraits, TargetTraits, Sig
         if sample is not None:
             inputs.check_sample(sample)
         self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
-        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, metrics)
+        self._scored_by = (sample, metrics)
+        self._scorer = MapScorer.of(inputs.image, inputs.detections, *self._scored_by)
         self._held: dict[str, ScoredMaps] = {}
         self._beforehand: dict[str, tuple[tuple[int, ...], HeatMaps]] = {}
         self._ended: dict[str, tuple[str, str]] = {}
@@ -147,8 +147,8 @@ class Comparison(ComparisonPicture, PhotoWidget, FilterTraits, TargetTraits, Sig
                 "annotated": self._scorer.annotated,
             },
             methods=chosen,
-            shown=list(range(min(count, _FIRST_OBJECTS))) if objects is None else list(objects),
-            metrics=[m.name for m in self._scorer.metrics if metrics is not None or m.in_comparison == "shown"],
+            shown=list(range(min(count, FIRST_OBJECTS))) if objects is None else list(objects),
+            metrics=first_metrics(self._scorer, metrics is not None),
             selected_method=chosen[0] if chosen else "",
             target=target,
             layer=self._options.layers[0] if layer is None else layer,

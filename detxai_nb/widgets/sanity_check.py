@@ -21,13 +21,14 @@ from detxai_nb.widgets.sanity_check_run import (
     UnfinishedMap,
 )
 from detxai_nb.widgets.sanity_check_view import check_payload, figures_of, judged, shown_methods
+from detxai_nb.widgets.shared.detecting_again import DetectingAgain
 from detxai_nb.widgets.shared.filters import FILTERS, FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.forecast import ASK_FROM
 from detxai_nb.widgets.shared.improving import Pace
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
-from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
+from detxai_nb.widgets.shared.widget import IDLE, STATIC
 from detxai_nb.widgets.shared.worker import COMPUTING, bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
 
@@ -51,7 +52,7 @@ class SanityCheckOptions(SignedLookOptions, FilterOptions, total=False):
 
 
 @show_widget_options(SanityCheckOptions)
-class SanityCheck(PhotoWidget, FilterTraits, SignedLookTraits):
+class SanityCheck(DetectingAgain, FilterTraits, SignedLookTraits):
     """The maps of one object as the detector's weights are randomised, and the verdict on each method.
 
     Nothing runs before ``run()`` or its button: a check computes every method once for each stage and seed. Before one

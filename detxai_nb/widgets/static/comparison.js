@@ -1078,6 +1078,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1140,6 +1141,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }
@@ -1779,6 +1796,7 @@ var TRAITS = [
   "shown",
   "metrics",
   "min_score",
+  "lower_score",
   "only_class",
   "search",
   "selected",
@@ -2400,7 +2418,7 @@ var ComparisonView = class {
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);
-    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, panel.root]);
+    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, this.parts.again.root, panel.root]);
   }
   /** Where nothing was found there is no cell that would be painted. */
   #decoded() {
@@ -2427,6 +2445,7 @@ var ComparisonView = class {
     parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));

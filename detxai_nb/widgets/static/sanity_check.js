@@ -1189,6 +1189,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1251,6 +1252,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }
@@ -2011,6 +2028,7 @@ var TRAITS = [
   "choices",
   "palettes",
   "min_score",
+  "lower_score",
   "only_class",
   "search",
   "selected",
@@ -2493,7 +2511,7 @@ var SanityView = class {
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, panel.first, progress.busy]);
-    const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
+    const content = [over, progress.error, grid.root, bar.root, curve.root, words, this.parts.again.root, panel.root];
     return frame("sanity-check", "Sanity check of explanations", content);
   }
   /** Before the first run there is no cell that would be painted. */
@@ -2512,6 +2530,7 @@ var SanityView = class {
     const { selected } = check;
     parts.progress.show(check.status);
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     this.grid.show();
     const range = selected ? check.range(selected) : null;
     this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));

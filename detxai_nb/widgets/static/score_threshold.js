@@ -1333,6 +1333,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1398,6 +1399,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     }
   };
 }
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
+    }
+  };
+}
 function pictureParts(shared, { scene, painted, pointed = () => {
 }, hovered = () => {
 } }) {
@@ -1445,8 +1462,6 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
-  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
-  again.hidden = true;
   return {
     ...parts,
     stage,
@@ -1457,13 +1472,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     changed() {
       listed = null;
       pointed(at2.x, at2.y);
-      const lower = shared.lower ?? null;
-      again.hidden = lower === null;
-      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
-      again.title = words2;
-      again.setAttribute("aria-label", words2);
-      const caption = again.lastElementChild;
-      if (caption) caption.textContent = words2;
+      parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -1475,7 +1484,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, parts.again.root]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */

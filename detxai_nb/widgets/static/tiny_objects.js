@@ -1189,6 +1189,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1251,6 +1252,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }

@@ -79,7 +79,7 @@ class ComparisonView {
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);
-    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, panel.root]);
+    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, this.parts.again.root, panel.root]);
   }
 
   /** Where nothing was found there is no cell that would be painted. */
@@ -107,6 +107,7 @@ class ComparisonView {
     parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));

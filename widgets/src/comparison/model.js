@@ -24,6 +24,7 @@ export const TRAITS = [
   "shown",
   "metrics",
   "min_score",
+  "lower_score",
   "only_class",
   "search",
   "selected",

@@ -72,7 +72,7 @@ class SanityView {
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, panel.first, progress.busy]);
-    const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
+    const content = [over, progress.error, grid.root, bar.root, curve.root, words, this.parts.again.root, panel.root];
     return frame("sanity-check", "Sanity check of explanations", content);
   }
 
@@ -94,6 +94,7 @@ class SanityView {
     const { selected } = check;
     parts.progress.show(check.status);
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     this.grid.show();
     const range = selected ? check.range(selected) : null;
     this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));

@@ -19,6 +19,7 @@ export const TRAITS = [
   "choices",
   "palettes",
   "min_score",
+  "lower_score",
   "only_class",
   "search",
   "selected",

@@ -54,6 +54,7 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -117,6 +118,24 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    },
+  };
+}
+
+/** Where nothing was found, the way out is one click away. @param {Store} store */
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     },
   };
 }
@@ -186,10 +205,6 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
 
-  // Where nothing was found, the way out is one click away.
-  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
-  again.hidden = true;
-
   return {
     ...parts,
     stage,
@@ -200,13 +215,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = shared.lower ?? null;
-      again.hidden = lower === null;
-      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
-      again.title = words;
-      again.setAttribute("aria-label", words);
-      const caption = again.lastElementChild;
-      if (caption) caption.textContent = words;
+      parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (/** @type {number | null} */ index) => stage.hover(index) },
@@ -218,7 +227,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, parts.again.root]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */

@@ -44,6 +44,7 @@ export function comparisonState(changes = {}) {
     shown: [0, 1],
     metrics: ["energy", "spread"],
     min_score: 0,
+    lower_score: null,
     only_class: "",
     search: "",
     selected: 0,

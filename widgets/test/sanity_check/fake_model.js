@@ -49,6 +49,7 @@ export function sanityState(changes = {}) {
     },
     palettes,
     min_score: 0,
+    lower_score: null,
     only_class: "",
     search: "",
     selected: 0,
