@@ -91,7 +91,11 @@ class UnfinishedMap:
         return self.make()
 
     def settled(self) -> UnfinishedMap:
-        """Return the same with its map, which holds nothing else."""
+        """Return the same with its map made.
+
+        Returns:
+            A copy that holds nothing but the map.
+        """
         maps = self.maps
         return replace(self, make=lambda: maps)
 
@@ -134,7 +138,11 @@ class SanityRun:
         return not self.originals and self.unfinished is None
 
     def states(self) -> list[tuple[sanity.Step, int]]:
-        """The states of the network in the order in which a method meets them, each with its seed."""
+        """Return the states of the network in the order in which a method meets them.
+
+        Returns:
+            Steps with their seeds; first the trained network with the seed -1.
+        """
         trained = sanity.Step(0, TRAINED, ())
         return [(trained, -1), *((step, seed) for seed in self.check.seeds for step in self.steps)]
 
