@@ -1978,7 +1978,7 @@ function scrubber({ moved, released, last, step }) {
   const play = button("compute", "Play the pictures", () => playing === void 0 ? start() : stop());
   const root = element("div", { class: "dx-scrubber" }, [
     play,
-    element("label", { for: id, class: "dx-label" }, ["Picture"]),
+    explained(element("label", { for: id, class: "dx-label" }, ["Picture"])),
     input,
     output
   ]);
