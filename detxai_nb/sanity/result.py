@@ -165,7 +165,8 @@ class SanityResult:
         for method in self.methods:
             own = rows[rows["method"] == method]
             found.append({"method": method, **_judged(own, bar, self.mode == "cascading", len(self.steps))})
-        return pd.DataFrame(found).set_index("method")
+        columns = ["method", "verdict", "resemblance", "low", "high", "step", "stage", "maps", "vanished"]
+        return pd.DataFrame(found, columns=columns).set_index("method")
 
     def efficient(self) -> pandas.DataFrame:
         """Return the result of the efficient test (eMPRT): how much more complex the maps are with random weights.
@@ -220,7 +221,8 @@ class SanityResult:
         return to_png(self.plot())
 
     def _rows(self, measure: str, objects: Sequence[int] | None) -> pandas.DataFrame:
-        known = list(dict.fromkeys(self.table["measure"]))
+        # Those that no map has yet count too.
+        known = list(dict.fromkeys([*self.table["measure"], *self.measures]))
         if measure not in known:
             raise ValueError(f"measure is one of {', '.join(map(repr, known))}; got {measure!r}")
         rows = self.table[self.table["measure"] == measure]

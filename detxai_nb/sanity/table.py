@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ def similarity_table(
     scores: Mapping[tuple[int, int], Tensor],
     steps: Sequence[Step],
     comparison: Similarity,
+    known: MutableMapping[Any, tuple[tuple[str, float, str], ...]] | None = None,
 ) -> pandas.DataFrame:
     """Return the table of a check, as ``SanityResult.table`` describes it.
 
@@ -37,6 +38,7 @@ def similarity_table(
         scores: by (step number, seed) the explained scalars ``[N]``, those of the trained network under (0, 0).
         steps: the steps of the check, in order.
         comparison: the measures, and the region of the maps that is compared.
+        known: figures that earlier calls with fewer of the same maps have measured; those of this call are added.
 
     Returns:
         A row for each method, step, seed, object and measure.
@@ -44,22 +46,32 @@ def similarity_table(
     import pandas as pd
 
     rows: list[tuple[Any, ...]] = []
+    measured = {} if known is None else known
     for name, trained in originals.items():
         runs = [(number, seed) for method, number, seed in maps if method == name]
         for i, grid in enumerate(trained.grids):
             states = [grid, *(maps[(name, *run)].grids[i] for run in runs)]
-            grids = crop_to_support([grid_of(one) for one in states], comparison.region)
-            for (number, seed), now in zip([(0, -1), *runs], grids):
+            whole = [grid_of(one) for one in states]
+            region = support_of(whole, comparison.region)
+            grids = [one[region] for one in whole]
+            # The control's map is one and the same in every state, and is measured once.
+            same: dict[tuple[int, bool], tuple[tuple[str, float, str], ...]] = {}
+            for (number, seed), state, now in zip([(0, -1), *runs], states, grids):
                 stage = steps[number - 1].stage if number else TRAINED
                 score = scores.get((number, max(seed, 0)))
                 before = scores.get((0, 0))
-                for measure, value, status in _figures(grids[0], now, comparison.measures if number else ()):
+                key, one = (name, number, seed, i, str(region)), (id(state), number > 0)
+                figures = measured.get(key) or same.get(one)
+                if figures is None:
+                    figures = tuple(_figures(grids[0], now, comparison.measures if number else ()))
+                measured[key] = same[one] = figures
+                for measure, value, status in figures:
                     rows.append((name, number, stage, seed, i, measure, value, status))
                 if score is not None and before is not None:
                     rows.append((name, number, stage, seed, i, "score", float(score[i]), OK))
                     change = float(score[i]) - float(before[i])
                     rows.append((name, number, stage, seed, i, "score change", change, OK))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64"})
 
 
 def crop_to_support(grids: Sequence[np.ndarray], region: str = "support") -> list[np.ndarray]:
@@ -75,11 +87,25 @@ def crop_to_support(grids: Sequence[np.ndarray], region: str = "support") -> lis
     Returns:
         The maps, all cropped to the same rectangle.
     """
+    where = support_of(grids, region)
+    return [grid[where] for grid in grids]
+
+
+def support_of(grids: Sequence[np.ndarray], region: str = "support") -> tuple[slice, slice]:
+    """Return where the part of one prediction's maps lies that is compared, as ``crop_to_support`` crops them.
+
+    Args:
+        grids: maps ``[h,w]`` of one grid, in different states of the network.
+        region: "support", or "image" for the whole maps.
+
+    Returns:
+        The rectangle's rows and columns.
+    """
     any_at = np.any([np.nan_to_num(grid, nan=1.0) != 0 for grid in grids], axis=0)
     if region == "image" or not any_at.any():
-        return list(grids)
+        return slice(0, any_at.shape[0]), slice(0, any_at.shape[1])
     rows, columns = (np.flatnonzero(any_at.any(axis=axis)) for axis in (1, 0))
-    return [grid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] for grid in grids]
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _figures(original: np.ndarray, now: np.ndarray, measures: Sequence[str]) -> Iterator[tuple[str, float, str]]:

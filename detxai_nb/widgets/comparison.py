@@ -7,16 +7,26 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets
-from PIL import Image
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
+from detxai_nb.methods.d_rise import Estimate, showing
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
+from detxai_nb.widgets.comparison_again import FIRST_OBJECTS, DetectingAndComparing, first_metrics
 from detxai_nb.widgets.comparison_queue import ComparisonOptions, MethodBatch, explain_batch, next_batch, to_code
-from detxai_nb.widgets.comparison_scores import ScoredMaps, best_first, comparison_row, grid_line, stopped_early
+from detxai_nb.widgets.comparison_scores import (
+    ScoredMaps,
+    best_first,
+    comparison_row,
+    scores_table,
+    stopped_early,
+)
+from detxai_nb.widgets.comparison_slow import SlowMethods
+from detxai_nb.widgets.comparison_view import ComparisonPicture
 from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.filters import FILTERS, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.options import (
@@ -27,24 +37,24 @@ from detxai_nb.widgets.shared.options import (
     split_options,
 )
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, ScaleTraits, SignedLookTraits, SomeOf, TargetTraits
-from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
+from detxai_nb.widgets.shared.widget import IDLE, STATIC
 from detxai_nb.widgets.shared.worker import bytes_of_maps
-from detxai_nb.widgets.snapshots import grid, picture
 
 if TYPE_CHECKING:
     import pandas
 
-_FIRST_OBJECTS = 4
+_CODE_ONLY = ("selected", "selected_method", *FILTERS)
 
 
 @show_widget_options(ComparisonOptions, layer=None, score_threshold=0.3)
-class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
+class Comparison(ComparisonPicture, DetectingAndComparing, FilterTraits, TargetTraits, SignedLookTraits, ScaleTraits):
     """A grid of methods and objects; hover, zoom and selection work in all cells together.
 
     White-box methods share one forward pass and are computed when the widget is made, for the objects that are shown;
     others follow when they are shown, or when ``maps`` is read. Black-box methods (d-rise) follow in a thread beside
-    the kernel; they can be cancelled, and then keep what they had. Call ``wait()`` first if a saved notebook is to hold
-    their picture too. Do not use the detector in a cell while the widget computes with it.
+    the kernel and show their maps as they improve; they can be cancelled, and then keep what they had. One that takes
+    longer than a minute and is ticked in the browser says how long in its row and waits for its button. Call ``wait()``
+    first if a saved notebook is to hold their picture too. Do not use the detector in a cell meanwhile.
 
     Args:
         detector: a detector, or the name of one.
@@ -66,6 +76,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     Attributes:
         methods: names, a row each.
         shown: indices of objects, a column each.
+        min_score, only_class, search: filters of the objects to choose from and of their boxes, as in the Explorer.
         metrics: those below each cell.
         selected, selected_method: the cell in focus.
         target, layer: as above; setting one computes other maps.
@@ -117,11 +128,13 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         if sample is not None:
             inputs.check_sample(sample)
         self._options = WidgetOptions.of(inputs.detector, settings, KINDS)
-        self._scorer = MapScorer.of(inputs.image, inputs.detections, sample, metrics)
+        self._scored_by = (sample, metrics)
+        self._scorer = MapScorer.of(inputs.image, inputs.detections, *self._scored_by)
         self._held: dict[str, ScoredMaps] = {}
         self._beforehand: dict[str, tuple[tuple[int, ...], HeatMaps]] = {}
         self._ended: dict[str, tuple[str, str]] = {}
         self._enough = threading.Event()
+        self._slow = SlowMethods(inputs, self._options)
         self._begun = False
         self._partly_sent = False
         count = len(inputs.detections)
@@ -134,8 +147,8 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
                 "annotated": self._scorer.annotated,
             },
             methods=chosen,
-            shown=list(range(min(count, _FIRST_OBJECTS))) if objects is None else list(objects),
-            metrics=[m.name for m in self._scorer.metrics if metrics is not None or m.in_comparison == "shown"],
+            shown=list(range(min(count, FIRST_OBJECTS))) if objects is None else list(objects),
+            metrics=first_metrics(self._scorer, metrics is not None),
             selected_method=chosen[0] if chosen else "",
             target=target,
             layer=self._options.layers[0] if layer is None else layer,
@@ -170,19 +183,9 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             One row for each method and shown object, with the columns "method", "object" (its index), "name", "score"
             and each metric, NaN if that is undefined.
         """
-        import pandas as pd
-
         self.wait()
-        rows = []
-        for method in self.order:
-            found = self.rows[method]["metrics"]
-            for index in self.shown if found else ():
-                thing = self.objects[index]
-                said = {name: values[index] for name, values in found.items()}
-                rows.append({"method": method, "object": index, "name": thing["name"], "score": thing["score"], **said})
-        names = [m.name for m in self._scorer.metrics]
-        frame = pd.DataFrame(rows, columns=["method", "object", "name", "score", *names])
-        return frame.astype(dict.fromkeys(names, "float64"))
+        chosen = [(method, self.rows[method]["metrics"]) for method in self.order]
+        return scores_table(chosen, self.shown, self.objects, [m.name for m in self._scorer.metrics])
 
     def cancel(self) -> None:
         """Stop what is being computed, and do not begin what is still to come.
@@ -225,18 +228,18 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         Returns:
             Python source.
         """
-        lines = to_code([self._request(m) for m in self.methods], self._options)
-        if self.selected is not None and self.selected_method in self.methods:
-            lines.append(f"heat_map = maps[{self.selected_method!r}].values[{self.selected}]  # float32 [H, W], raw")
-        return self._inputs.recipe.script(lines)
+        requests, focus = [self._request(m) for m in self.methods], (self.selected_method, self.selected)
+        return self._inputs.recipe.script([*to_code(requests, self._options, focus), *self._filter_code()])
 
-    @traitlets.observe("methods", "target", "layer", "shown", "sort", "sort_object", "selected", "selected_method")
+    @traitlets.observe("methods", "target", "layer", "shown", "sort", "sort_object", *_CODE_ONLY)
     def _changed(self, change: Any) -> None:
         if not self._ready:
             return
         self.code = self.to_code()
-        if change["name"] in ("selected", "selected_method"):
+        if change["name"] in _CODE_ONLY:
             return
+        if self._by_hand:
+            self._ask_first()
         if change["name"] in ("shown", "sort_object"):
             self._go_on()
         if change["name"] in ("methods", "target", "layer"):
@@ -250,6 +253,14 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
 
     def _request(self, method: str) -> Request:
         return self._options.request(method, self.target, self.layer, "")
+
+    def _ask_first(self) -> None:
+        """Hold back what takes long and has not begun; its row says how long."""
+        busy = self._worker.busy
+        begun = {*self._held, *self._ended, *([] if busy is None else [busy.request.key])}
+        for request in map(self._request, self.methods):
+            if request.key not in begun and (said := self._slow.question(request, self._worker.kept)):
+                self._ended[request.key] = ("asked", said)
 
     def _next_batch(self, wanted: Collection[int] | None = None) -> MethodBatch | None:
         """What to compute next for the wanted objects, by default those that are shown or sorted by."""
@@ -283,10 +294,23 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
         """The maps of the batch's first method; those of the others are kept for the batches to come."""
         rows, maps = self._beforehand.pop(batch.request.key, ((), None))
         if maps is None or rows != batch.rows:
-            made = explain_batch(batch, self._inputs, self._options, progress, self._enough)
+            with showing(lambda estimate: self._look_in(batch, estimate)):
+                made = explain_batch(batch, self._inputs, self._options, progress, self._enough)
             maps = made.pop(batch.request.key)
             self._beforehand.update({key: (batch.rows, other) for key, other in made.items()})
         return ScoredMaps.measured(maps, batch.rows, self._scorer, progress)
+
+    def _look_in(self, batch: MethodBatch, estimate: Estimate) -> None:
+        """Show the maps of a method that still improves; called by the worker."""
+        sent = self._slow.unfinished(batch, estimate, self.shown)
+        if sent is None or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._worker.busy is batch:
+                self._send_maps({"sets": [sent]})
+                self._publish()
+        finally:
+            self._lock.release()
 
     def show_busy(self, request: MethodBatch) -> None:
         """Publish that a computation has begun; called by the worker.
@@ -295,6 +319,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             request: the computation.
         """
         super().show_busy(request)
+        self._slow.start_over()
         self.status = {**self.status, "key": request.request.key}
         self._publish()
 
@@ -352,7 +377,7 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
     def _row(self, key: str) -> dict[str, Any]:
         """What the browser shows of one method."""
         busy = self.status["state"] == "busy" and self.status["key"] == key
-        ended = self._ended.get(key, ("busy" if busy else "waiting", ""))
+        ended = self._ended.get(key, ("busy", self._slow.said) if busy else ("waiting", ""))
         return comparison_row(key, self._held.get(key), ended, self.shown, len(self.detections))
 
     def _send_sets(self, requests: Iterable[Request]) -> None:
@@ -373,24 +398,3 @@ class Comparison(PhotoWidget, TargetTraits, SignedLookTraits, ScaleTraits):
             with self._lock:
                 self._partly_sent = False
                 self._send_sets(map(self._request, self.methods))
-
-    def _picture(self) -> bytes:
-        return grid.grid_png(self._grid())
-
-    def _photo_picture(self) -> Image.Image:
-        """The grid, each cell as wide as in a saved notebook."""
-        return grid.draw_grid(self._grid())
-
-    def _grid(self) -> grid.Grid:
-        """What the browser shows, to be drawn here."""
-        with self._lock:
-            held, order, shown, rows = dict(self._held), list(self.order), list(self.shown), dict(self.rows)
-        named = {m.name: m.title for m in self._scorer.metrics if m.name in self.metrics}
-        lines = []
-        for method in order:
-            scored = held.get(rows[method]["key"])
-            look = picture.look_of(self, None if scored is None else scored.maps, self.scale == "shared")
-            scene = picture.Snapshot(self._inputs.image, self.objects, None, None, look)
-            lines.append(grid_line(method, rows[method], scored, shown, (scene, named)))
-        heads = [picture.label_of(self.objects[i]) for i in shown]
-        return grid.Grid(heads, lines, self._inputs.image, self.notice)

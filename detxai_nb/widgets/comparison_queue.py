@@ -12,13 +12,14 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.types import Cancelled, Progress
 from detxai_nb.widgets.comparison_scores import ScoredMaps
 from detxai_nb.widgets.shared.code import keywords
+from detxai_nb.widgets.shared.filters import FilterOptions
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import Request, SignedLookOptions, WidgetOptions, method_title
 
 _COMMON = ("method", "target", "layer")
 
 
-class ComparisonOptions(SignedLookOptions, total=False):
+class ComparisonOptions(SignedLookOptions, FilterOptions, total=False):
     """Further keyword arguments of the Comparison.
 
     Attributes:
@@ -148,12 +149,13 @@ def explain_batch(
     return {r.key: found[r.method] for r in requests}
 
 
-def to_code(requests: Sequence[Request], options: WidgetOptions) -> list[str]:
-    """Return the code that makes the maps of some requests.
+def to_code(requests: Sequence[Request], options: WidgetOptions, focus: tuple[str, int | None]) -> list[str]:
+    """Return the code that makes the maps of some requests, and picks one of them.
 
     Args:
         requests: they differ in their method alone.
         options: of the widget.
+        focus: a method and an object, or None for no object; nothing is picked where the method is not among them.
 
     Returns:
         Lines of Python source.
@@ -169,7 +171,10 @@ def to_code(requests: Sequence[Request], options: WidgetOptions) -> list[str]:
         call["layer"] = repr(layers[0])
     if settings:
         call["settings"] = f"{{{', '.join(settings)}}}"
-    return [f"maps = dx.compare(detector, image, detections, {keywords(call)})"]
+    method, index = focus
+    picked = f"heat_map = maps[{method!r}].values[{index}]  # float32 [H, W], raw"
+    made = f"maps = dx.compare(detector, image, detections, {keywords(call)})"
+    return [made, picked] if index is not None and method in calls else [made]
 
 
 def _own(options: WidgetOptions, request: Request) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detxai_nb.heatmaps import UNDERFLOWED, HeatMaps
 from detxai_nb.metrics.scoring import Figures, MapScorer, means
 from detxai_nb.types import Detections, Progress
-from detxai_nb.widgets.shared.options import method_title
-from detxai_nb.widgets.snapshots import grid, picture
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,31 +228,30 @@ def diagnostics_of(maps: HeatMaps) -> dict[str, list[float | None]]:
     return {name: [v if math.isfinite(v) else None for v in values] for name, values in maps.diagnostics.items()}
 
 
-def grid_line(
-    method: str,
-    row: Mapping[str, Any],
-    scored: ScoredMaps | None,
+def scores_table(
+    chosen: Sequence[tuple[str, Mapping[str, Sequence[Any]]]],
     shown: Sequence[int],
-    drawn: tuple[picture.Snapshot, Mapping[str, str]],
-) -> grid.Line:
-    """Return one row of the still picture.
+    objects: Sequence[Mapping[str, Any]],
+    metrics: Sequence[str],
+) -> pandas.DataFrame:
+    """Return the scores of maps as a table.
 
     Args:
-        method: its name.
-        row: from ``comparison_row``.
-        scored: its maps, or None.
-        shown: the objects, a cell each.
-        drawn: photograph, objects and look of every cell, and the titles of the metrics by name.
+        chosen: methods, each with its values by metric and object; those without any are left out.
+        shown: the objects.
+        objects: all objects, as the browser has them.
+        metrics: the columns.
 
     Returns:
-        The row.
+        One row for each method and object.
     """
-    scene, titles = drawn
-    maps, there = (None, ()) if scored is None else scored.of(shown)
-    cells = []
-    for index in shown:
-        place = there.index(index) if index in there else None
-        one = replace(scene, selected=index, maps=None if place is None else maps, row=place)
-        cells.append(grid.Cell(one, grid.said(row, index, titles)))
-    about = [text for text in (row["remark"], row["text"], "" if row["state"] == "ok" else row["state"]) if text]
-    return grid.Line(method_title(method), about, cells)
+    import pandas as pd
+
+    rows = []
+    for method, found in chosen:
+        for index in shown if found else ():
+            thing = objects[index]
+            said = {name: values[index] for name, values in found.items()}
+            rows.append({"method": method, "object": index, "name": thing["name"], "score": thing["score"], **said})
+    frame = pd.DataFrame(rows, columns=["method", "object", "name", "score", *metrics])
+    return frame.astype(dict.fromkeys(metrics, "float64"))

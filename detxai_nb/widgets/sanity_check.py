@@ -14,12 +14,21 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector, OpenDetector, Progress
 from detxai_nb.widgets import sanity_check_run
-from detxai_nb.widgets.sanity_check_run import MEASURES, Check, SanityRun
+from detxai_nb.widgets.sanity_check_run import (
+    MEASURES,
+    Check,
+    SanityRun,
+    UnfinishedMap,
+)
+from detxai_nb.widgets.sanity_check_view import check_payload, figures_of, judged, shown_methods
+from detxai_nb.widgets.shared.detecting_again import DetectingAgain
+from detxai_nb.widgets.shared.filters import FILTERS, FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.forecast import ASK_FROM
+from detxai_nb.widgets.shared.improving import Pace
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
-from detxai_nb.widgets.shared.widget import IDLE, STATIC, PhotoWidget
+from detxai_nb.widgets.shared.widget import IDLE, STATIC
 from detxai_nb.widgets.shared.worker import COMPUTING, bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
 
@@ -28,7 +37,7 @@ _CHOSEN = ("methods", "selected", "mode", "layers", "seeds")
 _MODE_TITLES = {"cascading": "Cascading", "independent": "Independent"}
 
 
-class SanityCheckOptions(SignedLookOptions, total=False):
+class SanityCheckOptions(SignedLookOptions, FilterOptions, total=False):
     """First values of further traits of the SanityCheck.
 
     Attributes:
@@ -43,7 +52,7 @@ class SanityCheckOptions(SignedLookOptions, total=False):
 
 
 @show_widget_options(SanityCheckOptions)
-class SanityCheck(PhotoWidget, SignedLookTraits):
+class SanityCheck(DetectingAgain, FilterTraits, SignedLookTraits):
     """The maps of one object as the detector's weights are randomised, and the verdict on each method.
 
     Nothing runs before ``run()`` or its button: a check computes every method once for each stage and seed. Before one
@@ -67,6 +76,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
 
     Attributes:
         selected: index of the object to check.
+        min_score, only_class, search: filters of the objects to choose from and of their boxes, as in the Explorer.
         methods, mode, layers, seeds: as above; they hold for the next run.
         selected_method, step: the cell in focus; step 0 is the trained network.
         seed: the seed whose maps are shown.
@@ -120,8 +130,9 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         started = time.perf_counter()
         found = sanity.stages(inputs.detector, inputs.image)  # raises for a detector without a module
         self._pass_seconds, self._stages = time.perf_counter() - started, {"papers": len(found)}
-        self._next_look = 0.0
+        self._pace = Pace()
         self._found: SanityRun | None = None
+        self._unfinished: UnfinishedMap | None = None
         self._result: sanity.SanityResult | None = None
         self._shown: Check | None = None
         chosen = self._options.first(2) if methods is None else list(methods)
@@ -150,7 +161,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             RuntimeError: if no check has run yet.
         """
         self.wait()
-        if self._result is None:
+        if self._result is None or not self._result.originals:
             raise RuntimeError(f"there is no check yet: {self.status['text'] or 'call run() first'}") from self.error
         return self._result
 
@@ -165,7 +176,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             if check is None:
                 raise RuntimeError(f"nothing to check: {self.notice or 'select an object and at least one method'}")
             self.question = ""
-            self._next_look = 0.0
+            self._pace = Pace()
             self._worker.kept.clear()
             self._worker.ask(check)
 
@@ -177,9 +188,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
                 return
             found, self._found = self._found, None
             self.status = dict(IDLE)
-            # If that one has not begun, what is left is another's.
-            if found is not None and found.check == check and found.maps:
-                self._publish(found.check, found.result())
+            self._keep(check, found)
 
     def show_maps(self, request: Check, maps: sanity.SanityResult, new: bool) -> None:
         """Publish what was found; called by the worker.
@@ -189,9 +198,30 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
             maps: its result.
             new: whether it was computed just now.
         """
-        self._found = None
-        self._publish(request, maps)
+        found, self._found = self._found, None
+        if found is not None:
+            self._publish(found, maps, None, check_payload(found, maps))
         self.status = {**IDLE, "key": request.key}
+
+    def show_error(self, request: Check, error: Exception) -> None:
+        """Publish that a check failed, in words, and what it had found; called by the worker.
+
+        Args:
+            request: the check.
+            error: what it raised.
+        """
+        found, self._found = self._found, None
+        super().show_error(request, error)
+        self._keep(request, found)
+        self.error = error
+
+    def _keep(self, check: Check, found: SanityRun | None) -> None:
+        """Show what a check had found when it ended early."""
+        # If that one has not begun, what is left is another's.
+        if found is not None and found.check == check and not found.empty:
+            unfinished = found.unfinished.settled() if found.unfinished is not None else None
+            result = found.result()
+            self._publish(found, result, unfinished, check_payload(found, result, False, unfinished))
 
     def to_code(self) -> str:
         """Return the Python code that runs the check that is chosen.
@@ -209,6 +239,7 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
                 f"result = dx.sanity.check(detector, image, detections[[{index}]], {list(self.methods)!r}, "
                 f"randomization=randomization{settings})",
                 "print(result.verdict())",
+                *self._filter_code(),
             ]
         )
 
@@ -234,24 +265,28 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
 
     def _look_in(self, found: SanityRun) -> None:
         """Show what a running check has found, as often as that costs little; called by the worker."""
-        began = time.monotonic()
-        # Never waits for the lock: whoever cancels holds it.
-        if began < self._next_look or not self._lock.acquire(blocking=False):
+        if found.empty or not self._pace.due:
+            return
+        pace, began = self._pace, time.monotonic()
+        # Outside the lock: whoever cancels takes it, and is not to wait for figures.
+        unfinished, result = found.unfinished, found.result()
+        package = check_payload(found, result, True, unfinished)
+        if not self._lock.acquire(blocking=False):
             return
         try:
-            if self._worker.busy == found.check and self._found is found and found.maps:
-                self._publish(found.check, found.result(), running=True)
-                now = time.monotonic()
-                self._next_look = now + max(1.0, 4 * (now - began))
+            if self._worker.busy == found.check and self._found is found:
+                self._publish(found, result, unfinished, package)
         finally:
             self._lock.release()
+        pace.spent(began)
 
-    def _publish(self, check: Check, result: sanity.SanityResult, running: bool = False) -> None:
-        self._shown, self._result, self.error = check, result, None
-        package = sanity_check_run.check_payload(check, result, running)
+    def _publish(
+        self, found: SanityRun, result: sanity.SanityResult, unfinished: UnfinishedMap | None, package: dict[str, Any]
+    ) -> None:
+        self._shown, self._result, self._unfinished, self.error = found.check, result, unfinished, None
         with self.hold_sync():
-            if self.seed not in result.seeds and result.seeds:
-                self.seed = result.seeds[0]
+            if self.seed not in package["seeds"] and package["seeds"]:
+                self.seed = package["seeds"][0]
             self.map_data = package
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
@@ -277,33 +312,37 @@ class SanityCheck(PhotoWidget, SignedLookTraits):
         seconds, said = sanity_check_run.forecast_of(check, self._pass_seconds, steps, self._settings())
         return said if seconds > ASK_FROM else ""
 
-    @traitlets.observe(*_CHOSEN)
+    @traitlets.observe(*_CHOSEN, *FILTERS)
     def _changed(self, change: Any) -> None:
         if self._ready:
+            self.code = self.to_code()
+        if self._ready and change["name"] in _CHOSEN:
             self.question = ""
             self.wanted = self._wanted.key if self._wanted else ""
-            self.code = self.to_code()
 
     def _grid(self) -> grid.Grid:
         """What the browser shows, to be drawn here."""
         with self._lock:
-            result, check = self._result, self._shown
+            result, check, unfinished = self._result, self._shown, self._unfinished
+            running = self._worker.busy is not None
         image = self._inputs.image
         if result is None or check is None:
             said = self.status["text"] or self.notice or "The sanity check has not run yet."
             return grid.Grid([], [], image, said)
-        figures = sanity_check_run.check_payload(check, result)["figures"][self.measure]
+        figures = figures_of(result)[self.measure]
         lines = []
-        for method in result.methods:
-            words = sanity_check_run.judged(result, method)
-            states: list[HeatMaps | None] = [result.originals[method]]
+        for method in shown_methods(result, unfinished):
+            words = judged(result, method, running, unfinished)
+            states: list[HeatMaps | None] = [result.originals.get(method)]
             states += [result.maps.get((method, s.number, self.seed)) for s in result.steps]
+            if unfinished is not None and method == unfinished.method and unfinished.seed in (-1, self.seed):
+                states[unfinished.number] = unfinished.maps
             cells = []
             for number, maps in enumerate(states):
                 value = figures.get(sanity_check_run.state_key(method, number, self.seed))
                 text = [] if value is None else [f"{MEASURES[self.measure]}  {value:.2f}"]
                 look = picture.look_of(self, maps)
-                scene = picture.Snapshot(image, self.objects, check.index, maps, look, row=0)
+                scene = picture.Snapshot(image, self.objects, check.index, maps, look, row=0, hidden=self._hidden)
                 cells.append(grid.Cell(scene, text))
             lines.append(grid.Line(sanity_check_run.title_of(method), [words["verdict"], words["words"]], cells))
         return grid.Grid([sanity_check_run.TRAINED, *(s.stage for s in result.steps)], lines, image, self.notice)

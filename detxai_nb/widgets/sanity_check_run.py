@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ import numpy as np
 from detxai_nb import sanity
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.methods import all_methods
+from detxai_nb.methods.d_rise import Estimate, showing
 from detxai_nb.sanity.runner import steps_of
 from detxai_nb.sanity.table import similarity_table
 from detxai_nb.types import Detections, OpenDetector, Progress, Target
-from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.forecast import in_words, runs_of_detector
+from detxai_nb.widgets.shared.improving import maps_so_far, masks_in_words
 from detxai_nb.widgets.shared.options import method_title
 
 TRAINED = "Trained"
@@ -67,6 +68,44 @@ class Check:
 
 
 @dataclass(eq=False)
+class UnfinishedMap:
+    """The map that a slow method is at, as far as it is known; made when it is looked at.
+
+    Attributes:
+        method: its name.
+        number: of the step; 0 is the trained network.
+        stage: the step in words.
+        seed: of the random weights.
+        make: makes the one map.
+    """
+
+    method: str
+    number: int
+    stage: str
+    seed: int
+    make: Callable[[], HeatMaps]
+
+    @cached_property
+    def maps(self) -> HeatMaps:
+        """The one map."""
+        return self.make()
+
+    def settled(self) -> UnfinishedMap:
+        """Return the same with its map made.
+
+        Returns:
+            A copy that holds nothing but the map.
+        """
+        maps = self.maps
+        return replace(self, make=lambda: maps)
+
+    @property
+    def words(self) -> str:
+        """How far it is."""
+        return f"{self.stage}, {masks_in_words(self.maps)}"
+
+
+@dataclass(eq=False)
 class SanityRun:
     """What a run has found so far.
 
@@ -77,6 +116,10 @@ class SanityRun:
         steps: the steps of the randomisation, in order.
         originals: maps of the trained network by method.
         maps: maps by method, number of the step (from 1) and seed.
+        unfinished: the map that is being computed, if it can be shown before it is done. It is no part of ``result``,
+            since a verdict on it would be one on its noise.
+        known: figures that were measured for ``result`` before.
+        packed: maps that were packed for the browser before, by key.
     """
 
     check: Check
@@ -85,6 +128,23 @@ class SanityRun:
     steps: tuple[sanity.Step, ...]
     originals: dict[str, HeatMaps] = field(default_factory=dict)
     maps: dict[tuple[str, int, int], HeatMaps] = field(default_factory=dict)
+    unfinished: UnfinishedMap | None = None
+    known: dict[Any, Any] = field(default_factory=dict)
+    packed: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.originals and self.unfinished is None
+
+    def states(self) -> list[tuple[sanity.Step, int]]:
+        """Return the states of the network in the order in which a method meets them.
+
+        Returns:
+            Steps with their seeds; first the trained network with the seed -1.
+        """
+        trained = sanity.Step(0, TRAINED, ())
+        return [(trained, -1), *((step, seed) for seed in self.check.seeds for step in self.steps)]
 
     def add(self, step: sanity.Step, seed: int, found: Mapping[str, HeatMaps]) -> None:
         """Take the maps of one more state of the network.
@@ -94,6 +154,7 @@ class SanityRun:
             seed: of its random weights.
             found: maps by method.
         """
+        self.unfinished = None
         if not step.number:
             self.originals.update(found)
         else:
@@ -112,7 +173,7 @@ class SanityRun:
             steps=self.steps,
             originals=originals,
             maps=maps,
-            table=similarity_table(originals, maps, {}, self.steps, COMPARISON),
+            table=similarity_table(originals, maps, {}, self.steps, COMPARISON, self.known),
             image=self.image,
             detections=self.detections,
             target=Target("class"),
@@ -177,7 +238,7 @@ def run(
         found: from ``begin``; holds all that was found whenever the check ends.
         settings: of methods, by method.
         progress: called with the steps done and their number; what it raises ends the check.
-        stepped: called after each state of the network.
+        stepped: called after each state of the network, and when a map that still improves has become better.
 
     Returns:
         The result.
@@ -188,29 +249,41 @@ def run(
     costs = [sum(runs_of_detector(every[m], settings.get(m, {})) for m in group) for group in groups]
     results = []
 
-    def on_step(step: sanity.Step, seed: int, maps: Mapping[str, HeatMaps]) -> None:
-        found.add(step, seed, maps)
-        stepped()
-
     for number, group in enumerate(groups):
+        states = iter(found.states())
+        at = [next(states)]
+
+        def on_step(
+            step: sanity.Step, seed: int, maps: Mapping[str, HeatMaps], states: Any = states, at: Any = at
+        ) -> None:
+            found.add(step, seed, maps)
+            at[0] = next(states, at[0])
+            stepped()
+
+        def look(estimate: Estimate, at: Any = at) -> None:
+            step, seed = at[0]
+            make = partial(maps_so_far, estimate, found.image, found.detections, [0])
+            found.unfinished = UnfinishedMap("d-rise", step.number, step.stage, seed, make)
+            stepped()
 
         def report(done: int, total: int, before: float = sum(costs[:number]), cost: float = costs[number]) -> None:
             if progress is not None:
                 progress(round(before + cost * done / max(total, 1)), round(sum(costs)))
 
-        results.append(
-            sanity.check(
-                detector,
-                found.image,
-                found.detections.to(detector.device),
-                list(group),
-                randomization=check.randomization,
-                comparison=COMPARISON,
-                method_settings={m: settings.get(m, {}) for m in group},
-                progress=report,
-                on_step=on_step,
+        with showing(look):
+            results.append(
+                sanity.check(
+                    detector,
+                    found.image,
+                    found.detections.to(detector.device),
+                    list(group),
+                    randomization=check.randomization,
+                    comparison=COMPARISON,
+                    method_settings={m: settings.get(m, {}) for m in group},
+                    progress=report,
+                    on_step=on_step,
+                )
             )
-        )
     return _joined(results, check.methods)
 
 
@@ -265,116 +338,3 @@ def forecast_of(
         said += f"; the other methods take {in_words(quick)}." if quick else "."
         said += " One seed, or fewer masks or samples (SanityCheck(..., masks=300)), make it shorter."
     return sum(costs.values()), said
-
-
-def check_payload(check: Check, result: sanity.SanityResult, running: bool = False) -> dict[str, Any]:
-    """Return what the browser shows of a check.
-
-    Args:
-        check: what was checked.
-        result: what was found.
-        running: whether the check goes on.
-
-    Returns:
-        Maps and figures by key, the keys by method and seed, curves and verdicts.
-    """
-    methods, states, problems = list(result.methods), {}, {}
-    every = [(m, 0, 0, maps) for m, maps in result.originals.items()]
-    every += [(m, number, seed, maps) for (m, number, seed), maps in result.maps.items()]
-    for method, number, seed, maps in every:
-        name = state_key(method, number, seed)
-        try:
-            states[name] = serialize.pack_maps(name, title_of(method), maps)
-        except ValueError:
-            problems[name] = "not finite"
-    return {
-        "key": check.key,
-        "index": check.index,
-        "mode": check.mode,
-        "stages": [TRAINED, *(step.stage for step in result.steps)],
-        "seeds": list(result.seeds),
-        "note": note(check, result, running),
-        "methods": [{"name": m, "title": title_of(m), **judged(result, m)} for m in methods],
-        "keys": {m: _keys(m, len(result.steps), check.seeds) for m in methods},
-        "maps": states,
-        "problems": problems,
-        "figures": _figures(result),
-        "curves": {m: _curves(result, m) for m in result.measures},
-    }
-
-
-def note(check: Check, result: sanity.SanityResult, running: bool = False) -> str:
-    """Return what to say if a run has not come to its end.
-
-    Args:
-        check: what was checked.
-        result: what was found.
-        running: whether it goes on.
-
-    Returns:
-        A sentence; empty if the run came to its end.
-    """
-    last, seeds = len(result.steps), len(check.seeds)
-    every = last * seeds * len(check.methods)
-    done = sum(method in check.methods for method, _, _ in result.maps)
-    if done == every:
-        return ""
-    whole = sum(all((m, last, seed) in result.maps for m in check.methods) for seed in check.seeds)
-    how = "So far" if running else "Stopped by hand"
-    return f"{how}: {done} of {every} maps, {whole} of {seeds} seeds to the end."
-
-
-def judged(result: sanity.SanityResult, method: str) -> dict[str, str]:
-    """Return the verdict on one method and why.
-
-    Args:
-        result: of a check.
-        method: its name.
-
-    Returns:
-        "verdict", and "words" with figures.
-    """
-    row = result.verdict().loc[method]
-    bar = f"{result.threshold:g}"
-    if row["verdict"] == sanity.UNDECIDED:
-        return {"verdict": sanity.UNDECIDED, "words": "no map of the last step could be compared with the trained one"}
-    where = f"after {row['stage']}" if result.mode == "cascading" else f"at most changed by {row['stage']}"
-    spread = f"{row['low']:.2f} to {row['high']:.2f} over {row['maps']} {'run' if row['maps'] == 1 else 'runs'}"
-    vanished = f", {row['vanished']} of its maps vanished" if row["vanished"] else ""
-    side = "above" if row["verdict"] == sanity.FAILS else "not above"
-    words = f"|Spearman| {row['resemblance']:.2f} ({spread}) {where}, {side} {bar}{vanished}"
-    return {"verdict": str(row["verdict"]), "words": words}
-
-
-def _keys(method: str, steps: int, seeds: Sequence[int]) -> dict[str, Any]:
-    """The keys of one method's maps: "trained", and "steps" by seed, from the first step on."""
-    return {
-        "trained": state_key(method, 0, 0),
-        "steps": {str(seed): [state_key(method, number, seed) for number in range(1, steps + 1)] for seed in seeds},
-    }
-
-
-def _figures(result: sanity.SanityResult) -> dict[str, dict[str, float | None]]:
-    """By measure the value of each state's key."""
-    found: dict[str, dict[str, float | None]] = {measure: {} for measure in result.measures}
-    for row in result.table.itertuples():
-        if row.measure in found:
-            found[row.measure][state_key(row.method, row.step, row.seed)] = _known(row.value)
-    return found
-
-
-def _curves(result: sanity.SanityResult, measure: str) -> dict[str, dict[str, list[float | None]]]:
-    """By method: median, lowest and highest over seeds at each step; the trained network's own map is 1."""
-    rows = result.curve(measure)
-    found = {}
-    for method in result.methods:
-        own = rows[rows["method"] == method].set_index("step")
-        found[method] = {
-            part: [1.0, *(_known(own[part].get(step.number)) for step in result.steps)]
-            for part in ("median", "low", "high")
-        }
-    return found
-
-
-def _known(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

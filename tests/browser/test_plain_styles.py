@@ -19,6 +19,7 @@ LOOKS = """root => [root, ...root.querySelectorAll('*')].map(e => {
   const name = e.className?.baseVal ?? e.className;
   return [e.tagName, name, Math.round(box.width), Math.round(box.height), ...names.map(n => style[n])].join(' ');
 })"""
+UNEXPLAINED = "labels => labels.filter(label => !label.title).map(label => label.textContent)"
 LAST = """name => { for (const sheet of [...document.styleSheets])
     if (sheet.href?.endsWith(`?${name}`)) document.head.append(sheet.ownerNode); }"""
 
@@ -45,6 +46,8 @@ def test_each_kind_looks_the_same_alone_and_beside_all_others(opened: PlainPage)
     for kind in KINDS:
         roots[kind] = opened.show(made(kind), kind)
         alone[kind] = roots[kind].evaluate(LOOKS)
+        unexplained = roots[kind].locator(".dx-label").evaluate_all(UNEXPLAINED)
+        assert unexplained == [], kind
     # As in a notebook, the sheet of a kind that is shown again comes last.
     for last in KINDS[::-1]:
         opened.page.evaluate(LAST, last)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from detxai_nb import sanity
+from detxai_nb.geometry import Placement
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.sanity import table
 from detxai_nb.sanity.similarity import (
     LONGEST,
     check_measures,
@@ -19,7 +23,8 @@ from detxai_nb.sanity.similarity import (
     map_similarity,
     require_libraries,
 )
-from detxai_nb.sanity.table import crop_to_support
+from detxai_nb.sanity.table import crop_to_support, similarity_table
+from detxai_nb.types import Detections, Target
 
 stats = pytest.importorskip("scipy.stats", reason="the reference is scipy's: pip install scipy")
 skimage = pytest.importorskip("skimage", reason="ssim and hog need: pip install scikit-image")
@@ -139,3 +144,37 @@ def test_mistakes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ImportError, match=r"ssim need scikit-image: pip install scikit-image .* measures=\('spearman',\)"
     ):
         require_libraries(["spearman", "ssim"])
+
+
+def heat_map(grid: torch.Tensor) -> HeatMaps:
+    """One map over a picture of its own size."""
+    height, width = grid.shape
+    box, picture = torch.tensor([[1.0, 1, 5, 5]]), np.zeros((height, width, 3), np.uint8)
+    found = Detections(box, torch.ones(1), torch.zeros(1).long(), ("a",), image_size=(height, width))
+    place = Placement.identity(height, width)
+    return HeatMaps((grid,), ((1.0, 1.0),), place, picture, found, Target("class"), "odam", None, {}, None, 0.0, False)
+
+
+def test_a_table_measures_each_map_once_and_says_what_a_new_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = torch.Generator().manual_seed(0)
+    small = torch.zeros(20, 30)
+    small[3:9, 4:12] = torch.rand(6, 8, generator=dice)
+    wide = torch.rand(20, 30, generator=dice)
+    trained, edges = heat_map(small), heat_map(torch.rand(20, 30, generator=dice))
+    originals = {"odam": trained, sanity.EDGES: edges}
+    steps, how = (sanity.Step(1, "a", ()), sanity.Step(2, "b", ())), sanity.Similarity()
+    few = {("odam", 1, 0): heat_map(small.flip(1)), (sanity.EDGES, 1, 0): edges}
+    more = {**few, ("odam", 1, 1): heat_map(small.square()), (sanity.EDGES, 1, 1): edges}
+    every = {**more, ("odam", 2, 0): heat_map(wide), (sanity.EDGES, 2, 0): edges}
+    asked = []
+    measured = table.map_similarity
+    monkeypatch.setattr(table, "map_similarity", lambda *given: asked.append(given[0]) or measured(*given))
+    known: dict[Any, Any] = {}
+    for found in (few, more, every):
+        asked.clear()
+        again = similarity_table(originals, found, {}, steps, how, known)
+        count = len(asked)
+        assert again.equals(similarity_table(originals, found, {}, steps, how))
+        # The last map is not 0 where the others are, so that all of them are compared over a larger part.
+        maps_to_measure = {len(few): 2, len(more): 1, len(every): 3}[len(found)]
+        assert count == maps_to_measure * len(how.measures)

@@ -18,7 +18,8 @@ from stub_maps import annotated
 from traitlets import TraitError
 
 import detxai_nb as dx
-from detxai_nb.methods import METHODS
+from detxai_nb.methods import METHODS, d_rise
+from detxai_nb.widgets.shared import improving
 
 SECONDS = 20
 WHITE = ["odam", "layer-cam"]
@@ -322,3 +323,73 @@ def test_close_stops_the_work_and_frees_what_was_kept() -> None:
     thread.join(SECONDS)
     assert not thread.is_alive()
     assert len(widget._worker.kept) == 0
+
+
+def test_a_person_is_asked_before_a_long_method_begins_and_a_script_is_not(compare: Any) -> None:
+    detector = Gated()
+    detector.go.set()
+    widget = compare(detector, methods=["odam"], masks=20)
+    widget._slow._seconds = 10.0
+    widget.set_state({"methods": ["odam", "d-rise"]})
+    row = widget.rows["d-rise"]
+    assert (states(widget), widget.status["state"]) == ({"odam": "ok", "d-rise": "asked"}, "idle")
+    assert "D-RISE asks the detector up to 20 times, which takes about 3 min" in row["text"]
+    assert "masks=300" in row["text"]
+    widget.set_state({"target": "x1"})
+    assert widget.rows["d-rise"]["key"] == row["key"].replace("class", "x1")
+    widget.set_state({"target": "class"})
+    widget._message(widget, {"type": "compute", "method": "d-rise"}, [])
+    assert widget.wait(SECONDS)
+    assert states(widget)["d-rise"] == "ok"
+    widget.set_state({"methods": ["odam"]})
+    widget.set_state({"methods": ["odam", "d-rise"]})
+    assert states(widget)["d-rise"] == "ok", "what is kept needs no question"
+    other = compare(detector, methods=["odam"], masks=20)
+    other._slow._seconds = 10.0
+    other.methods = ["odam", "d-rise"]
+    assert other.wait(SECONDS)
+    assert states(other)["d-rise"] == "ok"
+    quick = compare(detector, methods=["odam"], masks=20)
+    quick.set_state({"methods": ["odam", "d-rise"]})
+    assert quick.wait(SECONDS)
+    assert states(quick)["d-rise"] == "ok", "what is quick begins at once, its time being measured"
+
+
+def test_d_rise_shows_its_maps_as_they_improve(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(d_rise, "_FIRST_CHECK", 4)
+    monkeypatch.setattr(improving, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(improving, "_MOST_PIXELS", 2000)
+    widget = compare(methods=[], objects=[2, 0], masks=40, batch_size=2, stop_agreement=None)
+    seen: list[Any] = []
+    said: list[str] = []
+    widget.observe(lambda change: seen.extend(change["new"].get("sets", [])), "map_data")
+    widget.observe(lambda change: said.append(change["new"]["d-rise"]["text"]), "rows")
+    widget.methods = ["d-rise"]
+    assert widget.wait(SECONDS)
+    early = [one for one in seen if one.get("unfinished")]
+    assert early
+    assert early[0]["rows"] == [2, 0]
+    assert early[0]["grids"][0]["status"] == "after 4 masks"
+    cell = early[0]["grids"][0]["stride"][0]
+    assert (cell, early[0]["grids"][0]["shape"]) == (4, [30, 50])
+    assert any(text.startswith("4 of up to 40 masks, split-half correlation") for text in said)
+    assert not seen[-1].get("unfinished")
+    assert widget.rows["d-rise"]["text"] == ""
+    first = dx.explain(
+        widget._inputs.detector, stub.photograph(), widget.detections, method="d-rise", masks=4, stop_agreement=None
+    )
+    peak = early[0]["grids"][0]["high"]
+    assert peak == pytest.approx(float(torch.nn.functional.avg_pool2d(first.grids[2][None, None], 4).max()), rel=1e-4)
+
+
+def test_filters_choose_the_objects_to_choose_from_and_their_boxes(compare: Any) -> None:
+    widget = compare(methods=["odam"], objects=[0], boxes="all", only_class="lid")
+    assert (widget.listed, widget.shown) == ([1], [0])
+    names: dict[str, Any] = {"detector": stub.StubDetector(), "image": stub.photograph()}
+    exec(widget.to_code(), names)
+    assert names["listed"] == [1]
+    few = np.asarray(widget._photo_picture()).astype(int)
+    widget.only_class = ""
+    assert "listed" not in widget.code
+    many = np.asarray(widget._photo_picture()).astype(int)
+    assert np.abs(few - many).max() > 50

@@ -169,3 +169,31 @@ def test_only_what_the_widget_detected_itself_is_detected_again(make_any: Any) -
     assert widget.lower_score is None
     widget.detect_again()
     assert widget.objects == []
+
+
+def test_a_truth_value_is_no_number(make_any: Any) -> None:
+    compare = make_any(dx.widgets.Comparison, stub.StubDetector(), stub.photograph(), methods=["odam"])
+    perturb = make_any(dx.widgets.Perturbation, stub.Dimming(), stub.photograph())
+    wrong = [
+        (compare, "shown", [True]),
+        (compare, "shown", [1.0]),
+        (compare, "selected", True),
+        (perturb, "step", True),
+    ]
+    wrong += [(compare, name, True) for name in ("opacity", "percentile", "min_score", "sort_object")]
+    wrong += [(perturb, "step", True), (perturb, "step", 10**400)]
+    for widget, name, value in wrong:
+        with pytest.raises(TraitError, match=name):
+            setattr(widget, name, value)
+
+
+def test_a_comparison_goes_on_with_what_is_found_at_a_lower_threshold(make_any: Any) -> None:
+    widget = make_any(dx.widgets.Comparison, stub.Dimming(), stub.photograph(), score_threshold=0.95)
+    assert (widget.objects, widget.shown, widget.lower_score) == ([], [], 0.72)
+    widget._message(widget, {"type": "detect"}, [])
+    assert widget.wait(20)
+    plain = make_any(dx.widgets.Comparison, stub.Dimming(), stub.photograph(), score_threshold=0.72)
+    for name in ("objects", "shown", "metrics", "order", "notice", "lower_score", "code", "choices"):
+        assert getattr(widget, name) == getattr(plain, name), name
+    assert widget.rows["odam"]["metrics"] == plain.rows["odam"]["metrics"]
+    assert [thing["name"] for thing in widget.objects] == ["cup", "lid"]

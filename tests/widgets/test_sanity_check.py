@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,9 @@ from traitlets import TraitError
 
 import detxai_nb as dx
 from detxai_nb.data import scenes
+from detxai_nb.methods import d_rise
+from detxai_nb.widgets import sanity_check, sanity_check_run
+from detxai_nb.widgets.shared import improving, serialize
 
 SECONDS = 60
 STATES = 6
@@ -145,7 +150,7 @@ def test_a_long_check_that_is_cancelled_keeps_what_the_quick_methods_found(check
 
 
 def test_slow_and_quick_methods_together_give_what_they_give_alone(check: Any, detector: Any) -> None:
-    widget = check(methods=["d-rise", "odam"], masks=20, layers="papers")
+    widget = check(methods=["d-rise", "odam"], masks=6, layers="papers")
     seen = []
     widget.observe(lambda change: seen.append(change["new"].get("note")), "map_data")
     widget.run()
@@ -160,3 +165,89 @@ def test_slow_and_quick_methods_together_give_what_they_give_alone(check: Any, d
     )
     assert mine["value"].tolist() == pytest.approx(plain["value"].tolist(), nan_ok=True)
     assert mine[columns[:4]].equals(plain[columns[:4]])
+
+
+def wait_for(holds: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+
+
+def test_d_rise_shows_its_map_as_it_improves_and_a_cancelled_check_keeps_it(
+    check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(d_rise, "_FIRST_CHECK", 4)
+    monkeypatch.setattr(improving, "_LEAST_SECONDS", 0.01)
+    widget = check(methods=["d-rise"], masks=3000, batch_size=1, stop_agreement=None)
+    seen: list[Any] = []
+    widget.observe(lambda change: seen.append(change["new"]), "map_data")
+    widget.run()
+    wait_for(lambda: len(seen) >= 2, "its map is shown before it is done")
+    widget.cancel()
+    assert widget.status["state"] == "idle"
+    assert len({sent["maps"]["d-rise|0"]["values"] for sent in seen[:2]}) == 2, "and becomes another"
+    running, kept = seen[0], widget.map_data
+    assert [one["verdict"] for one in running["methods"]] == ["at work"]
+    assert [one["verdict"] for one in kept["methods"]] == ["stopped"]
+    assert "of up to 3000 masks, split-half correlation" in kept["methods"][0]["words"]
+    masks = int(kept["methods"][0]["words"].split()[1])
+    assert kept["maps"]["d-rise|0"]["grids"][0]["status"] == f"after {masks} masks"
+    detections = widget.detections[[widget.selected]]
+    settings = {"masks": masks, "stop_agreement": None}
+    wanted = dx.explain(widget._inputs.detector, widget._inputs.image, detections, method="d-rise", **settings)
+    drawn = serialize.pack_maps("d-rise|0", "D-RISE", wanted)
+    low, high = (drawn["grids"][0][end] for end in ("low", "high"))
+    assert kept["maps"]["d-rise|0"]["grids"][0]["low"] == pytest.approx(low, abs=1e-6)
+    assert kept["maps"]["d-rise|0"]["grids"][0]["high"] == pytest.approx(high, abs=1e-6)
+    assert np.asarray(widget._photo_picture()).std() > 0
+    with pytest.raises(RuntimeError, match="no check yet"):
+        _ = widget.result
+
+
+def test_cancelling_waits_for_no_forward_pass_and_for_no_figures(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    widget = check(methods=["odam"])
+    begun, go = threading.Event(), threading.Event()
+    whole = sanity_check.check_payload
+
+    def slow(found: Any, *rest: Any, **more: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            go.wait(SECONDS)
+        return whole(found, *rest, **more)
+
+    monkeypatch.setattr(sanity_check, "check_payload", slow)
+    widget.run()
+    assert begun.wait(SECONDS)
+    widget.cancel()
+    assert widget.status["state"] == "idle"
+    assert widget.map_data["note"].startswith("Stopped by hand")
+    go.set()
+
+
+def test_a_check_that_fails_keeps_what_it_had_found(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    widget = check(methods=["odam"])
+    add = sanity_check_run.SanityRun.add
+
+    def failing(self: Any, step: Any, seed: int, found: Any) -> None:
+        add(self, step, seed, found)
+        if step.number == 2:
+            raise MemoryError("out of memory")
+
+    monkeypatch.setattr(sanity_check_run.SanityRun, "add", failing)
+    widget.run()
+    assert widget.wait(SECONDS)
+    assert (widget.status["state"], "out of memory" in widget.status["text"]) == ("error", True)
+    assert "2 of 5 maps" in widget.map_data["note"]
+    assert isinstance(widget.error, MemoryError)
+
+
+def test_filters_choose_the_objects_to_choose_from(check: Any) -> None:
+    widget = check()
+    name = widget.objects[0]["name"]
+    widget.only_class = name
+    assert widget.listed == [i for i, thing in enumerate(widget.objects) if thing["name"] == name]
+    assert f"names[i] == {name!r}" in widget.code
+    widget.question = "asked"
+    widget.min_score = 1.0
+    assert (widget.listed, widget.question) == ([], "asked")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from detxai_nb.types import Cancelled, Detections, Detector, Progress
 AGREEMENT = "split-half correlation"
 _FIRST_CHECK = 100
 _GROWTH = 1.2
+_LOOK: ContextVar[Callable[[Estimate], None] | None] = ContextVar("look", default=None)
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,16 @@ class Estimate:
     stopped: str | None
     answers: MaskedDetections
 
-    def maps(self) -> Tensor:
+    def maps(self, rows: Sequence[int] | None = None) -> Tensor:
         """Compute the raw maps of these masks; every call computes them again.
+
+        Args:
+            rows: of which objects; by default of all.
 
         Returns:
             float32 ``[N,H,W]`` at the image's size, non-negative.
         """
-        return self.answers.maps(self.masks)
+        return self.answers.maps(self.masks, rows)
 
 
 class MaskedDetections:
@@ -164,17 +169,19 @@ class MaskedDetections:
         self._halves.add(self.drawn[rows], first, self.weights[rows])
         self.done = rows.stop
 
-    def maps(self, count: int) -> Tensor:
+    def maps(self, count: int, rows: Sequence[int] | None = None) -> Tensor:
         """Compute the maps of the first masks.
 
         Args:
             count: how many masks, at most ``done``.
+            rows: of which objects; by default of all.
 
         Returns:
             float32 ``[N,H,W]`` at the image's size, non-negative.
         """
         of = self.settings
-        return maps_of(self.grid, self.drawn[:count], self.weights[:count], of.probability, of.weights)
+        weights = self.weights[:count] if rows is None else self.weights[:count, list(rows)]
+        return maps_of(self.grid, self.drawn[:count], weights, of.probability, of.weights)
 
     def estimates(self, progress: Progress | None) -> Iterator[Estimate]:
         """Yield estimates from more and more masks.
@@ -242,6 +249,23 @@ def improving(
     return answers.estimates(progress)
 
 
+@contextmanager
+def showing(look: Callable[[Estimate], None]) -> Iterator[None]:
+    """While it holds, every run of the method "d-rise" in this thread shows its estimates, also within other calls.
+
+    Args:
+        look: called with each estimate but the last of a run; it should be quick, since the method waits for it.
+
+    Yields:
+        Nothing.
+    """
+    token = _LOOK.set(look)
+    try:
+        yield
+    finally:
+        _LOOK.reset(token)
+
+
 @perturbation_method(
     "d-rise",
     settings=DRiseSettings,
@@ -281,7 +305,10 @@ def d_rise(
         Petsiuk et al., D-RISE (CVPR 2021), sec. 3. Departures: float pixels, and the defaults of ``DRiseSettings``.
     """
     answers = MaskedDetections(detector, image, detections, settings)
-    last = list(answers.estimates(progress))[-1]
+    look = _LOOK.get()
+    for last in answers.estimates(progress):
+        if look is not None and last.stopped is None:
+            look(last)
     if last.stopped == "agreement":
         with suppress(Cancelled):
             progress(settings.masks, settings.masks)

@@ -11,6 +11,9 @@ import traitlets
 from detxai_nb.widgets.shared.trait_types import Share, Text
 from detxai_nb.widgets.shared.traits import Choice
 
+FILTERS = ("min_score", "only_class", "search")
+"""The traits of ``FilterTraits``."""
+
 
 class FilterOptions(TypedDict, total=False):
     """First values of the traits of ``FilterTraits``.

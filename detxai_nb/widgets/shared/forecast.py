@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,27 @@ def runs_of_detector(method: Method, settings: Mapping[str, Any]) -> float:
         return _GRADIENT if method.kind == "gradient" else _TRACE
     given = method.complete({name: value for name, value in settings.items() if name in method.defaults})
     return float(next((given[name] for name in ("masks", "samples") if name in given), _UNKNOWN))
+
+
+def method_forecast(method: Method, settings: Mapping[str, Any], seconds: float | None) -> tuple[float, str]:
+    """Return about how long a method takes at most that asks the detector many times, and what to do about it.
+
+    Args:
+        method: the method.
+        settings: some of its settings.
+        seconds: of one run of the detector, None if that is not known.
+
+    Returns:
+        Seconds, infinite if nothing is known, and a sentence or two.
+    """
+    runs = runs_of_detector(method, settings)
+    title = method.title or method.name
+    fewer = next((name for name in ("masks", "samples") if name in method.defaults), None)
+    shorter = f" Fewer {fewer} ({fewer}=300, as an argument of the widget) make it shorter." if fewer else ""
+    if seconds is None:
+        return math.inf, f"{title} asks the detector up to {runs:.0f} times, which may take long.{shorter}"
+    said = f"{title} asks the detector up to {runs:.0f} times, which takes {in_words(runs * seconds)}."
+    return runs * seconds, said + shorter
 
 
 def in_words(seconds: float) -> str:

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from detxai_nb.widgets.shared import serialize
+from detxai_nb.widgets.shared.detecting_again import DetectingAgain
 from detxai_nb.widgets.shared.inputs import WidgetInputs
-from detxai_nb.widgets.shared.options import empty_notice
-from detxai_nb.widgets.shared.widget import IDLE, PhotoWidget
+from detxai_nb.widgets.shared.widget import IDLE
 from detxai_nb.widgets.shared.worker import Keyed
 
 _IN_CODE = (
@@ -20,7 +19,7 @@ _IN_CODE = (
 """Traits that decide nothing but how a result looks and which objects are listed, as far as a widget has them."""
 
 
-class OneResultWidget(PhotoWidget):
+class OneResultWidget(DetectingAgain):
     """A widget that shows one result at a time.
 
     A result is sent once; the browser keeps some and requests again those that it no longer holds. Keys are made here
@@ -36,18 +35,16 @@ class OneResultWidget(PhotoWidget):
     Attributes:
         request: "key" of the present choice, "" for none, and "choice", the values of its traits; for the browser.
         map_key: the key of the result that is shown, "" for none.
-        lower_score: if nothing was found, a threshold with which something is; else None. For the browser.
     """
 
     _choice: ClassVar[tuple[str, ...]]
 
     request = traitlets.Dict().tag(sync=True)
     map_key = traitlets.Unicode().tag(sync=True)
-    lower_score = traitlets.Float(None, allow_none=True).tag(sync=True)
 
     def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
         self._shown: Any = None
-        super().__init__(inputs, lower_score=inputs.lower_score, **traits)
+        super().__init__(inputs, **traits)
         self.observe(self._choice_changed, [*dict.fromkeys([*self._choice, "selected"])])
         self.observe(self._look_changed, [name for name in _IN_CODE if self.has_trait(name)])
 
@@ -74,28 +71,10 @@ class OneResultWidget(PhotoWidget):
                         setattr(self, name, value)
                 self._worker.ask(self._shown)
 
-    def detect_again(self) -> None:
-        """Detect with ``lower_score`` if nothing was found, and explain what is found then; else nothing happens.
-
-        It is what the button beside the notice does. The maps are computed in the thread beside the kernel.
-        """
-        with self._lock:
-            if self.lower_score is None:
-                return
-            self._take_inputs(self._inputs.with_threshold(self.lower_score))
-            with self.hold_sync():
-                self.lower_score = self._inputs.lower_score
-                self.notice = empty_notice(self.detections)
-                self.objects = serialize.pack_objects(self.detections)
-                self.selected = 0 if len(self.detections) else None
-                self.request = self._present_request()
-                self.code = self.to_code()
-            if (wanted := self._wanted) is not None:
-                self._worker.ask(wanted)
-
-    def _take_inputs(self, inputs: WidgetInputs) -> None:
-        """Go on with other objects; a subclass that keeps more of them than ``_inputs`` replaces that too."""
-        self._inputs = inputs
+    def _found_again(self) -> None:
+        self.request = self._present_request()
+        if (wanted := self._wanted) is not None:
+            self._worker.ask(wanted)
 
     def show_maps(self, request: Any, maps: Any, new: bool) -> None:
         """Publish a result; arrays are sent only if they are new, the browser requests what it lacks.
@@ -170,10 +149,8 @@ class OneResultWidget(PhotoWidget):
             return None if wanted is None or wanted.key != self.map_key else self._worker.kept.get(wanted.key)
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
-        """Handle what the browser sends besides traits: to cancel, to detect again, or to request what it lacks."""
+        """Handle what the browser sends besides traits: also to request what it lacks."""
         super()._message(_, content, buffers)
-        if content.get("type") == "detect":
-            self.detect_again()
         if content.get("type") == "maps":
             with self._lock:
                 found = self._worker.kept.get(str(content.get("key")))

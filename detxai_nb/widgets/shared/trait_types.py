@@ -10,6 +10,33 @@ from traitlets import TraitError
 Value = TypeVar("Value")
 
 
+_BROWSERS_GREATEST = 2**53 - 1
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number, which a truth value is not.
+
+    Args:
+        value: anything.
+
+    Returns:
+        True for whole and floating-point numbers.
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number that a browser holds exactly; a truth value is none.
+
+    Args:
+        value: anything.
+
+    Returns:
+        True for whole numbers below 2**53 in size.
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _BROWSERS_GREATEST
+
+
 class CheckedTrait(traitlets.TraitType[Value, Value], Generic[Value]):
     """A synced trait whose values are checked by ``problem``; a wrong one raises ``TraitError`` with its sentence.
 
@@ -74,7 +101,7 @@ class Share(CheckedTrait[float]):
         Returns:
             A sentence or None.
         """
-        fine = isinstance(value, (int, float)) and 0 <= value <= 1
+        fine = is_number(value) and 0 <= value <= 1
         return None if fine else self._sentence("lies between 0 and 1", value)
 
 
@@ -95,7 +122,7 @@ class Percentile(CheckedTrait[float]):
         Returns:
             A sentence or None.
         """
-        fine = isinstance(value, (int, float)) and 0 < value <= 100
+        fine = is_number(value) and 0 < value <= 100
         return None if fine else self._sentence("lies above 0 and is at most 100", value)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import traitlets
 
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
-from detxai_nb.widgets.shared.trait_types import CheckedTrait, Percentile, Share
+from detxai_nb.widgets.shared.trait_types import CheckedTrait, Percentile, Share, is_whole
 
 SCALES = ("object", "shared")
 BOXES = ("all", "selected")
@@ -90,7 +90,11 @@ class SomeOf(CheckedTrait[list[Any]]):
         allowed = self._allowed(owner) if callable(self._allowed) else self._allowed
         named = quoted(allowed) or "nothing, since there is none"
         how = "holds each at most once of" if self._most is None else f"holds up to {self._most} different ones of"
-        wrong = not isinstance(value, (list, tuple)) or any(v not in allowed or value.count(v) > 1 for v in value)
+        # 1, 1.0 and True are equal, and only one of them is an object's number.
+        kinds = {type(one) for one in allowed}
+        wrong = not isinstance(value, (list, tuple)) or any(
+            type(v) not in kinds or v not in allowed or value.count(v) > 1 for v in value
+        )
         if wrong or (self._most is not None and len(value) > self._most):
             return self._sentence(f"{how} {named}", value)
         return None
@@ -134,7 +138,7 @@ class Count(CheckedTrait[int]):
         Returns:
             A sentence or None.
         """
-        fine = isinstance(value, int) and value >= self._least
+        fine = is_whole(value) and value >= self._least
         return None if fine else self._sentence(f"is {self._what}, {self._least} or more", value)
 
 
@@ -159,7 +163,7 @@ class Limit(CheckedTrait[int | None]):
         Returns:
             A sentence or None.
         """
-        fine = value is None or (isinstance(value, int) and value >= 1)
+        fine = value is None or (is_whole(value) and value >= 1)
         return None if fine else self._sentence(f"is {self._what}, 1 or more, or None for all", value)
 
 
@@ -191,7 +195,7 @@ class Seeds(CheckedTrait[list[int]]):
             A sentence or None.
         """
         numbers = list(value) if isinstance(value, (list, tuple)) else []
-        fine = all(isinstance(v, int) and v >= 0 for v in numbers) and len(set(numbers)) == len(numbers) > 0
+        fine = all(is_whole(v) and v >= 0 for v in numbers) and len(set(numbers)) == len(numbers) > 0
         return None if fine else self._sentence("are different whole numbers from 0, at least one", value)
 
     def validate(self, obj: Any, value: Any) -> list[int]:
@@ -233,7 +237,7 @@ class Index(CheckedTrait[int | None]):
             A sentence or None.
         """
         count = self._count(owner)
-        if value is None or (isinstance(value, int) and 0 <= value < count):
+        if value is None or (is_whole(value) and 0 <= value < count):
             return None
         there = f"None or one of 0 to {count - 1}" if count else f"None, since {self._empty}"
         return self._sentence(f"is {there}", value)

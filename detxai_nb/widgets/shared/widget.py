@@ -173,6 +173,8 @@ class WorkWidget(SnapshotWidget):
     status = traitlets.Dict(dict(IDLE)).tag(sync=True)
 
     _ready = False
+    _by_hand = False
+    """Whether what changes now came from the browser."""
     _busy_since = 0.0
     _size: Callable[[Any], int] = staticmethod(bytes_of_maps)
     """The bytes of what ``_compute`` returns."""
@@ -215,7 +217,11 @@ class WorkWidget(SnapshotWidget):
             sync_data: values by trait.
         """
         with self._lock:
-            super().set_state(sync_data)
+            self._by_hand = True
+            try:
+                super().set_state(sync_data)
+            finally:
+                self._by_hand = False
 
     def cancel(self) -> None:
         """Stop the running computation, if there is one."""

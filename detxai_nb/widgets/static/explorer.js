@@ -75,9 +75,9 @@ function decodeMaps(sent) {
   });
   return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
 }
-function neighbours(map, axis, at) {
+function neighbours(map, axis, at2) {
   const cells = axis ? map.height : map.width;
-  const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const position = (at2 * map.scale[axis] + map.shift[axis]) / map.stride[axis];
   const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
   const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
   const beyond = map.partial && (position < 0 || position > cells);
@@ -129,16 +129,16 @@ function evidence(maps, signed, { low, high }) {
   if (same) return same.values;
   const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
   const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
-  let at = 0;
+  let at2 = 0;
   for (const map of maps) {
     const step = (map.high - map.low) / STEPS;
     for (const quantum of map.quanta) {
       const value = map.low + quantum * step;
       const size = signed ? Math.abs(value) : value;
-      if (size > nothing) all[at++] = size;
+      if (size > nothing) all[at2++] = size;
     }
   }
-  const values = all.slice(0, at).sort();
+  const values = all.slice(0, at2).sort();
   known.push({ maps, values });
   return values;
 }
@@ -244,8 +244,8 @@ function colorBar() {
       const where = `x ${point.x}, y ${point.y}`;
       readout.textContent = value === null ? where : `${formatValue(value)} at ${where}`;
       if (value === null || mark.hidden) return;
-      const at = (value - range.low) / (range.high - range.low);
-      mark.style.left = `${100 * Math.min(1, Math.max(0, at))}%`;
+      const at2 = (value - range.low) / (range.high - range.low);
+      mark.style.left = `${100 * Math.min(1, Math.max(0, at2))}%`;
     }
   };
 }
@@ -267,6 +267,10 @@ var TERMS = {
   Class: "Only objects of this class are listed and drawn.",
   "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
   Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Randomize: "Cascading: the weights from the output down to each stage are random. Independent: only those of one stage at a time.",
+  "Maps of seed": "Which of the random weights the maps and figures above belong to.",
+  Images: "How many images of the data set the next run goes through.",
+  on: "The object whose figures order the methods, or the mean of those shown.",
   Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
   Filling: "What deleted pixels are replaced by.",
   Picture: "How far the change has come: each picture changes some more pixels.",
@@ -1380,44 +1384,48 @@ function renderSheet(sheet) {
   }
   return canvas;
 }
-var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
-function svgOf(sheet) {
-  const measure = measuring();
-  const { width, height, unit, items } = captionOf(sheet, measure);
-  const { scene, part } = sheet;
-  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
-  const at = (v) => String(Math.round(100 * v) / 100);
+var svgText = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+var at = (value) => String(Math.round(100 * value) / 100);
+var textLine = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${svgText(words)}</text>`;
+function overlayLines(scene, part, unit, measure) {
   const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
-  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
-  const bottom = part.height;
   const still = { ...scene, hovered: null };
   const { boxes, named } = drawnBoxes(still);
-  const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
-    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
-    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
-    `<svg width="${part.width}" height="${part.height}">`,
-    ...boxes.map(({ index, color, line, alpha, dashed }) => {
-      const box = place(still.objects[index].box);
-      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
-      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
-    })
-  ];
+  const lines = boxes.map(({ index, color, line, alpha, dashed }) => {
+    const box = place(still.objects[index].box);
+    const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+  });
   if (still.selected !== null && still.side) {
-    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
-    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
   }
   for (const index of named) {
     const object = still.objects[index];
     const label = boxLabel(object);
     const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
     lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
-    lines.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+    lines.push(textLine(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
   }
-  lines.push("</svg>");
+  return lines;
+}
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const bottom = part.height;
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${svgText(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...overlayLines(scene, part, unit, measure),
+    "</svg>"
+  ];
   for (const item of items) {
     const y = bottom + item.y;
-    if (item.kind === "text") lines.push(text(item.text, item.x, y, item.size, item.color));
+    if (item.kind === "text") lines.push(textLine(item.text, item.x, y, item.size, item.color));
     else {
       const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
       if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
@@ -1429,15 +1437,18 @@ function svgOf(sheet) {
   }
   return [...lines, "</svg>", ""].join("\n");
 }
+var FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 function csvOf(columns, rows) {
   const cell = (value) => {
-    const text = value === null || value === void 0 ? "" : String(value);
+    const plain2 = value === null || value === void 0 ? "" : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) ? `'${plain2}` : plain2;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 var OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
-var objectCells = (objects, listed, selected) => objects.map(({ name, score, box, number }, i) => [number ?? i, name, score, ...box, listed.includes(i), i === selected]);
+var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
+var objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
 
 // src/shared/progress.js
 var PATIENCE = 500;
@@ -1505,12 +1516,12 @@ var ClickCycle = class {
     if (candidates.length === 0) return null;
     const among = candidates.join();
     const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
+    const at2 = again ? candidates.indexOf(
       /** @type {number} */
       this.#last
     ) + 1 : 0;
     this.#among = among;
-    this.#last = candidates[at % candidates.length];
+    this.#last = candidates[at2 % candidates.length];
     return this.#last;
   }
 };
@@ -1535,7 +1546,7 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, ref
       /** @type {[number, number]} */
       [...grips].find(([key]) => key !== id)?.[1]
     );
-    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    const span = (at2) => Math.max(1, Math.hypot(at2[0] - other[0], at2[1] - other[1]));
     viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
     viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
     dragged = true;
@@ -1731,9 +1742,9 @@ var Viewport = class {
   /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
     const { scale } = this;
-    const kept = (at, whole, shown) => {
+    const kept = (at2, whole, shown) => {
       const room = whole - shown / scale;
-      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+      return room > 0 ? Math.min(Math.max(at2, 0), room) : room / 2;
     };
     this.x = kept(this.x, this.image.width, this.screen.width);
     this.y = kept(this.y, this.image.height, this.screen.height);
@@ -1945,6 +1956,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1981,35 +1993,25 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
       decode(decoded);
     },
     /**
-     * Hand a picture to the browser as a file.
-     * @param {() => HTMLCanvasElement} draw
-     * @param {string[]} name
-     */
-    async save(draw, name) {
-      try {
-        await downloadPng(draw(), fileName(name));
-      } catch (error) {
-        fail(`The picture was not saved: ${error}`);
-      }
-    },
-    /**
      * Hand a picture with its caption, and a table, to the browser as files.
-     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
      * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
      */
-    downloads(sheet, table) {
-      const write = (how) => async () => {
+    downloads(sheet, table, how) {
+      const write = (give) => async () => {
         try {
           const made = sheet();
-          if (made) await how(made, fileName(made.name));
+          if (made) await give(made, fileName(made.name));
         } catch (error) {
           fail(`The file was not saved: ${error}`);
         }
       };
       const text = (content, type) => new Blob([content], { type });
       return {
-        png: write((made, name) => downloadPng(renderSheet(made), name)),
-        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
         // The mark in front tells spreadsheets that it is UTF-8.
         csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
       };
@@ -2017,6 +2019,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }
@@ -2049,7 +2067,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
     return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
   };
-  let at = { x: null, y: null };
+  let at2 = { x: null, y: null };
   const stage = new Stage({ width, height }, {
     objects,
     selected,
@@ -2061,29 +2079,23 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     shown: isListed,
     hovered: (index) => hovered(index),
     pointed: (x, y) => {
-      at = { x, y };
+      at2 = { x, y };
       pointed(x, y);
     }
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
-  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
-  again.hidden = true;
   return {
     ...parts,
     stage,
+    /** As `downloads`, of the one picture. @param {() => import("./sheet.js").Sheet | null} sheet @param {() => string} table */
+    downloads: (sheet, table) => parts.downloads(sheet, table, { png: renderSheet, svg: svgOf }),
     scene: filtered,
     /** Traits have changed: what is said of the point under the pointer may be another object's. */
     changed() {
       listed = null;
-      pointed(at.x, at.y);
-      const lower = shared.lower ?? null;
-      again.hidden = lower === null;
-      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
-      again.title = words2;
-      again.setAttribute("aria-label", words2);
-      const caption = again.lastElementChild;
-      if (caption) caption.textContent = words2;
+      pointed(at2.x, at2.y);
+      parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -2095,7 +2107,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, parts.again.root]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */
@@ -2214,9 +2226,9 @@ var ExplorerView = class {
       this.bar.point(null);
       return;
     }
-    const at = { x: Math.floor(x), y: Math.floor(y) };
+    const at2 = { x: Math.floor(x), y: Math.floor(y) };
     const { map } = this.explorer;
-    this.bar.point({ ...at, value: map ? valueAt(map, at.x + 0.5, at.y + 0.5) : null });
+    this.bar.point({ ...at2, value: map ? valueAt(map, at2.x + 0.5, at2.y + 0.5) : null });
   }
   #painted() {
     const { explorer, root, store } = this;

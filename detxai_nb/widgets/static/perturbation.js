@@ -466,44 +466,48 @@ function renderSheet(sheet) {
   }
   return canvas;
 }
-var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
-function svgOf(sheet) {
-  const measure = measuring();
-  const { width, height, unit, items } = captionOf(sheet, measure);
-  const { scene, part } = sheet;
-  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
-  const at = (v) => String(Math.round(100 * v) / 100);
+var svgText = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+var at = (value) => String(Math.round(100 * value) / 100);
+var textLine = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${svgText(words)}</text>`;
+function overlayLines(scene, part, unit, measure) {
   const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
-  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
-  const bottom = part.height;
   const still = { ...scene, hovered: null };
   const { boxes, named } = drawnBoxes(still);
-  const lines2 = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
-    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
-    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
-    `<svg width="${part.width}" height="${part.height}">`,
-    ...boxes.map(({ index, color, line, alpha, dashed }) => {
-      const box = place(still.objects[index].box);
-      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
-      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
-    })
-  ];
+  const lines2 = boxes.map(({ index, color, line, alpha, dashed }) => {
+    const box = place(still.objects[index].box);
+    const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+  });
   if (still.selected !== null && still.side) {
-    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
-    lines2.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    lines2.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
   }
   for (const index of named) {
     const object = still.objects[index];
     const label = boxLabel(object);
     const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
     lines2.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
-    lines2.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+    lines2.push(textLine(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
   }
-  lines2.push("</svg>");
+  return lines2;
+}
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const bottom = part.height;
+  const lines2 = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${svgText(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...overlayLines(scene, part, unit, measure),
+    "</svg>"
+  ];
   for (const item of items) {
     const y = bottom + item.y;
-    if (item.kind === "text") lines2.push(text(item.text, item.x, y, item.size, item.color));
+    if (item.kind === "text") lines2.push(textLine(item.text, item.x, y, item.size, item.color));
     else {
       const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
       if (item.kind === "box") lines2.push(`<rect ${box} fill="${item.color}"/>`);
@@ -515,9 +519,11 @@ function svgOf(sheet) {
   }
   return [...lines2, "</svg>", ""].join("\n");
 }
+var FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 function csvOf(columns, rows) {
   const cell = (value) => {
-    const text = value === null || value === void 0 ? "" : String(value);
+    const plain2 = value === null || value === void 0 ? "" : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) ? `'${plain2}` : plain2;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
@@ -540,6 +546,10 @@ var TERMS = {
   Class: "Only objects of this class are listed and drawn.",
   "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
   Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Randomize: "Cascading: the weights from the output down to each stage are random. Independent: only those of one stage at a time.",
+  "Maps of seed": "Which of the random weights the maps and figures above belong to.",
+  Images: "How many images of the data set the next run goes through.",
+  on: "The object whose figures order the methods, or the mean of those shown.",
   Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
   Filling: "What deleted pixels are replaced by.",
   Picture: "How far the change has come: each picture changes some more pixels.",
@@ -759,12 +769,12 @@ var ClickCycle = class {
     if (candidates.length === 0) return null;
     const among = candidates.join();
     const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
+    const at2 = again ? candidates.indexOf(
       /** @type {number} */
       this.#last
     ) + 1 : 0;
     this.#among = among;
-    this.#last = candidates[at % candidates.length];
+    this.#last = candidates[at2 % candidates.length];
     return this.#last;
   }
 };
@@ -789,7 +799,7 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, ref
       /** @type {[number, number]} */
       [...grips].find(([key]) => key !== id)?.[1]
     );
-    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    const span = (at2) => Math.max(1, Math.hypot(at2[0] - other[0], at2[1] - other[1]));
     viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
     viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
     dragged = true;
@@ -1001,9 +1011,9 @@ var Viewport = class {
   /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
     const { scale } = this;
-    const kept = (at, whole, shown) => {
+    const kept = (at2, whole, shown) => {
       const room = whole - shown / scale;
-      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+      return room > 0 ? Math.min(Math.max(at2, 0), room) : room / 2;
     };
     this.x = kept(this.x, this.image.width, this.screen.width);
     this.y = kept(this.y, this.image.height, this.screen.height);
@@ -1215,6 +1225,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1251,35 +1262,25 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
       decode2(decoded);
     },
     /**
-     * Hand a picture to the browser as a file.
-     * @param {() => HTMLCanvasElement} draw
-     * @param {string[]} name
-     */
-    async save(draw, name) {
-      try {
-        await downloadPng(draw(), fileName(name));
-      } catch (error) {
-        fail(`The picture was not saved: ${error}`);
-      }
-    },
-    /**
      * Hand a picture with its caption, and a table, to the browser as files.
-     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
      * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
      */
-    downloads(sheet, table) {
-      const write = (how) => async () => {
+    downloads(sheet, table, how) {
+      const write = (give) => async () => {
         try {
           const made = sheet();
-          if (made) await how(made, fileName(made.name));
+          if (made) await give(made, fileName(made.name));
         } catch (error) {
           fail(`The file was not saved: ${error}`);
         }
       };
       const text = (content, type) => new Blob([content], { type });
       return {
-        png: write((made, name) => downloadPng(renderSheet(made), name)),
-        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
         // The mark in front tells spreadsheets that it is UTF-8.
         csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
       };
@@ -1287,6 +1288,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }
@@ -1319,7 +1336,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
     return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
   };
-  let at = { x: null, y: null };
+  let at2 = { x: null, y: null };
   const stage = new Stage({ width, height }, {
     objects,
     selected,
@@ -1331,29 +1348,23 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     shown: isListed,
     hovered: (index) => hovered(index),
     pointed: (x, y) => {
-      at = { x, y };
+      at2 = { x, y };
       pointed(x, y);
     }
   });
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
-  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
-  again.hidden = true;
   return {
     ...parts,
     stage,
+    /** As `downloads`, of the one picture. @param {() => import("./sheet.js").Sheet | null} sheet @param {() => string} table */
+    downloads: (sheet, table) => parts.downloads(sheet, table, { png: renderSheet, svg: svgOf }),
     scene: filtered,
     /** Traits have changed: what is said of the point under the pointer may be another object's. */
     changed() {
       listed = null;
-      pointed(at.x, at.y);
-      const lower = shared.lower ?? null;
-      again.hidden = lower === null;
-      const words2 = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
-      again.title = words2;
-      again.setAttribute("aria-label", words2);
-      const caption = again.lastElementChild;
-      if (caption) caption.textContent = words2;
+      pointed(at2.x, at2.y);
+      parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (index) => stage.hover(index) },
@@ -1365,7 +1376,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, parts.again.root]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */
@@ -1967,7 +1978,7 @@ function scrubber({ moved, released, last, step }) {
   const play = button("compute", "Play the pictures", () => playing === void 0 ? start() : stop());
   const root = element("div", { class: "dx-scrubber" }, [
     play,
-    element("label", { for: id, class: "dx-label" }, ["Picture"]),
+    explained(element("label", { for: id, class: "dx-label" }, ["Picture"])),
     input,
     output
   ]);
@@ -2084,8 +2095,8 @@ var PerturbationView = class {
     if (!walk) return "";
     const say = (v) => v === null ? "undefined" : `${Math.round(100 * v)}%`;
     const middle = Math.floor(last / 2);
-    const at = [0, middle, last].map((i) => `${say(walk.relative[i])} in picture ${i}`);
-    return `${walk.title}: score over original score is ${at.join(", ")}; area below the curve ${say(walk.area)}.`;
+    const at2 = [0, middle, last].map((i) => `${say(walk.relative[i])} in picture ${i}`);
+    return `${walk.title}: score over original score is ${at2.join(", ")}; area below the curve ${say(walk.area)}.`;
   }
   #words() {
     const { perturbation, store } = this;

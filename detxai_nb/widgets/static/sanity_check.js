@@ -1,10 +1,3 @@
-// src/shared/boxes.js
-function neighbour(selected, step, count2) {
-  if (count2 === 0) return null;
-  if (selected === null) return step > 0 ? 0 : count2 - 1;
-  return (selected + step + count2) % count2;
-}
-
 // src/shared/dom.js
 var count = 0;
 function uniqueId(name) {
@@ -82,9 +75,9 @@ function decodeMaps(sent) {
   });
   return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
 }
-function neighbours(map, axis, at) {
+function neighbours(map, axis, at2) {
   const cells = axis ? map.height : map.width;
-  const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const position = (at2 * map.scale[axis] + map.shift[axis]) / map.stride[axis];
   const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
   const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
   const beyond = map.partial && (position < 0 || position > cells);
@@ -103,8 +96,8 @@ function valueAt(map, x, y) {
   const quantum = top + (along(down.second) - top) * down.part;
   return map.low + quantum * (map.high - map.low) / STEPS;
 }
-function placeMap(map, size, columns, rows) {
-  const out = new Float32Array(columns * rows);
+function placeMap(map, size, columns, rows2) {
+  const out = new Float32Array(columns * rows2);
   const [height, width] = size;
   const step = (map.high - map.low) / STEPS;
   const across = Array.from({ length: columns }, (_, i) => neighbours(map, 0, (i + 0.5) * width / columns));
@@ -112,8 +105,8 @@ function placeMap(map, size, columns, rows) {
   const seconds = Int32Array.from(across, (n) => n.second);
   const parts = Float64Array.from(across, (n) => n.part);
   const line = new Float64Array(map.width);
-  for (let j = 0; j < rows; j++) {
-    const down = neighbours(map, 1, (j + 0.5) * height / rows);
+  for (let j = 0; j < rows2; j++) {
+    const down = neighbours(map, 1, (j + 0.5) * height / rows2);
     if (down.beyond) continue;
     const a = down.first * map.width;
     const b = down.second * map.width;
@@ -136,16 +129,16 @@ function evidence(maps, signed, { low, high }) {
   if (same) return same.values;
   const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
   const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
-  let at = 0;
+  let at2 = 0;
   for (const map of maps) {
     const step = (map.high - map.low) / STEPS;
     for (const quantum of map.quanta) {
       const value = map.low + quantum * step;
       const size = signed ? Math.abs(value) : value;
-      if (size > nothing) all[at++] = size;
+      if (size > nothing) all[at2++] = size;
     }
   }
-  const values = all.slice(0, at).sort();
+  const values = all.slice(0, at2).sort();
   known.push({ maps, values });
   return values;
 }
@@ -230,8 +223,8 @@ function colorBar() {
       const where = `x ${point.x}, y ${point.y}`;
       readout.textContent = value === null ? where : `${formatValue(value)} at ${where}`;
       if (value === null || mark.hidden) return;
-      const at = (value - range.low) / (range.high - range.low);
-      mark.style.left = `${100 * Math.min(1, Math.max(0, at))}%`;
+      const at2 = (value - range.low) / (range.high - range.low);
+      mark.style.left = `${100 * Math.min(1, Math.max(0, at2))}%`;
     }
   };
 }
@@ -366,21 +359,6 @@ function curveView(chosen, say = (value) => `${100 * value}%`) {
   };
 }
 
-// src/shared/tools.js
-function fullScreenButton(whole) {
-  const made = button("full", "Full screen (Shift + F)", whole);
-  made.hidden = !document.fullscreenEnabled;
-  return made;
-}
-async function fullScreen(inside, refused) {
-  try {
-    if (document.fullscreenElement) await document.exitFullscreen();
-    else await inside.closest(".dx-root")?.requestFullscreen();
-  } catch {
-    refused();
-  }
-}
-
 // src/shared/terms.js
 var TERMS = {
   Method: "How the heat map is computed from the detector: each method answers another question.",
@@ -398,6 +376,10 @@ var TERMS = {
   Class: "Only objects of this class are listed and drawn.",
   "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
   Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Randomize: "Cascading: the weights from the output down to each stage are random. Independent: only those of one stage at a time.",
+  "Maps of seed": "Which of the random weights the maps and figures above belong to.",
+  Images: "How many images of the data set the next run goes through.",
+  on: "The object whose figures order the methods, or the mean of those shown.",
   Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
   Filling: "What deleted pixels are replaced by.",
   Picture: "How far the change has come: each picture changes some more pixels.",
@@ -514,6 +496,73 @@ function segmentControl(label, choices, chosen) {
       for (const input of inputs) input.checked = input.value === value;
     }
   };
+}
+
+// src/shared/filter.js
+var MANY = 7;
+var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
+function listedObjects(store, objects) {
+  const trait = scoreTrait(store);
+  const least = trait ? Math.fround(store.get(trait)) : 0;
+  const only = store.get("only_class");
+  const words = store.get("search").trim().toLowerCase();
+  const number = words.replace(/^#/, "");
+  const passes = ({ name, score }, i) => score >= least && (only === "" || name === only) && (number === "" || name.toLowerCase().includes(words) || number === String(i));
+  return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
+}
+function nextAmong(among, from, by) {
+  if (among.length === 0) return null;
+  const rest = from === null ? [] : among.filter((i) => by > 0 ? i > from : i < from);
+  return by > 0 ? rest[0] ?? among[0] : rest[rest.length - 1] ?? among[among.length - 1];
+}
+function filterControls(store) {
+  const trait = scoreTrait(store);
+  const id = uniqueId("search");
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: "name or #number", "aria-label": "Search objects" }));
+  search.addEventListener("input", () => store.commit({ search: search.value }));
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  const only = selectControl("Class", (value) => store.commit({ only_class: value }));
+  const score = sliderControl(
+    "Min. score",
+    (value) => trait && store.setLive(trait, value),
+    (value) => trait && store.commit({ [trait]: value }),
+    (value) => value.toFixed(2)
+  );
+  const clear = button("close", "Show all objects again", () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, ["No object passes these filters."]);
+  const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
+  const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score.row] : [], empty]);
+  return {
+    root,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} listed */
+    show(objects, listed) {
+      root.hidden = objects.length < MANY && listed.length === objects.length;
+      if (search.value !== store.get("search")) search.value = store.get("search");
+      const counts = /* @__PURE__ */ new Map();
+      for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+      const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+      const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
+      only.show(classes.length > 1 ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      if (trait) score.show(store.get(trait));
+      empty.hidden = listed.length > 0 || objects.length === 0;
+    }
+  };
+}
+var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
+
+// src/shared/tools.js
+function fullScreenButton(whole) {
+  const made = button("full", "Full screen (Shift + F)", whole);
+  made.hidden = !document.fullscreenEnabled;
+  return made;
+}
+async function fullScreen(inside, refused) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await inside.closest(".dx-root")?.requestFullscreen();
+  } catch {
+    refused();
+  }
 }
 
 // src/shared/palette.js
@@ -727,17 +776,6 @@ function paintChip(context, object, view, unit) {
 }
 
 // src/shared/png.js
-function renderPicture(scene, part) {
-  const canvas = document.createElement("canvas");
-  canvas.width = part.width;
-  canvas.height = part.height;
-  const context = (
-    /** @type {CanvasRenderingContext2D} */
-    canvas.getContext("2d")
-  );
-  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
-  return canvas;
-}
 async function downloadPng(canvas, name) {
   downloadFile(await pngOf(canvas), `${name}.png`);
 }
@@ -800,7 +838,15 @@ function progressView(cancel) {
 var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 var INK = "#1c1f24";
 var MUTED = "#5b6270";
-var NARROWEST = 420;
+function classLegend(scene) {
+  const classes = /* @__PURE__ */ new Map();
+  const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
+  for (const index of drawn) {
+    const { name, color } = scene.objects[index];
+    if (color) classes.set(name, color);
+  }
+  return [...classes].map(([name, color]) => ({ name, color }));
+}
 function brokenLines(text, width, measure) {
   const lines2 = [];
   for (const word of text.split(" ")) {
@@ -809,42 +855,6 @@ function brokenLines(text, width, measure) {
     else lines2.push(word);
   }
   return lines2;
-}
-function captionOf({ part, words, bar, legend }, measure) {
-  const width = Math.max(part.width, NARROWEST);
-  const unit = Math.max(1, width / 900);
-  const edge = 8 * unit;
-  const size = 13 * unit;
-  const items = [];
-  let y = edge;
-  for (const line of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
-    items.push({ kind: "text", x: edge, y: y + size, text: line, size, color: INK });
-    y += 18 * unit;
-  }
-  if (bar) {
-    const long = Math.min(320 * unit, width - 2 * edge);
-    const small = 11 * unit;
-    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
-    y += 16 * unit;
-    rangeWords(bar.range).forEach((text, i) => {
-      const x2 = edge + i * (long - measure(text, small)) / 2;
-      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
-    });
-    y += 18 * unit;
-  }
-  let x = edge;
-  for (const { color, name } of legend) {
-    const across = measure(name, size) + 30 * unit;
-    if (x > edge && x + across > width) {
-      x = edge;
-      y += 18 * unit;
-    }
-    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
-    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
-    x += across;
-  }
-  if (legend.length > 0) y += 18 * unit;
-  return { width, height: Math.ceil(y + edge), unit, items };
 }
 function measuring() {
   const context = (
@@ -866,87 +876,53 @@ function barPicture(table) {
   canvas.getContext("2d")?.putImageData(pixels, 0, 0);
   return canvas;
 }
-function renderSheet(sheet) {
-  const { width, height, items } = captionOf(sheet, measuring());
-  const picture = renderPicture(sheet.scene, sheet.part);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = picture.height + height;
-  const context = (
-    /** @type {CanvasRenderingContext2D} */
-    canvas.getContext("2d")
-  );
-  context.fillStyle = "#ffffff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(picture, 0, 0);
-  for (const item of items) {
-    const y = picture.height + item.y;
-    if (item.kind === "bar") {
-      context.fillStyle = "#e4e6ea";
-      context.fillRect(item.x, y, item.width, item.height);
-      context.drawImage(barPicture(
-        /** @type {any} */
-        sheet.bar.table
-      ), item.x, y, item.width, item.height);
-      continue;
-    }
-    context.fillStyle = item.color;
-    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
-    else {
-      context.font = `${item.size}px ${FONT}`;
-      context.fillText(item.text, item.x, y);
-    }
-  }
-  return canvas;
-}
-var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
-function svgOf(sheet) {
-  const measure = measuring();
-  const { width, height, unit, items } = captionOf(sheet, measure);
-  const { scene, part } = sheet;
-  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
-  const at = (v) => String(Math.round(100 * v) / 100);
+var svgText = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+var at = (value) => String(Math.round(100 * value) / 100);
+var textLine = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${svgText(words)}</text>`;
+function overlayLines(scene, part, unit, measure) {
   const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
-  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
-  const bottom = part.height;
   const still = { ...scene, hovered: null };
   const { boxes, named } = drawnBoxes(still);
-  const lines2 = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
-    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
-    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
-    `<svg width="${part.width}" height="${part.height}">`,
-    ...boxes.map(({ index, color, line, alpha, dashed }) => {
-      const box = place(still.objects[index].box);
-      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
-      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
-    })
-  ];
+  const lines2 = boxes.map(({ index, color, line, alpha, dashed }) => {
+    const box = place(still.objects[index].box);
+    const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+  });
   if (still.selected !== null && still.side) {
-    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
-    lines2.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    lines2.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
   }
   for (const index of named) {
     const object = still.objects[index];
     const label = boxLabel(object);
     const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
     lines2.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
-    lines2.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+    lines2.push(textLine(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
   }
-  lines2.push("</svg>");
-  for (const item of items) {
-    const y = bottom + item.y;
-    if (item.kind === "text") lines2.push(text(item.text, item.x, y, item.size, item.color));
-    else {
-      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
-      if (item.kind === "box") lines2.push(`<rect ${box} fill="${item.color}"/>`);
-      else lines2.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
-        /** @type {any} */
-        sheet.bar.table
-      ).toDataURL("image/png")}"/>`);
-    }
-  }
-  return [...lines2, "</svg>", ""].join("\n");
+  return lines2;
+}
+function shortened(text, width, measure) {
+  if (measure(text) <= width) return text;
+  let kept = [...text];
+  while (kept.length > 0 && measure(`${kept.join("")}…`) > width) kept = kept.slice(0, -1);
+  return `${kept.join("")}…`;
+}
+var FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+function csvOf(columns, rows2) {
+  const cell = (value) => {
+    const plain2 = value === null || value === void 0 ? "" : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) ? `'${plain2}` : plain2;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows2].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+var objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
+
+// src/shared/boxes.js
+function neighbour(selected, step, count2) {
+  if (count2 === 0) return null;
+  if (selected === null) return step > 0 ? 0 : count2 - 1;
+  return (selected + step + count2) % count2;
 }
 
 // src/shared/gestures.js
@@ -969,7 +945,7 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, ref
       /** @type {[number, number]} */
       [...grips].find(([key]) => key !== id)?.[1]
     );
-    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    const span = (at2) => Math.max(1, Math.hypot(at2[0] - other[0], at2[1] - other[1]));
     viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
     viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
     dragged = true;
@@ -1158,9 +1134,9 @@ var Viewport = class {
   /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
     const { scale } = this;
-    const kept = (at, whole, shown) => {
+    const kept = (at2, whole, shown) => {
       const room = whole - shown / scale;
-      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+      return room > 0 ? Math.min(Math.max(at2, 0), room) : room / 2;
     };
     this.x = kept(this.x, this.image.width, this.screen.width);
     this.y = kept(this.y, this.image.height, this.screen.height);
@@ -1213,6 +1189,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1249,35 +1226,25 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
       decode(decoded);
     },
     /**
-     * Hand a picture to the browser as a file.
-     * @param {() => HTMLCanvasElement} draw
-     * @param {string[]} name
-     */
-    async save(draw, name) {
-      try {
-        await downloadPng(draw(), fileName(name));
-      } catch (error) {
-        fail(`The picture was not saved: ${error}`);
-      }
-    },
-    /**
      * Hand a picture with its caption, and a table, to the browser as files.
-     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
      * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
      */
-    downloads(sheet, table) {
-      const write = (how) => async () => {
+    downloads(sheet, table, how) {
+      const write = (give) => async () => {
         try {
           const made = sheet();
-          if (made) await how(made, fileName(made.name));
+          if (made) await give(made, fileName(made.name));
         } catch (error) {
           fail(`The file was not saved: ${error}`);
         }
       };
       const text = (content, type) => new Blob([content], { type });
       return {
-        png: write((made, name) => downloadPng(renderSheet(made), name)),
-        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
         // The mark in front tells spreadsheets that it is UTF-8.
         csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
       };
@@ -1285,6 +1252,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }
@@ -1320,11 +1303,13 @@ function factRows(facts) {
 
 // src/shared/grid_cell.js
 var MOST_SAMPLES2 = 3e5;
-var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
+var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", asked: "Not computed", error: "Failed" };
 var figure = (value) => value === null || value === void 0 ? "–" : typeof value === "string" ? value : formatValue(value);
 var Cell = class {
   #heat = new HeatLayer(MOST_SAMPLES2);
-  #said = "";
+  #shown = "";
+  /** The figures below it, a name and a value each. @type {[string, string][]} */
+  said = [];
   /**
    * @param {Shared} comparison
    * @param {Place} place
@@ -1380,8 +1365,16 @@ var Cell = class {
     const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
     const lines2 = row.state === "ok" || map ? [...said, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines2, chip]);
-    if (all === this.#said) return;
-    this.#said = all;
+    if (all === this.#shown) return;
+    this.#shown = all;
+    const named = lines2.map(({ title, value, best }) => (
+      /** @type {[string, string]} */
+      [title, `${figure(value)}${best ? " (best)" : ""}`]
+    ));
+    this.said = [...chip ? [
+      /** @type {[string, string]} */
+      [chip, ""]
+    ] : [], ...named];
     this.figures.replaceChildren(
       ...factRows(lines2.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
@@ -1416,18 +1409,25 @@ var Cell = class {
     this.canvas.height = Math.round(height * ratio);
   }
   paint() {
-    const { comparison, place, canvas, viewport } = this;
-    const { store } = comparison;
+    const { canvas, viewport } = this;
     const context = canvas.getContext("2d");
-    const photo = this.photo();
-    if (!context || !photo) return;
+    const scene = this.scene();
+    if (!context || !scene) return;
     canvas.classList.toggle("dx-zoomed", viewport.zoom > 1);
+    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
+  }
+  /** What is painted; null before the photograph is there. @returns {Scene | null} */
+  scene() {
+    const { comparison, place } = this;
+    const { store } = comparison;
+    const photo = this.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const map = comparison.map(place);
     const range = comparison.range(place);
     const table = () => comparison.table(place.method, true);
     const drawn = map && range ? this.#heat.draw(map, [height, width], range, table(), comparison.colors(place)) : null;
-    const scene = {
+    return {
       photo,
       size: { width, height },
       heat: drawn,
@@ -1437,7 +1437,6 @@ var Cell = class {
       unnamed: true,
       ...comparison.scene(place)
     };
-    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
 };
 
@@ -1463,8 +1462,7 @@ var Grid = class {
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
-    this.empty = element("p", { class: "dx-words", hidden: "" });
-    this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
+    this.root = element("div", { class: "dx-grid-box" }, [this.table]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
@@ -1489,8 +1487,6 @@ var Grid = class {
       cell.show(selected?.method === method && selected.object === object);
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
-    this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -1608,9 +1604,10 @@ var Grid = class {
     head.dataset.said = said;
     const parts = [element("strong", {}, [comparison.title(method)])];
     if (row.remark) parts.push(element("span", { class: "dx-remark" }, [row.remark]));
-    if (row.state === "busy") parts.push(...this.#work(share));
+    if (row.state === "busy") parts.push(...this.#work(share, row.text));
+    if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (row.state === "error" || row.state === "stopped") {
+    if (["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -1621,12 +1618,17 @@ var Grid = class {
     }
     head.replaceChildren(...parts);
   }
-  /** A bar in the method's own row, as the strip above the grid may be out of sight. @param {number} share percent */
-  #work(share) {
+  /**
+   * A bar in the method's own row, as the strip above the grid may be out of sight.
+   * @param {number} share percent
+   * @param {string} text how far it is
+   */
+  #work(share, text) {
     const fill = element("span", { class: "dx-progress-fill" });
     fill.style.width = `${share}%`;
     const bar = element("span", { class: `dx-progress-bar${share === 0 ? " dx-unknown" : ""}`, "aria-hidden": "true" }, [fill]);
-    return [element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]), bar];
+    const said = element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]);
+    return [said, bar, ...text ? [element("span", { class: "dx-remark" }, [text])] : []];
   }
   /**
    * @param {number | null} x
@@ -1650,8 +1652,8 @@ var Grid = class {
     const { width, height } = this.viewport.image;
     const peak = this.comparison.map(selected)?.peak ?? [width / 2, height / 2];
     const step = Math.max(1, Math.round(this.viewport.visible.width / 40));
-    const at = this.probe ?? { x: Math.floor(peak[0]), y: Math.floor(peak[1]) };
-    const moved = this.probe ? { x: at.x + dx * step, y: at.y + dy * step } : at;
+    const at2 = this.probe ?? { x: Math.floor(peak[0]), y: Math.floor(peak[1]) };
+    const moved = this.probe ? { x: at2.x + dx * step, y: at2.y + dy * step } : at2;
     this.probe = {
       x: Math.min(Math.max(moved.x, 0), width - 1),
       y: Math.min(Math.max(moved.y, 0), height - 1)
@@ -1704,41 +1706,170 @@ var Grid = class {
   }
 };
 
-// src/shared/grid_png.js
-var SIDE2 = 150;
-var HEAD = 28;
-var GAP = 8;
-function renderGrid(grid) {
+// src/shared/grid_sheet.js
+var SIDE2 = 170;
+var HEAD = 26;
+var GAP = 10;
+var EDGE = 8;
+var SHARPNESS = 2;
+function gridLayout({ grid, words, legend, above }, measure) {
+  const items = [];
+  const columns = grid?.comparison.shown ?? [];
+  const cellWidth = grid?.viewport.screen.width ?? 0;
+  const width = Math.max(480, above?.width ?? 0, SIDE2 + columns.length * (cellWidth + GAP));
+  let top = 0;
+  if (above) {
+    items.push({ kind: "picture", x: 0, y: 0, width: above.width, height: above.height, canvas: above.canvas });
+    top = above.height + GAP;
+  }
+  if (grid && columns.length > 0) top = rows(grid, top, items, measure);
+  const line = (text) => {
+    items.push({ kind: "text", x: EDGE, y: top + 13, text, size: 12, color: INK });
+    top += 17;
+  };
+  for (const text of words.filter(Boolean)) brokenLines(text, width - 2 * EDGE, (t) => measure(t, 12)).forEach(line);
+  let x = EDGE;
+  for (const { color, name } of legend) {
+    const across = measure(name, 12) + 30;
+    if (x > EDGE && x + across > width) {
+      x = EDGE;
+      top += 17;
+    }
+    items.push({ kind: "box", x, y: top + 3, width: 11, height: 11, color });
+    items.push({ kind: "text", x: x + 16, y: top + 13, text: name, size: 12, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) top += 17;
+  return { width: Math.ceil(width), height: Math.ceil(top + EDGE), items };
+}
+function rows(grid, top, items, measure) {
   const { comparison, viewport } = grid;
   const { order, shown } = comparison;
   const { width, height } = viewport.screen;
-  const ratio = window.devicePixelRatio || 1;
+  const left = (column) => SIDE2 + column * (width + GAP);
+  const fit = (text, room, size) => shortened(text, room, (t) => measure(t, size));
+  shown.forEach((object, column) => {
+    items.push({ kind: "text", x: left(column), y: top + 17, text: fit(comparison.label(object), width, 13), size: 13, color: INK, bold: true });
+  });
+  let y = top + HEAD;
+  for (const method of order) {
+    let side = y + 12;
+    items.push({ kind: "text", x: EDGE, y: side, text: fit(comparison.title(method), SIDE2 - 2 * EDGE, 13), size: 13, color: INK, bold: true });
+    const row = comparison.row(method);
+    for (const text of [row.remark, row.text].filter(Boolean)) {
+      for (const part of brokenLines(text, SIDE2 - 2 * EDGE, (t) => measure(t, 11))) {
+        side += 14;
+        items.push({ kind: "text", x: EDGE, y: side, text: part, size: 11, color: MUTED });
+      }
+    }
+    let low = side + 6;
+    shown.forEach((object, column) => {
+      const cell = grid.cell({ method, object });
+      if (!cell) return;
+      const x = left(column);
+      items.push({ kind: "cell", x, y, width, height, cell });
+      let below = y + height + 4;
+      const range = comparison.range(cell.place);
+      if (range) {
+        items.push({ kind: "bar", x, y: below, width, height: 7, table: comparison.table(method, false) });
+        const [first, , last] = rangeWords(range);
+        items.push({ kind: "text", x, y: below + 18, text: first, size: 10, color: MUTED });
+        items.push({ kind: "text", x: x + width - measure(last, 10), y: below + 18, text: last, size: 10, color: MUTED });
+        below += 24;
+      }
+      for (const [title, value] of cell.said) {
+        const across = measure(value, 11);
+        items.push({ kind: "text", x, y: below + 10, text: fit(title, width - across - 6, 11), size: 11, color: MUTED });
+        if (value) items.push({ kind: "text", x: x + width - across, y: below + 10, text: value, size: 11, color: INK });
+        below += 14;
+      }
+      low = Math.max(low, below);
+    });
+    y = low + GAP;
+  }
+  return y;
+}
+function renderGridSheet(sheet) {
+  const { width, height, items } = gridLayout(sheet, measuring());
+  const sharpness = Math.max(SHARPNESS, window.devicePixelRatio || 1);
   const canvas = document.createElement("canvas");
-  canvas.width = Math.round(ratio * (SIDE2 + shown.length * (width + GAP)));
-  canvas.height = Math.round(ratio * (HEAD + order.length * (height + GAP)));
+  canvas.width = Math.round(sharpness * width);
+  canvas.height = Math.round(sharpness * height);
   const context = (
     /** @type {CanvasRenderingContext2D} */
     canvas.getContext("2d")
   );
   context.fillStyle = "#ffffff";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.font = '600 13px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
-  context.textBaseline = "middle";
-  context.fillStyle = "#1c1f24";
-  const left = (column) => SIDE2 + column * (width + GAP);
-  shown.forEach((object, column) => {
-    context.fillText(comparison.label(object), left(column), HEAD / 2, width);
-  });
-  order.forEach((method, row) => {
-    const top = HEAD + row * (height + GAP);
-    context.fillText(comparison.title(method), GAP, top + 12, SIDE2 - 2 * GAP);
-    shown.forEach((object, column) => {
-      const cell = grid.cell({ method, object });
-      if (cell) context.drawImage(cell.canvas, left(column), top, width, height);
-    });
-  });
+  context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
+  for (const item of items) {
+    if (item.kind === "text") {
+      context.font = `${item.bold ? "600 " : ""}${item.size}px ${FONT}`;
+      context.fillStyle = item.color;
+      context.fillText(item.text, item.x, item.y);
+    } else if (item.kind === "box") {
+      context.fillStyle = item.color;
+      context.fillRect(item.x, item.y, item.width, item.height);
+    } else {
+      const picture = item.kind === "cell" ? cellPicture(item.cell, item, sharpness, true) : item.kind === "bar" ? barPicture(item.table) : item.canvas;
+      context.drawImage(picture, item.x, item.y, item.width, item.height);
+    }
+  }
   return canvas;
+}
+function cellPicture(cell, { width, height }, sharpness, boxes) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(sharpness * width);
+  canvas.height = Math.round(sharpness * height);
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  const scene = cell.scene();
+  if (!scene) return canvas;
+  const drawn = boxes ? scene : { ...scene, objects: [], selected: null, side: null, tints: void 0, dashed: void 0 };
+  paintScene(context, drawn, cell.viewport.view, sharpness);
+  return canvas;
+}
+function svgOfGrid(sheet) {
+  const measure = measuring();
+  const { width, height, items } = gridLayout(sheet, measure);
+  const place = (at2) => `x="${at2.x}" y="${at2.y}" width="${at2.width}" height="${at2.height}"`;
+  const href = (canvas) => `preserveAspectRatio="none" href="${canvas.toDataURL("image/png")}"`;
+  const lines2 = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${svgText(FONT)}">`,
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`
+  ];
+  for (const item of items) {
+    if (item.kind === "text") {
+      const weight = item.bold ? ' font-weight="600"' : "";
+      lines2.push(`<text x="${item.x}" y="${item.y}" font-size="${item.size}" fill="${item.color}"${weight}>${svgText(item.text)}</text>`);
+    } else if (item.kind === "box") lines2.push(`<rect ${place(item)} fill="${item.color}"/>`);
+    else if (item.kind === "bar") lines2.push(`<image ${place(item)} ${href(barPicture(item.table))}/>`);
+    else if (item.kind === "picture") lines2.push(`<image ${place(item)} ${href(item.canvas)}/>`);
+    else {
+      const { x, y, scale } = item.cell.viewport.view;
+      const part = { x, y, width: item.width / scale, height: item.height / scale };
+      const scene = item.cell.scene();
+      lines2.push(
+        `<svg ${place(item)} viewBox="0 0 ${part.width} ${part.height}">`,
+        `<image width="${part.width}" height="${part.height}" ${href(cellPicture(item.cell, item, SHARPNESS, false))}/>`,
+        ...scene ? overlayLines(scene, part, 1 / scale, measure) : [],
+        "</svg>"
+      );
+    }
+  }
+  return [...lines2, "</svg>", ""].join("\n");
+}
+function gridLegend(grid) {
+  const classes = /* @__PURE__ */ new Map();
+  for (const method of grid.comparison.order.slice(0, 1)) {
+    for (const object of grid.comparison.shown) {
+      const scene = grid.cell({ method, object })?.scene();
+      for (const { name, color } of scene ? classLegend(scene) : []) classes.set(name, color);
+    }
+  }
+  return [...classes].map(([name, color]) => ({ name, color }));
 }
 
 // src/shared/coloring.js
@@ -1896,6 +2027,10 @@ var TRAITS = [
   "objects",
   "choices",
   "palettes",
+  "min_score",
+  "lower_score",
+  "only_class",
+  "search",
   "selected",
   "methods",
   "mode",
@@ -1967,6 +2102,10 @@ var SanityCheck = class {
     const selected = this.store.get("selected");
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
+  }
   /** The seeds that have maps. @returns {number[]} */
   get seeds() {
     return this.found?.seeds ?? [];
@@ -1986,7 +2125,10 @@ var SanityCheck = class {
   }
   /** The boxes of every cell. @returns {import("../shared/grid_cell.js").Boxes} */
   scene() {
-    return { objects: this.store.get("objects"), selected: this.object, boxes: this.store.get("boxes") };
+    const objects = this.store.get("objects");
+    const listed = new Set(this.listed);
+    const hidden = new Set(objects.flatMap((_, i) => listed.has(i) ? [] : [i]));
+    return { objects, selected: this.object, boxes: this.store.get("boxes"), hidden };
   }
   /** What is shown large in every cell. @returns {readonly number[]} */
   frameBox() {
@@ -2066,7 +2208,7 @@ function checkList(label, changed) {
       if (wanted !== offered) {
         offered = wanted;
         boxes = choices.map((choice) => takesKeys(element("input", { type: "checkbox", value: choice.name })));
-        const rows = choices.map(
+        const rows2 = choices.map(
           (choice, i) => element("label", { class: "dx-check" }, [
             boxes[i],
             element("span", { class: "dx-name", title: choice.title }, [choice.title]),
@@ -2076,7 +2218,7 @@ function checkList(label, changed) {
         for (const box of boxes) {
           box.addEventListener("change", () => changed(boxes.filter((b) => b.checked).map((b) => b.value)));
         }
-        root.replaceChildren(...rows);
+        root.replaceChildren(...rows2);
       }
       for (const box of boxes) box.checked = chosen.includes(box.value);
       root.hidden = choices.length === 0;
@@ -2087,13 +2229,13 @@ function checkList(label, changed) {
 // src/shared/listbox.js
 function objectList({ label, select, step, hover }) {
   let numbers = [];
-  const rows = {
+  const rows2 = {
     label,
     step,
     select: (row2) => numbers[row2] !== void 0 && select(numbers[row2]),
     hover: (row2) => hover(row2 === null ? null : numbers[row2])
   };
-  const box = listBox(rows, (object) => {
+  const box = listBox(rows2, (object) => {
     const score = object.score.toFixed(2);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
@@ -2236,13 +2378,15 @@ function sanityPanel(check, { run, select, step, download }) {
   );
   const objects = objectList({ label: "Detected objects", select, step, hover: () => {
   } });
+  const filter = filterControls(store);
+  const count2 = element("span", { class: "dx-count" });
   const methods = checkList("Methods checked", (chosen) => {
     const fits = chosen.length <= store.get("choices").most_methods;
     if (fits) store.commit({ methods: chosen });
     else show();
   });
   const most = element("p", { class: "dx-remark" });
-  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const mode = segmentControl("Randomize", MODES, choose("mode"));
   const layers = selectControl("Stages", choose("layers"));
   const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
   const start = button("compute", "Run the check that is chosen", () => run(false), "Run");
@@ -2259,8 +2403,9 @@ function sanityPanel(check, { run, select, step, download }) {
   const hideBelow = slide("Hide below", "hide_below");
   const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Object", [objects.list]),
+    section("Object", [filter.root, objects.list], count2),
     section("Methods", [methods.root, most]),
     section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
     section("Shown", [measure.row, seed.row]),
@@ -2271,10 +2416,14 @@ function sanityPanel(check, { run, select, step, download }) {
   function show() {
     const choices = store.get("choices");
     const found = store.get("objects");
-    if (filled !== found) {
-      filled = found;
-      objects.fill(found);
+    const { listed } = check;
+    const filling = JSON.stringify([found, listed]);
+    if (filled !== filling) {
+      filled = filling;
+      objects.fill(found, listed);
+      count2.textContent = countWords(found, listed);
     }
+    filter.show(found, listed);
     objects.show(check.chosen);
     methods.show(
       choices.methods.map((m) => ({ name: m.name, title: m.title })),
@@ -2290,7 +2439,8 @@ function sanityPanel(check, { run, select, step, download }) {
       all.map((name) => ({ name, title: JSON.parse(name).join(", ") })),
       now
     );
-    start.disabled = store.get("wanted") === "";
+    start.disabled = first.disabled = store.get("wanted") === "";
+    first.hidden = check.found !== null;
     question.hidden = store.get("question") === "";
     asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : check.found?.note ?? "";
@@ -2303,7 +2453,7 @@ function sanityPanel(check, { run, select, step, download }) {
     upper.show();
     boxes.show(store.get("boxes"));
   }
-  return { root, show };
+  return { root, first, show };
 }
 
 // src/sanity_check/index.js
@@ -2332,8 +2482,8 @@ var SanityView = class {
     this.panel = sanityPanel(check, {
       run: (sure) => this.store.send(sure ? { type: "run", sure } : { type: "run" }),
       select: (index) => this.store.commit({ selected: index }),
-      step: (by) => this.store.commit({ selected: neighbour(check.chosen, by, this.store.get("objects").length) }),
-      download: () => this.#download()
+      step: (by) => this.#step(by),
+      download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid })
     });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
@@ -2343,6 +2493,11 @@ var SanityView = class {
     this.parts.dispose();
     this.curve.dispose();
     this.grid.dispose();
+  }
+  /** @param {1 | -1} by */
+  #step(by) {
+    const next = nextAmong(this.check.listed, this.check.chosen, by);
+    if (next !== null) this.store.commit({ selected: next });
   }
   #arrange() {
     const { grid, bar, curve, panel } = this;
@@ -2355,8 +2510,8 @@ var SanityView = class {
       fullScreenButton(() => grid.whole())
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
-    const over = element("div", { class: "dx-over" }, [tools, progress.busy]);
-    const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
+    const over = element("div", { class: "dx-over" }, [tools, panel.first, progress.busy]);
+    const content = [over, progress.error, grid.root, bar.root, curve.root, words, this.parts.again.root, panel.root];
     return frame("sanity-check", "Sanity check of explanations", content);
   }
   /** Before the first run there is no cell that would be painted. */
@@ -2375,6 +2530,7 @@ var SanityView = class {
     const { selected } = check;
     parts.progress.show(check.status);
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     this.grid.show();
     const range = selected ? check.range(selected) : null;
     this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));
@@ -2437,9 +2593,34 @@ var SanityView = class {
     root.dataset.opacity = String(store.get("opacity"));
     root.dataset.ready = String(this.parts.photo() !== null && check.status.state !== "busy");
   }
-  #download() {
-    const { order, found } = this.check;
-    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...found ? [found.mode] : [], ...order]);
+  /** @returns {import("../shared/grid_sheet.js").GridSheet | null} nothing before the first run */
+  #sheet() {
+    const { check, grid, store } = this;
+    const { order, found } = check;
+    if (!found) return null;
+    const object = store.get("objects")[check.object];
+    const words = [
+      `${nameOf(object)}, score ${object.score.toFixed(2)}. ${found.mode === "cascading" ? "Cascading" : "Independent"} randomization, maps of seed ${store.get("seed")}. Below the maps: ${check.measureTitle}.`,
+      found.note
+    ];
+    return { grid, words, legend: gridLegend(grid), name: ["sanity", found.mode, ...order] };
+  }
+  /** A line for each method, seed and step: how alike every map is to that of the trained network. */
+  #table() {
+    const { check, store } = this;
+    const { found } = check;
+    const measures = Object.keys(found?.figures ?? {});
+    const object = objectStart(store.get("objects")[check.object], check.object);
+    const lines2 = check.judged.flatMap(
+      ({ name, verdict }) => check.seeds.flatMap(
+        (seed) => check.shown.slice(1).map((step) => {
+          const key = found.keys[name].steps[seed][step - 1];
+          return [...object, name, verdict, found.mode, seed, step, check.label(step), ...measures.map((m) => found.figures[m][key])];
+        })
+      )
+    );
+    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "verdict", "mode", "seed", "step", "stage"];
+    return csvOf([...columns, ...measures], lines2);
   }
 };
 var sanity_check_default = widget(

@@ -22,12 +22,12 @@ var ClickCycle = class {
     if (candidates.length === 0) return null;
     const among = candidates.join();
     const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at = again ? candidates.indexOf(
+    const at2 = again ? candidates.indexOf(
       /** @type {number} */
       this.#last
     ) + 1 : 0;
     this.#among = among;
-    this.#last = candidates[at % candidates.length];
+    this.#last = candidates[at2 % candidates.length];
     return this.#last;
   }
 };
@@ -114,9 +114,9 @@ function decodeMaps(sent) {
   });
   return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
 }
-function neighbours(map, axis, at) {
+function neighbours(map, axis, at2) {
   const cells = axis ? map.height : map.width;
-  const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const position = (at2 * map.scale[axis] + map.shift[axis]) / map.stride[axis];
   const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
   const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
   const beyond = map.partial && (position < 0 || position > cells);
@@ -135,8 +135,8 @@ function valueAt(map, x, y) {
   const quantum = top + (along2(down.second) - top) * down.part;
   return map.low + quantum * (map.high - map.low) / STEPS;
 }
-function placeMap(map, size, columns, rows) {
-  const out = new Float32Array(columns * rows);
+function placeMap(map, size, columns, rows2) {
+  const out = new Float32Array(columns * rows2);
   const [height, width] = size;
   const step = (map.high - map.low) / STEPS;
   const across = Array.from({ length: columns }, (_, i) => neighbours(map, 0, (i + 0.5) * width / columns));
@@ -144,8 +144,8 @@ function placeMap(map, size, columns, rows) {
   const seconds = Int32Array.from(across, (n) => n.second);
   const parts = Float64Array.from(across, (n) => n.part);
   const line2 = new Float64Array(map.width);
-  for (let j = 0; j < rows; j++) {
-    const down = neighbours(map, 1, (j + 0.5) * height / rows);
+  for (let j = 0; j < rows2; j++) {
+    const down = neighbours(map, 1, (j + 0.5) * height / rows2);
     if (down.beyond) continue;
     const a = down.first * map.width;
     const b = down.second * map.width;
@@ -168,16 +168,16 @@ function evidence(maps, signed, { low, high }) {
   if (same) return same.values;
   const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
   const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
-  let at = 0;
+  let at2 = 0;
   for (const map of maps) {
     const step = (map.high - map.low) / STEPS;
     for (const quantum of map.quanta) {
       const value = map.low + quantum * step;
       const size = signed ? Math.abs(value) : value;
-      if (size > nothing) all[at++] = size;
+      if (size > nothing) all[at2++] = size;
     }
   }
-  const values = all.slice(0, at).sort();
+  const values = all.slice(0, at2).sort();
   known2.push({ maps, values });
   return values;
 }
@@ -262,8 +262,8 @@ function colorBar() {
       const where = `x ${point.x}, y ${point.y}`;
       readout.textContent = value === null ? where : `${formatValue(value)} at ${where}`;
       if (value === null || mark.hidden) return;
-      const at = (value - range.low) / (range.high - range.low);
-      mark.style.left = `${100 * Math.min(1, Math.max(0, at))}%`;
+      const at2 = (value - range.low) / (range.high - range.low);
+      mark.style.left = `${100 * Math.min(1, Math.max(0, at2))}%`;
     }
   };
 }
@@ -285,6 +285,10 @@ var TERMS = {
   Class: "Only objects of this class are listed and drawn.",
   "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
   Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Randomize: "Cascading: the weights from the output down to each stage are random. Independent: only those of one stage at a time.",
+  "Maps of seed": "Which of the random weights the maps and figures above belong to.",
+  Images: "How many images of the data set the next run goes through.",
+  on: "The object whose figures order the methods, or the mean of those shown.",
   Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
   Filling: "What deleted pixels are replaced by.",
   Picture: "How far the change has come: each picture changes some more pixels.",
@@ -465,7 +469,7 @@ function listenToGestures(canvas, { viewport, moved, pointed, left, clicked, ref
       /** @type {[number, number]} */
       [...grips].find(([key]) => key !== id)?.[1]
     );
-    const span = (at) => Math.max(1, Math.hypot(at[0] - other[0], at[1] - other[1]));
+    const span = (at2) => Math.max(1, Math.hypot(at2[0] - other[0], at2[1] - other[1]));
     viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
     viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
     dragged = true;
@@ -802,9 +806,9 @@ var Viewport = class {
   /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
   #clamp() {
     const { scale } = this;
-    const kept = (at, whole, shown) => {
+    const kept = (at2, whole, shown) => {
       const room = whole - shown / scale;
-      return room > 0 ? Math.min(Math.max(at, 0), room) : room / 2;
+      return room > 0 ? Math.min(Math.max(at2, 0), room) : room / 2;
     };
     this.x = kept(this.x, this.image.width, this.screen.width);
     this.y = kept(this.y, this.image.height, this.screen.height);
@@ -1048,17 +1052,6 @@ var HeatLayer = class {
 };
 
 // src/shared/png.js
-function renderPicture(scene, part) {
-  const canvas = document.createElement("canvas");
-  canvas.width = part.width;
-  canvas.height = part.height;
-  const context = (
-    /** @type {CanvasRenderingContext2D} */
-    canvas.getContext("2d")
-  );
-  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
-  return canvas;
-}
 async function downloadPng(canvas, name) {
   downloadFile(await pngOf(canvas), `${name}.png`);
 }
@@ -1079,7 +1072,6 @@ function downloadFile(file, name) {
 var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 var INK = "#1c1f24";
 var MUTED = "#5b6270";
-var NARROWEST = 420;
 function brokenLines(text, width, measure) {
   const lines = [];
   for (const word of text.split(" ")) {
@@ -1088,42 +1080,6 @@ function brokenLines(text, width, measure) {
     else lines.push(word);
   }
   return lines;
-}
-function captionOf({ part, words, bar, legend }, measure) {
-  const width = Math.max(part.width, NARROWEST);
-  const unit = Math.max(1, width / 900);
-  const edge = 8 * unit;
-  const size = 13 * unit;
-  const items = [];
-  let y = edge;
-  for (const line2 of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
-    items.push({ kind: "text", x: edge, y: y + size, text: line2, size, color: INK });
-    y += 18 * unit;
-  }
-  if (bar) {
-    const long = Math.min(320 * unit, width - 2 * edge);
-    const small = 11 * unit;
-    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
-    y += 16 * unit;
-    rangeWords(bar.range).forEach((text, i) => {
-      const x2 = edge + i * (long - measure(text, small)) / 2;
-      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
-    });
-    y += 18 * unit;
-  }
-  let x = edge;
-  for (const { color, name } of legend) {
-    const across = measure(name, size) + 30 * unit;
-    if (x > edge && x + across > width) {
-      x = edge;
-      y += 18 * unit;
-    }
-    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
-    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
-    x += across;
-  }
-  if (legend.length > 0) y += 18 * unit;
-  return { width, height: Math.ceil(y + edge), unit, items };
 }
 function measuring() {
   const context = (
@@ -1145,88 +1101,47 @@ function barPicture(table) {
   canvas.getContext("2d")?.putImageData(pixels, 0, 0);
   return canvas;
 }
-function renderSheet(sheet) {
-  const { width, height, items } = captionOf(sheet, measuring());
-  const picture = renderPicture(sheet.scene, sheet.part);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = picture.height + height;
-  const context = (
-    /** @type {CanvasRenderingContext2D} */
-    canvas.getContext("2d")
-  );
-  context.fillStyle = "#ffffff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(picture, 0, 0);
-  for (const item of items) {
-    const y = picture.height + item.y;
-    if (item.kind === "bar") {
-      context.fillStyle = "#e4e6ea";
-      context.fillRect(item.x, y, item.width, item.height);
-      context.drawImage(barPicture(
-        /** @type {any} */
-        sheet.bar.table
-      ), item.x, y, item.width, item.height);
-      continue;
-    }
-    context.fillStyle = item.color;
-    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
-    else {
-      context.font = `${item.size}px ${FONT}`;
-      context.fillText(item.text, item.x, y);
-    }
-  }
-  return canvas;
-}
-var escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
-function svgOf(sheet) {
-  const measure = measuring();
-  const { width, height, unit, items } = captionOf(sheet, measure);
-  const { scene, part } = sheet;
-  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
-  const at = (v) => String(Math.round(100 * v) / 100);
+var svgText = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+var at = (value) => String(Math.round(100 * value) / 100);
+var textLine = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${svgText(words)}</text>`;
+function overlayLines(scene, part, unit, measure) {
   const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
-  const text = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
-  const bottom = part.height;
   const still = { ...scene, hovered: null };
   const { boxes, named } = drawnBoxes(still);
-  const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
-    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
-    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
-    `<svg width="${part.width}" height="${part.height}">`,
-    ...boxes.map(({ index, color, line: line2, alpha, dashed }) => {
-      const box = place(still.objects[index].box);
-      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
-      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line2 + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line2 * unit)}"/></g>`;
-    })
-  ];
+  const lines = boxes.map(({ index, color, line: line2, alpha, dashed }) => {
+    const box = place(still.objects[index].box);
+    const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line2 + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line2 * unit)}"/></g>`;
+  });
   if (still.selected !== null && still.side) {
-    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
-    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
   }
   for (const index of named) {
     const object = still.objects[index];
     const label = boxLabel(object);
     const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
     lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
-    lines.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+    lines.push(textLine(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
   }
-  lines.push("</svg>");
-  for (const item of items) {
-    const y = bottom + item.y;
-    if (item.kind === "text") lines.push(text(item.text, item.x, y, item.size, item.color));
-    else {
-      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
-      if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
-      else lines.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
-        /** @type {any} */
-        sheet.bar.table
-      ).toDataURL("image/png")}"/>`);
-    }
-  }
-  return [...lines, "</svg>", ""].join("\n");
+  return lines;
 }
+function shortened(text, width, measure) {
+  if (measure(text) <= width) return text;
+  let kept = [...text];
+  while (kept.length > 0 && measure(`${kept.join("")}…`) > width) kept = kept.slice(0, -1);
+  return `${kept.join("")}…`;
+}
+var FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+function csvOf(columns, rows2) {
+  const cell = (value) => {
+    const plain2 = value === null || value === void 0 ? "" : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) ? `'${plain2}` : plain2;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows2].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+var objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
 
 // src/shared/theme.js
 function currentTheme() {
@@ -1274,6 +1189,7 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -1310,35 +1226,25 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
       decode(decoded);
     },
     /**
-     * Hand a picture to the browser as a file.
-     * @param {() => HTMLCanvasElement} draw
-     * @param {string[]} name
-     */
-    async save(draw, name) {
-      try {
-        await downloadPng(draw(), fileName(name));
-      } catch (error) {
-        fail(`The picture was not saved: ${error}`);
-      }
-    },
-    /**
      * Hand a picture with its caption, and a table, to the browser as files.
-     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
      * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
      */
-    downloads(sheet, table) {
-      const write = (how) => async () => {
+    downloads(sheet, table, how) {
+      const write = (give) => async () => {
         try {
           const made = sheet();
-          if (made) await how(made, fileName(made.name));
+          if (made) await give(made, fileName(made.name));
         } catch (error) {
           fail(`The file was not saved: ${error}`);
         }
       };
       const text = (content, type) => new Blob([content], { type });
       return {
-        png: write((made, name) => downloadPng(renderSheet(made), name)),
-        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
         // The mark in front tells spreadsheets that it is UTF-8.
         csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
       };
@@ -1346,6 +1252,22 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     }
   };
 }
@@ -1381,11 +1303,13 @@ function factRows(facts) {
 
 // src/shared/grid_cell.js
 var MOST_SAMPLES2 = 3e5;
-var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
+var STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", asked: "Not computed", error: "Failed" };
 var figure = (value) => value === null || value === void 0 ? "–" : typeof value === "string" ? value : formatValue(value);
 var Cell = class {
   #heat = new HeatLayer(MOST_SAMPLES2);
-  #said = "";
+  #shown = "";
+  /** The figures below it, a name and a value each. @type {[string, string][]} */
+  said = [];
   /**
    * @param {Shared} comparison
    * @param {Place} place
@@ -1441,8 +1365,16 @@ var Cell = class {
     const own = Object.entries(row.figures).map(([title, values]) => ({ title, value: values[place.object], best: false, about: "" }));
     const lines = row.state === "ok" || map ? [...said2, ...own].filter(({ value }) => value !== void 0) : [];
     const all = JSON.stringify([lines, chip]);
-    if (all === this.#said) return;
-    this.#said = all;
+    if (all === this.#shown) return;
+    this.#shown = all;
+    const named = lines.map(({ title, value, best }) => (
+      /** @type {[string, string]} */
+      [title, `${figure(value)}${best ? " (best)" : ""}`]
+    ));
+    this.said = [...chip ? [
+      /** @type {[string, string]} */
+      [chip, ""]
+    ] : [], ...named];
     this.figures.replaceChildren(
       ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about })))
     );
@@ -1477,18 +1409,25 @@ var Cell = class {
     this.canvas.height = Math.round(height * ratio);
   }
   paint() {
-    const { comparison, place, canvas, viewport } = this;
-    const { store } = comparison;
+    const { canvas, viewport } = this;
     const context = canvas.getContext("2d");
-    const photo = this.photo();
-    if (!context || !photo) return;
+    const scene = this.scene();
+    if (!context || !scene) return;
     canvas.classList.toggle("dx-zoomed", viewport.zoom > 1);
+    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
+  }
+  /** What is painted; null before the photograph is there. @returns {Scene | null} */
+  scene() {
+    const { comparison, place } = this;
+    const { store } = comparison;
+    const photo = this.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const map = comparison.map(place);
     const range = comparison.range(place);
     const table = () => comparison.table(place.method, true);
     const drawn = map && range ? this.#heat.draw(map, [height, width], range, table(), comparison.colors(place)) : null;
-    const scene = {
+    return {
       photo,
       size: { width, height },
       heat: drawn,
@@ -1498,7 +1437,6 @@ var Cell = class {
       unnamed: true,
       ...comparison.scene(place)
     };
-    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
 };
 
@@ -1524,8 +1462,7 @@ var Grid = class {
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
-    this.empty = element("p", { class: "dx-words", hidden: "" });
-    this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
+    this.root = element("div", { class: "dx-grid-box" }, [this.table]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
@@ -1550,8 +1487,6 @@ var Grid = class {
       cell.show(selected?.method === method && selected.object === object);
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
-    this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -1669,9 +1604,10 @@ var Grid = class {
     head.dataset.said = said2;
     const parts = [element("strong", {}, [comparison.title(method)])];
     if (row.remark) parts.push(element("span", { class: "dx-remark" }, [row.remark]));
-    if (row.state === "busy") parts.push(...this.#work(share2));
+    if (row.state === "busy") parts.push(...this.#work(share2, row.text));
+    if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (row.state === "error" || row.state === "stopped") {
+    if (["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -1682,12 +1618,17 @@ var Grid = class {
     }
     head.replaceChildren(...parts);
   }
-  /** A bar in the method's own row, as the strip above the grid may be out of sight. @param {number} share percent */
-  #work(share2) {
+  /**
+   * A bar in the method's own row, as the strip above the grid may be out of sight.
+   * @param {number} share percent
+   * @param {string} text how far it is
+   */
+  #work(share2, text) {
     const fill = element("span", { class: "dx-progress-fill" });
     fill.style.width = `${share2}%`;
     const bar = element("span", { class: `dx-progress-bar${share2 === 0 ? " dx-unknown" : ""}`, "aria-hidden": "true" }, [fill]);
-    return [element("span", { class: "dx-remark" }, [share2 === 0 ? "Computing" : `Computing, ${share2}%`]), bar];
+    const said2 = element("span", { class: "dx-remark" }, [share2 === 0 ? "Computing" : `Computing, ${share2}%`]);
+    return [said2, bar, ...text ? [element("span", { class: "dx-remark" }, [text])] : []];
   }
   /**
    * @param {number | null} x
@@ -1711,8 +1652,8 @@ var Grid = class {
     const { width, height } = this.viewport.image;
     const peak = this.comparison.map(selected)?.peak ?? [width / 2, height / 2];
     const step = Math.max(1, Math.round(this.viewport.visible.width / 40));
-    const at = this.probe ?? { x: Math.floor(peak[0]), y: Math.floor(peak[1]) };
-    const moved = this.probe ? { x: at.x + dx * step, y: at.y + dy * step } : at;
+    const at2 = this.probe ?? { x: Math.floor(peak[0]), y: Math.floor(peak[1]) };
+    const moved = this.probe ? { x: at2.x + dx * step, y: at2.y + dy * step } : at2;
     this.probe = {
       x: Math.min(Math.max(moved.x, 0), width - 1),
       y: Math.min(Math.max(moved.y, 0), height - 1)
@@ -1765,41 +1706,160 @@ var Grid = class {
   }
 };
 
-// src/shared/grid_png.js
-var SIDE2 = 150;
-var HEAD = 28;
-var GAP = 8;
-function renderGrid(grid) {
+// src/shared/grid_sheet.js
+var SIDE2 = 170;
+var HEAD = 26;
+var GAP = 10;
+var EDGE = 8;
+var SHARPNESS = 2;
+function gridLayout({ grid, words, legend, above }, measure) {
+  const items = [];
+  const columns = grid?.comparison.shown ?? [];
+  const cellWidth = grid?.viewport.screen.width ?? 0;
+  const width = Math.max(480, above?.width ?? 0, SIDE2 + columns.length * (cellWidth + GAP));
+  let top = 0;
+  if (above) {
+    items.push({ kind: "picture", x: 0, y: 0, width: above.width, height: above.height, canvas: above.canvas });
+    top = above.height + GAP;
+  }
+  if (grid && columns.length > 0) top = rows(grid, top, items, measure);
+  const line2 = (text) => {
+    items.push({ kind: "text", x: EDGE, y: top + 13, text, size: 12, color: INK });
+    top += 17;
+  };
+  for (const text of words.filter(Boolean)) brokenLines(text, width - 2 * EDGE, (t) => measure(t, 12)).forEach(line2);
+  let x = EDGE;
+  for (const { color, name } of legend) {
+    const across = measure(name, 12) + 30;
+    if (x > EDGE && x + across > width) {
+      x = EDGE;
+      top += 17;
+    }
+    items.push({ kind: "box", x, y: top + 3, width: 11, height: 11, color });
+    items.push({ kind: "text", x: x + 16, y: top + 13, text: name, size: 12, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) top += 17;
+  return { width: Math.ceil(width), height: Math.ceil(top + EDGE), items };
+}
+function rows(grid, top, items, measure) {
   const { comparison, viewport } = grid;
   const { order, shown } = comparison;
   const { width, height } = viewport.screen;
-  const ratio = window.devicePixelRatio || 1;
+  const left = (column) => SIDE2 + column * (width + GAP);
+  const fit = (text, room, size) => shortened(text, room, (t) => measure(t, size));
+  shown.forEach((object, column) => {
+    items.push({ kind: "text", x: left(column), y: top + 17, text: fit(comparison.label(object), width, 13), size: 13, color: INK, bold: true });
+  });
+  let y = top + HEAD;
+  for (const method of order) {
+    let side = y + 12;
+    items.push({ kind: "text", x: EDGE, y: side, text: fit(comparison.title(method), SIDE2 - 2 * EDGE, 13), size: 13, color: INK, bold: true });
+    const row = comparison.row(method);
+    for (const text of [row.remark, row.text].filter(Boolean)) {
+      for (const part of brokenLines(text, SIDE2 - 2 * EDGE, (t) => measure(t, 11))) {
+        side += 14;
+        items.push({ kind: "text", x: EDGE, y: side, text: part, size: 11, color: MUTED });
+      }
+    }
+    let low = side + 6;
+    shown.forEach((object, column) => {
+      const cell = grid.cell({ method, object });
+      if (!cell) return;
+      const x = left(column);
+      items.push({ kind: "cell", x, y, width, height, cell });
+      let below = y + height + 4;
+      const range = comparison.range(cell.place);
+      if (range) {
+        items.push({ kind: "bar", x, y: below, width, height: 7, table: comparison.table(method, false) });
+        const [first, , last] = rangeWords(range);
+        items.push({ kind: "text", x, y: below + 18, text: first, size: 10, color: MUTED });
+        items.push({ kind: "text", x: x + width - measure(last, 10), y: below + 18, text: last, size: 10, color: MUTED });
+        below += 24;
+      }
+      for (const [title, value] of cell.said) {
+        const across = measure(value, 11);
+        items.push({ kind: "text", x, y: below + 10, text: fit(title, width - across - 6, 11), size: 11, color: MUTED });
+        if (value) items.push({ kind: "text", x: x + width - across, y: below + 10, text: value, size: 11, color: INK });
+        below += 14;
+      }
+      low = Math.max(low, below);
+    });
+    y = low + GAP;
+  }
+  return y;
+}
+function renderGridSheet(sheet) {
+  const { width, height, items } = gridLayout(sheet, measuring());
+  const sharpness = Math.max(SHARPNESS, window.devicePixelRatio || 1);
   const canvas = document.createElement("canvas");
-  canvas.width = Math.round(ratio * (SIDE2 + shown.length * (width + GAP)));
-  canvas.height = Math.round(ratio * (HEAD + order.length * (height + GAP)));
+  canvas.width = Math.round(sharpness * width);
+  canvas.height = Math.round(sharpness * height);
   const context = (
     /** @type {CanvasRenderingContext2D} */
     canvas.getContext("2d")
   );
   context.fillStyle = "#ffffff";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.font = '600 13px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
-  context.textBaseline = "middle";
-  context.fillStyle = "#1c1f24";
-  const left = (column) => SIDE2 + column * (width + GAP);
-  shown.forEach((object, column) => {
-    context.fillText(comparison.label(object), left(column), HEAD / 2, width);
-  });
-  order.forEach((method, row) => {
-    const top = HEAD + row * (height + GAP);
-    context.fillText(comparison.title(method), GAP, top + 12, SIDE2 - 2 * GAP);
-    shown.forEach((object, column) => {
-      const cell = grid.cell({ method, object });
-      if (cell) context.drawImage(cell.canvas, left(column), top, width, height);
-    });
-  });
+  context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
+  for (const item of items) {
+    if (item.kind === "text") {
+      context.font = `${item.bold ? "600 " : ""}${item.size}px ${FONT}`;
+      context.fillStyle = item.color;
+      context.fillText(item.text, item.x, item.y);
+    } else if (item.kind === "box") {
+      context.fillStyle = item.color;
+      context.fillRect(item.x, item.y, item.width, item.height);
+    } else {
+      const picture = item.kind === "cell" ? cellPicture(item.cell, item, sharpness, true) : item.kind === "bar" ? barPicture(item.table) : item.canvas;
+      context.drawImage(picture, item.x, item.y, item.width, item.height);
+    }
+  }
   return canvas;
+}
+function cellPicture(cell, { width, height }, sharpness, boxes) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(sharpness * width);
+  canvas.height = Math.round(sharpness * height);
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  const scene = cell.scene();
+  if (!scene) return canvas;
+  const drawn = boxes ? scene : { ...scene, objects: [], selected: null, side: null, tints: void 0, dashed: void 0 };
+  paintScene(context, drawn, cell.viewport.view, sharpness);
+  return canvas;
+}
+function svgOfGrid(sheet) {
+  const measure = measuring();
+  const { width, height, items } = gridLayout(sheet, measure);
+  const place = (at2) => `x="${at2.x}" y="${at2.y}" width="${at2.width}" height="${at2.height}"`;
+  const href = (canvas) => `preserveAspectRatio="none" href="${canvas.toDataURL("image/png")}"`;
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${svgText(FONT)}">`,
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`
+  ];
+  for (const item of items) {
+    if (item.kind === "text") {
+      const weight = item.bold ? ' font-weight="600"' : "";
+      lines.push(`<text x="${item.x}" y="${item.y}" font-size="${item.size}" fill="${item.color}"${weight}>${svgText(item.text)}</text>`);
+    } else if (item.kind === "box") lines.push(`<rect ${place(item)} fill="${item.color}"/>`);
+    else if (item.kind === "bar") lines.push(`<image ${place(item)} ${href(barPicture(item.table))}/>`);
+    else if (item.kind === "picture") lines.push(`<image ${place(item)} ${href(item.canvas)}/>`);
+    else {
+      const { x, y, scale } = item.cell.viewport.view;
+      const part = { x, y, width: item.width / scale, height: item.height / scale };
+      const scene = item.cell.scene();
+      lines.push(
+        `<svg ${place(item)} viewBox="0 0 ${part.width} ${part.height}">`,
+        `<image width="${part.width}" height="${part.height}" ${href(cellPicture(item.cell, item, SHARPNESS, false))}/>`,
+        ...scene ? overlayLines(scene, part, 1 / scale, measure) : [],
+        "</svg>"
+      );
+    }
+  }
+  return [...lines, "</svg>", ""].join("\n");
 }
 
 // src/tiny_objects/words.js
@@ -1998,7 +2058,7 @@ var Crops = class {
       /** @type {any} */
       boxes[i]
     ) }));
-    const tints = new Map(wanted.map((i, at) => [detected.length + at, i === neighbour2 ? NEIGHBOUR : ANNOTATED]));
+    const tints = new Map(wanted.map((i, at2) => [detected.length + at2, i === neighbour2 ? NEIGHBOUR : ANNOTATED]));
     const dashed = new Set(tints.keys());
     return { objects: [...detected, ...annotated], selected: null, boxes: "all", tints: tints.set(0, OWN), dashed };
   }
@@ -2329,7 +2389,7 @@ function checkList(label, changed) {
       if (wanted !== offered) {
         offered = wanted;
         boxes = choices.map((choice) => takesKeys(element("input", { type: "checkbox", value: choice.name })));
-        const rows = choices.map(
+        const rows2 = choices.map(
           (choice, i) => element("label", { class: "dx-check" }, [
             boxes[i],
             element("span", { class: "dx-name", title: choice.title }, [choice.title]),
@@ -2339,7 +2399,7 @@ function checkList(label, changed) {
         for (const box of boxes) {
           box.addEventListener("change", () => changed(boxes.filter((b) => b.checked).map((b) => b.value)));
         }
-        root.replaceChildren(...rows);
+        root.replaceChildren(...rows2);
       }
       for (const box of boxes) box.checked = chosen.includes(box.value);
       root.hidden = choices.length === 0;
@@ -2932,10 +2992,10 @@ function tinyPanel(tiny, { download }) {
 function pairList(tiny) {
   let pairs = [];
   let filled = null;
-  const at = () => tiny.pair === null ? null : pairs.indexOf(tiny.pair);
+  const at2 = () => tiny.pair === null ? null : pairs.indexOf(tiny.pair);
   const select = (row) => row >= 0 && row < pairs.length && tiny.selectPair(pairs[row]);
   const step = (by) => {
-    const from = at();
+    const from = at2();
     select(from === null || from < 0 ? by > 0 ? 0 : pairs.length - 1 : (from + by + pairs.length) % pairs.length);
   };
   const list = listBox({ label: "Touching pairs", select, step, hover: () => {
@@ -2971,7 +3031,7 @@ function pairList(tiny) {
         count2.textContent = String(tiny.pairs.count);
         remark.textContent = said(tiny);
       }
-      const row = at();
+      const row = at2();
       list.show(row === null || row < 0 ? null : row);
     }
   };
@@ -3077,7 +3137,9 @@ var TinyView = class {
     this.measure = selectControl("Measure", (value) => this.store.commit({ measure: value }));
     this.pairs = pairList(tiny);
     this.summary = summaryTables(tiny);
-    this.panel = tinyPanel(tiny, { download: () => this.#download() });
+    this.panel = tinyPanel(tiny, {
+      download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid })
+    });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
     this.scatter.fit();
@@ -3202,14 +3264,14 @@ var TinyView = class {
     const here = () => tiny.inImage(image);
     const objects = () => here().map((index) => tiny.thing(index));
     const selected = () => {
-      const at = here().indexOf(tiny.chosen[0]);
-      return at < 0 ? null : at;
+      const at2 = here().indexOf(tiny.chosen[0]);
+      return at2 < 0 ? null : at2;
     };
     const actions = {
       objects,
       selected,
       scene: () => this.#whole(objects(), selected()),
-      select: (at) => tiny.select(at === null ? null : here()[at] ?? null),
+      select: (at2) => tiny.select(at2 === null ? null : here()[at2] ?? null),
       step: (by) => tiny.select(here()[neighbour(selected(), by, here().length) ?? 0]),
       escape: () => this.#escape(),
       pointed: () => {
@@ -3306,28 +3368,45 @@ var TinyView = class {
     root.dataset.measure = tiny.measure;
     root.dataset.ready = String(tiny.status.state !== "busy" && tiny.viewStatus.state !== "busy" && (seen || tiny.chosen.length === 0));
   }
-  #download() {
-    const { tiny } = this;
-    const draw = () => {
-      const parts = [this.scatter.render(), ...this.#grid ? [renderGrid(this.#grid)] : []];
-      const canvas = document.createElement("canvas");
-      canvas.width = Math.max(...parts.map((part) => part.width));
-      canvas.height = parts.reduce((sum, part) => sum + part.height, 0);
-      const context = (
-        /** @type {CanvasRenderingContext2D} */
-        canvas.getContext("2d")
-      );
-      context.fillStyle = "#ffffff";
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      let top = 0;
-      for (const part of parts) {
-        context.drawImage(part, 0, top);
-        top += part.height;
-      }
-      return canvas;
-    };
+  /** @returns {import("../shared/grid_sheet.js").GridSheet} */
+  #sheet() {
+    const { tiny, scatter } = this;
+    const grid = tiny.chosen.length > 0 ? this.#grid : null;
     const chosen = tiny.chosen.map((index) => `${tiny.thing(index).name}-${index}`);
-    return this.parts.save(draw, ["tiny-objects", tiny.measure, ...chosen]);
+    const methods = tiny.methods.map(({ title }, i) => ({ name: title, color: PAPER.dots[i % PAPER.dots.length] }));
+    const boxes = [
+      { name: "annotated box", color: ANNOTATED },
+      { name: "annotated, nearest neighbour", color: NEIGHBOUR }
+    ];
+    return {
+      grid,
+      words: [`${tiny.measureTitle} against the size of the object. ${this.#note()}`],
+      legend: [...methods, ...grid ? boxes : []],
+      above: { canvas: scatter.render(), ...scatter.size },
+      name: ["tiny-objects", tiny.measure, ...chosen]
+    };
+  }
+  /** A line for each object and method. */
+  #table() {
+    const { tiny } = this;
+    const measures = (
+      /** @type {string[]} */
+      tiny.found ? tiny.store.get("table").objects.measures : []
+    );
+    const lines = [...Array(tiny.objects.count).keys()].flatMap((index) => {
+      const thing = tiny.thing(index);
+      return tiny.methods.map(({ name }, method) => [
+        ...objectStart(thing, index),
+        thing.file,
+        thing.share,
+        thing.tiny,
+        thing.neighbour < 0 ? null : thing.distance,
+        name,
+        ...measures.map((measure) => tiny.figure(method, measure, index))
+      ]);
+    });
+    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "file", "share_of_input", "tiny", "distance", "method"];
+    return csvOf([...columns, ...measures], lines);
   }
 };
 var tiny_objects_default = widget(

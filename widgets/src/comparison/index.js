@@ -8,8 +8,9 @@ import { viewParts, widget } from "../shared/view.js";
 import { figure } from "../shared/grid_cell.js";
 import { Grid } from "../shared/grid.js";
 import { Comparison } from "./model.js";
-import { comparisonPanel, sortControls } from "./panel.js";
-import { renderGrid } from "../shared/grid_png.js";
+import { basisOf, comparisonPanel, sortControls } from "./panel.js";
+import { gridLegend, renderGridSheet, svgOfGrid } from "../shared/grid_sheet.js";
+import { csvOf, objectStart } from "../shared/sheet.js";
 
 /** @typedef {import("./model.js").Place} Place */
 
@@ -53,9 +54,11 @@ class ComparisonView {
       painted: () => this.#painted(),
     });
     this.sort = sortControls(comparison);
-    this.panel = comparisonPanel(comparison, { download: () => this.#download() });
+    this.panel = comparisonPanel(comparison, {
+      download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid }),
+    });
     this.root = this.#arrange();
-    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.grid.fit() });
+    this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
     this.#refresh();
   }
 
@@ -76,7 +79,13 @@ class ComparisonView {
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
     const over = element("div", { class: "dx-over" }, [tools, sort.root, progress.busy]);
-    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, panel.root]);
+    return frame("comparison", "Comparison of methods", [over, progress.error, grid.root, bar.root, words, this.parts.again.root, panel.root]);
+  }
+
+  /** Where nothing was found there is no cell that would be painted. */
+  #decoded() {
+    this.grid.fit();
+    this.grid.invalidate();
   }
 
   /** @param {string} key */
@@ -98,6 +107,7 @@ class ComparisonView {
     parts.progress.show(this.#status);
     this.sort.show();
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
     this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
@@ -110,6 +120,7 @@ class ComparisonView {
   /** @param {Place | null} selected */
   #words(selected) {
     const { comparison, store } = this;
+    if (comparison.order.length === 0 || comparison.shown.length === 0) return comparison.labels.empty;
     if (!selected) return "Click a cell, or use the arrow keys, to read its map; w, a, s and d move the point that all cells show.";
     const maps = comparison.maps(selected.method);
     return describe(store.get("objects")[selected.object], comparison.map(selected), maps?.title ?? "");
@@ -151,13 +162,38 @@ class ComparisonView {
     root.dataset.zoom = this.grid.viewport.zoom.toFixed(2);
     root.dataset.opacity = String(store.get("opacity"));
     const there = (/** @type {string} */ method) => shown.every((object) => comparison.map({ method, object }));
-    const settled = order.every((m) => there(m) || ["stopped", "error"].includes(comparison.row(m).state));
+    const settled = order.every((m) => there(m) || ["stopped", "asked", "error"].includes(comparison.row(m).state));
     root.dataset.ready = String(photo !== null && (settled || shown.length === 0));
   }
 
-  #download() {
-    const { store, order } = this.comparison;
-    return this.parts.save(() => renderGrid(this.grid), ["comparison", store.get("target"), ...order]);
+  /** @returns {import("../shared/grid_sheet.js").GridSheet} */
+  #sheet() {
+    const { comparison, grid, store } = this;
+    const { order } = comparison;
+    const target = store.get("choices").targets.find((/** @type {{name: string}} */ one) => one.name === store.get("target"));
+    const layer = store.get("layer") || "the one that each method prefers";
+    const words = [`Explained: ${(target?.title ?? store.get("target")).toLowerCase()}. Layer: ${layer}. ${basisOf(comparison)}`];
+    return { grid, words, legend: gridLegend(grid), name: ["comparison", store.get("target"), ...order] };
+  }
+
+  /** A line for each method and object: what the metrics and the methods say of every map that is shown. */
+  #table() {
+    const { comparison, store } = this;
+    const { order, shown, metrics } = comparison;
+    const rows = order.map((method) => ({ method, row: comparison.row(method) }));
+    const own = [...new Set(rows.flatMap(({ row }) => Object.keys(row.figures)))];
+    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "target", "layer"];
+    const lines = rows.flatMap(({ method, row }) =>
+      shown.map((index) => [
+        ...objectStart(store.get("objects")[index], index),
+        method,
+        store.get("target"),
+        store.get("layer"),
+        ...metrics.map((metric) => row.metrics[metric.name]?.[index]),
+        ...own.map((name) => row.figures[name]?.[index]),
+      ]),
+    );
+    return csvOf([...columns, ...metrics.map(({ name }) => name), ...own], lines);
   }
 }
 

@@ -3,6 +3,7 @@
 import { Coloring } from "../shared/coloring.js";
 import { MOST_BYTES, bytesOfMaps, colorRange, decodeMaps } from "../shared/maps.js";
 import { ResultCache } from "../shared/result_cache.js";
+import { listedObjects } from "../shared/filter.js";
 import { Store } from "../shared/state.js";
 import { boxLabel } from "../shared/text.js";
 
@@ -22,6 +23,10 @@ export const TRAITS = [
   "methods",
   "shown",
   "metrics",
+  "min_score",
+  "lower_score",
+  "only_class",
+  "search",
   "selected",
   "selected_method",
   "target",
@@ -55,6 +60,11 @@ export class Comparison {
   #parts = new WeakMap();
   /** @type {Set<string>} */
   #asked = new Set();
+  /** @type {Set<number>} */
+  #left = new Set();
+  #filters = "";
+  /** @type {unknown} */
+  #filtered = null;
   /** The keys of all methods by target and layer, as far as Python has said them. @type {Map<string, Record<string, string>>} */
   #keys = new Map();
 
@@ -86,6 +96,11 @@ export class Comparison {
     return this.store.get("shown").filter((/** @type {number} */ i) => i < count);
   }
 
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
+  }
+
   /** The metrics under each cell. @returns {Metric[]} */
   get metrics() {
     const chosen = this.store.get("metrics");
@@ -107,7 +122,20 @@ export class Comparison {
 
   /** The boxes of a cell. @param {Place} place @returns {import("../shared/grid_cell.js").Boxes} */
   scene({ object }) {
-    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes") };
+    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes"), hidden: this.#hidden };
+  }
+
+  /** What does not pass the filters; the same for the same traits, as every cell asks. */
+  get #hidden() {
+    const { store } = this;
+    const said = JSON.stringify(["min_score", "only_class", "search"].map((key) => store.get(key)));
+    const objects = store.get("objects");
+    if (said !== this.#filters || objects !== this.#filtered) {
+      [this.#filters, this.#filtered] = [said, objects];
+      const listed = new Set(this.listed);
+      this.#left = new Set(objects.flatMap((/** @type {unknown} */ _, /** @type {number} */ i) => (listed.has(i) ? [] : [i])));
+    }
+    return this.#left;
   }
 
   /** What is shown large in a cell. @param {Place} place @returns {readonly number[]} */
@@ -210,9 +238,10 @@ export class Comparison {
     for (const sent of this.store.get("map_data").sets ?? []) {
       const found = decodeMaps(sent);
       // One place for each object; those whose maps are not here are empty.
-      const maps = (this.#held.get(sent.key) ?? this.cache.get(sent.key))?.maps.slice() ?? [];
+      const before = this.#held.get(sent.key) ?? this.cache.get(sent.key);
+      const maps = before && !before.unfinished ? before.maps.slice() : [];
       sent.rows.forEach((/** @type {number} */ row, /** @type {number} */ i) => (maps[row] = found.maps[i]));
-      const all = { ...found, maps };
+      const all = { ...found, maps, unfinished: sent.unfinished === true };
       this.cache.add(all);
       this.#held.set(sent.key, all);
       this.#asked.clear();
@@ -232,7 +261,7 @@ export class Comparison {
       if (has.length === 0) continue;
       const maps = this.#held.get(key) ?? cache.get(key);
       if (maps) held.set(key, maps);
-      const wanted = this.shown.filter((i) => has.includes(i) && !maps?.maps[i]).map((i) => `${key}#${i}`);
+      const wanted = this.shown.filter((i) => has.includes(i) && (maps?.unfinished || !maps?.maps[i])).map((i) => `${key}#${i}`);
       lacking.push(...wanted.filter((one) => !this.#asked.has(one)));
     }
     // The newest maps may come before the row that says so.

@@ -3,6 +3,7 @@
 import { checkList } from "../shared/checklist.js";
 import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
+import { countWords, filterControls } from "../shared/filter.js";
 import { section, takeAway } from "../shared/panel.js";
 import { nameOf } from "../shared/text.js";
 
@@ -43,7 +44,7 @@ export function sortControls(comparison) {
 
 /**
  * @param {Comparison} comparison
- * @param {{download: () => void}} actions
+ * @param {{download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function comparisonPanel(comparison, { download }) {
   const { store } = comparison;
@@ -55,7 +56,14 @@ export function comparisonPanel(comparison, { download }) {
       (value) => store.commit({ [key]: value }),
     );
 
-  const objects = checkList("Objects shown", (chosen) => store.commit({ shown: chosen.map(Number) }));
+  const filter = filterControls(store);
+  const count = element("span", { class: "dx-count" });
+  // What the filters hide stays as it is.
+  const objects = checkList("Objects shown", (chosen) => {
+    const now = comparison.listed;
+    const kept = comparison.shown.filter((i) => !now.includes(i) || chosen.includes(String(i)));
+    store.commit({ shown: [...kept, ...chosen.map(Number).filter((i) => !kept.includes(i))].sort((a, b) => a - b) });
+  });
   const methods = checkList("Methods compared", (chosen) => {
     const before = store.get("methods");
     const kept = before.filter((/** @type {string} */ m) => chosen.includes(m));
@@ -77,7 +85,7 @@ export function comparisonPanel(comparison, { download }) {
   const signedColors = selectControl("Signed", choose("signed_colormap"));
 
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Objects", [objects.root]),
+    section("Objects", [filter.root, objects.root], count),
     section("Methods", [methods.root]),
     section("Metrics", [metrics.root, basis]),
     section("Explanation", [target.row, layer.row]),
@@ -90,17 +98,15 @@ export function comparisonPanel(comparison, { download }) {
     /** Show the state of the traits. */
     show() {
       const choices = store.get("choices");
-      const found = store.get("objects").map((/** @type {any} */ o, /** @type {number} */ i) => ({
-        name: String(i),
-        title: nameOf(o),
-        aside: o.score.toFixed(2),
-      }));
+      const every = store.get("objects");
+      const { listed } = comparison;
+      const found = listed.map((i) => ({ name: String(i), title: nameOf(every[i]), aside: every[i].score.toFixed(2) }));
+      filter.show(every, listed);
+      count.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
-      basis.textContent = choices.annotated
-        ? "Measured against the annotations; \u2013 where an object has none."
-        : "Measured against the detected boxes: there are no annotations.";
+      basis.textContent = basisOf(comparison);
       target.show(choices.targets, store.get("target"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
       colors.show(plain(choices.colormaps), store.get("colormap"));
@@ -113,6 +119,12 @@ export function comparisonPanel(comparison, { download }) {
     },
   };
 }
+
+/** What the metrics are measured against. @param {Comparison} comparison */
+export const basisOf = ({ store }) =>
+  store.get("choices").annotated
+    ? "Measured against the annotations; \u2013 where an object has none."
+    : "Measured against the detected boxes: there are no annotations.";
 
 /** @param {{name: string, title: string}[]} choices */
 const plainTitles = (choices) => choices.map(({ name, title }) => ({ name, title }));

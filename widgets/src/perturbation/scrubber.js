@@ -1,5 +1,6 @@
 // The slider through the pictures, and the button that plays them.
 
+import { explained } from "../shared/terms.js";
 import { button, element, icon, takesKeys, uniqueId } from "../shared/dom.js";
 
 /** Time for each picture while they are played. */
@@ -17,7 +18,7 @@ export function scrubber({ moved, released, last, step }) {
   const play = button("compute", "Play the pictures", () => (playing === undefined ? start() : stop()));
   const root = element("div", { class: "dx-scrubber" }, [
     play,
-    element("label", { for: id, class: "dx-label" }, ["Picture"]),
+    explained(element("label", { for: id, class: "dx-label" }, ["Picture"])),
     input,
     output,
   ]);

@@ -1,14 +1,16 @@
 // SanityCheck: an object's maps as the detector loses its weights, and what that says of each method.
 
-import { neighbour } from "../shared/boxes.js";
 import { colorBar } from "../shared/colorbar.js";
 import { curveView } from "../shared/curve.js";
 import { button, element } from "../shared/dom.js";
+import { nextAmong } from "../shared/filter.js";
 import { fullScreenButton } from "../shared/tools.js";
 import { viewParts, widget } from "../shared/view.js";
 import { figure } from "../shared/grid_cell.js";
 import { Grid } from "../shared/grid.js";
-import { renderGrid } from "../shared/grid_png.js";
+import { gridLegend, renderGridSheet, svgOfGrid } from "../shared/grid_sheet.js";
+import { csvOf, objectStart } from "../shared/sheet.js";
+import { nameOf } from "../shared/text.js";
 import { SanityCheck } from "./model.js";
 import { sanityPanel } from "./panel.js";
 
@@ -38,8 +40,8 @@ class SanityView {
     this.panel = sanityPanel(check, {
       run: (sure) => this.store.send(sure ? { type: "run", sure } : { type: "run" }),
       select: (index) => this.store.commit({ selected: index }),
-      step: (by) => this.store.commit({ selected: neighbour(check.chosen, by, this.store.get("objects").length) }),
-      download: () => this.#download(),
+      step: (by) => this.#step(by),
+      download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid }),
     });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
@@ -50,6 +52,12 @@ class SanityView {
     this.parts.dispose();
     this.curve.dispose();
     this.grid.dispose();
+  }
+
+  /** @param {1 | -1} by */
+  #step(by) {
+    const next = nextAmong(this.check.listed, this.check.chosen, by);
+    if (next !== null) this.store.commit({ selected: next });
   }
 
   #arrange() {
@@ -63,8 +71,8 @@ class SanityView {
       fullScreenButton(() => grid.whole()),
     ]);
     grid.table.setAttribute("aria-describedby", words.id);
-    const over = element("div", { class: "dx-over" }, [tools, progress.busy]);
-    const content = [over, progress.error, grid.root, bar.root, curve.root, words, panel.root];
+    const over = element("div", { class: "dx-over" }, [tools, panel.first, progress.busy]);
+    const content = [over, progress.error, grid.root, bar.root, curve.root, words, this.parts.again.root, panel.root];
     return frame("sanity-check", "Sanity check of explanations", content);
   }
 
@@ -86,6 +94,7 @@ class SanityView {
     const { selected } = check;
     parts.progress.show(check.status);
     this.panel.show();
+    parts.again.show(store.get("lower_score"));
     this.grid.show();
     const range = selected ? check.range(selected) : null;
     this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));
@@ -150,9 +159,35 @@ class SanityView {
     root.dataset.ready = String(this.parts.photo() !== null && check.status.state !== "busy");
   }
 
-  #download() {
-    const { order, found } = this.check;
-    return this.parts.save(() => renderGrid(this.grid), ["sanity", ...(found ? [found.mode] : []), ...order]);
+  /** @returns {import("../shared/grid_sheet.js").GridSheet | null} nothing before the first run */
+  #sheet() {
+    const { check, grid, store } = this;
+    const { order, found } = check;
+    if (!found) return null;
+    const object = store.get("objects")[check.object];
+    const words = [
+      `${nameOf(object)}, score ${object.score.toFixed(2)}. ${found.mode === "cascading" ? "Cascading" : "Independent"} randomization, maps of seed ${store.get("seed")}. Below the maps: ${check.measureTitle}.`,
+      found.note,
+    ];
+    return { grid, words, legend: gridLegend(grid), name: ["sanity", found.mode, ...order] };
+  }
+
+  /** A line for each method, seed and step: how alike every map is to that of the trained network. */
+  #table() {
+    const { check, store } = this;
+    const { found } = check;
+    const measures = Object.keys(found?.figures ?? {});
+    const object = objectStart(store.get("objects")[check.object], check.object);
+    const lines = check.judged.flatMap(({ name, verdict }) =>
+      check.seeds.flatMap((seed) =>
+        check.shown.slice(1).map((step) => {
+          const key = found.keys[name].steps[seed][step - 1];
+          return [...object, name, verdict, found.mode, seed, step, check.label(step), ...measures.map((m) => found.figures[m][key])];
+        }),
+      ),
+    );
+    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "verdict", "mode", "seed", "step", "stage"];
+    return csvOf([...columns, ...measures], lines);
   }
 }
 

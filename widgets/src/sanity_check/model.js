@@ -2,6 +2,7 @@
 
 import { Coloring } from "../shared/coloring.js";
 import { colorRange, decodeMaps } from "../shared/maps.js";
+import { listedObjects } from "../shared/filter.js";
 import { Store } from "../shared/state.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
@@ -17,6 +18,10 @@ export const TRAITS = [
   "objects",
   "choices",
   "palettes",
+  "min_score",
+  "lower_score",
+  "only_class",
+  "search",
   "selected",
   "methods",
   "mode",
@@ -100,6 +105,11 @@ export class SanityCheck {
     return selected !== null && selected < this.store.get("objects").length ? selected : null;
   }
 
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
+  }
+
   /** The seeds that have maps. @returns {number[]} */
   get seeds() {
     return this.found?.seeds ?? [];
@@ -123,7 +133,10 @@ export class SanityCheck {
 
   /** The boxes of every cell. @returns {import("../shared/grid_cell.js").Boxes} */
   scene() {
-    return { objects: this.store.get("objects"), selected: this.object, boxes: this.store.get("boxes") };
+    const objects = this.store.get("objects");
+    const listed = new Set(this.listed);
+    const hidden = new Set(objects.flatMap((/** @type {unknown} */ _, /** @type {number} */ i) => (listed.has(i) ? [] : [i])));
+    return { objects, selected: this.object, boxes: this.store.get("boxes"), hidden };
   }
 
   /** What is shown large in every cell. @returns {readonly number[]} */

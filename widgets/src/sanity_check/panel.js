@@ -3,6 +3,7 @@
 import { checkList } from "../shared/checklist.js";
 import { plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { button, element } from "../shared/dom.js";
+import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
 
@@ -20,7 +21,7 @@ const MOST_SEEDS = 5;
 
 /**
  * @param {SanityCheck} check
- * @param {{run: (sure: boolean) => void, select: (index: number) => void, step: (step: 1 | -1) => void, download: () => void}} actions
+ * @param {{run: (sure: boolean) => void, select: (index: number) => void, step: (step: 1 | -1) => void, download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function sanityPanel(check, { run, select, step, download }) {
   const { store } = check;
@@ -32,6 +33,8 @@ export function sanityPanel(check, { run, select, step, download }) {
       (value) => store.commit({ [key]: value }),
     );
   const objects = objectList({ label: "Detected objects", select, step, hover: () => {} });
+  const filter = filterControls(store);
+  const count = element("span", { class: "dx-count" });
   const methods = checkList("Methods checked", (chosen) => {
     // More than the kernel takes are refused here: the one ticked last goes.
     const fits = chosen.length <= store.get("choices").most_methods;
@@ -39,7 +42,7 @@ export function sanityPanel(check, { run, select, step, download }) {
     else show();
   });
   const most = element("p", { class: "dx-remark" });
-  const mode = segmentControl("Mode", MODES, choose("mode"));
+  const mode = segmentControl("Randomize", MODES, choose("mode"));
   const layers = selectControl("Stages", choose("layers"));
   const seeds = selectControl("Seeds", (value) => store.commit({ seeds: JSON.parse(value) }));
   const start = button("compute", "Run the check that is chosen", () => run(false), "Run");
@@ -56,8 +59,10 @@ export function sanityPanel(check, { run, select, step, download }) {
   const hideBelow = slide("Hide below", "hide_below");
   const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  // Before the first check the button is also where its maps will be.
+  const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Object", [objects.list]),
+    section("Object", [filter.root, objects.list], count),
     section("Methods", [methods.root, most]),
     section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
     section("Shown", [measure.row, seed.row]),
@@ -71,10 +76,14 @@ export function sanityPanel(check, { run, select, step, download }) {
   function show() {
     const choices = store.get("choices");
     const found = store.get("objects");
-    if (filled !== found) {
-      filled = found;
-      objects.fill(found);
+    const { listed } = check;
+    const filling = JSON.stringify([found, listed]);
+    if (filled !== filling) {
+      filled = filling;
+      objects.fill(found, listed);
+      count.textContent = countWords(found, listed);
     }
+    filter.show(found, listed);
     objects.show(check.chosen);
     methods.show(
       choices.methods.map((/** @type {any} */ m) => ({ name: m.name, title: m.title })),
@@ -90,7 +99,8 @@ export function sanityPanel(check, { run, select, step, download }) {
       all.map((name) => ({ name, title: JSON.parse(name).join(", ") })),
       now,
     );
-    start.disabled = store.get("wanted") === "";
+    start.disabled = first.disabled = store.get("wanted") === "";
+    first.hidden = check.found !== null;
     question.hidden = store.get("question") === "";
     asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : (check.found?.note ?? "");
@@ -104,5 +114,5 @@ export function sanityPanel(check, { run, select, step, download }) {
     boxes.show(store.get("boxes"));
   }
 
-  return { root, show };
+  return { root, first, show };
 }

@@ -35,8 +35,7 @@ export class Grid {
     const { width, height } = comparison.store.get("photo");
     this.viewport = new Viewport({ width, height }, comparison.mostZoom);
     this.table = element("div", { class: "dx-grid", role: "grid", "aria-label": comparison.labels.grid });
-    this.empty = element("p", { class: "dx-words", hidden: "" });
-    this.root = element("div", { class: "dx-grid-box" }, [this.table, this.empty]);
+    this.root = element("div", { class: "dx-grid-box" }, [this.table]);
     this.#listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
@@ -64,8 +63,6 @@ export class Grid {
       cell.show(selected?.method === method && selected.object === object);
       cell.root.tabIndex = first?.method === method && first.object === object ? 0 : -1;
     }
-    this.empty.hidden = order.length > 0 && shown.length > 0;
-    this.empty.textContent = comparison.store.get("notice") || comparison.labels.empty;
     this.#probed(false);
     this.invalidate();
   }
@@ -186,9 +183,10 @@ export class Grid {
     /** @type {HTMLElement} */ (head).dataset.said = said;
     const parts = [element("strong", {}, [comparison.title(method)])];
     if (row.remark) parts.push(element("span", { class: "dx-remark" }, [row.remark]));
-    if (row.state === "busy") parts.push(...this.#work(share));
+    if (row.state === "busy") parts.push(...this.#work(share, row.text));
+    if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (row.state === "error" || row.state === "stopped") {
+    if (["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -200,12 +198,17 @@ export class Grid {
     head.replaceChildren(...parts);
   }
 
-  /** A bar in the method's own row, as the strip above the grid may be out of sight. @param {number} share percent */
-  #work(share) {
+  /**
+   * A bar in the method's own row, as the strip above the grid may be out of sight.
+   * @param {number} share percent
+   * @param {string} text how far it is
+   */
+  #work(share, text) {
     const fill = element("span", { class: "dx-progress-fill" });
     fill.style.width = `${share}%`;
     const bar = element("span", { class: `dx-progress-bar${share === 0 ? " dx-unknown" : ""}`, "aria-hidden": "true" }, [fill]);
-    return [element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]), bar];
+    const said = element("span", { class: "dx-remark" }, [share === 0 ? "Computing" : `Computing, ${share}%`]);
+    return [said, bar, ...(text ? [element("span", { class: "dx-remark" }, [text])] : [])];
   }
 
   /**

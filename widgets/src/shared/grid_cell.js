@@ -16,7 +16,7 @@ import { formatValue } from "./text.js";
  *   | "labels" | "frameBox"> & {scene: (place: Place) => Boxes, mostZoom?: number}} Shared `scene`: which boxes are
  *   drawn; `frameBox`: what is shown large in a cell
  */
-/** @typedef {Pick<Scene, "objects" | "selected" | "boxes" | "tints" | "dashed">} Boxes */
+/** @typedef {Pick<Scene, "objects" | "selected" | "boxes" | "tints" | "dashed" | "hidden">} Boxes */
 /** @typedef {import("./types.js").Place} Place */
 /** @typedef {import("./painter.js").Scene} Scene */
 /** @typedef {import("./viewport.js").Viewport} Viewport */
@@ -24,7 +24,7 @@ import { formatValue } from "./text.js";
 /** A cell is small, so fewer samples do than for a picture of its own. */
 const MOST_SAMPLES = 3e5;
 
-const STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", error: "Failed" };
+const STATES = { waiting: "Waiting", busy: "Computing", stopped: "Not computed", asked: "Not computed", error: "Failed" };
 
 /** A figure for people: a dash where there is none; words as they are. @param {number | string | null | undefined} value */
 export const figure = (value) =>
@@ -32,7 +32,9 @@ export const figure = (value) =>
 
 export class Cell {
   #heat = new HeatLayer(MOST_SAMPLES);
-  #said = "";
+  #shown = "";
+  /** The figures below it, a name and a value each. @type {[string, string][]} */
+  said = [];
 
   /**
    * @param {Shared} comparison
@@ -88,8 +90,10 @@ export class Cell {
     // What is undefined does not apply here; what is null has no value.
     const lines = row.state === "ok" || map ? [...said, ...own].filter(({ value }) => value !== undefined) : [];
     const all = JSON.stringify([lines, chip]);
-    if (all === this.#said) return;
-    this.#said = all;
+    if (all === this.#shown) return;
+    this.#shown = all;
+    const named = lines.map(({ title, value, best }) => /** @type {[string, string]} */ ([title, `${figure(value)}${best ? " (best)" : ""}`]));
+    this.said = [...(chip ? [/** @type {[string, string]} */ ([chip, ""])] : []), ...named];
     this.figures.replaceChildren(
       ...factRows(lines.map(({ title, value, best, about }) => ({ name: title, value: figure(value), best, title: about }))),
     );
@@ -128,18 +132,26 @@ export class Cell {
   }
 
   paint() {
-    const { comparison, place, canvas, viewport } = this;
-    const { store } = comparison;
+    const { canvas, viewport } = this;
     const context = canvas.getContext("2d");
-    const photo = this.photo();
-    if (!context || !photo) return;
+    const scene = this.scene();
+    if (!context || !scene) return;
     canvas.classList.toggle("dx-zoomed", viewport.zoom > 1);
+    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
+  }
+
+  /** What is painted; null before the photograph is there. @returns {Scene | null} */
+  scene() {
+    const { comparison, place } = this;
+    const { store } = comparison;
+    const photo = this.photo();
+    if (!photo) return null;
     const { width, height } = store.get("photo");
     const map = comparison.map(place);
     const range = comparison.range(place);
     const table = () => comparison.table(place.method, true);
     const drawn = map && range ? this.#heat.draw(map, [height, width], range, table(), comparison.colors(place)) : null;
-    const scene = {
+    return {
       photo,
       size: { width, height },
       heat: drawn,
@@ -149,6 +161,5 @@ export class Cell {
       unnamed: true,
       ...comparison.scene(place),
     };
-    paintScene(context, scene, viewport.view, canvas.width / viewport.screen.width);
   }
 }

@@ -21,9 +21,9 @@ import { boxLabel } from "./text.js";
  *   | {kind: "bar", x: number, y: number, width: number, height: number}} Item
  */
 
-const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
-const INK = "#1c1f24";
-const MUTED = "#5b6270";
+export const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+export const INK = "#1c1f24";
+export const MUTED = "#5b6270";
 const NARROWEST = 420;
 
 /** The classes of the boxes that are drawn. @param {Scene} scene */
@@ -100,7 +100,7 @@ export function captionOf({ part, words, bar, legend }, measure) {
 }
 
 /** Measures text as the browser draws it. @returns {(text: string, size: number) => number} */
-function measuring() {
+export function measuring() {
   const context = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
   return (text, size) => {
     context.font = `${size}px ${FONT}`;
@@ -109,7 +109,7 @@ function measuring() {
 }
 
 /** The colour bar as a picture one pixel high. @param {Uint32Array} table */
-function barPicture(table) {
+export function barPicture(table) {
   const canvas = document.createElement("canvas");
   canvas.width = 256;
   canvas.height = 1;
@@ -149,9 +149,46 @@ export function renderSheet(sheet) {
   return canvas;
 }
 
-/** @param {string} text */
-const escaped = (text) =>
+/** Text as SVG holds it. @param {string} text */
+export const svgText = (text) =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "\ufffd");
+
+/** @param {number} value */
+const at = (value) => String(Math.round(100 * value) / 100);
+
+/** @param {string} words @param {number} x @param {number} y @param {number} size @param {string} color */
+const textLine = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${svgText(words)}</text>`;
+
+/**
+ * What lies over photograph and map as SVG: boxes, the explained side and names.
+ * @param {Scene} scene
+ * @param {Part} part of the photograph that is seen; its corner is (0, 0)
+ * @param {number} unit pixels of the photograph to which a line of one pixel is drawn
+ * @param {(text: string, size: number) => number} measure
+ * @returns {string[]}
+ */
+export function overlayLines(scene, part, unit, measure) {
+  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
+  const still = { ...scene, hovered: null };
+  const { boxes, named } = drawnBoxes(still);
+  const lines = boxes.map(({ index, color, line, alpha, dashed }) => {
+    const box = place(still.objects[index].box);
+    const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+  });
+  if (still.selected !== null && still.side) {
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
+  }
+  for (const index of named) {
+    const object = still.objects[index];
+    const label = boxLabel(object);
+    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
+    lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
+    lines.push(textLine(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+  }
+  return lines;
+}
 
 /**
  * The same as SVG: photograph and map are one embedded picture; boxes, texts and legend can be edited.
@@ -163,39 +200,18 @@ export function svgOf(sheet) {
   const { width, height, unit, items } = captionOf(sheet, measure);
   const { scene, part } = sheet;
   const plain = { ...scene, objects: [], selected: null, hovered: null, side: null };
-  const at = (/** @type {number} */ v) => String(Math.round(100 * v) / 100);
-  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
-  const text = (/** @type {string} */ words, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ size, /** @type {string} */ color) =>
-    `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${escaped(words)}</text>`;
   const bottom = part.height;
-  const still = { ...scene, hovered: null };
-  const { boxes, named } = drawnBoxes(still);
   const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${escaped(FONT)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${svgText(FONT)}">`,
     `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
     `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain, part).toDataURL("image/png")}"/>`,
     `<svg width="${part.width}" height="${part.height}">`,
-    ...boxes.map(({ index, color, line, alpha, dashed }) => {
-      const box = place(still.objects[index].box);
-      const dash = dashed ? ` stroke-dasharray="${6 * unit} ${4 * unit}"` : "";
-      return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
-    }),
+    ...overlayLines(scene, part, unit, measure),
+    "</svg>",
   ];
-  if (still.selected !== null && still.side) {
-    const { left, right, top, bottom: low } = sideOf(still.objects[still.selected].box, still.side);
-    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(low - part.y)}" stroke="${SIDE}" stroke-width="${4.5 * unit}"/>`);
-  }
-  for (const index of named) {
-    const object = still.objects[index];
-    const label = boxLabel(object);
-    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
-    lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
-    lines.push(text(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
-  }
-  lines.push("</svg>");
   for (const item of items) {
     const y = bottom + item.y;
-    if (item.kind === "text") lines.push(text(item.text, item.x, y, item.size, item.color));
+    if (item.kind === "text") lines.push(textLine(item.text, item.x, y, item.size, item.color));
     else {
       const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
       if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
@@ -205,14 +221,27 @@ export function svgOf(sheet) {
   return [...lines, "</svg>", ""].join("\n");
 }
 
+/** A text, shortened to a width. @param {string} text @param {number} width @param {(text: string) => number} measure */
+export function shortened(text, width, measure) {
+  if (measure(text) <= width) return text;
+  let kept = [...text];
+  while (kept.length > 0 && measure(`${kept.join("")}\u2026`) > width) kept = kept.slice(0, -1);
+  return `${kept.join("")}\u2026`;
+}
+
+/** What spreadsheets take for the beginning of a formula. */
+const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+
 /**
- * A table as CSV; an empty cell where there is no value.
+ * A table as CSV; an empty cell where there is no value. Texts come from data sets: one that a spreadsheet would take for
+ * a formula gets an apostrophe in front, which makes it a text there.
  * @param {readonly string[]} columns
  * @param {readonly (readonly (string | number | boolean | null | undefined)[])[]} rows
  */
 export function csvOf(columns, rows) {
   const cell = (/** @type {unknown} */ value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    const plain = value === null || value === undefined ? "" : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) ? `'${plain}` : plain;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
@@ -228,4 +257,7 @@ export const OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2"
  * @returns {(string | number | boolean)[][]}
  */
 export const objectCells = (objects, listed, selected) =>
-  objects.map(({ name, score, box, number }, i) => [number ?? i, name, score, ...box, listed.includes(i), i === selected]);
+  objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
+
+/** Number, name, score and box of an object. @param {import("./types.js").DetectedObject} object @param {number} i @returns {(string | number)[]} */
+export const objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];

@@ -31,7 +31,10 @@
  *   inside: number | null}} HeatMap
  */
 
-/** @typedef {{key: string, title: string, signed: boolean, size: [number, number], maps: HeatMap[]}} MapSet */
+/**
+ * `unfinished`: its method still improves them.
+ * @typedef {{key: string, title: string, signed: boolean, size: [number, number], maps: HeatMap[], unfinished?: boolean}} MapSet
+ */
 
 /**
  * The values at the ends of a colour bar; `cutLow` and `cutHigh`: some lie beyond, and have the colour of that end.
@@ -49,7 +52,7 @@
  */
 
 /**
- * One method in the grid: `state` is "ok", "waiting", "busy", "stopped" or "error"; `metrics` and the method's own
+ * One method in the grid: `state` is "ok", "waiting", "busy", "stopped", "asked" or "error"; `metrics` and the method's own
  * `figures` have one value for each object, null where there is none; `mean` is over the objects shown.
  * @typedef {{key: string, state: string, text: string, remark: string, figures: Record<string, (number | string | null | undefined)[]>,
  *   metrics: Record<string, (number | null)[]>, mean: Record<string, number | null>, has?: number[]}} Row `has`: the objects

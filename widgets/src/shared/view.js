@@ -54,6 +54,7 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
     words,
     progress,
     cancel,
+    again: againButton(store),
     /** The decoded photograph, null before. */
     photo: () => photo,
     /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
@@ -91,35 +92,25 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
       decode(decoded);
     },
     /**
-     * Hand a picture to the browser as a file.
-     * @param {() => HTMLCanvasElement} draw
-     * @param {string[]} name
-     */
-    async save(draw, name) {
-      try {
-        await downloadPng(draw(), fileName(name));
-      } catch (error) {
-        fail(`The picture was not saved: ${error}`);
-      }
-    },
-    /**
      * Hand a picture with its caption, and a table, to the browser as files.
-     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
      * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
      */
-    downloads(sheet, table) {
-      const write = (/** @type {(made: import("./sheet.js").Sheet, name: string) => unknown} */ how) => async () => {
+    downloads(sheet, table, how) {
+      const write = (/** @type {(made: Sheet, name: string) => unknown} */ give) => async () => {
         try {
           const made = sheet();
-          if (made) await how(made, fileName(made.name));
+          if (made) await give(made, fileName(made.name));
         } catch (error) {
           fail(`The file was not saved: ${error}`);
         }
       };
       const text = (/** @type {string} */ content, /** @type {string} */ type) => new Blob([content], { type });
       return {
-        png: write((made, name) => downloadPng(renderSheet(made), name)),
-        svg: write((made, name) => downloadFile(text(svgOf(made), "image/svg+xml"), `${name}.svg`)),
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
         // The mark in front tells spreadsheets that it is UTF-8.
         csv: write((_, name) => downloadFile(text(`\ufeff${table()}`, "text/csv"), `${name}.csv`)),
       };
@@ -127,6 +118,24 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
     dispose() {
       for (const end of undo) end();
       progress.dispose();
+    },
+  };
+}
+
+/** Where nothing was found, the way out is one click away. @param {Store} store */
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
     },
   };
 }
@@ -196,25 +205,17 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   stage.canvas.setAttribute("aria-describedby", words.id);
   stage.root.append(zoomTools(stage), progress.busy);
 
-  // Where nothing was found, the way out is one click away.
-  const again = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
-  again.hidden = true;
-
   return {
     ...parts,
     stage,
+    /** As `downloads`, of the one picture. @param {() => import("./sheet.js").Sheet | null} sheet @param {() => string} table */
+    downloads: (sheet, table) => parts.downloads(sheet, table, { png: renderSheet, svg: svgOf }),
     scene: filtered,
     /** Traits have changed: what is said of the point under the pointer may be another object's. */
     changed() {
       listed = null;
       pointed(at.x, at.y);
-      const lower = shared.lower ?? null;
-      again.hidden = lower === null;
-      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
-      again.title = words;
-      again.setAttribute("aria-label", words);
-      const caption = again.lastElementChild;
-      if (caption) caption.textContent = words;
+      parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
     list: { select, step, hover: (/** @type {number | null} */ index) => stage.hover(index) },
@@ -226,7 +227,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
      * @param {HTMLElement} panel
      */
     arrange(kind, label, below, panel) {
-      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, again]);
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, parts.again.root]);
       return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
     },
     /** Say what the picture is. @param {string} what */

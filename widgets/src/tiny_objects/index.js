@@ -9,11 +9,12 @@ import { Stage } from "../shared/stage.js";
 import { fullScreenButton } from "../shared/tools.js";
 import { viewParts, widget } from "../shared/view.js";
 import { Grid } from "../shared/grid.js";
-import { renderGrid } from "../shared/grid_png.js";
-import { Crops } from "./crops.js";
+import { renderGridSheet, svgOfGrid } from "../shared/grid_sheet.js";
+import { csvOf, objectStart } from "../shared/sheet.js";
+import { ANNOTATED, Crops, NEIGHBOUR } from "./crops.js";
 import { TinyObjects } from "./model.js";
 import { pairList, summaryTables, tinyPanel } from "./panel.js";
-import { Scatter } from "./scatter.js";
+import { PAPER, Scatter } from "./scatter.js";
 import { chosenWords, objectWords } from "./words.js";
 
 /** One view of the widget in the page. */
@@ -53,7 +54,9 @@ class TinyView {
     this.measure = selectControl("Measure", (value) => this.store.commit({ measure: value }));
     this.pairs = pairList(tiny);
     this.summary = summaryTables(tiny);
-    this.panel = tinyPanel(tiny, { download: () => this.#download() });
+    this.panel = tinyPanel(tiny, {
+      download: this.parts.downloads(() => this.#sheet(), () => this.#table(), { png: renderGridSheet, svg: svgOfGrid }),
+    });
     this.root = this.#arrange();
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.#decoded() });
     this.scatter.fit();
@@ -299,25 +302,43 @@ class TinyView {
     root.dataset.ready = String(tiny.status.state !== "busy" && tiny.viewStatus.state !== "busy" && (seen || tiny.chosen.length === 0));
   }
 
-  #download() {
-    const { tiny } = this;
-    const draw = () => {
-      const parts = [this.scatter.render(), ...(this.#grid ? [renderGrid(this.#grid)] : [])];
-      const canvas = document.createElement("canvas");
-      canvas.width = Math.max(...parts.map((part) => part.width));
-      canvas.height = parts.reduce((sum, part) => sum + part.height, 0);
-      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-      context.fillStyle = "#ffffff";
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      let top = 0;
-      for (const part of parts) {
-        context.drawImage(part, 0, top);
-        top += part.height;
-      }
-      return canvas;
-    };
+  /** @returns {import("../shared/grid_sheet.js").GridSheet} */
+  #sheet() {
+    const { tiny, scatter } = this;
+    const grid = tiny.chosen.length > 0 ? this.#grid : null;
     const chosen = tiny.chosen.map((index) => `${tiny.thing(index).name}-${index}`);
-    return this.parts.save(draw, ["tiny-objects", tiny.measure, ...chosen]);
+    const methods = tiny.methods.map(({ title }, i) => ({ name: title, color: PAPER.dots[i % PAPER.dots.length] }));
+    const boxes = [
+      { name: "annotated box", color: ANNOTATED },
+      { name: "annotated, nearest neighbour", color: NEIGHBOUR },
+    ];
+    return {
+      grid,
+      words: [`${tiny.measureTitle} against the size of the object. ${this.#note()}`],
+      legend: [...methods, ...(grid ? boxes : [])],
+      above: { canvas: scatter.render(), ...scatter.size },
+      name: ["tiny-objects", tiny.measure, ...chosen],
+    };
+  }
+
+  /** A line for each object and method. */
+  #table() {
+    const { tiny } = this;
+    const measures = /** @type {string[]} */ (tiny.found ? tiny.store.get("table").objects.measures : []);
+    const lines = [...Array(tiny.objects.count).keys()].flatMap((index) => {
+      const thing = tiny.thing(index);
+      return tiny.methods.map(({ name }, method) => [
+        ...objectStart(thing, index),
+        thing.file,
+        thing.share,
+        thing.tiny,
+        thing.neighbour < 0 ? null : thing.distance,
+        name,
+        ...measures.map((measure) => tiny.figure(method, measure, index)),
+      ]);
+    });
+    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "file", "share_of_input", "tiny", "distance", "method"];
+    return csvOf([...columns, ...measures], lines);
   }
 }
 

@@ -20,7 +20,7 @@ const MOST_PAIRS = 200;
 
 /**
  * @param {TinyObjects} tiny
- * @param {{download: () => void}} actions
+ * @param {{download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function tinyPanel(tiny, { download }) {
   const { store } = tiny;

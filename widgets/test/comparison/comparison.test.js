@@ -209,7 +209,7 @@ describe("Comparison", () => {
 
   it("says where nothing was found, and lets go of everything", async () => {
     const { model, el, root } = await show({ objects: [], shown: [], selected: null, notice: "Nothing was found.", map_data: {} });
-    expect(root.querySelector(".dx-grid-box")?.textContent).toContain("Nothing was found.");
+    expect(root.querySelector("[role=status]")?.textContent).toContain("Nothing was found.");
     clean();
     expect(el.children.length).toBe(0);
     expect(model.listening).toBe(0);
