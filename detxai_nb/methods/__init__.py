@@ -23,6 +23,8 @@ from detxai_nb.methods import (  # isort: skip  # noqa: F401
     sodex,
     ss_grad_cam,
     xgrad_cam,
+    global_guidance,
+    hirescam,
 )
 from detxai_nb.methods.registry import (
     METHODS,

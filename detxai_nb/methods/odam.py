@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from detxai_nb.methods.products import summed_products
 from detxai_nb.methods.registry import Context, gradient_method
+from detxai_nb.methods.smoothing import gaussian_matrix
 
 DIRECTIONS = ("positive", "negative", "signed", "absolute")
 
@@ -40,7 +42,7 @@ def odam(
     """
     if smooth == "box":
         gradient = _smooth(gradient, context.boxes)
-    evidence = (gradient * activation).sum(dim=1)
+    evidence = summed_products(activation, gradient)
     if direction == "negative":
         return torch.relu(-evidence)
     if direction == "signed":
@@ -52,19 +54,9 @@ def _smooth(gradient: Tensor, boxes: Tensor) -> Tensor:
     """Each row's gradient filtered along y and x by the Gaussian of its box; zero beyond the map's border."""
     out = []
     for row, box in zip(gradient, boxes.to(gradient)):
-        across, down = float(box[2] - box[0]), float(box[3] - box[1])
-        out.append(_band(row.shape[1], down / 6, row) @ row @ _band(row.shape[2], across / 6, row).T)
+        down, across = (
+            gaussian_matrix(cells, side / 6, row, reach=3, mirrored=False)
+            for cells, side in zip(row.shape[1:], (float(box[3] - box[1]), float(box[2] - box[0])))
+        )
+        out.append(down @ row @ across.T)
     return torch.stack(out) if out else gradient
-
-
-def _band(cells: int, sigma: float, like: Tensor) -> Tensor:
-    """The filter of one axis as a matrix ``[cells, cells]``; a box without extent leaves the gradient as it is."""
-    if sigma <= 0:
-        return torch.eye(cells, dtype=like.dtype, device=like.device)
-    at = torch.arange(cells, dtype=like.dtype, device=like.device)
-    distance = at[:, None] - at[None, :]
-    reach = max(1, int(3 * sigma + 0.5))
-    steps = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
-    total = torch.exp(-(steps**2) / (2 * sigma**2)).sum()
-    kernel = torch.exp(-(distance**2) / (2 * sigma**2)) / total
-    return kernel * (distance.abs() <= reach)

@@ -24,6 +24,7 @@ OWN_FORMULA = {
     "detr-attention": "test_detr_attention.py",
     "d-rise": "test_d_rise.py",
     "sodex": "test_sodex.py",
+    "global-guidance": "test_global_guidance.py",
 }
 """Methods whose maps are no sum over channels of a weight times the activation, with the test of their formula."""
 WITHOUT_GRADIENT = {"eigen-cam"}
@@ -67,6 +68,7 @@ def ss_grad_cam_plus_plus_weight(activation: Tensor, gradient: Tensor, c: int, r
 
 WEIGHTS: dict[str, Callable[..., Tensor | float]] = {
     "odam": lambda a, g, c: g[c],
+    "hirescam": lambda a, g, c: g[c],
     "layer-cam": lambda a, g, c: g[c].clamp(min=0),
     "grad-cam": lambda a, g, c: float(g[c].mean()),
     "grad-cam++": lambda a, g, c: sum_of_weights(g[c], float(a[c].sum())),
@@ -157,7 +159,7 @@ WINDOWED: list[tuple[str, dict[str, object]]] = [
 
 
 def test_the_methods_whose_maps_end_with_the_gradient_are_windowed() -> None:
-    assert {"odam", "layer-cam", "ss-grad-cam", "ss-grad-cam++"} <= {name for name, _ in WINDOWED}
+    assert {"odam", "hirescam", "layer-cam", "ss-grad-cam", "ss-grad-cam++"} <= {name for name, _ in WINDOWED}
 
 
 @pytest.mark.parametrize(("name", "settings"), WINDOWED)
