@@ -15,6 +15,7 @@ from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.image import ImageSource
 from detxai_nb.names import ClassNames, as_names
@@ -107,6 +108,7 @@ class FcosDetector(Adapter):
     """
 
     family = "fcos"
+    offers = (RERUN,)
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_le
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_retinanet
 from detxai_nb.image import ImageSource
 from detxai_nb.names import ClassNames, as_names
@@ -45,6 +46,7 @@ class RetinaNetDetector(Adapter):
     """
 
     family = "retinanet"
+    offers = (RERUN,)
 
     def __init__(
         self,

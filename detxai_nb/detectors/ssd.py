@@ -16,6 +16,7 @@ from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_cl
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
 from detxai_nb.image import ImageSource
 from detxai_nb.names import BACKGROUND, ClassNames, as_names
@@ -44,6 +45,7 @@ class SsdDetector(Adapter):
     """
 
     family = "ssd"
+    offers = (RERUN,)
 
     def __init__(
         self,

@@ -227,9 +227,10 @@ def _check_abilities(detector: Detector, looking: Sequence[Method], layer: str |
     for method in looking:
         missing = [need for need in method.needs if need not in Capabilities(detector).offers]
         if missing:
+            why = "".join(f": {method.needs[need]}" for need in missing if isinstance(method.needs, Mapping))
             raise TypeError(
                 f"method {method.name!r} needs a detector whose trace gives {', '.join(missing)}, "
-                f"which {type(detector).__name__} does not"
+                f"which {type(detector).__name__} does not{why}"
             )
 
 

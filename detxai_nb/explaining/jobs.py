@@ -131,7 +131,8 @@ def maps_from_trace(job: Job, trace: Trace, image: np.ndarray, detections: Detec
         found = _from_gradients(job, trace, detections, steps)
     else:
         report = steps.within(len(detections))
-        found = job.method.run(trace, detections, report, settings=job.settings)
+        further = (job.target,) if job.method.targeted else ()
+        found = job.method.run(trace, detections, report, *further, settings=job.settings)
     return _heat_maps(job, found, image, detections, started, trace.placement)
 
 

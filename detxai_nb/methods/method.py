@@ -98,8 +98,8 @@ class Method:
 
     - "gradient": ``function(activation, gradient, context, **settings) -> [n,h,w]`` with activation ``[C,h,w]``
       (``[n,C,a,b]`` for windows) and gradient ``[n,C,h,w]``;
-    - "trace", for what needs more of a white-box detector: ``function(trace, detections, progress, **settings)``,
-      which returns a ``MethodResult``;
+    - "trace", for what needs more of a white-box detector: ``function(trace, detections, progress, **settings)``, or
+      with the target after ``progress`` if it is ``targeted``, which returns a ``MethodResult``;
     - "perturbation", for any detector: ``function(detector, image, detections, progress, **settings)`` with the image
       RGB uint8 ``[H,W,3]``, which returns a ``MethodResult``.
 
@@ -115,7 +115,8 @@ class Method:
         choices: by setting the values it may have, where these are few.
         parts: the target parts that it can explain, of ``types.PARTS``.
         scores: the target scores that it can explain, of ``types.SCORES``.
-        needs: what a detector has to name in ``offers``, further abilities of its traces ("attention").
+        needs: what a detector has to name in ``offers``, further abilities of its traces ("attention"); a dict also
+            says for each why, and what else can be done, in words for whoever is refused.
         windowed: whether, handed only windows outside of which the gradient is zero, it returns the window of the same
             map, which is zero outside; of the complete settings.
         compact: whether it takes the gradient as such windows, with their corners in the context, and the whole
@@ -124,6 +125,8 @@ class Method:
         prefers: the layers that it is meant for, best first; the first that a detector has is explained where the
             caller names none, and if it has none of them the detector's own default.
         settings: a dataclass whose fields, all with defaults, are the settings; None for keyword-only arguments.
+        targeted: whether a "trace" method's function takes the target as its fourth argument, and so explains any
+            scalar that it names.
 
     Raises:
         TypeError: if a name is no text, the function cannot be called with what its kind is handed, a rule is no
@@ -139,12 +142,13 @@ class Method:
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     parts: tuple[str, ...] = PARTS
     scores: tuple[str, ...] = SCORES
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] | Mapping[str, str] = ()
     windowed: Rule = never
     compact: Rule = never
     signed: Rule = never
     prefers: tuple[str, ...] = ()
     settings: type[Any] | None = None
+    targeted: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -160,6 +164,8 @@ class Method:
         ):
             if isinstance(given, str) or not set(given) <= set(known):
                 raise ValueError(f"{what} of method {self.name!r}: known are {', '.join(known)}; got {given!r}")
+        if self.targeted and self.kind != "trace":
+            raise ValueError(f"method {self.name!r} is targeted, which only trace methods can be; it is a {self.kind}")
         for what in ("needs", "prefers"):
             if isinstance(getattr(self, what), str):
                 raise TypeError(f"{what} of method {self.name!r} is a tuple of names, got {getattr(self, what)!r}")
@@ -179,7 +185,8 @@ class Method:
 
     def _check_signature(self) -> None:
         """Raise an error if the function cannot be called as one of this kind is; see ``ARGUMENTS``."""
-        wanted = (*ARGUMENTS[self.kind], *(("settings",) if self.settings is not None else ()))
+        further = (("target",) if self.targeted else ()) + (("settings",) if self.settings is not None else ())
+        wanted = (*ARGUMENTS[self.kind], *further)
         try:
             signature = inspect.signature(self.function)
         except ValueError:
@@ -291,7 +298,7 @@ class Method:
                 raise ValueError(
                     f"method {self.name!r} has no maps of the {what} {asked!r}; it has: {', '.join(known)}"
                 )
-        if target.label is not None and self.kind != "gradient":
+        if target.label is not None and self.kind != "gradient" and not self.targeted:
             raise ValueError(f"method {self.name!r} explains each detection's own class; leave out the label")
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from detxai_nb.entry_points import load_entry_points
 from detxai_nb.methods.method import Context, Kind, Method, MethodResult, Rule, never
+from detxai_nb.types import SIDES
 
 __all__ = [
     "METHODS",
@@ -27,6 +28,9 @@ __all__ = [
 
 ENTRY_POINTS = "detxai_nb.methods"
 """The group under which an installed package declares its methods."""
+
+ALONE = ("class", *SIDES)
+"""The target parts of a targeted trace method: one scalar at a time."""
 
 GradientFunction = TypeVar("GradientFunction", bound=Callable[..., Tensor])
 WholeFunction = TypeVar("WholeFunction", bound=Callable[..., MethodResult])
@@ -143,24 +147,29 @@ def trace_method(
     title: str,
     source: str,
     choices: Mapping[str, tuple[Any, ...]] | None = None,
-    needs: tuple[str, ...] = (),
+    needs: tuple[str, ...] | Mapping[str, str] = (),
     signed: Rule = never,
     settings: type[Any] | None = None,
+    targeted: bool = False,
 ) -> Callable[[WholeFunction], WholeFunction]:
     """Register the decorated function, which computes all maps of an image from an open trace.
 
     The function is ``(trace, detections, progress, *, settings...) -> MethodResult``; see ``Method``. It explains the
-    reported score of each detection's own class.
+    reported score of each detection's own class or, if it is ``targeted``, the target that it is handed after
+    ``progress``.
 
     Args:
         name: the slug by which ``explain`` finds it.
         title: its name in tables and widgets.
         source: the paper, with the equations.
         choices: by setting the values it may have, where these are few.
-        needs: what a detector has to name in ``offers``, such as "attention".
+        needs: what a detector has to name in ``offers``, such as "attention"; as a dict with words for whoever lacks
+            it.
         signed: whether maps can be negative, of the complete settings.
         settings: a dataclass of the settings, handed to the function as its last argument; None if they are its
             keyword-only arguments.
+        targeted: whether the function is ``(trace, detections, progress, target, *, settings...)`` and explains any
+            part but "combined" and any score of any class.
 
     Returns:
         A decorator that returns the function as it is.
@@ -170,8 +179,11 @@ def trace_method(
     """
 
     def decorate(function: WholeFunction) -> WholeFunction:
-        about = {"needs": needs, "signed": signed, "settings": settings}
-        register(_own_class(name, function, "trace", title, source, choices, **about))
+        about: dict[str, Any] = {"needs": needs, "signed": signed, "settings": settings}
+        if targeted:
+            register(Method(name, function, "trace", title, source, choices or {}, parts=ALONE, targeted=True, **about))
+        else:
+            register(_own_class(name, function, "trace", title, source, choices, **about))
         return function
 
     return decorate

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,24 +15,22 @@ from detxai_nb.detectors.base import (
     detecting,
     evaluating,
     gather_detections,
-    outside_inference_mode,
     tracing,
 )
-from detxai_nb.detectors.classifier.capture import OpenedLayer, capture_layer, layer_maps, logits_of, probe
+from detxai_nb.detectors.classifier.capture import capture_layer, layer_maps, logits_of, probe
+from detxai_nb.detectors.classifier.trace import ORIGIN_FIELDS, ClassifierTrace, probabilities_of
 from detxai_nb.detectors.precision import require_full_precision
-from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.detectors.trace.again import ANY_SIZE, RERUN, Prepared
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.detectors.weights import differentiable
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
-from detxai_nb.module_use import alone
+from detxai_nb.module_use import alone, exclusive
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.scaling import scale_as_pillow
-from detxai_nb.types import Detections, Level, Target
-from detxai_nb.windows import GradientChunk
+from detxai_nb.types import Detections, Level
 
-ORIGIN_FIELDS = ("class",)
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 """What can make probabilities of a classifier's outputs."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -71,6 +70,7 @@ class ClassifierDetector(Adapter):
 
     family = "classifier"
     targets = ("class",)
+    offers = (RERUN, ANY_SIZE)
 
     def __init__(
         self,
@@ -172,16 +172,27 @@ class ClassifierDetector(Adapter):
         """
         layer = self._check_layer(layer)
         pixels = load_image(image)
-        with evaluating(self.module):
-            with torch.no_grad():
-                batch = self._prepare(pixels)
-            opened = capture_layer(self.module, layer, batch)
-            stride = measure_strides(
-                self.module, layer, lambda blank: layer_maps(self.module, layer, blank), batch, {layer: opened.leaf}
-            )[layer]
-        placement = Placement(tuple(pixels.shape[:2]), self.input_size, self.input_size)
+        with torch.no_grad():
+            batch = self._prepare(pixels)
+        return self._open(batch, layer, (int(pixels.shape[0]), int(pixels.shape[1])))
+
+    @exclusive("module")
+    @exact_mode
+    def _open(self, batch: Tensor, layer: str, image_size: tuple[int, int]) -> ClassifierTrace:
+        """The trace of an input ``[1,3,h,w]`` of any size."""
+        opened = capture_layer(self.module, layer, batch)
+        stride = measure_strides(
+            self.module, layer, lambda blank: layer_maps(self.module, layer, blank), batch, {layer: opened.leaf}
+        )[layer]
+        size = (int(batch.shape[2]), int(batch.shape[3]))
         level = Level(layer, opened.leaf.detach()[0], stride)
-        return ClassifierTrace(placement, level, opened, self.activation)
+        again = Prepared(
+            batch,
+            black=lambda: self._prepare(np.zeros((*image_size, 3), dtype=np.uint8)),
+            reopen=lambda other: self._open(other, layer, image_size),
+            any_size=True,
+        )
+        return ClassifierTrace(Placement(image_size, size, size), level, opened, self.activation, self.module, again)
 
     @property
     def _like(self) -> Tensor:
@@ -233,136 +244,3 @@ def _stated_by(module: nn.Module) -> dict[str, Any]:
     found = {name: tuple(map(float, about[name])) for name in ("mean", "std") if len(about.get(name) or ()) == 3}
     size = about.get("input_size")
     return {**found, "input_size": (int(size[1]), int(size[2]))} if size and len(size) == 3 else found
-
-
-class ClassifierTrace:
-    """One forward pass of one image through a classifier, kept open for gradients. See ``types.Trace``.
-
-    Args:
-        placement: how the image is resized to the input.
-        level: the explained layer's map.
-        opened: its leaf, and the outputs that depend on it.
-        activation: one of ``ACTIVATIONS``, what makes probabilities of the outputs.
-    """
-
-    def __init__(self, placement: Placement, level: Level, opened: OpenedLayer, activation: str = "softmax") -> None:
-        self.placement = placement
-        self.layer = level.name
-        self.levels = (level,)
-        self._leaf = opened.leaf
-        self._logits = opened.logits
-        self._activation = activation
-
-    @exact_mode
-    @torch.no_grad()
-    def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """Return the explained scalar of each detection.
-
-        Args:
-            detections: N detections of this image by this detector.
-            target: what is explained; only the part "class".
-
-        Returns:
-            Scalars ``[N]``: probabilities or logits.
-
-        Raises:
-            ValueError: if the target is a box side, or a logit of a network that returns probabilities, or the
-                detections have no classes as origins or come from another detector.
-        """
-        return self._scalars(self._resolve(detections, target), target)
-
-    def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Compute the exact gradients of all detections with respect to the layer.
-
-        Each chunk is one batched product with the Jacobian of what follows the layer. Works inside
-        ``torch.inference_mode`` too, which is left for the time of each step.
-
-        Args:
-            detections: N detections of this image by this detector.
-            target: what is explained; only the part "class".
-
-        Yields:
-            Chunks of gradients on the whole map that fit the memory budget.
-
-        Raises:
-            ValueError: as ``scalars``, at the first step.
-        """
-        return outside_inference_mode(self._chunks(detections, target))
-
-    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        labels = self._resolve(detections, target)
-        for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
-            with torch.enable_grad():
-                scalars = self._scalars(labels[rows].clone(), target)
-                one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
-                (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)
-            yield GradientChunk(0, rows, found[:, 0])
-            del found, scalars
-
-    def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Compute the same gradients as plain tuples.
-
-        Args:
-            detections: N detections of this image by this detector.
-            target: what is explained; only the part "class".
-
-        Yields:
-            (level, rows, gradient ``[n,K,h,w]``) for each chunk; the level is 0.
-
-        Raises:
-            ValueError: as ``scalars``, at the first step.
-        """
-        for chunk in self.chunks(detections, target):
-            yield chunk.level, chunk.rows, chunk.gradient
-
-    def _resolve(self, detections: Detections, target: Target) -> Tensor:
-        """The explained class ``[N]`` of each detection."""
-        if target.part != "class":
-            raise ValueError(f"a classifier has no box to explain: its only target is 'class', got {target.part!r}")
-        origins = detections.origins
-        if origins is None or detections.origin_fields != ORIGIN_FIELDS:
-            raise ValueError(
-                f"these detections do not say where in the model they came from (origins {ORIGIN_FIELDS}); "
-                "use what this detector's detect returns"
-            )
-        if target.score == "logit" and self._activation == "none":
-            raise ValueError(
-                "this classifier returns probabilities: its logits are not among its outputs. Explain "
-                "Target(score='prob'), or wrap the network without its last softmax or sigmoid"
-            )
-        outputs = self._logits.shape[1]
-        if len(origins) and int(origins.max()) >= outputs:
-            raise ValueError("these detections come from another detector or image size; detect in this image first")
-        labels = detections.labels.to(self._logits.device).clone()
-        return labels if target.label is None else torch.full_like(labels, target.label)
-
-    def _scalars(self, labels: Tensor, target: Target) -> Tensor:
-        """The logits ``[n]`` of the classes ``labels``, or their probabilities."""
-        outputs = self._logits if target.score == "logit" else probabilities_of(self._logits, self._activation)
-        return outputs[0, labels]
-
-
-def probabilities_of(outputs: Tensor, activation: str) -> Tensor:
-    """Return the probabilities of a classifier's outputs.
-
-    Args:
-        outputs: ``[B,C]``.
-        activation: one of ``ACTIVATIONS``.
-
-    Returns:
-        ``[B,C]`` in 0..1.
-
-    Raises:
-        ValueError: with the activation "none", if an output is not in 0..1.
-    """
-    if activation == "softmax":
-        return outputs.softmax(dim=1)
-    if activation == "sigmoid":
-        return outputs.sigmoid()
-    low, high = float(outputs.detach().min()), float(outputs.detach().max())
-    if not (low >= -1e-6 and high <= 1 + 1e-6):
-        raise ValueError(
-            f"this classifier's outputs are taken for probabilities (activation='none'), got {low:.4g} to {high:.4g}; "
-            "take activation='softmax' or 'sigmoid'"
-        )
-    return outputs

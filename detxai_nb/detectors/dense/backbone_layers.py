@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.detectors.trace.strides import by_number, measure_strides
 from detxai_nb.module_use import with_hooks
@@ -22,6 +23,8 @@ from detxai_nb.module_use import with_hooks
 BEFORE = f"{NECK}.before"
 PYRAMID, BODY = "pyramid", "body"
 """The groups of a backbone's maps: what the head reads, and the stages that the pyramid is made of."""
+Place = tuple[nn.Module, str | None]
+"""The submodule that returns a map, and the map's key if it returns several."""
 Strides = Callable[[str, Tensor, Sequence[Tensor]], Sequence[tuple[float, float]]]
 """Returns the stride (y, x), in input pixels, of each map of a group, in the order in which the backbone makes them."""
 
@@ -95,11 +98,13 @@ class OpenBackbone:
             inner = {str(i): block for i, block in enumerate(self.module.fpn.inner_blocks)}
             maps, pyramid = capture_parts(lambda: self.pyramid(batch), inner)
             maps = {name: maps[name] for name in inner}
+            places: dict[str, Place] = {name: (part, None) for name, part in inner.items()}
             found = _named(maps, strides(BODY, batch, list(maps.values())))
         elif self._split:
             maps, pyramid = capture_parts(lambda: self.pyramid(batch), {"": self.module.body})
             of_keys = _named(maps, strides(BODY, batch, list(maps.values())))
             keys = self.module.body.return_layers
+            places = {name: (self.module.body, key) for name, key in keys.items()}
             maps = {name: maps[key] for name, key in keys.items()}
             found = {name: of_keys[key] for name, key in keys.items()}
         else:
@@ -108,12 +113,48 @@ class OpenBackbone:
             maps, pyramid = capture_parts(
                 lambda: self.pyramid(batch), {name: self._chain[name] for name in names}, chained=True
             )
+            places = {name: (self._chain[name], None) for name in names}
             # The stages are the pyramid, so the strides are those of its levels, also of the stages before the first.
             found = _named(self._chain, strides(PYRAMID, batch, pyramid))
         if layer.startswith(f"{BACKBONE}."):
             name = layer.removeprefix(f"{BACKBONE}.")
             maps = {name: maps[name]}
-        return Stages(maps, {name: found[name] for name in maps}, pyramid, BEFORE if layer == BEFORE else BACKBONE)
+        prefix = BEFORE if layer == BEFORE else BACKBONE
+        above = pyramid_above(self.module, self.pyramid, batch, places)
+        return Stages(maps, {name: found[name] for name in maps}, pyramid, prefix, above)
+
+
+def pyramid_above(
+    module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], batch: Tensor, places: Mapping[str, Place]
+) -> Callable[[str, Tensor], Sequence[Tensor]]:
+    """Return a function that computes a pyramid again for other versions of one of its network's maps.
+
+    Args:
+        module: the network.
+        run: computes the pyramid's levels ``[B,C,h,w]`` of a batch.
+        batch: the network's input for one image, ``[1,3,H,W]``.
+        places: where each map is.
+
+    Returns:
+        ``above(name, maps)``: the levels ``[B,C,h,w]`` for B versions ``[B,C,h,w]`` of the map ``name``.
+    """
+    opened: dict[nn.Module, Above] = {}
+
+    def above(name: str, maps: Tensor) -> Sequence[Tensor]:
+        part, key = places[name]
+        if part not in opened:
+            opened[part] = Above(module, part, run, batch, list)
+        own = opened[part]
+        found = []
+        for some in [maps] if own.batched else maps.split(1):
+            output: Any = some.clone()
+            if key is not None:
+                output = own.own(len(some))
+                output[key] = some.clone()
+            found.append(own(output, len(some)))
+        return [torch.cat(list(levels)) for levels in zip(*found)]
+
+    return above
 
 
 def _named(names: Iterable[str], strides: Sequence[tuple[float, float]]) -> dict[str, tuple[float, float]]:

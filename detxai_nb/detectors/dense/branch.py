@@ -116,6 +116,26 @@ class Branch:
             x = part(x)
         return x[0]
 
+    def of_maps(self, maps: Tensor, at: Tensor) -> Tensor:
+        """Return the outputs at cells of several versions of a level, without a graph.
+
+        Args:
+            maps: ``[B,C,h,w]``.
+            at: int64 ``[n,2]``, (row, column) of each cell.
+
+        Returns:
+            Outputs ``[B,n,K]``, those of the last convolutions concatenated.
+        """
+        steps = [self.end]
+        if self.local:
+            steps = [*(ConvStep.of(part.conv, part.after) for part in self.parts), self.end]
+        else:
+            for part in self.parts:
+                maps = part(maps)
+        cut = [cut_windows(features, at, reach_of(steps)) for features in maps]
+        windows, masks = (torch.cat(parts) for parts in zip(*cut))
+        return run_windows(steps, windows, masks).unflatten(0, (len(maps), len(at)))
+
 
 class BranchRun:
     """A branch on one pyramid level. Group normalisation takes its statistics from the whole level.

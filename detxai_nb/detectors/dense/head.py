@@ -102,6 +102,7 @@ class DenseHead:
         self._fixed = fixed
         self._runs: dict[tuple[str, int], BranchRun] = {}
         self._opened: str | None = None
+        self._stop = 0
         self.features = list(pyramid)
         if layer in head_layers(branches):
             alone(head, partial(self._open, *head_layers(branches)[layer]))
@@ -109,7 +110,7 @@ class DenseHead:
     @torch.no_grad()
     def _open(self, name: str, stop: int) -> None:
         """Split a branch at a stop: the part before it computes the explained grids, the rest runs on them."""
-        self._opened = name
+        self._opened, self._stop = name, stop
         for level, features in enumerate(self._pyramid):
             branch = self._branches[level][name]
             count = branch.stops[stop]
@@ -134,6 +135,35 @@ class DenseHead:
         runs = self._run(level, target)
         outputs = {name: run.at_cells(at[:, :2]) for name, run in runs.items()}
         return self._rule.scalar(outputs, level, at, labels, target)
+
+    @exclusive("_head")
+    @torch.no_grad()
+    def scalars_of(
+        self, maps: Tensor, level: int, at: Tensor, labels: Tensor, target: Target, *, pyramid: bool = False
+    ) -> Tensor:
+        """Return the scalars of the same predictions for several versions of one level.
+
+        Args:
+            maps: ``[B,C,h,w]``, versions of the level's explained grid or, with ``pyramid``, of the pyramid's level.
+            level, at, labels, target: as for ``scalars``.
+            pyramid: whether the whole head runs on ``maps``, wherever it is opened.
+
+        Returns:
+            Scalars ``[B,n]``.
+        """
+        outputs = {}
+        for name in self._rule.needs(target):
+            branch = self._branches[level][name]
+            if pyramid or self._opened is None:
+                outputs[name] = branch.of_maps(maps, at[:, :2])
+            elif name == self._opened:
+                outputs[name] = branch.after(branch.stops[self._stop]).of_maps(maps, at[:, :2])
+            else:
+                outputs[name] = self._run(level, target)[name].at_cells(at[:, :2]).expand(len(maps), -1, -1)
+        count, rows = len(maps), len(at)
+        flat = {name: value.flatten(0, 1) for name, value in outputs.items()}
+        found = self._rule.scalar(flat, level, at.repeat(count, 1), labels.repeat(count), target)
+        return found.unflatten(0, (count, rows))
 
     def _run(self, level: int, target: Target) -> dict[str, BranchRun]:
         """The branches that the target needs, run on a level once for all targets and methods of a trace."""

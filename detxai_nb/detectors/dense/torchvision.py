@@ -15,10 +15,12 @@ from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_de
 from detxai_nb.detectors.dense.anchors import AnchorGrid
 from detxai_nb.detectors.dense.backbone_layers import PYRAMID, OpenBackbone
 from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layers
-from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
 from detxai_nb.detectors.trace.budget import check_layer
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import FloatImage, ImageSource, as_images, load_image
+from detxai_nb.module_use import exclusive
 from detxai_nb.types import Detections
 
 StatedStride = Callable[[tuple[int, int], int, Tensor], tuple[float, float]]
@@ -202,10 +204,24 @@ class DenseModule:
             ValueError: if the layer is unknown; the message lists the known ones.
         """
         layer = check_layer(layer, self.layers(branches))
+        with evaluating(self.module), torch.no_grad():
+            batch, placement = self.prepare([load_image(image)])
+        return self._open(batch, placement, layer, branches, rule, fixed)
+
+    @exclusive("module")
+    @exact_mode
+    def _open(
+        self,
+        batch: Tensor,
+        placement: Placement,
+        layer: str,
+        branches: Branches,
+        rule: Callable[[AnchorGrid], Rule],
+        fixed: int,
+    ) -> OneStageTrace:
+        """The trace of an input ``[1,3,h,w]``."""
         stages = None
         with evaluating(self.module):
-            with torch.no_grad():
-                batch, placement = self.prepare([load_image(image)])
             if layer in self.backbone.layers:
                 stages = self.backbone.open(layer, batch, self._strides)
                 pyramid = [level.detach() for level in stages.pyramid]
@@ -217,7 +233,14 @@ class DenseModule:
         each = branches if len(branches) > 1 else list(branches) * len(pyramid)
         head = DenseHead(self.module.head, each, [x[0] for x in pyramid], rule(grid), layer, fixed)
         anchors = [extent[2] for extent in grid.extents] if self._anchored else None
-        return OneStageTrace(placement, layer, head.features, strides, head, stages, anchors)
+        again = PreparedPyramid(
+            batch,
+            black=lambda: self.prepare([np.zeros((*placement.image_size, 3), dtype=np.uint8)])[0],
+            reopen=lambda other: self._open(other, placement, layer, branches, rule, fixed),
+            pyramid=self.backbone.pyramid,
+            module=self.module,
+        )
+        return OneStageTrace(placement, layer, head.features, strides, head, stages, anchors, again)
 
     def _strides(self, what: str, batch: Tensor, maps: Sequence[Tensor]) -> Sequence[tuple[float, float]]:
         """The stride of each map of the backbone: as the detector states it, else measured."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
+from detxai_nb.module_use import exclusive
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -40,6 +42,20 @@ class DenseHeadLike(Protocol):
             Scalars ``[n]``, in the unit of the target.
         """
 
+    def scalars_of(
+        self, maps: Tensor, level: int, at: Tensor, labels: Tensor, target: Target, *, pyramid: bool = False
+    ) -> Tensor:
+        """Return the scalars of the same predictions for several versions of one level.
+
+        Args:
+            maps: ``[B,C,h,w]``, versions of the level's explained grid or, with ``pyramid``, of the pyramid's level.
+            level, at, labels, target: as for ``scalars``.
+            pyramid: whether the whole head runs on ``maps``, wherever it is opened.
+
+        Returns:
+            Scalars ``[B,n]``.
+        """
+
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         """Yield the exact gradients of the same scalars.
 
@@ -60,12 +76,15 @@ class Stages:
         strides: the stride (y, x) of each map, in input pixels.
         pyramid: the levels ``[1,C,h,w]``, the finest first, with the graph that leads back to ``leaves``.
         prefix: the layer's name; a level is called ``<prefix>.<name of its map>``.
+        above: computes the pyramid's levels ``[B,C,h,w]`` again for B versions ``[B,C,h,w]`` of the map of a name; None
+            if that is not known.
     """
 
     leaves: Mapping[str, Tensor]
     strides: Mapping[str, tuple[float, float]]
     pyramid: Sequence[Tensor]
     prefix: str = BACKBONE
+    above: Callable[[str, Tensor], Sequence[Tensor]] | None = None
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -108,8 +127,21 @@ class Stages:
             del dense, product, gradient
 
 
-class OneStageTrace:
-    """One forward pass of one image through a one-stage detector, kept open for explanation. See ``types.Trace``.
+@dataclass(frozen=True, eq=False)
+class PreparedPyramid(Prepared):
+    """What a one-stage detector's trace needs to run its network again.
+
+    Attributes:
+        pyramid: computes the pyramid's levels ``[B,C,h,w]`` of inputs ``[B,3,h,w]``.
+        module: the network, for its lock.
+    """
+
+    pyramid: Callable[[Tensor], Sequence[Tensor]] | None = None
+    module: Any = None
+
+
+class OneStageTrace(Again):
+    """One forward pass of one image through a one-stage detector, kept open for explanation. See ``RerunTrace``.
 
     Args:
         placement: how the image lies in the network's input.
@@ -119,7 +151,10 @@ class OneStageTrace:
         head: the detection head on these grids.
         stages: the maps of a layer before the pyramid; None if the explained layer is the pyramid or inside the head.
         anchors: the number of anchors at a cell of each level; None if a prediction belongs to a cell as a whole.
+        again: what further runs need; None if there will be none.
     """
+
+    _again: PreparedPyramid | None
 
     def __init__(
         self,
@@ -130,6 +165,7 @@ class OneStageTrace:
         head: DenseHeadLike,
         stages: Stages | None = None,
         anchors: Sequence[int] | None = None,
+        again: PreparedPyramid | None = None,
     ) -> None:
         self.placement = placement
         self.layer = layer
@@ -137,6 +173,7 @@ class OneStageTrace:
         self._strides = tuple(strides)
         self._head = head
         self._stages = stages
+        self._again = again
         self._origin_fields = ORIGIN_FIELDS if anchors is None else ANCHOR_FIELDS
         self._extents = [tuple(x.shape[1:]) for x in features]
         if anchors is not None:
@@ -216,6 +253,64 @@ class OneStageTrace:
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
 
+    @exclusive("_prepared.module")
+    @exact_mode
+    @torch.no_grad()
+    def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalars for other inputs, each at its own location, without a graph.
+
+        Args:
+            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            detections, target: as for ``scalars``.
+
+        Returns:
+            ``[B,N]``.
+
+        Raises:
+            ValueError: as for ``scalars``, and for inputs of another size.
+        """
+        self._check_inputs(inputs)
+        pyramid = self._prepared.pyramid  # type: ignore[attr-defined]
+        return self._on_pyramid(pyramid(inputs), len(inputs), detections, target)
+
+    @exclusive("_prepared.module")
+    @exact_mode
+    @torch.no_grad()
+    def scalars_of_features(self, features: Tensor, level: int, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalars for other activations of the layer; only what lies above it runs.
+
+        Args:
+            features: ``[B,C,h,w]``, versions of the grid of ``level``.
+            level: the number of a level.
+            detections: N detections that are explained on this level.
+            target: as for ``scalars``.
+
+        Returns:
+            ``[B,N]``.
+
+        Raises:
+            ValueError: as for ``scalars``, and for activations of another shape or a level that is not the detections'.
+        """
+        check_features(features, level, [grid.features for grid in self.levels])
+        if self._stages is not None:
+            if self._stages.above is None:
+                raise ValueError(f"the layer {self.layer!r} cannot run again from changed activations; explain 'neck'")
+            pyramid = self._stages.above(list(self._stages.leaves)[level], features)
+            return self._on_pyramid(pyramid, len(features), detections, target)
+        levels, at, labels = self._resolve(detections, target)
+        if bool((levels != level).any()):
+            raise ValueError(f"all detections have to lie on level {level}, got levels {torch.unique(levels).tolist()}")
+        return self._head.scalars_of(features, level, at, labels, target)
+
+    def _on_pyramid(self, pyramid: Sequence[Tensor], count: int, detections: Detections, target: Target) -> Tensor:
+        """The scalars ``[B,N]`` of B versions of the pyramid."""
+        levels, at, labels = self._resolve(detections, target)
+        values = self._features[0].new_empty(count, len(detections))
+        for level in torch.unique(levels).tolist():
+            rows = (levels == level).nonzero()[:, 0]
+            values[:, rows] = self._head.scalars_of(pyramid[level], level, at[rows], labels[rows], target, pyramid=True)
+        return values
+
     def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Tensor]:
         """The level ``[N]``, location on it ``[N,2]`` or ``[N,3]`` and explained class ``[N]`` of each detection."""
         if target.part == "combined":
@@ -269,4 +364,9 @@ def open_stages(
         pyramid = tuple(neck(leaves))
     require_captured(list(leaves.values()), pyramid, BACKBONE)
     chosen = list(leaves) if layer == BACKBONE else [layer.removeprefix(f"{BACKBONE}.")]
-    return Stages({n: leaves[n] for n in chosen}, {n: strides[n] for n in chosen}, pyramid)
+
+    def above(name: str, maps: Tensor) -> Sequence[Tensor]:
+        others = {key: leaf.detach().expand(len(maps), *leaf.shape[1:]) for key, leaf in leaves.items()}
+        return neck({**others, name: maps})
+
+    return Stages({n: leaves[n] for n in chosen}, {n: strides[n] for n in chosen}, pyramid, above=above)

@@ -34,8 +34,14 @@ class OpenedPass:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """A layer within the output of ``part``: how it is taken out, as ``[1,C,h,w]``, and put back."""
+class Cut:
+    """A layer within the output of a submodule.
+
+    Attributes:
+        part: the submodule.
+        take: takes the layer out of its output, as ``[B,C,h,w]``, given the sizes of the encoder's grids.
+        put: returns the output with another layer in its place.
+    """
 
     part: nn.Module
     take: Callable[[Any, Sizes], Tensor]
@@ -58,7 +64,7 @@ def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened
     Raises:
         ValueError: if there is no such layer.
     """
-    cut = _cut_at(layer, anatomy)
+    cut = cut_at(layer, anatomy)
     sizes: dict[nn.Module, tuple[int, int]] = {}
     leaves: list[Tensor] = []
 
@@ -90,22 +96,33 @@ def _then(forward: Callable[..., Any], change: Callable[[Any], Any]) -> Callable
     return lambda *arguments, **named: change(forward(*arguments, **named))
 
 
-def _cut_at(layer: str, anatomy: Anatomy) -> _Cut:
-    """Where a layer is cut out of the forward pass."""
+def cut_at(layer: str, anatomy: Anatomy) -> Cut:
+    """Return where a layer is cut out of the forward pass.
+
+    Args:
+        layer: one of ``anatomy.layers``.
+        anatomy: the parts of the module.
+
+    Returns:
+        The submodule, and how the layer is taken out of its output and put back.
+
+    Raises:
+        ValueError: if there is no such layer.
+    """
     kind, _, name = layer.partition(".")
     if kind == BACKBONE and name:
-        return _Cut(anatomy.stages[name], lambda output, _: output, lambda _, leaf, __: leaf)
+        return Cut(anatomy.stages[name], lambda output, _: output, lambda _, leaf, __: leaf)
     if kind == BACKBONE:
-        return _Cut(
+        return Cut(
             anatomy.backbone,
             lambda maps, _: maps[-1][0],
             lambda maps, leaf, _: [*maps[:-1], (leaf, maps[-1][1])],
         )
     if kind == NECK:
-        return _Cut(anatomy.projections[int(name)], lambda output, _: output, lambda _, leaf, __: leaf)
+        return Cut(anatomy.projections[int(name)], lambda output, _: output, lambda _, leaf, __: leaf)
     if kind == ENCODER:
         level = int(name or 0)
-        return _Cut(
+        return Cut(
             anatomy.encoder,
             lambda output, sizes: _grid(output.last_hidden_state, level, sizes),
             lambda output, leaf, sizes: _with_grid(output, leaf, level, sizes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,9 +19,12 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, class_outputs, variant_of
+from detxai_nb.detectors.trace.again import RERUN, Prepared
 from detxai_nb.detectors.trace.budget import check_layer
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import exclusive
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.scaling import scale_as_pillow
 from detxai_nb.types import Detections
@@ -117,8 +121,9 @@ class DetrDetector(Adapter):
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """What traces offer besides gradients: "attention" if it is over all cells, else nothing."""
-        return ("attention",) if self._variant.dense else ()
+        """What traces offer besides gradients: "attention" if it is over all cells, "rerun" if queries are learned."""
+        attention = ("attention",) if self._variant.dense else ()
+        return attention if self._variant.chosen is not None else (*attention, RERUN)
 
     @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
@@ -167,7 +172,18 @@ class DetrDetector(Adapter):
         """
         layer = check_layer(layer, self.layers)
         batch, placement = self._prepare([load_image(image)])
-        return DetrTrace(self.module, self._variant, batch, placement, layer)
+        return self._open(batch, placement, layer)
+
+    @exclusive("module")
+    @exact_mode
+    def _open(self, batch: Tensor, placement: Placement, layer: str) -> DetrTrace:
+        """The trace of an input ``[1,3,h,w]``."""
+        again = Prepared(
+            batch,
+            black=lambda: self._prepare([np.zeros((*placement.image_size, 3), dtype=np.uint8)])[0],
+            reopen=lambda other: self._open(other, placement, layer),
+        )
+        return DetrTrace(self.module, self._variant, batch, placement, layer, again)
 
     @torch.no_grad()
     def _prepare(self, pixels: Sequence[Any]) -> tuple[Tensor, Placement]:

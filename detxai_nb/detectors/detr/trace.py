@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,15 @@ from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.detr.attention import Attention
-from detxai_nb.detectors.detr.capture import OpenedPass, capture_pass
+from detxai_nb.detectors.detr.capture import OpenedPass, capture_pass, cut_at
 from detxai_nb.detectors.detr.reading import read_grid
 from detxai_nb.detectors.detr.variants import Anatomy, Variant, anatomy_of
+from detxai_nb.detectors.trace.above import Above
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
-from detxai_nb.module_use import alone, undone
+from detxai_nb.module_use import alone, exclusive, undone
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -35,8 +37,8 @@ _NO_BATCHING_RULE = ("vmap", "Batching rule", "batching rule")
 """Words in PyTorch's error if an operation has no gradient for a batch of vectors."""
 
 
-class DetrTrace:
-    """One forward pass of one image through a DETR, kept open for gradients. See ``types.Trace``.
+class DetrTrace(Again):
+    """One forward pass of one image through a DETR, kept open for gradients. See ``RerunTrace``.
 
     Every query attends to the whole image, so gradients are dense, and each needs a backward pass of its own through
     everything after the layer. On a GPU many are one batched product with the Jacobian. On a CPU that takes twice as
@@ -50,13 +52,24 @@ class DetrTrace:
         pixels: the network's input ``[1,3,h,w]``.
         placement: where the image lies in the input.
         layer: name of the explained layer, one of the detector's.
+        again: what further runs need; None if there will be none.
     """
 
-    def __init__(self, module: Any, variant: Variant, pixels: Tensor, placement: Placement, layer: str) -> None:
+    def __init__(
+        self,
+        module: Any,
+        variant: Variant,
+        pixels: Tensor,
+        placement: Placement,
+        layer: str,
+        again: Prepared | None = None,
+    ) -> None:
         self.placement = placement
         self.layer = layer
         self._module = module
         self._variant = variant
+        self._again = again
+        self._above: Above | None = None
         anatomy = anatomy_of(module, variant)
         self._batched = batching_pays(pixels.device)
         open_pass = partial(alone, module, lambda: self._open(pixels, anatomy))
@@ -65,6 +78,7 @@ class DetrTrace:
         self._cells = None
         if variant.chosen is not None:
             self._cells = variant.chosen(opened.outputs, len(self._logits))[0]
+        self._sizes = opened.sizes
         self._tokens = sum(height * width for height, width in opened.sizes)
 
     def _open(self, pixels: Tensor, anatomy: Anatomy) -> OpenedPass:
@@ -167,6 +181,68 @@ class DetrTrace:
         """
         return self._attention.maps(query, point, average_heads, average_layers)
 
+    @exclusive("_module")
+    @exact_mode
+    @torch.no_grad()
+    def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalars for other inputs, each of its own query, without a graph.
+
+        Args:
+            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Returns:
+            ``[B,N]``.
+
+        Raises:
+            ValueError: as ``scalars``, for inputs of another size, and if the network chooses its queries.
+        """
+        self._check_inputs(inputs)
+        return self._of_outputs([self._module(pixel_values=inputs)], detections, target)
+
+    @exclusive("_module")
+    @exact_mode
+    @torch.no_grad()
+    def scalars_of_features(self, features: Tensor, level: int, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalars for other activations of the layer; only what lies above it runs.
+
+        Args:
+            features: ``[B,C,h,w]``, versions of the layer's grid.
+            level: 0.
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Returns:
+            ``[B,N]``.
+
+        Raises:
+            ValueError: as ``scalars``, for activations of another shape, and if the network chooses its queries.
+        """
+        check_features(features, level, [self._leaf[0]])
+        cut = cut_at(self.layer, anatomy_of(self._module, self._variant))
+        if self._above is None:
+
+            def run(batch: Tensor) -> Any:
+                return self._module(pixel_values=batch)
+
+            self._above = Above(self._module, cut.part, run, self._prepared.batch, lambda x: (x.logits, x.pred_boxes))
+        above, outputs = self._above, []
+        for part in [features] if above.batched else features.split(1):
+            outputs.append(above(cut.put(above.own(len(part)), part.clone(), self._sizes), len(part)))
+        return self._of_outputs(outputs, detections, target)
+
+    def _of_outputs(self, outputs: Sequence[Any], detections: Detections, target: Target) -> Tensor:
+        """The scalars ``[B,N]`` in outputs of the network for B inputs in all."""
+        if self._variant.chosen is not None:
+            raise ValueError(
+                "this detector chooses its queries by what its encoder finds, so with a changed picture or activation "
+                "a prediction may have no query to be read at; a gradient method such as 'odam' does without"
+            )
+        queries, labels = self._resolve(detections, target)
+        logits, boxes = (torch.cat([getattr(x, name) for x in outputs]) for name in ("logits", "pred_boxes"))
+        return self._values(logits, boxes, queries, labels, target)
+
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         queries, labels = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(queries), device=queries.device), self._rows_per_chunk()):
@@ -180,17 +256,22 @@ class DetrTrace:
 
     def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
         """The scalars ``[n]`` of queries ``[n]`` and classes ``[n]``, with the graph."""
+        return self._values(self._logits, self._boxes, queries, labels, target)
+
+    def _values(self, logits: Tensor, boxes: Tensor, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The scalars ``[...,n]`` in the network's outputs ``[...,Q,C]`` and ``[...,Q,4]``."""
         if target.part in SIDES:
             side = SIDES.index(target.part)
             outward = 1 if side >= 2 else -1
-            box = self._boxes[queries]
+            box = boxes[..., queries, :]
             pixels = self.placement.input_size[1 - side % 2]
-            value: Tensor = (outward * box[:, side % 2] + box[:, 2 + side % 2] / 2) * pixels
+            value: Tensor = (outward * box[..., side % 2] + box[..., 2 + side % 2] / 2) * pixels
             return value
-        logits: Tensor = self._logits[queries]
+        logits = logits[..., queries, :]
         if target.score == "prob":
-            logits = logits.softmax(dim=1) if self._variant.softmax else logits.sigmoid()
-        return logits.gather(1, labels[:, None])[:, 0]
+            logits = logits.softmax(dim=-1) if self._variant.softmax else logits.sigmoid()
+        found: Tensor = logits[..., torch.arange(len(labels), device=labels.device), labels]
+        return found
 
     def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor]:
         """Query and explained class of each detection, ``[N]`` both."""

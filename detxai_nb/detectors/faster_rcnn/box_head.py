@@ -73,6 +73,25 @@ class BoxHead:
             logits, deltas = self._roi_heads.box_predictor(self._roi_heads.box_head(pooled))
         return OpenedRegions(proposals, levels, pooled, logits, deltas)
 
+    def of_pooled(self, pooled: Tensor, proposals: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """Return the explained scalars of regions for several versions of their pooled features, without a graph.
+
+        Args:
+            pooled: ``[B,n,C,P,P]``.
+            proposals: the n regions ``[n,4]``, xyxy in input pixels.
+            labels: int64 ``[n]``, the class of each.
+            target: what is explained.
+
+        Returns:
+            Scalars ``[B,n]``, as ``scalars``.
+        """
+        count, rows = pooled.shape[:2]
+        with torch.no_grad():
+            flat = pooled.flatten(0, 1)
+            logits, deltas = self._roi_heads.box_predictor(self._roi_heads.box_head(flat))
+            regions = OpenedRegions(proposals.repeat(count, 1), labels, flat, logits, deltas)
+            return self.scalars(regions, labels.repeat(count), target).detach().unflatten(0, (count, rows))
+
     def scalars(self, regions: OpenedRegions, labels: Tensor, target: Target) -> Tensor:
         """Return the explained scalar of each region for its class, with the graph.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN
@@ -23,17 +24,20 @@ from detxai_nb.detectors.base import (
     to_tensor,
     tracing,
 )
-from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
+from detxai_nb.detectors.dense.backbone_layers import BEFORE, Place, capture_parts, pyramid_above
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling, with_scales
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, is_linear
-from detxai_nb.detectors.faster_rcnn.trace import ROI, RoiTrace
+from detxai_nb.detectors.faster_rcnn.trace import ROI, PreparedRegions, RoiTrace
+from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.strides import measure_strides
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, sampler_shift
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import exclusive
 from detxai_nb.names import BACKGROUND, ClassNames, as_names
 from detxai_nb.types import Detections, Level
 
@@ -68,7 +72,7 @@ class FasterRcnnDetector(Adapter):
     """
 
     family = "faster_rcnn"
-    offers = ("regions",)
+    offers = ("regions", RERUN)
 
     def __init__(
         self,
@@ -145,8 +149,17 @@ class FasterRcnnDetector(Adapter):
             ValueError: if there is no such layer.
         """
         layer = check_layer(layer, self.layers)
+        batch, placement = self._prepare([load_image(image)])
+        return self._open_trace(batch, placement, layer)
+
+    @exclusive("module")
+    @exact_mode
+    @torch.no_grad()
+    def _open_trace(
+        self, batch: Tensor, placement: Placement, layer: str, proposals: AnchorProposals | None = None
+    ) -> RoiTrace:
+        """The trace of an input ``[1,3,h,w]``, with proposals of its own or those of another input."""
         with evaluating(self.module):
-            batch, placement = self._prepare([load_image(image)])
             if layer in (NECK, ROI):
                 pyramid = _by_name(self.module.backbone(batch))
                 pooling = Pooling(self._pool(batch, pyramid), pyramid, placement.resized)
@@ -158,9 +171,18 @@ class FasterRcnnDetector(Adapter):
             else:
                 pyramid, pooling, below = self._before_neck(layer, batch, placement)
         maps = list(pyramid.values())
-        images = ImageList(batch, [placement.resized])
-        proposals = AnchorProposals(self.module.rpn, images, maps, placement.resized, self._held)
-        return RoiTrace(placement, layer, self.module, proposals, pooling, below)
+        if proposals is None:
+            images = ImageList(batch, [placement.resized])
+            proposals = AnchorProposals(self.module.rpn, images, maps, placement.resized, self._held)
+        chosen, size = proposals, placement.image_size
+        again = PreparedRegions(
+            batch,
+            black=lambda: self._prepare([np.zeros((*size, 3), dtype=np.uint8)])[0],
+            reopen=lambda other: self._open_trace(other, placement, layer, chosen),
+            pyramid=lambda inputs: _by_name(self.module.backbone(inputs)),
+            above=self._above(batch),
+        )
+        return RoiTrace(placement, layer, self.module, proposals, pooling, below, again)
 
     @contextmanager
     def holding(self, image: ImageSource, detections: Detections) -> Iterator[None]:
@@ -224,6 +246,31 @@ class FasterRcnnDetector(Adapter):
         stages = self._stages(batch, leaves)
         return pyramid, pooling, BeforeNeck(layer, stages, list(leaves.values()), pooled, pooling.strides)
 
+    def _above(self, batch: Tensor) -> Callable[[str, Tensor], dict[str, Tensor]]:
+        """A function that computes the pyramid again for other versions of a stage or lateral output, by its name."""
+        backbone = self.module.backbone
+        places: dict[str, Place] = {f"{BACKBONE}.{name}": (backbone.body, key) for key, name in self._keys().items()}
+        if places and self._transposable():
+            places |= {f"{BEFORE}.{i}": (block, None) for i, block in enumerate(backbone.fpn.inner_blocks)}
+        names: list[str] = []
+
+        def run(inputs: Tensor) -> list[Tensor]:
+            found = _by_name(backbone(inputs))
+            names[:] = found
+            return list(found.values())
+
+        above = pyramid_above(backbone, run, batch, places)
+
+        def by_name(name: str, maps: Tensor) -> dict[str, Tensor]:
+            levels = above(name, maps)
+            return dict(zip(names, levels))
+
+        return by_name
+
+    def _keys(self) -> dict[str, str]:
+        """The stages' names by the keys of the body's outputs."""
+        return {key: name for name, key in self._stage_keys().items()}
+
     def _pool(self, batch: Tensor, pyramid: Mapping[str, Tensor]) -> MultiScaleRoIAlign:
         """A copy of the pooling with the scales of the network itself.
 
@@ -240,7 +287,7 @@ class FasterRcnnDetector(Adapter):
 
     def _stages(self, batch: Tensor, maps: Mapping[str, Tensor]) -> list[Level]:
         """The backbone's stages ``[1,C,h,w]``, by the keys of the body's outputs, as levels."""
-        body, names = self.module.backbone.body, {key: name for name, key in self._stage_keys().items()}
+        body, names = self.module.backbone.body, self._keys()
         strides = measure_strides(self.module.backbone, "stages", lambda blank: body(blank), batch, maps)
         return [Level(f"{BACKBONE}.{names[key]}", x.detach()[0], strides[key]) for key, x in maps.items()]
 

@@ -112,10 +112,36 @@ class Pooling:
     def __call__(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled features ``[n,C,P,P]`` of boxes ``[n,4]`` (xyxy, input pixels) and the map each is from."""
         pooled: Tensor = self._module(self.features, [boxes], [self._size])
+        return pooled, self.levels_of(boxes)
+
+    def of_maps(self, maps: dict[str, Tensor], boxes: Tensor) -> Tensor:
+        """Return the pooled features of the same boxes in several versions of the pyramid.
+
+        Args:
+            maps: maps ``[B,C,h,w]`` by name, at least those that the module reads.
+            boxes: ``[n,4]``, xyxy in input pixels.
+
+        Returns:
+            ``[B,n,C,P,P]``.
+        """
+        read = {name: maps[name] for name in self.features}
+        count = len(next(iter(read.values())))
+        pooled: Tensor = self._module(read, [boxes] * count, [self._size] * count)
+        return pooled.unflatten(0, (count, len(boxes)))
+
+    def levels_of(self, boxes: Tensor) -> Tensor:
+        """Return the number of the map that each box is pooled from.
+
+        Args:
+            boxes: ``[n,4]``, xyxy in input pixels.
+
+        Returns:
+            int64 ``[n]``.
+        """
         if len(self.features) == 1:
-            return pooled, torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)
+            return torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)
         levels: Tensor = self._module.map_levels([boxes])
-        return pooled, levels
+        return levels
 
     @property
     def strides(self) -> list[tuple[float, float]]:

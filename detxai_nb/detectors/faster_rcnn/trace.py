@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,10 +12,11 @@ from torch import Tensor
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS
 from detxai_nb.detectors.faster_rcnn.box_head import BoxHead, OpenedRegions
-from detxai_nb.detectors.faster_rcnn.layers import LayerBelow
+from detxai_nb.detectors.faster_rcnn.layers import LayerBelow, PooledMaps
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals
 from detxai_nb.detectors.faster_rcnn.regions import Regions
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
@@ -25,8 +27,23 @@ from detxai_nb.windows import GradientChunk
 ROI = "roi"
 
 
-class RoiTrace:
-    """One forward pass of one image through Faster R-CNN, kept open for gradients. See ``types.Trace``.
+@dataclass(frozen=True, eq=False)
+class PreparedRegions(Prepared):
+    """What a trace of Faster R-CNN needs to run its network again.
+
+    Attributes:
+        pyramid: computes the pyramid's maps ``[B,C,h,w]`` by name, of inputs ``[B,3,h,w]``.
+        above: computes them for B versions ``[B,C,h,w]`` of the layer's level of a name.
+    """
+
+    pyramid: Callable[[Tensor], dict[str, Tensor]] | None = None
+    above: Callable[[str, Tensor], dict[str, Tensor]] | None = None
+
+
+class RoiTrace(Again):
+    """One forward pass of one image through Faster R-CNN, kept open for gradients. See ``RerunTrace``.
+
+    Further runs keep the proposals of this image.
 
     Args:
         placement: where the image lies in the network's input.
@@ -36,9 +53,11 @@ class RoiTrace:
         pooling: RoI pooling on the image's pyramid.
         below: carries gradients from the pooled maps to the layer's levels. None for the layer "roi": then each region
             is a level of its own, and ``levels`` lists the regions explained so far.
+        again: what further runs need; None if there will be none.
     """
 
     two_stage = True
+    _again: PreparedRegions | None
 
     def __init__(
         self,
@@ -48,6 +67,7 @@ class RoiTrace:
         proposals: AnchorProposals,
         pooling: Pooling,
         below: LayerBelow | None,
+        again: PreparedRegions | None = None,
     ) -> None:
         self.placement = placement
         self.layer = layer
@@ -56,6 +76,7 @@ class RoiTrace:
         self._pooling = pooling
         self._head = BoxHead(module.roi_heads, pooling)
         self._below = below
+        self._again = again
         self._last: tuple[Tensor, OpenedRegions] | None = None
         self._regions: list[Level] = []
         self._numbers: dict[tuple[int, ...], int] = {}
@@ -121,6 +142,66 @@ class RoiTrace:
         """
         for chunk in self.chunks(detections, target):
             yield chunk.level, chunk.rows, chunk.dense(*self.levels[chunk.level].features.shape[1:])
+
+    @exclusive("_module")
+    @exact_mode
+    @torch.no_grad()
+    def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalars for other inputs, in the proposals of this image, without a graph.
+
+        Args:
+            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            detections: N detections of this image by this detector.
+            target: what is explained.
+
+        Returns:
+            ``[B,N]``.
+
+        Raises:
+            ValueError: as ``scalars``, and for inputs of another size.
+        """
+        self._check_inputs(inputs)
+        pyramid = self._prepared.pyramid  # type: ignore[attr-defined]
+        return self._of_maps(pyramid(inputs), detections, target)
+
+    @exclusive("_module")
+    @exact_mode
+    @torch.no_grad()
+    def scalars_of_features(self, features: Tensor, level: int, detections: Detections, target: Target) -> Tensor:
+        """Compute the explained scalars for other activations of the layer, in the proposals of this image.
+
+        Args:
+            features: ``[B,C,h,w]``, versions of the grid of ``level``.
+            level: the number of a level.
+            detections: N detections that are explained on this level.
+            target: what is explained.
+
+        Returns:
+            ``[B,N]``.
+
+        Raises:
+            ValueError: as ``scalars``, for activations of another shape, and for the region of another detection.
+        """
+        check_features(features, level, [one.features for one in self.levels])
+        if self._below is None:
+            origins, labels = self._resolve(detections, target)
+            if any(self._numbers.get(tuple(origin)) != level for origin in origins.tolist()):
+                raise ValueError(f"level {level} of the layer {ROI!r} is the region of another detection")
+            pooled = features[:, None].expand(-1, len(origins), *features.shape[1:])
+            return self._head.of_pooled(pooled, self._proposals.boxes(origins), labels, target)
+        if isinstance(self._below, PooledMaps):
+            maps = {name: x.expand(len(features), *x.shape[1:]) for name, x in self._pooling.features.items()}
+            maps[list(maps)[level]] = features
+        else:
+            above = self._prepared.above  # type: ignore[attr-defined]
+            maps = above(self.levels[level].name, features)
+        return self._of_maps(maps, detections, target)
+
+    def _of_maps(self, maps: dict[str, Tensor], detections: Detections, target: Target) -> Tensor:
+        """The scalars ``[B,N]`` in B versions of the pyramid."""
+        origins, labels = self._resolve(detections, target)
+        boxes = self._proposals.boxes(origins)
+        return self._head.of_pooled(self._pooling.of_maps(maps, boxes), boxes, labels, target)
 
     def regions(self, detections: Detections) -> Iterator[Regions]:
         """Pool the regions of all detections, with the box head on them, whatever the trace's layer.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detectors.trace.above import map_tensors
 from detxai_nb.module_use import with_hooks
 
 
@@ -30,26 +30,16 @@ def capture(
     """
     leaves = [] if leaves is None else leaves
 
-    def opened(output: Any) -> Any:
-        if isinstance(output, Tensor):
-            if not output.is_floating_point() or output.ndim != 4 or len(output) != 1 or output[0, 0].numel() < 2:
-                return output
-            leaves.append(output.detach().clone().requires_grad_())
-            # A copy, since the next module may work in place.
-            return leaves[-1].clone()
-        if isinstance(output, dict):
-            changed = copy.copy(output)
-            for key, value in output.items():
-                changed[key] = opened(value)
-            return changed
-        if isinstance(output, (list, tuple)):
-            parts = [opened(value) for value in output]
-            return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
-        return output
+    def opened(output: Tensor) -> Tensor:
+        if not _is_map(output):
+            return output
+        leaves.append(output.detach().clone().requires_grad_())
+        # A copy, since the next module may work in place.
+        return leaves[-1].clone()
 
     def hook(_: nn.Module, __: Any, output: Any) -> Any:
         torch.set_grad_enabled(True)
-        return opened(output)
+        return map_tensors(output, opened)
 
     def run_without_graph() -> Any:
         with torch.no_grad():
@@ -57,6 +47,41 @@ def capture(
 
     outputs = with_hooks([(part, hook) for part in modules], run_without_graph)
     return leaves, outputs
+
+
+def replaying(run: Callable[[], Any], modules: Sequence[nn.Module], number: int, given: Tensor) -> Any:
+    """Run a network with another map in place of one of those that ``capture`` finds, without a graph.
+
+    Args:
+        run: runs the network and returns its outputs.
+        modules: the submodules, as for ``capture``.
+        number: of the map, in the order in which they are made.
+        given: the map ``[1,C,h,w]`` to take instead.
+
+    Returns:
+        What ``run`` returned.
+    """
+    seen = 0
+
+    def replaced(output: Tensor) -> Tensor:
+        nonlocal seen
+        if not _is_map(output):
+            return output
+        seen += 1
+        return given.clone() if seen == number + 1 else output
+
+    def run_without_graph() -> Any:
+        with torch.no_grad():
+            return run()
+
+    return with_hooks(
+        [(part, lambda _, __, output: map_tensors(output, replaced)) for part in modules], run_without_graph
+    )
+
+
+def _is_map(output: Tensor) -> bool:
+    """Whether an output can be explained: a map ``[1,C,h,w]`` of more than one cell."""
+    return output.is_floating_point() and output.ndim == 4 and len(output) == 1 and output[0, 0].numel() > 1
 
 
 def require_captured(leaves: Sequence[Tensor], outputs: Sequence[Tensor], part: str) -> None:

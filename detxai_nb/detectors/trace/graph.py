@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +14,21 @@ from detxai_nb.detectors.base import (
     Adapter,
     detecting,
     gather_detections,
-    outside_inference_mode,
     to_tensor,
     tracing,
 )
-from detxai_nb.detectors.trace.answers import check_input, check_predictions, check_scalar
-from detxai_nb.detectors.trace.budget import check_layer, rows_per_chunk
+from detxai_nb.detectors.trace.again import RERUN
+from detxai_nb.detectors.trace.answers import check_input, check_predictions
+from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.capture import capture
+from detxai_nb.detectors.trace.graph_trace import GraphTrace
 from detxai_nb.detectors.trace.strides import by_number, measure_strides, noted
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, stride_by_shape
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.module_use import exclusive
 from detxai_nb.names import ClassNames, as_names
-from detxai_nb.types import SIDES, Detections, Level, Target
-from detxai_nb.windows import GradientChunk
-
-GUIDE = "docs/adding/detector.md"
-MOST_ROWS = 16
-"""Gradients in a chunk: they are computed one by one, so that work can be stopped in between."""
+from detxai_nb.types import SIDES, Detections, Target
 
 LayerModules = str | Sequence[str] | Callable[[Any], nn.Module | Sequence[nn.Module]]
 """Where a layer is: the path of a submodule, several, or a function that finds the submodules in the module."""
@@ -73,6 +69,8 @@ class GraphDetector(Adapter, ABC):
     Raises:
         TypeError: if the module is no ``torch.nn.Module``, or the names are no list of names.
     """
+
+    offers = (RERUN,)
 
     layer_modules: Mapping[str, LayerModules] = {}
     """The layers by name, the default first. Each map ``[1,C,h,w]`` that its submodules return is an explained grid."""
@@ -206,7 +204,16 @@ class GraphDetector(Adapter, ABC):
             raise ValueError(
                 f"{type(self).__name__} has no layers: set layer_modules = {{'name': 'path.of.a.submodule'}}"
             )
-        return GraphTrace(self, image, check_layer(layer, self.layers))
+        layer = check_layer(layer, self.layers)
+        with torch.no_grad():
+            batch, placement = self._input(image)
+        return self._open(batch, placement, layer)
+
+    @exclusive("module")
+    @exact_mode
+    def _open(self, batch: Tensor, placement: Placement, layer: str) -> GraphTrace:
+        """The trace of an input ``[1,3,h,w]``."""
+        return GraphTrace(self, batch, placement, layer)
 
     def _input(self, image: ImageSource) -> tuple[Tensor, Placement]:
         weight = next(w for w in self.module.parameters() if w.is_floating_point())
@@ -244,147 +251,6 @@ class GraphDetector(Adapter, ABC):
                 f"{type(self.module).__name__} does not have; some that it has: {near}"
             )
         return [known[path] for path in paths]
-
-
-class GraphTrace:
-    """One forward pass of one image with a graph from a layer on. See ``types.Trace``.
-
-    Args:
-        detector: whose module runs.
-        image: what ``load_image`` takes.
-        layer: one of the detector's layers.
-    """
-
-    def __init__(self, detector: GraphDetector, image: ImageSource, layer: str) -> None:
-        self.layer = layer
-        self._detector = detector
-        with torch.no_grad():
-            batch, self.placement = detector._input(image)
-            modules = detector._modules(layer)
-            self._leaves, self._outputs = capture(lambda: detector.forward(batch), modules)
-        if not self._leaves:
-            raise ValueError(
-                f"layer {layer!r} of {type(detector).__name__} returned no map [1,C,h,w] when the network ran "
-                f"(tokens [1,N,C] are no map): name a submodule of {type(detector.module).__name__} that runs and "
-                f"returns one ({GUIDE})"
-            )
-        if len(self._leaves) > 1 and "level" not in detector.origin_fields:
-            raise ValueError(
-                f"layer {layer!r} of {type(detector).__name__} has {len(self._leaves)} maps, and each prediction is "
-                f"explained on one of them: give origins a column 'level', or name each map as a layer ({GUIDE})"
-            )
-        names = [layer] if len(self._leaves) == 1 else [f"{layer}.{i}" for i in range(len(self._leaves))]
-        with torch.no_grad():
-            strides = detector._strides(layer, batch, self._leaves)
-        self.levels = tuple(
-            Level(name, leaf.detach()[0], stride) for name, leaf, stride in zip(names, self._leaves, strides)
-        )
-
-    @exclusive("_detector.module")
-    @exact_mode
-    @torch.no_grad()
-    def scalars(self, detections: Detections, target: Target) -> Tensor:
-        """Compute the explained scalar of each detection.
-
-        Args:
-            detections: what the detector's ``detect`` found in this image.
-            target: which scalar.
-
-        Returns:
-            ``[N]``, without a graph.
-
-        Raises:
-            ValueError: if the target has no scalar, or the detections come from elsewhere.
-        """
-        found = [self._scalar(origin, label, target) for origin, label in self._resolve(detections, target)]
-        return torch.stack(found) if found else self._leaves[0].new_zeros(0)
-
-    def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        """Compute exact gradients with respect to the layer, one backward pass for each detection.
-
-        Also inside ``torch.inference_mode``, which is left for the time of each step.
-
-        Args:
-            detections: what the detector's ``detect`` found in this image.
-            target: which scalar.
-
-        Yields:
-            Gradients on one whole level, as many together as fit the memory budget, at most ``MOST_ROWS``.
-        """
-        return outside_inference_mode(self._chunks(detections, target), self._detector.module)
-
-    def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Compute the same as (level, rows, gradient).
-
-        Args:
-            detections: what the detector's ``detect`` found in this image.
-            target: which scalar.
-
-        Yields:
-            The number of the level, rows ``[n]`` and gradients ``[n,C,h,w]``.
-        """
-        for chunk in self.chunks(detections, target):
-            yield chunk.level, chunk.rows, chunk.gradient
-
-    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        asked = self._resolve(detections, target)
-        by_level: dict[int, list[int]] = {}
-        for row, (origin, _) in enumerate(asked):
-            by_level.setdefault(self._level(origin), []).append(row)
-        for level, mine in by_level.items():
-            leaf = self._leaves[level]
-            most = min(MOST_ROWS, rows_per_chunk(leaf))
-            for start in range(0, len(mine), most):
-                rows = mine[start : start + most]
-                found = [self._gradient(asked[row][0], asked[row][1], target, leaf) for row in rows]
-                yield GradientChunk(level, torch.tensor(rows, device=leaf.device), torch.stack(found))
-                del found
-
-    def _gradient(self, origin: tuple[int, ...], label: int, target: Target, leaf: Tensor) -> Tensor:
-        with torch.enable_grad():
-            value = self._scalar(origin, label, target)
-        if not value.requires_grad:
-            return torch.zeros_like(leaf[0])
-        (gradient,) = torch.autograd.grad(value, leaf, retain_graph=True, allow_unused=True)
-        return torch.zeros_like(leaf[0]) if gradient is None else gradient[0]
-
-    def _scalar(self, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
-        try:
-            value = self._detector.scalar(self._outputs, origin, label, target)
-        except IndexError as error:
-            raise ValueError(_ELSEWHERE) from error
-        return check_scalar(type(self._detector).__name__, value, target)
-
-    def _level(self, origin: tuple[int, ...]) -> int:
-        if len(self._leaves) == 1:
-            return 0
-        level = origin[self._detector.origin_fields.index("level")]
-        if level >= len(self._leaves):
-            raise ValueError(_ELSEWHERE)
-        return level
-
-    def _resolve(self, detections: Detections, target: Target) -> list[tuple[tuple[int, ...], int]]:
-        """The origin and explained class of each detection."""
-        if target.part == "combined":
-            raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
-        if target.part not in self._detector.targets:
-            raise ValueError(
-                f"{type(self._detector).__name__} has no target {target.part!r} (such as a box side); "
-                f"it has {', '.join(self._detector.targets)}"
-            )
-        origins, fields = detections.origins, self._detector.origin_fields
-        if origins is None or detections.origin_fields != fields:
-            raise ValueError(
-                f"these detections do not say where in the model they came from (origins {fields}); "
-                "use what this detector's detect returns"
-            )
-        if origins.numel() and int(origins.min()) < 0:
-            raise ValueError(_ELSEWHERE)
-        labels = detections.labels.tolist() if target.label is None else [target.label] * len(origins)
-        return [(tuple(origin), label) for origin, label in zip(origins.tolist(), labels)]
-
-
-_ELSEWHERE = "these detections come from another detector or image size; detect in this image first"
 
 
 def box_side(boxes: Tensor, part: str) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
@@ -22,7 +23,8 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
-from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace
+from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
+from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.ultralytics.head import (
     BatchedHead,
@@ -32,8 +34,10 @@ from detxai_nb.detectors.ultralytics.head import (
     side_distances,
 )
 from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module, trained_size
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import exclusive
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.scaling import scale_as_opencv
 from detxai_nb.types import Detections
@@ -73,6 +77,7 @@ class UltralyticsDetector(Adapter):
     """
 
     family = "ultralytics"
+    offers = (RERUN,)
 
     def __init__(
         self,
@@ -156,10 +161,18 @@ class UltralyticsDetector(Adapter):
         Raises:
             ValueError: if there is no such layer.
         """
-        layer, network = check_layer(layer, self.layers), self._network
+        layer = check_layer(layer, self.layers)
+        with torch.no_grad():
+            batch, placement = self._prepare(load_image(image))
+        return self._open(batch, placement, layer)
+
+    @exclusive("module")
+    @exact_mode
+    def _open(self, batch: Tensor, placement: Placement, layer: str) -> OneStageTrace:
+        """The trace of an input ``[1,3,h,w]``."""
+        network = self._network
         with evaluating(self.module):
             with torch.no_grad():
-                batch, placement = self._prepare(load_image(image))
                 outputs = network.run(batch)
             stages = network.open(layer, outputs, placement.input_size) if layer in network.layers else None
         pyramid = [x[0].detach() for x in (network.maps(outputs) if stages is None else stages.pyramid)]
@@ -170,7 +183,14 @@ class UltralyticsDetector(Adapter):
             else DenseHead(head, branches, pyramid, UltralyticsRule(head), layer)
         )
         strides = [(stride, stride) for stride in network.strides]
-        return OneStageTrace(placement, layer, dense.features, strides, dense, stages)
+        again = PreparedPyramid(
+            batch,
+            black=lambda: self._prepare(np.zeros((*placement.image_size, 3), dtype=np.uint8))[0],
+            reopen=lambda other: self._open(other, placement, layer),
+            pyramid=lambda inputs: network.maps(network.run(inputs)),
+            module=self.module,
+        )
+        return OneStageTrace(placement, layer, dense.features, strides, dense, stages, again=again)
 
     @property
     def _network(self) -> UltralyticsNetwork:

@@ -190,6 +190,27 @@ class BatchedHead:
         raw = self._branches[name][level](self.features[level][None])[0]
         return self._rule.scalar({name: raw[:, at[:, 0], at[:, 1]].T}, level, at, labels, target)
 
+    @exclusive("_head")
+    @torch.no_grad()
+    def scalars_of(
+        self, maps: Tensor, level: int, at: Tensor, labels: Tensor, target: Target, *, pyramid: bool = False
+    ) -> Tensor:
+        """Compute the scalars of the same predictions for several versions of one level.
+
+        Args:
+            maps: ``[B,C,h,w]``, versions of the level.
+            level, at, labels, target: as for ``scalars``.
+            pyramid: makes no difference, since the head is opened at the pyramid.
+
+        Returns:
+            Scalars ``[B,n]``.
+        """
+        (name,) = self._rule.needs(target)
+        raw = self._branches[name][level](maps)[:, :, at[:, 0], at[:, 1]].transpose(1, 2)
+        count = len(maps)
+        found = self._rule.scalar({name: raw.flatten(0, 1)}, level, at.repeat(count, 1), labels.repeat(count), target)
+        return found.unflatten(0, (count, len(at)))
+
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         """Compute the exact gradients of the scalars on the whole level.
 

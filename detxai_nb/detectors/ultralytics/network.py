@@ -101,7 +101,13 @@ class UltralyticsNetwork:
         strides = {
             name: (input_size[0] / leaf.shape[2], input_size[1] / leaf.shape[3]) for name, leaf in chosen.items()
         }
-        return Stages(chosen, strides, self.maps(made), kind)
+
+        def above(name: str, maps: Tensor) -> list[Tensor]:
+            again = {i: x.detach().expand(len(maps), *x.shape[1:]) for i, x in given.items()}
+            again[int(name)] = maps
+            return self.maps(self.run(again.get(start - 1), again, start))
+
+        return Stages(chosen, strides, self.maps(made), kind, above)
 
 
 def open_module(module: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
@@ -17,15 +18,26 @@ from detxai_nb.detectors.base import (
     gather_detections,
     tracing,
 )
-from detxai_nb.detectors.dense.backbone_layers import BEFORE, capture_parts
+from detxai_nb.detectors.dense.backbone_layers import BEFORE, Place, capture_parts, pyramid_above
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
-from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, Stages, open_stages
+from detxai_nb.detectors.dense.trace import (
+    BACKBONE,
+    NECK,
+    ORIGIN_FIELDS,
+    OneStageTrace,
+    PreparedPyramid,
+    Stages,
+    open_stages,
+)
+from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
+from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
+from detxai_nb.module_use import exclusive
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.scaling import scale_as_opencv
 from detxai_nb.types import SIDES, Detections, Target
@@ -61,6 +73,7 @@ class YoloxDetector(Adapter):
     """
 
     family = "yolox"
+    offers = (RERUN,)
 
     def __init__(
         self,
@@ -140,20 +153,33 @@ class YoloxDetector(Adapter):
             ValueError: if the layer is unknown; the message lists the known ones.
         """
         layer = check_layer(layer, self.layers)
+        with torch.no_grad():
+            tensor, placement = self._prepare(load_image(image))
+        return self._open_trace(tensor[None], placement, layer)
+
+    @exclusive("module")
+    @exact_mode
+    def _open_trace(self, batch: Tensor, placement: Placement, layer: str) -> OneStageTrace:
+        """The trace of an input ``[1,3,h,w]``."""
         strides = [(float(s), float(s)) for s in STRIDES]
         with evaluating(self.module):
-            with torch.no_grad():
-                tensor, placement = self._prepare(load_image(image))
             if layer == BEFORE or layer.startswith(BACKBONE):
-                stages = self._open(layer, tensor[None], strides)
+                stages = self._open(layer, batch, strides)
                 pyramid: Sequence[Tensor] = stages.pyramid
             else:
                 stages = None
                 with torch.no_grad():
-                    pyramid = self.module.backbone(tensor[None])
+                    pyramid = self.module.backbone(batch)
         levels = [level[0].detach() for level in pyramid]
         head = DenseHead(self.module.head, _branches(self.module), levels, _YoloxRule(), layer)
-        return OneStageTrace(placement, layer, head.features, strides, head, stages)
+        again = PreparedPyramid(
+            batch,
+            black=lambda: self._prepare(np.zeros((*placement.image_size, 3), dtype=np.uint8))[0][None],
+            reopen=lambda other: self._open_trace(other, placement, layer),
+            pyramid=self.module.backbone,
+            module=self.module,
+        )
+        return OneStageTrace(placement, layer, head.features, strides, head, stages, again=again)
 
     def _open(self, layer: str, batch: Tensor, strides: Sequence[tuple[float, float]]) -> Stages:
         """The maps of a layer before the neck's levels as leaves, and the levels computed from them."""
@@ -164,7 +190,9 @@ class YoloxDetector(Adapter):
             return open_stages(layer, features, dict(zip(STAGES, strides)), network.neck)
         parts: dict[str, nn.Module] = {"0": network.C3_p3, "1": network.reduce_conv1, "2": network.lateral_conv0}
         maps, pyramid = capture_parts(lambda: network(batch), parts)
-        return Stages({name: maps[name] for name in parts}, dict(zip(parts, strides)), pyramid, BEFORE)
+        places: dict[str, Place] = {name: (part, None) for name, part in parts.items()}
+        above = pyramid_above(network, network, batch, places)
+        return Stages({name: maps[name] for name in parts}, dict(zip(parts, strides)), pyramid, BEFORE, above)
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
         """The network's input ``[3,h,w]`` for an image, and how the image lies in it."""
