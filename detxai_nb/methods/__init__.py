@@ -25,6 +25,10 @@ from detxai_nb.methods import (  # isort: skip  # noqa: F401
     xgrad_cam,
     global_guidance,
     hirescam,
+    score_cam,
+    ablation_cam,
+    cameras,
+    integrated_grad_cam,
 )
 from detxai_nb.methods.registry import (
     METHODS,

@@ -31,6 +31,7 @@ from detxai_nb.testing.gradients import (
 )
 from detxai_nb.testing.models import Scalar, photograph, spread
 from detxai_nb.testing.requirements import ContractError, require
+from detxai_nb.testing.reruns import check_reruns
 from detxai_nb.types import Detections
 
 
@@ -129,6 +130,8 @@ def _checks(
     check_inference_mode(detector, image, reported)
     yield "inference mode"
     chosen = choose(reported, trace)
+    check_reruns(detector, image, chosen[:3])
+    yield "reruns"
     for target in TARGETS if scalar is not None else ():
         if target.part in Capabilities(detector).targets:
             check_gradients(detector, trace, chosen, scalar, target)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from full_size import of_a_kind
 from kinds import KINDS, build
 
 import detxai_nb as dx
-from detxai_nb.testing import Kind, behaviour, check_detector, forget, gradients, photograph, spread
+from detxai_nb.testing import Kind, behaviour, check_detector, forget, gradients, photograph, reruns, spread
 from detxai_nb.types import SIDES, Target
 
 IMAGE = photograph()
@@ -101,6 +102,13 @@ def test_other_layers_equal_the_whole_backward_pass(about: Kind, detector: Any, 
         gradients.check_layer_gradients(detector, IMAGE, chosen[::3], layer, about.layer_scalar)
 
 
+def test_runs_again_with_every_prediction_where_it_was(detector: Any, chosen: dx.Detections) -> None:
+    """On the default layer and one before or after it; on every layer with DETXAI_NB_FUZZ set."""
+    layers = detector.layers if os.environ.get("DETXAI_NB_FUZZ") else {detector.layers[0], detector.layers[-1]}
+    for layer in layers:
+        reruns.check_reruns(detector, IMAGE, chosen[:1], layer)
+
+
 def test_what_belongs_elsewhere_is_refused(detector: Any, reported: dx.Detections) -> None:
     behaviour.check_refusals(detector, IMAGE, reported)
 
@@ -118,4 +126,4 @@ def test_the_whole_contract_is_one_call() -> None:
     about = KINDS["yolox-nano" if "yolox-nano" in KINDS else next(iter(KINDS))]
     ran = check_detector(about.build(torch.float64), scalar=about.scalar)
     forget()
-    assert {"open", "detections", "placement", "batches", "refusals", "restoration", "gradients"} <= set(ran)
+    assert {"open", "detections", "placement", "batches", "refusals", "restoration", "reruns", "gradients"} <= set(ran)
