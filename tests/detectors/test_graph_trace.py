@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import detxai_nb as dx
 from detxai_nb.detectors import GraphDetector, Predictions, box_side, resize_image
-from detxai_nb.detectors.trace import graph
+from detxai_nb.detectors.trace import graph_trace
 from detxai_nb.detectors.trace.capture import capture
 from detxai_nb.geometry import Placement
 from detxai_nb.testing import NAMES, check_detector, photograph, slow_gradients
@@ -198,7 +198,7 @@ def test_a_scalar_without_a_graph_has_a_gradient_of_zero() -> None:
 
 
 def test_gradients_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "rows_per_chunk", lambda _: 3)
+    monkeypatch.setattr(graph_trace, "rows_per_chunk", lambda _: 3)
     detector = toy()
     found, trace = detector.detect([IMAGE], 0.0)[0], detector.trace(IMAGE)
     chunks = list(trace.chunks(found, Target()))

@@ -116,7 +116,7 @@ def test_cancelling_leaves_the_module_as_it_was(detector: Any, image: np.ndarray
 def test_deformable_attention_is_not_offered() -> None:
     for name, dense in (("RTDetrForObjectDetection", False), ("DetrForObjectDetection", True)):
         some = SimpleNamespace(_variant=VARIANTS[name])
-        assert DetrDetector.offers.fget(some) == (("attention",) if dense else ())
+        assert DetrDetector.offers.fget(some) == (("attention", "rerun") if dense else ())
 
 
 def test_mistakes_are_named(detector: Any, image: np.ndarray, found: dx.Detections) -> None:

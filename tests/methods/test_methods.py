@@ -25,6 +25,10 @@ OWN_FORMULA = {
     "d-rise": "test_d_rise.py",
     "sodex": "test_sodex.py",
     "global-guidance": "test_global_guidance.py",
+    "score-cam": "test_channel_methods.py",
+    "ablation-cam": "test_channel_methods.py",
+    "cameras": "test_path_cams.py",
+    "integrated-grad-cam": "test_path_cams.py",
 }
 """Methods whose maps are no sum over channels of a weight times the activation, with the test of their formula."""
 WITHOUT_GRADIENT = {"eigen-cam"}
