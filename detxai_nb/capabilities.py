@@ -12,6 +12,11 @@ from torch import nn
 from detxai_nb.image import ImageSource
 from detxai_nb.types import PARTS, Detections, StagePatterns, TraceableDetector
 
+RERUN = "rerun"
+"""What a detector names in ``offers`` if its traces can run again: see ``detectors.trace.again``."""
+ANY_SIZE = "any input size"
+"""What a detector names in ``offers`` if its traces run again on inputs of other sizes, where origins mean the same."""
+
 
 class Capabilities:
     """What a detector says about itself beyond ``names``, ``device`` and ``detect``.

@@ -9,13 +9,13 @@ from torch import Tensor
 from torchvision.models.detection import FCOS
 from torchvision.ops import clip_boxes_to_image
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
 from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
-from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.image import ImageSource
 from detxai_nb.names import ClassNames, as_names

@@ -10,13 +10,13 @@ from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 from torchvision.ops import clip_boxes_to_image
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
 from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
 from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_classes, suppress
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
-from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
 from detxai_nb.image import ImageSource
 from detxai_nb.names import BACKGROUND, ClassNames, as_names

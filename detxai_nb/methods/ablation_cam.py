@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from detxai_nb.detectors.trace.again import RERUN
+from detxai_nb.capabilities import RERUN
 from detxai_nb.methods.channels import WHY_RERUN, WeighedMaps, batches, by_level, check_channels, choose
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Progress, Target

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.trace.again import ANY_SIZE
+from detxai_nb.capabilities import ANY_SIZE
 from detxai_nb.geometry import Placement
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Cancelled, Detections, Progress, Target
 
-TOGETHER = 2**25
+_TOGETHER = 2**25
 """So many numbers of channels at the input's size are held at once."""
 
 
@@ -109,7 +109,7 @@ def _joined(seen: list[_Seen], size: tuple[int, int], count: int) -> Tensor:
     """The maps ``[n,H,W]`` at the input's size, some channels at a time."""
     place = Placement.identity(*size)
     maps = seen[0][0].new_zeros(count, *size)
-    for channels in torch.split(torch.arange(len(seen[0][0])), max(1, TOGETHER // math.prod(size))):
+    for channels in torch.split(torch.arange(len(seen[0][0])), max(1, _TOGETHER // math.prod(size))):
         start, stop = int(channels[0]), int(channels[-1]) + 1
         activation = sum(place.maps_to_image(a[start:stop], stride) for a, _, stride in seen)
         for row in range(count):

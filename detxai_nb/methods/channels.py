@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.methods.registry import MethodResult
 from detxai_nb.types import Detections, Target
 from detxai_nb.windows import GradientChunk, take_windows
 
+_MEMORY = 2**28
+"""Bytes that the versions that run together may take."""
 WHY_RERUN = (
     "its network has to run again with each prediction read at the same origin, which this detector cannot (queries "
     "that the network chooses itself move; an adapter of one's own hands no input on); take a gradient method such as "
@@ -120,7 +121,8 @@ def batches(chosen: Tensor, features: Tensor, batch: int) -> list[Tensor]:
     Returns:
         int64 tensors of channel numbers.
     """
-    return list(torch.split(chosen.any(dim=0).nonzero()[:, 0], min(batch, rows_per_chunk(features))))
+    most = max(1, _MEMORY // (features.numel() * features.element_size()))
+    return list(torch.split(chosen.any(dim=0).nonzero()[:, 0], min(batch, most)))
 
 
 class WeighedMaps:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.trace.again import RERUN
+from detxai_nb.capabilities import RERUN
 from detxai_nb.methods.channels import WHY_RERUN, activation_of
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Level, Progress, Target

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.trace.again import RERUN
+from detxai_nb.capabilities import RERUN
 from detxai_nb.geometry import Placement
 from detxai_nb.methods.channels import WHY_RERUN, WeighedMaps, batches, by_level, check_channels, choose
 from detxai_nb.methods.registry import MethodResult, trace_method
@@ -16,6 +16,8 @@ from detxai_nb.types import Detections, Level, Progress, Target
 
 WEIGHTS = ("paper", "softmax", "increase")
 MASKS = ("cells", "corners")
+FLAT = 1e-5
+"""A channel whose values differ by less than this share of the largest has no contrast."""
 
 
 @trace_method(
@@ -105,4 +107,6 @@ def _masks(level: Level, channels: Tensor, inputs: Tensor, shift: tuple[float, f
         place = Placement.identity(height, width)
         wide = place.maps_to_image(chosen, level.stride, level.corner, shift or level.shift)
     low, high = (value[:, None, None] for value in torch.aminmax(wide.flatten(1), dim=1))
-    return torch.where(high > low, (wide - low) / torch.where(high > low, high - low, 1), 0)
+    # What is left of a constant after interpolation is rounding.
+    contrast = high - low > FLAT * torch.maximum(low.abs(), high.abs())
+    return torch.where(contrast, (wide - low) / torch.where(contrast, high - low, 1), 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from detxai_nb.detectors.trace.again import RERUN
+from detxai_nb.capabilities import RERUN
 from detxai_nb.image import ImageSource
 from detxai_nb.testing.requirements import require
 from detxai_nb.types import Detections, Target

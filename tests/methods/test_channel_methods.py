@@ -107,12 +107,9 @@ def test_weights_of_score_cam(small: Any) -> None:
         for weights in ("softmax", "increase"):
             assert of(score, weights=weights).settings["weights"] == weights
     trace = small.trace(IMAGE)
-    scores = torch.stack(
-        [
-            small.module(trace.input * nn.functional.interpolate(one[None, None], scale_factor=2, mode="bilinear"))[0]
-            for one in ((a - a.min()) / (a.max() - a.min()) for a in trace.levels[0].features)
-        ]
-    )[:, found.labels].T.detach()
+    wide = nn.functional.interpolate(trace.levels[0].features[None], scale_factor=2, mode="bilinear")[0]
+    masks = torch.stack([(one - one.min()) / (one.max() - one.min()) for one in wide])
+    scores = small.module(trace.input * masks[:, None])[:, found.labels].T.detach()
     expected = torch.einsum("nc,chw->nhw", scores.softmax(dim=1), trace.levels[0].features)
     assert_close(torch.stack(list(of("logit").grids)), expected)
     assert len({float(grid.sum()) for grid in of("logit", channels=2).grids}) > 1

@@ -5,11 +5,13 @@ Where that package departs from the papers it is brought to the paper's own defi
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -17,7 +19,6 @@ from detxai_nb.methods import METHODS, Context
 from detxai_nb.types import Target
 
 theirs = pytest.importorskip("pytorch_grad_cam")
-SIDE = 64
 LOGIT = Target(score="logit")
 LAYERS = {"tiny-resnet": None, "tiny-vgg": None, "resnet18": "layer1", "vgg11": "features.2"}
 """Two trained networks at their default layer, two random ones at a layer of 64 channels after a ReLU."""
@@ -31,6 +32,17 @@ ALIKE = {
 }
 
 
+def random_network(name: str) -> Any:
+    """A network of torchvision with random weights; VGG without its hundred million weights of two linear layers."""
+    if name == "resnet18":
+        return torchvision.models.resnet18(num_classes=10).eval()
+    with torch.device("meta"):
+        module = torchvision.models.vgg11(num_classes=10)
+    module.features = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["A"])
+    module.classifier = nn.Linear(512 * 7 * 7, 10)
+    return module.eval()
+
+
 class Net:
     """One network, opened by this package, with one picture of its input's size and its likeliest class."""
 
@@ -38,14 +50,14 @@ class Net:
         torch.manual_seed(0)
         if name.startswith("tiny"):
             bundled: Any = dx.load_detector(name, device="cpu")
-            module, names = bundled.module, bundled.names
+            # That package takes gradients up to the weights, which are frozen here.
+            module, names = copy.deepcopy(bundled.module).requires_grad_(True), bundled.names
         else:
-            import torchvision
-
-            module, names = getattr(torchvision.models, name)(num_classes=10).eval(), [str(i) for i in range(10)]
-        self.detector: Any = dx.wrap(module, names=names, family="classifier", input_size=SIDE, layer=LAYERS[name])
+            module, names = random_network(name), [str(i) for i in range(10)]
+        side = 64 if name.startswith("tiny") else 32
+        self.detector: Any = dx.wrap(module, names=names, family="classifier", input_size=side, layer=LAYERS[name])
         image = dx.data.scenes.Scenes(1)[0].image
-        self.image = np.ascontiguousarray(image[40 : 40 + SIDE, 60 : 60 + SIDE])
+        self.image = np.ascontiguousarray(image[40 : 40 + side, 60 : 60 + side])
         self.detection = self.detector.detect([self.image], 0.0)[0][:1]
         self.trace = self.detector.trace(self.image)
         self.part: nn.Module = module.get_submodule(self.trace.layer)
@@ -62,7 +74,7 @@ class Net:
     def their_formula(self, kind: str, activation: Tensor, gradient: Tensor) -> np.ndarray:
         """Their map on the layer's own grid, of activations ``[C,h,w]`` and gradients in float64."""
         with getattr(theirs, kind)(model=self.detector.module, target_layers=[self.part]) as cam:
-            return cam.get_cam_image(None, None, None, activation[None].numpy(), gradient[None].numpy())[0]
+            return cam.get_cam_image(None, None, None, activation[None].numpy(), gradient[None].numpy(), False)[0]
 
     def pair(self) -> tuple[Tensor, Tensor]:
         ((_, _, gradient),) = self.trace.gradients(self.detection, LOGIT)

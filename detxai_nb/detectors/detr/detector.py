@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
     Adapter,
     batches_of_one_shape,
@@ -19,7 +20,7 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.detr.variants import anatomy_of, class_outputs, variant_of
-from detxai_nb.detectors.trace.again import RERUN, Prepared
+from detxai_nb.detectors.trace.again import Prepared
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement

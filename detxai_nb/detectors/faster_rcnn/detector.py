@@ -15,6 +15,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image, remove_small_boxes
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
     Adapter,
     batches_of_one_shape,
@@ -31,7 +32,6 @@ from detxai_nb.detectors.faster_rcnn.pooling import Pooling, with_scales
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, is_linear
 from detxai_nb.detectors.faster_rcnn.trace import ROI, PreparedRegions, RoiTrace
-from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.float32 import exact_mode

@@ -11,11 +11,6 @@ from torch import Tensor
 
 from detxai_nb.types import Detections, Target, Trace
 
-RERUN = "rerun"
-"""What a detector names in ``offers`` if its traces are ``RerunTrace``."""
-ANY_SIZE = "any input size"
-"""What a detector names in ``offers`` if ``reopen`` takes inputs of other sizes, in which its origins mean the same."""
-
 
 class RerunTrace(Trace, Protocol):
     """A trace whose network can run again, with every prediction read where it was: at its location, proposal or query.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
     Adapter,
     detecting,
@@ -17,7 +18,6 @@ from detxai_nb.detectors.base import (
     to_tensor,
     tracing,
 )
-from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.answers import check_input, check_predictions
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.capture import capture

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
     Adapter,
     batches_of_one_shape,
@@ -24,7 +25,6 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
-from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.ultralytics.head import (
     BatchedHead,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
+from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
     Adapter,
     batches_of_one_shape,
@@ -30,7 +31,6 @@ from detxai_nb.detectors.dense.trace import (
     Stages,
     open_stages,
 )
-from detxai_nb.detectors.trace.again import RERUN
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
