@@ -34,6 +34,7 @@ needs_memory = pytest.mark.skipif(DEVICE != "cuda", reason="needs a CUDA device'
 
 BUNDLED = tuple(dx.detectors().query("weights == 'bundled'").index)
 SMALL = {"d-rise": {"masks": 60, "stop_agreement": None}, "sodex": {"samples": 60}, "bbam": {"steps": 20}}
+SMALL |= {name: {"channels": 4} for name in ("score-cam", "ablation-cam")} | {"integrated-grad-cam": {"steps": 4}}
 """The methods that ask many times, with few questions."""
 
 
