@@ -111,8 +111,15 @@ def _joined(seen: list[_Seen], size: tuple[int, int], count: int) -> Tensor:
     maps = seen[0][0].new_zeros(count, *size)
     for channels in torch.split(torch.arange(len(seen[0][0])), max(1, _TOGETHER // math.prod(size))):
         start, stop = int(channels[0]), int(channels[-1]) + 1
-        activation = sum(place.maps_to_image(a[start:stop], stride) for a, _, stride in seen)
+        activation = _sum_of([place.maps_to_image(a[start:stop], stride) for a, _, stride in seen])
         for row in range(count):
-            slope = sum(place.maps_to_image(g[row, start:stop], stride) for _, g, stride in seen)
-            maps[row] += (activation * slope).sum(dim=0)  # type: ignore[operator]
+            slope = _sum_of([place.maps_to_image(g[row, start:stop], stride) for _, g, stride in seen])
+            maps[row] += (activation * slope).sum(dim=0)
     return torch.relu(maps / len(seen) ** 2)
+
+
+def _sum_of(parts: list[Tensor]) -> Tensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

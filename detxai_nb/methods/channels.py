@@ -57,7 +57,8 @@ def by_level(trace: Any, detections: Detections, target: Target) -> list[OnLevel
         sums = (activation_of(chunk, features) * chunk.gradient).sum(dim=(2, 3))
         found.setdefault((chunk.level, chunk.shift), []).append((chunk.rows, sums / features[0].numel()))
     return [
-        OnLevel(level, *(torch.cat(parts) for parts in zip(*parts)), shift) for (level, shift), parts in found.items()
+        OnLevel(level, torch.cat([rows for rows, _ in parts]), torch.cat([sums for _, sums in parts]), shift)
+        for (level, shift), parts in found.items()
     ]
 
 
@@ -149,7 +150,7 @@ class WeighedMaps:
         """
         level = self._trace.levels[here.level]
         used = torch.where(chosen, weights, 0)
-        maps = torch.relu((used @ level.features.flatten(1)).unflatten(1, level.features.shape[1:]))
+        maps = torch.relu((used @ level.features.flatten(1)).reshape(-1, *level.features.shape[1:]))
         counts = chosen.sum(dim=1).tolist()
         for row, grid, count, part in zip(here.rows.tolist(), maps, counts, share.tolist()):
             self._grids[row] = grid

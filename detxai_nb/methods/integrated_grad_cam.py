@@ -108,7 +108,7 @@ class _Sums:
             parts = (chunk.gradient.double() * move).flatten(1).sum(dim=1) / 2
             change = here.features - first.levels[chunk.level].features
             weights = chunk.gradient.sum(dim=(2, 3)) / change[0].numel()
-            maps = torch.relu((weights @ change.flatten(1)).unflatten(1, change.shape[1:]))
+            maps = torch.relu((weights @ change.flatten(1)).reshape(-1, *change.shape[1:]))
             for row, grid, part in zip(chunk.rows.tolist(), maps, parts.tolist()):
                 self._path[row] += part
                 self._places[row] = (here.stride, here.corner, chunk.shift or here.shift)

@@ -134,7 +134,7 @@ class Branch:
                 maps = part(maps)
         cut = [cut_windows(features, at, reach_of(steps)) for features in maps]
         windows, masks = (torch.cat(parts) for parts in zip(*cut))
-        return run_windows(steps, windows, masks).unflatten(0, (len(maps), len(at)))
+        return torch.unflatten(run_windows(steps, windows, masks), 0, (len(maps), len(at)))
 
 
 class BranchRun:

@@ -163,7 +163,7 @@ class DenseHead:
         count, rows = len(maps), len(at)
         flat = {name: value.flatten(0, 1) for name, value in outputs.items()}
         found = self._rule.scalar(flat, level, at.repeat(count, 1), labels.repeat(count), target)
-        return found.unflatten(0, (count, rows))
+        return torch.unflatten(found, 0, (count, rows))
 
     def _run(self, level: int, target: Target) -> dict[str, BranchRun]:
         """The branches that the target needs, run on a level once for all targets and methods of a trace."""

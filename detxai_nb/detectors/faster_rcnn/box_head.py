@@ -90,7 +90,8 @@ class BoxHead:
             flat = pooled.flatten(0, 1)
             logits, deltas = self._roi_heads.box_predictor(self._roi_heads.box_head(flat))
             regions = OpenedRegions(proposals.repeat(count, 1), labels, flat, logits, deltas)
-            return self.scalars(regions, labels.repeat(count), target).detach().unflatten(0, (count, rows))
+            found = self.scalars(regions, labels.repeat(count), target).detach()
+            return torch.unflatten(found, 0, (count, rows))
 
     def scalars(self, regions: OpenedRegions, labels: Tensor, target: Target) -> Tensor:
         """Return the explained scalar of each region for its class, with the graph.

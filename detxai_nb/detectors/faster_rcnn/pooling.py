@@ -127,7 +127,7 @@ class Pooling:
         read = {name: maps[name] for name in self.features}
         count = len(next(iter(read.values())))
         pooled: Tensor = self._module(read, [boxes] * count, [self._size] * count)
-        return pooled.unflatten(0, (count, len(boxes)))
+        return torch.unflatten(pooled, 0, (count, len(boxes)))
 
     def levels_of(self, boxes: Tensor) -> Tensor:
         """Return the number of the map that each box is pooled from.

@@ -103,6 +103,7 @@ class Above:
         self._part, self._run, self._read = part, run, read
         self._calls: list[_Call] = []
         self._own: Any = None
+        self._skips = False
         self._before = -1
         self._batch = batch.detach().clone()
         version = self._batch._version

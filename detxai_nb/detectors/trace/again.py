@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from detxai_nb.capabilities import ANY_SIZE as ANY_SIZE
+from detxai_nb.capabilities import RERUN as RERUN
 from detxai_nb.types import Detections, Target, Trace
 
 

@@ -209,7 +209,7 @@ class BatchedHead:
         raw = self._branches[name][level](maps)[:, :, at[:, 0], at[:, 1]].transpose(1, 2)
         count = len(maps)
         found = self._rule.scalar({name: raw.flatten(0, 1)}, level, at.repeat(count, 1), labels.repeat(count), target)
-        return found.unflatten(0, (count, len(at)))
+        return torch.unflatten(found, 0, (count, len(at)))
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         """Compute the exact gradients of the scalars on the whole level.
