@@ -7,7 +7,8 @@ All in one run, in processor time, the median of the repeats, random weights:
 "ours": ``dx.explain`` of 10 classes at once on layer4, its forward pass and all checks included.
 "theirs": that package's calls for two of the classes, one after the other, times 5, once. For score-cam and
 ablation-cam, which take thousands of passes there, one class with ``--channels`` of the layer's 2048 channels on both
-sides; ours takes no more passes for 10 classes than for one, theirs ten times as many.
+sides. With all channels ours takes no more passes for 10 classes than for one, theirs ten times as many; with fewer
+each class has channels of its own.
 "passes": ratio to one plain forward pass without a graph; "bound": what the method may cost at most.
 """
 
