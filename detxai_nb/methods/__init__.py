@@ -29,6 +29,11 @@ from detxai_nb.methods import (  # isort: skip  # noqa: F401
     ablation_cam,
     cameras,
     integrated_grad_cam,
+    fullgrad,
+    gradient_x_input,
+    integrated_gradients,
+    relevance_cam,
+    smoothgrad,
 )
 from detxai_nb.methods.registry import (
     METHODS,

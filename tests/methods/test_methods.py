@@ -29,6 +29,12 @@ OWN_FORMULA = {
     "ablation-cam": "test_channel_methods.py",
     "cameras": "test_path_cams.py",
     "integrated-grad-cam": "test_path_cams.py",
+    "gradient-x-input": "test_input_gradients.py",
+    "integrated-gradients": "test_input_gradients.py",
+    "smoothgrad": "test_input_gradients.py",
+    "fullgrad": "test_fullgrad.py",
+    "smooth-fullgrad": "test_fullgrad.py",
+    "relevance-cam": "test_relevance_cam.py",
 }
 """Methods whose maps are no sum over channels of a weight times the activation, with the test of their formula."""
 WITHOUT_GRADIENT = {"eigen-cam"}

@@ -19,7 +19,7 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.classifier.capture import capture_layer, layer_maps, logits_of, probe
-from detxai_nb.detectors.classifier.trace import ORIGIN_FIELDS, ClassifierTrace, probabilities_of
+from detxai_nb.detectors.classifier.trace import LOGITS, ORIGIN_FIELDS, ClassifierTrace, probabilities_of
 from detxai_nb.detectors.precision import require_full_precision
 from detxai_nb.detectors.trace.again import Prepared
 from detxai_nb.detectors.trace.strides import measure_strides
@@ -71,7 +71,7 @@ class ClassifierDetector(Adapter):
 
     family = "classifier"
     targets = ("class",)
-    offers = (RERUN, ANY_SIZE)
+    offers = (RERUN, ANY_SIZE, LOGITS)
 
     def __init__(
         self,

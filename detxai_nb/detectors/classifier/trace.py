@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.classifier.capture import OpenedLayer, logits_of
 from detxai_nb.detectors.trace.above import Above
-from detxai_nb.detectors.trace.again import Again, Prepared, check_features
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
@@ -20,6 +20,8 @@ from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
 ORIGIN_FIELDS = ("class",)
+LOGITS = "logits"
+"""What a classifier names in ``offers``: its outputs are classes and nothing else (``ClassifierTrace.labels``)."""
 
 
 class ClassifierTrace(Again):
@@ -117,12 +119,12 @@ class ClassifierTrace(Again):
 
     @exclusive("_module")
     @exact_mode
-    @torch.no_grad()
+    @with_graph_of_inputs
     def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
-        """Compute the explained scalars for other inputs, without a graph.
+        """Compute the explained scalars for other inputs.
 
         Args:
-            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            inputs: ``[B,3,h,w]`` of the size of ``input``; where they need a gradient the result has a graph.
             detections: N detections of this image by this detector.
             target: what is explained; only the part "class".
 
@@ -162,6 +164,37 @@ class ClassifierTrace(Again):
         parts = [features] if self._above.batched else features.split(1)
         logits = torch.cat([logits_of(self._above(part.clone(), len(part))) for part in parts])
         return self._values(logits, target)[:, labels]
+
+    @property
+    def module(self) -> Any:
+        """The classifier, for methods in which all of its layers take part."""
+        return self._module
+
+    def logits_of(self, output: Any) -> Tensor:
+        """Return the logits in what the module returned.
+
+        Args:
+            output: of B images.
+
+        Returns:
+            ``[B,C]``.
+        """
+        return logits_of(output)
+
+    def labels(self, detections: Detections, target: Target) -> Tensor:
+        """Return the explained class of each detection: the number of its output.
+
+        Args:
+            detections: N detections of this image by this detector.
+            target: what is explained; only the part "class".
+
+        Returns:
+            int64 ``[N]``.
+
+        Raises:
+            ValueError: as ``scalars``.
+        """
+        return self._resolve(detections, target)
 
     def _resolve(self, detections: Detections, target: Target) -> Tensor:
         """The explained class ``[N]`` of each detection."""

@@ -117,7 +117,7 @@ class Branch:
         return x[0]
 
     def of_maps(self, maps: Tensor, at: Tensor) -> Tensor:
-        """Return the outputs at cells of several versions of a level, without a graph.
+        """Return the outputs at cells of several versions of a level, with their graph.
 
         Args:
             maps: ``[B,C,h,w]``.

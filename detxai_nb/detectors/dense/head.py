@@ -137,7 +137,6 @@ class DenseHead:
         return self._rule.scalar(outputs, level, at, labels, target)
 
     @exclusive("_head")
-    @torch.no_grad()
     def scalars_of(
         self, maps: Tensor, level: int, at: Tensor, labels: Tensor, target: Target, *, pyramid: bool = False
     ) -> Tensor:

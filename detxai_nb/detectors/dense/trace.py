@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
-from detxai_nb.detectors.trace.again import Again, Prepared, check_features
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.float32 import exact_mode
@@ -255,12 +255,12 @@ class OneStageTrace(Again):
 
     @exclusive("_prepared.module")
     @exact_mode
-    @torch.no_grad()
+    @with_graph_of_inputs
     def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
-        """Compute the explained scalars for other inputs, each at its own location, without a graph.
+        """Compute the explained scalars for other inputs, each at its own location.
 
         Args:
-            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            inputs: ``[B,3,h,w]`` of the size of ``input``; where they need a gradient the result has a graph.
             detections, target: as for ``scalars``.
 
         Returns:

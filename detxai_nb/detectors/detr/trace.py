@@ -17,7 +17,7 @@ from detxai_nb.detectors.detr.capture import OpenedPass, capture_pass, cut_at
 from detxai_nb.detectors.detr.reading import read_grid
 from detxai_nb.detectors.detr.variants import Anatomy, Variant, anatomy_of
 from detxai_nb.detectors.trace.above import Above
-from detxai_nb.detectors.trace.again import Again, Prepared, check_features
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
@@ -183,12 +183,12 @@ class DetrTrace(Again):
 
     @exclusive("_module")
     @exact_mode
-    @torch.no_grad()
+    @with_graph_of_inputs
     def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
-        """Compute the explained scalars for other inputs, each of its own query, without a graph.
+        """Compute the explained scalars for other inputs, each of its own query.
 
         Args:
-            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            inputs: ``[B,3,h,w]`` of the size of ``input``; where they need a gradient the result has a graph.
             detections: N detections of this image by this detector.
             target: what is explained.
 

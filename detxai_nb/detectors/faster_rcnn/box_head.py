@@ -74,7 +74,7 @@ class BoxHead:
         return OpenedRegions(proposals, levels, pooled, logits, deltas)
 
     def of_pooled(self, pooled: Tensor, proposals: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """Return the explained scalars of regions for several versions of their pooled features, without a graph.
+        """Return the explained scalars of regions for several versions of their pooled features, with their graph.
 
         Args:
             pooled: ``[B,n,C,P,P]``.
@@ -86,12 +86,10 @@ class BoxHead:
             Scalars ``[B,n]``, as ``scalars``.
         """
         count, rows = pooled.shape[:2]
-        with torch.no_grad():
-            flat = pooled.flatten(0, 1)
-            logits, deltas = self._roi_heads.box_predictor(self._roi_heads.box_head(flat))
-            regions = OpenedRegions(proposals.repeat(count, 1), labels, flat, logits, deltas)
-            found = self.scalars(regions, labels.repeat(count), target).detach()
-            return torch.unflatten(found, 0, (count, rows))
+        flat = pooled.flatten(0, 1)
+        logits, deltas = self._roi_heads.box_predictor(self._roi_heads.box_head(flat))
+        regions = OpenedRegions(proposals.repeat(count, 1), labels, flat, logits, deltas)
+        return torch.unflatten(self.scalars(regions, labels.repeat(count), target), 0, (count, rows))
 
     def scalars(self, regions: OpenedRegions, labels: Tensor, target: Target) -> Tensor:
         """Return the explained scalar of each region for its class, with the graph.

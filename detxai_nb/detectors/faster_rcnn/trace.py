@@ -16,7 +16,7 @@ from detxai_nb.detectors.faster_rcnn.layers import LayerBelow, PooledMaps
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals
 from detxai_nb.detectors.faster_rcnn.regions import Regions
-from detxai_nb.detectors.trace.again import Again, Prepared, check_features
+from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
@@ -145,12 +145,12 @@ class RoiTrace(Again):
 
     @exclusive("_module")
     @exact_mode
-    @torch.no_grad()
+    @with_graph_of_inputs
     def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
-        """Compute the explained scalars for other inputs, in the proposals of this image, without a graph.
+        """Compute the explained scalars for other inputs, in the proposals of this image.
 
         Args:
-            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            inputs: ``[B,3,h,w]`` of the size of ``input``; where they need a gradient the result has a graph.
             detections: N detections of this image by this detector.
             target: what is explained.
 

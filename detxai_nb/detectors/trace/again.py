@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Protocol
 
 import torch
@@ -40,10 +41,11 @@ class RerunTrace(Trace, Protocol):
         """
 
     def scalars_of_inputs(self, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
-        """Compute the explained scalars for other inputs, without a graph.
+        """Compute the explained scalars for other inputs: a differentiable function of the network's input.
 
         Args:
-            inputs: ``[B,3,h,w]`` of the size of ``input``.
+            inputs: ``[B,3,h,w]`` of the size of ``input``. If they need a gradient the result has a graph that leads to
+                them through the whole network; else it has none.
             detections: N detections of this image.
             target: which scalar.
 
@@ -129,6 +131,26 @@ class Again:
         if wrong or (not any_size and inputs.shape[2:] != own.shape[2:]):
             size = f"{own.shape[1]},h,w" if any_size else ",".join(map(str, own.shape[1:]))
             raise ValueError(f"expected inputs [B,{size}] as the trace's own, got {list(inputs.shape)}")
+
+
+def with_graph_of_inputs(
+    read: Callable[[Any, Tensor, Detections, Target], Tensor],
+) -> Callable[[Any, Tensor, Detections, Target], Tensor]:
+    """Decorate ``scalars_of_inputs``: it has a graph if the inputs need a gradient, whatever the caller's mode.
+
+    Args:
+        read: the method.
+
+    Returns:
+        The method.
+    """
+
+    @wraps(read)
+    def run(self: Any, inputs: Tensor, detections: Detections, target: Target) -> Tensor:
+        with torch.set_grad_enabled(inputs.requires_grad):
+            return read(self, inputs, detections, target)
+
+    return run
 
 
 def check_features(features: Tensor, level: int, own: Sequence[Tensor]) -> None:

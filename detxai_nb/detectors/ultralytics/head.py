@@ -191,7 +191,6 @@ class BatchedHead:
         return self._rule.scalar({name: raw[:, at[:, 0], at[:, 1]].T}, level, at, labels, target)
 
     @exclusive("_head")
-    @torch.no_grad()
     def scalars_of(
         self, maps: Tensor, level: int, at: Tensor, labels: Tensor, target: Target, *, pyramid: bool = False
     ) -> Tensor:
