@@ -86,7 +86,7 @@ def integrated_gradients(
     """
     count = check_count("integrated-gradients", "steps", steps)
     start, name = _baseline(trace, baseline)
-    step = trace.input - start
+    step: Tensor = trace.input - start
     with torch.no_grad():
         ends = trace.scalars_of_inputs(torch.cat([trace.input, start]), detections, target).double()
     difference = ends[0] - ends[1]

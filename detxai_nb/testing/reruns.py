@@ -18,7 +18,8 @@ SLOPE = 1e-4
 def check_reruns(detector: Any, image: ImageSource, detections: Detections, layer: str | None = None) -> None:
     """Check that further runs read the same predictions, and that changed activations act as the gradients say.
 
-    Does nothing for a detector that does not offer "rerun". Slopes are measured only in float64.
+    Does nothing for a detector that does not offer "rerun". Slopes, of changed inputs too, are measured only in
+    float64.
 
     Args:
         detector: an open detector.
@@ -42,6 +43,7 @@ def check_reruns(detector: Any, image: ImageSource, detections: Detections, laye
     require(opened.layer == trace.layer, "reopen keeps the layer")
     found = trace.scalars_of_inputs(changed, detections, target)[0]
     require(_close(found, opened.scalars(detections, target)), "reopen(x).scalars are scalars_of_inputs(x)")
+    _check_input_gradients(trace, detections, target)
     random = torch.Generator().manual_seed(0)
     for level, rows, gradient in trace.gradients(detections, target):
         features = trace.levels[level].features
@@ -62,6 +64,29 @@ def check_reruns(detector: Any, image: ImageSource, detections: Detections, laye
             f"scalars_of_features change as the gradients say on layer {trace.layer!r}: off by {float(off):.3g} of "
             f"{float(expected.abs().max()):.3g}",
         )
+
+
+def _check_input_gradients(trace: Any, detections: Detections, target: Target) -> None:
+    """Check that scalars of inputs that need a gradient have a graph, and that its slope is the measured one."""
+    inputs = trace.input.detach().clone().requires_grad_()
+    values = trace.scalars_of_inputs(inputs, detections, target)[0]
+    require(values.requires_grad, "scalars_of_inputs of inputs that need a gradient have a graph")
+    plain = trace.scalars_of_inputs(trace.input, detections, target)
+    require(not plain.requires_grad, "scalars_of_inputs of inputs that need no gradient have no graph")
+    if inputs.dtype != torch.float64:
+        return
+    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(1), dtype=inputs.dtype).to(inputs)
+    # So small that hardly any of the network's many ReLUs switches on the way.
+    step = 1e-8 * noise * inputs.detach().abs().mean()
+    moved = torch.cat([inputs.detach() + step, inputs.detach() - step])
+    ends = trace.scalars_of_inputs(moved, detections, target)
+    slope, rounding = (ends[0] - ends[1]) / 2, 1e-14 * values.detach().abs().max()
+    found = torch.stack([(torch.autograd.grad(v, inputs, retain_graph=True)[0] * step).sum() for v in values])
+    off = (slope - found).abs().max()
+    require(
+        bool(off <= SLOPE * found.abs().max() + rounding),
+        f"the gradient of scalars_of_inputs is their slope: off by {float(off):.3g} of {float(found.abs().max()):.3g}",
+    )
 
 
 def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
