@@ -12,6 +12,8 @@ from torch import nn
 from detxai_nb.image import ImageSource
 from detxai_nb.types import PARTS, Detections, StagePatterns, TraceableDetector
 
+LOGITS = "logits"
+"""What an image classifier names in ``offers``: its outputs are classes and nothing else, and its trace knows which."""
 RERUN = "rerun"
 """What a detector names in ``offers`` if its traces can run again: see ``detectors.trace.again``."""
 ANY_SIZE = "any input size"

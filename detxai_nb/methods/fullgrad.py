@@ -9,15 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
+from detxai_nb.capabilities import LOGITS
 from detxai_nb.methods.bias_gradients import full_gradients
 from detxai_nb.methods.input_gradients import NEEDS, Noise, check_count
+from detxai_nb.methods.memory import BUDGET
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Progress, Target
 
 RESCALE = ("channel", "layer")
 ERROR = "completeness error"
-CLASSIFIER = {**NEEDS, "logits": "it explains the logit of an image classifier, in which every layer takes part"}
+CLASSIFIER = {**NEEDS, LOGITS: "it explains the logit of an image classifier, in which every layer takes part"}
 """What a detector's traces have to offer, with words for whoever lacks it."""
 
 
@@ -119,7 +120,7 @@ def smooth_fullgrad(
     first = next(full_gradients(trace, trace.input, detections[:1], target), None)
     numbers = sum(part.numel() for part in first.parts) if first is not None else 1
     del first
-    most = max(1, MEMORY_BUDGET // (numbers * trace.input.element_size()))
+    most = max(1, BUDGET // (numbers * trace.input.element_size()))
     starts = range(0, len(detections), most)
     for number, start in enumerate(starts):
 

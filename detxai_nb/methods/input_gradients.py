@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.trace.budget import MEMORY_BUDGET, rows_per_chunk
+from detxai_nb.capabilities import RERUN
+from detxai_nb.methods.memory import most_that_fit
 from detxai_nb.types import Detections, Progress, Target
 
 CHANNELS = ("sum", "absolute", "maximum")
 """How a map of one value for each of R, G and B becomes one value for each pixel."""
-NEEDS = {"rerun": "its network cannot be run again from its input; take a method that explains a layer"}
+NEEDS = {RERUN: "its network cannot be run again from its input; take a method that explains a layer"}
 """What a detector's traces have to offer, with words for whoever lacks it."""
 _GRAPH = 256
 """Memory that a network's graph takes, in units of its input (a ResNet-50 keeps about 200 times its input)."""
@@ -131,9 +132,8 @@ def summed_gradients(
     Raises:
         ValueError: if the scalars do not depend on the input as far as autograd can see.
     """
-    size = trace.input.numel() * trace.input.element_size()
-    together = max(1, MEMORY_BUDGET // (size * _GRAPH))
-    parts = torch.split(torch.arange(len(detections), device=trace.input.device), rows_per_chunk(trace.input))
+    together = most_that_fit(trace.input, _GRAPH)
+    parts = torch.split(torch.arange(len(detections), device=trace.input.device), most_that_fit(trace.input))
     total = len(parts) * len(weights)
     sums: Tensor = trace.input.new_zeros(len(detections), *trace.input.shape[1:])
     for number, rows in enumerate(parts):

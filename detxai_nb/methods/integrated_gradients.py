@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,38 +27,11 @@ BASELINES = ("black", "zero")
 ERROR = "completeness error"
 
 
-@trace_method(
-    "integrated-gradients",
-    title="Integrated gradients",
-    source="Sundararajan et al., ICML 2017, eq. 1 and 3",
-    choices={"channels": CHANNELS, "rule": RULES, "at": PLACES},
-    needs=NEEDS,
-    signed=keeps_signs,
-    targeted=True,
-)
-def integrated_gradients(
-    trace: Any,
-    detections: Detections,
-    progress: Progress,
-    target: Target,
-    *,
-    steps: int = 32,
-    baseline: Any = "black",
-    rule: str = "gauss-legendre",
-    channels: str = "sum",
-    at: str = "input",
-) -> MethodResult:
-    """Return ``(x - x') * integral over a of dY/dx (x' + a (x - x'))``, a from 0 to 1, of the network's input x.
+@dataclass(frozen=True)
+class IntegratedGradientsSettings:
+    """The settings of integrated gradients.
 
-    With the colours summed up each map adds up to ``Y(x) - Y(x')`` but for the error of the numerical integral, which
-    is the diagnostic "completeness error" of every map: the size of what is missing, in the unit of the score. More
-    steps make it smaller. Each detection's score is read where the detection came from, in every picture of the path.
-
-    Args:
-        trace: an open trace that can run again.
-        detections: the objects to explain.
-        progress: called between runs; what it raises ends the work.
-        target: the scalar Y.
+    Attributes:
         steps: inputs on the straight path, at least 1.
         baseline: the input x' at which the path begins: "black", a black picture of this size as the detector prepares
             it (its padding stays as it is); "zero", zeros after the network's normalisation, often the mean colour; or
@@ -70,6 +44,50 @@ def integrated_gradients(
             explains over its activation, the conductance of Dhamdhere et al. (2019), by the trapezoidal rule whatever
             ``rule`` says. It adds up to the same difference where the score depends on the input through the layer's
             grid alone.
+
+    Raises:
+        ValueError: if there is no whole number of steps of at least 1.
+    """
+
+    steps: int = 32
+    baseline: Any = "black"
+    rule: str = "gauss-legendre"
+    channels: str = "sum"
+    at: str = "input"
+
+    def __post_init__(self) -> None:
+        check_count("integrated-gradients", "steps", self.steps)
+
+
+@trace_method(
+    "integrated-gradients",
+    title="Integrated gradients",
+    source="Sundararajan et al., ICML 2017, eq. 1 and 3",
+    choices={"channels": CHANNELS, "rule": RULES, "at": PLACES},
+    needs=NEEDS,
+    signed=keeps_signs,
+    targeted=True,
+    settings=IntegratedGradientsSettings,
+)
+def integrated_gradients(
+    trace: Any,
+    detections: Detections,
+    progress: Progress,
+    target: Target,
+    settings: IntegratedGradientsSettings,
+) -> MethodResult:
+    """Return ``(x - x') * integral over a of dY/dx (x' + a (x - x'))``, a from 0 to 1, of the network's input x.
+
+    With the colours summed up each map adds up to ``Y(x) - Y(x')`` but for the error of the numerical integral, which
+    is the diagnostic "completeness error" of every map: the size of what is missing, in the unit of the score. More
+    steps make it smaller. Each detection's score is read where the detection came from, in every picture of the path.
+
+    Args:
+        trace: an open trace that can run again.
+        detections: the objects to explain.
+        progress: called between runs; what it raises ends the work.
+        target: the scalar Y.
+        settings: see ``IntegratedGradientsSettings``.
 
     Returns:
         Maps ``[h,w]`` at the network's input or on the layer's grids, with "completeness error" and "score difference"
@@ -84,15 +102,15 @@ def integrated_gradients(
         (``rule="right"`` gives the paper's); how colours are reduced is ours (the paper draws all three). At a layer:
         Dhamdhere et al., How Important Is a Neuron? (ICLR 2019), eq. 2.
     """
-    count = check_count("integrated-gradients", "steps", steps)
-    start, name = _baseline(trace, baseline)
+    count, channels = settings.steps, settings.channels
+    start, name = _baseline(trace, settings.baseline)
     step: Tensor = trace.input - start
     with torch.no_grad():
         ends = trace.scalars_of_inputs(torch.cat([trace.input, start]), detections, target).double()
     difference = ends[0] - ends[1]
-    if at == "layer":
+    if settings.at == "layer":
         return _at_layer(trace, detections, progress, target, (start, step, count, channels, difference, name))
-    nodes, weights = _nodes(rule, count)
+    nodes, weights = _nodes(settings.rule, count)
 
     def inputs(first: int, last: int) -> Tensor:
         shares: Tensor = step.new_tensor(nodes[first:last])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.methods.memory import most_that_fit
 from detxai_nb.methods.registry import MethodResult
 from detxai_nb.types import Detections, Level, Target
 
@@ -62,7 +62,7 @@ def rows_together(trace: Any, detections: Detections) -> Sequence[Tensor]:
         Row numbers, int64; at most 16 together where the layer's grids are not known before they are explained.
     """
     grids = [level.features for level in trace.levels]
-    most = rows_per_chunk(max(grids, key=Tensor.numel)) if grids else 16
+    most = most_that_fit(max(grids, key=Tensor.numel)) if grids else 16
     return torch.split(torch.arange(len(detections), device=trace.input.device), most)
 
 

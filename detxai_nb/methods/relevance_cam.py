@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.capabilities import LOGITS
 from detxai_nb.methods.input_gradients import NEEDS
+from detxai_nb.methods.memory import most_that_fit
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.methods.relevance.propagation import propagate
 from detxai_nb.methods.relevance.rules import RULES, Division
@@ -23,7 +24,7 @@ LOST = "relevance lost"
     title="Relevance-CAM",
     source="Lee et al., CVPR 2021",
     choices={"rule": RULES},
-    needs={**NEEDS, "logits": "relevance starts from the logits of an image classifier"},
+    needs={**NEEDS, LOGITS: "relevance starts from the logits of an image classifier"},
     targeted=True,
 )
 def relevance_cam(
@@ -79,7 +80,7 @@ def relevance_cam(
     maps: list[Tensor] = []
     lost: list[float] = []
     progress(0, len(detections))
-    for some in torch.split(labels, rows_per_chunk(widest)):
+    for some in torch.split(labels, most_that_fit(widest)):
         start = _start(tape, some, contrastive)
         relevance = propagate(tape, start, division)
         weights = relevance.mean(dim=(2, 3))

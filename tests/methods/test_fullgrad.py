@@ -151,7 +151,7 @@ def test_smooth_classes_that_do_not_fit_together_see_the_same_noise(
     found = detector.detect([image], 0.0)[0][:3]
     asked: dict[str, Any] = {"method": "smooth-fullgrad", "samples": 2, "seed": 5}
     whole = dx.explain(detector, image, found, **asked)
-    monkeypatch.setattr("detxai_nb.methods.fullgrad.MEMORY_BUDGET", 1)
+    monkeypatch.setattr("detxai_nb.methods.fullgrad.BUDGET", 1)
     assert torch.equal(dx.explain(detector, image, found, **asked).values, whole.values)
 
 

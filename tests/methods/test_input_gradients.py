@@ -249,8 +249,7 @@ def test_what_does_not_fit_together_is_computed_in_parts(
     asked = {"method": "smoothgrad", "samples": 5}
     whole = dx.explain(detector, image, found, **asked)
     size = 3 * 48 * 48 * 8
-    monkeypatch.setattr("detxai_nb.methods.input_gradients.MEMORY_BUDGET", size * 256 * 2)
-    monkeypatch.setattr("detxai_nb.detectors.trace.budget.MEMORY_BUDGET", size * 3 * 2)
+    monkeypatch.setattr("detxai_nb.methods.memory.BUDGET", size * 3 * 2)
     seen: list[tuple[int, int]] = []
     parts = dx.explain(detector, image, found, progress=lambda *done: seen.append(done), **asked)
     assert torch.allclose(grids(parts), grids(whole), rtol=1e-4, atol=1e-9)

@@ -169,7 +169,7 @@ def test_many_classes_in_parts_are_the_same(image: np.ndarray, monkeypatch: pyte
     detector = classifier(vgg())
     found = detector.detect([image], 0.0)[0][:3]
     whole = dx.explain(detector, image, found, method="relevance-cam").values
-    monkeypatch.setattr("detxai_nb.detectors.trace.budget.MEMORY_BUDGET", 1)
+    monkeypatch.setattr("detxai_nb.methods.memory.BUDGET", 1)
     parts = dx.explain(detector, image, found, method="relevance-cam").values
     assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-6 * float(whole.max()))
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.capabilities import ANY_SIZE, RERUN
+from detxai_nb.capabilities import ANY_SIZE, LOGITS, RERUN
 from detxai_nb.detectors.base import (
     Adapter,
     batches_of_one_shape,
@@ -19,7 +19,7 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.classifier.capture import capture_layer, layer_maps, logits_of, probe
-from detxai_nb.detectors.classifier.trace import LOGITS, ORIGIN_FIELDS, ClassifierTrace, probabilities_of
+from detxai_nb.detectors.classifier.trace import ORIGIN_FIELDS, ClassifierTrace, probabilities_of
 from detxai_nb.detectors.precision import require_full_precision
 from detxai_nb.detectors.trace.again import Prepared
 from detxai_nb.detectors.trace.strides import measure_strides

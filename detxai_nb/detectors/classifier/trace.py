@@ -20,8 +20,6 @@ from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
 ORIGIN_FIELDS = ("class",)
-LOGITS = "logits"
-"""What a classifier names in ``offers``: its outputs are classes and nothing else (``ClassifierTrace.labels``)."""
 
 
 class ClassifierTrace(Again):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.methods.relevance.rules import NORMS, OTHERS, WEIGHTED, Division, Scaling, weighted
-from detxai_nb.methods.relevance.tape import Step, Tape
+from detxai_nb.methods.relevance.tape import FunctionCall, Tape
 
 
 @torch.no_grad()
@@ -45,7 +45,9 @@ def propagate(tape: Tape, relevance: Tensor, division: Division, until: int | No
     return waiting[until]
 
 
-def _divide(step: Step, relevance: Tensor, division: Division, folded: dict[int, Step]) -> tuple[Tensor, ...]:
+def _divide(
+    step: FunctionCall, relevance: Tensor, division: Division, folded: dict[int, FunctionCall]
+) -> tuple[Tensor, ...]:
     """The relevance of each input of a step."""
     if any(value._version != version for value, version in zip(step.values, step.versions)):
         raise ValueError(
@@ -67,7 +69,7 @@ def _divide(step: Step, relevance: Tensor, division: Division, folded: dict[int,
     return rule(step, relevance, division)
 
 
-def _alone(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _alone(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     """Batch normalisation that follows no convolution: one contribution for each value, and a bias."""
     if division.rule != "epsilon":
         Scaling.of(step)
@@ -79,7 +81,7 @@ def _alone(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, .
     return (relevance * x * factor / torch.where(moved == 0, torch.inf, moved),)
 
 
-def _folded(tape: Tape) -> dict[int, Step]:
+def _folded(tape: Tape) -> dict[int, FunctionCall]:
     """The batch normalisation of each convolution or linear layer whose output nothing else reads."""
     readers = Counter(number for step in tape.steps for number in step.inputs)
     made = {step.output: step for step in tape.steps if step.function in WEIGHTED}

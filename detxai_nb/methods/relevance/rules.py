@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from detxai_nb.methods.relevance.tape import Step
+from detxai_nb.methods.relevance.tape import FunctionCall
 
 RULES = ("z+", "epsilon", "alpha-beta")
 Linear = Callable[[Tensor], Tensor]
@@ -63,13 +63,17 @@ class Division:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """A batch normalisation as a factor and a term for each channel, ``[C]``."""
+    """A batch normalisation as a linear function of each channel.
+
+    Attributes:
+        factor, term: ``[C]``.
+    """
 
     factor: Tensor
     term: Tensor
 
     @classmethod
-    def of(cls, step: Step) -> Scaling:
+    def of(cls, step: FunctionCall) -> Scaling:
         """Read it off a call of ``batch_norm``.
 
         Args:
@@ -96,7 +100,7 @@ class Scaling:
         return cls(factor, term if given.get("bias") is None else term + given["bias"])
 
 
-def weighted(step: Step, relevance: Tensor, division: Division, scaling: Scaling | None) -> tuple[Tensor, ...]:
+def weighted(step: FunctionCall, relevance: Tensor, division: Division, scaling: Scaling | None) -> tuple[Tensor, ...]:
     """Divide the relevance of a convolution or linear layer, with the batch normalisation after it folded in.
 
     Args:
@@ -138,7 +142,7 @@ def weighted(step: Step, relevance: Tensor, division: Division, scaling: Scaling
     return (found,)
 
 
-def pooled(through: Linear, step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def pooled(through: Linear, step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     """Divide relevance by the values of which a function takes sums with weights of at least 0.
 
     Args:
@@ -160,11 +164,11 @@ def pooled(through: Linear, step: Step, relevance: Tensor, division: Division) -
     return (above * _pull(through, x, up) + below * _pull(through, x, down),)
 
 
-def _average(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _average(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     return pooled(_of_first(step), step, relevance, division)
 
 
-def _largest(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _largest(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     """Max pooling: all of it to the largest value of each window."""
     through, x = _of_first(step), step.values[0]
     with torch.enable_grad():
@@ -173,7 +177,7 @@ def _largest(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor,
     return (found,)
 
 
-def _moved(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _moved(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     """A function that only moves values: each takes its relevance along."""
     x = step.values[0]
     if step.name.endswith(("view", "reshape")):
@@ -181,11 +185,11 @@ def _moved(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, .
     return (_pull(_of_first(step), x, relevance),)
 
 
-def _handed_on(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _handed_on(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     return (relevance,)
 
 
-def _summed(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _summed(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     """A sum of two values: divided by the summands; a constant summand takes nothing."""
     if len(step.inputs) == 1:
         return (_fitted(relevance, step.values[0]),)
@@ -201,7 +205,7 @@ def _summed(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, 
     return _fitted(parts[0] * share, first), _fitted(parts[1] * share, second)
 
 
-def _joined(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
+def _joined(step: FunctionCall, relevance: Tensor, division: Division) -> tuple[Tensor, ...]:
     """Values put side by side: each takes its part."""
     dim = step.named.get("dim", step.arguments[1] if len(step.arguments) > 1 else 0)
     if dim in (0, -relevance.ndim):
@@ -209,7 +213,7 @@ def _joined(step: Step, relevance: Tensor, division: Division) -> tuple[Tensor, 
     return tuple(torch.split(relevance, [value.shape[dim] for value in step.values], dim))
 
 
-Rule = Callable[[Step, Tensor, Division], tuple[Tensor, ...]]
+Rule = Callable[[FunctionCall, Tensor, Division], tuple[Tensor, ...]]
 WEIGHTED: tuple[Any, ...] = (torch.conv1d, torch.conv2d, torch.conv3d, F.linear)
 NORMS: tuple[Any, ...] = (F.batch_norm, torch.batch_norm)
 _T = Tensor
@@ -227,7 +231,7 @@ OTHERS: Mapping[Any, Rule] = {
 """The rule of each function besides convolutions, linear layers and batch normalisation."""
 
 
-def _of_first(step: Step) -> Linear:
+def _of_first(step: FunctionCall) -> Linear:
     """The function of its first argument, out of place."""
     named = {key: (False if key == "inplace" else value) for key, value in step.named.items()}
     if step.arguments:

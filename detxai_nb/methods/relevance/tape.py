@@ -15,7 +15,7 @@ from detxai_nb.module_use import alone, with_hooks
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class FunctionCall:
     """One call of a function.
 
     Attributes:
@@ -62,7 +62,7 @@ class Tape:
         layer: the number of the value that the asked submodule's last call returned.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[FunctionCall, ...]
     output: Tensor
     end: int
     layer: int
@@ -119,7 +119,7 @@ class _Recorder(TorchFunctionMode):
 
     def __init__(self, batch: Tensor) -> None:
         super().__init__()
-        self.steps: list[Step] = []
+        self.steps: list[FunctionCall] = []
         self.numbers = {id(batch): 0}
         self.inside: list[str] = []
         self.marked: int | None = None
@@ -152,7 +152,7 @@ class _Recorder(TorchFunctionMode):
             self.numbers[id(made)] = self._count
             self._kept.append(made)
             self.steps.append(
-                Step(
+                FunctionCall(
                     function,
                     self.inside[-1] if self.inside else "",
                     tuple(args),
