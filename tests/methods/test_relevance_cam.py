@@ -55,7 +55,6 @@ def test_the_epsilon_rule_is_captums(batch_norm: bool, image: np.ndarray) -> Non
 
 
 NETWORKS = {
-    "a bundled VGG": lambda: bundled("tiny-vgg"),
     "a bundled ResNet": lambda: bundled("tiny-resnet"),
     "resnet18": lambda: classifier(enliven(torchvision.models.resnet18(num_classes=len(NAMES))), side=40),
     "a VGG with biases": lambda: classifier(vgg()),
