@@ -15,10 +15,13 @@ from torch import Tensor
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.float32 import exact_mode, in_full_float32
 from detxai_nb.image import ImageSource, load_image
-from detxai_nb.names import as_names
+from detxai_nb.names import as_names, class_number
 from detxai_nb.types import Detections, Detector, Target, Trace, TraceableDetector
 
-__all__ = ["accepting_changes", "as_detections", "from_boxes", "require_own"]
+__all__ = ["accepting_changes", "are_classes", "as_detections", "from_boxes", "of_classes", "require_own"]
+
+CLASS_ORIGIN = ("class",)
+"""The fields of the origins of a classifier's predictions."""
 
 _ROUNDING = {"fp32": (0.01, 0.1)}
 _HALF_ROUNDING = (0.02, 0.3)
@@ -52,6 +55,18 @@ def as_detections(detections: Any) -> Detections:
         f"{expected}; got {type(detections).__name__}. For boxes from elsewhere: "
         "dx.detections.from_boxes(detector, image, boxes)"
     )
+
+
+def are_classes(detections: Detections) -> bool:
+    """Return whether each detection is a class of the whole image, as classifiers give, so that its box is no place.
+
+    Args:
+        detections: those of one image.
+
+    Returns:
+        True for the predictions of a classifier.
+    """
+    return detections.origin_fields == CLASS_ORIGIN
 
 
 def require_own(detector: Detector, image: np.ndarray, detections: Detections, trace: Trace | None = None) -> None:
@@ -259,6 +274,50 @@ def from_boxes(
         rows.append(int(overlap.argmax()))
         overlaps.append(overlap[rows[-1]])
     return replace(found[rows], iou=torch.stack(overlaps))
+
+
+def of_classes(detector: Detector, image: ImageSource, classes: Any) -> Detections:
+    """Return a classifier's predictions of some classes in an image, however small their probabilities.
+
+    Args:
+        detector: an image classifier.
+        image: what ``load_image`` takes.
+        classes: the name or number of a class, or a list of them.
+
+    Returns:
+        A detection for each, in the order of ``classes``, with the probability and the origin that the classifier gives
+        it.
+
+    Raises:
+        TypeError: if a class is neither a text nor a whole number.
+        ValueError: for a class that there is not, naming those that are most like it; for a detector, whose predictions
+            have places.
+
+    Example:
+        >>> import detxai_nb as dx
+        >>> detector = dx.load_detector("tiny-resnet", device="cpu")
+        >>> scene = dx.data.scenes.make(1, mode="single")
+        >>> dx.detections.of_classes(detector, scene.image, ["mug", "jug"]).label_names()
+        ['mug', 'jug']
+    """
+    names = as_names(detector.names)
+    wanted = [classes] if isinstance(classes, (str, int)) else list(classes)
+    numbers = []
+    for one in wanted:
+        if isinstance(one, (int, np.integer)) and not isinstance(one, bool):
+            if not 0 <= one < len(names):
+                raise ValueError(f"class {one} is none of this classifier's, which are numbered 0 to {len(names) - 1}")
+            numbers.append(int(one))
+        else:
+            numbers.append(class_number(cast(str, one), names, "this classifier"))
+    found = detector.detect([load_image(image)], 0.0)[0]
+    if not are_classes(found) or len(found) != len(names):
+        raise ValueError(
+            f"a {_kind(detector)} predicts objects in places, not the classes of an image; take what detect returns, "
+            "or from_boxes"
+        )
+    rows = {label: row for row, label in enumerate(found.labels.tolist())}
+    return found[[rows[number] for number in numbers]]
 
 
 def _iou_with(box: Tensor, boxes: Tensor) -> Tensor:

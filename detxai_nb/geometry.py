@@ -16,7 +16,8 @@ from detxai_nb.float32 import exact_mode
 class Placement:
     """The one invertible map between an image and a model's input: where the image lies in it.
 
-    The image is resized to ``resized``, put at ``offset`` and padded to ``input_size``. Image pixel ``x`` (its centre
+    The image is resized to ``resized``, put at ``offset`` and padded to ``input_size``; or it covers the input
+    and what lies outside is cut off. Image pixel ``x`` (its centre
     is ``x + 0.5``) lies at ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s``
     at that over ``s``, minus 0.5; ``y`` alike, each axis with its own factor.
 
@@ -28,10 +29,10 @@ class Placement:
         image_size: (height, width) of the original image in pixels.
         resized: (height, width) of the resized image in input pixels.
         input_size: (height, width) of the whole input, its padding too.
-        offset: (top, left) of the resized image in the input, in input pixels.
+        offset: (top, left) of the resized image in the input, in input pixels; 0 or negative where it is cut.
 
     Raises:
-        ValueError: for a size below 1, or a resized image that does not fit into the input.
+        ValueError: for a size below 1, or a resized image that neither fits into the input nor covers it.
     """
 
     image_size: tuple[int, int]
@@ -43,11 +44,13 @@ class Placement:
         for name in ("image_size", "resized", "input_size"):
             if min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} is (height, width), both at least 1; got {getattr(self, name)}")
-        for side in (0, 1):
-            if self.offset[side] < 0 or self.offset[side] + self.resized[side] > self.input_size[side]:
-                raise ValueError(
-                    f"a picture of {self.resized} at {self.offset} does not fit into an input of {self.input_size}"
-                )
+        ends = [start + side for start, side in zip(self.offset, self.resized)]
+        inside = all(start >= 0 and end <= side for start, end, side in zip(self.offset, ends, self.input_size))
+        covering = all(start <= 0 and end >= side for start, end, side in zip(self.offset, ends, self.input_size))
+        if not inside and not covering:
+            raise ValueError(
+                f"a picture of {self.resized} at {self.offset} does not fit into an input of {self.input_size}"
+            )
 
     @classmethod
     def identity(cls, height: int, width: int) -> Placement:
@@ -82,6 +85,17 @@ class Placement:
     def scale(self) -> tuple[float, float]:
         """Input pixels per image pixel, ``(y, x)``."""
         return self.resized[0] / self.image_size[0], self.resized[1] / self.image_size[1]
+
+    @property
+    def seen(self) -> tuple[float, float, float, float]:
+        """The part of the image that lies in the input, xyxy in pixels of the image: all of it unless it is cut."""
+        low, high = [], []
+        for side in (1, 0):
+            scale = self.image_size[side] / self.resized[side]
+            low.append(max(0.0, -self.offset[side] * scale))
+            end = (self.input_size[side] - self.offset[side]) * scale
+            high.append(min(float(self.image_size[side]), end))
+        return low[0], low[1], high[0], high[1]
 
     @property
     def canvas_size(self) -> tuple[float, float]:
@@ -232,10 +246,11 @@ class Placement:
             shift: the input pixel at which any other grid begins.
 
         Returns:
-            ``[pixels, cells]``, one row for each pixel of the image.
+            ``[pixels, cells]``, one row for each pixel of the image; zero for pixels that the input does not hold.
         """
         pixels = torch.arange(self.image_size[axis], dtype=torch.float64, device="cpu")
         at = (pixels + 0.5) * self.resized[axis] / self.image_size[axis] + self.offset[axis]
+        outside = (at < 0) | (at > self.input_size[axis])
         at = at - (shift if corner is None else corner)
         u = (at / stride - 0.5).clamp(0, cells - 1)
         low = u.floor().long().clamp(max=max(cells - 2, 0))
@@ -244,6 +259,7 @@ class Placement:
         index = torch.arange(len(pixels), device="cpu")
         weights[index, low] = 1 - part
         weights[index, (low + 1).clamp(max=cells - 1)] += part
+        weights[outside] = 0
         if corner is not None:
             weights[(at < 0) | (at > cells * stride)] = 0
         return weights.to(like.device)

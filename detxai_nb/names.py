@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -67,6 +68,128 @@ def as_names(
             f"0 to {outputs - 1}: hand in {_HOW}"
         )
     return tuple(str(name) for name in found)
+
+
+def nearest_names(name: str, names: Sequence[str], count: int = 3) -> tuple[str, ...]:
+    """Return the names that are most like a mistyped one.
+
+    Args:
+        name: what was typed.
+        names: the names there are.
+        count: at most how many.
+
+    Returns:
+        The most similar first, capitals aside: those that hold it or differ in a few letters; none if none is like it.
+
+    Example:
+        >>> nearest_names("tabbi cat", ["tabby cat", "tiger", "Egyptian cat", "tub"])
+        ('tabby cat',)
+    """
+    wanted = name.strip().casefold()
+    own: dict[str, str] = {}
+    for one in names:
+        own.setdefault(one.casefold(), one)
+    close = difflib.get_close_matches(wanted, own, n=count, cutoff=0.6)
+    holding = [one for one in own if wanted and wanted in one]
+    return tuple(own[one] for one in dict.fromkeys([*close, *sorted(holding, key=len)]))[:count]
+
+
+def class_number(name: str, names: Sequence[str], owner: str = "this detector") -> int:
+    """Return the number of the class with a name.
+
+    Args:
+        name: the name; capitals and spaces around it do not matter where only one class is meant.
+        names: all class names.
+        owner: whose classes they are, for the message.
+
+    Returns:
+        Its number, from 0; of several classes with exactly this name the first.
+
+    Raises:
+        TypeError: if ``name`` is no text.
+        ValueError: if there is no such class; the message names those that are most like it.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a class of {owner} is named by a text, got {name!r}")
+    if name in names:
+        return names.index(name)
+    plain = name.strip().casefold()
+    alike = [number for number, one in enumerate(names) if one.strip().casefold() == plain]
+    if len(alike) == 1:
+        return alike[0]
+    near = nearest_names(name, names)
+    told = (
+        f"did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"it knows {', '.join(names[:5])}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    )
+    raise ValueError(f"{owner} has no class {name!r}; {told}")
+
+
+ClassMapping = Mapping[str, str | Sequence[str]]
+"""By the name of a dataset's class the name, or names, that a classifier or detector has for it."""
+
+
+def as_mapping(mapping: ClassMapping | None) -> dict[str, tuple[str, ...]]:
+    """Return a mapping of class names in one form.
+
+    Args:
+        mapping: by the name of a dataset's class one name or several; None for none.
+
+    Returns:
+        By each name a tuple of names.
+
+    Raises:
+        TypeError: if it is no such mapping.
+        ValueError: if a class is mapped to no name.
+    """
+    if mapping is None:
+        return {}
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"class names are mapped by a dict {{name: name or names}}, got a {type(mapping).__name__}")
+    found = {}
+    for name, others in mapping.items():
+        wanted = (others,) if isinstance(others, str) else tuple(others) if isinstance(others, Iterable) else (others,)
+        if not isinstance(name, str) or not all(isinstance(one, str) for one in wanted):
+            raise TypeError(f"class names are mapped by a dict {{name: name or names}}, got {name!r}: {others!r}")
+        if not wanted:
+            raise ValueError(f"the class {name!r} is mapped to no name; leave it out instead")
+        found[name] = wanted
+    return found
+
+
+def names_of_each(
+    names: Sequence[str], known: Sequence[str], mapping: ClassMapping | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return the names under which a detector knows each of a dataset's classes.
+
+    Args:
+        names: the dataset's class names.
+        known: the detector's class names.
+        mapping: by the dataset's name the detector's, one or several; a class without an entry is known by its own.
+
+    Returns:
+        By each of ``names`` the detector's names; none for a class that it does not know.
+
+    Raises:
+        TypeError: as ``as_mapping``.
+        ValueError: if the mapping names a class that the dataset or the detector does not have; the message names those
+            that are most like it.
+
+    Example:
+        >>> names_of_each(("dog", "cup", "book"), ("pug", "beagle", "cup"), {"dog": ("pug", "beagle")})
+        {'dog': ('pug', 'beagle'), 'cup': ('cup',), 'book': ()}
+    """
+    given, there = as_mapping(mapping), frozenset(known)
+    for name, wanted in given.items():
+        if name not in names:
+            class_number(name, names, "the dataset, whose class names are mapped,")
+            raise ValueError(f"the dataset, whose class names are mapped, writes {name!r} in other capitals")
+        for one in wanted:
+            if one not in there:
+                class_number(one, known, "the detector, to whose class names others are mapped,")
+                raise ValueError(f"the detector, to whose class names others are mapped, writes {one!r} otherwise")
+    return {name: given.get(name, (name,) if name in there else ()) for name in names}
 
 
 def _in_order(names: Any, owner: str) -> list[Any]:

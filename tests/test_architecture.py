@@ -168,7 +168,8 @@ def test_readers_go_through_the_doors_for_foreign_values(path: Path) -> None:
         around -= {"float"}  # of digits that were looked at, to sort ids
     assert not around, f"{path.name} calls {', '.join(sorted(around))}; readers use data.foreign and data.annotations"
     classes = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.ClassDef)]
-    if any("Sequence[Sample]" in map(ast.unparse, one.bases) for one in classes):
+    # A subset hands on what another dataset read.
+    if path.name != "subsets.py" and any("Sequence[Sample]" in map(ast.unparse, one.bases) for one in classes):
         assert "as_annotations" in called, f"the reader {path.name} goes around as_annotations"
 
 

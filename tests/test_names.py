@@ -11,7 +11,7 @@ import torch
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn, fcos_resnet50_fpn, ssd300_vgg16
 
 import detxai_nb as dx
-from detxai_nb.names import BACKGROUND, as_names
+from detxai_nb.names import BACKGROUND, as_names, class_number, names_of_each
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,33 @@ def test_detections_made_by_hand_take_a_dict_and_say_what_they_hold() -> None:
         dx.Detections([[0, 0, 1, 1]], scores, labels, ("a", "b"))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"names as a list .* got a single text"):
         dx.Detections(boxes, scores, labels, "ab")  # type: ignore[arg-type]
+
+
+def test_the_number_of_a_class_by_its_name() -> None:
+    names = ("tabby", "Egyptian cat", "crane", "tiger cat", "crane", "Crane fly")
+    assert [class_number(name, names) for name in ("tabby", "egyptian CAT", "crane", " tabby ")] == [0, 1, 2, 0]
+    with pytest.raises(ValueError, match="this detector has no class 'taby'; did you mean 'tabby'"):
+        class_number("taby", names)
+    with pytest.raises(ValueError, match="did you mean 'tiger cat' or 'Egyptian cat'"):
+        class_number("cat", names)
+    with pytest.raises(ValueError, match="no class 'xyz'; it knows tabby, Egyptian cat, crane, tiger cat, crane and 1"):
+        class_number("xyz", names)
+    with pytest.raises(TypeError, match="named by a text, got 3"):
+        class_number(3, names)  # type: ignore[arg-type]
+
+
+def test_names_of_one_side_on_the_other() -> None:
+    found = names_of_each(("dog", "cup"), ("pug", "cup"), {"dog": "pug"})
+    assert found == {"dog": ("pug",), "cup": ("cup",)}
+    assert names_of_each(("dog",), ("pug",)) == {"dog": ()}
+    with pytest.raises(ValueError, match=r"the dataset.* has no class 'dgo'; did you mean 'dog'"):
+        names_of_each(("dog", "cup"), ("pug", "cup"), {"dgo": "pug"})
+    with pytest.raises(ValueError, match="in other capitals"):
+        names_of_each(("dog",), ("pug",), {"Dog": "pug"})
+    with pytest.raises(ValueError, match=r"the detector.* has no class 'bug'; did you mean 'pug'"):
+        names_of_each(("dog",), ("pug",), {"dog": ("pug", "bug")})
+    with pytest.raises(TypeError, match="got 'dog': 3"):
+        names_of_each(("dog",), ("pug",), {"dog": 3})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "apple\n", "a\0", "half \ud800", "x" * 1001, "\x1b[31mred"])

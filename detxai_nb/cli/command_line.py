@@ -137,21 +137,50 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.set_defaults(run=commands.run_evaluate)
-    evaluate.add_argument("paper", help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came")
+    evaluate.add_argument(
+        "paper",
+        help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came; of classifiers global-guidance, "
+        "global-guidance-coco or global-guidance-imagenet",
+    )
     _add_detector(evaluate)
     evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
     evaluate.add_argument("--images", type=Path, help="the folder of the images of --coco, by default beside the file")
+    evaluate.add_argument("--voc", type=Path, help="a PASCAL VOC folder such as VOCdevkit/VOC2012")
+    evaluate.add_argument(
+        "--list",
+        metavar="NAME",
+        help="the list of the images of --voc, such as Segmentation/val, by default val",
+    )
+    evaluate.add_argument(
+        "--image-folder", type=Path, help="a folder with a folder of pictures for each class, such as ImageNet's val"
+    )
+    evaluate.add_argument(
+        "--subset",
+        choices=("single", "dual", "several"),
+        help="only images of --coco or --voc with one object, with objects of two classes, or with several of one",
+    )
+    evaluate.add_argument(
+        "--classes",
+        type=Path,
+        metavar="FILE",
+        help="a JSON file that says what the detector calls the classes of the data: {name: name or [names]}",
+    )
     evaluate.add_argument(
         "--scenes",
         type=_whole(1),
         default=200,
-        help="the number of synthetic scenes, used without --coco (%(default)s)",
+        help="the number of synthetic scenes, used without other data (%(default)s)",
     )
-    evaluate.add_argument("--mode", default="plain", help="the mode of the scenes: plain, tiny or crowd (%(default)s)")
+    evaluate.add_argument(
+        "--mode",
+        default="plain",
+        help="the mode of the scenes: plain, tiny or crowd, for classifiers single, dual or several (%(default)s)",
+    )
     evaluate.add_argument("--limit", type=_whole(1), help="evaluate only the first LIMIT images")
     evaluate.add_argument(
         "--protocol",
-        help="how objects are selected: default, odam, difference or best (one per image); by default as in the paper",
+        help="how objects are selected: default, odam, difference, best (one per image) or classes (of a classifier); "
+        "by default as in the paper",
     )
     evaluate.add_argument("--seed", type=_whole(0), default=0, help="the seed of all random numbers (%(default)s)")
     evaluate.add_argument(

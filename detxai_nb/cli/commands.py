@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,15 +107,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
         options: the parsed command line.
 
     Raises:
-        ValueError: for --images without --coco, or what ``dx.reproduce`` refuses.
+        ValueError: for options that do not go together, or what ``dx.reproduce`` refuses.
     """
-    if options.images is not None and options.coco is None:
-        raise ValueError("--images is the folder of the images of --coco; name that file too")
-    if options.coco is not None:
-        dataset: Sequence[Sample] = dx.data.coco.CocoDataset(options.coco, options.images)
-    else:
-        dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
-    protocol = {} if options.protocol is None else {"protocol": options.protocol}
+    dataset = _dataset(options)
+    protocol = _protocol(options)
     detector, alone = _detector(options), options.workers is None
     with nullcontext() if alone else dx.evaluation.worker_processes(options.workers) as executor:
         found = dx.reproduce(
@@ -131,6 +127,41 @@ def run_evaluate(options: argparse.Namespace) -> None:
             **protocol,
         )
     print(found)
+
+
+def _dataset(options: argparse.Namespace) -> Sequence[Sample]:
+    """The data that the options name: those of one of the readers, or scenes."""
+    given = [name for name in ("coco", "voc", "image_folder") if getattr(options, name) is not None]
+    if len(given) > 1:
+        told = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"{told} name different data; give one of them")
+    if options.images is not None and options.coco is None:
+        raise ValueError("--images is the folder of the images of --coco; name that file too")
+    if options.list is not None and options.voc is None:
+        raise ValueError("--list is a list of the images of --voc; name that folder too")
+    if options.coco is not None:
+        dataset: Sequence[Sample] = dx.data.coco.CocoDataset(options.coco, options.images)
+    elif options.voc is not None:
+        dataset = dx.data.voc.VocDataset(options.voc, options.list or "val")
+    elif options.image_folder is not None:
+        dataset = dx.data.image_folder.ImageFolder(options.image_folder)
+    elif options.subset is not None:
+        raise ValueError(f"--subset is of --coco or --voc; for scenes take --mode {options.subset}")
+    else:
+        dataset = dx.data.scenes.Scenes(options.scenes, mode=options.mode)
+    return dataset if options.subset is None else dx.data.subsets.Subset(dataset, options.subset)
+
+
+def _protocol(options: argparse.Namespace) -> dict[str, Any]:
+    """The argument ``protocol`` of ``reproduce`` if the options say anything of it."""
+    if options.classes is None:
+        return {} if options.protocol is None else {"protocol": options.protocol}
+    from detxai_nb.data.foreign import read_json
+    from detxai_nb.evaluation.papers import find_paper
+    from detxai_nb.evaluation.selection import find_protocol
+
+    rule = find_protocol(options.protocol or find_paper(options.paper).protocol or "default")
+    return {"protocol": replace(rule, classes=read_json(options.classes))}
 
 
 def run_example(options: argparse.Namespace) -> None:

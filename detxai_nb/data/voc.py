@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from detxai_nb.data.annotations import as_annotations
+from detxai_nb.data.annotations import Annotations, as_annotations
 from detxai_nb.data.foreign import as_flag, as_number, as_whole, read_indices, read_lines, read_xml
 from detxai_nb.data.paths import path_inside
 from detxai_nb.data.pictures import PictureFolder
@@ -57,6 +57,10 @@ AS_COCO: Mapping[str, str] = {
 """The classes of VOC that have another name in COCO, for detectors trained on COCO."""
 
 
+_MASKS = {"object": "SegmentationObject", "class": "SegmentationClass"}
+"""By what masks are of, the folder that holds them."""
+
+
 @dataclass(frozen=True)
 class _Object:
     """One annotation; ``number`` is its position in the file, from 0: its value in the mask image is number + 1."""
@@ -78,7 +82,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _ObjectMasks:
-    """The masks of some objects of one image, from a picture that holds each object's number plus 1."""
+    """The masks of some objects of one image, from a picture that holds each one's number (or class) plus 1."""
 
     path: Path
     size: tuple[int, int]
@@ -105,7 +109,8 @@ class _ObjectMasks:
             return self.values
         if not self.path.is_file():
             raise ValueError(
-                f"VOC has no masks of {self.path.stem}: there is no {self.path}; the lists in ImageSets/Segmentation do"
+                f"VOC has no masks of {self.path.stem}: there is no {self.path}; the images of the lists in "
+                "ImageSets/Segmentation have them"
             )
         values = read_indices(self.path)
         if values.shape != self.size:
@@ -121,8 +126,8 @@ class VocDataset(Sequence[Sample]):
 
     An image is read when it is indexed. Boxes are xyxy in pixels of the image: VOC counts pixels from 1 and includes
     the last one, so a box is (xmin - 1, ymin - 1, xmax, ymax). ``image_id`` is the image's position in the list, from
-    1. Masks come from ``SegmentationObject`` if all images of the list have them (``has_masks``); the value 255, the
-    border between objects, belongs to no object.
+    1. Masks come from ``SegmentationObject`` (or ``SegmentationClass``) if all images of the list have them
+    (``has_masks``); the value 255, the border between objects, belongs to no object.
 
     Folders of labelImg, CVAT and Roboflow are read as they are: pictures are of any format (``a.jpg``, else the name
     that the annotation file says, else the one picture ``a.*``), a missing size or one of 0 is taken from the picture,
@@ -137,11 +142,15 @@ class VocDataset(Sequence[Sample]):
         names: the classes as the files write them, by default VOC's twenty.
         difficult: False marks the objects that VOC calls difficult as crowd, so that they are left out as in VOC's own
             evaluation; True treats them like all others.
+        masks: "object" for each object's own mask from ``SegmentationObject``, or "class" for that of all objects of
+            its class in the image, from ``SegmentationClass``: enough to measure an image classifier, whose object is
+            the whole class.
 
     Raises:
         FileNotFoundError: if the folder, the list or an annotation file is missing.
-        ValueError: if an annotation file is damaged or names a class that is not in ``names``, or if ``rename`` has an
-            unknown class. Indexing raises it if an image's size differs from the one in its annotation file.
+        ValueError: if an annotation file is damaged or names a class that is not in ``names``, if ``rename`` has an
+            unknown class or ``masks`` an unknown value. Indexing raises it if an image's size differs from the one in
+            its annotation file.
 
     References:
         Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge" (IJCV 2010).
@@ -155,10 +164,14 @@ class VocDataset(Sequence[Sample]):
         rename: Mapping[str, str] | None = None,
         names: Sequence[str] = NAMES,
         difficult: bool = False,
+        masks: str = "object",
     ) -> None:
         self.folder = as_path(folder, "the folder of a dataset")
         self.rename = dict(rename or {})
         self.difficult = difficult
+        if masks not in _MASKS:
+            raise ValueError(f"masks is one of {', '.join(map(repr, _MASKS))}; got {masks!r}")
+        self.masks = masks
         self._own_names = tuple(names)
         unknown = sorted(set(self.rename) - set(names))
         if unknown:
@@ -203,29 +216,44 @@ class VocDataset(Sequence[Sample]):
                 f"{path.name} is {size[1]}x{size[0]} pixels, but its annotation file says "
                 f"{entry.size[1]}x{entry.size[0]}: its boxes would be in the wrong places"
             )
-        rows = (
-            {
-                "where": f"object {one.number + 1} of {self.ids[index]}",
-                "field": "box",
-                "box": one.box,
-                "label": self._own_names.index(one.name),
-                "crowd": one.difficult and not self.difficult,
-            }
-            for one in entry.objects
-        )
-        masks = self._file("SegmentationObject", self.ids[index], "png")
-        return as_annotations(rows, "xyxy").to_sample(
+        found = self.annotations_of(index)
+        by_class = self.masks == "class"
+        numbers = found.labels.tolist() if by_class else [one.number for one in entry.objects]
+        return found.to_sample(
             image,
             index + 1,
             path.name,
             self.names,
-            _ObjectMasks(masks, size, tuple(one.number for one in entry.objects)),
+            _ObjectMasks(self._mask_file(self.ids[index]), size, tuple(numbers)),
+        )
+
+    def annotations_of(self, index: int) -> Annotations:
+        """Return the annotations of an image without reading the image.
+
+        Args:
+            index: the image's position in the list, from 0.
+
+        Returns:
+            Boxes, labels and marks, in the order of the annotation file.
+        """
+        return as_annotations(
+            (
+                {
+                    "where": f"object {one.number + 1} of {self.ids[index]}",
+                    "field": "box",
+                    "box": one.box,
+                    "label": self._own_names.index(one.name),
+                    "crowd": one.difficult and not self.difficult,
+                }
+                for one in self._entries[index].objects
+            ),
+            "xyxy",
         )
 
     @property
     def has_masks(self) -> bool:
         """Whether every image of the list has a mask image."""
-        return all(self._file("SegmentationObject", name, "png").is_file() for name in self.ids)
+        return all(self._mask_file(name).is_file() for name in self.ids)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -235,10 +263,11 @@ class VocDataset(Sequence[Sample]):
             [name, list(entry.size or ()), [[o.name, *o.box, o.difficult] for o in entry.objects]]
             for name, entry in pairs
         ]
-        return {"names": list(self.names), "difficult": self.difficult, "objects": objects}
+        about = {"names": list(self.names), "difficult": self.difficult, "objects": objects}
+        return about if self.masks == "object" else {**about, "masks": self.masks}
 
-    def _file(self, kind: str, name: str, ending: str) -> Path:
-        return path_inside(self.folder / kind, f"{name}.{ending}", self.path)
+    def _mask_file(self, name: str) -> Path:
+        return path_inside(self.folder / _MASKS[self.masks], f"{name}.png", self.path)
 
     def _listed(self) -> list[str]:
         """The images of the list, or of the whole folder."""

@@ -175,6 +175,12 @@ def _digests(module: nn.Module) -> dict[str, str]:
     return {"class": type(module).__qualname__, "form": form[:16], "weights": digest.hexdigest()}
 
 
+def _is_dataset(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(one, Sample) for one in value)
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and hasattr(value, "names")
+
+
 def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
     """Return class, length, class names and a digest of what a dataset holds, wherever its files are.
 
@@ -204,6 +210,10 @@ def dataset_identity(dataset: Sequence[Sample]) -> dict[str, Any]:
     else:
         about["names"] = list(getattr(dataset, "names", ()))
         for name, value in sorted(getattr(dataset, "__dict__", {}).items()):
+            if _is_dataset(value):
+                # A part of another dataset holds what that one holds.
+                about[name] = dataset_identity(value)
+                continue
             try:
                 digest.update(name.encode() + json.dumps(value, sort_keys=True).encode())
             except (TypeError, ValueError):

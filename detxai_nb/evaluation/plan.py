@@ -117,10 +117,13 @@ class EvaluationPlan:
         Returns:
             Methods and metrics by name with their settings, the protocol and the seed.
         """
+        rule = {n: getattr(self.protocol, n) for n in ("name", "iou", "score", "at_least", "at_most")}
+        if self.protocol.classes:
+            rule["classes"] = {name: list(others) for name, others in self.protocol.classes.items()}
         return {
             "methods": {row.name: _method_record(row) for row in self.methods},
             "metrics": {row.name: _metric_record(row) for row in self.metrics},
-            "protocol": {n: getattr(self.protocol, n) for n in ("name", "iou", "score", "at_least", "at_most")},
+            "protocol": rule,
             "seed": self.seed,
         }
 

@@ -14,6 +14,7 @@ from detxai_nb.evaluation.plan import DIFFERENCE
 from detxai_nb.evaluation.runner import ATTRIBUTE, read_evaluation
 from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK
 from detxai_nb.metrics.registry import METRICS
+from detxai_nb.metrics.zones import EMPTY_ZONE, FULL_ZONE, ZONE_SHARE
 
 if TYPE_CHECKING:
     import pandas
@@ -222,7 +223,7 @@ def _notes(frame: pandas.DataFrame, about: Mapping[str, Any]) -> list[str]:
     if about["unreadable"]:
         shown = "; ".join(one["error"] for one in about["unreadable"][:3])
         notes.append(f"{len(about['unreadable'])} images could not be read and are left out: {shown}")
-    notes += _map_notes(frame)
+    notes += [*_map_notes(frame), *_zone_notes(frame)]
     lower = [n for n, m in about["settings"]["metrics"].items() if m["metric"] in METRICS and not _higher(m["metric"])]
     if lower:
         notes.append(f"lower is better: {', '.join(lower)}")
@@ -245,6 +246,25 @@ def _map_notes(frame: pandas.DataFrame) -> list[str]:
     return notes
 
 
+def _zone_notes(frame: pandas.DataFrame) -> list[str]:
+    """How large the zones of each method are, and how many are empty or full; one note for those that are alike."""
+    rows = frame.dropna(subset=["extras"])
+    rows = rows[np.array([ZONE_SHARE in cell for cell in rows["extras"]], bool)]
+    found: dict[str, list[str]] = {}
+    for (method, metric), group in rows.groupby(["method", "metric"], sort=False):
+        share, empty, full = (_extra(group["extras"], name) for name in (ZONE_SHARE, EMPTY_ZONE, FULL_ZONE))
+        told = (
+            f"{method}: zones cover {np.nanmean(share):.1%} of the image in the mean; of {len(share)} zones "
+            f"{np.nanmean(empty):.1%} are empty and {np.nanmean(full):.1%} full"
+        )
+        found.setdefault(told, []).append(str(metric))
+    methods = [told.partition(": zones")[0] for told in found]
+    return [
+        told if methods.count(method) == 1 else f"{told} ({', '.join(metrics)})"
+        for method, (told, metrics) in zip(methods, found.items())
+    ]
+
+
 def _higher(metric: str) -> bool:
     return METRICS[metric].higher_is_better
 
@@ -253,7 +273,13 @@ def _protocol(about: Mapping[str, Any]) -> str:
     rule = about["settings"]["protocol"]
     few = f", at least {rule['at_least']} in an image" if rule["at_least"] > 1 else ""
     many = f", the best {rule['at_most']} of an image" if rule["at_most"] else ""
-    return f"protocol {rule['name']!r} (same class, IoU > {rule['iou']:g}, score > {rule['score']:g}{few}{many})"
+    many += f", {len(rule['classes'])} classes named otherwise by the detector" if rule.get("classes") else ""
+    how = "each annotated class" if _classifies(about) else f"same class, IoU > {rule['iou']:g}"
+    return f"protocol {rule['name']!r} ({how}, score > {rule['score']:g}{few}{many})"
+
+
+def _classifies(about: Mapping[str, Any]) -> bool:
+    return bool(about["settings"]["detector"].get("family") == "classifier")
 
 
 def _paper_notes(about: Mapping[str, Any], paper: Paper) -> list[str]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Unpack, cast
 
-from detxai_nb.capabilities import Capabilities
+from detxai_nb.capabilities import LOGITS, Capabilities
 from detxai_nb.data.sample import Sample
 from detxai_nb.evaluation.papers import Paper, find_paper
 from detxai_nb.evaluation.plan import DIFFERENCE
 from detxai_nb.evaluation.reports import Report, report
 from detxai_nb.evaluation.runner import evaluate
 from detxai_nb.evaluation.settings import EVALUATION_DEFAULTS, ReproductionOptions
+from detxai_nb.explaining.explain import explain
 from detxai_nb.methods import all_methods, find_method
 from detxai_nb.metrics.registry import find_metric
 from detxai_nb.options import complete_options, show_options
-from detxai_nb.types import Detector
+from detxai_nb.types import Detector, Target
 
 SLOW = ("d-rise",)
 """Methods that take thousands of forward passes for each image; they run only with ``include_slow``."""
@@ -72,8 +73,11 @@ def reproduce(
     for name, why in _unfit(methods, metrics, first, dataset, include_slow).items():
         left_out.setdefault(name, why)
     kept = [name for name in methods if name not in left_out]
+    given = _with_targets(kept, printed, options.get("method_settings"))
+    left_out |= _refused(kept, first, dataset, given)
+    kept = [name for name in kept if name not in left_out]
     chosen: ReproductionOptions = {**options}
-    chosen["method_settings"] = _with_targets(kept, printed, options.get("method_settings"))
+    chosen["method_settings"] = {name: value for name, value in given.items() if name not in left_out}
     protocol = options.get("protocol")
     chosen["protocol"] = (printed.protocol or "default") if protocol is None else protocol
     measured = [name for name in metrics if name not in left_out]
@@ -120,9 +124,41 @@ def _unfit(
         elif missing := [need for need in find_method(base).needs if need not in Capabilities(detector).offers]:
             found[name] = f"needs a detector that offers {', '.join(missing)}"
     for name in metrics:
-        if "mask" in find_metric(name).needs and not getattr(dataset, "has_masks", True):
+        measured = find_metric(name)
+        if "mask" in measured.needs and not getattr(dataset, "has_masks", True):
             found[name] = "the dataset has no masks"
+        elif measured.uses_annotation and not getattr(dataset, "has_boxes", True):
+            found[name] = "the dataset does not say where its objects are"
     return found
+
+
+def _refused(
+    methods: Sequence[str], detector: Any, dataset: Sequence[Sample], settings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Of a classifier the methods that know no rule for one of its layers, tried on one class of the first picture."""
+    found: dict[str, str] = {}
+    if Capabilities(detector).family != "classifier":
+        return found
+    names = [name for name in methods if LOGITS in find_method(name).needs and "method" not in settings.get(name, {})]
+    sample = next(_readable(dataset), None) if names else None
+    if sample is None:
+        return found
+    classes = detector.detect([sample.image], 0.0)[0][:1]
+    for name in names:
+        try:
+            explain(detector, sample.image, classes, method=name, **settings.get(name, {}))
+        except ValueError as error:
+            found[name] = f"refuses this network: {error}"
+    return found
+
+
+def _readable(dataset: Sequence[Sample]) -> Iterator[Sample]:
+    """The samples whose picture can be read; ``evaluate`` reports the others."""
+    for number in range(len(dataset)):
+        try:
+            yield dataset[number]
+        except (ValueError, OSError):
+            continue
 
 
 def _with_targets(
@@ -133,6 +169,7 @@ def _with_targets(
     for name in methods:
         base = name.removeprefix(DIFFERENCE)
         target = paper.target_of(base)
-        if target is not None and find_method(base).kind == "gradient":
-            settings.setdefault(base, {}).setdefault("target", target)
+        method = find_method(base)
+        if target is not None and (method.kind == "gradient" or method.targeted):
+            settings.setdefault(base, {}).setdefault("target", Target(target, paper.score_of(base)))
     return settings

@@ -121,7 +121,7 @@ def evaluate(
     first: Any = make() if callable(make) else detector
     if not (hasattr(first, "detect") and hasattr(first, "names")):
         raise TypeError(f"detector is a detector, or a function that makes one; got {type(first).__name__}")
-    _warn_of_unknown(dataset, first)
+    _warn_of_unknown(dataset, first, plan)
     settings = describe(plan, first, dataset)
     kept: Store = MemoryStore() if store is None else open_store(store, settings)
     try:
@@ -190,6 +190,12 @@ def _check(dataset: Sequence[Sample], plan: EvaluationPlan, limit: int | None) -
     if plan.needs("mask") and not getattr(dataset, "has_masks", True):
         names = ", ".join(row.name for row in plan.metrics if "mask" in find_metric(row.metric).needs)
         raise ValueError(f"{names}: these metrics need instance masks, and this dataset has none; leave them out")
+    placed = [row.name for row in plan.metrics if find_metric(row.metric).uses_annotation]
+    if placed and not getattr(dataset, "has_boxes", True):
+        raise ValueError(
+            f"{', '.join(placed)}: these metrics compare a map with where an object is annotated, and this dataset "
+            "says only what an image shows; leave them out"
+        )
     return len(dataset) if limit is None else min(limit, len(dataset))
 
 
@@ -198,10 +204,10 @@ def _require_sample(sample: Any, number: int) -> None:
         raise TypeError(f"image {number} of the dataset is a {type(sample).__name__}; expected a Sample")
 
 
-def _warn_of_unknown(dataset: Sequence[Sample], detector: Detector) -> None:
+def _warn_of_unknown(dataset: Sequence[Sample], detector: Detector, plan: EvaluationPlan) -> None:
     listed = isinstance(dataset, (list, tuple))
     names = {n: None for sample in dataset for n in sample.names} if listed else getattr(dataset, "names", ())
-    missing = unknown_classes(tuple(names), tuple(detector.names))
+    missing = unknown_classes(tuple(names), tuple(detector.names), plan.protocol.classes)
     if missing:
         warnings.warn(
             f"the detector does not know these classes of the dataset: {', '.join(missing)}; their annotations are "

@@ -20,6 +20,8 @@ from detxai_nb.metrics import (  # isort: skip  # noqa: F401
     tiny_objects,
     insertion_deletion,
     information_drop,
+    zone_scores,
+    zones,
 )
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.case import MetricInput, per_object
@@ -31,7 +33,7 @@ from detxai_nb.metrics.information_drop import highest_part, masked_image, webp_
 from detxai_nb.metrics.insertion_deletion import Curves, box_areas, perturbation_curves
 from detxai_nb.metrics.map_compactness import compactness
 from detxai_nb.metrics.map_energy import box_masks
-from detxai_nb.metrics.matching import match
+from detxai_nb.metrics.matching import class_members, match
 from detxai_nb.metrics.neighbours import NeighbourContrast, NeighbourShare, neighbour_contrast
 from detxai_nb.metrics.object_discrimination import object_discrimination_index
 from detxai_nb.metrics.perturbation import PerturbationSchedule
@@ -43,6 +45,8 @@ from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.metrics.timing import RunningTime, running_time
 from detxai_nb.metrics.tiny_objects import TINY, canvas_share
 from detxai_nb.metrics.visual_accuracy import area_below, visual_accuracy_curve
+from detxai_nb.metrics.zone_scores import zone_picture
+from detxai_nb.metrics.zones import saliency_zones, zone_dice, zone_figures, zone_iou
 
 if TYPE_CHECKING:
     import pandas
@@ -70,6 +74,7 @@ __all__ = [
     "box_masks",
     "canvas_share",
     "centred_gaussians",
+    "class_members",
     "compactness",
     "energy_pointing_game",
     "evidence_energy",
@@ -91,11 +96,16 @@ __all__ = [
     "random_maps",
     "register",
     "running_time",
+    "saliency_zones",
     "table",
     "tied_share",
     "visual_accuracy_curve",
     "webp_bytes",
     "webp_encoder",
+    "zone_dice",
+    "zone_figures",
+    "zone_iou",
+    "zone_picture",
 ]
 
 

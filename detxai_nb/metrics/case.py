@@ -12,14 +12,19 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import Sample
+from detxai_nb.detections import are_classes
 from detxai_nb.metrics.detection_cache import DetectionCache
 from detxai_nb.metrics.map_energy import box_masks
+from detxai_nb.metrics.matching import class_members
 from detxai_nb.types import Detections, Detector
 
 
 @dataclass(frozen=True, eq=False)
 class MetricInput:
     """One image's objects with their maps: what every metric may use.
+
+    The predictions of a classifier are classes of the whole image (``classes``): of such a one "the object" is all
+    annotated objects of its class together, so that boxes, masks and parts are their unions.
 
     Attributes:
         maps: ``[N,H,W]``, raw, at the size of the image, on the detector's device, without negative values unless
@@ -95,15 +100,43 @@ class MetricInput:
         """Whether each object has an annotation, bool ``[N]`` on the CPU."""
         return self.annotations.cpu() >= 0
 
+    @property
+    def classes(self) -> bool:
+        """Whether the detections are classes of the whole image, as those of a classifier."""
+        return are_classes(self.detections)
+
+    @cached_property
+    def members(self) -> tuple[tuple[int, ...], ...]:
+        """The numbers of the annotations that make each object: one or none, and of a class all that are no crowd."""
+        numbers = self.annotations.cpu().tolist()
+        if self.classes:
+            return tuple(tuple(class_members(self.sample, number)) for number in numbers)
+        return tuple((number,) if number >= 0 else () for number in numbers)
+
     @cached_property
     def boxes(self) -> Tensor:
-        """The annotated box of each object, float32 ``[N,4]`` on the CPU, NaN where there is none."""
-        return self._of_objects(torch.from_numpy(self.sample.boxes).float(), float("nan"))
+        """The annotated box of each object, float32 ``[N,4]`` on the CPU, NaN for none; of a class that around all."""
+        boxes = torch.from_numpy(self.sample.boxes).float()
+        found = torch.full((len(self), 4), float("nan"), device="cpu")
+        for row, numbers in enumerate(self.members):
+            if numbers:
+                these = boxes[list(numbers)]
+                found[row] = torch.cat([these[:, :2].amin(dim=0), these[:, 2:].amax(dim=0)])
+        return found
 
     @cached_property
     def box_masks(self) -> Tensor:
-        """Pixels of each object's annotated box: bool ``[N,H,W]`` on the maps' device, False where there is none."""
-        return box_masks(self.boxes.to(self.maps.device), *self.size)
+        """Pixels of each object's annotated box: bool ``[N,H,W]`` on the maps' device, False where there is none.
+
+        Of a class they are the pixels of any of its boxes, not of the box around them.
+        """
+        if not self.classes:
+            return box_masks(self.boxes.to(self.maps.device), *self.size)
+        boxes = torch.from_numpy(self.sample.boxes).float().to(self.maps.device)
+        found = torch.zeros(len(self), *self.size, dtype=torch.bool, device=self.maps.device)
+        for row, numbers in enumerate(self.members):
+            found[row] = box_masks(boxes[list(numbers)], *self.size).any(dim=0)
+        return found
 
     @cached_property
     def masks(self) -> Tensor:
@@ -120,9 +153,12 @@ class MetricInput:
     def _decoded(self, masks_of: Callable[[Sequence[int]], np.ndarray | None]) -> Tensor:
         """The objects' masks, without decoding those of other annotations."""
         masks = torch.zeros(len(self), *self.size, dtype=torch.bool, device="cpu")
-        found = masks_of(self.annotations.cpu()[self.annotated].tolist())
+        numbers = sorted({number for members in self.members for number in members})
+        found = masks_of(numbers)
         if found is not None:
-            masks[self.annotated] = torch.from_numpy(found)
+            for row, members in enumerate(self.members):
+                for number in members:
+                    masks[row] |= torch.from_numpy(found[numbers.index(number)])
         return masks.to(self.maps.device)
 
     def ask(self) -> DetectionCache:
@@ -166,6 +202,17 @@ class MetricInput:
         digest = hashlib.blake2b(" ".join(map(str, about)).encode(), digest_size=8).digest()
         return int.from_bytes(digest, "little") >> 1
 
+    def least_score(self, score_threshold: float) -> float:
+        """Return the least score with which the detector is queried about these objects.
+
+        Args:
+            score_threshold: that of the metric.
+
+        Returns:
+            The same; 0 for classes of the whole image: those have a probability in every picture, however small.
+        """
+        return 0.0 if self.classes else score_threshold
+
     def positive_part(self) -> MetricInput:
         """Return the same objects with the positive part of each map, for metrics that take no signed maps.
 
@@ -175,13 +222,6 @@ class MetricInput:
         maps = self.maps.clamp(min=0)
         high = maps.amax(dim=(1, 2), keepdim=True) if maps.numel() else maps
         return replace(self, maps=torch.where(high > 0, maps / torch.where(high > 0, high, 1), 0), signed=False)
-
-    def _of_objects(self, rows: Tensor, missing: float | bool) -> Tensor:
-        """The annotation's row for each object, filled with ``missing`` where there is none."""
-        wanted = self.annotations.cpu()
-        out = torch.full((len(wanted), *rows.shape[1:]), missing, dtype=rows.dtype, device="cpu")
-        out[self.annotated] = rows[wanted[self.annotated]]
-        return out
 
 
 def per_object(case: MetricInput, value: Tensor) -> Tensor:

@@ -158,7 +158,7 @@ def confidence_drop(
         torch.zeros(len(case), dtype=torch.float64, device="cpu"),
         torch.zeros(len(case), dtype=torch.float64, device="cpu"),
     )
-    for row, answer in enumerate(case.ask().ask(pictures, score_threshold, batch_size)):
+    for row, answer in enumerate(case.ask().ask(pictures, case.least_score(score_threshold), batch_size)):
         found, overlap = answer.follow(targets[row], min_iou, by="iou")
         scores[row], ious[row] = found[0], overlap[0]
     original, left = targets.scores.double(), scores * ious

@@ -104,7 +104,8 @@ def perturbation_curves(
         perturbation: how the image is changed.
         areas: ``[N]``: how many pixels each object's last picture has changed, such as ``box_areas(case)``.
         by: which of several detections an object is followed in, as in ``CachedDetections.follow``: "score" or "iou".
-        score_threshold: the least score of detections in the changed images.
+        score_threshold: the least score of detections in the changed images; of a classifier's classes none is too
+            small.
         min_iou: an object is found again by its class and an IoU above this one with its detected box.
         batch_size: how many pictures the detector is given at once (None: 1 on the CPU, 8 elsewhere).
 
@@ -128,7 +129,8 @@ def perturbation_curves(
     pictures = _pictures(case, perturbation, counts, ties)
     places = ((row, k) for row in range(count) for k in range(perturbation.points))
     targets = case.detections.to("cpu")
-    for place, answer in zip(places, case.ask().ask(pictures, score_threshold, batch_size), strict=True):
+    least = case.least_score(score_threshold)
+    for place, answer in zip(places, case.ask().ask(pictures, least, batch_size), strict=True):
         scores[place], ious[place] = answer.follow(targets, min_iou, by)
     numbers = torch.tensor(counts, dtype=torch.int64, device="cpu").reshape(count, perturbation.points)
     return Curves(scores, ious, numbers, ties, targets.scores.double())

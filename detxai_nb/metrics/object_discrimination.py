@@ -13,6 +13,7 @@ from torch import Tensor
 from detxai_nb.data.sample import Sample
 from detxai_nb.metrics.case import MetricInput, per_object
 from detxai_nb.metrics.map_energy import box_masks, centres_between, check_non_negative, energy, safe_ratio
+from detxai_nb.metrics.matching import class_members
 from detxai_nb.metrics.registry import Measured, metric
 
 _COVERED: weakref.WeakKeyDictionary[Sample, dict[tuple[bool, bool, torch.device], Tensor]] = weakref.WeakKeyDictionary()
@@ -78,8 +79,9 @@ def _index(
         if number < 0:
             found.append(maps.new_full((1,), torch.nan, dtype=torch.float64, device="cpu"))
             continue
-        own = mask_of(number)
-        others = (covering - own.int() if kept[number] else covering) > 0
+        counts = mask_of(number)
+        others = (covering - counts.int() if kept[number] else covering) > 0
+        own = counts > 0
         on_any = energy(maps[row, None], others | own)
         on_others = energy(maps[row, None], others & ~own if exclusive else others)
         found.append(safe_ratio(on_others, on_any, torch.nan).cpu().double())
@@ -141,15 +143,18 @@ def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measur
     check_non_negative(case.maps)
 
     def mask_of(number: int) -> Tensor:
+        # A class of the whole image is all its objects: how many of them cover each pixel.
+        members = class_members(case.sample, number) if case.classes else [number]
         if masks:
-            return torch.from_numpy(case.sample.masks_of([number])[0]).to(device)
-        return box_masks(torch.from_numpy(case.sample.boxes[number : number + 1]).to(device), *size)[0]
+            found = torch.from_numpy(case.sample.masks_of(members)).to(device)
+        else:
+            found = box_masks(torch.from_numpy(case.sample.boxes[members]).to(device), *size)
+        return found.sum(dim=0, dtype=torch.int32)
 
     covering = _covering(case, masks, counted, crowd)
     value = _index(case.maps, case.annotations, mask_of, covering, counted, exclusive)
-    own = torch.zeros(len(case), dtype=torch.bool, device="cpu")
-    own[case.annotated] = counted[case.annotations.cpu()[case.annotated]]
-    return Measured(per_object(case, value), extras={"others": (counted.sum() - own.int()).double()})
+    own = torch.tensor([int(counted[list(members)].sum()) for members in case.members], dtype=torch.int64, device="cpu")
+    return Measured(per_object(case, value), extras={"others": (counted.sum() - own).double()})
 
 
 def _covering(case: MetricInput, masks: bool, counted: Tensor, crowd: bool) -> Tensor:

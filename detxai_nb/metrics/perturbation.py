@@ -95,7 +95,7 @@ class PerturbationSchedule:
         Raises:
             ValueError: if the counts fall.
         """
-        filled = _filled(photograph, self.fill or "black", seed)
+        filled = filling_of(photograph, self.fill or "black", seed)
         start, source = (photograph, filled) if self.mode == "deletion" else (filled, photograph)
         picture, values = start.copy().reshape(-1, 3), source.reshape(-1, 3)
         places, done = order.numpy(), 0
@@ -108,7 +108,17 @@ class PerturbationSchedule:
             yield picture.reshape(photograph.shape).copy()
 
 
-def _filled(photograph: np.ndarray, fill: str, seed: int) -> np.ndarray:
+def filling_of(photograph: np.ndarray, fill: str, seed: int) -> np.ndarray:
+    """Return what the pixels of a photograph are replaced by.
+
+    Args:
+        photograph: uint8 ``[H,W,3]``.
+        fill: one of ``FILLS``.
+        seed: of the random fill.
+
+    Returns:
+        uint8 ``[H,W,3]``.
+    """
     if fill == "random":
         return np.random.Generator(np.random.PCG64(seed)).integers(0, 256, photograph.shape, dtype=np.uint8)
     if fill == "black":

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import Sample
+from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD, CachedDetections, DetectionCache
@@ -194,7 +195,9 @@ def follow_path(
     if progress is not None:
         progress(0, len(counts))
     pictures = plan.schedule.images(image, order, counts, plan.fill_seed)
-    for answer in answers.ask(pictures, score_threshold, batch_size=None):
+    # A class of the whole image has a probability in every picture, however small.
+    least = 0.0 if are_classes(targets) else score_threshold
+    for answer in answers.ask(pictures, least, batch_size=None):
         score, iou = answer.follow(targets, by=plan.by)
         found.append(answer)
         scores.append(score)

@@ -11,7 +11,17 @@ import pytest
 import torch
 
 from detxai_nb.data import scenes
-from detxai_nb.data.scenes.layouts import MIN_PART_VISIBLE, MIN_VISIBLE, Board, crowd, plain, single, tiny
+from detxai_nb.data.scenes.layouts import (
+    MIN_PART_VISIBLE,
+    MIN_VISIBLE,
+    Board,
+    crowd,
+    dual,
+    plain,
+    several,
+    single,
+    tiny,
+)
 from detxai_nb.data.scenes.objects import make_object
 from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.data.scenes.shapes import CLASSES
@@ -89,7 +99,7 @@ def test_the_classes_of_a_pair_differ_in_the_part_alone(pair: int) -> None:
         assert not border.any(), "the window holds the whole object"
 
 
-@pytest.mark.parametrize("layout", [plain, tiny, crowd, single], ids=lambda layout: layout.__name__)
+@pytest.mark.parametrize("layout", [plain, tiny, crowd, single, dual, several], ids=lambda layout: layout.__name__)
 def test_every_object_and_its_part_stay_visible(layout) -> None:
     for index in range(6):
         board = Board(256, 320)
@@ -110,6 +120,19 @@ def test_a_thing_that_would_hide_an_object_is_refused_and_changes_nothing() -> N
     assert not board.place(large.at(-500, 128))
     assert len(board.objects) == 1
     assert (board.owner == before).all()
+
+
+@pytest.mark.parametrize("size", [(96, 96), (200, 128), (110, 240)], ids=str)
+def test_dual_scenes_hold_two_classes_and_several_scenes_one(size: tuple[int, int]) -> None:
+    for index in range(12):
+        first, second = (scenes.make(index, 6, mode, *size) for mode in ("dual", "several"))
+        assert len(first.labels) == len(set(first.labels.tolist())) == 2
+        assert 2 <= len(second.labels) <= 5
+        assert len(set(second.labels.tolist())) == 1
+        for scene in (first, second):
+            longest = (scene.boxes[:2, 2:] - scene.boxes[:2, :2]).max(1) / min(size)
+            assert (longest > 0.08).all()
+            assert (longest < 0.6).all()
 
 
 def test_plain_scenes_hold_one_to_six_objects_of_many_sizes() -> None:

@@ -201,3 +201,25 @@ def test_names_do_not_climb_out_of_the_folder(folder: Path, name: str) -> None:
         VocDataset(folder)
     with pytest.raises(ValueError, match="leads out of the folder"):
         VocDataset(folder, "../../../val")
+
+
+def test_masks_of_classes_are_those_of_all_objects_of_a_class(folder: Path) -> None:
+    (folder / "SegmentationClass").mkdir()
+    values = np.zeros((HEIGHT, WIDTH), np.uint8)
+    values[0:3, 0:4], values[1:8, 5:12], values[0, 0] = NAMES.index("sofa") + 1, NAMES.index("person") + 1, 255
+    Image.fromarray(values).save(folder / "SegmentationClass/2007_1.png")
+    dataset = VocDataset(folder, "Segmentation/val", masks="class")
+    assert dataset.has_masks
+    assert dataset[0].masks.sum((1, 2)).tolist() == [11, 49, 0]
+    assert not VocDataset(folder, masks="class").has_masks
+    assert dataset.identity != VocDataset(folder, "Segmentation/val").identity
+    with pytest.raises(ValueError, match="masks is one of 'object', 'class'; got 'classes'"):
+        VocDataset(folder, masks="classes")
+
+
+def test_annotations_without_the_picture(folder: Path) -> None:
+    for picture in (folder / "JPEGImages").iterdir():
+        picture.unlink()
+    found = VocDataset(folder).annotations_of(0)
+    assert [NAMES[label] for label in found.labels] == ["sofa", "person", "dog"]
+    assert found.crowd.tolist() == [False, True, False]

@@ -16,7 +16,8 @@ from torchvision.models import mobilenet_v3_small, swin_t, vgg11_bn
 from torchvision.transforms.functional import normalize, resize
 
 import detxai_nb as dx
-from detxai_nb.detectors.classifier.detector import IMAGENET_MEAN, IMAGENET_STD, ClassifierDetector
+from detxai_nb.detectors.base import IMAGENET_MEAN, IMAGENET_STD
+from detxai_nb.detectors.classifier.detector import ClassifierDetector
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
 from detxai_nb.geometry import stride_by_shape
 from detxai_nb.testing import NAMES, photograph

@@ -140,3 +140,13 @@ def test_some_printed_figures_checked_against_the_page() -> None:
     assert PAPERS["odam-voc"].figures["bbam", "compactness"].value == 0.059
     assert PAPERS["odam-crowdhuman"].figures["d-rise", "odi-box"].value == 0.953
     assert PAPERS["ss-grad-cam++"].figures["ss-grad-cam++", "insertion: s2"].value == 0.901
+
+
+def test_empty_and_full_zones_are_reported_for_each_method() -> None:
+    table = evaluation({("odam", "zone-iou-box"): [0.5, 0, 0.2, 0.1], ("grad-cam", "zone-iou-box"): [0.5] * 4})
+    zones = [(0.25, 0, 0), (0.0, 1, 0), (1.0, 0, 1), (0.75, 0, 0)] * 2
+    table["extras"] = [dict(zip(("zone_share", "empty_zone", "full_zone"), zone)) for zone in zones]
+    notes = report(table).notes
+    for method in ("odam", "grad-cam"):
+        told = "zones cover 50.0% of the image in the mean; of 4 zones 25.0% are empty and 25.0% full"
+        assert f"{method}: {told}" in notes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,3 +114,39 @@ def test_classes_that_the_detector_does_not_know() -> None:
     assert unknown_classes((), ("dog",)) == ()
     with pytest.raises(ValueError, match=r"\(dog, ...\) and the dataset's \(cat, bird, ...\) have no name in common"):
         unknown_classes(("cat", "bird"), ("dog",))
+
+
+def test_each_annotated_class_of_a_classifier_is_one_object() -> None:
+    _, sample = scene()
+    whole = [0.0, 0, 100, 60]
+    names = ("tabby", "dog", "cat", "fish")
+    rows = [(whole, score, label) for label, score in enumerate((0.5, 0.02, 0.3, 0.18))]
+    found = replace(detections(rows, names), origins=torch.zeros(4, 1, dtype=torch.int64), origin_fields=("class",))
+    chosen = select(found, sample, PROTOCOLS["classes"])
+    assert [(names[n], a) for n, a in zip(chosen.detections.labels.tolist(), chosen.annotations.tolist())] == [
+        ("cat", 0),
+        ("dog", 2),
+    ]
+    assert chosen.left_out == {
+        "marked as crowd": 1,
+        "class unknown to the detector": 1,
+        "measured together with another of its class": 1,
+    }
+    assert chosen.unknown == ("bird",)
+    mapped = select(found, sample, Protocol("mine", score=0.1, classes={"cat": ("cat", "tabby"), "bird": "fish"}))
+    assert mapped.detections.label_names() == ["tabby", "fish"]
+    assert mapped.annotations.tolist() == [0, 4]
+    assert mapped.unknown == ()
+    assert mapped.left_out["not detected"] == 1
+    for kept in (chosen, mapped):
+        assert len(kept.annotations) + sum(kept.left_out.values()) == len(sample)
+
+
+def test_mapped_names_are_checked_against_both_sides() -> None:
+    assert unknown_classes(("cat", "bird"), ("tabby",), {"cat": "tabby"}) == ("bird",)
+    with pytest.raises(ValueError, match="has no class 'tabbi'; did you mean 'tabby'"):
+        unknown_classes(("cat", "bird"), ("tabby",), {"cat": "tabbi"})
+    with pytest.raises(TypeError, match="class names are mapped by a dict"):
+        Protocol("wrong", classes=["cat"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'cat' is mapped to no name"):
+        Protocol("wrong", classes={"cat": ()})

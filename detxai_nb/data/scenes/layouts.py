@@ -201,6 +201,50 @@ def single(rng: SeededRng, board: Board) -> None:
     _scatter_clutter(rng, board, 2, 0.02, 0.07)
 
 
+def dual(rng: SeededRng, board: Board) -> None:
+    """Place two objects of different classes, 0.28 to 0.48 of the image's short side, one in each half, among clutter.
+
+    Args:
+        rng: the random stream.
+        board: an empty board.
+    """
+    _scatter_clutter(rng, board, 4)
+    first = rng.integer(0, len(CLASSES) - 1)
+    second = (first + rng.integer(1, len(CLASSES) - 1)) % len(CLASSES)
+    _place_in_halves(rng, board, (first, second))
+    _scatter_clutter(rng, board, 2, 0.02, 0.07)
+
+
+def several(rng: SeededRng, board: Board) -> None:
+    """Place two to five objects of one class, up to 0.48 of the image's short side, among clutter.
+
+    Args:
+        rng: the random stream.
+        board: an empty board.
+    """
+    _scatter_clutter(rng, board, 4)
+    label = rng.integer(0, len(CLASSES) - 1)
+    _place_in_halves(rng, board, (label, label))
+    for _ in range(rng.integer(0, 3)):
+        board.place_randomly(rng, make_object(rng, label, rng.log_uniform(0.08, 0.16) * board.short_side))
+    _scatter_clutter(rng, board, 2, 0.02, 0.07)
+
+
+def _place_in_halves(rng: SeededRng, board: Board, labels: tuple[int, int]) -> None:
+    """Place one object in each half of the longer side, completely inside it."""
+    wide = board.width >= board.height
+    size = (board.width / 2, float(board.height)) if wide else (float(board.width), board.height / 2)
+    starts = ((0.0, 0.0), (size[0], 0.0) if wide else (0.0, size[1]))
+    radii = [rng.log_uniform(0.14, 0.24) * board.short_side for _ in labels]
+    for (left, top), label, radius in zip(starts, labels, radii):
+        # Outlines may reach a little beyond the radius, into what lies in the other half: then it is drawn smaller.
+        while True:
+            x, y = (start + rng.uniform(radius, side - radius) for start, side in zip((left, top), size))
+            if board.place(make_object(rng, label, radius).at(x, y)):
+                break
+            radius *= 0.9
+
+
 def _place_in_centre(board: Board, item: SceneObject) -> None:
     """Place the first object in the centre, where nothing lies over it yet."""
     board.place(item.at(board.width / 2, board.height / 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.classifier.capture import capture_layer, layer_maps, logits_of, probe
+from detxai_nb.detectors.classifier.preprocessing import preprocessing_of, stated_names
 from detxai_nb.detectors.classifier.trace import ORIGIN_FIELDS, ClassifierTrace, probabilities_of
 from detxai_nb.detectors.precision import require_full_precision
 from detxai_nb.detectors.trace.again import Prepared
@@ -29,12 +30,10 @@ from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.module_use import alone, exclusive
 from detxai_nb.names import ClassNames, as_names
-from detxai_nb.scaling import scale_as_pillow
 from detxai_nb.types import Detections, Level
 
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 """What can make probabilities of a classifier's outputs."""
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ClassifierDetector(Adapter):
@@ -45,17 +44,22 @@ class ClassifierDetector(Adapter):
 
     The WHOLE image is resized to the input, bilinearly with antialiasing and to whole numbers as Pillow does. Nothing
     is cropped, so the aspect ratio of an image changes. (torchvision's own presets resize the short side and crop the
-    centre; pass such a crop to reproduce their input.)
+    centre: ``processor={"crop": 224 / 256}`` does that.) With a crop, given or stated, the box of each prediction is
+    the part of the image that the network sees, and maps are zero outside of it.
 
     Args:
         module: any module that takes images ``[B,3,h,w]`` and returns a logit for each class, ``[B,C]``, or an object
             whose attribute ``logits`` they are: torchvision's ResNet, VGG, DenseNet, EfficientNet and others. One that
             ends in a softmax or sigmoid, and so returns probabilities, is noticed.
-        names: a name for each output.
-        input_size: side of the square input in pixels, or (height, width); by default what the module itself states, as
-            those of timm do, else 224.
-        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``; by default what the module
-            itself states, else ImageNet's.
+        names: a name for each output; None for those that a module of Hugging Face states.
+        input_size: side of the square input in pixels, or (height, width); by default what ``processor`` or the module
+            itself states, as those of timm do, else 224.
+        mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``; by default what
+            ``processor`` or the module itself states, else ImageNet's.
+        processor: the image processor of a model of Hugging Face, or its settings as a dict, of which size, crop and
+            colours are read; scaling is bilinear whatever it states. Or {"crop": share}: the image is resized in
+            proportion, and a middle of that share of its shorter side is cut out, as timm's ``crop_pct`` says, which is
+            read from the module; {"crop": None} for the whole image whatever the module states.
         layer: the layer that ``trace`` explains by default: the dotted name of a submodule whose output is a map
             ``[B,K,h,w]``. None takes the last such map of the network.
         activation: what makes probabilities of the outputs, one of ``ACTIVATIONS``: "softmax" over all classes,
@@ -65,8 +69,8 @@ class ClassifierDetector(Adapter):
 
     Raises:
         TypeError: if ``module`` is no ``torch.nn.Module``.
-        ValueError: if the number of outputs differs from that of names, a setting is out of range, there is no
-            submodule ``layer``, or a softmax is asked for over a single output.
+        ValueError: if the number of outputs differs from that of names, there are no names, a setting is out of range,
+            there is no submodule ``layer``, or a softmax is asked for over a single output.
     """
 
     family = "classifier"
@@ -76,35 +80,32 @@ class ClassifierDetector(Adapter):
     def __init__(
         self,
         module: nn.Module,
-        names: ClassNames,
+        names: ClassNames | None = None,
         *,
         input_size: int | tuple[int, int] | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        processor: Any = None,
         layer: str | None = None,
         activation: str | None = None,
     ) -> None:
         if not isinstance(module, nn.Module):
             raise TypeError(f"family 'classifier' expects a torch.nn.Module, got {type(module).__name__}")
-        stated = _stated_by(module)
-        input_size = stated.get("input_size", 224) if input_size is None else input_size
-        mean = stated.get("mean", IMAGENET_MEAN) if mean is None else mean
-        std = stated.get("std", IMAGENET_STD) if std is None else std
-        height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
-        if min(height, width) < 1:
-            raise ValueError(f"input_size must be one side or (height, width), both at least 1; got {input_size}")
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(
-                f"mean and std must hold a value for each of three colours, std above 0; got {mean} and {std}"
-            )
+        self._seen = preprocessing_of(module, processor, input_size=input_size, mean=mean, std=std)
         if activation is not None and activation not in ACTIVATIONS:
             raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}, or None; got {activation!r}")
         require_full_precision(module)
         self.module = module = differentiable(module)
-        self.input_size = (int(height), int(width))
-        self.mean, self.std = tuple(mean), tuple(std)
+        self.input_size, self.crop = self._seen.input_size, self._seen.crop
+        self.mean, self.std = self._seen.mean, self._seen.std
         blank = exact_mode(lambda: probe(module, self._like.new_zeros((1, 3, *self.input_size))))
         found = alone(module, blank)
+        names = stated_names(module) if names is None else names
+        if names is None:
+            raise ValueError(
+                f"a {type(module).__name__} does not know its classes; hand in names=[...], one for each of its "
+                f"{found.outputs} outputs"
+            )
         self.names = as_names(names, found.outputs, owner="this classifier")
         if activation == "softmax" and found.outputs == 1:
             raise ValueError(
@@ -193,7 +194,8 @@ class ClassifierDetector(Adapter):
             reopen=lambda other: self._open(other, layer, image_size),
             any_size=True,
         )
-        return ClassifierTrace(Placement(image_size, size, size), level, opened, self.activation, self.module, again)
+        placement = self._seen.placement(image_size, size)
+        return ClassifierTrace(placement, level, opened, self.activation, self.module, again)
 
     @property
     def _like(self) -> Tensor:
@@ -216,16 +218,15 @@ class ClassifierDetector(Adapter):
 
     def _prepare(self, pixels: Any) -> Tensor:
         """The image as the module's input ``[1,3,h,w]``."""
-        image = scale_as_pillow(pixels, self.input_size, self.device).to(self._like.dtype)[None] / 255
-        return (image - image.new_tensor(self.mean)[:, None, None]) / image.new_tensor(self.std)[:, None, None]
+        return self._seen.prepare(pixels, self._like)
 
     def _report(self, scores: Tensor, size: tuple[int, int], threshold: float) -> Detections:
         """The classes of one image with a probability >= ``threshold``."""
         labels = (scores >= threshold).nonzero()[:, 0]
-        height, width = size
+        seen = self._seen.placement((int(size[0]), int(size[1]))).seen
         return gather_detections(
-            Placement.identity(height, width),
-            scores.new_tensor([0, 0, width, height]).expand(len(labels), 4),
+            Placement.identity(*size),
+            scores.new_tensor(seen).expand(len(labels), 4),
             scores[labels],
             labels,
             self.names,
@@ -235,13 +236,3 @@ class ClassifierDetector(Adapter):
             highest_score=float(scores.max()),
             score_threshold=threshold,
         )
-
-
-def _stated_by(module: nn.Module) -> dict[str, Any]:
-    """The input size, mean and std that a module of timm states; nothing for others."""
-    about = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
-    if not isinstance(about, Mapping):
-        return {}
-    found = {name: tuple(map(float, about[name])) for name in ("mean", "std") if len(about.get(name) or ()) == 3}
-    size = about.get("input_size")
-    return {**found, "input_size": (int(size[1]), int(size[2]))} if size and len(size) == 3 else found

@@ -96,4 +96,5 @@ FAMILY = Family(
         ),
     ),
     find=_find,
+    knows_names=True,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detections import CLASS_ORIGIN
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.classifier.capture import OpenedLayer, logits_of
 from detxai_nb.detectors.trace.above import Above
@@ -19,7 +20,7 @@ from detxai_nb.module_use import exclusive
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
-ORIGIN_FIELDS = ("class",)
+ORIGIN_FIELDS = CLASS_ORIGIN
 
 
 class ClassifierTrace(Again):
