@@ -7,7 +7,8 @@ from detxai_nb.callable_module import make_callable
 from detxai_nb.detectors.base import Adapter, Entry, Family, resize_image
 from detxai_nb.detectors.black_box import wrap_predict
 from detxai_nb.detectors.registry import fetch, load_detector, register, table, wrap
-from detxai_nb.detectors.trace.graph import GraphDetector, GraphTrace, Predictions, box_side
+from detxai_nb.detectors.trace.graph import GraphDetector, Predictions, box_side
+from detxai_nb.detectors.trace.graph_trace import GraphTrace
 
 __all__ = [
     "Adapter",

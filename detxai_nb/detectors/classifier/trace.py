@@ -160,7 +160,7 @@ class ClassifierTrace(Again):
         if self._above is None:
             part = self._module.get_submodule(self.layer)
             self._above = Above(self._module, part, self._module, self._prepared.batch, lambda out: [logits_of(out)])
-        parts = [features] if self._above.batched else features.split(1)
+        parts = [features] if self._above.batched else torch.split(features, 1)
         logits = torch.cat([logits_of(self._above(part.clone(), len(part))) for part in parts])
         return self._values(logits, target)[:, labels]
 

@@ -146,7 +146,7 @@ def pyramid_above(
             opened[part] = Above(module, part, run, batch, list)
         own = opened[part]
         found = []
-        for some in [maps] if own.batched else maps.split(1):
+        for some in [maps] if own.batched else torch.split(maps, 1):
             output: Any = some.clone()
             if key is not None:
                 output = own.own(len(some))

@@ -228,7 +228,7 @@ class DetrTrace(Again):
 
             self._above = Above(self._module, cut.part, run, self._prepared.batch, lambda x: (x.logits, x.pred_boxes))
         above, outputs = self._above, []
-        for part in [features] if above.batched else features.split(1):
+        for part in [features] if above.batched else torch.split(features, 1):
             outputs.append(above(cut.put(above.own(len(part)), part.clone(), self._sizes), len(part)))
         return self._of_outputs(outputs, detections, target)
 

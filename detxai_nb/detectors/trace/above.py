@@ -123,7 +123,8 @@ class Above:
                 f"the {type(module).__name__} does not give the same outputs when it runs again, so a change of its "
                 f"{type(part).__name__}'s output cannot be measured; take out what is random or remembers earlier runs"
             )
-        self.batched, self._skips = found
+        self.batched: bool = found[0]
+        self._skips = found[1]
 
     def own(self, count: int = 1) -> Any:
         """Return what the submodule returned itself.

@@ -106,7 +106,7 @@ class GraphTrace(Again):
         """
         self._check_inputs(inputs)
         asked = self._resolve(detections, target)
-        return torch.stack([self._read(self._detector.forward(one), asked, target) for one in inputs.split(1)])
+        return torch.stack([self._read(self._detector.forward(one), asked, target) for one in torch.split(inputs, 1)])
 
     @exclusive("_detector.module")
     @exact_mode
@@ -129,7 +129,7 @@ class GraphTrace(Again):
         check_features(features, level, [leaf[0] for leaf in self._leaves])
         asked, found = self._resolve(detections, target), []
         modules = self._detector._modules(self.layer)
-        for one in features.split(1):
+        for one in torch.split(features, 1):
             outputs = replaying(lambda: self._detector.forward(self.input), modules, level, one)
             found.append(self._read(outputs, asked, target))
         return torch.stack(found)
@@ -199,7 +199,7 @@ class GraphTrace(Again):
     def _level(self, origin: tuple[int, ...]) -> int:
         if len(self._leaves) == 1:
             return 0
-        level = origin[self._detector.origin_fields.index("level")]
+        level: int = origin[self._detector.origin_fields.index("level")]
         if level >= len(self._leaves):
             raise ValueError(_ELSEWHERE)
         return level
