@@ -47,9 +47,10 @@ def check_reruns(detector: Any, image: ImageSource, detections: Detections, laye
     random = torch.Generator().manual_seed(0)
     for level, rows, gradient in trace.gradients(detections, target):
         features = trace.levels[level].features
-        noise = torch.randn(features.shape, generator=random, dtype=features.dtype).to(features.device)
-        # So small that a ReLU hardly ever switches on the way, and nothing where several zeros tie for a maximum.
-        step = 1e-7 * noise * features
+        # Equal values move alike: where they tie for a maximum, as in an even area, moving one alone has no one slope.
+        angles = 7 * torch.rand((len(features), 1, 1), generator=random, dtype=features.dtype).to(features.device)
+        # So small that a ReLU hardly ever switches on the way.
+        step = 1e-7 * torch.sin(features / features.abs().mean() + angles) * features
         moved = torch.stack([features, features + step, features - step])
         values = trace.scalars_of_features(moved, level, detections[rows], target)
         require(_close(values[0], own[rows]), "scalars_of_features of a level's own features are trace.scalars")

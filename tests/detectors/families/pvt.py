@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -46,7 +47,8 @@ def bundled() -> Any:
 KINDS = (
     {
         "pvt-small-retinanet": retinanet.kind_of(lambda: small(pvt_retinanet)),
-        "pvt-small-fcos": fcos.kind_of(lambda: small(pvt_fcos)),
+        # Group normalisation over the four values of two channels on two cells loses a digit of float32.
+        "pvt-small-fcos": replace(fcos.kind_of(lambda: small(pvt_fcos)), float32=3e-4),
         "tiny-pvt": fcos.kind_of(bundled),
     }
     if find_spec("transformers")
