@@ -15,7 +15,7 @@ from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Level, Progress, Target
 
 WEIGHTS = ("paper", "softmax", "increase")
-MASKS = ("cells", "corners")
+UPSCALING = ("cells", "corners")
 FLAT = 1e-5
 """A channel whose values differ by less than this share of the largest has no contrast."""
 
@@ -24,7 +24,7 @@ FLAT = 1e-5
     "score-cam",
     title="Score-CAM",
     source="Wang et al., CVPR Workshops 2020, eq. 6-8, algorithm 1",
-    choices={"weights": WEIGHTS, "masks": MASKS},
+    choices={"weights": WEIGHTS, "upscaling": UPSCALING},
     needs={RERUN: WHY_RERUN},
     targeted=True,
 )
@@ -36,7 +36,7 @@ def score_cam(
     *,
     channels: int | None = None,
     weights: str = "paper",
-    masks: str = "cells",
+    upscaling: str = "cells",
     batch: int = 16,
 ) -> MethodResult:
     """Compute ``relu(sum_C w * A)``, where w tells how well the score is kept if the input shows only what c marks.
@@ -57,8 +57,8 @@ def score_cam(
         weights: "softmax" of Y over the channels (algorithm 1), "increase" of Y over an input of zeros (eq. 6), or
             "paper": the softmax for a logit; for a probability, which went through a softmax or sigmoid already, and
             for a box side the increase. The result's settings hold the one that was taken.
-        masks: a channel is brought to the input's size by its cells' middles ("cells", as every map here), or with the
-            corner cells in the picture's corners ("corners", as a widely used implementation does).
+        upscaling: a channel is brought to the input's size by its cells' middles ("cells", as every map here), or with
+            the corner cells in the picture's corners ("corners", as a widely used implementation does).
         batch: how many channels run together, at most; it changes nothing but time and memory.
 
     Returns:
@@ -85,7 +85,7 @@ def score_cam(
         scores = torch.zeros_like(one.evidence)
         for some in numbers:
             progress(done, total)
-            seen = trace.input * _masks(level, some, trace.input, one.shift, masks)[:, None]
+            seen = trace.input * _masks(level, some, trace.input, one.shift, upscaling)[:, None]
             scores[:, some] = trace.scalars_of_inputs(seen, rows, target).T
             done += 1
         if weights == "softmax":

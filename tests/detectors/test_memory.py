@@ -12,7 +12,7 @@ from families.classifier import build
 from torch import Tensor
 
 import detxai_nb as dx
-from detxai_nb.detectors.classifier import detector as answers_of_classifier
+from detxai_nb.detectors.classifier import trace as answers_of_classifier
 from detxai_nb.detectors.dense import head as answers_of_dense
 from detxai_nb.detectors.detr.trace import DetrTrace
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet

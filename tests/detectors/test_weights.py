@@ -195,6 +195,8 @@ def test_an_averaged_model_is_its_network(tmp_path: Path, network: Yolox) -> Non
         ("meta", "is a meta tensor"),
     ],
 )
+# What PyTorch says of quantized tensors, which are to go.
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_what_are_no_weights_is_refused_and_nothing_changes(network: Yolox, kind: str, words: str) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     name, tensor = next((name, tensor) for name, tensor in before.items() if tensor.ndim == 4)

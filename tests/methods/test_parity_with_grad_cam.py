@@ -100,7 +100,7 @@ def test_the_same_map(net: Net, method: str) -> None:
     assert float(net.trace.scalars(net.detection, LOGIT)) > 0
     assert float(net.trace.levels[0].features.min()) == 0
     expected = net.their_map(ALIKE[method])
-    found = net.ours(method, **({"masks": "corners"} if method == "score-cam" else {}))
+    found = net.ours(method, **({"upscaling": "corners"} if method == "score-cam" else {}))
     assert expected.max() > 0.99 or (method == "ablation-cam" and not found.any())
     assert np.abs(found - expected).max() < 1e-4
 
