@@ -16,10 +16,10 @@ from detxai_nb.float32 import exact_mode
 class Placement:
     """The one invertible map between an image and a model's input: where the image lies in it.
 
-    The image is resized to ``resized``, put at ``offset`` and padded to ``input_size``; or it covers the input
-    and what lies outside is cut off. Image pixel ``x`` (its centre
-    is ``x + 0.5``) lies at ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s``
-    at that over ``s``, minus 0.5; ``y`` alike, each axis with its own factor.
+    The image is resized to ``resized``, put at ``offset`` and padded to ``input_size``; or it covers the input and what
+    lies outside is cut off. Image pixel ``x`` (its centre is ``x + 0.5``) lies at
+    ``(x + 0.5) * resized_w / image_w + offset_x`` in the input, and on a grid of stride ``s`` at that over ``s``, minus
+    0.5; ``y`` alike, each axis with its own factor.
 
     That is how convolutions read a grid: cell ``i`` stands for the input from ``i * s`` to ``(i + 1) * s``. A sampler
     reads a grid in coordinates of its own, which the grid's stride and ``shift`` state: torchvision's RoIAlign reads
@@ -32,7 +32,8 @@ class Placement:
         offset: (top, left) of the resized image in the input, in input pixels; 0 or negative where it is cut.
 
     Raises:
-        ValueError: for a size below 1, or a resized image that neither fits into the input nor covers it.
+        ValueError: for what is no pair, a size below 1, or a resized image that neither fits into the input nor covers
+            it.
     """
 
     image_size: tuple[int, int]
@@ -41,6 +42,9 @@ class Placement:
     offset: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
+        for name in ("image_size", "resized", "input_size", "offset"):
+            if len(getattr(self, name)) != 2:
+                raise ValueError(f"{name} is a pair (y, x), got {getattr(self, name)}")
         for name in ("image_size", "resized", "input_size"):
             if min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} is (height, width), both at least 1; got {getattr(self, name)}")

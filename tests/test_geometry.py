@@ -140,3 +140,10 @@ def test_impossible_placements_are_refused() -> None:
         Placement((0, 10), (1, 1), (1, 1))
     with pytest.raises(ValueError, match=r"\[N,h,w\]"):
         Placement.identity(3, 4).maps_to_image(torch.zeros(3, 4), (1.0, 1.0))
+
+
+@pytest.mark.parametrize("name", ["image_size", "resized", "input_size", "offset"])
+@pytest.mark.parametrize("sides", [(), (0,), (4, 4, 4)])
+def test_sizes_and_offsets_are_pairs(name: str, sides: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f"{name} is a pair"):
+        Placement(**{"image_size": (4, 4), "resized": (4, 4), "input_size": (4, 4), "offset": (0, 0), name: sides})

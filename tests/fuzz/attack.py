@@ -242,7 +242,7 @@ class Attack:
             lambda: self.maps[one],
             lambda: self.maps.values_of(one),
             lambda: self.maps.difference(one),
-            lambda: self.maps.save(one if isinstance(one, (str, Path)) else self.folder / "nowhere" / "x"),
+            lambda: self.maps.save(self.folder / "nowhere" / one if isinstance(one, (str, Path)) else one),
             lambda: dx.HeatMaps.load(one),
             lambda: dx.evaluate(detector, [], ["d-rise"], ["compactness"]),
             lambda: dx.evaluate(detector, one, ["d-rise"], ["compactness"], progress=False),

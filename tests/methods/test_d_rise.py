@@ -223,6 +223,7 @@ def test_an_open_detector_sees_float_pixels() -> None:
         ({"masks": 1}, "masks is a whole number of at least 2, got 1"),
         ({"masks": 10.0}, "masks is a whole number of at least 2, got 10.0"),
         ({"cells": 1}, "cells is a whole number of at least 2"),
+        ({"masks": 1000, "cells": 2000}, r"1000 masks of 2000 x 2000 cells are 4e\+09 values.*Take fewer"),
         ({"batch_size": 0}, "batch_size is a whole number of at least 1, got 0"),
         ({"seed": -1}, "seed is a whole number of at least 0"),
         ({"probability": 1}, "probability, of keeping a cell, lies between 0 and 1, got 1"),

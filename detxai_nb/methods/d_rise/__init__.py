@@ -26,6 +26,7 @@ from detxai_nb.types import Cancelled, Detections, Detector, Progress
 AGREEMENT = "split-half correlation"
 _FIRST_CHECK = 100
 _GROWTH = 1.2
+_MOST_VALUES = 2**31
 _LOOK: ContextVar[Callable[[Estimate], None] | None] = ContextVar("look", default=None)
 
 
@@ -74,6 +75,11 @@ class DRiseSettings:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
+        if self.masks * self.cells**2 > _MOST_VALUES:
+            raise ValueError(
+                f"{self.masks} masks of {self.cells} x {self.cells} cells are {self.masks * self.cells**2:.2g} values, "
+                f"which are drawn together; at most {_MOST_VALUES:.2g}. Take fewer masks or cells"
+            )
         if not 0 < self.probability < 1:
             raise ValueError(f"probability, of keeping a cell, lies between 0 and 1, got {self.probability!r}")
         for name in ("score_threshold", "stop_agreement"):
