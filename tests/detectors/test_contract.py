@@ -114,7 +114,10 @@ def test_what_belongs_elsewhere_is_refused(detector: Any, reported: dx.Detection
 
 @pytest.mark.parametrize("failure", behaviour.FAILURES)
 def test_the_module_is_left_as_it_was(single: Any, failure: str) -> None:
-    behaviour.check_left_as_it_was(single, IMAGE, failure, of_a_kind(single.layers))
+    layers = of_a_kind(single.layers)
+    # What goes wrong at the layers between the first and the last goes wrong at one of these.
+    ends = layers if failure == "none" or FULL_SIZE else list(dict.fromkeys((layers[0], layers[-1])))
+    behaviour.check_left_as_it_was(single, IMAGE, failure, ends)
 
 
 def test_works_inside_inference_mode(detector: Any, reported: dx.Detections) -> None:

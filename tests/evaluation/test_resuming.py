@@ -1,6 +1,6 @@
 """An evaluation that is killed at any moment and taken up again ends with the table of one that was left alone.
 
-``DETXAI_NB_KILLS`` sets the number of kills, 3 if it is not set.
+``DETXAI_NB_KILLS`` sets the number of kills, 2 if it is not set.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from detxai_nb.evaluation import evaluate, store
 
 pytest.importorskip("pyarrow", reason="the extra 'evaluation' is not installed")
 
-KILLS = int(os.environ.get("DETXAI_NB_KILLS", "3"))
+KILLS = int(os.environ.get("DETXAI_NB_KILLS", "2"))
 COUNT = 20
 METRICS = ["energy-pointing-box", "deletion-odam"]
 MERGE = 4
