@@ -16,7 +16,7 @@ from detxai_nb.methods.d_rise import Estimate, showing
 from detxai_nb.sanity.runner import steps_of
 from detxai_nb.sanity.table import similarity_table
 from detxai_nb.types import Detections, OpenDetector, Progress, Target
-from detxai_nb.widgets.shared.forecast import in_words, runs_of_detector
+from detxai_nb.widgets.shared.forecast import fewer_than, in_words, runs_of_detector
 from detxai_nb.widgets.shared.improving import maps_so_far, masks_in_words
 from detxai_nb.widgets.shared.options import method_title
 
@@ -336,5 +336,5 @@ def forecast_of(
         )
         quick = sum(cost for m, cost in costs.items() if m not in slow)
         said += f"; the other methods take {in_words(quick)}." if quick else "."
-        said += " One seed, or fewer masks or samples (SanityCheck(..., masks=300)), make it shorter."
+        said += f" One seed, or fewer masks or samples (SanityCheck(..., masks={fewer_than(runs)})), make it shorter."
     return sum(costs.values()), said

@@ -334,7 +334,7 @@ def test_a_person_is_asked_before_a_long_method_begins_and_a_script_is_not(compa
     row = widget.rows["d-rise"]
     assert (states(widget), widget.status["state"]) == ({"odam": "ok", "d-rise": "asked"}, "idle")
     assert "D-RISE asks the detector up to 20 times, which takes about 3 min" in row["text"]
-    assert "masks=300" in row["text"]
+    assert "masks=10," in row["text"]
     widget.set_state({"target": "x1"})
     assert widget.rows["d-rise"]["key"] == row["key"].replace("class", "x1")
     widget.set_state({"target": "class"})

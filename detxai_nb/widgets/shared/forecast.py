@@ -44,11 +44,24 @@ def method_forecast(method: Method, settings: Mapping[str, Any], seconds: float 
     runs = runs_of_detector(method, settings)
     title = method.title or method.name
     fewer = next((name for name in ("masks", "samples") if name in method.defaults), None)
-    shorter = f" Fewer {fewer} ({fewer}=300, as an argument of the widget) make it shorter." if fewer else ""
+    shorter = f" Fewer {fewer} ({fewer}={fewer_than(runs)}, as an argument of the widget) make it shorter."
+    shorter = shorter if fewer else ""
     if seconds is None:
         return math.inf, f"{title} asks the detector up to {runs:.0f} times, which may take long.{shorter}"
     said = f"{title} asks the detector up to {runs:.0f} times, which takes {in_words(runs * seconds)}."
     return runs * seconds, said + shorter
+
+
+def fewer_than(runs: float) -> int:
+    """Return a number of masks or samples to suggest instead: 300, or half where that is no fewer.
+
+    Args:
+        runs: how often a method asks the detector.
+
+    Returns:
+        At least 2.
+    """
+    return max(2, min(300, int(runs) // 2))
 
 
 def in_words(seconds: float) -> str:
