@@ -11,13 +11,13 @@ from torch import Tensor
 
 from detxai_nb.capabilities import LOGITS
 from detxai_nb.methods.bias_gradients import full_gradients
+from detxai_nb.methods.completeness import ERROR
 from detxai_nb.methods.input_gradients import NEEDS, Noise, check_count
 from detxai_nb.methods.memory import BUDGET
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Progress, Target
 
 RESCALE = ("channel", "layer")
-ERROR = "completeness error"
 CLASSIFIER = {**NEEDS, LOGITS: "it explains the logit of an image classifier, in which every layer takes part"}
 """What a detector's traces have to offer, with words for whoever lacks it."""
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from detxai_nb.capabilities import RERUN
 from detxai_nb.methods.channels import WHY_RERUN, activation_of
+from detxai_nb.methods.completeness import DIFFERENCE, ERROR
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Level, Progress, Target
 from detxai_nb.windows import GradientChunk
@@ -39,7 +40,7 @@ def integrated_grad_cam(
     forward pass and a pass of gradients. A detection is read at its own location, proposal or query all the way.
 
     The diagnostic "completeness error" is how far the path's own sum of gradient times change of activation, by the
-    trapezoidal rule, is from the "score change" from the baseline to the picture, both in the unit of the score. It
+    trapezoidal rule, is from the "score difference" from the baseline to the picture, both in the unit of the score. It
     falls with more steps; on a layer that the score also bypasses (other levels of a pyramid) a part of it stays.
 
     Args:
@@ -123,7 +124,7 @@ class _Sums:
             [grid / steps for grid in self._maps],
             strides,
             corners,
-            {"completeness error": errors, "score change": changes},
+            {ERROR: errors, DIFFERENCE: changes},
             layer=trace.layer,
             shifts=shifts,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.methods.completeness import DIFFERENCE, ERROR
 from detxai_nb.methods.input_gradients import (
     CHANNELS,
     NEEDS,
@@ -24,7 +25,6 @@ from detxai_nb.types import Detections, Level, Progress, Target
 
 RULES = ("gauss-legendre", "midpoint", "right")
 BASELINES = ("black", "zero")
-ERROR = "completeness error"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def integrated_gradients(
     return MethodResult(
         list(reduce_channels(found, channels)),
         [(1.0, 1.0)] * len(found),
-        diagnostics={ERROR: error.tolist(), "score difference": difference.tolist()},
+        diagnostics={ERROR: error.tolist(), DIFFERENCE: difference.tolist()},
         settings={"baseline": name},
     )
 
@@ -156,7 +156,7 @@ def _at_layer(
             errors[row] = abs(float(found.double().sum() - difference[row]))
             grids[row], levels[row] = reduce_channels(found[None], channels)[0], before[local].level
     progress(len(parts) * (count + 1), len(parts) * (count + 1))
-    diagnostics = {ERROR: [errors[row] for row in range(len(errors))], "score difference": difference.tolist()}
+    diagnostics = {ERROR: [errors[row] for row in range(len(errors))], DIFFERENCE: difference.tolist()}
     return result_at(grids, levels, trace.layer, diagnostics=diagnostics, settings={"baseline": name})
 
 

@@ -33,12 +33,8 @@ def smaller() -> Iterator[None]:
                 for replaced, by in _REPLACED.items():
                     if hasattr(module, replaced.__name__):
                         patches.enter_context(patch.object(module, replaced.__name__, by))
-            model, backbone = pvt.pvt_model, pvt.PvtBackbone
-            for replaced, by in (
-                (model, partial(model, depths=list(ONE_EACH))),
-                (backbone, partial(backbone, out_channels=WIDTH)),
-            ):
-                patches.enter_context(patch.object(pvt, replaced.__name__, by))
+            patches.enter_context(patch.object(pvt, "pvt_model", partial(pvt.pvt_model, depths=list(ONE_EACH))))
+            patches.enter_context(patch.object(pvt, "PvtBackbone", partial(pvt.PvtBackbone, out_channels=WIDTH)))
         yield
 
 

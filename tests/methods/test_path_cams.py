@@ -65,7 +65,7 @@ def test_integrated_grad_cam_is_the_mean_over_the_path() -> None:
             assert torch.allclose(maps.grids[row].double(), torch.stack(grids).mean(dim=0), atol=1e-6)
             moved = sum(float(((g1 + g2) / 2 * (a2 - a1)).sum()) for (a1, g1, _), (a2, g2, _) in pairwise(path))
             change = float(path[-1][2] - path[0][2])
-            assert maps.diagnostics["score change"][row] == pytest.approx(change)
+            assert maps.diagnostics["score difference"][row] == pytest.approx(change)
             assert maps.diagnostics["completeness error"][row] == pytest.approx(abs(moved - change), abs=1e-9)
 
 
@@ -89,7 +89,7 @@ def test_a_detection_is_followed_at_its_origin(name: str) -> None:
     assert (maps.strides, maps.shifts, maps.layer) == (odam.strides, odam.shifts, odam.layer)
     trace = detector.trace(IMAGE)
     change = trace.scalars(found, Target()) - trace.reopen(trace.black).scalars(found, Target())
-    assert maps.diagnostics["score change"] == pytest.approx(change.tolist(), abs=1e-6)
+    assert maps.diagnostics["score difference"] == pytest.approx(change.tolist(), abs=1e-6)
     assert any(bool(grid.any()) for grid in maps.grids)
 
 

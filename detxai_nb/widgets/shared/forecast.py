@@ -44,8 +44,8 @@ def method_forecast(method: Method, settings: Mapping[str, Any], seconds: float 
     runs = runs_of_detector(method, settings)
     title = method.title or method.name
     fewer = next((name for name in ("masks", "samples") if name in method.defaults), None)
-    shorter = f" Fewer {fewer} ({fewer}={fewer_than(runs)}, as an argument of the widget) make it shorter."
-    shorter = shorter if fewer else ""
+    remedy = f" Fewer {fewer} ({fewer}={fewer_than(runs)}, as an argument of the widget) make it shorter."
+    shorter = remedy if fewer else ""
     if seconds is None:
         return math.inf, f"{title} asks the detector up to {runs:.0f} times, which may take long.{shorter}"
     said = f"{title} asks the detector up to {runs:.0f} times, which takes {in_words(runs * seconds)}."
