@@ -143,7 +143,11 @@ def server(tmp_path: Path) -> Iterator[tuple[str, str, Path]]:
             yield f"http://127.0.0.1:{port}", token, work
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+                process.wait()
 
 
 def _token(process: subprocess.Popen, log: Path) -> str:

@@ -65,7 +65,14 @@ def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: p
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
-    client.execute()
+    kernels: list[Any] = []
+    client.on_notebook_start = lambda notebook: kernels.append(client.km.provisioner.process)
+    try:
+        client.execute()
+    finally:
+        # On a busy machine the manager gives up after some seconds, and leaves a process that nobody has waited for.
+        for kernel in kernels:
+            kernel.wait(60)
     complaints = [o.text for o in outputs(notebook) if o.output_type == "stream" and o.name == "stderr"]
     assert not complaints
     found = [output.get("data", {}) for output in outputs(notebook)]

@@ -84,6 +84,7 @@ class LabServer:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait()
         self._log.close()
         self._home.cleanup()
 

@@ -130,6 +130,7 @@ def test_ctrl_c_while_worker_processes_start_ends_them_all(tmp_path: Path) -> No
                 os.kill(int(worker), 0)
     finally:
         main.kill()
+        main.communicate()
 
 
 def test_worker_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

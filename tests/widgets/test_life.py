@@ -85,9 +85,12 @@ class Kernel:
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
     started = Kernel()
+    process = started.manager.provisioner.process
     yield started
     started.client.stop_channels()
     started.manager.shutdown_kernel(now=True)
+    # On a busy machine the manager gives up after 5 s, and leaves a process that nobody has waited for.
+    process.wait(60)
 
 
 MAKE = "w = dx.widgets.Explorer(stub.StubDetector(), stub.photograph()); made.append(weakref.ref(w))"
