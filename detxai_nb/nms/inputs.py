@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-class Predictions(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Compared:
     """N predictions as the rules compare them, on one device.
 
     Attributes:
@@ -27,9 +29,17 @@ class Predictions(NamedTuple):
     images: Tensor
     vectors: Tensor | None
 
-    def __getitem__(self, rows: Any) -> Predictions:  # type: ignore[override]
-        """The predictions of some rows."""
-        return Predictions(*(None if part is None else part[rows] for part in tuple(self)))  # type: ignore[arg-type]
+    def of(self, rows: Tensor) -> Compared:
+        """Return some of the predictions.
+
+        Args:
+            rows: int64 ``[n]``.
+
+        Returns:
+            Those n.
+        """
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return Compared(self.boxes[rows], self.scores[rows], self.labels[rows], self.images[rows], vectors)
 
     def rows_of_images(self) -> Iterator[Tensor]:
         """Yield the rows of each image.
@@ -44,7 +54,7 @@ class Predictions(NamedTuple):
 
 def read_predictions(
     boxes: Any, scores: Any, labels: Any, images: Any, vectors: Any, vectors_of: str, rule: str
-) -> Predictions:
+) -> Compared:
     """Check what a rule was called with.
 
     Args:
@@ -53,7 +63,7 @@ def read_predictions(
         rule: its name, for messages.
 
     Returns:
-        The same as tensors of the kinds that ``Predictions`` says.
+        The same as tensors of the kinds that ``Compared`` says.
 
     Raises:
         TypeError: for what is no tensor, or not of that kind of numbers.
@@ -74,7 +84,7 @@ def read_predictions(
             "x1 <= x2 and y1 <= y2"
         )
     labels, images = (_numbers(name, given, scores) for name, given in (("labels", labels), ("images", images)))
-    return Predictions(boxes, scores, labels, images, _vectors(vectors, scores, vectors_of, rule))
+    return Compared(boxes, scores, labels, images, _vectors(vectors, scores, vectors_of, rule))
 
 
 def require_fraction(name: str, value: Any) -> None:
@@ -124,8 +134,8 @@ def _floats(name: str, value: Any, device: torch.device | None = None) -> Tensor
         raise TypeError(f"{name} holds numbers, got {str(value.dtype).removeprefix('torch.')}")
     if device is not None and value.device != device:
         raise ValueError(f"{name} is on {value.device} and boxes on {device}; bring them to one device")
-    value = value.detach()
-    return value if value.dtype in (torch.float32, torch.float64) else value.float()
+    plain: Tensor = value.detach()
+    return plain if plain.dtype in (torch.float32, torch.float64) else plain.float()
 
 
 def _numbers(name: str, value: Any, scores: Tensor) -> Tensor:
@@ -140,7 +150,8 @@ def _numbers(name: str, value: Any, scores: Tensor) -> Tensor:
         raise ValueError(f"expected {name} [{len(scores)}], one for each score, got {list(value.shape)}")
     if value.device != scores.device:
         raise ValueError(f"{name} is on {value.device} and boxes on {scores.device}; bring them to one device")
-    return value.long()
+    whole: Tensor = value.long()
+    return whole
 
 
 def _vectors(vectors: Any, scores: Tensor, vectors_of: str, rule: str) -> Tensor | None:
@@ -150,13 +161,13 @@ def _vectors(vectors: Any, scores: Tensor, vectors_of: str, rule: str) -> Tensor
         return None
     if vectors is None:
         raise ValueError(f"{rule} compares {vectors_of}; hand them in as vectors [N,D], a row for each box")
-    vectors = _floats("vectors", vectors, scores.device)
-    if vectors.ndim != 2 or len(vectors) != len(scores):
+    found = _floats("vectors", vectors, scores.device)
+    if found.ndim != 2 or len(found) != len(scores):
         raise ValueError(
-            f"expected vectors [{len(scores)},D], the {vectors_of} of each box, flat; got {list(vectors.shape)}"
+            f"expected vectors [{len(scores)},D], the {vectors_of} of each box, flat; got {list(found.shape)}"
         )
-    _require_finite("vectors", vectors)
-    return vectors
+    _require_finite("vectors", found)
+    return found
 
 
 def _require_finite(name: str, values: Tensor) -> None:
@@ -164,5 +175,6 @@ def _require_finite(name: str, values: Tensor) -> None:
     wrong = ~torch.isfinite(flat).all(dim=1)
     if bool(wrong.any()):
         raise ValueError(
-            f"{name} has NaN or infinity in {int(wrong.sum())} of {len(wrong)} rows, the first is {int(wrong.nonzero()[0])}"
+            f"{name} has NaN or infinity in {int(wrong.sum())} of {len(wrong)} rows; "
+            f"the first is row {int(wrong.nonzero()[0])}"
         )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from detxai_nb.float32 import exact_mode, in_full_float32
-from detxai_nb.nms.inputs import Predictions, read_predictions, require_fraction, require_positive
+from detxai_nb.nms.inputs import Compared, read_predictions, require_fraction, require_positive
+from detxai_nb.nms.similarity import at_least, at_most, box_overlaps, cosines, unit_vectors
 
 _BLOCK = 1024
 """So many predictions are compared with so many others at once: a bound on memory, not on their number."""
@@ -67,7 +66,7 @@ class Suppression(Protocol):
 class PairRule:
     """A rule of the kind "dropped if any prediction that was kept before says that this one is its duplicate".
 
-    Predictions go by falling score. A subclass says for pairs which is a duplicate.
+    Compared go by falling score. A subclass says for pairs which is a duplicate.
     """
 
     vectors_of: ClassVar[str] = ""
@@ -104,30 +103,30 @@ class PairRule:
         rows = in_full_float32(given.boxes.device, lambda: self._keep(given))
         return Kept(rows, scores[rows])
 
-    def _keep(self, given: Predictions) -> Tensor:
+    def _keep(self, given: Compared) -> Tensor:
         kept = [self._keep_of_image(given, rows) for rows in given.rows_of_images()]
         rows = torch.cat(kept) if kept else torch.empty(0, dtype=torch.int64, device=given.boxes.device)
         # By falling score over all images; those of equal scores in the order of the list.
         rows = rows.sort().values
         return rows[given.scores[rows].argsort(descending=True, stable=True)]
 
-    def _keep_of_image(self, given: Predictions, rows: Tensor) -> Tensor:
+    def _keep_of_image(self, given: Compared, rows: Tensor) -> Tensor:
         """The kept ones of ``rows``, which are sorted by falling score."""
         kept = rows[:0]
-        for block in rows.split(_BLOCK):
+        for block in torch.split(rows, _BLOCK):
             dropped = torch.zeros(len(block), dtype=torch.bool, device=block.device)
-            for before in kept.split(_BLOCK) if len(kept) else ():
-                dropped |= self._pairs(given[before], given[block]).any(dim=0)
+            for before in torch.split(kept, _BLOCK) if len(kept) else ():
+                dropped |= self._pairs(given.of(before), given.of(block)).any(dim=0)
             block = block[~dropped]
-            kept = torch.cat([kept, block[_first_of_each(self._pairs(given[block], given[block]))]])
+            kept = torch.cat([kept, block[_first_of_each(self._pairs(given.of(block), given.of(block)))]])
         return kept
 
-    def _pairs(self, kept: Predictions, others: Predictions) -> Tensor:
+    def _pairs(self, kept: Compared, others: Compared) -> Tensor:
         """bool ``[A,B]``: whether each of B predictions is a duplicate of each of A better ones."""
         same_class = kept.labels[:, None] == others.labels
         return same_class & self.duplicates(box_overlaps(kept.boxes, others.boxes), kept.vectors, others.vectors)
 
-    def _prepared(self, given: Predictions) -> Predictions:
+    def _prepared(self, given: Compared) -> Compared:
         """The predictions with vectors as ``duplicates`` wants them."""
         return given
 
@@ -271,8 +270,8 @@ class OdamNms(PairRule):
             require_fraction(name, getattr(self, name))
         if self.t_low > self.t_high:
             raise ValueError(
-                f"t_low is at most t_high, got {self.t_low:g} and {self.t_high:g}: maps that are enough alike for boxes "
-                "apart are so for boxes that overlap; exchange the two"
+                f"t_low is at most t_high, got {self.t_low:g} and {self.t_high:g}: maps alike enough for boxes apart "
+                "are so for boxes that overlap; exchange the two"
             )
 
     def duplicates(self, iou: Tensor, kept: Tensor | None, others: Tensor | None) -> Tensor:
@@ -292,96 +291,8 @@ class OdamNms(PairRule):
         overlap = iou >= at_least(self.iou_threshold, iou.dtype)
         return (overlap & (alike > at_most(self.t_low, alike.dtype))) | apart
 
-    def _prepared(self, given: Predictions) -> Predictions:
-        return given if given.vectors is None else given._replace(vectors=unit_vectors(given.vectors))
-
-
-def box_overlaps(first: Tensor, second: Tensor) -> Tensor:
-    """Compute the IoU of each box with each, by the arithmetic of torchvision's NMS; 0 where both have no area.
-
-    Args:
-        first: ``[A,4]``, xyxy.
-        second: ``[B,4]``, xyxy.
-
-    Returns:
-        ``[A,B]`` in 0..1.
-    """
-    return iou_of_pairs(first[:, None], second)
-
-
-def iou_of_pairs(first: Tensor, second: Tensor) -> Tensor:
-    """Compute the IoU of boxes with their partners, by the arithmetic of torchvision's NMS; 0 where both have no area.
-
-    Args:
-        first, second: ``[...,4]``, xyxy; their shapes are broadcast.
-
-    Returns:
-        ``[...]`` in 0..1.
-    """
-    low = torch.maximum(first[..., :2], second[..., :2])
-    high = torch.minimum(first[..., 2:], second[..., 2:])
-    width, height = (high - low).clamp(min=0).unbind(-1)
-    shared = width * height
-    one, other = ((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]) for boxes in (first, second))
-    return torch.nan_to_num(shared / (one + other - shared), nan=0.0)
-
-
-def unit_vectors(vectors: Tensor) -> Tensor:
-    """Scale vectors to length 1; what is zero stays zero.
-
-    Args:
-        vectors: ``[N,D]``.
-
-    Returns:
-        ``[N,D]``.
-    """
-    # First by the largest value: squares of tiny gradients would vanish.
-    peak = vectors.abs().amax(dim=1, keepdim=True) if vectors.shape[1] else vectors.new_zeros(len(vectors), 1)
-    scaled = vectors / torch.where(peak > 0, peak, 1)
-    length = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
-    return scaled / torch.where(length > 0, length, 1)
-
-
-def cosines(first: Tensor, second: Tensor) -> Tensor:
-    """Compute the cosine between each of some vectors and each of others.
-
-    Args:
-        first: ``[A,D]``, each of length 1 or zero.
-        second: ``[B,D]``, each of length 1 or zero.
-
-    Returns:
-        ``[A,B]`` in -1..1, 0 for a vector of zeros.
-    """
-    return (first @ second.T).clamp(-1, 1)
-
-
-def at_most(threshold: float, dtype: torch.dtype) -> float:
-    """Return the largest number of a type that is not above a threshold: ``x > it`` is then ``x > threshold`` exactly.
-
-    Args:
-        threshold: a Python number, which has 53 bits.
-        dtype: of the tensors to be compared.
-
-    Returns:
-        The number, which every arithmetic reads alike.
-    """
-    if dtype != torch.float32:
-        return threshold
-    near = np.float32(threshold)
-    return float(near if float(near) <= threshold else np.nextafter(near, np.float32(-math.inf)))
-
-
-def at_least(threshold: float, dtype: torch.dtype) -> float:
-    """Return the smallest number of a type that is not below a threshold: ``x >= it`` is then ``x >= threshold``.
-
-    Args:
-        threshold: a Python number, which has 53 bits.
-        dtype: of the tensors to be compared.
-
-    Returns:
-        The number, which every arithmetic reads alike.
-    """
-    return -at_most(-threshold, dtype)
+    def _prepared(self, given: Compared) -> Compared:
+        return given if given.vectors is None else replace(given, vectors=unit_vectors(given.vectors))
 
 
 def _first_of_each(duplicates: Tensor) -> Tensor:

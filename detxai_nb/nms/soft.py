@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from detxai_nb.float32 import exact_mode
-from detxai_nb.nms.inputs import Predictions, read_predictions, require_fraction, require_positive
-from detxai_nb.nms.rules import Kept, at_least, iou_of_pairs
+from detxai_nb.nms.inputs import Compared, read_predictions, require_fraction, require_positive
+from detxai_nb.nms.rules import Kept
+from detxai_nb.nms.similarity import at_least, iou_of_pairs
 
 DECAYS = ("gaussian", "linear")
 
@@ -87,7 +88,7 @@ class SoftNms:
         found = found[lowered[found].argsort(descending=True, stable=True)]
         return Kept(found, lowered[found].to(scores.dtype))
 
-    def _lower(self, given: Predictions, rows: Tensor, lowered: Tensor) -> None:
+    def _lower(self, given: Compared, rows: Tensor, lowered: Tensor) -> None:
         """Write the final scores of one image's predictions; all its classes take a step together."""
         rows = rows.sort().values
         places = _by_class(given.labels[rows])

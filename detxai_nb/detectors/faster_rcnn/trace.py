@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,10 +34,12 @@ class PreparedRegions(Prepared):
     Attributes:
         pyramid: computes the pyramid's maps ``[B,C,h,w]`` by name, of inputs ``[B,3,h,w]``.
         above: computes them for B versions ``[B,C,h,w]`` of the layer's level of a name.
+        levels: the pyramid's maps ``[1,C,h,w]`` of this input by name, without a graph.
     """
 
     pyramid: Callable[[Tensor], dict[str, Tensor]] | None = None
     above: Callable[[str, Tensor], dict[str, Tensor]] | None = None
+    levels: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class RoiTrace(Again):
@@ -80,6 +82,16 @@ class RoiTrace(Again):
         self._last: tuple[Tensor, OpenedRegions] | None = None
         self._regions: list[Level] = []
         self._numbers: dict[tuple[int, ...], int] = {}
+
+    @property
+    def network(self) -> Any:
+        """The module whose pass this is."""
+        return self._module
+
+    @property
+    def pyramid(self) -> dict[str, Tensor]:
+        """The pyramid's maps ``[1,C,h,w]`` by name, without a graph."""
+        return dict(self._prepared.levels)  # type: ignore[attr-defined]
 
     @property
     def levels(self) -> tuple[Level, ...]:
