@@ -173,6 +173,15 @@ class NmsDetector(WrappedDetector):
         self.settings = {"rule": type(self.rule).__name__, **_settings(self.rule)}
         self.precision = "fp32"
 
+    @property
+    def identity(self) -> Any:
+        """That of the detector with the rule and its settings; None if the detector has none."""
+        inside = Capabilities(self.detector).identity
+        if inside is None:
+            return None
+        own = {name: getattr(self, name) for name in ("settings", "layer", "short_edge", "vectors", "max_detections")}
+        return {"detector": inside, **own}
+
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Detect objects in images, one prediction of each as the rule has it.
 

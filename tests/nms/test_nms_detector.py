@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -178,6 +179,15 @@ def test_a_detector_with_a_rule_is_explained_and_identified_like_any_other() -> 
     assert detector_identity(detector)["detector"] == detector_identity(opened("tiny-retinanet"))
     half = dx.nms.NmsDetector(dx.load_detector("tiny-retinanet", device="cpu", precision="bf16"), "nms")
     same(half.detect([IMAGE], 0.3)[0], dx.nms.NmsDetector(opened("tiny-retinanet"), "nms").detect([IMAGE], 0.3)[0])
+
+
+def test_a_detector_that_identifies_itself_is_another_with_another_rule() -> None:
+    own = copy(opened("tiny-retinanet"))
+    own.__class__ = type("Own", (type(own),), {"identity": "mine"})
+    found = [detector_identity(dx.nms.NmsDetector(own, dx.nms.OdamNms(t_low=low))) for low in (0.1, 0.2, 0.2)]
+    assert found[0] != found[1]
+    assert found[1] == found[2]
+    assert found[0]["identity"]["detector"] == "mine"
 
 
 def test_nothing_found_is_nothing_kept() -> None:
