@@ -42,6 +42,8 @@ def same(one: dx.Detections, other: dx.Detections) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_detect_is_nms_of_the_candidates(name: str) -> None:
+    if name == "tiny-pvt":
+        pytest.importorskip("transformers", reason="pyramid vision transformers need transformers")
     detector, all_of_them = opened(name), before(name)
     settings = detector.nms_threshold, detector.max_detections
     found = detector.detect([IMAGE], 0.3)[0]
