@@ -36,6 +36,7 @@ LAYERS = (
         "scaling",
         "stated_input",
         "statistics",
+        "subjects",
         "types",
         "windows",
     ),

@@ -15,11 +15,15 @@ class CodeRecipe:
         detector: the detector's name, or None.
         image: the photograph's path, or None.
         score_threshold: the threshold with which the objects were detected, or None if the caller handed them in.
+        first: how many of the most probable classes of a classifier were taken, or None where that does not hold.
+        classes: the classes of a classifier, by name or number, once one was asked for by name; else None.
     """
 
     detector: str | None
     image: str | None
     score_threshold: float | None
+    first: int | None = None
+    classes: tuple[str | int, ...] | None = None
 
     def script(self, lines: Sequence[str]) -> str:
         """Return the code that gets detector, image and detections, and goes on with some lines.
@@ -32,10 +36,17 @@ class CodeRecipe:
         Returns:
             Python source.
         """
-        found = None
-        if self.score_threshold is not None:
-            found = f"detector.detect([image], score_threshold={self.score_threshold!r})[0]"
-        return script_of({**self.opening(), "detections": found}, lines)
+        return script_of({**self.opening(), "detections": self._found()}, lines)
+
+    def _found(self) -> str | None:
+        """The source of the detections; None for those that the caller holds already."""
+        if self.classes is not None:
+            return f"dx.detections.of_classes(detector, image, {list(self.classes)!r})"
+        if self.score_threshold is None:
+            return None
+        if self.first is not None:
+            return f"detector.detect([image], score_threshold=0.0)[0][:{self.first}]  # the most probable classes"
+        return f"detector.detect([image], score_threshold={self.score_threshold!r})[0]"
 
     def opening(self) -> dict[str, str | None]:
         """Return the source of detector and image.

@@ -44,12 +44,12 @@ class ClassFilterTraits(traitlets.HasTraits):
     def listed(self) -> list[int]:
         """The numbers of the objects that pass the filters; the others are neither listed nor drawn."""
         objects: Sequence[Mapping[str, Any]] = self.objects  # type: ignore[attr-defined]
-        return [thing["number"] for thing in objects if self._passes(thing)]
+        return [number for number, thing in enumerate(objects) if self._passes(number, thing)]
 
-    def _passes(self, thing: Mapping[str, Any]) -> bool:
+    def _passes(self, own: int, thing: Mapping[str, Any]) -> bool:
         words = self.search.strip().lower()
         number = words.removeprefix("#")
-        found = number == "" or words in thing["name"].lower() or number == str(thing["number"])
+        found = number == "" or words in thing["name"].lower() or number == str(own)
         return found and self.only_class in ("", thing["name"])
 
     @property
@@ -85,9 +85,9 @@ class FilterTraits(ClassFilterTraits):
 
     min_score = Share(0.0)
 
-    def _passes(self, thing: Mapping[str, Any]) -> bool:
+    def _passes(self, own: int, thing: Mapping[str, Any]) -> bool:
         # Scores are float32.
-        return bool(thing["score"] >= float(np.float32(self.min_score))) and super()._passes(thing)
+        return bool(thing["score"] >= float(np.float32(self.min_score))) and super()._passes(own, thing)
 
     def _conditions(self) -> list[str]:
         score = [f"detections.scores[i] >= {self.min_score!r}"] if self.min_score > 0 else []

@@ -13,6 +13,7 @@ from detxai_nb.detections import as_detections
 from detxai_nb.detectors import load_detector
 from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.image import ImageSource, load_image
+from detxai_nb.subjects import Subject, first_predictions, subject_of, with_class
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.shared.code import CodeRecipe
 
@@ -42,8 +43,9 @@ class WidgetInputs:
         Args:
             detector: an object or the name of one.
             image: what ``load_image`` takes.
-            detections: those of this image; None for what the detector finds.
-            score_threshold: the lowest score that is found, 0..1, if ``detections`` is None.
+            detections: those of this image; None for what the detector finds (a classifier: the most probable classes).
+            score_threshold: the lowest score that is found, 0..1, if ``detections`` is None; of a classifier as for
+                ``first_predictions``.
 
         Returns:
             The inputs.
@@ -59,10 +61,31 @@ class WidgetInputs:
         opened = open_detector(detector)
         pixels = np.asarray(load_image(image))
         if detections is None:
-            detections = opened.detect([pixels], score_threshold=score_threshold)[0]
+            detections = first_predictions(opened, pixels, score_threshold)
+            if subject_of(opened).whole:
+                recipe = replace(recipe, first=len(detections))
         as_detections(detections).require_image(*pixels.shape[:2])
         warn_of_doubts(opened, [pixels], always=True)
         return cls(opened, pixels, detections, recipe)
+
+    @property
+    def subject(self) -> Subject:
+        """What the predictions are, in words."""
+        return subject_of(self.detector)
+
+    def with_class(self, number: int) -> WidgetInputs:
+        """Return the same with one more class of a classifier at the end of its predictions.
+
+        Args:
+            number: of the class.
+
+        Returns:
+            The inputs with that class.
+        """
+        found = with_class(self.detector, self.image, self.detections, number)
+        names = list(found.names)
+        named = [name if names.count(name := names[label]) == 1 else label for label in found.labels.tolist()]
+        return replace(self, detections=found, recipe=replace(self.recipe, classes=tuple(named)))
 
     @property
     def lower_score(self) -> float | None:

@@ -12,6 +12,7 @@ from detxai_nb.explaining.jobs import COMBINE
 from detxai_nb.methods import Method, all_methods
 from detxai_nb.options import spell_out
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
+from detxai_nb.subjects import OBJECTS, Subject, subject_of
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
 
 KINDS = ("gradient", "trace", "perturbation")
@@ -111,12 +112,14 @@ class WidgetOptions:
         layers: first "", the layer that a method prefers or else the detector's default, then those of the detector.
         settings: what the caller gave for methods.
         targets: all parts, or those that the detector names in an attribute ``targets`` (a classifier has no sides).
+        subject: what the detector's predictions are, in words.
     """
 
     methods: Mapping[str, Method]
     layers: tuple[str, ...]
     settings: Mapping[str, Any]
     targets: tuple[str, ...] = PARTS
+    subject: Subject = OBJECTS
 
     @classmethod
     def of(cls, detector: Detector, settings: Mapping[str, Any], kinds: Sequence[str] = ("gradient",)) -> WidgetOptions:
@@ -143,7 +146,7 @@ class WidgetOptions:
             method.complete({k: v for k, v in settings.items() if k in method.defaults})
         about = Capabilities(detector)
         layers = ("", *(about.layers if about.traceable else ()))
-        return cls(methods, layers, dict(settings), about.targets)
+        return cls(methods, layers, dict(settings), about.targets, subject_of(detector))
 
     def first(self, count: int) -> list[str]:
         """Return the methods to begin with, whatever the order in which methods are registered.
@@ -170,9 +173,10 @@ class WidgetOptions:
         """Return what the browser offers.
 
         Returns:
-            Names with titles; for each method its source and its directions.
+            Names with titles; for each method its source and its directions; and what predictions are called.
         """
         return {
+            "subject": self.subject.one,
             "methods": [
                 {
                     "name": name,
@@ -345,17 +349,20 @@ def can_run(method: Method, detector: Detector) -> bool:
     return about.traceable and set(method.needs) <= set(about.offers)
 
 
-def empty_notice(detections: Detections) -> str:
+def empty_notice(detections: Detections, subject: Subject = OBJECTS) -> str:
     """Return what to tell a person if nothing was found.
 
     Args:
         detections: of the photograph.
+        subject: what they are, in words.
 
     Returns:
         A sentence or two with the highest score; empty if something was found.
     """
     if len(detections):
         return ""
+    if subject.whole:
+        return "No class is listed: type the name of one, or leave detections out for the most probable ones."
     at_least = "" if detections.score_threshold is None else f" with a score of at least {detections.score_threshold:g}"
     if detections.highest_score is None:
         return f"Nothing was found{at_least}. Try a lower score_threshold."

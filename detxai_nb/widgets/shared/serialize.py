@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, HeatMaps
 from detxai_nb.metrics.map_energy import centres_between
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
+from detxai_nb.subjects import class_titles
 from detxai_nb.types import Detections
 
 STEPS = 65535
@@ -75,9 +77,13 @@ def pack_objects(detections: Detections) -> list[dict[str, Any]]:
         detections: N objects.
 
     Returns:
-        N dictionaries; boxes are xyxy in pixels of the original image, numbers those of ``selected``, from 0.
+        N dictionaries; boxes are xyxy in pixels of the original image, numbers those of ``selected``, from 0. A class
+        of the whole image has neither number nor colour, but its number as a class ("label").
     """
     labels = detections.labels.tolist()
+    if are_classes(detections):
+        each = zip(class_titles(detections), detections.scores.tolist(), detections.boxes.tolist(), labels)
+        return [{"name": name, "score": score, "box": box, "label": label} for name, score, box, label in each]
     colors = class_colors(labels)
     rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist(), labels)
     return [

@@ -315,7 +315,7 @@ class PhotoTraits(traitlets.HasTraits):
         super().__init__(
             photo=serialize.pack_photo(inputs.image, serialize.SCREEN),
             objects=serialize.pack_objects(inputs.detections),
-            notice=empty_notice(inputs.detections) or doubt_of(inputs.detector, inputs.image),
+            notice=empty_notice(inputs.detections, inputs.subject) or doubt_of(inputs.detector, inputs.image),
             **{"selected": 0 if len(inputs.detections) else None, **traits},
         )
         self.on_msg(self._photo_wanted)  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots import heatmaps
 from detxai_nb.plots.limits import color_range
+from detxai_nb.subjects import CLASSES, OBJECTS
 from detxai_nb.widgets.shared.serialize import palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
 
@@ -145,6 +146,18 @@ def parse_rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
+def is_class(thing: Mapping[str, Any]) -> bool:
+    """Return whether an object is a class of the whole image, so that no box of it is drawn.
+
+    Args:
+        thing: an object, as from ``pack_objects``.
+
+    Returns:
+        True for those of a classifier.
+    """
+    return "label" in thing
+
+
 def label_of(thing: Mapping[str, Any]) -> str:
     """Return what is written on an object's box, as in the browser.
 
@@ -152,10 +165,11 @@ def label_of(thing: Mapping[str, Any]) -> str:
         thing: an object, as from ``pack_objects``.
 
     Returns:
-        Such as "#3 cup 0.91".
+        Such as "#3 cup 0.91", of a class "cup 0.91".
     """
     number = f"#{thing['number']} " if "number" in thing else ""
-    return f"{number}{thing['name']} {thing['score']:.2f}"
+    subject = CLASSES if is_class(thing) else OBJECTS
+    return f"{number}{thing['name']} {subject.score_in_words(thing['score'])}"
 
 
 def overlay_pixels(image: np.ndarray, maps: HeatMaps, index: int, look: Look) -> np.ndarray:
@@ -198,7 +212,7 @@ def _reduced(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.Image:
-    """Draw photograph, map and boxes.
+    """Draw photograph, map and boxes; of classes no boxes, but for the edge of the crop that a classifier sees.
 
     Args:
         scene: what is drawn.
@@ -221,6 +235,9 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
     base = (base if base.size == size else base.resize(size, Image.Resampling.BICUBIC)).convert("RGBA")
     layer = Image.new("RGBA", base.size)
     draw = ImageDraw.Draw(layer)
+    if scene.objects and is_class(scene.objects[0]):
+        _crop(draw, scene.objects[0]["box"], factor, scene.image.shape)
+        return Image.alpha_composite(base, layer).convert("RGB")
     for index, thing in enumerate(scene.objects):
         if index != scene.selected and index not in scene.hidden and scene.look.all_boxes:
             _box(draw, thing["box"], factor, line=2 if index in scene.tints else 1, light=scene.tint(index))
@@ -311,6 +328,13 @@ def _box(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, *, line
     out = line // 2
     draw.rectangle((x1 - out - 1, y1 - out - 1, x2 + out + 1, y2 + out + 1), outline=_HALO, width=line + 2)
     draw.rectangle((x1 - out, y1 - out, x2 + out, y2 + out), outline=light, width=line)
+
+
+def _crop(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, shape: tuple[int, ...]) -> None:
+    """The edge of what a classifier sees; nothing where that is the whole photograph."""
+    x1, y1, x2, y2 = box
+    if x1 > 0.5 or y1 > 0.5 or x2 < shape[1] - 0.5 or y2 < shape[0] - 0.5:
+        _box(draw, box, factor, line=1, light=(255, 255, 255, 255))
 
 
 def _side(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, part: str) -> None:

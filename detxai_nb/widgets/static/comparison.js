@@ -160,6 +160,18 @@ function colorRange(set, index, shared, percentile = 100) {
 var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
 var MOST_BYTES = 64 * 2 ** 20;
 
+// src/shared/subjects.js
+var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
+var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
+var subjectOf = (store) => store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS;
+var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
+function scoreWords(object) {
+  const { score } = object;
+  if (!kindOf(object).whole || score >= 0.01 || score === 0) return score.toFixed(2);
+  return score >= 1e-4 ? score.toFixed(4) : score.toExponential(1);
+}
+var scoreName = (object) => kindOf(object).whole ? "probability" : "score";
+
 // src/shared/text.js
 function formatValue(value) {
   if (!Number.isFinite(value)) return String(value);
@@ -169,27 +181,29 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
-  return `${nameOf(object)} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 var statusWords = (status, title) => title.includes("(negative evidence)") ? status.replace("no positive", "no negative") : status;
-function placeInBox([x1, y1, x2, y2], [x, y]) {
-  if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
+function placeInBox([x1, y1, x2, y2], [x, y], what = "box") {
+  if (x < x1 || x > x2 || y < y1 || y > y2) return `outside the ${what}`;
   const row = ["upper", "middle", "lower"][Math.min(2, Math.floor(3 * (y - y1) / Math.max(y2 - y1, 1e-9)))];
   const column = ["left", "centre", "right"][Math.min(2, Math.floor(3 * (x - x1) / Math.max(x2 - x1, 1e-9)))];
-  if (row === "middle") return column === "centre" ? "in the middle of the box" : `in the ${column} part of the box`;
-  return column === "centre" ? `in the ${row} part of the box` : `in the ${row} ${column} of the box`;
+  if (row === "middle") return column === "centre" ? `in the middle of the ${what}` : `in the ${column} part of the ${what}`;
+  return column === "centre" ? `in the ${row} part of the ${what}` : `in the ${row} ${column} of the ${what}`;
 }
 function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
-  const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
+  const { whole } = kindOf(object);
+  const place = whole ? "" : `, box ${x1}, ${y1} to ${x2}, ${y2}`;
+  const what = `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
   const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
-  const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;
+  const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak, whole ? "picture" : "box")}`;
   const energy = map.low < 0 ? "positive evidence" : "map’s energy";
-  const inside = map.inside === null ? "" : `; ${Math.round(100 * map.inside)}% of the ${energy} inside the box`;
+  const inside = whole || map.inside === null ? "" : `; ${Math.round(100 * map.inside)}% of the ${energy} inside the box`;
   return `${what} ${title}: ${peak}${inside}.`;
 }
 function fileName(parts) {
@@ -299,7 +313,26 @@ var TERMS = {
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
+var OF_CLASSES = {
+  Method: "How the heat map is computed from the classifier: each method answers another question.",
+  Explain: "Which output is explained: the score of the class.",
+  Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
+  "Min. probability": "Classes with a lower probability are not listed.",
+  on: "The class whose figures order the methods, or the mean of those shown.",
+  Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
+};
 var meaning = (term) => TERMS[term] ?? "";
+function retold(root, subject) {
+  if (!subject.whole) return;
+  for (const label of root.querySelectorAll("label, .dx-label, .dx-head > span")) {
+    const text = OF_CLASSES[label.textContent ?? ""];
+    if (!text) continue;
+    label.title = text;
+    label.classList.add("dx-term");
+    const control = label instanceof HTMLLabelElement && label.htmlFor ? root.querySelector(`#${label.htmlFor}`) : label.parentElement?.querySelector("input");
+    control?.setAttribute("aria-description", text);
+  }
+}
 function explained(label, control) {
   const text = meaning(label.textContent ?? "");
   if (text) {
@@ -421,19 +454,20 @@ function listedObjects(store, objects) {
 }
 function filterControls(store) {
   const trait = scoreTrait(store);
+  const subject = subjectOf(store);
   const id = uniqueId("search");
-  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: "name or #number", "aria-label": "Search objects" }));
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: subject.whole ? "part of a name" : "name or #number", "aria-label": `Search ${subject.many}` }));
   search.addEventListener("input", () => store.commit({ search: search.value }));
   search.addEventListener("keydown", (event) => event.stopPropagation());
   const only = selectControl("Class", (value) => store.commit({ only_class: value }));
   const score = sliderControl(
-    "Min. score",
+    subject.whole ? "Min. probability" : "Min. score",
     (value) => trait && store.setLive(trait, value),
     (value) => trait && store.commit({ [trait]: value }),
     (value) => value.toFixed(2)
   );
-  const clear = button("close", "Show all objects again", () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
-  const nothing = element("p", { class: "dx-remark" }, ["No object passes these filters."]);
+  const clear = button("close", `Show all ${subject.many} again`, () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, [`No ${subject.one} passes these filters.`]);
   const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
   const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score.row] : [], empty]);
   return {
@@ -446,7 +480,7 @@ function filterControls(store) {
       for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
       const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
       const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
-      only.show(classes.length > 1 ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      only.show(classes.length > 1 && !subject.whole ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
       if (trait) score.show(store.get(trait));
       empty.hidden = listed.length > 0 || objects.length === 0;
     }
@@ -805,7 +839,7 @@ function csvOf(columns, rows2) {
   };
   return [columns, ...rows2].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
-var objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
+var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/boxes.js
 function neighbour(selected, step, count2) {
@@ -1091,7 +1125,11 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      * @param {string} label
      * @param {HTMLElement[]} content
      */
-    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    frame: (kind, label, content) => {
+      const root = element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content);
+      retold(root, subjectOf(store));
+      return root;
+    },
     /**
      * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host

@@ -159,6 +159,27 @@ function colorRange(set, index, shared, percentile = 100) {
 }
 var MOST_BYTES = 64 * 2 ** 20;
 
+// src/shared/subjects.js
+var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
+var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
+var subjectOf = (store) => store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS;
+var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
+var counted = ({ one, many }, count2) => `${count2} ${count2 === 1 ? one : many}`;
+function scoreWords(object) {
+  const { score } = object;
+  if (!kindOf(object).whole || score >= 0.01 || score === 0) return score.toFixed(2);
+  return score >= 1e-4 ? score.toFixed(4) : score.toExponential(1);
+}
+var scoreName = (object) => kindOf(object).whole ? "probability" : "score";
+function overlayOf(objects, { width, height }) {
+  if (objects.length === 0 || !kindOf(objects[0]).whole) return {};
+  const [x1, y1, x2, y2] = objects[0].box;
+  const all = x1 <= 0.5 && y1 <= 0.5 && x2 >= width - 0.5 && y2 >= height - 0.5;
+  const none = { selected: null, hovered: null, side: null, hidden: void 0 };
+  if (all) return { ...none, objects: [] };
+  return { ...none, objects: [{ name: "", score: 0, box: objects[0].box }], boxes: "all", dashed: /* @__PURE__ */ new Set([0]) };
+}
+
 // src/shared/text.js
 function formatValue(value) {
   if (!Number.isFinite(value)) return String(value);
@@ -168,7 +189,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
-  return `${nameOf(object)} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 function fileName(parts) {
@@ -646,7 +667,7 @@ function csvOf(columns, rows) {
 }
 var OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
 var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
-var objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
+var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/terms.js
 var TERMS = {
@@ -682,7 +703,26 @@ var TERMS = {
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
+var OF_CLASSES = {
+  Method: "How the heat map is computed from the classifier: each method answers another question.",
+  Explain: "Which output is explained: the score of the class.",
+  Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
+  "Min. probability": "Classes with a lower probability are not listed.",
+  on: "The class whose figures order the methods, or the mean of those shown.",
+  Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
+};
 var meaning = (term) => TERMS[term] ?? "";
+function retold(root, subject) {
+  if (!subject.whole) return;
+  for (const label of root.querySelectorAll("label, .dx-label, .dx-head > span")) {
+    const text = OF_CLASSES[label.textContent ?? ""];
+    if (!text) continue;
+    label.title = text;
+    label.classList.add("dx-term");
+    const control = label instanceof HTMLLabelElement && label.htmlFor ? root.querySelector(`#${label.htmlFor}`) : label.parentElement?.querySelector("input");
+    control?.setAttribute("aria-description", text);
+  }
+}
 function explained(label, control) {
   const text = meaning(label.textContent ?? "");
   if (text) {
@@ -809,19 +849,20 @@ function nextAmong(among, from, by) {
 }
 function filterControls(store) {
   const trait = scoreTrait(store);
+  const subject = subjectOf(store);
   const id = uniqueId("search");
-  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: "name or #number", "aria-label": "Search objects" }));
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: subject.whole ? "part of a name" : "name or #number", "aria-label": `Search ${subject.many}` }));
   search.addEventListener("input", () => store.commit({ search: search.value }));
   search.addEventListener("keydown", (event) => event.stopPropagation());
   const only = selectControl("Class", (value) => store.commit({ only_class: value }));
   const score = sliderControl(
-    "Min. score",
+    subject.whole ? "Min. probability" : "Min. score",
     (value) => trait && store.setLive(trait, value),
     (value) => trait && store.commit({ [trait]: value }),
     (value) => value.toFixed(2)
   );
-  const clear = button("close", "Show all objects again", () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
-  const nothing = element("p", { class: "dx-remark" }, ["No object passes these filters."]);
+  const clear = button("close", `Show all ${subject.many} again`, () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, [`No ${subject.one} passes these filters.`]);
   const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
   const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score.row] : [], empty]);
   return {
@@ -834,7 +875,7 @@ function filterControls(store) {
       for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
       const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
       const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
-      only.show(classes.length > 1 ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      only.show(classes.length > 1 && !subject.whole ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
       if (trait) score.show(store.get(trait));
       empty.hidden = listed.length > 0 || objects.length === 0;
     }
@@ -1262,6 +1303,7 @@ var Stage = class {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
+        if (actions.places === false) return;
         actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
       refused: () => {
@@ -1302,7 +1344,8 @@ var Stage = class {
    * @param {number} y
    */
   #under(x, y) {
-    const { objects, shown } = this.actions;
+    const { objects, shown, places } = this.actions;
+    if (places === false) return [];
     const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
     return shown ? under.filter(shown) : under;
   }
@@ -1377,7 +1420,11 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      * @param {string} label
      * @param {HTMLElement[]} content
      */
-    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    frame: (kind, label, content) => {
+      const root = element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content);
+      retold(root, subjectOf(store));
+      return root;
+    },
     /**
      * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
@@ -1452,6 +1499,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
+  const subject = subjectOf(store);
   const objects = () => shared.objects ?? store.get("objects");
   const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
@@ -1460,7 +1508,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
     if (next === null) return;
-    stage.viewport.reveal(objects()[next].box);
+    if (!subject.whole) stage.viewport.reveal(objects()[next].box);
     select(next);
   }
   function escape() {
@@ -1472,6 +1520,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   let listed = null;
   const isListed = (index) => (listed ??= new Set(numbers())).has(index);
   const filtered = (drawn) => {
+    if (drawn && subject.whole) return { ...drawn, ...overlayOf(objects(), drawn.size) };
     const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
     return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
   };
@@ -1485,6 +1534,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     escape,
     painted,
     shown: isListed,
+    places: !subject.whole,
     hovered: (index) => hovered(index),
     pointed: (x, y) => {
       at2 = { x, y };
@@ -1520,7 +1570,8 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count2 = `${numbers().length} detected ${numbers().length === 1 ? "object" : "objects"}`;
+      const found = numbers().length;
+      const count2 = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
@@ -1993,13 +2044,14 @@ function objectList({ label, select, step, hover }) {
     hover: (row2) => hover(row2 === null ? null : numbers[row2])
   };
   const box = listBox(rows, (object) => {
-    const score = object.score.toFixed(2);
+    const score = scoreWords(object);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
     const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
     swatch.style.background = object.color ?? "transparent";
+    swatch.hidden = object.label !== void 0;
     return {
-      said: `${nameOf(object)}, score ${score}`,
+      said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
       content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
     };
   });

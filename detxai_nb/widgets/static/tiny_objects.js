@@ -198,6 +198,17 @@ function colorRange(set, index, shared, percentile = 100) {
 }
 var MOST_BYTES = 64 * 2 ** 20;
 
+// src/shared/subjects.js
+var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
+var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
+var subjectOf = (store) => store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS;
+var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
+function scoreWords(object) {
+  const { score } = object;
+  if (!kindOf(object).whole || score >= 0.01 || score === 0) return score.toFixed(2);
+  return score >= 1e-4 ? score.toFixed(4) : score.toExponential(1);
+}
+
 // src/shared/text.js
 function formatValue(value) {
   if (!Number.isFinite(value)) return String(value);
@@ -207,7 +218,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
-  return `${nameOf(object)} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 function fileName(parts) {
@@ -302,7 +313,26 @@ var TERMS = {
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
+var OF_CLASSES = {
+  Method: "How the heat map is computed from the classifier: each method answers another question.",
+  Explain: "Which output is explained: the score of the class.",
+  Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
+  "Min. probability": "Classes with a lower probability are not listed.",
+  on: "The class whose figures order the methods, or the mean of those shown.",
+  Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
+};
 var meaning = (term) => TERMS[term] ?? "";
+function retold(root, subject) {
+  if (!subject.whole) return;
+  for (const label of root.querySelectorAll("label, .dx-label, .dx-head > span")) {
+    const text = OF_CLASSES[label.textContent ?? ""];
+    if (!text) continue;
+    label.title = text;
+    label.classList.add("dx-term");
+    const control = label instanceof HTMLLabelElement && label.htmlFor ? root.querySelector(`#${label.htmlFor}`) : label.parentElement?.querySelector("input");
+    control?.setAttribute("aria-description", text);
+  }
+}
 function explained(label, control) {
   const text = meaning(label.textContent ?? "");
   if (text) {
@@ -918,6 +948,7 @@ var Stage = class {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
+        if (actions.places === false) return;
         actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
       refused: () => {
@@ -958,7 +989,8 @@ var Stage = class {
    * @param {number} y
    */
   #under(x, y) {
-    const { objects, shown } = this.actions;
+    const { objects, shown, places } = this.actions;
+    if (places === false) return [];
     const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
     return shown ? under.filter(shown) : under;
   }
@@ -1141,7 +1173,7 @@ function csvOf(columns, rows2) {
   };
   return [columns, ...rows2].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
-var objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
+var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/theme.js
 function currentTheme() {
@@ -1202,7 +1234,11 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      * @param {string} label
      * @param {HTMLElement[]} content
      */
-    frame: (kind, label, content) => element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    frame: (kind, label, content) => {
+      const root = element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content);
+      retold(root, subjectOf(store));
+      return root;
+    },
     /**
      * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host

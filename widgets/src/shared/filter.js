@@ -2,6 +2,7 @@
 
 import { button, element, takesKeys, uniqueId } from "./dom.js";
 import { selectControl, sliderControl } from "./controls.js";
+import { subjectOf } from "./subjects.js";
 
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
 /** @typedef {import("./state.js").Store} Store */
@@ -50,19 +51,20 @@ export function nextAmong(among, from, by) {
  */
 export function filterControls(store) {
   const trait = scoreTrait(store);
+  const subject = subjectOf(store);
   const id = uniqueId("search");
-  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: "name or #number", "aria-label": "Search objects" }));
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: subject.whole ? "part of a name" : "name or #number", "aria-label": `Search ${subject.many}` }));
   search.addEventListener("input", () => store.commit({ search: search.value }));
   search.addEventListener("keydown", (event) => event.stopPropagation());
   const only = selectControl("Class", (value) => store.commit({ only_class: value }));
   const score = sliderControl(
-    "Min. score",
+    subject.whole ? "Min. probability" : "Min. score",
     (value) => trait && store.setLive(trait, value),
     (value) => trait && store.commit({ [trait]: value }),
     (value) => value.toFixed(2),
   );
-  const clear = button("close", "Show all objects again", () => store.commit({ search: "", only_class: "", ...(trait ? { [trait]: 0 } : {}) }), "Show all");
-  const nothing = element("p", { class: "dx-remark" }, ["No object passes these filters."]);
+  const clear = button("close", `Show all ${subject.many} again`, () => store.commit({ search: "", only_class: "", ...(trait ? { [trait]: 0 } : {}) }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, [`No ${subject.one} passes these filters.`]);
   const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
   const root = element("div", { class: "dx-filter" }, [search, only.row, ...(trait ? [score.row] : []), empty]);
   return {
@@ -76,7 +78,7 @@ export function filterControls(store) {
       for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
       const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
       const offered = classes.map(([name, count]) => ({ name, title: `${name} (${count})` }));
-      only.show(classes.length > 1 ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      only.show(classes.length > 1 && !subject.whole ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
       if (trait) score.show(store.get(trait));
       empty.hidden = listed.length > 0 || objects.length === 0;
     },

@@ -2,6 +2,7 @@
 
 import { element, takesKeys, uniqueId } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
+import { scoreName, scoreWords } from "./subjects.js";
 import { nameOf } from "./text.js";
 
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
@@ -19,13 +20,14 @@ export function objectList({ label, select, step, hover }) {
     hover: (/** @type {number | null} */ row) => hover(row === null ? null : numbers[row]),
   };
   const box = listBox(rows, (/** @type {DetectedObject} */ object) => {
-    const score = object.score.toFixed(2);
+    const score = scoreWords(object);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
     const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
     swatch.style.background = object.color ?? "transparent";
+    swatch.hidden = object.label !== undefined;
     return {
-      said: `${nameOf(object)}, score ${score}`,
+      said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
       content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])],
     };
   });

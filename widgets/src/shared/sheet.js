@@ -259,5 +259,8 @@ export const OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2"
 export const objectCells = (objects, listed, selected) =>
   objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
 
-/** Number, name, score and box of an object. @param {import("./types.js").DetectedObject} object @param {number} i @returns {(string | number)[]} */
-export const objectStart = ({ name, score, box, number }, i) => [number ?? i, name, score, ...box];
+/** The first columns of a table of classes. */
+export const CLASS_COLUMNS = ["class_number", "class", "probability", "listed", "selected"];
+
+/** Number, name, score and box of an object; of a class there is no box. @param {import("./types.js").DetectedObject} object @param {number} i @returns {(string | number)[]} */
+export const objectStart = ({ name, score, box, number, label }, i) => (label === undefined ? [number ?? i, name, score, ...box] : [label, name, score]);

@@ -24,8 +24,9 @@ const PAN_STEP = 60;
  * @typedef {{objects: () => readonly DetectedObject[], selected: () => number | null, scene: () => Scene | null,
  *   select: (index: number | null) => void, step: (step: 1 | -1) => void, escape: () => void,
  *   pointed: (x: number | null, y: number | null) => void, painted: () => void, hovered?: (index: number | null) => void,
- *   shown?: (index: number) => boolean}} StageActions
- *   `hovered`: which object the pointer is on; `shown`: whether an object is there to be pointed at, by default all are
+ *   shown?: (index: number) => boolean, places?: boolean}} StageActions
+ *   `hovered`: which object the pointer is on; `shown`: whether an object is there to be pointed at, by default all are;
+ *   `places`: whether the objects are in places that can be pointed at, as classes of the whole picture are not
  */
 
 export class Stage {
@@ -137,6 +138,7 @@ export class Stage {
         actions.pointed(null, null);
       },
       clicked: (x, y) => {
+        if (actions.places === false) return;
         actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
       },
       refused: () => {
@@ -179,7 +181,8 @@ export class Stage {
    * @param {number} y
    */
   #under(x, y) {
-    const { objects, shown } = this.actions;
+    const { objects, shown, places } = this.actions;
+    if (places === false) return [];
     const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
     return shown ? under.filter(shown) : under;
   }

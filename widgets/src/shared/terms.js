@@ -35,8 +35,35 @@ const TERMS = {
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart.",
 };
 
+/** What some of them mean where the predictions are classes of the whole image. @type {Record<string, string>} */
+const OF_CLASSES = {
+  Method: "How the heat map is computed from the classifier: each method answers another question.",
+  Explain: "Which output is explained: the score of the class.",
+  Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
+  "Min. probability": "Classes with a lower probability are not listed.",
+  on: "The class whose figures order the methods, or the mean of those shown.",
+  Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last.",
+};
+
 /** @param {string} term */
 export const meaning = (term) => TERMS[term] ?? "";
+
+/**
+ * Explain the labels of a widget as they are meant for its predictions.
+ * @param {HTMLElement} root
+ * @param {import("./subjects.js").Subject} subject
+ */
+export function retold(root, subject) {
+  if (!subject.whole) return;
+  for (const label of root.querySelectorAll("label, .dx-label, .dx-head > span")) {
+    const text = OF_CLASSES[label.textContent ?? ""];
+    if (!text) continue;
+    /** @type {HTMLElement} */ (label).title = text;
+    label.classList.add("dx-term");
+    const control = label instanceof HTMLLabelElement && label.htmlFor ? root.querySelector(`#${label.htmlFor}`) : label.parentElement?.querySelector("input");
+    control?.setAttribute("aria-description", text);
+  }
+}
 
 /**
  * A label with its explanation, if its word has one.

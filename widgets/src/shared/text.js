@@ -1,6 +1,7 @@
 // Words: numbers as people read them, and what a map shows for those who do not see it.
 
 import { valueAt } from "./maps.js";
+import { kindOf, scoreName, scoreWords } from "./subjects.js";
 
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
 /** @typedef {import("./types.js").HeatMap} HeatMap */
@@ -19,7 +20,7 @@ export function formatValue(value) {
 
 /** @param {DetectedObject} object */
 export function boxLabel(object) {
-  return `${nameOf(object)} ${object.score.toFixed(2)}`;
+  return `${nameOf(object)} ${scoreWords(object)}`;
 }
 
 /** Its number and name, the same everywhere. @param {DetectedObject} object */
@@ -36,13 +37,14 @@ export const statusWords = (status, title) => (title.includes("(negative evidenc
  * Where a point lies in a box, in words.
  * @param {readonly number[]} box xyxy
  * @param {readonly [number, number]} point
+ * @param {string} [what] what the box is
  */
-export function placeInBox([x1, y1, x2, y2], [x, y]) {
-  if (x < x1 || x > x2 || y < y1 || y > y2) return "outside the box";
+export function placeInBox([x1, y1, x2, y2], [x, y], what = "box") {
+  if (x < x1 || x > x2 || y < y1 || y > y2) return `outside the ${what}`;
   const row = ["upper", "middle", "lower"][Math.min(2, Math.floor((3 * (y - y1)) / Math.max(y2 - y1, 1e-9)))];
   const column = ["left", "centre", "right"][Math.min(2, Math.floor((3 * (x - x1)) / Math.max(x2 - x1, 1e-9)))];
-  if (row === "middle") return column === "centre" ? "in the middle of the box" : `in the ${column} part of the box`;
-  return column === "centre" ? `in the ${row} part of the box` : `in the ${row} ${column} of the box`;
+  if (row === "middle") return column === "centre" ? `in the middle of the ${what}` : `in the ${column} part of the ${what}`;
+  return column === "centre" ? `in the ${row} part of the ${what}` : `in the ${row} ${column} of the ${what}`;
 }
 
 /**
@@ -52,14 +54,16 @@ export function placeInBox([x1, y1, x2, y2], [x, y]) {
  */
 export function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
-  const what = `${nameOf(object)}, score ${object.score.toFixed(2)}, box ${x1}, ${y1} to ${x2}, ${y2}.`;
+  const { whole } = kindOf(object);
+  const place = whole ? "" : `, box ${x1}, ${y1} to ${x2}, ${y2}`;
+  const what = `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
   const against = valueAt(map, ...map.peak) < 0 ? ", against it," : "";
-  const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak)}`;
+  const peak = `strongest evidence${against} at ${x}, ${y}, ${placeInBox(object.box, map.peak, whole ? "picture" : "box")}`;
   const energy = map.low < 0 ? "positive evidence" : "map\u2019s energy";
-  const inside = map.inside === null ? "" : `; ${Math.round(100 * map.inside)}% of the ${energy} inside the box`;
+  const inside = whole || map.inside === null ? "" : `; ${Math.round(100 * map.inside)}% of the ${energy} inside the box`;
   return `${what} ${title}: ${peak}${inside}.`;
 }
 

@@ -2,8 +2,10 @@
 
 /**
  * One detected object. `box` is xyxy in pixels of the photograph; `number` the one by which it goes everywhere, which
- * is its index in Python; `color` that of its class.
- * @typedef {{name: string, score: number, box: [number, number, number, number], number?: number, color?: string}} DetectedObject
+ * is its index in Python; `color` that of its class; `label` the number of a class of the whole image, which only those of
+ * a classifier have.
+ * @typedef {{name: string, score: number, box: [number, number, number, number], number?: number, color?: string,
+ *   label?: number}} DetectedObject
  */
 
 /**

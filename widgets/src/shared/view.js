@@ -7,7 +7,9 @@ import { larger } from "./painter.js";
 import { progressView } from "./progress.js";
 import { renderSheet, svgOf } from "./sheet.js";
 import { Stage } from "./stage.js";
+import { counted, overlayOf, subjectOf } from "./subjects.js";
 import { fileName, formatValue } from "./text.js";
+import { retold } from "./terms.js";
 import { followTheme } from "./theme.js";
 import { zoomTools } from "./tools.js";
 
@@ -67,8 +69,11 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
      * @param {string} label
      * @param {HTMLElement[]} content
      */
-    frame: (kind, label, content) =>
-      element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content),
+    frame: (kind, label, content) => {
+      const root = element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content);
+      retold(root, subjectOf(store));
+      return root;
+    },
     /**
      * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
@@ -153,6 +158,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   const { store } = shared;
   const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
   const { words, progress } = parts;
+  const subject = subjectOf(store);
   const objects = () => shared.objects ?? store.get("objects");
 
   const numbers = () => shared.listed ?? [...objects().keys()];
@@ -166,7 +172,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
     if (next === null) return;
-    stage.viewport.reveal(objects()[next].box);
+    if (!subject.whole) stage.viewport.reveal(objects()[next].box);
     select(next);
   }
 
@@ -182,6 +188,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   const isListed = (/** @type {number} */ index) => (listed ??= new Set(numbers())).has(index);
   /** Without the boxes of objects that are not listed. @param {import("./painter.js").Scene | null} drawn */
   const filtered = (drawn) => {
+    if (drawn && subject.whole) return { ...drawn, ...overlayOf(objects(), drawn.size) };
     const hidden = objects().flatMap((/** @type {unknown} */ _, /** @type {number} */ i) => (isListed(i) ? [] : [i]));
     return drawn && hidden.length > 0 ? { ...drawn, hidden: new Set([...(drawn.hidden ?? []), ...hidden]) } : drawn;
   };
@@ -196,6 +203,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     escape,
     painted,
     shown: isListed,
+    places: !subject.whole,
     hovered: (index) => hovered(index),
     pointed: (x, y) => {
       at = { x, y };
@@ -232,7 +240,8 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const count = `${numbers().length} detected ${numbers().length === 1 ? "object" : "objects"}`;
+      const found = numbers().length;
+      const count = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
       stage.canvas.setAttribute("aria-label", `${what} with ${count}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
