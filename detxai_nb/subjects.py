@@ -36,6 +36,7 @@ class Subject:
     Attributes:
         one, many: the nouns, such as "object" and "objects".
         score: what its score is called.
+        by: what makes such predictions.
         whole: whether it is a class of the whole image (or of the crop that the classifier sees), so that its box is no
             place: no outline, no pointing at it, and no figure that asks what lies inside.
     """
@@ -43,6 +44,7 @@ class Subject:
     one: str
     many: str
     score: str
+    by: str
     whole: bool
 
     def counted(self, count: int) -> str:
@@ -73,9 +75,9 @@ class Subject:
         return f"{digits}e{int(power)}"
 
 
-OBJECTS = Subject("object", "objects", "score", whole=False)
+OBJECTS = Subject("object", "objects", "score", "detector", whole=False)
 """Of a detector."""
-CLASSES = Subject("class", "classes", "probability", whole=True)
+CLASSES = Subject("class", "classes", "probability", "classifier", whole=True)
 """Of an image classifier."""
 
 

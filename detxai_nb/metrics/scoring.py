@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import LazyMasks, Sample
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import are_classes, as_detections
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.case import MetricInput
 from detxai_nb.metrics.matching import match
@@ -63,25 +63,31 @@ class MapScorer:
             detections: N objects of the image.
             sample: the image with its annotations; None to put the detected boxes in their place.
             names: metrics to measure; None for all that can be measured here, but for those with ``in_comparison`` "on
-                request".
+                request". Of a classifier's classes, which have no boxes of their own, none that compares with a box can
+                be measured without ``sample``.
 
         Returns:
             A scorer of these objects.
 
         Raises:
-            ValueError: if a metric is unknown, queries the detector, or needs masks or parts that the sample lacks.
+            ValueError: if a metric is unknown, queries the detector, needs masks or parts that the sample lacks, or
+                needs a box where the detections are classes and there is no sample.
         """
         annotated = sample is not None
         detections = as_detections(detections)
         used = _from_detections(image, detections) if sample is None else sample
         numbers = torch.arange(len(detections), device="cpu") if sample is None else match(detections, used)
+        placeless = are_classes(detections) and not annotated
         known = {"others"} if len(used) > 1 else set()
         if annotated and _has_masks(used):
             known |= {"mask", *(["part"] if used.load_parts is not None else [])}
         if names is None:
-            chosen = [m for m in all_metrics().values() if m.needs <= known and m.in_comparison != "on request"]
+            found = [m for m in all_metrics().values() if m.needs <= known and m.in_comparison != "on request"]
+            chosen = [m for m in found if not (placeless and m.uses_annotation)]
         else:
             chosen = [_checked(find_metric(name), known | {"others"}, annotated) for name in names]
+            for metric in chosen if placeless else ():
+                _require_no_box(metric)
         return cls(tuple(chosen), used, numbers, annotated)
 
     def only(self, *names: str) -> MapScorer:
@@ -178,6 +184,14 @@ def _checked(metric: Metric, known: set[str], annotated: bool) -> Metric:
         remedy = "this sample has none" if annotated else "hand in sample=, the photograph as its dataset gives it"
         raise ValueError(f"{metric.name!r} needs annotated masks or parts ({', '.join(lacking)}); {remedy}")
     return metric
+
+
+def _require_no_box(metric: Metric) -> None:
+    if metric.uses_annotation:
+        raise ValueError(
+            f"{metric.name!r} compares a map with the box of an object, and a class of the whole image has none; hand "
+            "in sample=, the photograph as its dataset gives it, for the annotated boxes of each class"
+        )
 
 
 def _from_detections(image: np.ndarray, detections: Detections) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -14,21 +14,14 @@ from detxai_nb.image import ImageSource
 from detxai_nb.methods.d_rise import Estimate, showing
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.comparison_again import FIRST_OBJECTS, DetectingAndComparing, first_metrics
+from detxai_nb.widgets.comparison_again import FIRST_OBJECTS, comparison_choices, first_metrics
 from detxai_nb.widgets.comparison_queue import ComparisonOptions, MethodBatch, explain_batch, next_batch, to_code
-from detxai_nb.widgets.comparison_scores import (
-    ScoredMaps,
-    best_first,
-    comparison_row,
-    scores_table,
-    stopped_early,
-)
+from detxai_nb.widgets.comparison_rows import ComparisonRows
+from detxai_nb.widgets.comparison_scores import ScoredMaps, scores_table, stopped_early
 from detxai_nb.widgets.comparison_slow import SlowMethods
 from detxai_nb.widgets.comparison_view import ComparisonPicture
-from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.filters import FILTERS, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
-from detxai_nb.widgets.shared.metric_choices import metric_choices
 from detxai_nb.widgets.shared.options import (
     KINDS,
     Request,
@@ -47,35 +40,36 @@ _CODE_ONLY = ("selected", "selected_method", *FILTERS)
 
 
 @show_widget_options(ComparisonOptions, layer=None, score_threshold=0.3)
-class Comparison(ComparisonPicture, DetectingAndComparing, FilterTraits, TargetTraits, SignedLookTraits, ScaleTraits):
-    """A grid of methods and objects; hover, zoom and selection work in all cells together.
+class Comparison(ComparisonPicture, ComparisonRows, FilterTraits, TargetTraits, SignedLookTraits, ScaleTraits):
+    """A grid of methods and objects, or classes; hover, zoom and selection work in all cells together.
 
     White-box methods share one forward pass and are computed when the widget is made, for the objects that are shown;
     others follow when they are shown, or when ``maps`` is read. Black-box methods (d-rise) follow in a thread beside
     the kernel and show their maps as they improve; they can be cancelled, and then keep what they had. One that takes
     longer than a minute and is ticked in the browser says how long in its row and waits for its button. Call ``wait()``
-    first if a saved notebook is to hold their picture too. Do not use the detector in a cell meanwhile.
+    first if a saved notebook is to hold their picture too. Do not use the detector in a cell meanwhile. Of an image
+    classifier the columns are classes, of which the five most probable are listed; ``add_class`` adds any other.
 
     Args:
         detector: a detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
-        detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
-            ``score_threshold``.
+        detections: the objects (or classes), from ``detector.detect([image])``; by default what the detector finds with
+            at least ``score_threshold``.
         methods: names of ``dx.methods``; by default ODAM, Grad-CAM and Grad-CAM++, for a black-box detector d-rise
             alone.
-        objects: indices of the objects that are shown first, by default the first 4.
+        objects: indices of the objects or classes that are shown first, by default the first 4.
         metrics: names of ``dx.metrics``; by default all that need no further queries of the detector are measured, and
             a few are shown.
         sample: the photograph with its annotations, for the metrics that need them; without it the detected boxes take
-            their place.
+            their place. Classes have none: then nothing that needs a box is measured.
         target: what is explained: "class", "x1", "y1", "x2", "y2" or "combined".
         **options: ``layer`` (a name of ``detector.layers``; by default the one that each method prefers);
-            ``score_threshold`` (the lowest score of an object, 0..1); first values of the traits below; and settings of
-            methods (``masks=800``), which go to the methods that have them.
+            ``score_threshold`` (0..1, as in the Explorer); first values of the traits below; and settings of methods
+            (``masks=800``), which go to the methods that have them.
 
     Attributes:
         methods: names, a row each.
-        shown: indices of objects, a column each.
+        shown: indices of objects or classes, a column each.
         min_score, only_class, search: filters of the objects to choose from and of their boxes, as in the Explorer.
         metrics: those below each cell.
         selected, selected_method: the cell in focus.
@@ -105,9 +99,6 @@ class Comparison(ComparisonPicture, DetectingAndComparing, FilterTraits, TargetT
     sort = Choice(lambda widget: ("", *(m.name for m in widget._scorer.metrics)))
     sort_object = Index(lambda widget: len(widget.detections))
     boxes = Choice(BOXES, "selected")
-    order: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    rows = traitlets.Dict().tag(sync=True)
-    requests = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -141,11 +132,7 @@ class Comparison(ComparisonPicture, DetectingAndComparing, FilterTraits, TargetT
         chosen = self._options.first(3) if methods is None else list(methods)
         super().__init__(
             inputs,
-            choices={
-                **self._options.to_payload(),
-                "metrics": metric_choices(self._scorer.metrics),
-                "annotated": self._scorer.annotated,
-            },
+            choices=comparison_choices(inputs, self._options.to_payload(), self._scorer),
             methods=chosen,
             shown=list(range(min(count, FIRST_OBJECTS))) if objects is None else list(objects),
             metrics=first_metrics(self._scorer, metrics is not None),
@@ -359,35 +346,6 @@ class Comparison(ComparisonPicture, DetectingAndComparing, FilterTraits, TargetT
             self.status = dict(IDLE)
         self._publish()
         self._go_on()
-
-    def _publish(self) -> None:
-        """Bring ``rows``, ``order`` and ``requests`` up to date."""
-        rows = {m: self._row(self._request(m).key) for m in self.methods}
-        better = {m.name: m.higher_is_better for m in self._scorer.metrics}
-        with self.hold_sync():
-            self.requests = self._present_requests()
-            self.rows = rows
-            self.order = best_first(rows, self.sort, self.sort_object, better)
-
-    @traitlets.default("requests")
-    def _present_requests(self) -> dict[str, Any]:
-        keys = {m: self._request(m).key for m in self._options.methods}
-        return {"target": self.target, "layer": self.layer, "keys": keys}
-
-    def _row(self, key: str) -> dict[str, Any]:
-        """What the browser shows of one method."""
-        busy = self.status["state"] == "busy" and self.status["key"] == key
-        ended = self._ended.get(key, ("busy", self._slow.said) if busy else ("waiting", ""))
-        return comparison_row(key, self._held.get(key), ended, self.shown, len(self.detections))
-
-    def _send_sets(self, requests: Iterable[Request]) -> None:
-        """Send the maps of the shown objects, as far as they are there."""
-        sets = []
-        for request in requests:
-            if request.key in self._held:
-                maps, rows = self._held[request.key].of(self.shown)
-                sets.append({**serialize.pack_maps(request.key, request.title, maps), "rows": list(rows)})
-        self._send_maps({"sets": sets})
 
     def _message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
         """Handle what the browser sends besides traits: to cancel, to compute again, or to request maps."""

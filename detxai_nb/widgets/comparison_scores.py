@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from detxai_nb.heatmaps import UNDERFLOWED, HeatMaps
+from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.scoring import Figures, MapScorer, means
 from detxai_nb.types import Detections, Progress
+from detxai_nb.widgets.shared.joining import joined_maps
+from detxai_nb.widgets.shared.serialize import is_class
 
 if TYPE_CHECKING:
     import pandas
@@ -67,32 +69,11 @@ class ScoredMaps:
         order = sorted(range(len(rows)), key=rows.__getitem__)
         if not old:
             return other
-        first, second = self.maps[old], other.maps
-
-        def both(a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
-            values = [*a, *b]
-            return tuple(values[place] for place in order)
-
-        # One value for each map: grids, strides, corners and whatever else places them.
-        each: dict[str, Any] = {
-            f.name: both(getattr(first, f.name), own)
-            for f in fields(second)
-            if isinstance(own := getattr(second, f.name), tuple)
-        }
-        maps = replace(
-            second,
-            **each,
-            diagnostics={
-                name: both(_diagnostic(first, name), _diagnostic(second, name))
-                for name in {**first.diagnostics, **second.diagnostics}
-            },
-            detections=every.to(second.detections.boxes.device)[sorted(rows)],
-            seconds=first.seconds + second.seconds,
-        )
-        figures = {
-            name: list(both([self.figures[name][place] for place in old], values))
-            for name, values in other.figures.items()
-        }
+        maps = joined_maps(self.maps[old], other.maps, order, every[sorted(rows)])
+        figures: Figures = {}
+        for name, values in other.figures.items():
+            both = [*(self.figures[name][place] for place in old), *values]
+            figures[name] = [both[place] for place in order]
         return ScoredMaps(maps, tuple(sorted(rows)), figures)
 
     def of(self, shown: Sequence[int]) -> tuple[HeatMaps, tuple[int, ...]]:
@@ -148,11 +129,6 @@ def remark(maps: HeatMaps) -> str:
     if stopped_early(maps):
         said.append("stopped by hand")
     return ", ".join(said)
-
-
-def _diagnostic(maps: HeatMaps, name: str) -> Sequence[float]:
-    """A diagnostic of each map; underflow is told only where there is some."""
-    return maps.diagnostics.get(name, (0.0 if name == UNDERFLOWED else math.nan,) * len(maps))
 
 
 def comparison_row(
@@ -243,15 +219,18 @@ def scores_table(
         metrics: the columns.
 
     Returns:
-        One row for each method and object.
+        One row for each method and object; of classes the columns are "index", "class" and "probability".
     """
     import pandas as pd
 
+    whole = bool(objects) and is_class(objects[0])
+    index_of, name_of, score_of = ("index", "class", "probability") if whole else ("object", "name", "score")
     rows = []
     for method, found in chosen:
         for index in shown if found else ():
             thing = objects[index]
             said = {name: values[index] for name, values in found.items()}
-            rows.append({"method": method, "object": index, "name": thing["name"], "score": thing["score"], **said})
-    frame = pd.DataFrame(rows, columns=["method", "object", "name", "score", *metrics])
+            own = {index_of: index, name_of: thing["name"], score_of: thing["score"]}
+            rows.append({"method": method, **own, **said})
+    frame = pd.DataFrame(rows, columns=["method", index_of, name_of, score_of, *metrics])
     return frame.astype(dict.fromkeys(metrics, "float64"))

@@ -50,7 +50,7 @@ class SlowMethods:
         batch = MethodBatch(request, tuple(range(len(self._inputs.detections))))
         if method.kind != "perturbation" or not batch.rows or kept.get(batch.key) is not None:
             return ""
-        seconds, said = method_forecast(method, self._options.settings, self._one_pass())
+        seconds, said = method_forecast(method, self._options.settings, self._one_pass(), self._options.subject.by)
         return said if seconds > ASK_FROM else ""
 
     def unfinished(self, batch: MethodBatch, estimate: Estimate, shown: Sequence[int]) -> dict[str, Any] | None:

@@ -6,15 +6,13 @@ from typing import Any
 
 from PIL import Image
 
-from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
-from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.shared import serialize
+from detxai_nb.types import Detections, Detector
+from detxai_nb.widgets.explorer_classes import ExplainedOnDemand, picked
 from detxai_nb.widgets.shared.code import keywords, overlay_lines
 from detxai_nb.widgets.shared.filters import FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
-from detxai_nb.widgets.shared.one_result import OneResultWidget
 from detxai_nb.widgets.shared.options import (
     Request,
     SignedLookOptions,
@@ -24,6 +22,7 @@ from detxai_nb.widgets.shared.options import (
     split_options,
 )
 from detxai_nb.widgets.shared.traits import Choice, MethodTraits, ScaleTraits, SignedLookTraits, TargetTraits
+from detxai_nb.widgets.shared.typed_classes import class_choices
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import picture
 
@@ -41,13 +40,17 @@ class ExplorerOptions(SignedLookOptions, FilterOptions, total=False):
 
 
 @show_widget_options(ExplorerOptions)
-class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
+class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
     """The photograph with its detected objects, and the heat map of the selected one.
 
     The maps of all objects are computed together: the first ones when the widget is made, later ones in a thread beside
     the kernel, so that the browser can show progress and cancel. A newer choice supersedes an older one. Computed maps
     are kept, so that choosing them again costs nothing. Do not use the detector in a cell while the widget computes
     with it.
+
+    Of an image classifier there are no objects: a list of classes with their probabilities takes their place, the five
+    most probable first. Any other class is explained once its name is typed, or by ``add_class``. Maps are computed for
+    the first five classes and for those that are selected.
 
     What next: ``Comparison`` puts methods side by side, ``Discrimination`` shows what sets an object apart from its
     neighbours, ``Perturbation`` what happens when the marked pixels go, ``SanityCheck`` whether a map depends on what
@@ -57,17 +60,18 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
         detector: an open detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
         detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
-            ``score_threshold``.
+            ``score_threshold``. Of a classifier the classes to list, in this order.
         method: a name of ``dx.methods``, of one that looks inside the detector; those that ask it hundreds of times
             (D-RISE, SODEx) are in the ``Comparison``.
         target: what is explained: "class", "x1", "y1", "x2", "y2" or "combined".
         layer: a name of ``detector.layers``; by default the one that the method prefers.
-        score_threshold: the lowest score of an object, 0..1.
+        score_threshold: the lowest score of an object, 0..1. Of a classifier the five most probable classes are there
+            whatever their probabilities, and further ones with at least this one.
         **options: first values of the traits below (``opacity=0.5``), and settings of methods (``smooth="box"``), which
             go to the methods that have them.
 
     Attributes:
-        selected: index of the selected object, or None.
+        selected: index of the selected object or class, or None.
         method, target, layer: as above; setting one computes other maps.
         direction: the sign of the evidence, "positive", "negative", "signed" or "absolute", for methods that have it.
         opacity: of the map, 0..1.
@@ -108,24 +112,26 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
         self._options = WidgetOptions.of(inputs.detector, settings, ("gradient", "trace"))
         super().__init__(
             inputs,
-            choices={**self._options.to_payload(), "elsewhere": methods_elsewhere()},
+            choices={
+                **self._options.to_payload(),
+                "elsewhere": methods_elsewhere(inputs.subject),
+                **class_choices(inputs),
+            },
             method=method,
             target=target,
             layer=self._options.layers[0] if layer is None else layer,
             **traits,
         )
-        if len(self.detections):
-            self._compute_first(self._request)
+        self._begin()
 
     @property
     def maps(self) -> HeatMaps:
-        """The raw maps of all objects for what is chosen now; waits for a running computation.
+        """The raw maps of all objects or classes for what is chosen now; waits for a running computation.
 
         Raises:
             RuntimeError: if there are none: no object, a failed or a cancelled computation.
         """
-        found: HeatMaps = self._result()
-        return found
+        return self._all_maps()
 
     def to_code(self) -> str:
         """Return the Python code that makes the maps for what is chosen now, and paints the selected one.
@@ -133,16 +139,13 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
         Returns:
             Python source.
         """
-        call = self._options.call(self._request)
-        lines = [f"maps = dx.explain(detector, image, detections, {keywords(call)})", *self._filter_code()]
-        if self.selected is not None:
-            lines.append(f"heat_map = maps.values[{self.selected}]  # float32 [H, W], raw values")
-            lines += overlay_lines(self, "maps", self.selected, self._options.is_signed(self._request), self.scale)
+        call, of = self._options.call(self._request), picked(self._rows, len(self.detections))
+        lines = [f"maps = dx.explain(detector, image, detections{of}, {keywords(call)})", *self._filter_code()]
+        place = None if self.selected is None else self._place(self.selected)
+        if place is not None:
+            lines.append(f"heat_map = maps.values[{place}]  # float32 [H, W], raw values")
+            lines += overlay_lines(self, "maps", place, self._options.is_signed(self._request), self.scale)
         return self._inputs.recipe.script(lines)
-
-    @property
-    def _wanted(self) -> Request | None:
-        return self._request if len(self.detections) else None
 
     def _choice_of(self, request: Request) -> dict[str, Any]:
         return {
@@ -154,21 +157,17 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
 
     @property
     def _request(self) -> Request:
-        return self._options.request(self.method, self.target, self.layer, self.direction)
-
-    def _compute(self, request: Request, progress: Progress | None) -> HeatMaps:
-        call = self._options.arguments(request)
-        return explain(self._inputs.detector, self._inputs.image, self.detections, progress=progress, **call)
-
-    def _pack(self, request: Request, result: HeatMaps) -> dict[str, Any]:
-        return serialize.pack_maps(request.key, request.title, result)
+        return self._with_rows(self._options.request(self.method, self.target, self.layer, self.direction))
 
     def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here."""
         with self._lock:
             maps = None if self.selected is None else self._worker.kept.get(self.map_key)
+            place = None if self.selected is None else self._place(self.selected)
+        if maps is not None and (place is None or place >= len(maps)):
+            maps = None  # of a class that is still being explained
         look = picture.look_of(self, maps, self.scale == "shared")
-        return picture.Snapshot(self._inputs.image, self.objects, self.selected, maps, look, hidden=self._hidden)
+        return picture.Snapshot(self._inputs.image, self.objects, self.selected, maps, look, place, hidden=self._hidden)
 
     def _picture(self) -> bytes:
         return picture.draw_snapshot(self._scene(), self._caption())
@@ -181,7 +180,7 @@ class Explorer(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, Signed
         if self.status["state"] == "error":
             return str(self.status["text"])
         if self.selected is None:
-            return self.notice or f"{len(self.objects)} objects"
+            return self.notice or self._inputs.subject.counted(len(self.objects))
         thing = self.objects[self.selected]
         title = "" if self._shown is None else f": {self._shown.title}"
         return f"{picture.label_of(thing)}{title}"

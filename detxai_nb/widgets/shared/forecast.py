@@ -30,13 +30,16 @@ def runs_of_detector(method: Method, settings: Mapping[str, Any]) -> float:
     return float(next((given[name] for name in ("masks", "samples") if name in given), _UNKNOWN))
 
 
-def method_forecast(method: Method, settings: Mapping[str, Any], seconds: float | None) -> tuple[float, str]:
+def method_forecast(
+    method: Method, settings: Mapping[str, Any], seconds: float | None, asked: str = "detector"
+) -> tuple[float, str]:
     """Return about how long a method takes at most that asks the detector many times, and what to do about it.
 
     Args:
         method: the method.
         settings: some of its settings.
         seconds: of one run of the detector, None if that is not known.
+        asked: what it is called.
 
     Returns:
         Seconds, infinite if nothing is known, and a sentence or two.
@@ -47,8 +50,8 @@ def method_forecast(method: Method, settings: Mapping[str, Any], seconds: float 
     remedy = f" Fewer {fewer} ({fewer}={fewer_than(runs)}, as an argument of the widget) make it shorter."
     shorter = remedy if fewer else ""
     if seconds is None:
-        return math.inf, f"{title} asks the detector up to {runs:.0f} times, which may take long.{shorter}"
-    said = f"{title} asks the detector up to {runs:.0f} times, which takes {in_words(runs * seconds)}."
+        return math.inf, f"{title} asks the {asked} up to {runs:.0f} times, which may take long.{shorter}"
+    said = f"{title} asks the {asked} up to {runs:.0f} times, which takes {in_words(runs * seconds)}."
     return runs * seconds, said + shorter
 
 

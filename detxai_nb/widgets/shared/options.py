@@ -83,17 +83,20 @@ class Request:
         target: what is explained, a name of ``TARGETS``.
         layer: a layer's name, or "" for the one that the method prefers.
         direction: the sign of the evidence, or "" for a method without that setting.
+        rows: which predictions it is of, where those are classes that are explained as they are asked for; else none.
     """
 
     method: str
     target: str
     layer: str
     direction: str
+    rows: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
         """The computation's name in Python and in the browser: the same for the same computation."""
-        return "|".join((self.method, self.target, self.layer, self.direction))
+        rows = (",".join(map(str, self.rows)),) if self.rows else ()
+        return "|".join((self.method, self.target, self.layer, self.direction, *rows))
 
     @property
     def title(self) -> str:
@@ -320,15 +323,18 @@ def show_widget_options(known: type, settings: bool = True, **defaults: Any) -> 
     return decorate
 
 
-def methods_elsewhere() -> str:
+def methods_elsewhere(subject: Subject = OBJECTS) -> str:
     """Return where the methods are that a widget leaves out because they take minutes.
+
+    Args:
+        subject: what is explained.
 
     Returns:
         A sentence with their titles.
     """
     slow = {name: m.title or name for name, m in all_methods().items() if m.kind == "perturbation"}
     return (
-        f"{', '.join(slow.values())}: not here, since they ask the detector hundreds of times; "
+        f"{', '.join(slow.values())}: not here, since they ask the {subject.by} hundreds of times; "
         f"dx.widgets.Comparison(detector, image, methods={list(slow)[:1]!r}) computes them beside the kernel."
     )
 

@@ -92,6 +92,18 @@ def pack_objects(detections: Detections) -> list[dict[str, Any]]:
     ]
 
 
+def is_class(thing: Mapping[str, Any]) -> bool:
+    """Return whether an object is a class of the whole image, so that no box of it is drawn.
+
+    Args:
+        thing: an object, as from ``pack_objects``.
+
+    Returns:
+        True for those of a classifier.
+    """
+    return "label" in thing
+
+
 @cache
 def palette(name: str) -> np.ndarray:
     """Return a colour map of matplotlib.
@@ -208,8 +220,9 @@ def value_range(maps: HeatMaps, index: int) -> tuple[float, float]:
     if maps.corners[index] is not None:
         low, high = min(low, 0.0), max(high, 0.0)
     if not (np.isfinite(low) and np.isfinite(high)):
+        subject = "class" if are_classes(maps.detections) else "object"
         raise ValueError(
-            f"the {maps.method} map of object {index} is not finite (from {low} to {high}), so it cannot be shown; "
+            f"the {maps.method} map of {subject} {index} is not finite (from {low} to {high}), so it cannot be shown; "
             "the detector's features or gradients overflow: try float32 weights or another layer"
         )
     return low, high

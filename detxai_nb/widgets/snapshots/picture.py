@@ -17,7 +17,7 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots import heatmaps
 from detxai_nb.plots.limits import color_range
 from detxai_nb.subjects import CLASSES, OBJECTS
-from detxai_nb.widgets.shared.serialize import palette, value_range
+from detxai_nb.widgets.shared.serialize import is_class, palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
 
 STILL = "A still picture: run the cell to click."
@@ -144,18 +144,6 @@ def parse_rgb(color: str) -> tuple[int, int, int]:
         RGB, 0..255.
     """
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
-
-
-def is_class(thing: Mapping[str, Any]) -> bool:
-    """Return whether an object is a class of the whole image, so that no box of it is drawn.
-
-    Args:
-        thing: an object, as from ``pack_objects``.
-
-    Returns:
-        True for those of a classifier.
-    """
-    return "label" in thing
 
 
 def label_of(thing: Mapping[str, Any]) -> str:

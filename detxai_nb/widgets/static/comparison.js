@@ -165,12 +165,21 @@ var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detect
 var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
 var subjectOf = (store) => store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS;
 var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
+var oneOf = ({ one }) => `${/^[aeiou]/.test(one) ? "an" : "a"} ${one}`;
 function scoreWords(object) {
   const { score } = object;
   if (!kindOf(object).whole || score >= 0.01 || score === 0) return score.toFixed(2);
   return score >= 1e-4 ? score.toFixed(4) : score.toExponential(1);
 }
 var scoreName = (object) => kindOf(object).whole ? "probability" : "score";
+function overlayOf(objects, { width, height }) {
+  if (objects.length === 0 || !kindOf(objects[0]).whole) return {};
+  const [x1, y1, x2, y2] = objects[0].box;
+  const all = x1 <= 0.5 && y1 <= 0.5 && x2 >= width - 0.5 && y2 >= height - 0.5;
+  const none = { selected: null, hovered: null, side: null, hidden: void 0 };
+  if (all) return { ...none, objects: [] };
+  return { ...none, objects: [{ name: "", score: 0, box: objects[0].box }], boxes: "all", dashed: /* @__PURE__ */ new Set([0]) };
+}
 
 // src/shared/text.js
 function formatValue(value) {
@@ -311,6 +320,7 @@ var TERMS = {
   Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
   "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
 var OF_CLASSES = {
@@ -839,6 +849,11 @@ function csvOf(columns, rows2) {
   };
   return [columns, ...rows2].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
+function startColumns(whole) {
+  return whole ? ["class_number", "class", "probability"] : ["number", "name", "score", "x1", "y1", "x2", "y2"];
+}
+var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
+var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/boxes.js
@@ -1540,7 +1555,7 @@ var Grid = class {
     }
     if (row.state === "ok" && comparison.shown.length > 1 && comparison.metrics.length > 0) {
       const means = factRows(comparison.metrics.map((m) => ({ name: m.title, value: figure(row.mean[m.name]) })));
-      const about = `Mean of ${comparison.shown.length} objects`;
+      const about = `Mean of ${comparison.shown.length} ${comparison.subject?.many ?? "objects"}`;
       parts.push(element("span", { class: "dx-remark" }, [about]), element("dl", { class: "dx-figures" }, means));
     }
     head.replaceChildren(...parts);
@@ -1835,6 +1850,7 @@ var TRAITS = [
   "metrics",
   "min_score",
   "lower_score",
+  "class_answer",
   "only_class",
   "search",
   "selected",
@@ -1860,7 +1876,6 @@ var TRAITS = [
 ];
 var MAP_TRAITS = ["methods", "shown", "target", "layer", "rows", "requests", "map_data"];
 var Comparison = class {
-  labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = /* @__PURE__ */ new Map();
   /** Parts of map sets, for scales over what is shown. @type {WeakMap<MapSet, {name: string, set: MapSet}>} */
@@ -1878,6 +1893,9 @@ var Comparison = class {
   constructor(model) {
     this.cache = new ResultCache(MOST_BYTES, bytesOfMaps);
     this.store = new Store(model, TRAITS);
+    this.subject = subjectOf(this.store);
+    const { many } = this.subject;
+    this.labels = { grid: `Methods and ${many}`, empty: `Choose at least ${this.subject.whole ? "one class" : "one object"} and one method below.` };
     this.coloring = new Coloring(this.store);
     this.#take();
     this.#choose();
@@ -1919,7 +1937,9 @@ var Comparison = class {
   }
   /** The boxes of a cell. @param {Place} place @returns {import("../shared/grid_cell.js").Boxes} */
   scene({ object }) {
-    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes"), hidden: this.#hidden };
+    const objects = this.store.get("objects");
+    const scene = { objects, selected: object, boxes: this.store.get("boxes"), hidden: this.#hidden };
+    return this.subject.whole ? { ...scene, ...overlayOf(objects, this.store.get("photo")) } : scene;
   }
   /** What does not pass the filters; the same for the same traits, as every cell asks. */
   get #hidden() {
@@ -2088,6 +2108,118 @@ function checkList(label, changed) {
   };
 }
 
+// src/shared/class_field.js
+var MOST = 8;
+function completions(names, typed) {
+  const wanted = typed.trim().toLowerCase();
+  if (wanted === "") return [];
+  const rank = (name) => {
+    const at2 = name.indexOf(wanted);
+    if (at2 < 0) return null;
+    if (name === wanted) return 0;
+    return at2 === 0 ? 1 : /[\p{L}\p{N}]/u.test(name[at2 - 1]) ? 3 : 2;
+  };
+  const found = names.flatMap((name, number) => {
+    const own = rank(name.toLowerCase());
+    return own === null ? [] : [{ number, own, long: name.length }];
+  });
+  return found.sort((a, b) => a.own - b.own || a.long - b.long || a.number - b.number).slice(0, MOST).map(({ number }) => number);
+}
+function classField(store) {
+  const names = subjectOf(store).whole ? (
+    /** @type {string[]} */
+    store.get("choices").classes ?? []
+  ) : [];
+  const title = (number) => names.indexOf(names[number]) !== names.lastIndexOf(names[number]) ? `${names[number]} (${number})` : names[number];
+  const [id, listId] = [uniqueId("class"), uniqueId("names")];
+  const input = takesKeys(
+    element("input", {
+      ...{ id, type: "text", class: "dx-select", role: "combobox", maxlength: "200", autocomplete: "off", spellcheck: "false" },
+      ...{ placeholder: "type its name", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId }
+    })
+  );
+  const list = element("ul", { id: listId, class: "dx-names", role: "listbox", "aria-label": "Classes with such a name", hidden: "" });
+  const add = button("plus", "List this class and explain it (Enter)", () => submit(), "Add");
+  const said = element("span", {});
+  const near = element("span", { class: "dx-near" });
+  const answer = element("div", { class: "dx-answer", role: "status", "aria-live": "polite" }, [said, near]);
+  const label = explained(element("label", { for: id, class: "dx-label" }, ["Another class"]), input);
+  const root = element("div", { class: "dx-typed" }, [label, element("div", { class: "dx-typing" }, [input, list, add]), answer]);
+  root.hidden = names.length === 0;
+  let offered = [];
+  let active = -1;
+  let shown = "";
+  function ask(name) {
+    close();
+    input.value = typeof name === "number" ? title(name) : name;
+    store.send({ type: "class", name });
+  }
+  function submit() {
+    const typed = input.value.trim();
+    if (offered[active] !== void 0) ask(offered[active]);
+    else if (typed !== "") ask(names.length > 0 && names.includes(typed) ? names.indexOf(typed) : typed);
+  }
+  function close() {
+    offered = [];
+    active = -1;
+    list.hidden = true;
+    list.replaceChildren();
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+  function open() {
+    const found = completions(names, input.value);
+    close();
+    if (found.length === 0) return;
+    offered = found;
+    const options = found.map((number) => {
+      const made = element("li", { class: "dx-name-option", role: "option", id: uniqueId("name"), "aria-selected": "false" }, [title(number)]);
+      made.addEventListener("pointerdown", (event) => event.preventDefault());
+      made.addEventListener("click", () => ask(number));
+      return made;
+    });
+    list.replaceChildren(...options);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+  }
+  function move(by) {
+    if (offered.length === 0) open();
+    if (offered.length === 0) return;
+    active = active < 0 ? by > 0 ? 0 : offered.length - 1 : (active + by + offered.length) % offered.length;
+    [...list.children].forEach((one2, i) => one2.setAttribute("aria-selected", String(i === active)));
+    input.setAttribute("aria-activedescendant", list.children[active].id);
+    const one = (
+      /** @type {HTMLElement} */
+      list.children[active]
+    );
+    list.scrollTop = Math.min(Math.max(list.scrollTop, one.offsetTop + one.offsetHeight - list.clientHeight), one.offsetTop);
+  }
+  input.addEventListener("input", open);
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Enter") submit();
+    else if (event.key === "Escape" && !list.hidden) close();
+    else return;
+    event.preventDefault();
+  });
+  return {
+    root,
+    /** Say what became of the last name. */
+    show() {
+      const { text = "", near: alike = [], typed = "" } = store.get("class_answer") ?? {};
+      const all = JSON.stringify([text, alike, typed]);
+      if (all === shown) return;
+      shown = all;
+      said.textContent = text === "" ? "" : `${text[0].toUpperCase()}${text.slice(1)}`;
+      near.replaceChildren(...alike.map((name) => button("plus", `List the class ${name} and explain it`, () => ask(name), name)));
+      if (text === "" && typed !== "") input.value = "";
+    }
+  };
+}
+
 // src/shared/panel.js
 function section(title, content, aside) {
   const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
@@ -2098,8 +2230,8 @@ function takeAway(download, code, store) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   const files = [
     button("download", "Download this view as a PNG file", png, "PNG"),
-    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
-    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
   ];
   return element("div", { class: "dx-actions" }, [
     ...files,
@@ -2157,14 +2289,14 @@ function sortControls(comparison) {
       metric.show(metrics, store.get("sort"));
       const objects = comparison.shown.map((i) => ({ name: String(i), title: nameOf(store.get("objects")[i]) }));
       const chosen = store.get("sort_object");
-      const among = chosen === null || comparison.shown.includes(chosen) ? [] : [{ name: String(chosen), title: "an object not shown" }];
+      const among = chosen === null || comparison.shown.includes(chosen) ? [] : [{ name: String(chosen), title: `${oneOf(comparison.subject)} not shown` }];
       const all = [{ name: MEAN, title: "the mean of those shown" }, ...objects, ...among];
       object.show(store.get("sort") === "" ? [] : all, chosen === null ? MEAN : String(chosen));
     }
   };
 }
 function comparisonPanel(comparison, { download }) {
-  const { store } = comparison;
+  const { store, subject } = comparison;
   const choose = (key) => (value) => store.commit({ [key]: value });
   const slide = (label, key) => sliderControl(
     label,
@@ -2172,8 +2304,9 @@ function comparisonPanel(comparison, { download }) {
     (value) => store.commit({ [key]: value })
   );
   const filter = filterControls(store);
+  const typed = classField(store);
   const count2 = element("span", { class: "dx-count" });
-  const objects = checkList("Objects shown", (chosen) => {
+  const objects = checkList(`${subject.title} shown`, (chosen) => {
     const now = comparison.listed;
     const kept = comparison.shown.filter((i) => !now.includes(i) || chosen.includes(String(i)));
     store.commit({ shown: [...kept, ...chosen.map(Number).filter((i) => !kept.includes(i))].sort((a, b) => a - b) });
@@ -2198,7 +2331,7 @@ function comparisonPanel(comparison, { download }) {
   const colors = selectControl("Colours", choose("colormap"));
   const signedColors = selectControl("Signed", choose("signed_colormap"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Objects", [filter.root, objects.root], count2),
+    section(subject.title, [filter.root, objects.root, typed.root], count2),
     section("Methods", [methods.root]),
     section("Metrics", [metrics.root, basis]),
     section("Explanation", [target.row, layer.row]),
@@ -2212,26 +2345,32 @@ function comparisonPanel(comparison, { download }) {
       const choices = store.get("choices");
       const every = store.get("objects");
       const { listed } = comparison;
-      const found = listed.map((i) => ({ name: String(i), title: nameOf(every[i]), aside: every[i].score.toFixed(2) }));
+      const found = listed.map((i) => ({ name: String(i), title: nameOf(every[i]), aside: scoreWords(every[i]) }));
       filter.show(every, listed);
+      typed.show();
       count2.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = basisOf(comparison);
-      target.show(choices.targets, store.get("target"));
+      target.show(subject.whole ? [] : choices.targets, store.get("target"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
       colors.show(plain(choices.colormaps), store.get("colormap"));
       signedColors.show(signed() ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
+      boxes.row.hidden = subject.whole;
       opacity.show(store.get("opacity"));
       hideBelow.show(store.get("hide_below"));
       upper.show();
     }
   };
 }
-var basisOf = ({ store }) => store.get("choices").annotated ? "Measured against the annotations; – where an object has none." : "Measured against the detected boxes: there are no annotations.";
+function basisOf({ store, subject }) {
+  if (store.get("choices").annotated) return `Measured against the annotations; – where ${oneOf(subject)} has none.`;
+  if (subject.whole) return "Metrics need the annotated boxes of each class: hand in sample=, the photograph as its dataset gives it.";
+  return "Measured against the detected boxes: there are no annotations.";
+}
 var plainTitles = (choices) => choices.map(({ name, title }) => ({ name, title }));
 
 // src/shared/grid_sheet.js
@@ -2450,7 +2589,7 @@ var ComparisonView = class {
     const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
       button("plus", "Zoom in (+)", () => grid.zoomIn()),
       button("minus", "Zoom out (−)", () => grid.zoomOut()),
-      button("frame", "Show the selected object (f)", () => grid.frame()),
+      ...this.comparison.subject.whole ? [] : [button("frame", "Show the selected object (f)", () => grid.frame())],
       button("reset", "Show the whole photograph (0)", () => grid.reset()),
       fullScreenButton(() => grid.whole())
     ]);
@@ -2550,7 +2689,7 @@ var ComparisonView = class {
     const { order, shown, metrics } = comparison;
     const rows2 = order.map((method) => ({ method, row: comparison.row(method) }));
     const own = [...new Set(rows2.flatMap(({ row }) => Object.keys(row.figures)))];
-    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "target", "layer"];
+    const columns = [...startColumns(comparison.subject.whole), "method", "target", "layer"];
     const lines = rows2.flatMap(
       ({ method, row }) => shown.map((index) => [
         ...objectStart(store.get("objects")[index], index),

@@ -665,8 +665,12 @@ function csvOf(columns, rows) {
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
-var OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
+function startColumns(whole) {
+  return whole ? ["class_number", "class", "probability"] : ["number", "name", "score", "x1", "y1", "x2", "y2"];
+}
+var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
+var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/terms.js
@@ -701,6 +705,7 @@ var TERMS = {
   Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
   "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
 var OF_CLASSES = {
@@ -1556,7 +1561,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
       parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
-    list: { select, step, hover: (index) => stage.hover(index) },
+    list: { select, step, hover: (index) => subject.whole || stage.hover(index) },
     /**
      * Picture, what belongs below it, and the panel beside it.
      * @param {string} kind
@@ -1795,6 +1800,7 @@ var Store = class {
 };
 
 // src/shared/one_result_model.js
+var WAITING = "Waiting for the kernel; if it was restarted, run this cell again";
 var COMMON = ["request", "map_key", "map_data", "status"];
 var OneResultModel = class {
   /** @type {Map<string, string>} */
@@ -1864,15 +1870,15 @@ var OneResultModel = class {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
+    const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
   #choose() {
     const { store, cache } = this;
-    this.#learn(store.get("request"));
     const sent = store.get("map_data");
     if (sent.key) this.#learn(sent);
+    this.#learn(store.get("request"));
     if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
     const { wanted } = this;
     const ready = store.get("map_key");
@@ -2049,10 +2055,10 @@ function objectList({ label, select, step, hover }) {
     bar.style.setProperty("--dx-score", String(object.score));
     const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
     swatch.style.background = object.color ?? "transparent";
-    swatch.hidden = object.label !== void 0;
     return {
       said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
-      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
+      plain: object.label !== void 0,
+      content: [...object.label === void 0 ? [swatch] : [], element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
     };
   });
   const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
@@ -2081,8 +2087,9 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said, content } = show(item);
+    const { said, content, plain: plain2 = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
+    made.classList.toggle("dx-plain", plain2);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -2130,8 +2137,8 @@ function takeAway(download, code, store) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   const files = [
     button("download", "Download this view as a PNG file", png, "PNG"),
-    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
-    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
   ];
   return element("div", { class: "dx-actions" }, [
     ...files,

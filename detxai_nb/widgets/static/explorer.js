@@ -305,6 +305,7 @@ var TERMS = {
   Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
   "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
 var OF_CLASSES = {
@@ -434,6 +435,118 @@ function segmentControl(label, choices, chosen) {
   };
 }
 
+// src/shared/class_field.js
+var MOST = 8;
+function completions(names, typed) {
+  const wanted = typed.trim().toLowerCase();
+  if (wanted === "") return [];
+  const rank = (name) => {
+    const at2 = name.indexOf(wanted);
+    if (at2 < 0) return null;
+    if (name === wanted) return 0;
+    return at2 === 0 ? 1 : /[\p{L}\p{N}]/u.test(name[at2 - 1]) ? 3 : 2;
+  };
+  const found = names.flatMap((name, number) => {
+    const own = rank(name.toLowerCase());
+    return own === null ? [] : [{ number, own, long: name.length }];
+  });
+  return found.sort((a, b) => a.own - b.own || a.long - b.long || a.number - b.number).slice(0, MOST).map(({ number }) => number);
+}
+function classField(store) {
+  const names = subjectOf(store).whole ? (
+    /** @type {string[]} */
+    store.get("choices").classes ?? []
+  ) : [];
+  const title = (number) => names.indexOf(names[number]) !== names.lastIndexOf(names[number]) ? `${names[number]} (${number})` : names[number];
+  const [id, listId] = [uniqueId("class"), uniqueId("names")];
+  const input = takesKeys(
+    element("input", {
+      ...{ id, type: "text", class: "dx-select", role: "combobox", maxlength: "200", autocomplete: "off", spellcheck: "false" },
+      ...{ placeholder: "type its name", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId }
+    })
+  );
+  const list = element("ul", { id: listId, class: "dx-names", role: "listbox", "aria-label": "Classes with such a name", hidden: "" });
+  const add = button("plus", "List this class and explain it (Enter)", () => submit(), "Add");
+  const said = element("span", {});
+  const near = element("span", { class: "dx-near" });
+  const answer = element("div", { class: "dx-answer", role: "status", "aria-live": "polite" }, [said, near]);
+  const label = explained(element("label", { for: id, class: "dx-label" }, ["Another class"]), input);
+  const root = element("div", { class: "dx-typed" }, [label, element("div", { class: "dx-typing" }, [input, list, add]), answer]);
+  root.hidden = names.length === 0;
+  let offered = [];
+  let active = -1;
+  let shown = "";
+  function ask(name) {
+    close();
+    input.value = typeof name === "number" ? title(name) : name;
+    store.send({ type: "class", name });
+  }
+  function submit() {
+    const typed = input.value.trim();
+    if (offered[active] !== void 0) ask(offered[active]);
+    else if (typed !== "") ask(names.length > 0 && names.includes(typed) ? names.indexOf(typed) : typed);
+  }
+  function close() {
+    offered = [];
+    active = -1;
+    list.hidden = true;
+    list.replaceChildren();
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+  function open() {
+    const found = completions(names, input.value);
+    close();
+    if (found.length === 0) return;
+    offered = found;
+    const options = found.map((number) => {
+      const made = element("li", { class: "dx-name-option", role: "option", id: uniqueId("name"), "aria-selected": "false" }, [title(number)]);
+      made.addEventListener("pointerdown", (event) => event.preventDefault());
+      made.addEventListener("click", () => ask(number));
+      return made;
+    });
+    list.replaceChildren(...options);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+  }
+  function move(by) {
+    if (offered.length === 0) open();
+    if (offered.length === 0) return;
+    active = active < 0 ? by > 0 ? 0 : offered.length - 1 : (active + by + offered.length) % offered.length;
+    [...list.children].forEach((one2, i) => one2.setAttribute("aria-selected", String(i === active)));
+    input.setAttribute("aria-activedescendant", list.children[active].id);
+    const one = (
+      /** @type {HTMLElement} */
+      list.children[active]
+    );
+    list.scrollTop = Math.min(Math.max(list.scrollTop, one.offsetTop + one.offsetHeight - list.clientHeight), one.offsetTop);
+  }
+  input.addEventListener("input", open);
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Enter") submit();
+    else if (event.key === "Escape" && !list.hidden) close();
+    else return;
+    event.preventDefault();
+  });
+  return {
+    root,
+    /** Say what became of the last name. */
+    show() {
+      const { text = "", near: alike = [], typed = "" } = store.get("class_answer") ?? {};
+      const all = JSON.stringify([text, alike, typed]);
+      if (all === shown) return;
+      shown = all;
+      said.textContent = text === "" ? "" : `${text[0].toUpperCase()}${text.slice(1)}`;
+      near.replaceChildren(...alike.map((name) => button("plus", `List the class ${name} and explain it`, () => ask(name), name)));
+      if (text === "" && typed !== "") input.value = "";
+    }
+  };
+}
+
 // src/shared/filter.js
 var MANY = 7;
 var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
@@ -518,10 +631,10 @@ function objectList({ label, select, step, hover }) {
     bar.style.setProperty("--dx-score", String(object.score));
     const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
     swatch.style.background = object.color ?? "transparent";
-    swatch.hidden = object.label !== void 0;
     return {
       said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
-      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
+      plain: object.label !== void 0,
+      content: [...object.label === void 0 ? [swatch] : [], element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
     };
   });
   const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
@@ -550,8 +663,9 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said, content } = show(item);
+    const { said, content, plain: plain2 = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
+    made.classList.toggle("dx-plain", plain2);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -599,8 +713,8 @@ function takeAway(download, code, store) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   const files = [
     button("download", "Download this view as a PNG file", png, "PNG"),
-    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
-    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
   ];
   return element("div", { class: "dx-actions" }, [
     ...files,
@@ -637,8 +751,8 @@ async function copy(text, report) {
 }
 
 // src/explorer/panel.js
-var SCALES = [
-  { name: "object", title: "Per object" },
+var scales = ({ one }) => [
+  { name: "object", title: `Per ${one}` },
   { name: "shared", title: "Shared" }
 ];
 var BOXES = [
@@ -646,7 +760,7 @@ var BOXES = [
   { name: "selected", title: "Selected" }
 ];
 function explorerPanel(explorer, { select, step, hover, download }) {
-  const { store } = explorer;
+  const { store, subject } = explorer;
   const choose = (key) => (value) => store.commit({ [key]: value });
   const slide = (label, key) => sliderControl(
     label,
@@ -655,7 +769,8 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   );
   const count2 = element("span", { class: "dx-count" });
   const filter = filterControls(store);
-  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover });
   const method = selectControl("Method", choose("method"));
   const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
@@ -664,12 +779,12 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const opacity = slide("Opacity", "opacity");
   const hideBelow = slide("Hide below", "hide_below");
   const upper = upperControl(store);
-  const scale = segmentControl("Scale", SCALES, choose("scale"));
+  const scale = segmentControl("Scale", scales(subject), choose("scale"));
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => explorer.maps?.signed ?? false;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [filter.root, objects.list], count2),
+    section(subject.title, [filter.root, objects.list, typed.root], count2),
     section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
@@ -691,10 +806,11 @@ function explorerPanel(explorer, { select, step, hover, download }) {
         count2.textContent = countWords(found, listed);
       }
       filter.show(found, listed);
+      typed.show();
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
       elsewhere.textContent = choices.elsewhere ?? "";
-      target.show(choices.targets, store.get("target"));
+      target.show(subject.whole ? [] : choices.targets, store.get("target"));
       const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
@@ -702,6 +818,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
+      boxes.row.hidden = subject.whole;
       opacity.show(store.get("opacity"));
       hideBelow.show(store.get("hide_below"));
       upper.show();
@@ -895,6 +1012,7 @@ var Store = class {
 };
 
 // src/shared/one_result_model.js
+var WAITING = "Waiting for the kernel; if it was restarted, run this cell again";
 var COMMON = ["request", "map_key", "map_data", "status"];
 var OneResultModel = class {
   /** @type {Map<string, string>} */
@@ -964,15 +1082,15 @@ var OneResultModel = class {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
+    const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
   #choose() {
     const { store, cache } = this;
-    this.#learn(store.get("request"));
     const sent = store.get("map_data");
     if (sent.key) this.#learn(sent);
+    this.#learn(store.get("request"));
     if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
     const { wanted } = this;
     const ready = store.get("map_key");
@@ -1063,13 +1181,28 @@ var TRAITS = [
   "status",
   "notice",
   "lower_score",
+  "class_answer",
   "code"
 ];
+function mapsInPlace(sent) {
+  const found = decodeMaps(sent);
+  if (!sent.rows) return found;
+  const maps = [];
+  sent.rows.forEach((row, i) => maps[row] = found.maps[i]);
+  return { ...found, maps };
+}
 var Explorer = class extends OneResultModel {
   /** @param {AnyModel} model */
   constructor(model) {
-    super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: decodeMaps, lingers: true });
+    super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: mapsInPlace, lingers: true });
+    this.subject = subjectOf(this.store);
     this.coloring = new Coloring(this.store);
+  }
+  /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
+  get status() {
+    const status = super.status;
+    if (status.state !== "idle" || this.selected === null || !this.maps || this.map) return status;
+    return { ...status, state: "busy", text: WAITING };
   }
   /** The maps to show, or null. */
   get maps() {
@@ -1099,7 +1232,9 @@ var Explorer = class extends OneResultModel {
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     const { selected, maps } = this;
-    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
+    if (!maps || selected === null || !maps.maps[selected]) return null;
+    const [shared, percentile] = [this.store.get("scale") === "shared", this.store.get("percentile")];
+    return shared ? colorRange({ ...maps, maps: maps.maps.filter(Boolean) }, 0, true, percentile) : colorRange(maps, selected, false, percentile);
   }
   /** @param {boolean} fade */
   table(fade) {
@@ -1490,8 +1625,12 @@ function csvOf(columns, rows) {
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
-var OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
+function startColumns(whole) {
+  return whole ? ["class_number", "class", "probability"] : ["number", "name", "score", "x1", "y1", "x2", "y2"];
+}
+var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
+var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/progress.js
@@ -2151,7 +2290,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
       parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
-    list: { select, step, hover: (index) => stage.hover(index) },
+    list: { select, step, hover: (index) => subject.whole || stage.hover(index) },
     /**
      * Picture, what belongs below it, and the panel beside it.
      * @param {string} kind
@@ -2215,7 +2354,7 @@ var ExplorerView = class {
     });
     this.bar = colorBar();
     this.panel = explorerPanel(explorer, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
-    this.root = this.parts.arrange("explorer", "Explorer of detected objects", [this.bar.root], this.panel.root);
+    this.root = this.parts.arrange("explorer", explorer.subject.whole ? "Explorer of classes" : "Explorer of detected objects", [this.bar.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
     this.parts.progress.show(explorer.status);
@@ -2243,7 +2382,7 @@ var ExplorerView = class {
     const { explorer, store } = this;
     const selected = explorer.selected;
     if (store.get("notice")) return store.get("notice");
-    if (selected === null) return "Click an object, or use the arrow keys, to see its heat map.";
+    if (selected === null) return explorer.subject.whole ? "Choose a class in the list, or type the name of another, to see its heat map." : "Click an object, or use the arrow keys, to see its heat map.";
     return describe(store.get("objects")[selected], explorer.map, explorer.maps?.title ?? "");
   }
   /**
@@ -2298,7 +2437,7 @@ var ExplorerView = class {
     if (!scene) return null;
     const { selected, map, maps, range } = explorer;
     const objects = store.get("objects");
-    const what = selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    const what = selected === null ? counted(explorer.subject, objects.length) : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
     return {
       scene,
       part: parts.stage.viewport.visible,
@@ -2311,13 +2450,14 @@ var ExplorerView = class {
   #table() {
     const { explorer, store } = this;
     const columns = ["method", "target", "layer", "direction"];
-    const figures = ["status", "low", "high", "peak_x", "peak_y", "energy_inside"];
+    const { whole } = explorer.subject;
+    const figures = ["status", "low", "high", "peak_x", "peak_y", ...whole ? [] : ["energy_inside"]];
     const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {
       const map = explorer.maps?.maps[i];
-      const found = map ? [map.status, map.low, map.high, ...map.peak, map.inside] : [];
+      const found = map ? [map.status, map.low, map.high, ...map.peak, ...whole ? [] : [map.inside]] : [];
       return [...cells, ...columns.map((name) => explorer.choice?.[name]), ...found];
     });
-    return csvOf([...OBJECT_COLUMNS, ...columns, ...figures], rows);
+    return csvOf([...whole ? CLASS_COLUMNS : OBJECT_COLUMNS, ...columns, ...figures], rows);
   }
 };
 var explorer_default = widget(

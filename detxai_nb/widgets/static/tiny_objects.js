@@ -311,6 +311,7 @@ var TERMS = {
   Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
   "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
 var OF_CLASSES = {
@@ -1173,6 +1174,11 @@ function csvOf(columns, rows2) {
   };
   return [columns, ...rows2].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
+function startColumns(whole) {
+  return whole ? ["class_number", "class", "probability"] : ["number", "name", "score", "x1", "y1", "x2", "y2"];
+}
+var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
+var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
 
 // src/shared/theme.js
@@ -1649,7 +1655,7 @@ var Grid = class {
     }
     if (row.state === "ok" && comparison.shown.length > 1 && comparison.metrics.length > 0) {
       const means = factRows(comparison.metrics.map((m) => ({ name: m.title, value: figure(row.mean[m.name]) })));
-      const about = `Mean of ${comparison.shown.length} objects`;
+      const about = `Mean of ${comparison.shown.length} ${comparison.subject?.many ?? "objects"}`;
       parts.push(element("span", { class: "dx-remark" }, [about]), element("dl", { class: "dx-figures" }, means));
     }
     head.replaceChildren(...parts);
@@ -2456,8 +2462,9 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said: said2, content } = show(item);
+    const { said: said2, content, plain: plain2 = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said2 }, content);
+    made.classList.toggle("dx-plain", plain2);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -2505,8 +2512,8 @@ function takeAway(download, code, store) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   const files = [
     button("download", "Download this view as a PNG file", png, "PNG"),
-    ...svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : [],
-    ...csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
   ];
   return element("div", { class: "dx-actions" }, [
     ...files,

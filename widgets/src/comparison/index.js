@@ -1,4 +1,4 @@
-// Comparison: the same objects explained by several methods, side by side.
+// Comparison: the same objects, or classes, explained by several methods, side by side.
 
 import { button, element } from "../shared/dom.js";
 import { colorBar } from "../shared/colorbar.js";
@@ -10,7 +10,7 @@ import { Grid } from "../shared/grid.js";
 import { Comparison } from "./model.js";
 import { basisOf, comparisonPanel, sortControls } from "./panel.js";
 import { gridLegend, renderGridSheet, svgOfGrid } from "../shared/grid_sheet.js";
-import { csvOf, objectStart } from "../shared/sheet.js";
+import { csvOf, objectStart, startColumns } from "../shared/sheet.js";
 
 /** @typedef {import("./model.js").Place} Place */
 
@@ -73,7 +73,7 @@ class ComparisonView {
     const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
       button("plus", "Zoom in (+)", () => grid.zoomIn()),
       button("minus", "Zoom out (\u2212)", () => grid.zoomOut()),
-      button("frame", "Show the selected object (f)", () => grid.frame()),
+      ...(this.comparison.subject.whole ? [] : [button("frame", "Show the selected object (f)", () => grid.frame())]),
       button("reset", "Show the whole photograph (0)", () => grid.reset()),
       fullScreenButton(() => grid.whole()),
     ]);
@@ -182,7 +182,7 @@ class ComparisonView {
     const { order, shown, metrics } = comparison;
     const rows = order.map((method) => ({ method, row: comparison.row(method) }));
     const own = [...new Set(rows.flatMap(({ row }) => Object.keys(row.figures)))];
-    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "target", "layer"];
+    const columns = [...startColumns(comparison.subject.whole), "method", "target", "layer"];
     const lines = rows.flatMap(({ method, row }) =>
       shown.map((index) => [
         ...objectStart(store.get("objects")[index], index),

@@ -5,6 +5,7 @@ import { MOST_BYTES, bytesOfMaps, colorRange, decodeMaps } from "../shared/maps.
 import { ResultCache } from "../shared/result_cache.js";
 import { listedObjects } from "../shared/filter.js";
 import { Store } from "../shared/state.js";
+import { overlayOf, subjectOf } from "../shared/subjects.js";
 import { boxLabel } from "../shared/text.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
@@ -25,6 +26,7 @@ export const TRAITS = [
   "metrics",
   "min_score",
   "lower_score",
+  "class_answer",
   "only_class",
   "search",
   "selected",
@@ -53,7 +55,6 @@ export const TRAITS = [
 const MAP_TRAITS = ["methods", "shown", "target", "layer", "rows", "requests", "map_data"];
 
 export class Comparison {
-  labels = { grid: "Methods and objects", empty: "Choose at least one object and one method below." };
   /** @type {Map<string, MapSet>} */
   #held = new Map();
   /** Parts of map sets, for scales over what is shown. @type {WeakMap<MapSet, {name: string, set: MapSet}>} */
@@ -73,6 +74,9 @@ export class Comparison {
     /** @type {ResultCache<MapSet>} */
     this.cache = new ResultCache(MOST_BYTES, bytesOfMaps);
     this.store = new Store(model, TRAITS);
+    this.subject = subjectOf(this.store);
+    const { many } = this.subject;
+    this.labels = { grid: `Methods and ${many}`, empty: `Choose at least ${this.subject.whole ? "one class" : "one object"} and one method below.` };
     this.coloring = new Coloring(this.store);
     this.#take();
     this.#choose();
@@ -122,7 +126,9 @@ export class Comparison {
 
   /** The boxes of a cell. @param {Place} place @returns {import("../shared/grid_cell.js").Boxes} */
   scene({ object }) {
-    return { objects: this.store.get("objects"), selected: object, boxes: this.store.get("boxes"), hidden: this.#hidden };
+    const objects = this.store.get("objects");
+    const scene = { objects, selected: object, boxes: this.store.get("boxes"), hidden: this.#hidden };
+    return this.subject.whole ? { ...scene, ...overlayOf(objects, this.store.get("photo")) } : scene;
   }
 
   /** What does not pass the filters; the same for the same traits, as every cell asks. */

@@ -3,8 +3,10 @@
 import { checkList } from "../shared/checklist.js";
 import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
+import { classField } from "../shared/class_field.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { section, takeAway } from "../shared/panel.js";
+import { oneOf, scoreWords } from "../shared/subjects.js";
 import { nameOf } from "../shared/text.js";
 
 /** @typedef {import("./model.js").Comparison} Comparison */
@@ -35,7 +37,7 @@ export function sortControls(comparison) {
       metric.show(metrics, store.get("sort"));
       const objects = comparison.shown.map((i) => ({ name: String(i), title: nameOf(store.get("objects")[i]) }));
       const chosen = store.get("sort_object");
-      const among = chosen === null || comparison.shown.includes(chosen) ? [] : [{ name: String(chosen), title: "an object not shown" }];
+      const among = chosen === null || comparison.shown.includes(chosen) ? [] : [{ name: String(chosen), title: `${oneOf(comparison.subject)} not shown` }];
       const all = [{ name: MEAN, title: "the mean of those shown" }, ...objects, ...among];
       object.show(store.get("sort") === "" ? [] : all, chosen === null ? MEAN : String(chosen));
     },
@@ -47,7 +49,7 @@ export function sortControls(comparison) {
  * @param {{download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function comparisonPanel(comparison, { download }) {
-  const { store } = comparison;
+  const { store, subject } = comparison;
   const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
   const slide = (/** @type {string} */ label, /** @type {string} */ key) =>
     sliderControl(
@@ -57,9 +59,10 @@ export function comparisonPanel(comparison, { download }) {
     );
 
   const filter = filterControls(store);
+  const typed = classField(store);
   const count = element("span", { class: "dx-count" });
   // What the filters hide stays as it is.
-  const objects = checkList("Objects shown", (chosen) => {
+  const objects = checkList(`${subject.title} shown`, (chosen) => {
     const now = comparison.listed;
     const kept = comparison.shown.filter((i) => !now.includes(i) || chosen.includes(String(i)));
     store.commit({ shown: [...kept, ...chosen.map(Number).filter((i) => !kept.includes(i))].sort((a, b) => a - b) });
@@ -85,7 +88,7 @@ export function comparisonPanel(comparison, { download }) {
   const signedColors = selectControl("Signed", choose("signed_colormap"));
 
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Objects", [filter.root, objects.root], count),
+    section(subject.title, [filter.root, objects.root, typed.root], count),
     section("Methods", [methods.root]),
     section("Metrics", [metrics.root, basis]),
     section("Explanation", [target.row, layer.row]),
@@ -100,19 +103,21 @@ export function comparisonPanel(comparison, { download }) {
       const choices = store.get("choices");
       const every = store.get("objects");
       const { listed } = comparison;
-      const found = listed.map((i) => ({ name: String(i), title: nameOf(every[i]), aside: every[i].score.toFixed(2) }));
+      const found = listed.map((i) => ({ name: String(i), title: nameOf(every[i]), aside: scoreWords(every[i]) }));
       filter.show(every, listed);
+      typed.show();
       count.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = basisOf(comparison);
-      target.show(choices.targets, store.get("target"));
+      target.show(subject.whole ? [] : choices.targets, store.get("target"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
       colors.show(plain(choices.colormaps), store.get("colormap"));
       signedColors.show(signed() ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
+      boxes.row.hidden = subject.whole;
       opacity.show(store.get("opacity"));
       hideBelow.show(store.get("hide_below"));
       upper.show();
@@ -121,10 +126,11 @@ export function comparisonPanel(comparison, { download }) {
 }
 
 /** What the metrics are measured against. @param {Comparison} comparison */
-export const basisOf = ({ store }) =>
-  store.get("choices").annotated
-    ? "Measured against the annotations; \u2013 where an object has none."
-    : "Measured against the detected boxes: there are no annotations.";
+export function basisOf({ store, subject }) {
+  if (store.get("choices").annotated) return `Measured against the annotations; \u2013 where ${oneOf(subject)} has none.`;
+  if (subject.whole) return "Metrics need the annotated boxes of each class: hand in sample=, the photograph as its dataset gives it.";
+  return "Measured against the detected boxes: there are no annotations.";
+}
 
 /** @param {{name: string, title: string}[]} choices */
 const plainTitles = (choices) => choices.map(({ name, title }) => ({ name, title }));

@@ -1,4 +1,4 @@
-// Explorer: click an object of a photograph and see which pixels made the detector say so.
+// Explorer: click an object of a photograph, or choose a class, and see which pixels made the detector say so.
 
 import { colorBar } from "../shared/colorbar.js";
 import { explorerPanel } from "./panel.js";
@@ -6,7 +6,8 @@ import { Explorer } from "./model.js";
 import { HeatLayer } from "../shared/heat.js";
 import { valueAt } from "../shared/maps.js";
 import { fullLayer } from "../shared/png.js";
-import { OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
+import { CLASS_COLUMNS, OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
+import { counted } from "../shared/subjects.js";
 import { boxLabel, describe } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 
@@ -31,7 +32,7 @@ class ExplorerView {
     });
     this.bar = colorBar();
     this.panel = explorerPanel(explorer, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
-    this.root = this.parts.arrange("explorer", "Explorer of detected objects", [this.bar.root], this.panel.root);
+    this.root = this.parts.arrange("explorer", explorer.subject.whole ? "Explorer of classes" : "Explorer of detected objects", [this.bar.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
     this.parts.progress.show(explorer.status);
@@ -64,7 +65,7 @@ class ExplorerView {
     const { explorer, store } = this;
     const selected = explorer.selected;
     if (store.get("notice")) return store.get("notice");
-    if (selected === null) return "Click an object, or use the arrow keys, to see its heat map.";
+    if (selected === null) return explorer.subject.whole ? "Choose a class in the list, or type the name of another, to see its heat map." : "Click an object, or use the arrow keys, to see its heat map.";
     return describe(store.get("objects")[selected], explorer.map, explorer.maps?.title ?? "");
   }
 
@@ -123,7 +124,7 @@ class ExplorerView {
     if (!scene) return null;
     const { selected, map, maps, range } = explorer;
     const objects = store.get("objects");
-    const what = selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    const what = selected === null ? counted(explorer.subject, objects.length) : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
     return {
       scene,
       part: parts.stage.viewport.visible,
@@ -137,13 +138,14 @@ class ExplorerView {
   #table() {
     const { explorer, store } = this;
     const columns = ["method", "target", "layer", "direction"];
-    const figures = ["status", "low", "high", "peak_x", "peak_y", "energy_inside"];
+    const { whole } = explorer.subject;
+    const figures = ["status", "low", "high", "peak_x", "peak_y", ...(whole ? [] : ["energy_inside"])];
     const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {
       const map = explorer.maps?.maps[i];
-      const found = map ? [map.status, map.low, map.high, ...map.peak, map.inside] : [];
+      const found = map ? [map.status, map.low, map.high, ...map.peak, ...(whole ? [] : [map.inside])] : [];
       return [...cells, ...columns.map((name) => explorer.choice?.[name]), ...found];
     });
-    return csvOf([...OBJECT_COLUMNS, ...columns, ...figures], rows);
+    return csvOf([...(whole ? CLASS_COLUMNS : OBJECT_COLUMNS), ...columns, ...figures], rows);
   }
 }
 

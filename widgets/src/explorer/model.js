@@ -2,8 +2,9 @@
 
 import { Coloring } from "../shared/coloring.js";
 import { MOST_BYTES, bytesOfMaps, colorRange, decodeMaps } from "../shared/maps.js";
-import { OneResultModel } from "../shared/one_result_model.js";
+import { OneResultModel, WAITING } from "../shared/one_result_model.js";
 import { ResultCache } from "../shared/result_cache.js";
+import { subjectOf } from "../shared/subjects.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 /** @typedef {import("../shared/types.js").MapSet} MapSet */
@@ -35,15 +36,37 @@ export const TRAITS = [
   "status",
   "notice",
   "lower_score",
+  "class_answer",
   "code",
 ];
+
+/**
+ * Each map in the place of its class, where only some are explained; of a detector all maps.
+ * @param {import("../shared/types.js").MapPackage & {rows?: number[]}} sent
+ */
+export function mapsInPlace(sent) {
+  const found = decodeMaps(sent);
+  if (!sent.rows) return found;
+  /** @type {MapSet["maps"]} */
+  const maps = [];
+  sent.rows.forEach((row, i) => (maps[row] = found.maps[i]));
+  return { ...found, maps };
+}
 
 /** @extends {OneResultModel<MapSet>} */
 export class Explorer extends OneResultModel {
   /** @param {AnyModel} model */
   constructor(model) {
-    super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: decodeMaps, lingers: true });
+    super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: mapsInPlace, lingers: true });
+    this.subject = subjectOf(this.store);
     this.coloring = new Coloring(this.store);
+  }
+
+  /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
+  get status() {
+    const status = super.status;
+    if (status.state !== "idle" || this.selected === null || !this.maps || this.map) return status;
+    return { ...status, state: "busy", text: WAITING };
   }
 
   /** The maps to show, or null. */
@@ -79,7 +102,10 @@ export class Explorer extends OneResultModel {
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     const { selected, maps } = this;
-    return maps && selected !== null ? colorRange(maps, selected, this.store.get("scale") === "shared", this.store.get("percentile")) : null;
+    if (!maps || selected === null || !maps.maps[selected]) return null;
+    const [shared, percentile] = [this.store.get("scale") === "shared", this.store.get("percentile")];
+    // Classes without a map have no part in a scale over all.
+    return shared ? colorRange({ ...maps, maps: maps.maps.filter(Boolean) }, 0, true, percentile) : colorRange(maps, selected, false, percentile);
   }
 
   /** @param {boolean} fade */

@@ -1,6 +1,7 @@
 // The Explorer's panel: the list of objects, what to explain, how to show it, what to take away.
 
 import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
+import { classField } from "../shared/class_field.js";
 import { element } from "../shared/dom.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
@@ -8,8 +9,9 @@ import { section, takeAway } from "../shared/panel.js";
 
 /** @typedef {import("./model.js").Explorer} Explorer */
 
-const SCALES = [
-  { name: "object", title: "Per object" },
+/** @param {import("../shared/subjects.js").Subject} subject */
+const scales = ({ one }) => [
+  { name: "object", title: `Per ${one}` },
   { name: "shared", title: "Shared" },
 ];
 const BOXES = [
@@ -23,7 +25,7 @@ const BOXES = [
  *   download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function explorerPanel(explorer, { select, step, hover, download }) {
-  const { store } = explorer;
+  const { store, subject } = explorer;
   const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
   const slide = (/** @type {string} */ label, /** @type {string} */ key) =>
     sliderControl(
@@ -34,7 +36,8 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
 
   const count = element("span", { class: "dx-count" });
   const filter = filterControls(store);
-  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover });
   const method = selectControl("Method", choose("method"));
   const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
@@ -43,13 +46,13 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
   const opacity = slide("Opacity", "opacity");
   const hideBelow = slide("Hide below", "hide_below");
   const upper = upperControl(store);
-  const scale = segmentControl("Scale", SCALES, choose("scale"));
+  const scale = segmentControl("Scale", scales(subject), choose("scale"));
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const signed = () => explorer.maps?.signed ?? false;
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
 
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [filter.root, objects.list], count),
+    section(subject.title, [filter.root, objects.list, typed.root], count),
     section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store),
@@ -73,10 +76,11 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
         count.textContent = countWords(found, listed);
       }
       filter.show(found, listed);
+      typed.show();
       objects.show(explorer.selected);
       method.show(choices.methods, store.get("method"));
       elsewhere.textContent = choices.elsewhere ?? "";
-      target.show(choices.targets, store.get("target"));
+      target.show(subject.whole ? [] : choices.targets, store.get("target"));
       const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
@@ -84,6 +88,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
       scale.show(store.get("scale"));
       boxes.show(store.get("boxes"));
+      boxes.row.hidden = subject.whole;
       opacity.show(store.get("opacity"));
       hideBelow.show(store.get("hide_below"));
       upper.show();

@@ -192,7 +192,7 @@ export class Grid {
     }
     if (row.state === "ok" && comparison.shown.length > 1 && comparison.metrics.length > 0) {
       const means = factRows(comparison.metrics.map((m) => ({ name: m.title, value: figure(row.mean[m.name]) })));
-      const about = `Mean of ${comparison.shown.length} objects`;
+      const about = `Mean of ${comparison.shown.length} ${comparison.subject?.many ?? "objects"}`;
       parts.push(element("span", { class: "dx-remark" }, [about]), element("dl", { class: "dx-figures" }, means));
     }
     head.replaceChildren(...parts);

@@ -13,7 +13,7 @@ import { formatValue } from "./text.js";
  * where it is empty and for the figures in the head of a row.
  * @typedef {Pick<import("../comparison/model.js").Comparison, "store" | "order" | "shown" | "selected" | "metrics" | "status"
  *   | "side" | "title" | "row" | "maps" | "map" | "range" | "table" | "colors" | "isBest" | "label"
- *   | "labels" | "frameBox"> & {scene: (place: Place) => Boxes, mostZoom?: number}} Shared `scene`: which boxes are
+ *   | "labels" | "frameBox"> & {scene: (place: Place) => Boxes, mostZoom?: number, subject?: import("./subjects.js").Subject}} Shared `scene`: which boxes are
  *   drawn; `frameBox`: what is shown large in a cell
  */
 /** @typedef {Pick<Scene, "objects" | "selected" | "boxes" | "tints" | "dashed" | "hidden">} Boxes */

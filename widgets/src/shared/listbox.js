@@ -25,10 +25,10 @@ export function objectList({ label, select, step, hover }) {
     bar.style.setProperty("--dx-score", String(object.score));
     const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
     swatch.style.background = object.color ?? "transparent";
-    swatch.hidden = object.label !== undefined;
     return {
       said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
-      content: [swatch, element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])],
+      plain: object.label !== undefined,
+      content: [...(object.label === undefined ? [swatch] : []), element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])],
     };
   });
   const row = (/** @type {number | null} */ index) => (index === null || !numbers.includes(index) ? null : numbers.indexOf(index));
@@ -49,7 +49,8 @@ export function objectList({ label, select, step, hover }) {
 /**
  * @template Item
  * @param {{label: string} & ListActions} actions
- * @param {(item: Item) => {said: string, content: Node[]}} show what stands in a line, and how it is read out
+ * @param {(item: Item) => {said: string, content: Node[], plain?: boolean}} show what stands in a line, and how it is read
+ *   out; `plain`: without a swatch in front
  */
 export function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
@@ -69,8 +70,9 @@ export function listBox({ label, select, step, hover }, show) {
    * @param {number} index
    */
   function option(item, index) {
-    const { said, content } = show(item);
+    const { said, content, plain = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
+    made.classList.toggle("dx-plain", plain);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));

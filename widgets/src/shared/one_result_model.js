@@ -7,6 +7,9 @@ import { Store } from "./state.js";
 /** @typedef {import("./types.js").Status} Status */
 /** @typedef {Record<string, any>} Choice the values of the traits that decide which result is shown */
 
+/** What is said where the kernel has not answered. */
+export const WAITING = "Waiting for the kernel; if it was restarted, run this cell again";
+
 /** Traits that such a widget has besides those of its choice. */
 const COMMON = ["request", "map_key", "map_data", "status"];
 
@@ -94,16 +97,17 @@ export class OneResultModel {
     const status = store.get("status");
     if (status.key === wanted) return status;
     const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : "Waiting for the kernel; if it was restarted, run this cell again";
+    const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
 
   /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
   #choose() {
     const { store, cache } = this;
-    this.#learn(store.get("request"));
     const sent = store.get("map_data");
     if (sent.key) this.#learn(sent);
+    // What is wanted now counts: the same choice has another key once there is one more class.
+    this.#learn(store.get("request"));
     if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
     const { wanted } = this;
     const ready = store.get("map_key");

@@ -1,6 +1,7 @@
 // Parts of a panel: a titled section, and the button that copies Python.
 
 import { button, element } from "./dom.js";
+import { subjectOf } from "./subjects.js";
 import { explained } from "./terms.js";
 
 /**
@@ -24,8 +25,8 @@ export function takeAway(download, code, store) {
   const copied = element("span", { class: "dx-copied", role: "status" });
   const files = [
     button("download", "Download this view as a PNG file", png, "PNG"),
-    ...(svg ? [button("download", "Download this view as an SVG file, with boxes and texts that can be edited", svg, "SVG")] : []),
-    ...(csv ? [button("download", "Download the objects and their figures as a CSV file", csv, "CSV")] : []),
+    ...(svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : []),
+    ...(csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []),
   ];
   return element("div", { class: "dx-actions" }, [
     ...files,

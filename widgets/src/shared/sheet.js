@@ -247,8 +247,13 @@ export function csvOf(columns, rows) {
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
+/** The heads of what `objectStart` gives. @param {boolean} whole whether the predictions are classes of the whole image */
+export function startColumns(whole) {
+  return whole ? ["class_number", "class", "probability"] : ["number", "name", "score", "x1", "y1", "x2", "y2"];
+}
+
 /** The first columns of a table of objects. */
-export const OBJECT_COLUMNS = ["number", "name", "score", "x1", "y1", "x2", "y2", "listed", "selected"];
+export const OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 
 /**
  * @param {readonly import("./types.js").DetectedObject[]} objects
@@ -260,7 +265,7 @@ export const objectCells = (objects, listed, selected) =>
   objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
 
 /** The first columns of a table of classes. */
-export const CLASS_COLUMNS = ["class_number", "class", "probability", "listed", "selected"];
+export const CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 
 /** Number, name, score and box of an object; of a class there is no box. @param {import("./types.js").DetectedObject} object @param {number} i @returns {(string | number)[]} */
 export const objectStart = ({ name, score, box, number, label }, i) => (label === undefined ? [number ?? i, name, score, ...box] : [label, name, score]);

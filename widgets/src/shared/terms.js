@@ -32,6 +32,7 @@ const TERMS = {
   Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
   "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart.",
 };
 

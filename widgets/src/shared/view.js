@@ -226,7 +226,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
       parts.again.show(shared.lower ?? null);
     },
     /** What the panel's list of objects does. */
-    list: { select, step, hover: (/** @type {number | null} */ index) => stage.hover(index) },
+    list: { select, step, hover: (/** @type {number | null} */ index) => subject.whole || stage.hover(index) },
     /**
      * Picture, what belongs below it, and the panel beside it.
      * @param {string} kind

@@ -45,6 +45,7 @@ export function comparisonState(changes = {}) {
     metrics: ["energy", "spread"],
     min_score: 0,
     lower_score: null,
+    class_answer: { typed: "", text: "", near: [] },
     only_class: "",
     search: "",
     selected: 0,

@@ -155,6 +155,7 @@ export function someState(changes = {}) {
     selected: 0,
     min_score: 0,
     lower_score: null,
+    class_answer: { typed: "", text: "", near: [] },
     only_class: "",
     search: "",
     method: "odam",
