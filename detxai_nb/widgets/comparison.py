@@ -168,7 +168,7 @@ class Comparison(ComparisonPicture, ComparisonRows, FilterTraits, TargetTraits, 
 
         Returns:
             One row for each method and shown object, with the columns "method", "object" (its index), "name", "score"
-            and each metric, NaN if that is undefined.
+            (of classes "index", "class", "probability") and each metric, NaN if that is undefined.
         """
         self.wait()
         chosen = [(method, self.rows[method]["metrics"]) for method in self.order]

@@ -26,6 +26,9 @@ from detxai_nb.widgets.shared.typed_classes import class_choices
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import picture
 
+_IN_CAPTION = 10
+"""As many classes are named below a still picture."""
+
 
 class ExplorerOptions(SignedLookOptions, FilterOptions, total=False):
     """First values of further traits of the Explorer.
@@ -180,7 +183,15 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
         if self.status["state"] == "error":
             return str(self.status["text"])
         if self.selected is None:
-            return self.notice or self._inputs.subject.counted(len(self.objects))
+            return self.notice or f"{self._inputs.subject.counted(len(self.objects))}{self._listed_classes()}"
         thing = self.objects[self.selected]
         title = "" if self._shown is None else f": {self._shown.title}"
-        return f"{picture.label_of(thing)}{title}"
+        return f"{picture.label_of(thing)}{title}{self._listed_classes()}"
+
+    def _listed_classes(self) -> str:
+        """The list of classes as a saved notebook has it; nothing of a detector, whose objects are in the picture."""
+        if not self._inputs.subject.whole:
+            return ""
+        named = [picture.label_of(thing) for thing in self.objects]
+        more = f" and {len(named) - _IN_CAPTION} more" if len(named) > _IN_CAPTION else ""
+        return f". Listed: {', '.join(named[:_IN_CAPTION])}{more}"

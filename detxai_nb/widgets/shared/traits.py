@@ -219,10 +219,10 @@ class Index(CheckedTrait[int | None]):
 
     Args:
         count: a function from the widget to the number of things that there are.
-        empty: why None is the only value where there is none.
+        empty: why None is the only value where there is none; by default since there is no object, or class.
     """
 
-    def __init__(self, count: Callable[[Any], int], empty: str = "there is no object") -> None:
+    def __init__(self, count: Callable[[Any], int], empty: str = "") -> None:
         super().__init__(None)
         self._count, self._empty = count, empty
 
@@ -239,7 +239,11 @@ class Index(CheckedTrait[int | None]):
         count = self._count(owner)
         if value is None or (is_whole(value) and 0 <= value < count):
             return None
-        there = f"None or one of 0 to {count - 1}" if count else f"None, since {self._empty}"
+        there = (
+            f"None or one of 0 to {count - 1}"
+            if count
+            else f"None, since {self._empty or f'there is no {owner._inputs.subject.one}'}"
+        )
         return self._sentence(f"is {there}", value)
 
 
