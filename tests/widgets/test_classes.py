@@ -256,3 +256,17 @@ def test_with_a_sample_metrics_measure_against_the_annotations_of_each_class(
     assert len(there)
     assert there.notna().all()
     assert frame[~frame["class"].isin(annotated)]["energy-pointing-box"].isna().all()
+
+
+def test_the_browser_is_told_what_a_classifier_with_a_crop_sees(
+    make_any: Any, classifier: Any, image: np.ndarray
+) -> None:
+    size = {"input_size": classifier.input_size, "processor": {"crop": 0.8}}
+    cropped = dx.wrap(classifier.module, family="classifier", names=classifier.names, **size)
+    widget = make_any(Explorer, cropped, image, method="grad-cam++")
+    x1, y1, x2, y2 = widget.map_data["seen"]
+    assert widget.objects[0]["box"] == pytest.approx([x1, y1, x2, y2], abs=1e-3)
+    outside = widget.maps.values[0].clone()
+    outside[int(np.ceil(y1)) : int(y2), int(np.ceil(x1)) : int(x2)] = 0
+    assert outside[: int(y1)].abs().max() == 0
+    assert "seen" not in make_any(Explorer, classifier, image).map_data

@@ -136,7 +136,8 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
 
     A value comes back right to 1/131070 of its map's range. "scale" and "shift" (x, y) take pixels of the photograph to
     pixels of the model's input, a grid's "corner" or "shift" and its "stride" (x, y) take those to its cells: with them
-    the browser places a map exactly as ``HeatMaps.values`` does.
+    the browser places a map exactly as ``HeatMaps.values`` does; where the input is a cut of the photograph, "seen"
+    (xyxy, pixels of the photograph) is what lies in it.
 
     Args:
         key: the computation's name.
@@ -151,6 +152,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
     """
     placement = maps.placement
     scale_y, scale_x = placement.scale
+    height, width = placement.image_size
     grids, parts, offset = [], [], 0
     for index, inside in enumerate(energy_inside(maps)):
         grid = maps.grids[index].detach().cpu().double().numpy()
@@ -181,6 +183,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
         "size": list(placement.image_size),
         "scale": [scale_x, scale_y],
         "shift": [placement.offset[1], placement.offset[0]],
+        **({} if placement.seen == (0.0, 0.0, float(width), float(height)) else {"seen": list(placement.seen)}),
         "grids": grids,
         "values": b"".join(parts),
     }

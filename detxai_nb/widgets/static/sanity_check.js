@@ -68,6 +68,7 @@ function decodeMaps(sent) {
       ),
       stride: grid.stride,
       partial: grid.corner !== null,
+      ...sent.seen ? { seen: sent.seen } : {},
       status: grid.status,
       peak: grid.peak,
       inside: grid.inside
@@ -80,7 +81,8 @@ function neighbours(map, axis, at2) {
   const position = (at2 * map.scale[axis] + map.shift[axis]) / map.stride[axis];
   const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
   const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
-  const beyond = map.partial && (position < 0 || position > cells);
+  const cut = map.seen !== void 0 && (at2 < map.seen[axis] || at2 > map.seen[axis + 2]);
+  const beyond = cut || map.partial && (position < 0 || position > cells);
   return { first, second: Math.min(first + 1, cells - 1), part: u - first, beyond };
 }
 function valueAt(map, x, y) {
@@ -162,7 +164,11 @@ var MOST_BYTES = 64 * 2 ** 20;
 // src/shared/subjects.js
 var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
 var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
-var subjectOf = (store) => store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS;
+function subjectOf(store) {
+  const trait = choicesTrait(store);
+  return trait && store.get(trait).subject === CLASSES.one ? CLASSES : OBJECTS;
+}
+var choicesTrait = (store) => store.keys.has("choices") ? "choices" : null;
 var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
 function scoreWords(object) {
   const { score } = object;

@@ -182,7 +182,11 @@ function listenToKeys(target, actions) {
 // src/shared/subjects.js
 var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
 var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
-var subjectOf = (store) => store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS;
+function subjectOf(store) {
+  const trait = choicesTrait(store);
+  return trait && store.get(trait).subject === CLASSES.one ? CLASSES : OBJECTS;
+}
+var choicesTrait = (store) => store.keys.has("choices") ? "choices" : null;
 var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
 var counted = ({ one, many }, count2) => `${count2} ${count2 === 1 ? one : many}`;
 function scoreWords(object) {

@@ -28,6 +28,7 @@ export function decodeMaps(sent) {
       shift: /** @type {[number, number]} */ ([sent.shift[0] - left, sent.shift[1] - top]),
       stride: grid.stride,
       partial: grid.corner !== null,
+      ...(sent.seen ? { seen: sent.seen } : {}),
       status: grid.status,
       peak: grid.peak,
       inside: grid.inside,
@@ -48,7 +49,8 @@ function neighbours(map, axis, at) {
   const position = (at * map.scale[axis] + map.shift[axis]) / map.stride[axis];
   const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
   const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
-  const beyond = map.partial && (position < 0 || position > cells);
+  const cut = map.seen !== undefined && (at < map.seen[axis] || at > map.seen[axis + 2]);
+  const beyond = cut || (map.partial && (position < 0 || position > cells));
   return { first, second: Math.min(first + 1, cells - 1), part: u - first, beyond };
 }
 

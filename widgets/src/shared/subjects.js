@@ -14,7 +14,13 @@ export const OBJECTS = { one: "object", many: "objects", title: "Objects", found
 export const CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
 
 /** What the predictions of a widget are; those with methods are told by Python. @param {Store} store @returns {Subject} */
-export const subjectOf = (store) => (store.keys.has("choices") && store.get("choices").subject === CLASSES.one ? CLASSES : OBJECTS);
+export function subjectOf(store) {
+  const trait = choicesTrait(store);
+  return trait && store.get(trait).subject === CLASSES.one ? CLASSES : OBJECTS;
+}
+
+/** The trait of what the controls offer, if the widget has one. @param {Store} store */
+const choicesTrait = (store) => (store.keys.has("choices") ? "choices" : null);
 
 /** What one prediction is. @param {DetectedObject} object @returns {Subject} */
 export const kindOf = (object) => (object.label === undefined ? OBJECTS : CLASSES);

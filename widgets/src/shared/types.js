@@ -21,8 +21,9 @@
 /**
  * The maps of all objects of one photograph, made by one computation.
  * `scale` and `shift` (x, y) take pixels of the photograph to pixels of the model's input.
+ * `seen` (xyxy, pixels of the photograph) is the cut of it that the model sees, where that is not all; maps are 0 outside.
  * @typedef {{key: string, title: string, signed: boolean, size: [number, number], scale: [number, number],
- *   shift: [number, number], grids: GridMeta[], values: DataView}} MapPackage
+ *   shift: [number, number], seen?: [number, number, number, number], grids: GridMeta[], values: DataView}} MapPackage
  */
 
 /**
@@ -30,7 +31,7 @@
  * grid's own corner; a `partial` map is 0 beyond its grid.
  * @typedef {{quanta: Uint16Array, width: number, height: number, low: number, high: number, scale: [number, number],
  *   shift: [number, number], stride: [number, number], partial: boolean, status: string, peak: [number, number],
- *   inside: number | null}} HeatMap
+ *   inside: number | null, seen?: [number, number, number, number]}} HeatMap
  */
 
 /**

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import comparison from "../../src/comparison/index.js";
 import explorer from "../../src/explorer/index.js";
 import { Explorer } from "../../src/explorer/model.js";
+import { decodeMaps, placeMap, valueAt } from "../../src/shared/maps.js";
 import { comparisonState } from "../comparison/fake_model.js";
 import "../shared/page.js";
 import { FakeModel, someChoice, somePackage, someRequest, someState, someStatus } from "../shared/fake_model.js";
@@ -97,6 +98,18 @@ describe("the Explorer of a classifier", () => {
     expect(model.saved).toEqual([{ selected: 1 }]);
     for (const type of ["pointerdown", "pointerup", "click"]) canvas.dispatchEvent(new MouseEvent(type, { bubbles: true, clientX: 5, clientY: 5 }));
     expect(model.saved).toHaveLength(1);
+  });
+});
+
+describe("a map of a classifier with a crop", () => {
+  it("is zero outside of what the classifier sees", () => {
+    const whole = decodeMaps(somePackage(KEY)).maps[1];
+    const cut = decodeMaps({ ...somePackage(KEY), seen: [10, 4, 30, 16] }).maps[1];
+    for (const [x, y] of /** @type {const} */ ([[9.5, 10], [30.5, 10], [20, 3.5], [20, 16.5]])) expect(valueAt(cut, x, y)).toBe(0);
+    expect(valueAt(cut, 15.5, 6.5)).toBe(valueAt(whole, 15.5, 6.5));
+    const placed = placeMap(cut, [20, 40], 40, 20);
+    expect(placed[10 * 40 + 9]).toBe(0);
+    expect(placed[6 * 40 + 15]).toBeCloseTo(valueAt(whole, 15.5, 6.5), 5);
   });
 });
 
