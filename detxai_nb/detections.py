@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
+from detxai_nb.detection_rows import as_boxes, as_labels
 from detxai_nb.float32 import exact_mode, in_full_float32
 from detxai_nb.image import ImageSource, load_image
-from detxai_nb.names import as_names, class_number
+from detxai_nb.names import any_class_number, as_names
 from detxai_nb.types import Detections, Detector, Target, Trace, TraceableDetector
 
 __all__ = ["accepting_changes", "are_classes", "as_detections", "from_boxes", "of_classes", "require_own"]
@@ -93,7 +94,7 @@ def require_own(detector: Detector, image: np.ndarray, detections: Detections, t
     if tuple(detections.names) != tuple(detector.names):
         raise ValueError(
             f"these detections are of another detector: their classes are {_listed(detections.names)}, this "
-            f"{_kind(detector)} has {_listed(detector.names)}; {_REMEDY}"
+            f"{_kind(detector)} has {_listed(detector.names)}; {_remedy(detections)}"
         )
     if trace is None and (detections.origins is None or not isinstance(detector, TraceableDetector)):
         if detections.score_threshold is not None:
@@ -188,14 +189,21 @@ def _refuse_where(wrong: Tensor, detector: Detector, detections: Detections, cla
         f"these are no predictions of this {_kind(detector)} in this image: {int(wrong.sum())} of {len(wrong)} scores "
         f"differ; detection {row} ({detections.label_names()[row]}) claims {float(claimed[row]):.3f}, and the same "
         f"prediction has {float(there[row]):.3f} here. They come from another picture, detector, input size or tile, "
-        f"or were changed since (for another class: Target(label=...)); {_REMEDY}"
+        f"or were changed since (for another class: Target(label=...)); {_remedy(detections)}"
     )
 
 
-_REMEDY = (
-    "detect in this image with this detector, or take its own predictions nearest to the boxes: "
-    "dx.detections.from_boxes(detector, image, detections)"
-)
+_OF_CLASSES = "dx.detections.of_classes(detector, image, names)"
+
+
+def _remedy(detections: Detections) -> str:
+    """What to do with predictions of another detector or image."""
+    if are_classes(detections):
+        return f"classify this image with this classifier, or take its own predictions by name: {_OF_CLASSES}"
+    return (
+        "detect in this image with this detector, or take its own predictions nearest to the boxes: "
+        "dx.detections.from_boxes(detector, image, detections)"
+    )
 
 
 def _kind(detector: Detector) -> str:
@@ -239,7 +247,7 @@ def from_boxes(
     Raises:
         TypeError: if the boxes or labels are no numbers or names.
         ValueError: if the boxes have another shape, are empty, not finite, turned or outside the image, a label is
-            unknown, or no prediction overlaps a box.
+            unknown, or no prediction overlaps a box; for an image classifier, whose predictions have no places.
 
     Example:
         >>> import detxai_nb as dx
@@ -255,9 +263,14 @@ def from_boxes(
     if isinstance(boxes, Detections):
         boxes.require_image(height, width)
         boxes, labels = boxes.boxes, boxes.label_names() if labels is None else labels
-    wanted = _as_boxes(boxes, height, width)
-    classes = None if labels is None else _as_labels(labels, len(wanted), as_names(detector.names))
+    wanted = as_boxes(boxes, height, width)
+    classes = None if labels is None else as_labels(labels, len(wanted), as_names(detector.names))
     found = detector.detect([pixels], score_threshold)[0]
+    if are_classes(found):
+        raise ValueError(
+            f"the predictions of a {_kind(detector)} are classes of the whole image, which no box is near to; take "
+            f"those of some classes: {_OF_CLASSES}"
+        )
     rows, overlaps = [], []
     for row, box in enumerate(wanted):
         overlap = _iou_with(box, found.boxes)
@@ -289,9 +302,9 @@ def of_classes(detector: Detector, image: ImageSource, classes: Any) -> Detectio
         it.
 
     Raises:
-        TypeError: if a class is neither a text nor a whole number.
-        ValueError: for a class that there is not, naming those that are most like it; for a detector, whose predictions
-            have places.
+        TypeError: if a class is neither a text nor a whole number, or they have no order, as those of a set.
+        ValueError: for a class that there is not, naming those that are most like it, or whose probability is no
+            number; for a detector, whose predictions have places.
 
     Example:
         >>> import detxai_nb as dx
@@ -301,22 +314,25 @@ def of_classes(detector: Detector, image: ImageSource, classes: Any) -> Detectio
         ['mug', 'jug']
     """
     names = as_names(detector.names)
-    wanted = [classes] if isinstance(classes, (str, int)) else list(classes)
-    numbers = []
-    for one in wanted:
-        if isinstance(one, (int, np.integer)) and not isinstance(one, bool):
-            if not 0 <= one < len(names):
-                raise ValueError(f"class {one} is none of this classifier's, which are numbered 0 to {len(names) - 1}")
-            numbers.append(int(one))
-        else:
-            numbers.append(class_number(cast(str, one), names, "this classifier"))
+    wanted = classes.tolist() if isinstance(classes, (Tensor, np.ndarray, np.generic)) else classes
+    if isinstance(wanted, (str, int, float)):
+        wanted = [wanted]
+    if isinstance(wanted, (bytes, set, frozenset)) or not isinstance(wanted, Iterable):
+        raise TypeError(f"classes are the name or number of a class, or a list of them; got {classes!r}")
+    listed = list(wanted)
     found = detector.detect([load_image(image)], 0.0)[0]
-    if not are_classes(found) or len(found) != len(names):
+    if not are_classes(found):
         raise ValueError(
             f"a {_kind(detector)} predicts objects in places, not the classes of an image; take what detect returns, "
             "or from_boxes"
         )
+    numbers = [any_class_number(one, names, "this classifier") for one in listed]
     rows = {label: row for row, label in enumerate(found.labels.tolist())}
+    if missing := [names[number] for number in numbers if number not in rows]:
+        raise ValueError(
+            f"the network gives no number (NaN) as the probability of {missing[0]!r} in this image; its weights hold "
+            "NaN, or its activations overflow"
+        )
     return found[[rows[number] for number in numbers]]
 
 
@@ -327,51 +343,3 @@ def _iou_with(box: Tensor, boxes: Tensor) -> Tensor:
     both = sides.clamp(min=0).prod(dim=1)
     areas = (others[:, 2:] - others[:, :2]).prod(dim=1) + (box[2:] - box[:2]).prod()
     return (both / (areas - both)).to(boxes.dtype)
-
-
-def _as_boxes(boxes: Any, height: int, width: int) -> Tensor:
-    """Boxes as float ``[N,4]``, checked."""
-    try:
-        found = boxes if isinstance(boxes, Tensor) else torch.from_numpy(np.array(boxes, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"boxes are numbers [N,4], xyxy in pixels of the image; got {type(boxes).__name__}") from error
-    found = found.detach().to("cpu", torch.float64)
-    if found.ndim != 2 or found.shape[1] != 4 or not len(found):
-        raise ValueError(f"boxes are [N,4] with N > 0, xyxy in pixels of the image; got shape {list(found.shape)}")
-    x1, y1, x2, y2 = found.unbind(1)
-    wrong = ~torch.isfinite(found).all(1) | (x2 <= x1) | (y2 <= y1)
-    wrong |= (x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)
-    if bool(wrong.any()):
-        row = int(wrong.nonzero()[0])
-        corners = ", ".join(f"{side:.4g}" for side in found[row].tolist())
-        raise ValueError(
-            f"box {row}, ({corners}), is no box in the image of {width}x{height} pixels; boxes are (x1, y1, x2, y2) "
-            "with x1 < x2 and y1 < y2, in pixels of the image"
-        )
-    if bool((found.abs() <= 1).all()) and min(height, width) > 2:
-        raise ValueError(
-            f"all {len(found)} boxes lie within the first pixel: they look like fractions of the image's size; "
-            f"multiply x by {width} and y by {height}"
-        )
-    return found
-
-
-def _as_labels(labels: Any, count: int, names: Sequence[str]) -> list[int]:
-    """Labels as indices into ``names``, checked."""
-    if isinstance(labels, (str, bytes, int)):
-        raise TypeError(f"labels are a list with a class for each of the {count} boxes; got {labels!r}")
-    given = labels.tolist() if isinstance(labels, (Tensor, np.ndarray)) else list(labels)
-    if len(given) != count:
-        raise ValueError(f"there are {count} boxes and {len(given)} labels; expected as many")
-    found = []
-    for row, label in enumerate(given):
-        if isinstance(label, str) and label in names:
-            found.append(names.index(label))
-        elif isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(names):
-            found.append(int(label))
-        else:
-            raise ValueError(
-                f"label {row} is {label!r}; labels are whole numbers from 0 to {len(names) - 1} or names of this "
-                f"detector's classes: {', '.join(names)}"
-            )
-    return found

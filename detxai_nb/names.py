@@ -123,7 +123,32 @@ def class_number(name: str, names: Sequence[str], owner: str = "this detector") 
         if near
         else f"it knows {', '.join(names[:5])}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     )
-    raise ValueError(f"{owner} has no class {name!r}; {told}")
+    raise ValueError(f"{owner} has no class {name[:60]!r}{'...' if len(name) > 60 else ''}; {told}")
+
+
+def any_class_number(one: Any, names: Sequence[str], owner: str = "this detector") -> int:
+    """Return the number of a class that is given by its name or by its number.
+
+    Args:
+        one: a name, as in ``class_number``, or a whole number, also one of NumPy or PyTorch.
+        names: all class names.
+        owner: whose classes they are, for the message.
+
+    Returns:
+        Its number, from 0.
+
+    Raises:
+        TypeError: if it is neither.
+        ValueError: if there is no such class.
+    """
+    plain = one.item() if getattr(one, "ndim", None) == 0 and hasattr(one, "item") else one
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        if not 0 <= plain < len(names):
+            raise ValueError(f"class {plain} is none of {owner}'s, which are numbered 0 to {len(names) - 1}")
+        return plain
+    if not isinstance(plain, str):
+        raise TypeError(f"a class of {owner} is named by a text or a whole number, got {plain!r}")
+    return class_number(plain, names, owner)
 
 
 ClassMapping = Mapping[str, str | Sequence[str]]

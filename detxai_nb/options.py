@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, TypeVar, cast
+
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Options = TypeVar("Options", bound=Mapping[str, Any])
@@ -79,3 +83,81 @@ def complete_options(function: Callable[..., Any], given: Options, defaults: Opt
             f"{', '.join(known)}"
         )
     return cast(Options, {**defaults, **given})
+
+
+def annotations_of(function: Callable[..., Any], settings: type[Any] | None = None) -> dict[str, str]:
+    """Return how the settings of a method or metric are annotated.
+
+    Args:
+        function: its keyword-only arguments are the settings.
+        settings: a dataclass whose fields are the settings instead; None for none.
+
+    Returns:
+        The annotation of each as a text such as "float | None"; "" where there is none.
+    """
+    if settings is not None:
+        found = {one.name: one.type for one in fields(settings)}
+    else:
+        parameters = inspect.signature(function).parameters.values()
+        found = {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
+    told = {name: "" if kind is inspect.Parameter.empty else kind for name, kind in found.items()}
+    return {name: kind if isinstance(kind, str) else getattr(kind, "__name__", "") for name, kind in told.items()}
+
+
+def as_setting(name: str, value: Any, annotation: str = "", choices: tuple[Any, ...] | None = None) -> Any:
+    """Return the value of a setting if it can be one, as a plain value of Python.
+
+    A number of NumPy becomes Python's. What is annotated as "bool" or "float" has to be that; other types, and ranges,
+    the method or metric checks itself.
+
+    Args:
+        name: of the setting, as messages call it, such as "steps of 'integrated-gradients'".
+        value: what was given.
+        annotation: as from ``annotations_of``.
+        choices: all the values that there are; None for any.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: if it is none of the choices, no yes or no, no number, or a number too large for the machine's.
+
+    Example:
+        >>> import numpy as np
+        >>> as_setting("steps of 'mine'", np.int64(3), "int"), as_setting("scale of 'mine'", 2, "float")
+        (3, 2)
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    if choices is not None:
+        same = [one for one in choices if _is_the_same(plain, one)]
+        if not same:
+            raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}; got {_shown(plain)}")
+        return same[0]
+    kinds = [kind.strip() for kind in annotation.split("|")]
+    if plain is None and "None" in kinds:
+        return None
+    optional = ", or None" if "None" in kinds else ""
+    if kinds[0] == "bool" and not isinstance(plain, bool):
+        raise ValueError(f"{name} is True or False{optional}; got {_shown(plain)}")
+    number = isinstance(plain, (int, float)) and not isinstance(plain, bool)
+    if kinds[0] == "float" and set(kinds[1:]) <= {"int", "None"} and not number:
+        raise ValueError(f"{name} is a number{optional}; got {_shown(plain)}")
+    if isinstance(plain, int) and abs(plain) > _LARGEST:
+        raise ValueError(f"{name} is a number of up to 64 bits, got one of {plain.bit_length()} bits")
+    return plain
+
+
+_LARGEST = sys.maxsize
+
+
+def _is_the_same(value: Any, choice: Any) -> bool:
+    """Whether a value is one of the choices; 0 is not False, and what cannot be compared is none."""
+    if isinstance(value, bool) != isinstance(choice, bool):
+        return False
+    same: object = value == choice
+    return same is True
+
+
+def _shown(value: Any) -> str:
+    told = repr(value)
+    return told if len(told) <= 100 else f"a {type(value).__name__}"

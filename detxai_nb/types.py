@@ -211,6 +211,11 @@ class Detections:
                 "there is no detection to explain: the scores that the network gives here are no numbers (NaN); its "
                 "weights hold NaN, or its activations overflow in half precision"
             )
+        if self.highest_score >= (self.score_threshold or 0.0) and self.score_threshold is not None:
+            raise ValueError(
+                "there is no detection to explain: none is left of those that were found in this image, the highest "
+                f"with the score {self.highest_score:.3f}; pick at least one of them"
+            )
         above = "" if self.score_threshold is None else f" above the threshold of {self.score_threshold:g}"
         raise ValueError(
             f"there is no detection{above} to explain: the highest score in this image was {self.highest_score:.3f}; "

@@ -12,6 +12,7 @@ import torch
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import as_detections, require_own
+from detxai_nb.detectors.trace.running import require_layer_name
 from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import exact_mode, in_full_float32
@@ -146,7 +147,7 @@ def compare(
         raise ValueError(f"settings for {', '.join(given)}, which are not among the methods to run")
     _check(detections, pixels.shape[:2], target)
     looking = [job.method for job in jobs if job.method.kind != "perturbation"]
-    _check_abilities(detector, looking, layer)
+    _check_abilities(detector, looking, layer, target)
     detections = detections.to(detector.device)
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
     found = _explain_all(jobs, detector, layer, pixels, detections, steps)
@@ -214,8 +215,15 @@ def _name(method: Any) -> str:
     return find_method(method).name
 
 
-def _check_abilities(detector: Detector, looking: Sequence[Method], layer: str | None) -> None:
+def _check_abilities(detector: Detector, looking: Sequence[Method], layer: str | None, target: Target) -> None:
     """Raise where the detector cannot give what the methods that look inside it need."""
+    require_layer_name(layer)
+    parts = Capabilities(detector).targets
+    if target.part not in parts:
+        asked = "x1" if target.part == "combined" else target.part
+        no_box = "a classifier has no box to explain" if parts == ("class",) else "it has no such part to explain"
+        only = f"its only target is {parts[0]!r}" if len(parts) == 1 else f"its targets are {', '.join(parts)}"
+        raise ValueError(f"{no_box}: {only}, got {asked!r}")
     if layer is not None and not looking:
         raise ValueError(f"layer is {layer!r}, and perturbation methods look at no layer; leave it out")
     names = ", ".join(method.name for method in looking)

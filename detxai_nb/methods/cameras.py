@@ -11,9 +11,11 @@ from torch import Tensor
 
 from detxai_nb.capabilities import ANY_SIZE
 from detxai_nb.geometry import Placement
+from detxai_nb.methods.input_gradients import check_count
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Cancelled, Detections, Progress, Target
 
+_MOST_SIZES = 1000
 _TOGETHER = 2**25
 """So many numbers of channels at the input's size are held at once."""
 
@@ -64,8 +66,7 @@ def cameras(
         defaults. Departures: all sizes count, where the code leaves out those at which another class wins; maps are
         brought to the input's pixels by the network's own stride.
     """
-    if isinstance(sizes, bool) or not isinstance(sizes, int) or sizes < 1:
-        raise ValueError(f"sizes of 'cameras' is a whole number of at least 1; got {sizes!r}")
+    check_count("cameras", "sizes", sizes, _MOST_SIZES)
     if isinstance(largest, bool) or not isinstance(largest, (int, float)) or not 1 <= largest <= 16:
         raise ValueError(f"largest of 'cameras' is a multiple of the network's input size, 1 to 16; got {largest!r}")
     height, width = trace.input.shape[2:]
@@ -92,7 +93,7 @@ def _at_size(trace: Any, size: tuple[int, int], detections: Detections, target: 
         scaled = F.interpolate(trace.input, size=size, mode="bicubic", align_corners=False)
         try:
             opened = trace.reopen(scaled)
-        except (Cancelled, torch.OutOfMemoryError):
+        except (Cancelled, torch.OutOfMemoryError, MemoryError):
             raise
         except Exception as error:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +17,10 @@ CHANNELS = ("sum", "absolute", "maximum")
 """How a map of one value for each of R, G and B becomes one value for each pixel."""
 NEEDS = {RERUN: "its network cannot be run again from its input; take a method that explains a layer"}
 """What a detector's traces have to offer, with words for whoever lacks it."""
+MOST = 100_000
+"""The most runs of a network that a setting asks for; each takes time, and a hundred are many."""
+LOUDEST = 1000.0
+"""The largest noise, as a share of the input's range: above 1 next to nothing of the picture is left."""
 _GRAPH = 256
 """Memory that a network's graph takes, in units of its input (a ResNet-50 keeps about 200 times its input)."""
 
@@ -49,12 +53,13 @@ def keeps_signs(settings: Mapping[str, Any]) -> bool:
     return bool(settings["channels"] == "sum")
 
 
-def check_count(method: str, name: str, value: Any) -> int:
+def check_count(method: str, name: str, value: Any, most: int = MOST) -> int:
     """Return a setting that counts something.
 
     Args:
         method, name: of the method and of the setting, for the message.
         value: what was given.
+        most: the largest.
 
     Returns:
         The same whole number, at least 1.
@@ -64,6 +69,8 @@ def check_count(method: str, name: str, value: Any) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} of {method!r} is a whole number of at least 1; got {value!r}")
+    if value > most:
+        raise ValueError(f"{name} of {method!r} is at most {most}, which is more than changes anything; got {value}")
     return value
 
 
@@ -77,14 +84,17 @@ class Noise:
         seed: of the generator, whose numbers are made on the CPU and so are the same on every device.
 
     Raises:
-        ValueError: if ``noise`` is no number of at least 0, or the seed no whole number.
+        ValueError: if ``noise`` is no number in 0..``LOUDEST``, or the seed no whole number.
     """
 
     def __init__(self, method: str, batch: Tensor, noise: float, seed: int) -> None:
-        if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise < math.inf:
-            raise ValueError(f"noise of {method!r} is a share of the input's range, at least 0; got {noise!r}")
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise ValueError(f"seed of {method!r} is a whole number; got {seed!r}")
+        if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise <= LOUDEST:
+            raise ValueError(
+                f"noise of {method!r} is a share of the input's range, at least 0 and at most {LOUDEST:g}; "
+                f"got {noise!r}"
+            )
+        if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) > sys.maxsize:
+            raise ValueError(f"seed of {method!r} is a whole number of up to 64 bits; got {seed!r}")
         self.deviation = float(noise * (batch.max() - batch.min()))
         self._batch, self._seed = batch, seed
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from detxai_nb.capabilities import RERUN
 from detxai_nb.methods.channels import WHY_RERUN, activation_of
 from detxai_nb.methods.completeness import DIFFERENCE, ERROR
+from detxai_nb.methods.input_gradients import check_count
 from detxai_nb.methods.registry import MethodResult, trace_method
 from detxai_nb.types import Detections, Level, Progress, Target
 from detxai_nb.windows import GradientChunk
@@ -62,8 +63,7 @@ def integrated_grad_cam(
         Sattarzadeh et al., Integrated Grad-CAM (ICASSP 2021), eq. 4-7; 50 steps as in its published code. Departures:
         the mean gradient of each channel instead of the sum, which is a factor; the figure of completeness is ours.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps of 'integrated-grad-cam' is a whole number of at least 1; got {steps!r}")
+    check_count("integrated-grad-cam", "steps", steps)
     start = trace.black if baseline == "black" else torch.zeros_like(trace.input)
     sums = _Sums(len(detections))
     before: _Point | None = None

@@ -26,6 +26,8 @@ from detxai_nb.types import Detections, Level, Progress, Target
 
 RULES = ("gauss-legendre", "midpoint", "right")
 BASELINES = ("black", "zero")
+MOST_NODES = 1000
+"""The nodes of a Gauss-Legendre rule are eigenvalues of a matrix with as many rows."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class IntegratedGradientsSettings:
         most: with a tolerance, inputs on the path at most; a map that is not near enough by then keeps its error.
 
     Raises:
-        ValueError: if steps or most is no whole number of at least 1, or the tolerance not above 0.
+        ValueError: if steps or most is no whole number of at least 1, there are too many steps for the rule, or the
+            tolerance is not above 0.
     """
 
     steps: int = 32
@@ -70,6 +73,11 @@ class IntegratedGradientsSettings:
             raise ValueError(
                 "tolerance of 'integrated-gradients' is a share of the score's difference, above 0, or None; "
                 f"got {share!r}"
+            )
+        if self.rule == RULES[0] and self.steps > MOST_NODES:
+            raise ValueError(
+                f"steps of 'integrated-gradients' is at most {MOST_NODES} with the rule {RULES[0]!r}, which needs the "
+                f"fewest (its error falls with twice their number); got {self.steps}"
             )
 
 
@@ -225,7 +233,11 @@ def _baseline(trace: Any, given: Any) -> tuple[Tensor, str]:
             "baseline of 'integrated-gradients' is 'black', 'zero' or an array or tensor of the network's input; "
             f"got a {type(given).__name__}"
         )
-    own = torch.as_tensor(given).detach()
+    if isinstance(given, np.ndarray) and given.dtype.kind not in "biuf":
+        raise TypeError(f"baseline of 'integrated-gradients' holds numbers, got an array of {given.dtype}")
+    own = torch.as_tensor(np.array(given, np.float64) if isinstance(given, np.ndarray) else given).detach()
+    if own.is_complex():
+        raise TypeError(f"baseline of 'integrated-gradients' holds real numbers, got {own.dtype}")
     wanted = trace.input.shape[1:]
     if own.shape not in (wanted, trace.input.shape):
         raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
+from detxai_nb.options import annotations_of, as_setting
 from detxai_nb.types import PARTS, SCORES, Target
 
 Kind = Literal["gradient", "trace", "perturbation"]
@@ -222,18 +223,17 @@ class Method:
 
         Raises:
             TypeError: for a name that the method does not have; the message lists those that it has.
-            ValueError: for a value that is none of its choices.
+            ValueError: for a value that is none of its choices, or not of its setting's type (``options.as_setting``).
         """
-        known = self.defaults
+        known, found = self.defaults, {}
+        kinds = annotations_of(self.function, self.settings) if settings else {}
         for name, value in settings.items():
             if name not in known:
                 raise TypeError(
                     f"method {self.name!r} has no setting {name!r}; its settings: {', '.join(known) or 'none'}"
                 )
-            allowed = self.choices.get(name)
-            if allowed is not None and value not in allowed:
-                raise ValueError(f"{name} of {self.name!r} is one of {', '.join(map(repr, allowed))}; got {value!r}")
-        return {**known, **settings}
+            found[name] = as_setting(f"{name} of {self.name!r}", value, kinds[name], self.choices.get(name))
+        return {**known, **found}
 
     def run(self, *arguments: Any, settings: Mapping[str, Any]) -> Any:
         """Call the function in the form in which it takes its settings.

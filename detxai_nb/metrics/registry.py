@@ -12,6 +12,7 @@ from torch import Tensor
 
 from detxai_nb.entry_points import load_entry_points
 from detxai_nb.metrics.case import MetricInput
+from detxai_nb.options import annotations_of, as_setting
 
 __all__ = [
     "METRICS",
@@ -132,18 +133,17 @@ class Metric:
 
         Raises:
             TypeError: if a name is unknown.
-            ValueError: if a value is not among the setting's choices.
+            ValueError: if a value is not among the setting's choices, or not of its type (``options.as_setting``).
         """
-        known = self.settings
+        known, found = self.settings, {}
+        kinds = annotations_of(self.function) if settings else {}
         for name, value in settings.items():
             if name not in known:
                 raise TypeError(
                     f"metric {self.name!r} has no setting {name!r}; its settings: {', '.join(known) or 'none'}"
                 )
-            allowed = self.choices.get(name)
-            if allowed is not None and value not in allowed:
-                raise ValueError(f"{name} of {self.name!r} is one of {', '.join(map(repr, allowed))}; got {value!r}")
-        return {**known, **settings}
+            found[name] = as_setting(f"{name} of {self.name!r}", value, kinds[name], self.choices.get(name))
+        return {**known, **found}
 
     def measure(self, case: MetricInput, **settings: Any) -> Measured:
         """Measure each object of an image.

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ KINDS_HERE = [kind for kind in KINDS if LONG or kind in SOME]
 CHANGING = (
     *("/module_use.py", "/running.py", "/capture.py", "/backbone_layers.py", "/attention.py", "/precision.py"),
     *("/float32.py", "/explain.py", "/detections.py", "/detr/trace.py", "/dense/head.py", "/faster_rcnn/regions.py"),
+    *("/trace/above.py", "/trace/again.py", "/methods/bias_gradients.py", "/relevance/tape.py"),
     *("contextlib.py", "/grad_mode.py", "/autocast_mode.py", "/overrides.py"),
 )
 """The files whose functions change something for the time of a call."""
@@ -131,7 +133,10 @@ def check_every_line(detector: Any, act: Callable[[], Any], turn: int = 0) -> No
     kept: list[BaseException | None] = []
     wrong: list[str] = []
     for at in chosen(lines, turn):
-        kept.append(interrupted(act, at)[1])
+        try:
+            kept.append(interrupted(act, at)[1])
+        except Exception as error:
+            wrong.append(f"{lines[at - 1]}: the interrupt became {error!r}")
         if (now := state(detector.module)) != before:
             changed = [(new, old) for new, old in zip(now[-1], before[-1]) if new != old]
             wrong.append(f"{lines[at - 1]}: {changed or 'the module'}")
@@ -163,6 +168,71 @@ def test_an_interrupt_at_any_line_leaves_the_detector_as_it_was(kind: str) -> No
 
     check_every_line(detector, act, KINDS_HERE.index(kind))
     forget()
+
+
+RUNNING_AGAIN: dict[str, dict[str, Any]] = {
+    "score-cam": {"channels": 1},
+    "ablation-cam": {"channels": 1},
+    "cameras": {"sizes": 2, "largest": 1.5},
+    "integrated-grad-cam": {"steps": 1},
+    "integrated-gradients": {"steps": 1},
+    "smoothgrad": {"samples": 1},
+    "fullgrad": {},
+    "relevance-cam": {},
+}
+
+
+@pytest.fixture(scope="module")
+def small() -> Any:
+    torch.manual_seed(0)
+    maps = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU())
+    network = nn.Sequential(maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    return dx.wrap(network, family="classifier", names=list("abc"), input_size=16)
+
+
+@pytest.mark.parametrize("method", RUNNING_AGAIN)
+def test_an_interrupt_at_any_line_of_a_method_that_runs_again_leaves_the_classifier(method: str, small: Any) -> None:
+    """And it is the interrupt that comes out, not an error of what it interrupted."""
+    found = small.detect([IMAGE], 0.0)[0][:1]
+    check_every_line(
+        small,
+        lambda: dx.explain(small, IMAGE, found, method=method, **RUNNING_AGAIN[method]),
+        list(RUNNING_AGAIN).index(method),
+    )
+
+
+class Failing(nn.Module):
+    """Raises ``error`` when it runs for the time number ``at``, and does nothing otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at, self.runs = -1, 0
+        self.error: type[BaseException] = RuntimeError
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.runs += 1
+        if self.runs == self.at:
+            raise self.error("in the middle")
+        return x
+
+
+@pytest.mark.parametrize("method", [name for name in RUNNING_AGAIN if name != "fullgrad"])
+def test_a_failure_in_any_run_of_a_method_that_runs_again_leaves_the_classifier(method: str) -> None:
+    torch.manual_seed(0)
+    failing, settings = Failing(), RUNNING_AGAIN[method]
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), failing, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    detector = dx.wrap(nn.Sequential(*network, nn.Linear(4, 3)), family="classifier", names=list("abc"), input_size=16)
+    found = detector.detect([IMAGE], 0.0)[0][:1]
+    failing.runs = 0
+    dx.explain(detector, IMAGE, found, method=method, **settings)
+    runs, before = failing.runs, state(detector.module)
+    for error in (RuntimeError, KeyboardInterrupt, MemoryError):
+        failing.error = error
+        for at in range(1, runs + 1):
+            failing.runs, failing.at = 0, at
+            with suppress(error, ValueError):
+                dx.explain(detector, IMAGE, found, method=method, **settings)
+            assert state(detector.module) == before, f"{error.__name__} in run {at} of {runs}"
 
 
 def test_an_interrupt_at_any_line_of_half_precision_leaves_no_mode_behind() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +117,10 @@ def capture_layer(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
     def cut(_: nn.Module, __: Any, output: Any) -> Tensor:
         wrong = _why_no_map(output, image)
         if wrong:
-            raise ValueError(f"the layer {layer!r} outputs {wrong}; expected a map [B,K,h,w] of several cells")
+            raise ValueError(
+                f"the layer {layer!r} outputs {wrong}; expected a map [B,K,h,w] of several cells, as those that the "
+                "classifier names in detector.layers"
+            )
         leaf = output.detach().clone().requires_grad_()
         leaves[:] = [leaf]
         torch.set_grad_enabled(True)
@@ -133,33 +136,68 @@ def capture_layer(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
 
 def _run_without_graph(module: nn.Module, image: Tensor) -> Tensor:
     with torch.no_grad():
-        return logits_of(module(image))
+        return logits_of(module(image), len(image))
 
 
 def _run_with_graph(module: nn.Module, image: Tensor) -> Tensor:
     with torch.enable_grad():
-        return logits_of(module(image))
+        return logits_of(module(image), len(image))
 
 
-def logits_of(output: Any) -> Tensor:
+def logits_of(output: Any, images: int | None = None) -> Tensor:
     """Return the logits in a classifier's output.
 
     Args:
-        output: what the module returned: the logits, or an object whose attribute ``logits`` they are.
+        output: what the module returned: the logits, or an object with the attribute, or a dict with the key,
+            ``logits``.
+        images: how many images the module was given; None where that is known later.
 
     Returns:
         Logits ``[B,C]``; one logit for each image may also come as ``[B]``.
 
     Raises:
-        ValueError: if the output is anything else.
+        ValueError: if the output is anything else, such as maps, class numbers, or rows for other than these images.
     """
-    found = getattr(output, "logits", output)
-    if isinstance(found, Tensor) and found.ndim == 1:
-        found = found[:, None]
-    if not isinstance(found, Tensor) or found.ndim != 2:
-        got = f"shape {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"family 'classifier' expects a module that returns logits [B,C] of images, got {got}")
-    return found
+    found = output.get("logits", output) if isinstance(output, Mapping) else getattr(output, "logits", output)
+    if isinstance(found, Tensor):
+        logits = found[:, None] if found.ndim == 1 else found
+        rows = images is None or (logits.ndim == 2 and len(logits) == images)
+        if logits.ndim == 2 and rows and logits.is_floating_point() and logits.layout == torch.strided:
+            return logits
+    asked = "" if images is None else f" for {images} image{'' if images == 1 else 's'}"
+    raise ValueError(
+        f"family 'classifier' expects a module that returns logits [B,C] of images, got {_described(found)}{asked}; "
+        f"{_remedy(found)}"
+    )
+
+
+def _described(output: Any) -> str:
+    """What a module returned, in words."""
+    if isinstance(output, Tensor):
+        kind = str(output.dtype).removeprefix("torch.")
+        return f"shape {list(output.shape)} of {kind if output.layout == torch.strided else f'sparse {kind}'}"
+    if isinstance(output, (tuple, list)):
+        return f"{type(output).__name__} of {len(output)} ({', '.join(_described(part) for part in output[:4])})"
+    if isinstance(output, Mapping):
+        return f"{type(output).__name__} with the keys {', '.join(map(repr, list(output)[:6]))}"
+    return type(output).__name__
+
+
+def _remedy(output: Any) -> str:
+    """What to do with a module that returns something else."""
+    if isinstance(output, (tuple, list, Mapping)):
+        part = repr(next(iter(output), "logits")) if isinstance(output, Mapping) else "0"
+        return f"wrap it in a module that returns the logits alone, whose forward is: return self.model(x)[{part}]"
+    if isinstance(output, Tensor) and not output.is_floating_point():
+        return "class numbers are no logits: return what they are taken from, as floating-point numbers"
+    if isinstance(output, Tensor) and output.ndim > 2:
+        return (
+            "axes of size 1 behind the classes are taken off by flatten(1) in its forward; what returns maps lacks its "
+            "head"
+        )
+    if isinstance(output, Tensor) and output.layout == torch.strided:
+        return "it has to return a row for each image, also of several and of one alone (no squeeze() over the batch)"
+    return "return the logits as an ordinary tensor"
 
 
 def layer_maps(module: nn.Module, layer: str, image: Tensor) -> dict[str, Tensor]:

@@ -23,13 +23,14 @@ from detxai_nb.detectors.classifier.preprocessing import preprocessing_of, state
 from detxai_nb.detectors.classifier.trace import ORIGIN_FIELDS, ClassifierTrace, probabilities_of
 from detxai_nb.detectors.precision import require_full_precision
 from detxai_nb.detectors.trace.again import Prepared
+from detxai_nb.detectors.trace.running import require_layer_name
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.detectors.weights import differentiable
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.module_use import alone, exclusive
-from detxai_nb.names import ClassNames, as_names
+from detxai_nb.names import ClassNames, as_names, nearest_names
 from detxai_nb.types import Detections, Level
 
 ACTIVATIONS = ("softmax", "sigmoid", "none")
@@ -69,8 +70,9 @@ class ClassifierDetector(Adapter):
 
     Raises:
         TypeError: if ``module`` is no ``torch.nn.Module``.
-        ValueError: if the number of outputs differs from that of names, there are no names, a setting is out of range,
-            there is no submodule ``layer``, or a softmax is asked for over a single output.
+        ValueError: if the module returns no logits ``[B,C]``, their number differs from that of names, there are no
+            names, a setting is out of range, there is no submodule ``layer`` or it outputs no map, or a softmax is
+            asked for over a single output.
     """
 
     family = "classifier"
@@ -115,8 +117,12 @@ class ClassifierDetector(Adapter):
         usual = "none" if found.probabilities else "sigmoid" if found.outputs == 1 else "softmax"
         self.activation = usual if activation is None else activation
         self._offered = found.maps
+        require_layer_name(layer)
         if layer is not None:
             self._offered = (self._check_layer(layer), *(name for name in found.maps if name != layer))
+            # Raises for a layer that outputs no map.
+            empty = self._like.new_zeros((1, 3, *self.input_size))
+            alone(module, lambda: exact_mode(capture_layer)(module, layer, empty))
 
     @property
     def device(self) -> torch.device:
@@ -150,7 +156,7 @@ class ClassifierDetector(Adapter):
         with evaluating(self.module):
             for rows in batches_of_one_shape([self.input_size] * len(pixels)):
                 batch = torch.cat([self._prepare(pixels[row]) for row in rows])
-                probabilities = probabilities_of(logits_of(self.module(batch)), self.activation)
+                probabilities = probabilities_of(logits_of(self.module(batch), len(batch)), self.activation)
                 for row, scores in zip(rows, probabilities):
                     found.append(self._report(scores, pixels[row].shape[:2], score_threshold))
         return found
@@ -211,9 +217,11 @@ class ClassifierDetector(Adapter):
             return self._offered[0]
         if layer and layer in dict(self.module.named_modules()):
             return layer
+        near = nearest_names(layer, [name for name, _ in self.module.named_modules() if name])
         raise ValueError(
             f"unknown layer {layer!r}; this detector's layers: {', '.join(self._offered)}, "
             "and every other submodule by its dotted name"
+            + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
         )
 
     def _prepare(self, pixels: Any) -> Tensor:

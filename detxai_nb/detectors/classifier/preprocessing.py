@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import IMAGENET_MEAN, IMAGENET_STD
 from detxai_nb.geometry import Placement
 from detxai_nb.scaling import scale_as_pillow
 
+_LARGEST = 8192
+_MOST_PIXELS = 2**26
+"""Of a scaled picture before it is cropped: about 800 MB."""
 _CONVNEXT_WHOLE = 384
 """From this side on the processor of ConvNeXt scales the whole picture."""
 
@@ -28,7 +32,7 @@ class Preprocessing:
             middle of ``input_size`` is that share of its shorter side, and cuts that middle out.
 
     Raises:
-        ValueError: for a size below 1, wrong colours, or a share that is not above 0 and up to 1.
+        ValueError: for a size below 1 or above 8192, wrong colours, or a share that is not above 0 and up to 1.
     """
 
     input_size: tuple[int, int]
@@ -37,11 +41,16 @@ class Preprocessing:
     crop: float | None = None
 
     def __post_init__(self) -> None:
-        if min(self.input_size) < 1:
-            raise ValueError(f"input_size must be one side or (height, width), both at least 1; got {self.input_size}")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+        if not all(1 <= side <= _LARGEST for side in self.input_size):
             raise ValueError(
-                f"mean and std must hold a value for each of three colours, std above 0; got {self.mean} and {self.std}"
+                f"input_size must be one side or (height, width), both at least 1 and at most {_LARGEST} pixels; "
+                f"got {self.input_size}"
+            )
+        whole = len(self.mean) == len(self.std) == 3 and all(math.isfinite(value) for value in (*self.mean, *self.std))
+        if not whole or min(self.std) <= 0:
+            raise ValueError(
+                "mean and std must hold a finite value for each of three colours, std above 0; got "
+                f"{self.mean} and {self.std}"
             )
         number = isinstance(self.crop, (int, float)) and not isinstance(self.crop, bool)
         if self.crop is not None and not (number and 0 < self.crop <= 1):
@@ -59,6 +68,9 @@ class Preprocessing:
 
         Returns:
             The placement; with a crop what is cut off lies outside of the input.
+
+        Raises:
+            ValueError: if the picture is so long, or the crop so small, that it is scaled to too many pixels.
         """
         wanted = self.input_size if size is None else size
         if self.crop is None:
@@ -67,6 +79,12 @@ class Preprocessing:
         factor = max(side / pixels for side, pixels in zip(sides, image_size))
         usual = [max(own, int(factor * pixels + 1e-6)) for own, pixels in zip(self.input_size, image_size)]
         resized = [max(new, round(n * new / own)) for n, new, own in zip(usual, wanted, self.input_size)]
+        if resized[0] * resized[1] > _MOST_PIXELS:
+            raise ValueError(
+                f"with the crop {self.crop:g} a picture of {image_size[1]}x{image_size[0]} pixels is scaled to "
+                f"{resized[1]}x{resized[0]} before its middle is cut out, which is more than {_MOST_PIXELS} pixels; "
+                'cut out the part that matters first, or take the whole picture: processor={"crop": None}'
+            )
         top, left = (-round((n - new) / 2) for n, new in zip(resized, wanted))
         return Placement(image_size, (resized[0], resized[1]), wanted, (top, left))
 
@@ -107,9 +125,30 @@ def preprocessing_of(module: nn.Module, processor: Any, **given: Any) -> Preproc
         stated |= stated_by_processor(processor)
     usual: dict[str, Any] = {"input_size": 224, "mean": IMAGENET_MEAN, "std": IMAGENET_STD, "crop": None}
     found = {**usual, **stated, **{name: value for name, value in given.items() if value is not None}}
-    size = found["input_size"]
-    height, width = (size, size) if isinstance(size, int) else size
-    return Preprocessing((int(height), int(width)), tuple(found["mean"]), tuple(found["std"]), found["crop"])
+    return Preprocessing(
+        _as_size(found["input_size"]),
+        _as_colours("mean", found["mean"]),
+        _as_colours("std", found["std"]),
+        found["crop"],
+    )
+
+
+def _as_size(size: Any) -> tuple[int, int]:
+    """(height, width) of what is given as a size; what is no whole numbers is refused in words."""
+    sides = [size] * 2 if isinstance(size, (int, np.integer)) else size
+    whole = isinstance(sides, (list, tuple, np.ndarray)) and len(sides) == 2
+    if not whole or not all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) for side in sides):
+        raise ValueError(f"input_size must be one side or (height, width), in whole pixels; got {size!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def _as_colours(name: str, values: Any) -> tuple[float, ...]:
+    """The values of three colours as numbers."""
+    try:
+        found = tuple(float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold a number for each of R, G and B, in 0..1; got {values!r}") from error
+    return found
 
 
 def stated_by_module(module: nn.Module) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class ClassifierTrace(Again):
         """
         labels = self._resolve(detections, target)
         self._check_inputs(inputs)
-        return self._values(logits_of(self._module(inputs)), target)[:, labels]
+        return self._values(logits_of(self._module(inputs), len(inputs)), target)[:, labels]
 
     @exclusive("_module")
     @exact_mode
@@ -161,7 +161,7 @@ class ClassifierTrace(Again):
             part = self._module.get_submodule(self.layer)
             self._above = Above(self._module, part, self._module, self._prepared.batch, lambda out: [logits_of(out)])
         parts = [features] if self._above.batched else torch.split(features, 1)
-        logits = torch.cat([logits_of(self._above(part.clone(), len(part))) for part in parts])
+        logits = torch.cat([logits_of(self._above(part.clone(), len(part)), len(part)) for part in parts])
         return self._values(logits, target)[:, labels]
 
     @property
@@ -243,7 +243,8 @@ def probabilities_of(outputs: Tensor, activation: str) -> Tensor:
     if activation == "sigmoid":
         return outputs.sigmoid()
     low, high = float(outputs.detach().min()), float(outputs.detach().max())
-    if not (low >= -1e-6 and high <= 1 + 1e-6):
+    # What is no number is no wrong activation; it is reported where it is met.
+    if low < -1e-6 or high > 1 + 1e-6:
         raise ValueError(
             f"this classifier's outputs are taken for probabilities (activation='none'), got {low:.4g} to {high:.4g}; "
             "take activation='softmax' or 'sigmoid'"

@@ -81,6 +81,7 @@ def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _
 
     @wraps(trace)
     def run_alone(self: Any, image: ImageSource, layer: str | None = None) -> _Opened:
+        require_layer_name(layer)
         require_full_precision(self.module)
         require_differentiable(self.module)
         alone(self.module, partial(copy_if_needed, self), evaluate=False)
@@ -88,6 +89,19 @@ def tracing(trace: Callable[[Any, Any, str | None], _Opened]) -> Callable[..., _
 
     setattr(run_alone, ALONE, True)
     return run_alone
+
+
+def require_layer_name(layer: Any) -> None:
+    """Raise an error if a layer is named by anything but a text.
+
+    Args:
+        layer: a name, or None for the default.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    if layer is not None and not isinstance(layer, str):
+        raise TypeError(f"layer is the name of a layer, or None for the default, got {layer!r}; see detector.layers")
 
 
 def as_score_threshold(value: Any) -> float:

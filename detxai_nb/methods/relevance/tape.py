@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from detxai_nb.module_use import alone, with_hooks
+from detxai_nb.module_use import alone, undone, with_hooks
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ def record(module: nn.Module, batch: Tensor, layer: str, read: Callable[[Any], T
             recorder.marked = recorder.numbers.get(id(output))
 
     def run() -> Tensor:
-        with recorder:
-            return read(module(batch))
+        # Leaving the mode itself would fail, and hide the interrupt, where one fell while the mode was put aside.
+        return undone(recorder.__enter__, lambda: read(module(batch)), lambda: None)
 
     before = [(part, partial(enter, path)) for path, part in paths]
     after = [(part, partial(leave, path)) for path, part in paths]

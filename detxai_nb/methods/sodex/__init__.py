@@ -19,6 +19,8 @@ from detxai_nb.types import Detections, Detector, Progress
 
 FIT, LEFT_OUT = "weighted R²", "leave-one-out R²"
 HIDDEN = ("mean", "black", "grey")
+_LARGEST, _WIDEST, _MOST_VALUES = 1e9, 1000, 2**31
+"""Of numbers that are only compared with others, of a smoothing in pixels, and of what is drawn together."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,15 @@ class SodexSettings:
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
         for name in ("compactness", "kernel_width", "alpha"):
-            if not 0 < getattr(self, name) < float("inf"):
+            if not 0 < getattr(self, name) < _LARGEST:
                 raise ValueError(f"{name} is a number above 0, got {getattr(self, name)!r}")
-        if not 0 <= self.sigma < float("inf"):
-            raise ValueError(f"sigma, in pixels, is at least 0, got {self.sigma!r}")
+        if not 0 <= self.sigma <= _WIDEST:
+            raise ValueError(f"sigma, in pixels, is at least 0 and at most {_WIDEST}, got {self.sigma!r}")
+        if self.samples * self.segments > _MOST_VALUES:
+            raise ValueError(
+                f"{self.samples} samples of {self.segments} segments are {self.samples * self.segments:.2g} values, "
+                f"which are drawn together; at most {_MOST_VALUES:.2g}. Take fewer samples or segments"
+            )
         if not 0 <= self.score_threshold <= 1:
             raise ValueError(f"score_threshold lies in 0..1, got {self.score_threshold!r}")
 

@@ -370,6 +370,8 @@ def empty_notice(detections: Detections, subject: Subject = OBJECTS) -> str:
     if subject.whole:
         return "No class is listed: type the name of one, or leave detections out for the most probable ones."
     at_least = "" if detections.score_threshold is None else f" with a score of at least {detections.score_threshold:g}"
+    if detections.highest_score is not None and math.isnan(detections.highest_score):
+        return "Nothing was found: the scores that the network gives here are no numbers (NaN)."
     if detections.highest_score is None:
         return f"Nothing was found{at_least}. Try a lower score_threshold."
     return (
