@@ -21,6 +21,7 @@ __all__ = [
     "class_titles",
     "first_predictions",
     "number_of_class",
+    "require_places",
     "subject_of",
     "with_class",
 ]
@@ -91,6 +92,24 @@ def subject_of(detector: object) -> Subject:
         ``CLASSES`` for an image classifier, else ``OBJECTS``.
     """
     return CLASSES if LOGITS in Capabilities(detector).offers else OBJECTS
+
+
+def require_places(detector: object, what: str, instead: str) -> None:
+    """Raise an error for an image classifier, whose predictions are in no places.
+
+    Args:
+        detector: any detector.
+        what: what asks for places, and for what.
+        instead: what a classifier's user takes.
+
+    Raises:
+        ValueError: for an image classifier.
+    """
+    if subject_of(detector).whole:
+        raise ValueError(
+            f"{what}; a {type(detector).__name__} says what the whole image shows, and its classes are in no places. "
+            f"Take {instead}"
+        )
 
 
 def first_predictions(detector: Detector, image: ImageSource, score_threshold: float) -> Detections:

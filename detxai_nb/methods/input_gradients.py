@@ -94,7 +94,7 @@ class Noise:
                 f"got {noise!r}"
             )
         if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) > sys.maxsize:
-            raise ValueError(f"seed of {method!r} is a whole number of up to 64 bits; got {seed!r}")
+            raise ValueError(f"seed of {method!r} is a whole number; got {seed!r}, and it has up to 64 bits")
         self.deviation = float(noise * (batch.max() - batch.min()))
         self._batch, self._seed = batch, seed
 

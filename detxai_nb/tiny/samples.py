@@ -18,6 +18,7 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.options import complete_options, show_options
+from detxai_nb.subjects import require_places
 from detxai_nb.types import Detections, Detector, Progress, Target
 
 METHODS = ("odam", "grad-cam")
@@ -199,7 +200,15 @@ def samples_of(detector: Detector, data: Any, protocol: Protocol) -> Sequence[Sa
 
     Returns:
         The samples.
+
+    Raises:
+        ValueError: for an image classifier, whose classes are in no places.
     """
+    require_places(
+        detector,
+        "dx.tiny relates maps to the sizes and neighbours of objects",
+        "dx.widgets.Comparison(detector, image), or dx.evaluate with the protocol 'classes'",
+    )
     if isinstance(data, Sample):
         return [data]
     if isinstance(data, (list, tuple)) or (hasattr(data, "__getitem__") and hasattr(data, "names")):

@@ -15,6 +15,7 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
 from detxai_nb.metrics.neighbours import NOBODY, NeighbourContrast, neighbour_contrast
 from detxai_nb.metrics.scoring import MapScorer
+from detxai_nb.subjects import require_places
 from detxai_nb.types import Detections, Detector, Progress
 from detxai_nb.widgets.discrimination_view import contrast_payload, for_screen
 from detxai_nb.widgets.shared import serialize
@@ -128,7 +129,7 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
 
     Raises:
         TypeError: for an unknown option, or what is no detector or Detections.
-        ValueError: for a wrong setting of a method, or a sample of another size.
+        ValueError: for a wrong setting of a method, a sample of another size, or an image classifier.
         TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
     """
 
@@ -154,6 +155,12 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
     ) -> None:
         traits, settings = split_options(options, DiscriminationOptions)
         inputs = WidgetInputs.of(detector, image, detections, score_threshold)
+        require_places(
+            inputs.detector,
+            "Discrimination asks which of several objects in different places a map belongs to",
+            "dx.widgets.Comparison(detector, image), whose columns are classes, and maps.difference() for what speaks "
+            "for one class and not for others",
+        )
         if sample is not None:
             inputs.check_sample(sample)
         self._options = WidgetOptions.of(inputs.detector, settings, KINDS)

@@ -24,7 +24,7 @@ from detxai_nb.metrics.perturbation_path import (
 )
 from detxai_nb.metrics.scoring import MapScorer
 from detxai_nb.types import Detections, Detector, Progress
-from detxai_nb.widgets.perturbation_view import path_payload, shown_answers
+from detxai_nb.widgets.perturbation_view import others_of, path_payload, shown_answers
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.filters import FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
@@ -38,11 +38,14 @@ from detxai_nb.widgets.shared.options import (
     split_options,
 )
 from detxai_nb.widgets.shared.traits import Choice, Count, LayerTraits, MethodTraits
+from detxai_nb.widgets.shared.typed_classes import TypedClasses, class_choices
 from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.shared.worker import ResultStore, bytes_of_maps
 from detxai_nb.widgets.snapshots import curve, picture
 
 _TITLES = {"box": "Area of its box", "image": "Whole image"}
+_TITLES_OF_CLASSES = {"box": "All, 11 pictures", "image": "All, 51 pictures"}
+"""Of predictions whose box is the whole image, or the part of it that the classifier sees."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,16 @@ class PerturbationOptions(FilterOptions, total=False):
 
 
 @show_widget_options(PerturbationOptions, layer=None, seed=0, answer_threshold=SCORE_THRESHOLD, score_threshold=0.3)
-class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
+class Perturbation(TypedClasses, OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
     """The photograph changed step by step in the order of the selected object's map, and what the detector finds in it.
 
     Scores and pictures are those of the metrics "deletion-odam", "insertion-odam", "deletion" and "insertion". The
     first path is computed when the widget is made if that is quick, later ones in a thread beside the kernel. Paths are
     kept, and the detector sees no picture twice. Do not use the detector in a cell while the widget computes with it.
+
+    Of an image classifier a class takes the place of the object: its own probability is followed in every picture, and
+    all pixels are changed. Any class besides the most probable ones is listed once its name is typed, or by
+    ``add_class``.
 
     What next: ``Explorer`` shows the map whose pixels go, ``Comparison`` what other metrics say of it.
 
@@ -109,17 +116,18 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
         detector: a detector, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
         detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
-            ``score_threshold``.
+            ``score_threshold``. Of a classifier the classes to list.
         method: a name of ``dx.methods``; by default the first that can explain the detector.
         mode, area, fill: first values of the traits below.
         sample: the photograph with its annotations, whose boxes then say how many pixels are changed.
         **options: ``layer`` (a name of ``detector.layers``; by default the one that the method prefers); ``seed`` (of
             the order of tied pixels and of a random fill, also of methods that have one); ``answer_threshold`` (the
-            lowest score of what the detector finds in changed pictures, 0..1); ``score_threshold`` (the lowest score of
-            an object, 0..1); first values of ``selected`` and ``step``; and settings of methods.
+            lowest score of what the detector finds in changed pictures, 0..1; a class is followed below it too);
+            ``score_threshold`` (0..1, as in the Explorer); first values of ``selected`` and ``step``; and settings of
+            methods.
 
     Attributes:
-        selected: index of the selected object, or None.
+        selected: index of the selected object or class, or None.
         method, layer: as above; setting one computes another path.
         mode: "deletion" or "insertion".
         area: "box" (as many pixels as the object's box has, anywhere in the image, in 11 pictures: ODAM's protocol) or
@@ -169,13 +177,15 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
         self._answers = DetectionCache(inputs.detector)
         self._answer_threshold = traits.pop("answer_threshold", SCORE_THRESHOLD)
         self._bases = ResultStore(bytes_of_maps)
+        titles = _TITLES_OF_CLASSES if inputs.subject.whole and sample is None else _TITLES
         fills = [{"name": "", "title": "As in the papers"}, *({"name": f, "title": f.capitalize()} for f in FILLS)]
         super().__init__(
             inputs,
             choices={
                 **self._options.to_payload(),
+                **class_choices(inputs),
                 "modes": [{"name": name, "title": name.capitalize()} for name in MODES],
-                "areas": [{"name": name, "title": title} for name, title in _TITLES.items()],
+                "areas": [{"name": name, "title": title} for name, title in titles.items()],
                 "fills": fills,
             },
             method=self._options.first(1)[0] if method is None else method,
@@ -210,7 +220,7 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
         request, found = self._wanted, self._kept()
         if request is not None and found is not None:
             plan: PathPlan = found.plan
-            how = plan.schedule
+            how, least = plan.schedule, 0.0 if self._inputs.subject.whole else self._answer_threshold
             lines += [
                 f"heat = maps.values[{request.index}]",
                 f"how = dx.metrics.PerturbationSchedule({how.mode!r}, steps={how.steps}, every={how.every}, "
@@ -218,7 +228,7 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
                 f"order = dx.metrics.pixel_order(heat, seed={plan.order_seed})",
                 f"counts = how.counts({plan.area!r}, heat.numel())  # pixels changed in each picture",
                 f"pictures = list(how.images(maps.image, order, counts, seed={plan.fill_seed}))",
-                f"answers = dx.metrics.DetectionCache(detector).ask(pictures, {self._answer_threshold!r})",
+                f"answers = dx.metrics.DetectionCache(detector).ask(pictures, {least!r})",
                 f"scores = [float(answer.follow(detections, by={plan.by!r})[0][{request.index}]) "
                 "for answer in answers]",
             ]
@@ -227,6 +237,10 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
     def _take_inputs(self, inputs: WidgetInputs) -> None:
         super()._take_inputs(inputs)
         self._scorer = MapScorer.of(inputs.image, inputs.detections, self._sample, [])
+
+    def _take_class(self, inputs: WidgetInputs) -> None:
+        """Go on with one more class: what was found for the others stays."""
+        self._take_inputs(inputs)
 
     def close(self) -> None:
         """Close the widget: cancel its computation and drop its maps."""
@@ -256,7 +270,7 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
 
     def _compute(self, request: PerturbationRequest, progress: Progress | None) -> PerturbationPath:
         maps: HeatMaps | None = self._bases.get(request.request.key)
-        if maps is None:
+        if maps is None or len(maps) <= request.index:
             call = self._options.arguments(request.request)
             maps = explain(self._inputs.detector, self._inputs.image, self.detections, progress=progress, **call)
             self._bases.add(request.request.key, maps)
@@ -284,7 +298,7 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
         found: PerturbationPath | None = self._drawn()
         if found is None:
             return picture.draw_snapshot(self._scene(), self._caption(found))
-        curves = [found.relative.tolist(), found.others.tolist()]
+        curves = [found.relative.tolist(), others_of(found, self.detections).tolist()]
         return curve.draw_curve_snapshot(self._scene(), self._caption(found), curves, self.step)
 
     def _photo_picture(self) -> Image.Image:
@@ -295,11 +309,13 @@ class Perturbation(OneResultWidget, FilterTraits, MethodTraits, LayerTraits):
         if self.status["state"] == "error":
             return str(self.status["text"])
         if self.selected is None or found is None or self._shown is None:
-            return self.notice or f"{len(self.objects)} objects"
-        step = min(self.step, len(found.counts) - 1)
+            return self.notice or self._inputs.subject.counted(len(self.objects))
+        step, subject = min(self.step, len(found.counts) - 1), self._inputs.subject
         thing, score = self.objects[self.selected], float(found.scores[step, found.index])
-        said = f"score {score:.2f} of {thing['score']:.2f}" if score else "no longer found"
+        words, original = subject.score_in_words(score), subject.score_in_words(thing["score"])
+        said = f"{subject.score} {words} of {original}" if score or subject.whole else "no longer found"
+        number = "" if subject.whole else f"#{self.selected} "
         return (
-            f"#{self.selected} {thing['name']}: {self._shown.title}, picture {step} of {len(found.counts) - 1}, "
+            f"{number}{thing['name']}: {self._shown.title}, picture {step} of {len(found.counts) - 1}, "
             f"{found.counts[step]} pixels changed: {said}. Area below the curve {100 * found.area:.1f}%."
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.detections import are_classes
 from detxai_nb.metrics.perturbation_path import PerturbationPath
+from detxai_nb.subjects import FIRST_CLASSES
 from detxai_nb.types import Detections
 from detxai_nb.widgets.shared.serialize import class_colors
 
@@ -43,7 +46,7 @@ def path_payload(path: PerturbationPath, detections: Detections) -> dict[str, An
         "deleting": path.plan.schedule.mode == "deletion",
         "counts": list(path.counts),
         "relative": _listed(path.relative),
-        "others": _listed(path.others),
+        "others": _listed(others_of(path, detections)),
         "scores": path.scores[:, path.index].tolist(),
         "ious": path.ious[:, path.index].tolist(),
         "area": _listed(torch.tensor([path.area], device="cpu"))[0],
@@ -54,11 +57,25 @@ def path_payload(path: PerturbationPath, detections: Detections) -> dict[str, An
     }
 
 
+def others_of(path: PerturbationPath, detections: Detections) -> Tensor:
+    """Return the mean of the other objects' scores over their original scores, in each picture.
+
+    Args:
+        path: the pictures and the scores.
+        detections: those in the unchanged image.
+
+    Returns:
+        ``[K]``; NaN where there are none, and of classes: probabilities add up to 1, and one that was next to nothing
+        becomes any multiple of that.
+    """
+    return torch.full_like(path.others, torch.nan) if are_classes(detections) else path.others
+
+
 def shown_answers(path: PerturbationPath, step: int, detections: Detections) -> tuple[list[dict[str, Any]], int | None]:
     """Return the detections in a picture that are shown, and which of them is the object.
 
     A detection that scores less than those in the unchanged image had to is left out, unless it is the object; at most
-    60 are shown, by falling score.
+    60 are shown, by falling score. Of classes the most probable ones are shown.
 
     Args:
         path: the pictures and the scores.
@@ -66,13 +83,19 @@ def shown_answers(path: PerturbationPath, step: int, detections: Detections) -> 
         detections: those in the unchanged image.
 
     Returns:
-        "name", "score", "box" (xyxy in pixels) and "color" of each, of the object also its "number"; and the object's
-        index among them, None if it is not found again.
+        "name", "score", "box" (xyxy in pixels) and "color" of each, of the object also its "number"; of a class its
+        "label" in place of both; and the object's index among them, None if it is not found again.
     """
     answer, match = path.answers[step], path.match(step, detections)
-    enough = [row for row, score in enumerate(answer.scores.tolist()) if score >= _least(detections)][:_MOST_ANSWERS]
+    classes = are_classes(detections)
+    least, most = (0.0, FIRST_CLASSES) if classes else (_least(detections), _MOST_ANSWERS)
+    enough = [row for row, score in enumerate(answer.scores.tolist()) if score >= least][:most]
     rows = enough if match is None or match in enough else [*enough, match]
     labels, scores, boxes = answer.labels.tolist(), answer.scores.tolist(), answer.boxes.tolist()
+    if classes:
+        each = [{"score": scores[r], "box": boxes[r], "label": labels[r]} for r in rows]
+        named = [{"name": _title(detections.names, one["label"]), **one} for one in each]
+        return named, None if match is None else rows.index(match)
     colors = class_colors(labels, class_colors(detections.labels.tolist()))
     told: list[dict[str, Any]] = [
         {"name": str(detections.names[labels[r]]), "score": scores[r], "box": boxes[r], "color": colors[labels[r]]}
@@ -81,6 +104,11 @@ def shown_answers(path: PerturbationPath, step: int, detections: Detections) -> 
     if match is not None:
         told[rows.index(match)]["number"] = path.index
     return told, None if match is None else rows.index(match)
+
+
+def _title(names: Sequence[str], label: int) -> str:
+    """The name of a class, with its number where several have it."""
+    return f"{names[label]} ({label})" if names.count(names[label]) > 1 else str(names[label])
 
 
 def _least(detections: Detections) -> float:

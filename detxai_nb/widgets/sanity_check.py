@@ -21,13 +21,13 @@ from detxai_nb.widgets.sanity_check_run import (
     UnfinishedMap,
 )
 from detxai_nb.widgets.sanity_check_view import check_payload, figures_of, judged, shown_methods
-from detxai_nb.widgets.shared.detecting_again import DetectingAgain
 from detxai_nb.widgets.shared.filters import FILTERS, FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.forecast import ASK_FROM
 from detxai_nb.widgets.shared.improving import Pace
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import KINDS, SignedLookOptions, WidgetOptions, show_widget_options, split_options
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Count, Seeds, SignedLookTraits, SomeOf
+from detxai_nb.widgets.shared.typed_classes import TypedClasses, class_choices
 from detxai_nb.widgets.shared.widget import IDLE, STATIC
 from detxai_nb.widgets.shared.worker import COMPUTING, bytes_of_maps
 from detxai_nb.widgets.snapshots import grid, picture
@@ -52,13 +52,16 @@ class SanityCheckOptions(SignedLookOptions, FilterOptions, total=False):
 
 
 @show_widget_options(SanityCheckOptions)
-class SanityCheck(DetectingAgain, FilterTraits, SignedLookTraits):
-    """The maps of one object as the detector's weights are randomised, and the verdict on each method.
+class SanityCheck(TypedClasses, FilterTraits, SignedLookTraits):
+    """The maps of one object, or class, as the network's weights are randomised, and the verdict on each method.
 
     Nothing runs before ``run()`` or its button: a check computes every method once for each stage and seed. Before one
     that takes longer than a minute the button says how long and asks; ``run()`` does not. It runs in a thread beside
     the kernel and shows what it has found so far, which stays if it is cancelled. Until it has ended, the detector's
     weights are not the trained ones: do not use the detector in a cell meanwhile.
+
+    Of an image classifier one of its classes is checked: the most probable ones are listed, and any other once its name
+    is typed, or by ``add_class``.
 
     What next: ``Explorer`` shows one object's map large, ``Comparison`` what metrics say of it.
 
@@ -66,16 +69,16 @@ class SanityCheck(DetectingAgain, FilterTraits, SignedLookTraits):
         detector: one with a ``module``, or the name of one.
         image: the photograph, anything that ``load_image`` takes.
         detections: the objects, from ``detector.detect([image])``; by default what the detector finds with at least
-            ``score_threshold``.
+            ``score_threshold``. Of a classifier the classes to list.
         methods: one to three names of ``dx.methods``; by default ODAM and Grad-CAM.
         mode: "cascading" (from the output down, all stages so far) or "independent" (one stage at a time).
         layers: a preset of ``sanity.stages``.
         seeds: of the random weights.
-        score_threshold: the lowest score of an object, 0..1.
+        score_threshold: the lowest score of an object, 0..1; of a classifier as in the Explorer.
         **options: first values of the traits below, and settings of methods, which go to the methods that have them.
 
     Attributes:
-        selected: index of the object to check.
+        selected: index of the object or class to check.
         min_score, only_class, search: filters of the objects to choose from and of their boxes, as in the Explorer.
         methods, mode, layers, seeds: as above; they hold for the next run.
         selected_method, step: the cell in focus; step 0 is the trained network.
@@ -140,6 +143,7 @@ class SanityCheck(DetectingAgain, FilterTraits, SignedLookTraits):
             inputs,
             choices={
                 **self._options.to_payload(),
+                **class_choices(inputs),
                 "modes": [{"name": name, "title": _MODE_TITLES[name]} for name in sanity.MODES],
                 "presets": [{"name": name, "title": name.capitalize()} for name in sanity.PRESETS],
                 "measures": [{"name": name, "title": title} for name, title in MEASURES.items()],
@@ -174,7 +178,8 @@ class SanityCheck(DetectingAgain, FilterTraits, SignedLookTraits):
         with self._lock:
             check = self._wanted
             if check is None:
-                raise RuntimeError(f"nothing to check: {self.notice or 'select an object and at least one method'}")
+                asked = f"select {'a class' if self._inputs.subject.whole else 'an object'} and at least one method"
+                raise RuntimeError(f"nothing to check: {self.notice or asked}")
             self.question = ""
             self._pace = Pace()
             self._worker.kept.clear()

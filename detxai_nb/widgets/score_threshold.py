@@ -6,6 +6,7 @@ import traitlets
 from PIL import Image
 
 from detxai_nb.image import ImageSource
+from detxai_nb.subjects import require_places
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.shared.filters import ClassFilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
@@ -37,7 +38,7 @@ class ScoreThreshold(PhotoTraits, ClassFilterTraits, SnapshotWidget):
         lowest_score: as above; with ``detections`` the threshold that they passed.
 
     Raises:
-        TypeError, ValueError: for what is no detector, or no Detections of this image.
+        TypeError, ValueError: for what is no detector, an image classifier, or no Detections of this image.
         TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
 
     Example:
@@ -64,6 +65,11 @@ class ScoreThreshold(PhotoTraits, ClassFilterTraits, SnapshotWidget):
         lowest_score: float = 0.05,
     ) -> None:
         inputs = WidgetInputs.of(detector, image, detections, lowest_score)
+        require_places(
+            inputs.detector,
+            "ScoreThreshold shows which boxes a score threshold lets pass",
+            "dx.widgets.Explorer(detector, image), which lists classes with their probabilities",
+        )
         lowest = inputs.detections.score_threshold if detections is not None else lowest_score
         super().__init__(inputs, score_threshold=score_threshold, lowest_score=lowest or 0.0, selected=None)
         self.code = self.to_code()

@@ -82,7 +82,8 @@ class TinyObjects(WorkWidget, LookTraits):
 
     Raises:
         TypeError: for an unknown option, or what is no detector or dataset.
-        ValueError: for a wrong ``at_most``, ``gap``, ``layer``, ``protocol``, ``target`` or ``settings``.
+        ValueError: for a wrong ``at_most``, ``gap``, ``layer``, ``protocol``, ``target`` or ``settings``, or an image
+            classifier.
         TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
     """
 

@@ -108,7 +108,7 @@ def test_numbers_of_numpy_are_numbers(classifier: Any) -> None:
         ("integrated-gradients", {"baseline": np.zeros((3, 5, 5))}, r"network's input, \[3, 16, 16\]; got \[3, 5, 5\]"),
         ("integrated-gradients", {"baseline": np.full((3, 16, 16), np.nan)}, "not finite"),
         ("integrated-grad-cam", {"baseline": np.zeros((3, 16, 16))}, "baseline of 'integrated-grad-cam' is one of"),
-        ("sodex", {"sigma": 1e300}, "sigma, in pixels, is at least 0 and at most 1000"),
+        ("sodex", {"sigma": 1e300}, "sigma, in pixels, is at least 0, got 1e.300; the widest is 1000"),
         ("sodex", {"samples": 2**40}, "samples of 100 segments .* Take fewer samples or segments"),
     ],
 )

@@ -71,7 +71,7 @@ class SodexSettings:
             if not 0 < getattr(self, name) < _LARGEST:
                 raise ValueError(f"{name} is a number above 0, got {getattr(self, name)!r}")
         if not 0 <= self.sigma <= _WIDEST:
-            raise ValueError(f"sigma, in pixels, is at least 0 and at most {_WIDEST}, got {self.sigma!r}")
+            raise ValueError(f"sigma, in pixels, is at least 0, got {self.sigma!r}; the widest is {_WIDEST}")
         if self.samples * self.segments > _MOST_VALUES:
             raise ValueError(
                 f"{self.samples} samples of {self.segments} segments are {self.samples * self.segments:.2g} values, "

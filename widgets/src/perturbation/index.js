@@ -2,6 +2,7 @@
 
 import { curveView } from "../shared/curve.js";
 import { csvOf } from "../shared/sheet.js";
+import { counted, scoreWords, subjectOf } from "../shared/subjects.js";
 import { boxLabel, nameOf } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 import { Perturbation } from "./model.js";
@@ -25,6 +26,7 @@ class PerturbationView {
   constructor(perturbation, host) {
     this.perturbation = perturbation;
     this.store = perturbation.store;
+    this.subject = subjectOf(this.store);
     this.parts = pictureParts(perturbation, {
       scene: () => this.#scene(),
       hovered: (index) => this.panel.point(index !== null && index < this.store.get("objects").length ? index : null),
@@ -65,15 +67,21 @@ class PerturbationView {
     this.scrubber.show(`${step} of ${perturbation.last}`, words);
     if (this.#drawn !== walk) {
       this.#drawn = walk;
-      const whole = store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
+      const { one, whole } = this.subject;
+      const all = whole || store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
       const others = walk?.others.some((v) => v !== null) ? [{ values: walk.others, title: "other objects, mean" }] : [];
-      const curves = walk ? [{ values: walk.relative, title: "this object: score over original score" }, ...others] : [];
-      this.curve.draw(curves, ["0%", `100%: ${whole}`], this.#summary());
+      const curves = walk ? [{ values: walk.relative, title: `this ${one}: ${this.#score} over original ${this.#score}` }, ...others] : [];
+      this.curve.draw(curves, ["0%", `100%: ${all}`], this.#summary());
     }
     if (walk) this.curve.mark(step);
     parts.changed();
     parts.label("Changed photograph");
     parts.say(words);
+  }
+
+  /** What is followed. */
+  get #score() {
+    return this.subject.whole ? "probability" : "score";
   }
 
   /** The curve in words. */
@@ -83,18 +91,23 @@ class PerturbationView {
     const say = (/** @type {number | null} */ v) => (v === null ? "undefined" : `${Math.round(100 * v)}%`);
     const middle = Math.floor(last / 2);
     const at = [0, middle, last].map((i) => `${say(walk.relative[i])} in picture ${i}`);
-    return `${walk.title}: score over original score is ${at.join(", ")}; area below the curve ${say(walk.area)}.`;
+    return `${walk.title}: ${this.#score} over original ${this.#score} is ${at.join(", ")}; area below the curve ${say(walk.area)}.`;
   }
 
   #words() {
     const { perturbation, store } = this;
     const { walk, step, selected } = perturbation;
     if (store.get("notice")) return store.get("notice");
+    if (selected === null && this.subject.whole) return "Choose a class in the list, or type the name of another, to change the photograph in the order of its map.";
     if (selected === null) return "Click an object, or use the arrow keys, to change the photograph in the order of its map.";
     const object = store.get("objects")[selected];
     if (!walk) return `${boxLabel(object)}.`;
     const number = walk.counts[step];
     const done = `${number} ${number === 1 ? "pixel" : "pixels"} ${walk.deleting ? "deleted" : "inserted"}`;
+    if (this.subject.whole) {
+      const best = walk.answers[step].filter((_, i) => i < 3).map(boxLabel).join(", ");
+      return `${nameOf(object)}, ${walk.title}, ${done}: probability ${scoreWords({ ...object, score: walk.scores[step] })} of ${scoreWords(object)}; most probable: ${best}.`;
+    }
     const there = walk.matches[step] !== null;
     const score = `score ${walk.scores[step].toFixed(2)} of ${object.score.toFixed(2)}, its box overlaps by ${Math.round(100 * walk.ious[step])}%`;
     const count = walk.answers[step].filter((answer) => answer.score >= walk.least).length;
@@ -144,9 +157,9 @@ class PerturbationView {
     return {
       scene,
       part: parts.stage.viewport.visible,
-      words: object ? [this.#words(), this.#summary()].filter(Boolean) : [`${store.get("objects").length} objects`],
+      words: object ? [this.#words(), this.#summary()].filter(Boolean) : [counted(this.subject, store.get("objects").length)],
       bar: null,
-      legend: object && perturbation.walk ? [{ color: ORIGINAL, name: `${boxLabel(object)} in the unchanged photograph` }] : [],
+      legend: object && perturbation.walk && !this.subject.whole ? [{ color: ORIGINAL, name: `${boxLabel(object)} in the unchanged photograph` }] : [],
       name: [...shown, ...(object ? [object.name, String(selected)] : ["photograph"]), String(step)],
     };
   }
@@ -154,10 +167,23 @@ class PerturbationView {
   /** The curve, picture by picture. */
   #table() {
     const { walk, choice, selected } = this.perturbation;
+    if (this.subject.whole) return this.#classTable();
     const columns = ["object", "method", "mode", "picture", "pixels_changed", "score", "score_over_original", "others_over_original", "iou", "found"];
     const rows = (walk?.counts ?? []).map((count, i) => [
       ...[selected, choice?.method, choice?.mode, i, count],
       ...[walk?.scores[i], walk?.relative[i], walk?.others[i], walk?.ious[i], walk?.answers[i].length],
+    ]);
+    return csvOf(columns, rows);
+  }
+
+  /** The same of a class. */
+  #classTable() {
+    const { walk, choice, selected } = this.perturbation;
+    const object = selected === null ? null : this.store.get("objects")[selected];
+    const columns = ["class_number", "class", "method", "mode", "picture", "pixels_changed", "probability", "probability_over_original", "most_probable"];
+    const rows = (walk?.counts ?? []).map((count, i) => [
+      ...[object?.label, object?.name, choice?.method, choice?.mode, i, count],
+      ...[walk?.scores[i], walk?.relative[i], walk?.answers[i][0]?.name],
     ]);
     return csvOf(columns, rows);
   }

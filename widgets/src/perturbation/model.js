@@ -39,6 +39,7 @@ export const TRAITS = [
   "status",
   "notice",
   "lower_score",
+  "class_answer",
   "code",
 ];
 

@@ -3,6 +3,8 @@
 import { layerChoices, plain, segmentControl, selectControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { factRows } from "../shared/facts.js";
+import { classField } from "../shared/class_field.js";
+import { subjectOf } from "../shared/subjects.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
@@ -27,7 +29,9 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
   const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
   const count = element("span", { class: "dx-count" });
   const filter = filterControls(store);
-  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const subject = subjectOf(store);
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover });
   const method = selectControl("Order by", choose("method"));
   const layer = selectControl("Layer", choose("layer"));
   const mode = segmentControl("Mode", MODES, choose("mode"));
@@ -35,7 +39,7 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
   const fill = selectControl("Filling", choose("fill"));
   const facts = element("dl", { class: "dx-facts" });
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [filter.root, objects.list], count),
+    section(subject.title, [filter.root, objects.list, typed.root], count),
     section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
     section("Curve", [facts]),
     takeAway(download, () => store.get("code"), store),
@@ -59,6 +63,7 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
         count.textContent = countWords(found, listed);
       }
       filter.show(found, listed);
+      typed.show();
       objects.show(perturbation.selected);
       method.show(choices.methods, store.get("method"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
@@ -68,7 +73,7 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
       const { walk } = perturbation;
       const said = walk
         ? [
-            { name: "Area under curve", value: percent(walk.area), title: "100% for a score that never changes" },
+            { name: "Area under curve", value: percent(walk.area), title: `100% for a ${subject.whole ? "probability" : "score"} that never changes` },
             { name: "Pixels changed", value: String(walk.counts[perturbation.last]), title: "In the last picture" },
             { name: "Tied pixels", value: percent(walk.ties), title: "Share of the changed pixels whose value is tied, so that their order is random" },
           ]

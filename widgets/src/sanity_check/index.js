@@ -9,7 +9,8 @@ import { viewParts, widget } from "../shared/view.js";
 import { figure } from "../shared/grid_cell.js";
 import { Grid } from "../shared/grid.js";
 import { gridLegend, renderGridSheet, svgOfGrid } from "../shared/grid_sheet.js";
-import { csvOf, objectStart } from "../shared/sheet.js";
+import { csvOf, objectStart, startColumns } from "../shared/sheet.js";
+import { scoreName, scoreWords } from "../shared/subjects.js";
 import { nameOf } from "../shared/text.js";
 import { SanityCheck } from "./model.js";
 import { sanityPanel } from "./panel.js";
@@ -66,7 +67,8 @@ class SanityView {
     const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
       button("plus", "Zoom in (+)", () => grid.zoomIn()),
       button("minus", "Zoom out (\u2212)", () => grid.zoomOut()),
-      button("frame", "Show the object (f)", () => grid.frame()),
+      // A class is in no place.
+      ...(this.check.subject.whole ? [] : [button("frame", "Show the object (f)", () => grid.frame())]),
       button("reset", "Show the whole photograph (0)", () => grid.reset()),
       fullScreenButton(() => grid.whole()),
     ]);
@@ -166,7 +168,7 @@ class SanityView {
     if (!found) return null;
     const object = store.get("objects")[check.object];
     const words = [
-      `${nameOf(object)}, score ${object.score.toFixed(2)}. ${found.mode === "cascading" ? "Cascading" : "Independent"} randomization, maps of seed ${store.get("seed")}. Below the maps: ${check.measureTitle}.`,
+      `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}. ${found.mode === "cascading" ? "Cascading" : "Independent"} randomization, maps of seed ${store.get("seed")}. Below the maps: ${check.measureTitle}.`,
       found.note,
     ];
     return { grid, words, legend: gridLegend(grid), name: ["sanity", found.mode, ...order] };
@@ -186,7 +188,7 @@ class SanityView {
         }),
       ),
     );
-    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "verdict", "mode", "seed", "step", "stage"];
+    const columns = [...startColumns(check.subject.whole), "method", "verdict", "mode", "seed", "step", "stage"];
     return csvOf([...columns, ...measures], lines);
   }
 }

@@ -4,6 +4,7 @@ import { Coloring } from "../shared/coloring.js";
 import { colorRange, decodeMaps } from "../shared/maps.js";
 import { listedObjects } from "../shared/filter.js";
 import { Store } from "../shared/state.js";
+import { oneOf, overlayOf, subjectOf } from "../shared/subjects.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 /** @typedef {import("../shared/types.js").MapSet} MapSet */
@@ -20,6 +21,7 @@ export const TRAITS = [
   "palettes",
   "min_score",
   "lower_score",
+  "class_answer",
   "only_class",
   "search",
   "selected",
@@ -47,7 +49,7 @@ export const TRAITS = [
 
 /** Columns of its grid are steps: 0 is the trained network. */
 export class SanityCheck {
-  labels = { grid: "Methods and steps", empty: "Choose an object and methods below, then run the check." };
+  labels = { grid: "Methods and steps", empty: "" };
   /** The grid shows no figures of metrics. @type {Metric[]} */
   metrics = [];
   /** @type {null} */
@@ -59,6 +61,8 @@ export class SanityCheck {
   constructor(model) {
     this.store = new Store(model, TRAITS);
     this.coloring = new Coloring(this.store);
+    this.subject = subjectOf(this.store);
+    this.labels.empty = `Choose ${oneOf(this.subject)} and methods below, then run the check.`;
     this.#take();
     // Subscribed first, so that views find what is already decoded.
     this.store.subscribe((key) => {
@@ -136,7 +140,8 @@ export class SanityCheck {
     const objects = this.store.get("objects");
     const listed = new Set(this.listed);
     const hidden = new Set(objects.flatMap((/** @type {unknown} */ _, /** @type {number} */ i) => (listed.has(i) ? [] : [i])));
-    return { objects, selected: this.object, boxes: this.store.get("boxes"), hidden };
+    const scene = { objects, selected: this.object, boxes: this.store.get("boxes"), hidden };
+    return this.subject.whole ? { ...scene, ...overlayOf(objects, this.store.get("photo")) } : scene;
   }
 
   /** What is shown large in every cell. @returns {readonly number[]} */

@@ -3,6 +3,7 @@
 import { checkList } from "../shared/checklist.js";
 import { plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { button, element } from "../shared/dom.js";
+import { classField } from "../shared/class_field.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
@@ -24,7 +25,7 @@ const MOST_SEEDS = 5;
  * @param {{run: (sure: boolean) => void, select: (index: number) => void, step: (step: 1 | -1) => void, download: {png: () => void, svg: () => void, csv: () => void}}} actions
  */
 export function sanityPanel(check, { run, select, step, download }) {
-  const { store } = check;
+  const { store, subject } = check;
   const choose = (/** @type {string} */ key) => (/** @type {string} */ value) => store.commit({ [key]: value });
   const slide = (/** @type {string} */ label, /** @type {string} */ key) =>
     sliderControl(
@@ -32,7 +33,8 @@ export function sanityPanel(check, { run, select, step, download }) {
       (value) => store.setLive(key, value),
       (value) => store.commit({ [key]: value }),
     );
-  const objects = objectList({ label: "Detected objects", select, step, hover: () => {} });
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover: () => {} });
   const filter = filterControls(store);
   const count = element("span", { class: "dx-count" });
   const methods = checkList("Methods checked", (chosen) => {
@@ -62,7 +64,7 @@ export function sanityPanel(check, { run, select, step, download }) {
   // Before the first check the button is also where its maps will be.
   const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Object", [filter.root, objects.list], count),
+    section(subject.whole ? subject.title : "Object", [filter.root, objects.list, typed.root], count),
     section("Methods", [methods.root, most]),
     section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
     section("Shown", [measure.row, seed.row]),
@@ -84,6 +86,7 @@ export function sanityPanel(check, { run, select, step, download }) {
       count.textContent = countWords(found, listed);
     }
     filter.show(found, listed);
+    typed.show();
     objects.show(check.chosen);
     methods.show(
       choices.methods.map((/** @type {any} */ m) => ({ name: m.name, title: m.title })),
@@ -110,8 +113,9 @@ export function sanityPanel(check, { run, select, step, download }) {
     signed.show(check.order.some((m) => check.maps(m)?.signed) ? plain(choices.signed_colormaps) : [], store.get("signed_colormap"));
     opacity.show(store.get("opacity"));
     hideBelow.show(store.get("hide_below"));
-      upper.show();
+    upper.show();
     boxes.show(store.get("boxes"));
+    boxes.row.hidden = subject.whole;
   }
 
   return { root, first, show };

@@ -57,6 +57,7 @@ export function perturbationState(changes = {}) {
     selected: 0,
     min_score: 0,
     lower_score: null,
+    class_answer: { typed: "", text: "", near: [] },
     only_class: "",
     search: "",
     method: "odam",

@@ -50,6 +50,7 @@ export function sanityState(changes = {}) {
     palettes,
     min_score: 0,
     lower_score: null,
+    class_answer: { typed: "", text: "", near: [] },
     only_class: "",
     search: "",
     selected: 0,
