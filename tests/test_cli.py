@@ -104,6 +104,77 @@ def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
     assert list(tmp_path.iterdir()) == [out]
 
 
+CLASSIFIER = ["--detector", "tiny-resnet", "--device", "cpu", "--method", "grad-cam"]
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene with one object as a PNG file."""
+    path = tmp_path_factory.mktemp("single") / "single.png"
+    Image.fromarray(dx.data.scenes.make(1, mode="single").image[::2, ::2]).save(path)
+    return path
+
+
+def test_a_classifier_is_explained_by_its_five_most_probable_classes(
+    single: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, data = tmp_path / "out.png", tmp_path / "out.npz"
+    words = ["explain", str(single), *CLASSIFIER, "--score-threshold", "0.999"]
+    assert main([*words, "--out", str(picture), "--out", str(data)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    every = dx.load_detector("tiny-resnet", device="cpu").detect([single], 0.0)[0]
+    maps = HeatMaps.load(data)
+    assert maps.detections.labels.tolist() == every.labels[:5].tolist()
+    assert printed[-2:] == [f"wrote {picture}", f"wrote {data}"]
+    # Number, class, probability and status, and no box.
+    for number, line in enumerate(printed[:5]):
+        assert re.fullmatch(rf" +{number}  {every.label_names()[number]}  [\d.]+(e-\d+)?  ok", line)
+    assert picture.read_bytes()[1:4] == b"PNG"
+
+
+def test_a_class_is_explained_by_its_name_however_small_its_probability(
+    single: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "out.npz"
+    every = dx.load_detector("tiny-resnet", device="cpu").detect([single], 0.0)[0]
+    last = every.label_names()[-1]
+    words = ["explain", str(single), *CLASSIFIER, "--out", str(data)]
+    assert main([*words, "--class", last.upper(), "--class", last]) == 0
+    assert capsys.readouterr().out.startswith(f"  9  {last}  ")
+    assert HeatMaps.load(data).detections.label_names() == [last]
+    assert "this classifier has no class 'mugg'; did you mean 'mug'?" in refusal(capsys, *words, "--class", "mugg")
+    assert "there is no class 7; --object is one of the 5" in refusal(capsys, *words, "--object", "7")
+    of_detector = ["explain", str(photo), "--device", "cpu", "--out", str(data)]
+    assert main([*of_detector, "--class", "apple"]) == 0
+    assert set(HeatMaps.load(data).detections.label_names()) == {"apple"}
+    capsys.readouterr()
+    assert "no object of the class 'jug' was found; found were apple" in refusal(capsys, *of_detector, "--class", "jug")
+    assert "has no class 'jugg'; did you mean 'jug'" in refusal(capsys, *of_detector, "--class", "jugg")
+
+
+def test_classifiers_of_torchvision_are_named_found_and_fetched(
+    single: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    assert main(["detectors"]) == 0
+    assert "torchvision's image classifiers by its name, such as resnet50" in capsys.readouterr().out
+    assert main(["detectors", "resnet50"]) == 0
+    assert "image classifier resnet50" in capsys.readouterr().out
+    assert main(["explain", str(single), "--detector", "resnet50", "--out", str(tmp_path / "out.png")]) == 2
+    *_, said = capsys.readouterr().err.splitlines()
+    assert "could not download the weights of resnet50" in said
+    assert "detxai-nb fetch resnet50 --from FILE" in said
+    for command in (["explain", single, "--out", tmp_path / "out.png", "--detector"], ["detectors"]):
+        said = refusal(capsys, *command, "resnet51")
+        assert "unknown detector 'resnet51'" in said
+        assert "did you mean 'resnet50'" in said
+
+
 def test_one_object_can_be_chosen(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["explain", str(photo), "--device", "cpu", "--out", str(tmp_path / "out.npz")]
     assert main(words) == 0

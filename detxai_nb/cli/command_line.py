@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"detxai-nb {detxai_nb.__version__}")
     parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
     add = parser.add_subparsers(required=True, metavar="command").add_parser
-    _add_explain(add("explain", help="compute heat maps for the detections in a photograph"))
+    _add_explain(add("explain", help="compute heat maps of what is detected in a photograph, or of its classes"))
     _add_evaluate(add("evaluate", help="reproduce the table of a paper with your own detector and data"))
     _add_example(add("example", help="write a picture to try the others on"))
     _add_fetch(add("fetch", help="download the weights of a detector now, to work offline later"))
@@ -107,7 +107,16 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.3,
         metavar="S",
-        help="the lowest score of a detection that is explained, from 0 to 1 (%(default)s)",
+        help="the lowest score of a detection that is explained, from 0 to 1 (%(default)s); of a classifier the five "
+        "most probable classes are explained whatever their probabilities",
+    )
+    explain.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        metavar="NAME",
+        help="explain only objects of this class; with a classifier this class, however small its probability; may be "
+        "repeated",
     )
     explain.add_argument(
         "--object",
@@ -247,7 +256,7 @@ def _add_detector(command: argparse.ArgumentParser) -> None:
         "--detector",
         default="tiny-fcos",
         help="a name of `detxai-nb detectors` (%(default)s, which knows synthetic scenes only; for photographs take "
-        "ssdlite320_mobilenet_v3_large, 14 MB, or fcos_resnet50_fpn, 124 MB)",
+        "ssdlite320_mobilenet_v3_large, 14 MB, or fcos_resnet50_fpn, 124 MB), or an image classifier such as resnet50",
     )
     command.add_argument("--weights", type=Path, help="a file of weights for the detector")
     command.add_argument(

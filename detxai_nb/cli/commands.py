@@ -29,18 +29,20 @@ OUTPUTS = (".png", ".npz")
 """The file endings that ``explain --out`` can write."""
 LISTED = {"detectors": ("family", "weights"), "methods": ("title", "kind"), "metrics": ("title", "better", "needs")}
 """What a list shows of each table besides the names."""
+_CLASSIFIERS = "resnet50, vgg16 or efficientnet_b0"
 FOR_PHOTOGRAPHS = "ssdlite320_mobilenet_v3_large"
 """The smallest detector that knows photographs."""
 
 
 def run_explain(options: argparse.Namespace) -> None:
-    """Explain the detections in a photograph.
+    """Explain the detections in a photograph, or with a classifier its most probable classes.
 
     Args:
         options: the parsed command line.
 
     Raises:
-        ValueError: for an unknown ending of a file, an object that was not found, or what ``dx.explain`` refuses.
+        ValueError: for an unknown ending of a file, an object or class that is not there, or what ``dx.explain``
+            refuses.
         FileNotFoundError: for a missing photograph, file of weights or folder to write into.
     """
     options.out = [as_path(path, "a file to write") for path in options.out]
@@ -51,20 +53,29 @@ def run_explain(options: argparse.Namespace) -> None:
     settings = _settings(options.setting)
     image = dx.load_image(options.photo)
     from detxai_nb.doubts import doubt_of
+    from detxai_nb.subjects import class_titles, first_predictions, subject_of
 
     detector = _detector(options)()
-    found = detector.detect([image], score_threshold=options.score_threshold)[0]
+    subject = subject_of(detector)
+    found = first_predictions(detector, image, options.score_threshold)
     if doubt := doubt_of(detector, image):
         print(f"detxai-nb: note: {in_own_words(doubt)}", file=sys.stderr)
     found.require_nonempty()
-    chosen = _chosen(found, options.object)
-    found = found[chosen]
+    if options.classes is not None:
+        found, known = _of_classes(detector, image, found, options.classes, subject.whole)
+    else:
+        known = list(range(len(found)))
+    rows = _chosen(found, options.object, subject.one)
+    found, chosen = found[rows], [known[row] for row in rows]
     maps = dx.explain(
         detector, image, found, method=options.method, target=options.target, layer=options.layer, **settings
     )
     picture = _picture(maps, options.colormap) if any(_is_picture(path) for path in options.out) else b""
-    for i, (name, score, box) in enumerate(zip(found.label_names(), found.scores.tolist(), found.boxes.tolist())):
-        print(f"{chosen[i]:3}  {name}  {score:.3f}  ({', '.join(f'{side:.1f}' for side in box)})  {maps.status[i]}")
+    for i, (name, score, box) in enumerate(zip(class_titles(found), found.scores.tolist(), found.boxes.tolist())):
+        # A class of the whole image is in no place.
+        place = "" if subject.whole else f"  ({', '.join(f'{side:.1f}' for side in box)})"
+        said = subject.score_in_words(score) if score < 0.001 else f"{score:.3f}"
+        print(f"{chosen[i]:3}  {name}  {said}{place}  {maps.status[i]}")
     for path in options.out:
         if _is_picture(path):
             write_atomically(path, lambda file: file.write(picture))
@@ -86,7 +97,30 @@ def _check_writable(path: Path) -> None:
 _LONGEST_NAME = 230
 
 
-def _chosen(found: Detections, wanted: Sequence[int] | None) -> list[int]:
+def _of_classes(
+    detector: OpenDetector, image: Any, found: Detections, wanted: Sequence[str], whole: bool
+) -> tuple[Detections, list[int]]:
+    """The predictions of some classes, by name, with their numbers: of a classifier any, of a detector those found."""
+    from detxai_nb.names import class_number
+    from detxai_nb.subjects import number_of_class
+
+    if whole:
+        numbers = list(dict.fromkeys(number_of_class(detector, name) for name in wanted))
+        own = dx.detections.of_classes(detector, image, numbers)
+        every = detector.detect([image], score_threshold=0.0)[0].labels.tolist()
+        return own, [every.index(number) for number in numbers]
+    numbers = [class_number(name, detector.names) for name in wanted]
+    rows = [row for row, label in enumerate(found.labels.tolist()) if label in numbers]
+    if not rows:
+        there = ", ".join(dict.fromkeys(found.label_names()))
+        raise ValueError(
+            f"no object of the class {' or '.join(map(repr, wanted))} was found; found were {there}. Try a lower "
+            "score_threshold"
+        )
+    return found[rows], rows
+
+
+def _chosen(found: Detections, wanted: Sequence[int] | None, one: str) -> list[int]:
     """The row numbers of the objects to explain: those asked for, once each, or all."""
     if wanted is None:
         return list(range(len(found)))
@@ -95,7 +129,7 @@ def _chosen(found: Detections, wanted: Sequence[int] | None) -> list[int]:
         told = ", ".join(f"{number} {name}" for number, name in enumerate(found.label_names()[:20]))
         more = ", ..." if len(found) > 20 else ""
         raise ValueError(
-            f"there is no object {missing[0]}; --object is one of the {len(found)} that were found: {told}{more}"
+            f"there is no {one} {missing[0]}; --object is one of the {len(found)} that were found: {told}{more}"
         )
     return list(dict.fromkeys(wanted))
 
@@ -248,8 +282,13 @@ def show_table(options: argparse.Namespace) -> None:
     if options.name is None:
         table = table.reset_index()[[one, *LISTED[options.table]]]
         print(format_table([str(name) for name in table.columns], table.to_numpy().tolist()))
+        if options.table == "detectors":
+            print(f"\nBesides, any of torchvision's image classifiers by its name, such as {_CLASSIFIERS}.")
         print(f"\n`detxai-nb {options.table} NAME` tells all about one of them, with its settings.")
         return
+    if options.table == "detectors" and options.name not in table.index:
+        # Raises for a name that there is not, and says the nearest.
+        table = dx.detectors.table(options.name)
     if options.name not in table.index:
         raise ValueError(f"unknown {one} {options.name!r}; known: {', '.join(table.index)}")
     print(format_table((one, options.name), list(table.loc[options.name].items())))

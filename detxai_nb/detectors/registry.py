@@ -24,7 +24,7 @@ from detxai_nb.detectors.weights import bare_module
 from detxai_nb.detectors.yolox import family as yolox
 from detxai_nb.entry_points import load_entry_points
 from detxai_nb.files import as_path
-from detxai_nb.names import ClassNames, as_names
+from detxai_nb.names import ClassNames, as_names, nearest_names
 from detxai_nb.types import OpenDetector, StagePatterns
 
 if TYPE_CHECKING:
@@ -161,12 +161,19 @@ def _told(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in settings.items())
 
 
-def table() -> pandas.DataFrame:
+def table(name: str | None = None) -> pandas.DataFrame:
     """Return the table of the detectors that ``load_detector`` knows, also those of installed packages.
+
+    Args:
+        name: one of them, also one that has no row of its own, such as a classifier of torchvision ("resnet50"), for
+            its row alone; None for the whole table.
 
     Returns:
         A row for each detector, by name: its family, where the weights come from, what it is, and its settings with
         their defaults.
+
+    Raises:
+        ValueError: for an unknown name; the message names those that are most like it.
 
     Example:
         >>> table().loc["tiny-fcos", "family"]
@@ -183,7 +190,7 @@ def table() -> pandas.DataFrame:
             "about": entry.about,
             "settings": _told({**(settings_of(entry.family) or {}), **entry.settings}),
         }
-        for name, entry in DETECTORS.items()
+        for name, entry in (DETECTORS if name is None else {name: _find(name)}).items()
     ]
     return pd.DataFrame(rows).set_index("detector")
 
@@ -268,9 +275,11 @@ def _find(name: str) -> Entry:
     others = (family.find(name) for family in FAMILIES.values() if family.find is not None)
     found = found or next((entry for entry in others if entry is not None), None)
     if found is None:
+        near = nearest_names(str(name), [*DETECTORS, *classifier.classifier_names()])
+        asked = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(
             f"unknown detector {name!r}; known: {', '.join(DETECTORS)}, and torchvision's image classifiers such as "
-            "resnet50; for a module of your own use wrap, for a callable wrap_predict"
+            f"resnet50; {asked}for a module of your own use wrap, for a callable wrap_predict"
         )
     return found
 

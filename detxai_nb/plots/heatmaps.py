@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from detxai_nb.detections import as_detections
+from detxai_nb.detections import are_classes, as_detections
 from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
+from detxai_nb.subjects import CLASSES, OBJECTS, Subject, class_titles
 from detxai_nb.types import Detections
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def plot_maps(
             ``DIVERGING`` (centred at zero).
         opacity: of the strongest evidence, 0..1; weaker evidence fades out.
         scale: "object" stretches each map over its own range, "shared" all of them over one.
-        boxes: whether each object's box is drawn.
+        boxes: whether each object's box is drawn; of classes of the whole image none is.
         titles: one for each map; by default number, class and score.
         max_objects: at most this many are drawn, the first ones, and the heading says how many there are.
 
@@ -100,7 +101,7 @@ def plot_maps(
     shown = maps[:max_objects]
     heading = _heading(maps)
     if len(shown) < len(maps):
-        heading += f" (the first {len(shown)} of {len(maps)} objects)"
+        heading += f" (the first {len(shown)} of {_subject(maps.detections).counted(len(maps))})"
     if not len(shown):
         return plot_detections(maps.image, maps.detections)
     sheet = PanelGrid(maps.image, rows=-(-len(shown) // (columns or 3)), columns=min(columns or 3, len(shown)))
@@ -162,14 +163,14 @@ def plot_comparison(
             _draw(axes, bar, _small(one[row]), _ranges(one[row], "object")[0], f"{name}: {labels[row]}", style)
     targets = dict.fromkeys(one.target.part for one in maps.values())
     heading = f"target {', '.join(targets)}" + (
-        f" (the first {rows} of {len(first)} objects)" if rows < len(first) else ""
+        f" (the first {rows} of {_subject(first.detections).counted(len(first))})" if rows < len(first) else ""
     )
     sheet.head(heading)
     return sheet.figure
 
 
 def plot_detections(image: ImageSource, detections: Detections, *, width: float = 6.0) -> Figure:
-    """Draw a figure of the photograph with its boxes, each with number, class and score.
+    """Draw a figure of the photograph with its boxes, each with number, class and score; of a classifier no boxes.
 
     Args:
         image: what ``load_image`` takes.
@@ -183,6 +184,11 @@ def plot_detections(image: ImageSource, detections: Detections, *, width: float 
     sheet = PanelGrid(pixels, 1, 1, side=width, bars=False)
     axes, _ = sheet.panel(0, 0)
     draw_photograph(axes, _shrink(pixels), pixels.shape[:2])
+    subject = _subject(detections)
+    if subject.whole and len(detections):
+        axes.text(0.02, 0.98, "\n".join(_labels(detections)), transform=axes.transAxes, va="top", **_ON_PICTURE)
+        sheet.head(subject.counted(len(detections)))
+        return sheet.figure
     for box, label in zip(detections.boxes.tolist(), _labels(detections)):
         draw_box(axes, box, 1.4)
         axes.annotate(label, box[:2], (0, 2), textcoords="offset points", va="bottom", **_ON_PICTURE)
@@ -277,6 +283,14 @@ def _colormap(name: str) -> Any:
     return colormaps[name]
 
 
+def _shows_all(detections: Detections, size: Sequence[int]) -> bool:
+    """Whether these are classes of the whole image (``size`` is its height and width): their box is its edge."""
+    if not are_classes(detections):
+        return False
+    x1, y1, x2, y2 = detections.boxes[0].tolist()
+    return bool(x1 <= 0.5 and y1 <= 0.5 and x2 >= size[1] - 0.5 and y2 >= size[0] - 0.5)
+
+
 def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float], title: str, style: _Style) -> None:
     """One panel: the photograph, the one map that ``maps`` holds, its box and its colour bar."""
     low, high = ends
@@ -286,7 +300,7 @@ def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float
     )
     size = maps.detections.image_size or maps.image.shape[:2]
     draw_photograph(axes, painted, size)
-    if style.boxes:
+    if style.boxes and not _shows_all(maps.detections, size):
         draw_box(axes, maps.detections.boxes[0].tolist(), 1.8)
     axes.set_title(title, fontsize=9, loc="left", pad=3, parse_math=False)
     if maps.diagnostics:
@@ -347,7 +361,15 @@ def _shrink(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
 
 
+def _subject(detections: Detections) -> Subject:
+    return CLASSES if are_classes(detections) else OBJECTS
+
+
 def _labels(detections: Detections) -> list[str]:
+    subject = _subject(detections)
+    if subject.whole:
+        scores = map(subject.score_in_words, detections.scores.tolist())
+        return [f"{name} {score}" for name, score in zip(class_titles(detections), scores)]
     return [f"{i}: {n} {s:.2f}" for i, (n, s) in enumerate(zip(detections.label_names(), detections.scores.tolist()))]
 
 

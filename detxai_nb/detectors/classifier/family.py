@@ -46,11 +46,22 @@ def stated_classifier_input(
     return found
 
 
+def classifier_names() -> tuple[str, ...]:
+    """Return the names of torchvision's image classifiers, each of which ``load_detector`` opens.
+
+    Returns:
+        Such as "resnet50".
+    """
+    import torchvision.models
+
+    return tuple(torchvision.models.list_models(module=torchvision.models))
+
+
 def _find(name: str) -> Entry | None:
     """The entry of torchvision's image classifier of that name ("resnet50", "vgg16", ...), or None."""
     import torchvision.models
 
-    if name not in torchvision.models.list_models(module=torchvision.models):
+    if name not in classifier_names():
         return None
 
     def build(weights: Weights, names: Sequence[str] | None, given: dict[str, Any]) -> ClassifierDetector:
