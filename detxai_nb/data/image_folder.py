@@ -123,6 +123,8 @@ class ImageFolder(Sequence[Sample]):
         if not found:
             alone = sum(entry.suffix.lower() in ENDINGS for entry in entries)
             told = f"; it holds {alone} pictures itself, which are of no class" if alone else ""
+            folders = [entry.name for entry in entries if entry.is_dir()]
+            told += f"; no picture is in its folders {', '.join(map(repr, folders[:3]))}" if folders else ""
             raise ValueError(
                 f"{self.folder} has no classes{told}: expected a folder for each class with its pictures, such as "
                 f"{self.folder.name}/n01440764/picture.JPEG; sort the pictures into such folders"

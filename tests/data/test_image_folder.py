@@ -131,3 +131,13 @@ def test_links_do_not_lead_out_of_the_folder(folder: Path, tmp_path: Path) -> No
     (folder / "n02" / "a.png").symlink_to(secret / "a.png")
     with pytest.raises(ValueError, match="leads out of the folder"):
         dataset[0]
+
+
+def test_folders_of_classes_without_pictures_are_named(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cat" / "notes.txt").write_text("nothing")
+    with pytest.raises(
+        ValueError, match="has no classes; no picture is in its folders 'cat', 'dog': expected a folder"
+    ):
+        ImageFolder(tmp_path)
