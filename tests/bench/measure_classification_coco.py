@@ -4,8 +4,8 @@
 
 EfficientNet-Lite0 (extra "photographs") on the COCO photographs beside the checkout, in the rows and measures of the
 global guidance paper: one row for each image and annotated class that both know (``detxai_nb.data.imagenet`` says
-which), whatever its probability. Of several ImageNet classes that are one of COCO's the most probable one is explained. Two controls
-stand in the table. ``--mapping`` prints the classes instead.
+which), whatever its probability. Of several ImageNet classes that are one of COCO's the most probable one is explained.
+Two controls stand in the table. ``--mapping`` prints the classes instead.
 """
 
 from __future__ import annotations
