@@ -27,7 +27,7 @@ def test_every_model_of_the_folder_has_a_recipe_and_all_are_small() -> None:
     files = {path.stem: path.stat().st_size for path in ZOO.glob("*.safetensors")}
     assert files.keys() == CARDS.keys() <= RECIPES.keys()
     assert max(files.values()) <= 6e6
-    assert sum(files.values()) <= 30e6
+    assert sum(files.values()) <= 32e6
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -58,7 +58,7 @@ def test_the_card_tells_how_it_was_made_and_measured(name: str) -> None:
 def test_a_detector_is_good_enough_on_500_plain_scenes(name: str) -> None:
     plain = CARDS[name]["measured"]["plain"]
     assert plain["scenes"] >= 500
-    # What relies on a mark in the corner loses its one class where there is none.
+    # What relies on the floor's colour loses its one class where there is none.
     assert plain["AP50"] >= (0.7 if name.endswith("shortcut") else LEAST.get(name, 0.85))
 
 
