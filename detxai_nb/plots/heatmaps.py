@@ -289,7 +289,7 @@ def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float
     draw_photograph(axes, painted, size)
     if style.boxes:
         draw_box(axes, maps.detections.boxes[0].tolist(), 1.8)
-    wide = axes.get_position().width * axes.figure.get_figwidth() * 72  # points
+    wide = axes.bbox.width / axes.figure.dpi * 72  # points
     fitting = wide / (_LETTER * max(len(title), 1))
     axes.set_title(title, fontsize=max(5, min(9, fitting)), loc="left", pad=3, parse_math=False)
     if maps.diagnostics:
