@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from detxai_nb.image import ImageSource
-from detxai_nb.types import PARTS, Detections, StagePatterns, TraceableDetector
+from detxai_nb.types import PARTS, Detections, StagePatterns, Trace, TraceableDetector
 
 LOGITS = "logits"
 """What an image classifier names in ``offers``: its outputs are classes and nothing else, and its trace knows which."""
@@ -91,6 +91,12 @@ class Capabilities:
     def stage_patterns(self) -> StagePatterns:
         """Stages of its module for sanity checks; empty if it names none."""
         return tuple(getattr(self._detector, "stage_patterns", ()))
+
+    @property
+    def candidates(self) -> Callable[[Trace, float], Detections] | None:
+        """A function from a trace and a score threshold to all predictions before suppression; None if it has none."""
+        found: Callable[[Trace, float], Detections] | None = getattr(self._detector, "candidates", None)
+        return found
 
     def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:
         """Keep what depends on the weights and is not explained, if it has any (see ``OpenDetector.holding``).

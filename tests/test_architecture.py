@@ -192,6 +192,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 # What a detector may or may not have: ``capabilities`` alone knows what holds where it does not say.
 ABILITIES = {
+    "candidates",
     "doubts",
     "family",
     "holding",

@@ -174,7 +174,8 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--mode",
         default="plain",
-        help="the mode of the scenes: plain, tiny or crowd, for classifiers single, dual or several (%(default)s)",
+        help="the mode of the scenes: plain, tiny, crowd or one-class-crowd, for classifiers single, dual or several "
+        "(%(default)s)",
     )
     evaluate.add_argument("--limit", type=_whole(1), help="evaluate only the first LIMIT images")
     evaluate.add_argument(

@@ -16,6 +16,7 @@ from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.trace.candidates import Suppressing
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.image import ImageSource
 from detxai_nb.names import ClassNames, as_names
@@ -82,7 +83,7 @@ class FcosRule:
         return (logit.sigmoid() * outputs["box"][:, 4].sigmoid()).sqrt()
 
 
-class FcosDetector(Adapter):
+class FcosDetector(Suppressing, Adapter):
     """An FCOS module of torchvision, opened for explanation.
 
     The module is used as it is, in evaluation mode, and never changed.
@@ -176,6 +177,9 @@ class FcosDetector(Adapter):
         """
         fixed = 2 if self.norm_statistics == "fixed" else 0
         return self._dense.trace(image, layer, [fcos_branches(self.module.head)], lambda _: FcosRule(), fixed)
+
+    def _decode_trace(self, trace: OneStageTrace, threshold: float) -> Detections:
+        return self._decode(self._dense.output_of(trace), threshold)
 
     def _decode(self, output: DenseOutput, threshold: float) -> Detections:
         """The same as the module's own post-processing, with the origin of each detection."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from detxai_nb.capabilities import Capabilities
+from detxai_nb.detectors.trace.wrapped import WrappedDetector
 from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.image import ImageSource, as_images
 from detxai_nb.module_use import exclusive, undone
-from detxai_nb.types import Detections, OpenDetector, StagePatterns, Trace
+from detxai_nb.types import Detections, OpenDetector
 
 _Result = TypeVar("_Result")
 
@@ -73,7 +72,7 @@ def require_precision(device: torch.device, precision: str) -> None:
         )
 
 
-class HalfPrecision:
+class HalfPrecision(WrappedDetector):
     """An open detector whose ``detect`` runs its network in half precision; all else is that of the detector.
 
     Args:
@@ -82,70 +81,8 @@ class HalfPrecision:
     """
 
     def __init__(self, detector: OpenDetector, precision: str) -> None:
-        self.detector = detector
+        super().__init__(detector)
         self.precision = precision
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "detector":
-            raise AttributeError(name)
-        return getattr(self.detector, name)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Those of the detector."""
-        return self.detector.names
-
-    @property
-    def device(self) -> torch.device:
-        """That of the detector."""
-        return self.detector.device
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Those of the detector."""
-        return self.detector.layers
-
-    @property
-    def module(self) -> nn.Module:
-        """That of the detector."""
-        return self.detector.module
-
-    @property
-    def family(self) -> str:
-        """That of the detector."""
-        return self.detector.family
-
-    @property
-    def offers(self) -> tuple[str, ...]:
-        """Those of the detector."""
-        return Capabilities(self.detector).offers
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Those of the detector."""
-        return Capabilities(self.detector).targets
-
-    @property
-    def identity(self) -> Any:
-        """That of the detector."""
-        return Capabilities(self.detector).identity
-
-    @property
-    def stage_patterns(self) -> StagePatterns:
-        """Those of the detector."""
-        return Capabilities(self.detector).stage_patterns
-
-    def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:
-        """Keep what the detector holds (see ``OpenDetector.holding``).
-
-        Args:
-            image: what ``load_image`` takes.
-            detections: of this image.
-
-        Returns:
-            The detector's own context manager.
-        """
-        return Capabilities(self.detector).holding(image, detections)
 
     @exclusive("module")
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
@@ -162,19 +99,6 @@ class HalfPrecision:
         found = in_half_precision(self.device, self.precision, lambda: self.detector.detect(pixels, score_threshold))
         warn_of_doubts(self.detector, pixels)
         return [_to_float32(detections) for detections in found]
-
-    @exclusive("module")
-    def trace(self, image: ImageSource, layer: str | None = None) -> Trace:
-        """Return the detector's own trace, in float32.
-
-        Args:
-            image: what ``load_image`` takes.
-            layer: one of ``layers``; None for the first.
-
-        Returns:
-            The trace.
-        """
-        return self.detector.trace(image, layer)
 
 
 def in_half_precision(device: torch.device, precision: str, run: Callable[[], _Result]) -> _Result:

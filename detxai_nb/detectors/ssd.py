@@ -17,13 +17,14 @@ from detxai_nb.detectors.dense.anchors import AnchorGrid, AnchorRule, best_of_cl
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
+from detxai_nb.detectors.trace.candidates import Suppressing
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_ssd
 from detxai_nb.image import ImageSource
 from detxai_nb.names import BACKGROUND, ClassNames, as_names
 from detxai_nb.types import Detections
 
 
-class SsdDetector(Adapter):
+class SsdDetector(Suppressing, Adapter):
     """An SSD module of torchvision, opened for explanation.
 
     The module is used as it is, in evaluation mode, and never changed. Images are resized to its fixed size, each axis
@@ -129,6 +130,9 @@ class SsdDetector(Adapter):
 
     def _rule(self, grid: AnchorGrid) -> AnchorRule:
         return AnchorRule(grid, self.module.box_coder, len(self.names), background=True)
+
+    def _decode_trace(self, trace: OneStageTrace, threshold: float) -> Detections:
+        return self._decode(self._dense.output_of(trace), threshold)
 
     def _decode(self, output: DenseOutput, threshold: float) -> Detections:
         """The same as the module's own post-processing, with the origin of each detection."""

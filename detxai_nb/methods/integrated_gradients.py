@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.methods.completeness import DIFFERENCE, ERROR
+from detxai_nb.methods.completeness import DIFFERENCE, ERROR, INPUTS
 from detxai_nb.methods.input_gradients import (
     CHANNELS,
     NEEDS,
@@ -44,9 +45,13 @@ class IntegratedGradientsSettings:
             explains over its activation, the conductance of Dhamdhere et al. (2019), by the trapezoidal rule whatever
             ``rule`` says. It adds up to the same difference where the score depends on the input through the layer's
             grid alone.
+        tolerance: by which share of the score's difference a map may fail to add up to it, above 0: for maps that fail
+            by more the path is cut into 2, 4, 8, ... equal pieces of ``steps`` inputs each. None for one piece. The
+            paper advises to come within 0.05.
+        most: with a tolerance, inputs on the path at most; a map that is not near enough by then keeps its error.
 
     Raises:
-        ValueError: if there is no whole number of steps of at least 1.
+        ValueError: if steps or most is no whole number of at least 1, or the tolerance not above 0.
     """
 
     steps: int = 32
@@ -54,9 +59,18 @@ class IntegratedGradientsSettings:
     rule: str = "gauss-legendre"
     channels: str = "sum"
     at: str = "input"
+    tolerance: float | None = None
+    most: int = 2048
 
     def __post_init__(self) -> None:
         check_count("integrated-gradients", "steps", self.steps)
+        check_count("integrated-gradients", "most", self.most)
+        share = self.tolerance
+        if share is not None and (isinstance(share, bool) or not isinstance(share, (int, float)) or not share > 0):
+            raise ValueError(
+                "tolerance of 'integrated-gradients' is a share of the score's difference, above 0, or None; "
+                f"got {share!r}"
+            )
 
 
 @trace_method(
@@ -82,6 +96,10 @@ def integrated_gradients(
     is the diagnostic "completeness error" of every map: the size of what is missing, in the unit of the score. More
     steps make it smaller. Each detection's score is read where the detection came from, in every picture of the path.
 
+    On the way through a smooth network a few dozen steps are exact. Through a network of ReLUs the gradient jumps at
+    thousands of places: there every rule's map is off by about 1 / steps, "midpoint" is the nearest, and the
+    completeness error, where pixels' errors cancel, can be small by chance.
+
     Args:
         trace: an open trace that can run again.
         detections: the objects to explain.
@@ -90,8 +108,8 @@ def integrated_gradients(
         settings: see ``IntegratedGradientsSettings``.
 
     Returns:
-        Maps ``[h,w]`` at the network's input or on the layer's grids, with "completeness error" and "score difference"
-        as diagnostics.
+        Maps ``[h,w]`` at the network's input or on the layer's grids, with "completeness error", "score difference"
+        and "inputs", how many the path had, as diagnostics.
 
     Raises:
         ValueError: for settings out of range, a baseline of another shape, or if the score has no gradient.
@@ -102,62 +120,97 @@ def integrated_gradients(
         (``rule="right"`` gives the paper's); how colours are reduced is ours (the paper draws all three). At a layer:
         Dhamdhere et al., How Important Is a Neuron? (ICLR 2019), eq. 2.
     """
-    count, channels = settings.steps, settings.channels
     start, name = _baseline(trace, settings.baseline)
-    step: Tensor = trace.input - start
+    path = _Path(trace, target, start, trace.input - start, settings)
     with torch.no_grad():
         ends = trace.scalars_of_inputs(torch.cat([trace.input, start]), detections, target).double()
-    difference = ends[0] - ends[1]
-    if settings.at == "layer":
-        return _at_layer(trace, detections, progress, target, (start, step, count, channels, difference, name))
-    nodes, weights = _nodes(settings.rule, count)
-
-    def inputs(first: int, last: int) -> Tensor:
-        shares: Tensor = step.new_tensor(nodes[first:last])
-        return start + shares[:, None, None, None] * step
-
-    found = step * summed_gradients(trace, detections, target, inputs, weights, progress)
-    error = (found.double().sum(dim=(1, 2, 3)) - difference).abs()
-    return MethodResult(
-        list(reduce_channels(found, channels)),
-        [(1.0, 1.0)] * len(found),
-        diagnostics={ERROR: error.tolist(), DIFFERENCE: difference.tolist()},
-        settings={"baseline": name},
-    )
-
-
-def _at_layer(
-    trace: Any,
-    detections: Detections,
-    progress: Progress,
-    target: Target,
-    settings: tuple[Tensor, Tensor, int, str, Tensor, str],
-) -> MethodResult:
-    """``sum_k (G_k + G_(k-1)) / 2 * (A_k - A_(k-1))`` along the path of inputs."""
-    start, step, count, channels, difference, name = settings
-    grids: dict[int, Tensor] = {}
-    levels: dict[int, Level] = {}
+    difference: list[float] = (ends[0] - ends[1]).tolist()
+    found: dict[int, _Integral] = {}
     errors: dict[int, float] = {}
-    parts = rows_together(trace, detections)
-    for number, rows in enumerate(parts):
-        sums: dict[int, Tensor] = {}
-        before: dict[int, LayerGradient] = {}
-        for k in range(count + 1):
-            progress(number * (count + 1) + k, len(parts) * (count + 1))
-            opened = trace if k == count else trace.reopen(start + k / count * step)
-            for one in layer_gradients(opened, detections[rows], target):
-                if one.row in before:
-                    last = before[one.row]
-                    change = (one.gradient + last.gradient) / 2 * (one.level.features - last.level.features)
-                    sums[one.row] = sums[one.row] + change if one.row in sums else change
-                before[one.row] = one
-        for local, found in sums.items():
-            row = int(rows[local])
-            errors[row] = abs(float(found.double().sum() - difference[row]))
-            grids[row], levels[row] = reduce_channels(found[None], channels)[0], before[local].level
-    progress(len(parts) * (count + 1), len(parts) * (count + 1))
-    diagnostics = {ERROR: [errors[row] for row in range(len(errors))], DIFFERENCE: difference.tolist()}
-    return result_at(grids, levels, trace.layer, diagnostics=diagnostics, settings={"baseline": name})
+    rows, pieces, done = list(range(len(detections))), 1, 0
+    while rows:
+
+        def report(now: int, total: int, before: int = done) -> None:
+            progress(before + now, before + total)
+
+        sums = (path.at_layer if settings.at == "layer" else path.at_input)(detections[rows], pieces, report)
+        for row, one in zip(rows, sums):
+            found[row], errors[row] = one, abs(one.total - difference[row])
+        done += pieces * settings.steps
+        pieces *= 2
+        if settings.tolerance is None or pieces * settings.steps > settings.most:
+            break
+        rows = [row for row in rows if errors[row] > settings.tolerance * abs(difference[row])]
+    grids = {row: one.grid for row, one in found.items()}
+    about: dict[str, Any] = {
+        "diagnostics": {
+            ERROR: [errors[row] for row in range(len(errors))],
+            DIFFERENCE: difference,
+            INPUTS: [found[row].inputs for row in range(len(found))],
+        },
+        "settings": {"baseline": name},
+    }
+    levels = {row: one.level for row, one in found.items() if one.level is not None}
+    if settings.at == "layer":
+        return result_at(grids, levels, trace.layer, **about)
+    return MethodResult([grids[row] for row in range(len(grids))], [(1.0, 1.0)] * len(grids), **about)
+
+
+@dataclass(frozen=True, eq=False)
+class _Integral:
+    """One detection's map, what it added up to before channels were reduced, and from how many inputs."""
+
+    grid: Tensor
+    total: float
+    inputs: int
+    level: Level | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """The straight way from a baseline to the network's input, along which gradients are added up."""
+
+    trace: Any
+    target: Target
+    start: Tensor
+    step: Tensor
+    settings: IntegratedGradientsSettings
+
+    def at_input(self, detections: Detections, pieces: int, progress: Progress) -> Iterator[_Integral]:
+        """The integrals at the network's input, of equal pieces of the path."""
+        nodes, weights = _nodes(self.settings.rule, self.settings.steps, pieces)
+
+        def inputs(first: int, last: int) -> Tensor:
+            shares: Tensor = self.step.new_tensor(nodes[first:last])
+            return self.start + shares[:, None, None, None] * self.step
+
+        found = self.step * summed_gradients(self.trace, detections, self.target, inputs, weights, progress)
+        for one, grid in zip(found, reduce_channels(found, self.settings.channels)):
+            yield _Integral(grid, float(one.double().sum()), len(nodes))
+
+    def at_layer(self, detections: Detections, pieces: int, progress: Progress) -> list[_Integral]:
+        """``sum_k (G_k + G_(k-1)) / 2 * (A_k - A_(k-1))`` along the path of inputs."""
+        count, trace = self.settings.steps * pieces, self.trace
+        found: dict[int, _Integral] = {}
+        parts = rows_together(trace, detections)
+        for number, rows in enumerate(parts):
+            sums: dict[int, Tensor] = {}
+            before: dict[int, LayerGradient] = {}
+            for k in range(count + 1):
+                progress(number * (count + 1) + k, len(parts) * (count + 1))
+                opened = trace if k == count else trace.reopen(self.start + k / count * self.step)
+                for one in layer_gradients(opened, detections[rows], self.target):
+                    if one.row in before:
+                        last = before[one.row]
+                        change = (one.gradient + last.gradient) / 2 * (one.level.features - last.level.features)
+                        sums[one.row] = sums[one.row] + change if one.row in sums else change
+                    before[one.row] = one
+            for local, whole in sums.items():
+                grid = reduce_channels(whole[None], self.settings.channels)[0]
+                total = float(whole.double().sum())
+                found[int(rows[local])] = _Integral(grid, total, count, before[local].level)
+        progress(len(parts) * (count + 1), len(parts) * (count + 1))
+        return [found[row] for row in range(len(found))]
 
 
 def _baseline(trace: Any, given: Any) -> tuple[Tensor, str]:
@@ -186,10 +239,12 @@ def _baseline(trace: Any, given: Any) -> tuple[Tensor, str]:
     return own, f"given, SHA-256 {digest}"
 
 
-def _nodes(rule: str, count: int) -> tuple[list[float], list[float]]:
-    """Where on the path 0..1 the gradient is taken, and the weight of each place."""
+def _nodes(rule: str, count: int, pieces: int = 1) -> tuple[list[float], list[float]]:
+    """Where on the path 0..1 the gradient is taken, and the weight of each place: a rule in each of equal pieces."""
     if rule == "gauss-legendre":
         places, weights = np.polynomial.legendre.leggauss(count)
-        return ((places + 1) / 2).tolist(), (weights / 2).tolist()
-    shift = 0.5 if rule == "midpoint" else 1.0
-    return [(i + shift) / count for i in range(count)], [1 / count] * count
+        places, weights = (places + 1) / 2, weights / 2
+    else:
+        places = (np.arange(count) + (0.5 if rule == "midpoint" else 1.0)) / count
+        weights = np.full(count, 1 / count)
+    return ((np.arange(pieces)[:, None] + places) / pieces).ravel().tolist(), np.tile(weights / pieces, pieces).tolist()

@@ -25,6 +25,7 @@ from detxai_nb.metrics import (  # isort: skip  # noqa: F401
 )
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.case import MetricInput, per_object
+from detxai_nb.metrics.crowd_detection import crowd_recall, jaccard_index, log_average_miss_rate
 from detxai_nb.metrics.detection import average_precision
 from detxai_nb.metrics.detection_cache import CachedDetections, DetectionCache, fastest_batch
 from detxai_nb.metrics.energy_pointing import energy_pointing_game
@@ -76,12 +77,15 @@ __all__ = [
     "centred_gaussians",
     "class_members",
     "compactness",
+    "crowd_recall",
     "energy_pointing_game",
     "evidence_energy",
     "fastest_batch",
     "find_metric",
     "follow_path",
     "highest_part",
+    "jaccard_index",
+    "log_average_miss_rate",
     "masked_image",
     "match",
     "metric",

@@ -53,9 +53,9 @@ def average_precision(
     if len(results) != len(dataset):
         raise ValueError(f"expected one result for each of the {len(dataset)} images, got {len(results)}")
     low, high = _area(area)
-    truth, names, category_ids = _truth(dataset)
+    truth, names, category_ids = coco_truth(dataset, sizes=area is not None)
     images = [image["id"] for image in truth["images"]]
-    rows = [row for image, result in zip(images, results) for row in _rows(image, result, category_ids, names)]
+    rows = [row for image, result in zip(images, results) for row in coco_rows(image, result, category_ids, names)]
     precision, recall = _evaluate(truth, rows, (low, high))
     counted = [
         annotation
@@ -88,8 +88,16 @@ def _area(area: str | tuple[float, float] | None) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _truth(dataset: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[int, ...]]:
-    """Annotations as pycocotools wants them, class names, and the category id of each label."""
+def coco_truth(dataset: Sequence[Any], sizes: bool = True) -> tuple[dict[str, Any], tuple[str, ...], tuple[int, ...]]:
+    """Return the annotations of a dataset as pycocotools wants them.
+
+    Args:
+        dataset: Samples, as for ``average_precision``.
+        sizes: whether the areas of objects matter. If not, no mask is decoded: an area is that of the box.
+
+    Returns:
+        The content of a COCO file with images 1, 2, and so on; the class names; and the category id of each label.
+    """
     names: tuple[str, ...] = dataset.names if isinstance(dataset, CocoDataset) else ()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -98,7 +106,7 @@ def _truth(dataset: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...], tup
             found = dataset.ground_truth(number - 1)
         else:
             sample = dataset[number - 1]
-            names, found = sample.names, _of_sample(sample)
+            names, found = sample.names, _of_sample(sample, sizes and getattr(dataset, "has_masks", True))
         images.append({"id": number})
         for one in found:
             label = one.pop("label")
@@ -108,21 +116,34 @@ def _truth(dataset: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...], tup
     return {"info": {}, "images": images, "annotations": annotations, "categories": categories}, names, ids
 
 
-def _of_sample(sample: Sample) -> list[dict[str, Any]]:
-    """The annotations of a sample; an object's area is that of its mask."""
+def _of_sample(sample: Sample, masks: bool) -> list[dict[str, Any]]:
+    """The annotations of a sample; an object's area is that of its mask, or else of its box."""
     return [
         {
             "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
             "label": label,
-            "area": int(sample.masks_of([row]).sum()),
+            "area": int(sample.masks_of([row]).sum()) if masks else (box[2] - box[0]) * (box[3] - box[1]),
             "iscrowd": int(crowd),
         }
         for row, (box, label, crowd) in enumerate(zip(sample.boxes.tolist(), sample.labels.tolist(), sample.crowd))
     ]
 
 
-def _rows(image: int, result: Any, category_ids: tuple[int, ...], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """One image's detections as COCO results."""
+def coco_rows(image: int, result: Any, category_ids: tuple[int, ...], names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return one image's detections as COCO results.
+
+    Args:
+        image: its id.
+        result: with boxes, scores and labels, as for ``average_precision``.
+        category_ids: of each label of the dataset.
+        names: of the dataset's classes.
+
+    Returns:
+        A dict for each detection of a class that the dataset has.
+
+    Raises:
+        ValueError: if the result's arrays or its classes do not fit.
+    """
     boxes, scores, labels = (_array(getattr(result, name)) for name in ("boxes", "scores", "labels"))
     if boxes.shape != (len(scores), 4) or labels.shape != scores.shape:
         raise ValueError(

@@ -9,6 +9,9 @@ All in one run, in processor time, the median of the repeats, random weights:
 ablation-cam, which take thousands of passes there, one class with ``--channels`` of the layer's 2048 channels on both
 sides. With all channels ours takes no more passes for 10 classes than for one, theirs ten times as many; with fewer
 each class has channels of its own.
+For the methods of the network's input, FullGrad and Relevance-CAM "theirs" is captum's (gradient-x-input,
+integrated-gradients with ``--steps``, smoothgrad with as many samples) or that package's (fullgrad), again for two
+classes times 5; smooth-fullgrad with 2 samples and relevance-cam are in neither for a ResNet.
 "passes": ratio to one plain forward pass without a graph; "bound": what the method may cost at most.
 """
 
@@ -54,6 +57,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--channels", type=int, default=2048)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--only-input", action="store_true", help="leave out the methods that explain a layer")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -73,12 +78,15 @@ def main() -> None:
     one = processor_time(forward, options.repeats)
     chunk = processor_time(lambda: list(trace.chunks(found, LOGIT)), options.repeats)
     print(f"one forward pass {one:.4f} s; 10 backward passes of what lies above the layer {chunk:.4f} s")
-    print(f"{'method':20}{'ours s':>9}{'passes':>9}{'theirs s':>10}{'ours/theirs':>13}  bound")
+    print(f"{'method':25}{'ours s':>9}{'passes':>9}{'theirs s':>10}{'ours/theirs':>13}  bound")
 
     def row(name: str, ours: float, theirs: float | None, bound: str = "") -> None:
         other = f"{theirs:10.3f}{ours / theirs:13.3f}" if theirs else f"{'-':>10}{'-':>13}"
-        print(f"{name:20}{ours:9.3f}{ours / one:9.2f}{other}  {bound}", flush=True)
+        print(f"{name:25}{ours:9.3f}{ours / one:9.2f}{other}  {bound}", flush=True)
 
+    input_methods(detector, image, found, options.steps, row)
+    if options.only_input:
+        return
     for name, kind in GRADIENT.items():
         ours = processor_time(
             lambda name=name: dx.explain(detector, image, found, method=name, target=LOGIT), options.repeats
@@ -112,6 +120,34 @@ def main() -> None:
         run = partial(dx.explain, detector, image, found, method=name, target=LOGIT)
         spent = float(seconds(partial(run, **settings))[1])
         row(name, spent, None, ", ".join(f"{key} {value}" for key, value in settings.items()))
+
+
+def input_methods(
+    detector: Any, image: np.ndarray, found: dx.Detections, steps: int, row: Callable[[str, float, float | None], None]
+) -> None:
+    """The rows of the methods that go down to the network's input, and of those that follow every layer."""
+    import captum.attr as captum
+
+    module, trace = detector.module, detector.trace(image)
+    two = found.labels[:2].tolist()
+    path, noise = captum.IntegratedGradients(module), captum.NoiseTunnel(captum.Saliency(module))
+    noisy = {"nt_samples": steps, "stdevs": 0.15 * float(trace.input.max() - trace.input.min())}
+    rivals: dict[str, Callable[[int], object] | None] = {
+        "gradient-x-input": lambda label: captum.InputXGradient(module).attribute(trace.input, target=label),
+        "integrated-gradients": lambda label: path.attribute(trace.input, trace.black, target=label, n_steps=steps),
+        "smoothgrad": lambda label: noise.attribute(trace.input, target=label, **noisy),
+        "fullgrad": lambda label: their_maps("FullGrad", module, trace.input, [label]),
+        "smooth-fullgrad": None,
+        "relevance-cam": None,
+    }
+    settings = {"integrated-gradients": {"steps": steps}, "smoothgrad": {"samples": steps}}
+    settings["smooth-fullgrad"] = {"samples": 2}
+    dx.explain(detector, image, found[:1], method="gradient-x-input", target=LOGIT)
+    for name, rival in rivals.items():
+        run = partial(dx.explain, detector, image, found, method=name, target=LOGIT, **settings.get(name, {}))
+        ours = float(seconds(run)[1])
+        theirs = rival and 5 * sum(float(seconds(partial(rival, label))[1]) for label in two)
+        row(f"{name}{''.join(f' ({count})' for count in settings.get(name, {}).values())}", ours, theirs)
 
 
 def explained(name: str, detector: Any, image: np.ndarray, found: dx.Detections, count: int, batch: int) -> None:

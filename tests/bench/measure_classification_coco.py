@@ -1,16 +1,20 @@
 """A classifier of photographs on COCO: where its maps of an image's classes point, and what their zones hold.
 
     python tests/bench/measure_classification_coco.py [--shared ../shared] [--limit N] [--exclude METHOD ...]
+        [--settings '{"score-cam": {"channels": 32}}'] [--store FOLDER]
 
 EfficientNet-Lite0 (extra "photographs") on the COCO photographs beside the checkout, in the rows and measures of the
 global guidance paper: one row for each image and annotated class that both know (``detxai_nb.data.imagenet`` says
 which), whatever its probability. Of several ImageNet classes that are one of COCO's the most probable one is explained.
-Two controls stand in the table. ``--mapping`` prints the classes instead.
+Two controls stand in the table, and below it global-guidance against each of the other methods, row by row.
+``--settings`` is what ``explain`` takes, by method, as JSON; ``--mapping`` prints the classes instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +65,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--limit", type=int)
     parser.add_argument("--exclude", nargs="*", default=[])
+    parser.add_argument("--settings", type=json.loads, default={})
     parser.add_argument("--store", type=Path)
     parser.add_argument("--mapping", action="store_true", help="print which classes are taken for which, and stop")
     options = parser.parse_args()
@@ -71,6 +76,8 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     detector = efficientnet_lite0()
+    # Convolutions of one channel each run faster so.
+    detector.module.to(memory_format=torch.channels_last)
     dataset = CocoDataset(options.shared / "data" / "coco-mini")
     base = PROTOCOLS["classes"]
     rule = Protocol("classes", base.iou, base.score, classes=imagenet_classes(dataset.names, detector.names))
@@ -79,17 +86,31 @@ def main() -> None:
         f"{len(place)} rows of image and class; the class is the classifier's first in {np.mean(place < 1):.1%}, among "
         f"its first five in {np.mean(place < 5):.1%}\n"
     )
-    found = dx.reproduce(
-        "global-guidance",
-        detector,
-        dataset,
-        protocol=rule,
-        limit=options.limit,
-        exclude=options.exclude,
-        store=options.store,
-        progress=False,
-    )
-    print(found)
+    with tempfile.TemporaryDirectory() as folder:
+        store = options.store or Path(folder) / "store"
+        found = dx.reproduce(
+            "global-guidance",
+            detector,
+            dataset,
+            protocol=rule,
+            limit=options.limit,
+            exclude=options.exclude,
+            method_settings=options.settings,
+            store=store,
+            progress=False,
+        )
+        print(found)
+        if "global-guidance" not in options.exclude:
+            print_pairs(store, "global-guidance")
+
+
+def print_pairs(store: Path, first: str) -> None:
+    """Print by how much one method differs from each of the others, row by row, with intervals and verdicts."""
+    pairs = list(dx.report(store, "global-guidance").table.index)
+    for other in dict.fromkeys(method for _, method in pairs if method != first):
+        print()
+        for metric in dict.fromkeys(metric for metric, _ in pairs):
+            print(f"{dx.paired(store, metric, first, other)}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from detxai_nb.data.scenes.layouts import (
     Board,
     crowd,
     dual,
+    one_class_crowd,
     plain,
     several,
     single,
@@ -99,7 +100,9 @@ def test_the_classes_of_a_pair_differ_in_the_part_alone(pair: int) -> None:
         assert not border.any(), "the window holds the whole object"
 
 
-@pytest.mark.parametrize("layout", [plain, tiny, crowd, single, dual, several], ids=lambda layout: layout.__name__)
+@pytest.mark.parametrize(
+    "layout", [plain, tiny, crowd, single, dual, several, one_class_crowd], ids=lambda layout: layout.__name__
+)
 def test_every_object_and_its_part_stay_visible(layout) -> None:
     for index in range(6):
         board = Board(256, 320)
@@ -176,6 +179,38 @@ def test_crowds_hold_eight_to_twenty_five_objects_that_overlap() -> None:
         overlapping += int((shared.max(1) > 0).sum())
         total += len(scene.labels)
     assert overlapping > 0.85 * total
+
+
+def test_crowds_of_one_class_overlap_heavily() -> None:
+    neighbours = close = total = 0
+    for index in range(12):
+        board = Board(256, 320)
+        one_class_crowd(SeededRng(6, index), board)
+        assert len({item.label for item in board.objects if item.label >= 0}) == 1
+        boxes = board.boxes()
+        assert 4 <= len(boxes) <= 16
+        low, high = np.maximum(boxes[:, None, :2], boxes[:, :2]), np.minimum(boxes[:, None, 2:], boxes[:, 2:])
+        shared, areas = (high - low).clip(min=0).prod(2), (boxes[:, 2:] - boxes[:, :2]).prod(1)
+        iou = shared / (areas[:, None] + areas - shared)
+        np.fill_diagonal(iou, 0)
+        neighbours += int((iou > 0).sum())
+        close += int((iou > 0.5).any(1).sum())
+        total += len(boxes)
+    assert total > 100
+    assert neighbours >= 2 * total, "two overlapping neighbours an object"
+    assert 3 * close >= total, "a third has a neighbour with an IoU above 0.5"
+
+
+def test_what_is_not_accepted_leaves_the_board_as_it_was() -> None:
+    board = Board(100, 100)
+    assert board.place(make_object(SeededRng(1, 0), 0, 20.0).at(40, 40))
+    before = board.owner.copy(), board.on_part.copy(), list(board.objects), board.boxes()
+    second = make_object(SeededRng(1, 1), 0, 20.0).at(60, 60)
+    assert not board.place_if(second, lambda: False)
+    for old, new in zip(before, (board.owner, board.on_part, board.objects, board.boxes()), strict=True):
+        assert np.array_equal(old, new)
+    assert board.place_if(second, lambda: True)
+    assert len(board.boxes()) == 2
 
 
 def test_single_scenes_hold_one_object_of_a_large_size_wholly_inside() -> None:

@@ -1,10 +1,15 @@
-"""Small classifiers of torchvision's own families, with weights that use every part of them."""
+"""Small classifiers of torchvision's own families, with weights that use every part of them.
+
+DETXAI_NB_FULL_SIZE=1 adds a ResNet-50 and a VGG16 as they were published, where a test takes them.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
+import torchvision
 from torch import nn
 from torchvision.models import VGG, ResNet
 from torchvision.models.vgg import make_layers
@@ -22,6 +27,16 @@ def vgg(batch_norm: bool = False) -> VGG:
     model.avgpool = nn.AdaptiveAvgPool2d((2, 2))
     model.classifier = nn.Sequential(nn.Linear(128, 32), nn.ReLU(True), nn.Dropout(), nn.Linear(32, len(NAMES)))
     return enliven(model)
+
+
+def published(name: str) -> Any:
+    """A network of torchvision at its published size, but for the number of its classes."""
+    return enliven(getattr(torchvision.models, name)(num_classes=len(NAMES)))
+
+
+def at_full_size(*names: str) -> tuple[str, ...]:
+    """The names, or none unless networks of full size are asked for."""
+    return names if os.environ.get("DETXAI_NB_FULL_SIZE") else ()
 
 
 def resnet() -> ResNet:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torchvision
-from small_networks import NAMES, classifier, enliven, resnet, vgg
+from small_networks import NAMES, at_full_size, classifier, published, resnet, vgg
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -28,18 +28,17 @@ def bundled(name: str) -> Any:
     return detector
 
 
-def full_size() -> Any:
-    return classifier(enliven(torchvision.models.resnet18(num_classes=len(NAMES))), side=40)
-
-
 NETWORKS = {
     "a bundled ResNet": lambda: bundled("tiny-resnet"),
-    "resnet18": full_size,
+    "resnet18": lambda: classifier(published("resnet18"), side=40),
     "a VGG with batch normalisation": lambda: classifier(vgg(batch_norm=True)),
     "a network of curved activations": lambda: classifier(
         nn.Sequential(nn.Conv2d(3, 8, 3), nn.SiLU(inplace=True), nn.Conv2d(8, 8, 3), nn.ReLU6(True), *pooled(8))
     ),
 }
+
+
+NETWORKS.update({name: lambda name=name: classifier(published(name), 64) for name in at_full_size("resnet50", "vgg16")})
 
 
 def pooled(channels: int) -> tuple[nn.Module, ...]:
@@ -80,14 +79,16 @@ def test_a_bias_has_the_part_that_its_removal_measures(image: np.ndarray) -> Non
         assert float(parts[name].sum()) == pytest.approx(float(slope), rel=1e-3, abs=1e-5)
 
 
-@pytest.mark.parametrize("network", ["random ResNet", "random VGG", "trained ResNet", "trained VGG"])
+@pytest.mark.parametrize(
+    "network", ["random ResNet", "random VGG", "trained ResNet", "trained VGG", *at_full_size("random vgg16")]
+)
 def test_maps_are_those_of_the_grad_cam_package(network: str, image: np.ndarray) -> None:
     """After its own last step, which scales a map to 0..1. Its constant of 1e-7 in each channel's denominator fades
     channels of such small values, so the last layer is made steeper: the map of an exact psi stays as it is."""
     package = pytest.importorskip("pytorch_grad_cam")
     targets = pytest.importorskip("pytorch_grad_cam.utils.model_targets")
     kind, name = network.split()
-    made = {"ResNet": resnet, "VGG": vgg} if kind == "random" else {}
+    made = {"ResNet": resnet, "VGG": vgg, "vgg16": partial(published, "vgg16")} if kind == "random" else {}
     detector = classifier(made[name]()) if made else bundled(f"tiny-{name.lower()}")
     last: Any = [part for part in detector.module.modules() if isinstance(part, nn.Linear)][-1]
     with torch.no_grad():

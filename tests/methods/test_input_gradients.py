@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_networks import classifier, resnet, vgg
+from small_networks import at_full_size, classifier, published, resnet, vgg
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -26,9 +26,10 @@ def image() -> np.ndarray:
     return scene[:128, :128]
 
 
-@pytest.fixture(scope="module", params=["vgg", "resnet"])
+@pytest.fixture(scope="module", params=["vgg", "resnet", *at_full_size("vgg16")])
 def detector(request: Any) -> Any:
-    return classifier({"vgg": vgg, "resnet": resnet}[request.param](), side=48)
+    small = {"vgg": vgg, "resnet": resnet}
+    return classifier(small[request.param]() if request.param in small else published(request.param), side=48)
 
 
 def grids(maps: Any) -> Tensor:
@@ -132,6 +133,81 @@ def test_integrated_gradients_of_a_smooth_network_are_complete_to_1e_4(image: np
     found = smooth.detect([image], 0.0)[0]
     maps = dx.explain(smooth, image, found, method="integrated-gradients", target=LOGIT)
     assert max(maps.diagnostics["completeness error"]) < 1e-4
+
+
+def test_integrated_gradients_of_a_smooth_network_of_full_size_are_complete_to_1e_4_of_the_difference(
+    image: np.ndarray,
+) -> None:
+    """An EfficientNet-B0, whose SiLUs have no corner, with random weights."""
+    smooth = classifier(published("efficientnet_b0"), side=32)
+    found = smooth.detect([image], 0.0)[0][:1]
+    maps = dx.explain(smooth, image, found, method="integrated-gradients", target=LOGIT)
+    assert maps.diagnostics["completeness error"][0] < 1e-4 * abs(maps.diagnostics["score difference"][0])
+
+
+@pytest.mark.parametrize("network", ["VGG", "ResNet", *at_full_size("vgg16", "resnet50")])
+def test_one_step_is_exact_along_a_ray_through_relus_without_biases(network: str, image: np.ndarray) -> None:
+    model = {"VGG": vgg, "ResNet": resnet}[network]() if network in ("VGG", "ResNet") else published(network)
+    for part in model.modules():
+        if getattr(part, "bias", None) is not None:
+            nn.init.zeros_(part.bias)
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.zeros_(part.running_mean)
+    rays = classifier(model, side=48)
+    found = rays.detect([image], 0.0)[0][:2]
+    maps = dx.explain(rays, image, found, method="integrated-gradients", target=LOGIT, steps=1, baseline="zero")
+    assert max(maps.diagnostics["completeness error"]) < 1e-9 * max(map(abs, maps.diagnostics["score difference"]))
+
+
+@pytest.mark.parametrize("at", ["input", "layer"])
+def test_a_path_is_cut_until_each_map_adds_up_as_well_as_asked(at: str, image: np.ndarray) -> None:
+    """And a map is what its own number of inputs gives, whichever other objects are explained."""
+    detector = classifier(vgg(), side=24)
+    found = detector.detect([image], 0.0)[0][:3]
+    asked: dict[str, Any] = {"method": "integrated-gradients", "target": LOGIT, "rule": "midpoint", "at": at}
+    seen: list[tuple[int, int]] = []
+    maps = dx.explain(
+        detector,
+        image,
+        found,
+        **asked,
+        steps=3,
+        tolerance=0.05,
+        most=48,
+        progress=lambda *done: seen.append(done),
+    )
+    taken = maps.diagnostics["inputs"]
+    assert len(set(taken)) > 1
+    assert seen[-1][0] == seen[-1][1]
+    for row, inputs in enumerate(taken):
+        assert inputs in (3, 6, 12, 24, 48)
+        off, difference = (maps.diagnostics[name][row] for name in ("completeness error", "score difference"))
+        assert off <= 0.05 * abs(difference) or inputs == 48
+        if inputs == 48:
+            continue
+        plain = dx.explain(detector, image, found[row : row + 1], **asked, steps=int(inputs))
+        assert torch.allclose(maps.grids[row], plain.grids[0], rtol=1e-4, atol=1e-6 * float(plain.grids[0].abs().max()))
+        assert plain.diagnostics["inputs"] == (inputs,)
+        if inputs > 3:
+            before = dx.explain(detector, image, found[row : row + 1], **asked, steps=int(inputs) // 2)
+            assert before.diagnostics["completeness error"][0] > 0.05 * abs(difference)
+
+
+def test_gauss_legendre_nodes_stand_in_each_piece_of_the_path(image: np.ndarray) -> None:
+    """Two nodes in each of the halves are not four nodes of the whole."""
+    detector = classifier(vgg(), side=32)
+    found = detector.detect([image], 0.0)[0][:1]
+    batch, black = detector.trace(image).input, detector.trace(image).black
+    asked: dict[str, Any] = {"method": "integrated-gradients", "target": LOGIT, "steps": 2}
+    maps = dx.explain(detector, image, found, **asked, tolerance=1e-12, most=4)
+    total = torch.zeros_like(batch)
+    for half in (0.25, 0.75):
+        for sign in (-1, 1):
+            inputs = (black + (half + sign * 0.25 / 3**0.5) * (batch - black)).requires_grad_()
+            value = detector.module(inputs)[0, int(found.labels[0])]
+            total += torch.autograd.grad(value, inputs)[0] * (batch - black) / 4
+    expected = total.sum(dim=1)[0]
+    assert torch.allclose(grids(maps)[0], expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
 
 
 def test_without_noise_or_biases_the_methods_are_what_they_must_be(image: np.ndarray) -> None:
@@ -272,6 +348,10 @@ def test_cancelling_leaves_nothing_behind(detector: Any, image: np.ndarray) -> N
     [
         ("integrated-gradients", {"steps": 0}, ValueError, "steps of 'integrated-gradients' is a whole number of at"),
         ("integrated-gradients", {"steps": True}, ValueError, "steps of .* got True"),
+        ("integrated-gradients", {"most": 0}, ValueError, "most of 'integrated-gradients' is a whole number of at"),
+        ("integrated-gradients", {"tolerance": 0}, ValueError, "tolerance of .* share of .*, above 0, or None; got 0"),
+        ("integrated-gradients", {"tolerance": float("nan")}, ValueError, "tolerance of .* got nan"),
+        ("integrated-gradients", {"tolerance": "5%"}, ValueError, "tolerance of .* got '5%'"),
         ("integrated-gradients", {"baseline": "white"}, ValueError, "baseline of .* 'black', 'zero' .* got 'white'"),
         ("integrated-gradients", {"baseline": 0.0}, TypeError, "baseline of .* got a float"),
         ("integrated-gradients", {"baseline": np.zeros((3, 5, 5))}, ValueError, r"\[3, 48, 48\]; got \[3, 5, 5\]"),

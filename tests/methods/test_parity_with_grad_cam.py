@@ -1,6 +1,7 @@
 """The package ``grad-cam`` on the same network, input, layer, class and normalization: every map to 1e-4.
 
 Where that package departs from the papers it is brought to the paper's own definition, and the test says how.
+DETXAI_NB_FULL_SIZE=1 adds a VGG16 as it was published.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from small_networks import at_full_size
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -20,8 +22,9 @@ from detxai_nb.types import Target
 
 theirs = pytest.importorskip("pytorch_grad_cam")
 LOGIT = Target(score="logit")
-LAYERS = {"tiny-resnet": None, "tiny-vgg": None, "resnet18": "layer1", "vgg11": "features.2"}
+LAYERS: dict[str, str | None] = {"tiny-resnet": None, "tiny-vgg": None, "resnet18": "layer1", "vgg11": "features.2"}
 """Two trained networks at their default layer, two random ones at a layer of 64 channels after a ReLU."""
+LAYERS |= dict.fromkeys(at_full_size("vgg16"), "features.3")
 ALIKE = {
     "grad-cam": "GradCAM",
     "xgrad-cam": "XGradCAM",
@@ -34,8 +37,8 @@ ALIKE = {
 
 def random_network(name: str) -> Any:
     """A network of torchvision with random weights; VGG without its hundred million weights of two linear layers."""
-    if name == "resnet18":
-        return torchvision.models.resnet18(num_classes=10).eval()
+    if name in ("resnet18", "vgg16"):
+        return getattr(torchvision.models, name)(num_classes=10).eval()
     with torch.device("meta"):
         module = torchvision.models.vgg11(num_classes=10)
     module.features = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["A"])

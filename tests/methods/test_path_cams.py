@@ -80,6 +80,14 @@ def test_the_path_is_complete_with_more_steps_and_at_once_where_the_network_is_l
     assert errors[2] < errors[1] / 20
 
 
+def test_one_step_is_complete_on_a_bundled_network_that_is_linear_above_its_layer() -> None:
+    detector = dx.load_detector("tiny-resnet", device="cpu")
+    detector.module.double()
+    found = detector.detect([IMAGE], 0.0)[0][:2]
+    maps = dx.explain(detector, IMAGE, found, method="integrated-grad-cam", target=LOGIT, steps=1)
+    assert max(maps.diagnostics["completeness error"]) < 1e-9
+
+
 @pytest.mark.parametrize("name", ["tiny-yolox", "tiny-faster-rcnn"])
 def test_a_detection_is_followed_at_its_origin(name: str) -> None:
     detector = dx.load_detector(name, device="cpu")

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torchvision
-from small_networks import NAMES, classifier, enliven, resnet, vgg
+from small_networks import NAMES, at_full_size, classifier, enliven, published, resnet, vgg
 from torch import Tensor, nn
 
 import detxai_nb as dx
@@ -38,10 +37,10 @@ def one_hot(tape: Tape, *labels: int) -> Tensor:
     return torch.eye(tape.output.shape[1], dtype=tape.output.dtype)[list(labels)]
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_the_epsilon_rule_is_captums(batch_norm: bool, image: np.ndarray) -> None:
+@pytest.mark.parametrize("network", ["VGG", "VGG with batch normalisation", *at_full_size("vgg16")])
+def test_the_epsilon_rule_is_captums(network: str, image: np.ndarray) -> None:
     captum = pytest.importorskip("captum.attr")
-    model = vgg(batch_norm)
+    model = published(network) if network == "vgg16" else vgg(batch_norm="batch" in network)
     for part in model.modules():
         if isinstance(part, nn.ReLU):
             part.inplace = False
@@ -56,9 +55,10 @@ def test_the_epsilon_rule_is_captums(batch_norm: bool, image: np.ndarray) -> Non
 
 NETWORKS = {
     "a bundled ResNet": lambda: bundled("tiny-resnet"),
-    "resnet18": lambda: classifier(enliven(torchvision.models.resnet18(num_classes=len(NAMES))), side=40),
+    "resnet18": lambda: classifier(published("resnet18"), side=40),
     "a VGG with biases": lambda: classifier(vgg()),
 }
+NETWORKS.update({name: lambda name=name: classifier(published(name), 64) for name in at_full_size("resnet50", "vgg16")})
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -39,12 +39,21 @@ PART_NAMES: tuple[str, ...] = tuple(kind.part_name for kind in CLASSES)
 """The name of each class's part, by label."""
 PAIRS: tuple[tuple[str, str], ...] = tuple(zip(NAMES[::2], NAMES[1::2], strict=True))
 """The pairs of classes that differ only in their part."""
-MODES: tuple[str, ...] = ("plain", "tiny", "crowd", "shortcut", "single", "dual", "several")
+MODES: tuple[str, ...] = ("plain", "tiny", "crowd", "shortcut", "single", "dual", "several", "one-class-crowd")
 """The modes of ``make``. The place of a mode is part of the seed of its scenes, so new ones come last."""
 DRAWING = 1
 """The version of the drawing: raised when a change makes the same index and seed give another scene."""
 
-SMALLEST = {"plain": 64, "tiny": 128, "crowd": 96, "shortcut": 64, "single": 64, "dual": 96, "several": 96}
+SMALLEST = {
+    "plain": 64,
+    "tiny": 128,
+    "crowd": 96,
+    "shortcut": 64,
+    "single": 64,
+    "dual": 96,
+    "several": 96,
+    "one-class-crowd": 96,
+}
 """The shortest side that an image of each mode may have, in pixels."""
 
 _LAYOUTS = {
@@ -54,6 +63,7 @@ _LAYOUTS = {
     "single": layouts.single,
     "dual": layouts.dual,
     "several": layouts.several,
+    "one-class-crowd": layouts.one_class_crowd,
 }
 
 
@@ -76,10 +86,12 @@ def make(
         seed: the seed, 0 or more; each seed has its own endless series of scenes.
         mode: "plain" (1 to 6 objects of 0.07 to 0.6 of the short side), "tiny" (up to 16 objects whose boxes cover at
             most 0.005 of the image, many in touching pairs of a class), "crowd" (8 to 25 objects, heavily
-            overlapping), "shortcut" (plain, but each scene holds one class of a pair and not the other, and a cue in
-            the background gives it away), and for image classifiers "single" (one object of 0.35 to 0.8 of the short
-            side), "dual" (two objects of different classes, 0.28 to 0.48 of the short side each) and "several" (two to
-            five objects of one class, up to 0.48 of the short side).
+            overlapping), "one-class-crowd" (up to 16 objects of one class and size with two overlapping neighbours
+            each on average; more than a third have an IoU above 0.5 with another), "shortcut" (plain, but each scene
+            holds one class of a pair and not the other, and a cue in the background gives it away), and for image
+            classifiers "single" (one object of 0.35 to 0.8 of the short side), "dual" (two objects of different
+            classes, 0.28 to 0.48 of the short side each) and "several" (two to five objects of one class, up to 0.48
+            of the short side).
         width, height: the size of the image, in pixels.
         **options: only for mode "shortcut". Apart from the cue, the scene is the same for every ``cue``.
         cue_class: the name of the class that the cue goes with, by default "apple".

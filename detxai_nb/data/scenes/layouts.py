@@ -5,7 +5,7 @@ A layout function fills an empty board. Clutter is placed by the same rule as ob
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import numpy as np
 
@@ -67,6 +67,39 @@ class Board:
         self.on_part[outer][mask[inner]] = part[inner][mask[inner]]
         self.objects.append(item)
         return True
+
+    def place_if(self, item: SceneObject, accept: Callable[[], bool]) -> bool:
+        """Place something and take it away again unless the board is then as it is wanted.
+
+        Args:
+            item: the object or the clutter, at its position in the image.
+            accept: asked when the thing lies there.
+
+        Returns:
+            True if it was placed; False, and no change, if the visibility rule or ``accept`` forbids it.
+        """
+        before = list(self.objects), self.owner.copy(), self.on_part.copy(), list(self._counts)
+        if not self.place(item):
+            return False
+        if accept():
+            return True
+        self.objects, self.owner, self.on_part, self._counts = before
+        return False
+
+    def boxes(self) -> np.ndarray:
+        """Return the boxes of the visible pixels of the objects, clutter left out.
+
+        Returns:
+            int64 ``[N,4]``, xyxy, from bottom to top.
+        """
+        found = []
+        for number, item in enumerate(self.objects):
+            area = window_overlap(item, self.height, self.width) if item.label >= 0 else None
+            if area is not None:
+                rows, columns = np.nonzero(self.owner[area[0]] == number)
+                top, left = (part.start for part in area[0])
+                found.append([columns.min() + left, rows.min() + top, columns.max() + left + 1, rows.max() + top + 1])
+        return np.array(found, np.int64).reshape(-1, 4)
 
     def drop_parts(self, labels: Container[int]) -> None:
         """Remove the part from every object of some classes and show what lay under it.
@@ -176,14 +209,69 @@ def crowd(rng: SeededRng, board: Board) -> None:
         earlier = [other for other in board.objects if other.label >= 0]
         if earlier and rng.chance(0.85):
             other = rng.pick(earlier)
-            away, around = other.radius * rng.uniform(0.7, 1.5), rng.uniform(0, 2 * np.pi)
-            x = other.left + other.u.shape[1] // 2 + away * float(np.cos(around))
-            y = other.top + other.u.shape[0] // 2 + away * float(np.sin(around))
-            count += board.place(item.at(x, y))
+            count += board.place(item.at(*_beside(rng, other, 0.7, 1.5)))
         else:
             count += board.place_randomly(rng, item, tries=3)
         if count >= wanted:
             break
+
+
+def one_class_crowd(rng: SeededRng, board: Board) -> None:
+    """Place up to 16 objects of one class and size in heaps, many with a neighbour whose box is nearly the same.
+
+    Until two fifths of the objects have a neighbour with an IoU above 0.5, new ones are placed so that more have. What
+    would hide so much of a box that fewer have is not placed.
+
+    Args:
+        rng: the random stream.
+        board: an empty board.
+    """
+    _scatter_clutter(rng, board, 2)
+    label, wanted = rng.integer(0, len(CLASSES) - 1), rng.integer(8, 16)
+    size = rng.uniform(0.12, 0.2) * board.short_side
+    count = close = 0
+    for _ in range(wanted * 8):
+        if count >= wanted:
+            break
+        earlier = [other for other in board.objects if other.label >= 0]
+        if earlier and rng.chance(0.9):
+            other, least = rng.pick(earlier), close + (close < 0.4 * (count + 1))
+            near, far = (0.2, 0.6) if least > close else (0.5, 1.2)
+            for _ in range(6):
+                item = make_object(rng, label, max(8.0, size * rng.uniform(0.85, 1.15)))
+                x, y = _beside(rng, other, near, far)
+                if _place_keeping(board, item.at(x, y), least):
+                    count += 1
+                    break
+        else:
+            item = make_object(rng, label, max(8.0, size * rng.uniform(0.85, 1.15)))
+            x, y = (rng.uniform(item.radius / 2, side - item.radius / 2) for side in (board.width, board.height))
+            count += _place_keeping(board, item.at(x, y), close)
+        close = _close_pairs(board)
+
+
+def _beside(rng: SeededRng, other: SceneObject, near: float, far: float) -> tuple[float, float]:
+    """A centre in a random direction from another object's, at near..far times its radius."""
+    away, around = other.radius * rng.uniform(near, far), rng.uniform(0, 2 * np.pi)
+    x = other.left + other.u.shape[1] // 2 + away * float(np.cos(around))
+    y = other.top + other.u.shape[0] // 2 + away * float(np.sin(around))
+    return x, y
+
+
+def _place_keeping(board: Board, item: SceneObject, least: int) -> bool:
+    """Place an object if afterwards at least so many have a close neighbour."""
+    return board.place_if(item, lambda: _close_pairs(board) >= least)
+
+
+def _close_pairs(board: Board) -> int:
+    """How many objects have a neighbour whose box has an IoU above 0.5 with theirs; in whole numbers."""
+    boxes = board.boxes()
+    low, high = np.maximum(boxes[:, None, :2], boxes[:, :2]), np.minimum(boxes[:, None, 2:], boxes[:, 2:])
+    shared = (high - low).clip(min=0).prod(axis=2)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    close = 3 * shared > areas[:, None] + areas
+    np.fill_diagonal(close, False)
+    return int(close.any(axis=1).sum())
 
 
 def single(rng: SeededRng, board: Board) -> None:

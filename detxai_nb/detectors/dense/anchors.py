@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
+from detxai_nb.detectors.trace.candidates import survivors
 from detxai_nb.types import SIDES, Target
 
 
@@ -175,7 +175,7 @@ def _highest(scores: Tensor, threshold: float, most: int) -> Tensor:
 
 
 def suppress(
-    boxes: Tensor, scores: Tensor, candidates: tuple[Tensor, Tensor], nms_threshold: float, most: int
+    boxes: Tensor, scores: Tensor, candidates: tuple[Tensor, Tensor], nms_threshold: float | None, most: int | None
 ) -> tuple[Tensor, Tensor]:
     """Return the candidates that survive class-wise non-maximum suppression, sorted by descending score.
 
@@ -183,12 +183,12 @@ def suppress(
         boxes: ``[M,4]``, xyxy, of every anchor.
         scores: ``[M,C]`` of every anchor and class.
         candidates: anchor and class of each candidate, int64 ``[n]`` each.
-        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped.
-        most: the maximum number of survivors.
+        nms_threshold: IoU in 0..1 above which the lower-scoring box of a class is dropped; None drops nothing.
+        most: the maximum number of survivors; None for all.
 
     Returns:
         Anchor and class of each survivor, int64 ``[n]`` each.
     """
     anchor, label = candidates
-    kept = batched_nms(boxes[anchor], scores[anchor, label], label, nms_threshold)[:most]
+    kept = survivors(boxes[anchor], scores[anchor, label], label, nms_threshold, most)
     return anchor[kept], label[kept]

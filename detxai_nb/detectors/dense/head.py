@@ -75,7 +75,7 @@ def head_layers(branches: Branches) -> dict[str, tuple[str, int]]:
 class DenseHead:
     """A head of branches on one image's pyramid, opened at the pyramid or at an activation inside the head.
 
-    Its ``features`` are the explained grids ``[C,h,w]``, one for each level.
+    Its ``features`` are the explained grids ``[C,h,w]``, one for each level, ``pyramid`` what the head reads.
 
     Args:
         head: the module that the branches are part of; it runs in evaluation mode.
@@ -97,7 +97,7 @@ class DenseHead:
     ) -> None:
         self._head = head
         self._branches = branches
-        self._pyramid = pyramid
+        self.pyramid = pyramid
         self._rule = rule
         self._fixed = fixed
         self._runs: dict[tuple[str, int], BranchRun] = {}
@@ -111,7 +111,7 @@ class DenseHead:
     def _open(self, name: str, stop: int) -> None:
         """Split a branch at a stop: the part before it computes the explained grids, the rest runs on them."""
         self._opened, self._stop = name, stop
-        for level, features in enumerate(self._pyramid):
+        for level, features in enumerate(self.pyramid):
             branch = self._branches[level][name]
             count = branch.stops[stop]
             self.features[level] = branch.activation(features, count)
@@ -170,7 +170,7 @@ class DenseHead:
         for name in needed:
             if (name, level) not in self._runs:
                 branch = self._branches[level][name]
-                self._runs[name, level] = BranchRun(branch, self._pyramid[level], level < self._fixed)
+                self._runs[name, level] = BranchRun(branch, self.pyramid[level], level < self._fixed)
         return {name: self._runs[name, level] for name in needed}
 
     def chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:

@@ -141,6 +141,21 @@ class DenseModule:
         for i in range(len(batch)):
             yield DenseOutput({name: output[i] for name, output in outputs.items()}, grid, placement)
 
+    @torch.no_grad()
+    def output_of(self, trace: OneStageTrace) -> DenseOutput:
+        """Return the raw outputs of the head for the image of an open trace, on the pyramid that it holds.
+
+        Args:
+            trace: of this module, at any layer.
+
+        Returns:
+            What ``detect`` decodes.
+        """
+        pyramid = [level[None] for level in trace.pyramid]
+        outputs = self.module.head(pyramid)
+        grid = self.anchors(trace.input, trace.placement, pyramid)
+        return DenseOutput({name: output[0] for name, output in outputs.items()}, grid, trace.placement)
+
     def report(
         self,
         output: DenseOutput,

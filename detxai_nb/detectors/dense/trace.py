@@ -28,6 +28,10 @@ ANCHOR_FIELDS = (*ORIGIN_FIELDS, "anchor")
 class DenseHeadLike(Protocol):
     """A family's head on one image: explained scalars and their gradients with respect to one explained grid."""
 
+    @property
+    def pyramid(self) -> Sequence[Tensor]:
+        """The levels ``[C,h,w]`` that the head reads, the finest first."""
+
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         """Return the explained scalars of predictions on one pyramid level.
 
@@ -178,6 +182,16 @@ class OneStageTrace(Again):
         self._extents = [tuple(x.shape[1:]) for x in features]
         if anchors is not None:
             self._extents = [(*extent, count) for extent, count in zip(self._extents, anchors)]
+
+    @property
+    def network(self) -> Any:
+        """The module whose pass this is; None if the trace does not know it."""
+        return None if self._again is None else self._again.module
+
+    @property
+    def pyramid(self) -> Sequence[Tensor]:
+        """The levels ``[C,h,w]`` of the pyramid that the head reads, the finest first."""
+        return self._head.pyramid
 
     @property
     def levels(self) -> tuple[Level, ...]:

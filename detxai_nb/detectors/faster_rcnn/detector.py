@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image, remove_small_boxes
+from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image, remove_small_boxes
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
 from detxai_nb.capabilities import RERUN
@@ -33,6 +33,7 @@ from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, is_linear
 from detxai_nb.detectors.faster_rcnn.trace import ROI, PreparedRegions, RoiTrace
 from detxai_nb.detectors.trace.budget import check_layer
+from detxai_nb.detectors.trace.candidates import Suppressing, survivors
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, sampler_shift
@@ -47,7 +48,7 @@ _ADDED_LEVELS = {LastLevelMaxPool: {"pool"}, LastLevelP6P7: {"p6", "p7"}}
 """Names of the levels that torchvision's pyramid adds to those of the stages."""
 
 
-class FasterRcnnDetector(Adapter):
+class FasterRcnnDetector(Suppressing, Adapter):
     """A white-box adapter for torchvision's Faster R-CNN.
 
     The module is used as it is, in evaluation mode, and never changed. A detection's origin is the anchor that its
@@ -127,7 +128,8 @@ class FasterRcnnDetector(Adapter):
         with evaluating(self.module):
             for rows in batches_of_one_shape([p.shape[:2] for p in pixels]):
                 batch, placement = self._prepare([pixels[row] for row in rows])
-                for row, detections in zip(rows, self._decode(batch, placement, score_threshold)):
+                pyramid = _by_name(self.module.backbone(batch))
+                for row, detections in zip(rows, self._decode(batch, placement, score_threshold, pyramid)):
                     found[row] = detections
         return [d for d in found if d is not None]
 
@@ -181,6 +183,7 @@ class FasterRcnnDetector(Adapter):
             reopen=lambda other: self._open_trace(other, placement, layer, chosen),
             pyramid=lambda inputs: _by_name(self.module.backbone(inputs)),
             above=self._above(batch),
+            levels={name: level.detach() for name, level in pyramid.items()},
         )
         return RoiTrace(placement, layer, self.module, proposals, pooling, below, again)
 
@@ -303,10 +306,14 @@ class FasterRcnnDetector(Adapter):
         leaves, opened = capture_parts(run, {"": self.module.backbone.body})
         return leaves, dict(zip(keys, opened))
 
-    def _decode(self, batch: Tensor, placement: Placement, threshold: float) -> Iterator[Detections]:
+    def _decode_trace(self, trace: RoiTrace, threshold: float) -> Detections:
+        return next(self._decode(trace.input, trace.placement, threshold, trace.pyramid))
+
+    def _decode(
+        self, batch: Tensor, placement: Placement, threshold: float, pyramid: dict[str, Tensor]
+    ) -> Iterator[Detections]:
         """Apply the module's own post-processing and keep the anchor that each detection came from."""
         heads, size = self.module.roi_heads, placement.resized
-        pyramid = _by_name(self.module.backbone(batch))
         images = ImageList(batch, [size] * len(batch))
         proposals, origins = zip(*propose(self.module.rpn, images, list(pyramid.values()), size))
         pooled = self._pool(batch, pyramid)(pyramid, list(proposals), images.image_sizes)
@@ -335,8 +342,8 @@ class FasterRcnnDetector(Adapter):
         label = label + 1
         keep = remove_small_boxes(boxes[region, label], _MIN_SIDE)
         region, label = region[keep], label[keep]
-        keep = batched_nms(boxes[region, label], scores[region, label], label, self.nms_threshold)
-        keep = keep[: self.max_detections]
+        found = (boxes[region, label], scores[region, label], label)
+        keep = survivors(*found, self.nms_threshold, self.max_detections)
         return region[keep], label[keep]
 
 

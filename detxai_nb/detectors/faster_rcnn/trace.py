@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,10 +34,12 @@ class PreparedRegions(Prepared):
     Attributes:
         pyramid: computes the pyramid's maps ``[B,C,h,w]`` by name, of inputs ``[B,3,h,w]``.
         above: computes them for B versions ``[B,C,h,w]`` of the layer's level of a name.
+        levels: the pyramid's maps ``[1,C,h,w]`` of this input by name, without a graph.
     """
 
     pyramid: Callable[[Tensor], dict[str, Tensor]] | None = None
     above: Callable[[str, Tensor], dict[str, Tensor]] | None = None
+    levels: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class RoiTrace(Again):
@@ -80,6 +82,16 @@ class RoiTrace(Again):
         self._last: tuple[Tensor, OpenedRegions] | None = None
         self._regions: list[Level] = []
         self._numbers: dict[tuple[int, ...], int] = {}
+
+    @property
+    def network(self) -> Any:
+        """The module whose pass this is."""
+        return self._module
+
+    @property
+    def pyramid(self) -> dict[str, Tensor]:
+        """The pyramid's maps ``[1,C,h,w]`` by name, without a graph."""
+        return dict(self._prepared.levels)  # type: ignore[attr-defined]
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -125,7 +137,10 @@ class RoiTrace(Again):
         Raises:
             ValueError: as ``scalars``, at the first step.
         """
-        return outside_inference_mode(self._chunks(detections, target), self._module)
+        for chunks in outside_inference_mode(self._chunks(detections, target), self._module):
+            # Handed out one by one and let go of: only the step, not each chunk, takes the module for itself.
+            while chunks:
+                yield chunks.pop(0)
 
     def gradients(self, detections: Detections, target: Target) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Compute the same gradients on the whole grid of their level.
@@ -228,17 +243,20 @@ class RoiTrace(Again):
                 corners, cells = (tuple(map(tuple, x.tolist())) for x in self._pooling.frames(levels, proposals))
             yield Regions(self._module, rows, features, corners, cells, labels[rows], proposals)
 
-    def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+    def _chunks(self, detections: Detections, target: Target) -> Iterator[list[GradientChunk]]:
+        """The chunks of one step each: one of windows, or those of all regions that fit the memory budget."""
         origins, labels = self._resolve(detections, target)
         for rows in self._parts(origins):
             regions = self._open(origins[rows])
             gradient = self._head.gradients(regions, labels[rows], target)
             if self._below is None:
                 numbers = self._number(origins[rows], regions)
-                for number, row, one in zip(numbers, rows, gradient):
-                    yield GradientChunk(number, row[None], one[None])
+                yield [GradientChunk(number, row[None], one[None]) for number, row, one in zip(numbers, rows, gradient)]
             else:
-                yield from self._unpool(rows, regions, gradient, self._below)
+                for chunk in self._unpool(rows, regions, gradient, self._below):
+                    only = [chunk]
+                    del chunk
+                    yield only
 
     def _unpool(
         self, rows: Tensor, regions: OpenedRegions, gradient: Tensor, below: LayerBelow

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
@@ -26,6 +25,7 @@ from detxai_nb.detectors.base import (
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
 from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
 from detxai_nb.detectors.trace.budget import check_layer
+from detxai_nb.detectors.trace.candidates import Suppressing, survivors
 from detxai_nb.detectors.ultralytics.head import (
     BatchedHead,
     UltralyticsRule,
@@ -45,7 +45,7 @@ from detxai_nb.types import Detections
 _PAD = 114.0
 
 
-class UltralyticsDetector(Adapter):
+class UltralyticsDetector(Suppressing, Adapter):
     """A white-box adapter for the YOLO detectors of the ultralytics package (AGPL-3.0).
 
     The model is used as it is, in evaluation mode, and never changed; Ultralytics' predictor is not used. Weights that
@@ -217,6 +217,14 @@ class UltralyticsDetector(Adapter):
         canvas[:, :, top : top + height, left : left + width] = image
         return canvas / 255, placement
 
+    def _decode_trace(self, trace: OneStageTrace, threshold: float) -> Detections:
+        if self._is_end_to_end():
+            raise ValueError(
+                "this YOLO is end to end: its one-to-one branches give each object one prediction, and nothing is "
+                "suppressed; open it with end_to_end=False for the branches that need suppression, if it has them"
+            )
+        return self._decode(trace.pyramid, trace.placement, threshold)
+
     def _decode(self, maps: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
         """Apply Ultralytics' post-processing to one image and keep the cell that each detection came from."""
         end_to_end = self._is_end_to_end()
@@ -248,12 +256,12 @@ class UltralyticsDetector(Adapter):
         """Location and class of the detections that class-wise NMS keeps, one class for each location."""
         best, label = scores.max(dim=1)
         rows = (best >= threshold).nonzero()[:, 0]
-        rows = rows[batched_nms(boxes[rows], best[rows], label[rows], self.nms_threshold)[: self.max_detections]]
+        rows = rows[survivors(boxes[rows], best[rows], label[rows], self.nms_threshold, self.max_detections)]
         return rows, label[rows]
 
     def _best_pairs(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
         """Location and class of the best pairs at the best locations."""
-        most = min(self.max_detections, len(scores))
+        most = len(scores) if self.max_detections is None else min(self.max_detections, len(scores))
         places = scores.amax(dim=1).topk(most).indices
         best, pairs = scores[places].flatten().topk(most)
         pairs = pairs[best >= threshold]

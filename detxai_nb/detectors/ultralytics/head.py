@@ -172,6 +172,11 @@ class BatchedHead:
         self._rule = UltralyticsRule(head)
         self.features = list(pyramid)
 
+    @property
+    def pyramid(self) -> Sequence[Tensor]:
+        """The maps ``[C,h,w]`` that enter the head, a level each."""
+        return self.features
+
     @exclusive("_head")
     @torch.no_grad()
     def scalars(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:

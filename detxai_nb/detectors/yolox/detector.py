@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.ops import batched_nms
 
 from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import (
@@ -32,6 +31,7 @@ from detxai_nb.detectors.dense.trace import (
     open_stages,
 )
 from detxai_nb.detectors.trace.budget import check_layer
+from detxai_nb.detectors.trace.candidates import Suppressing, survivors
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv
 from detxai_nb.detectors.yolox.network import MEAN, PAD, STAGES, STD, STRIDES, Yolox
 from detxai_nb.float32 import exact_mode
@@ -46,7 +46,7 @@ CONVENTIONS = ("bgr255", "rgb-imagenet", "rgb255", "rgb1", "bgr1", "bgr-imagenet
 """The order of the channels, and what is done to values in 0..255: nothing, a division by 255, or ImageNet's."""
 
 
-class YoloxDetector(Adapter):
+class YoloxDetector(Suppressing, Adapter):
     """A YOLOX network opened for explanation.
 
     Images are scaled to fit the input as in the official code (by OpenCV's arithmetic, to whole numbers), placed at the
@@ -208,6 +208,10 @@ class YoloxDetector(Adapter):
             canvas = (canvas - mean) / std
         return canvas.flip(0) if order == "bgr" else canvas, placement
 
+    def _decode_trace(self, trace: OneStageTrace, threshold: float) -> Detections:
+        outputs = self.module.head([level[None] for level in trace.pyramid])
+        return self._decode([level[0] for level in outputs], trace.placement, threshold)
+
     def _decode(self, levels: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
         """Detections from the raw outputs ``[5+C,h,w]`` of each level for one image."""
         raw = torch.cat([level.flatten(1).T for level in levels])
@@ -221,7 +225,7 @@ class YoloxDetector(Adapter):
         score = objectness * best
         rows = (score >= threshold).nonzero()[:, 0]
         boxes = torch.cat([centre - half, centre + half], dim=1)
-        rows = rows[batched_nms(boxes[rows], score[rows], label[rows], self.nms_threshold)[: self.max_detections]]
+        rows = rows[survivors(boxes[rows], score[rows], label[rows], self.nms_threshold, self.max_detections)]
         return gather_detections(
             placement,
             boxes[rows],

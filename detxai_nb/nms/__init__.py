@@ -1,0 +1,25 @@
+"""Suppression of duplicate predictions: greedy NMS, Soft-NMS, FeatureNMS and ODAM-NMS behind one signature.
+
+A rule is called with boxes and scores and says which to keep; ``NmsDetector`` puts one into a detector's ``detect``.
+"""
+
+from __future__ import annotations
+
+from detxai_nb.nms.detector import NmsDetector, candidates, remove_duplicates
+from detxai_nb.nms.rules import FeatureNms, GreedyNms, Kept, OdamNms, Suppression
+from detxai_nb.nms.soft import SoftNms
+from detxai_nb.nms.vectors import MapVectors, map_vectors
+
+__all__ = [
+    "FeatureNms",
+    "GreedyNms",
+    "Kept",
+    "MapVectors",
+    "NmsDetector",
+    "OdamNms",
+    "SoftNms",
+    "Suppression",
+    "candidates",
+    "map_vectors",
+    "remove_duplicates",
+]
