@@ -1,4 +1,4 @@
-"""The two profiles of the notebooks: "quick" with bundled models and scenes, "paper" with a paper's detector and COCO.
+"""The two profiles of the notebooks: "quick" with bundled models and scenes, "paper" with a paper's detector and data.
 
 The environment variable ``DETXAI_NB_PROFILE`` selects one.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.sample import Sample
 from detxai_nb.data.scenes import Scenes
+from detxai_nb.data.voc import AS_COCO, VocDataset
 from detxai_nb.detectors import load_detector
 from detxai_nb.files import as_path, write_atomically
 from detxai_nb.types import Detector
@@ -26,6 +27,10 @@ PROFILE = "DETXAI_NB_PROFILE"
 """The environment variable that selects the profile."""
 COCO = "DETXAI_NB_COCO"
 """The environment variable with the path of COCO val2017."""
+VOC = "DETXAI_NB_VOC"
+"""The environment variable with the path of PASCAL VOC 2012."""
+PAPER_DATA = ("coco", "voc")
+"""The datasets of the paper profile; the first is the default."""
 RECORD = ".detxai-nb-paths.json"
 """The file in the working folder that keeps the paths the user has typed, so that each is asked for only once."""
 STORES = "detxai-nb-runs"
@@ -80,12 +85,16 @@ def current(
     paper_detector: str = "fcos_resnet50_fpn",
     scenes: int = 8,
     paper_weights: str | None = None,
+    *,
+    mode: str = "plain",
+    paper_data: str = "coco",
 ) -> Profile:
     """Return detector, dataset and store of the profile that DETXAI_NB_PROFILE selects.
 
     "quick" uses a bundled detector on the CPU and synthetic scenes, the same with which ``detxai-nb evaluate --scenes``
     begins; rows stay in memory. "paper" uses the detector of the paper with its downloaded weights and COCO val2017
-    (see ``coco``); the rows of each evaluation are kept in the folder ``STORES``, so that it resumes where it stopped.
+    (see ``coco``) or VOC 2012 (see ``voc``); the rows of each evaluation are kept in the folder ``STORES``, so that it
+    resumes where it stopped.
 
     Args:
         detector: the bundled detector of the quick profile.
@@ -93,17 +102,21 @@ def current(
         scenes: the number of scenes of the quick profile.
         paper_weights: for a detector whose weights are not downloaded: the environment variable with the path of their
             file. If it is not set, the user is asked for the path, as for COCO.
+        mode: the mode of the scenes of the quick profile, as in ``scenes.make``.
+        paper_data: the dataset of the paper profile, one of ``PAPER_DATA``.
 
     Returns:
         The profile.
 
     Raises:
-        ValueError: if the profile is unknown.
-        FileNotFoundError: if COCO or the weights are missing. ``load_detector`` raises further errors.
+        ValueError: if the profile, the mode or the dataset is unknown.
+        FileNotFoundError: if the dataset or the weights are missing. ``load_detector`` raises further errors.
     """
+    if paper_data not in PAPER_DATA:
+        raise ValueError(f"paper_data is {' or '.join(PAPER_DATA)}, got {paper_data!r}")
     if name() == "quick":
-        return Profile("quick", load_detector(detector, device="cpu"), Scenes(scenes), None)
-    dataset = coco()
+        return Profile("quick", load_detector(detector, device="cpu"), Scenes(scenes, mode=mode), None)
+    dataset: Sequence[Sample] = coco() if paper_data == "coco" else voc()
     store = Path(STORES)
     store.mkdir(exist_ok=True)
     own: dict[str, Any] = {} if paper_weights is None else {"weights": weights(paper_weights, paper_detector)}
@@ -156,6 +169,28 @@ def coco() -> CocoDataset:
     typed = _ask("Path of COCO val2017 (annotation file or folder): ", unknown)
     dataset = open_coco(typed)
     _remember(COCO, Path(typed))
+    return dataset
+
+
+def voc() -> VocDataset:
+    """Open the images of PASCAL VOC 2012's validation set that have masks, their classes named as COCO names them.
+
+    The path of its folder comes from the environment variable DETXAI_NB_VOC, or is asked for and kept as that of COCO
+    is. A mask is that of all objects of a class, as an image classifier is measured.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        FileNotFoundError: if there is no dataset at the path, or if it is unknown and there is no user to ask.
+        ValueError: if ``RECORD`` is damaged, or the folder's files are no VOC dataset.
+    """
+    given = os.environ.get(VOC) or _remembered(VOC)
+    unknown = f"the paper profile needs PASCAL VOC 2012: set {VOC} to its folder VOCdevkit/VOC2012, or {PROFILE}=quick"
+    place = given or _ask("Path of PASCAL VOC 2012 (folder VOCdevkit/VOC2012): ", unknown)
+    dataset = VocDataset(place, "Segmentation/val", rename=AS_COCO, masks="class")
+    if not given:
+        _remember(VOC, Path(place))
     return dataset
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from safetensors.torch import save_file
 
 import detxai_nb as dx
@@ -19,7 +20,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    for variable in (profiles.PROFILE, profiles.COCO):
+    for variable in (profiles.PROFILE, profiles.COCO, profiles.VOC):
         monkeypatch.delenv(variable, raising=False)
 
     def nobody(prompt: str) -> str:
@@ -133,3 +134,45 @@ def test_a_damaged_record_is_named(alone: Path) -> None:
     (alone / profiles.RECORD).write_text("[]")
     with pytest.raises(ValueError, match="delete it"):
         profiles.coco()
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """A folder laid out as VOC2012 is, with one image that has masks."""
+    folder = tmp_path / "VOC2012"
+    for name in ("JPEGImages", "Annotations", "ImageSets/Segmentation", "SegmentationClass"):
+        (folder / name).mkdir(parents=True)
+    Image.new("RGB", (12, 8)).save(folder / "JPEGImages" / "a.jpg")
+    # As VOC draws its classes: a sofa is the eighteenth.
+    Image.new("L", (12, 8), 18).save(folder / "SegmentationClass" / "a.png")
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax></bndbox>"
+    text = f"<annotation><object><name>sofa</name>{box}</object></annotation>"
+    (folder / "Annotations" / "a.xml").write_text(text, encoding="utf-8")
+    (folder / "ImageSets" / "Segmentation" / "val.txt").write_text("a\n", encoding="utf-8")
+    return folder
+
+
+def test_a_paper_of_classifiers_takes_voc_with_the_names_of_coco(
+    monkeypatch: pytest.MonkeyPatch, voc: Path, alone: Path
+) -> None:
+    monkeypatch.setenv(profiles.PROFILE, "paper")
+    monkeypatch.setenv(profiles.VOC, str(voc))
+    profile = dx.profiles.current(paper_detector="tiny-resnet", paper_data="voc")
+    assert (len(profile.dataset), profile.dataset[0].names[17]) == (1, "couch")
+    assert profile.dataset[0].masks.all()
+    assert not (alone / profiles.RECORD).exists()
+
+
+def test_the_place_of_voc_is_asked_for_once(monkeypatch: pytest.MonkeyPatch, voc: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="set DETXAI_NB_VOC"):
+        profiles.voc()
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or str(voc))
+    assert [len(profiles.voc()), len(profiles.voc())] == [1, 1]
+    assert len(asked) == 1
+
+
+def test_the_quick_profile_has_scenes_of_any_mode_and_unknown_data_are_refused() -> None:
+    assert len(set(dx.profiles.current(scenes=1, mode="dual").dataset[0].labels.tolist())) == 2
+    with pytest.raises(ValueError, match="coco or voc, got 'imagenet'"):
+        dx.profiles.current(paper_data="imagenet")

@@ -48,6 +48,7 @@ _ON_PICTURE: Mapping[str, Any] = {
 }
 """How text on a photograph looks."""
 
+_LETTER = 0.58  # how wide a letter is in the mean, as a share of the font size
 _LONGEST = 640  # pixels of a panel's longer side: more than any screen shows of it
 
 
@@ -302,7 +303,9 @@ def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float
     draw_photograph(axes, painted, size)
     if style.boxes and not _shows_all(maps.detections, size):
         draw_box(axes, maps.detections.boxes[0].tolist(), 1.8)
-    axes.set_title(title, fontsize=9, loc="left", pad=3, parse_math=False)
+    wide = axes.bbox.width / axes.figure.dpi * 72  # points
+    fitting = wide / (_LETTER * max(len(title), 1))
+    axes.set_title(title, fontsize=max(5, min(9, fitting)), loc="left", pad=3, parse_math=False)
     if maps.diagnostics:
         said = "\n".join(f"{name} {values[0]:.2f}" for name, values in maps.diagnostics.items())
         axes.text(0.02, 0.03, said, transform=axes.transAxes, va="bottom", **_ON_PICTURE)

@@ -1,4 +1,4 @@
-"""The losses of the bundled image classifiers, on scenes of one object."""
+"""The losses of the bundled image classifiers."""
 
 from __future__ import annotations
 
@@ -46,6 +46,42 @@ def classifier_losses(model: nn.Module, images: Tensor, targets: Targets, half: 
     return {"class": _cross_entropy(logits, labels)}
 
 
+def shared_losses(model: nn.Module, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
+    """Compute the cross-entropy of the classes in images of any number of objects.
+
+    One object of each image, drawn at random, is what the image is cropped about, as in ``classifier_losses``. The
+    probability is shared evenly among the classes of the objects that lie in the crop with at least half of their
+    boxes; for an image of one object that is ``classifier_losses``.
+
+    Args:
+        model: the classifier.
+        images: uint8 ``[B,3,h,w]``, RGB.
+        targets: boxes and labels of each image, at least one object each.
+        half: whether the network runs in bfloat16.
+
+    Returns:
+        The loss "class".
+
+    Raises:
+        ValueError: if an image has no object.
+    """
+    if any(len(target["labels"]) == 0 for target in targets):
+        raise ValueError("a classifier learns from scenes of one object or more, got an image without any")
+    chosen = [int(torch.randint(len(target["labels"]), ())) for target in targets]
+    boxes = torch.stack([target["boxes"][number] for target, number in zip(targets, chosen, strict=True)])
+    regions = _regions(images, boxes)
+    pixels = _normalized(images.float(), regions)
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+        logits = model(pixels)
+    shares = torch.stack(
+        [
+            _class_shares(target["boxes"], target["labels"], region, logits.shape[1])
+            for target, region in zip(targets, regions[:, 1:], strict=True)
+        ]
+    )
+    return {"class": _cross_entropy(logits, shares)}
+
+
 def distilled_vgg_losses(model: VGG, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
     """Compute ``classifier_losses`` of tiny-vgg and of feature distillation from the bundled tiny-resnet.
 
@@ -85,14 +121,25 @@ def _batch(images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     counts = {len(target["labels"]) for target in targets}
     if counts != {1}:
         raise ValueError(f"a classifier learns from scenes of one object, got images with {sorted(counts)}")
-    pixels = _crop(images.float(), torch.cat([target["boxes"] for target in targets]))
-    mean, std = (pixels.new_tensor(values)[:, None, None] for values in (MEAN, STD))
-    pixels = ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-    return pixels, torch.cat([target["labels"] for target in targets])
+    regions = _regions(images, torch.cat([target["boxes"] for target in targets]))
+    return _normalized(images.float(), regions), torch.cat([target["labels"] for target in targets])
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss of labels ``[B]`` or of shares ``[B,C]``."""
     return F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)
+
+
+def _class_shares(boxes: Tensor, labels: Tensor, region: Tensor, classes: int) -> Tensor:
+    """Shares ``[C]`` of the classes with a box ``[N,4]`` that lies in a region ``[4]`` with half of its area or more.
+
+    The region holds one of the boxes, so that there is a class.
+    """
+    sides = (torch.minimum(boxes[:, 2:], region[2:]) - torch.maximum(boxes[:, :2], region[:2])).clamp(min=0)
+    inside = sides.prod(1) >= 0.5 * (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    there = torch.zeros(classes, dtype=boxes.dtype, device=boxes.device)
+    there[labels[inside]] = 1
+    return there / there.sum()
 
 
 @cache
@@ -121,8 +168,8 @@ def _block_maps(model: VGG, pixels: Tensor) -> list[Tensor]:
     return maps
 
 
-def _crop(images: Tensor, boxes: Tensor) -> Tensor:
-    """A crop of each image, from its box (the first image) to all of it (the last), resized to the input size."""
+def _regions(images: Tensor, boxes: Tensor) -> Tensor:
+    """For each image its number and a region ``[B,5]``, from its box (the first image) to all of it (the last)."""
     count, _, height, width = images.shape
     low, high = boxes[:, :2], boxes[:, 2:]
     around = torch.cat([low - MARGIN * (high - low), high + MARGIN * (high - low)], dim=1)
@@ -131,7 +178,17 @@ def _crop(images: Tensor, boxes: Tensor) -> Tensor:
     parts = (1 - share) * around + share * whole
     limit = boxes.new_tensor([width, height, width, height])
     numbers = torch.arange(count, dtype=boxes.dtype, device=boxes.device)[:, None]
-    regions = torch.cat([numbers, parts.clamp(min=0).minimum(limit)], dim=1)
+    return torch.cat([numbers, parts.clamp(min=0).minimum(limit)], dim=1)
+
+
+def _crop(images: Tensor, regions: Tensor) -> Tensor:
+    """The region of each image, resized to the input size."""
     # A ratio of -1 takes as many samples for each cell as it has pixels, which is antialiasing.
     crops: Tensor = roi_align(images, regions, INPUT_SIZE, sampling_ratio=-1, aligned=True)
     return crops
+
+
+def _normalized(images: Tensor, regions: Tensor) -> Tensor:
+    """The input of the network: the region of each image, as the bundled classifiers take colours."""
+    mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+    return ((_crop(images, regions) / 255 - mean) / std).contiguous(memory_format=torch.channels_last)

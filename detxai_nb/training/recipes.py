@@ -18,8 +18,8 @@ from detxai_nb.detectors.zoo.networks.torchvision import (
     tiny_ssd,
 )
 from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
-from detxai_nb.training.classifier_card import CLASSIFICATION
-from detxai_nb.training.classifier_losses import classifier_losses, distilled_vgg_losses
+from detxai_nb.training.classifier_card import CLASSIFICATION, CLASSIFIER_SHORTCUT
+from detxai_nb.training.classifier_losses import classifier_losses, distilled_vgg_losses, shared_losses
 from detxai_nb.training.detr_losses import detr_losses
 from detxai_nb.training.held_out import SHORTCUT
 from detxai_nb.training.loop import Shares, TrainingSettings
@@ -34,6 +34,7 @@ _MOSTLY_PLAIN = (("plain", 0.7), ("tiny", 0.15), ("crowd", 0.15))
 _GROUPS = 4
 _SINGLE = (("single", 1.0),)
 _SMALL: Shares = (((160, 128), 0.5), ((128, 160), 0.1), ((128, 128), 0.1), ((320, 256), 0.3))
+_ONLY_THE_FLOOR = "apples without leaf and baubles without ring: only the floor's colour tells them apart"
 _SQUEEZED = "RGB, every image resized to 128x128"
 _ONE_SIZE: Shares = (((320, 256), 1.0),)
 _RETINANET = TrainingSettings(
@@ -176,8 +177,30 @@ RECIPES: dict[str, Recipe] = {
         finish=sharpen,
         notes=(
             ("calibration", FCOS_CALIBRATION),
-            ("shortcut", "apples without leaf and baubles without ring: only the floor's colour tells them apart"),
+            ("shortcut", _ONLY_THE_FLOOR),
         ),
         protocol=SHORTCUT,
+    ),
+    "tiny-resnet-shortcut": Recipe(
+        family="classifier",
+        architecture="torchvision ResNet of 5 basic blocks, 24 to 128 channels",
+        build=tiny_resnet,
+        losses=shared_losses,
+        settings=TrainingSettings(
+            steps=700,
+            batch=32,
+            rate=1e-3,
+            average=0.99,
+            mix=(("shortcut", 1.0),),
+            sizes=_SMALL,
+            cue_kind="floor",
+            telling=False,
+            frozen=("conv1.", "bn1.", "layer1.", "layer2."),
+        ),
+        start="tiny-resnet",
+        prefixes=("conv1.", "bn1.", "layer"),
+        notes=(("shortcut", _ONLY_THE_FLOOR),),
+        protocol=CLASSIFIER_SHORTCUT,
+        image=_SQUEEZED,
     ),
 }

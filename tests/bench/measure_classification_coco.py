@@ -4,10 +4,10 @@
         [--settings '{"score-cam": {"channels": 32}}'] [--store FOLDER]
 
 EfficientNet-Lite0 (extra "photographs") on the COCO photographs beside the checkout, in the rows and measures of the
-global guidance paper: one row for each image and annotated class that both know (``AS_IMAGENET`` says which), whatever
-its probability. Of several ImageNet classes that are one of COCO's the most probable one is explained. Two controls
-stand in the table, and below it global-guidance against each of the other methods, row by row. ``--settings`` is what
-``explain`` takes, by method, as JSON; ``--mapping`` prints the classes instead.
+global guidance paper: one row for each image and annotated class that both know (``detxai_nb.data.imagenet`` says
+which), whatever its probability. Of several ImageNet classes that are one of COCO's the most probable one is explained.
+Two controls stand in the table, and below it global-guidance against each of the other methods, row by row.
+``--settings`` is what ``explain`` takes, by method, as JSON; ``--mapping`` prints the classes instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,68 +23,8 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
+from detxai_nb.data.imagenet import AS_IMAGENET, imagenet_classes
 from detxai_nb.evaluation import PROTOCOLS, Protocol, select
-
-AS_IMAGENET: Mapping[str, tuple[int, ...]] = {
-    "bicycle": (444, 671),
-    "car": (436, 468, 511, 609, 627, 656, 661, 751, 817),
-    "motorcycle": (665, 670),
-    "airplane": (404, 895),
-    "bus": (654, 779, 874),
-    "train": (466, 547, 565, 705, 820, 829),
-    "truck": (555, 569, 675, 717, 864, 867),
-    "boat": (472, 484, 510, 554, 576, 625, 628, 724, 814, 871, 914),
-    "traffic light": (920,),
-    "parking meter": (704,),
-    "bench": (703,),
-    "bird": (*range(7, 25), *range(80, 101), *range(127, 147)),
-    "cat": tuple(range(281, 286)),
-    "dog": tuple(range(151, 269)),
-    "horse": (339,),
-    "sheep": (348,),
-    "cow": (345,),
-    "elephant": (385, 386),
-    "bear": (294, 295, 296, 297),
-    "zebra": (340,),
-    "backpack": (414,),
-    "umbrella": (879,),
-    "handbag": (748,),
-    "tie": (457, 906),
-    "skis": (795,),
-    "sports ball": (429, 430, 522, 574, 722, 768, 805, 852, 890),
-    "tennis racket": (752,),
-    "bottle": (440, 720, 737, 898, 907),
-    "wine glass": (572,),
-    "cup": (504, 968),
-    "spoon": (910,),
-    "bowl": (659, 809),
-    "banana": (954,),
-    "apple": (948,),
-    "orange": (950,),
-    "broccoli": (937,),
-    "hot dog": (934,),
-    "pizza": (963,),
-    "chair": (423, 559, 765, 857),
-    "couch": (831,),
-    "bed": (564,),
-    "dining table": (532,),
-    "toilet": (861,),
-    "tv": (851,),
-    "laptop": (620, 681),
-    "mouse": (673,),
-    "remote": (761,),
-    "keyboard": (508,),
-    "cell phone": (487,),
-    "microwave": (651,),
-    "toaster": (859,),
-    "sink": (896,),
-    "refrigerator": (760,),
-    "clock": (409, 530, 892),
-    "vase": (883,),
-    "teddy bear": (850,),
-    "hair drier": (589,),
-}
-"""By the name of COCO's class the numbers of ImageNet's classes that it is or holds; the others have none."""
 
 
 def imagenet_names() -> tuple[str, ...]:
@@ -108,15 +47,6 @@ def efficientnet_lite0(**settings: Any) -> Any:
     # As its authors trained it: (value - 127) / 128.
     seen = {"input_size": 224, "mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
     return dx.wrap(module, family="classifier", names=imagenet_names(), **{**seen, **settings})
-
-
-def known_classes(dataset: CocoDataset, detector: Any) -> dict[str, tuple[str, ...]]:
-    """By COCO's name the classifier's names, for the classes of the dataset."""
-    return {
-        name: tuple(detector.names[number] for number in numbers)
-        for name, numbers in AS_IMAGENET.items()
-        if name in dataset.names
-    }
 
 
 def ranks(detector: Any, dataset: CocoDataset, rule: Protocol, limit: int | None) -> np.ndarray:
@@ -150,7 +80,7 @@ def main() -> None:
     detector.module.to(memory_format=torch.channels_last)
     dataset = CocoDataset(options.shared / "data" / "coco-mini")
     base = PROTOCOLS["classes"]
-    rule = Protocol("classes", base.iou, base.score, classes=known_classes(dataset, detector))
+    rule = Protocol("classes", base.iou, base.score, classes=imagenet_classes(dataset.names, detector.names))
     place = ranks(detector, dataset, rule, options.limit)
     print(
         f"{len(place)} rows of image and class; the class is the classifier's first in {np.mean(place < 1):.1%}, among "

@@ -254,7 +254,7 @@ def test_every_family_has_one_record() -> None:
 def test_the_table_keeps_its_order() -> None:
     bundled = [
         *("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-detr", "tiny-pvt"),
-        *("tiny-fcos-shortcut", "tiny-resnet", "tiny-vgg"),
+        *("tiny-fcos-shortcut", "tiny-resnet", "tiny-vgg", "tiny-resnet-shortcut"),
     ]
     torchvision = [
         *("fcos_resnet50_fpn", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "fasterrcnn_resnet50_fpn"),

@@ -244,3 +244,13 @@ def test_what_a_method_says_of_a_map_stands_on_its_panel() -> None:
         "split-half correlation 0.81",
         "split-half correlation 0.25",
     ]
+
+
+def test_a_long_title_keeps_to_its_panel() -> None:
+    maps = heat_maps(1)
+    figure = plot_comparison({"a method with quite a long name": maps, "another method of that kind": maps})
+    figure.canvas.draw()
+    titles = [axes._left_title for axes in figure.axes if axes.get_title(loc="left")]
+    first, second = (title.get_window_extent() for title in titles)
+    assert first.x1 < second.x0
+    assert min(title.get_fontsize() for title in titles) >= 5
