@@ -319,6 +319,9 @@ var OF_CLASSES = {
   Explain: "Which output is explained: the score of the class.",
   Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
   "Min. probability": "Classes with a lower probability are not listed.",
+  Pixels: "All pixels are changed in the end, in few pictures or in many.",
+  "Area under curve": "Mean of probability over original probability along the pictures. Deletion: lower is better; insertion: higher is better.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the probability fall early, or rise early.",
   on: "The class whose figures order the methods, or the mean of those shown.",
   Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
 };

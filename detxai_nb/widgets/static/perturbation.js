@@ -599,6 +599,9 @@ var OF_CLASSES = {
   Explain: "Which output is explained: the score of the class.",
   Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
   "Min. probability": "Classes with a lower probability are not listed.",
+  Pixels: "All pixels are changed in the end, in few pictures or in many.",
+  "Area under curve": "Mean of probability over original probability along the pictures. Deletion: lower is better; insertion: higher is better.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the probability fall early, or rise early.",
   on: "The class whose figures order the methods, or the mean of those shown.",
   Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
 };
@@ -1756,6 +1759,7 @@ var TRAITS = [
   "status",
   "notice",
   "lower_score",
+  "class_answer",
   "code"
 ];
 var MOST_KEPT = 12;
@@ -1791,6 +1795,118 @@ function factRows(facts) {
       element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
     ])
   );
+}
+
+// src/shared/class_field.js
+var MOST = 8;
+function completions(names, typed) {
+  const wanted = typed.trim().toLowerCase();
+  if (wanted === "") return [];
+  const rank = (name) => {
+    const at2 = name.indexOf(wanted);
+    if (at2 < 0) return null;
+    if (name === wanted) return 0;
+    return at2 === 0 ? 1 : /[\p{L}\p{N}]/u.test(name[at2 - 1]) ? 3 : 2;
+  };
+  const found = names.flatMap((name, number) => {
+    const own = rank(name.toLowerCase());
+    return own === null ? [] : [{ number, own, long: name.length }];
+  });
+  return found.sort((a, b) => a.own - b.own || a.long - b.long || a.number - b.number).slice(0, MOST).map(({ number }) => number);
+}
+function classField(store) {
+  const names = subjectOf(store).whole ? (
+    /** @type {string[]} */
+    store.get("choices").classes ?? []
+  ) : [];
+  const title = (number) => names.indexOf(names[number]) !== names.lastIndexOf(names[number]) ? `${names[number]} (${number})` : names[number];
+  const [id, listId] = [uniqueId("class"), uniqueId("names")];
+  const input = takesKeys(
+    element("input", {
+      ...{ id, type: "text", class: "dx-select", role: "combobox", maxlength: "200", autocomplete: "off", spellcheck: "false" },
+      ...{ placeholder: "type its name", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId }
+    })
+  );
+  const list = element("ul", { id: listId, class: "dx-names", role: "listbox", "aria-label": "Classes with such a name", hidden: "" });
+  const add = button("plus", "List this class and explain it (Enter)", () => submit(), "Add");
+  const said = element("span", {});
+  const near = element("span", { class: "dx-near" });
+  const answer = element("div", { class: "dx-answer", role: "status", "aria-live": "polite" }, [said, near]);
+  const label = explained(element("label", { for: id, class: "dx-label" }, ["Another class"]), input);
+  const root = element("div", { class: "dx-typed" }, [label, element("div", { class: "dx-typing" }, [input, list, add]), answer]);
+  root.hidden = names.length === 0;
+  let offered = [];
+  let active = -1;
+  let shown = "";
+  function ask(name) {
+    close();
+    input.value = typeof name === "number" ? title(name) : name;
+    store.send({ type: "class", name });
+  }
+  function submit() {
+    const typed = input.value.trim();
+    if (offered[active] !== void 0) ask(offered[active]);
+    else if (typed !== "") ask(names.length > 0 && names.includes(typed) ? names.indexOf(typed) : typed);
+  }
+  function close() {
+    offered = [];
+    active = -1;
+    list.hidden = true;
+    list.replaceChildren();
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+  function open() {
+    const found = completions(names, input.value);
+    close();
+    if (found.length === 0) return;
+    offered = found;
+    const options = found.map((number) => {
+      const made = element("li", { class: "dx-name-option", role: "option", id: uniqueId("name"), "aria-selected": "false" }, [title(number)]);
+      made.addEventListener("pointerdown", (event) => event.preventDefault());
+      made.addEventListener("click", () => ask(number));
+      return made;
+    });
+    list.replaceChildren(...options);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+  }
+  function move(by) {
+    if (offered.length === 0) open();
+    if (offered.length === 0) return;
+    active = active < 0 ? by > 0 ? 0 : offered.length - 1 : (active + by + offered.length) % offered.length;
+    [...list.children].forEach((one2, i) => one2.setAttribute("aria-selected", String(i === active)));
+    input.setAttribute("aria-activedescendant", list.children[active].id);
+    const one = (
+      /** @type {HTMLElement} */
+      list.children[active]
+    );
+    list.scrollTop = Math.min(Math.max(list.scrollTop, one.offsetTop + one.offsetHeight - list.clientHeight), one.offsetTop);
+  }
+  input.addEventListener("input", open);
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Enter") submit();
+    else if (event.key === "Escape" && !list.hidden) close();
+    else return;
+    event.preventDefault();
+  });
+  return {
+    root,
+    /** Say what became of the last name. */
+    show() {
+      const { text = "", near: alike = [], typed = "" } = store.get("class_answer") ?? {};
+      const all = JSON.stringify([text, alike, typed]);
+      if (all === shown) return;
+      shown = all;
+      said.textContent = text === "" ? "" : `${text[0].toUpperCase()}${text.slice(1)}`;
+      near.replaceChildren(...alike.map((name) => button("plus", `List the class ${name} and explain it`, () => ask(name), name)));
+      if (text === "" && typed !== "") input.value = "";
+    }
+  };
 }
 
 // src/shared/listbox.js
@@ -1938,7 +2054,9 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
   const choose = (key) => (value) => store.commit({ [key]: value });
   const count2 = element("span", { class: "dx-count" });
   const filter = filterControls(store);
-  const objects = objectList({ label: "Detected objects", select, step, hover });
+  const subject = subjectOf(store);
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover });
   const method = selectControl("Order by", choose("method"));
   const layer = selectControl("Layer", choose("layer"));
   const mode = segmentControl("Mode", MODES, choose("mode"));
@@ -1946,7 +2064,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
   const fill = selectControl("Filling", choose("fill"));
   const facts = element("dl", { class: "dx-facts" });
   const root = element("div", { class: "dx-panel" }, [
-    section("Objects", [filter.root, objects.list], count2),
+    section(subject.title, [filter.root, objects.list, typed.root], count2),
     section("Change", [mode.row, method.row, layer.row, area.row, fill.row]),
     section("Curve", [facts]),
     takeAway(download, () => store.get("code"), store)
@@ -1968,6 +2086,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
         count2.textContent = countWords(found, listed);
       }
       filter.show(found, listed);
+      typed.show();
       objects.show(perturbation.selected);
       method.show(choices.methods, store.get("method"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
@@ -1976,7 +2095,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
       fill.show(choices.fills, store.get("fill"));
       const { walk } = perturbation;
       const said = walk ? [
-        { name: "Area under curve", value: percent(walk.area), title: "100% for a score that never changes" },
+        { name: "Area under curve", value: percent(walk.area), title: `100% for a ${subject.whole ? "probability" : "score"} that never changes` },
         { name: "Pixels changed", value: String(walk.counts[perturbation.last]), title: "In the last picture" },
         { name: "Tied pixels", value: percent(walk.ties), title: "Share of the changed pixels whose value is tied, so that their order is random" }
       ] : [];
@@ -2106,6 +2225,7 @@ var PerturbationView = class {
   constructor(perturbation, host) {
     this.perturbation = perturbation;
     this.store = perturbation.store;
+    this.subject = subjectOf(this.store);
     this.parts = pictureParts(perturbation, {
       scene: () => this.#scene(),
       hovered: (index) => this.panel.point(index !== null && index < this.store.get("objects").length ? index : null),
@@ -2143,15 +2263,20 @@ var PerturbationView = class {
     this.scrubber.show(`${step} of ${perturbation.last}`, words);
     if (this.#drawn !== walk) {
       this.#drawn = walk;
-      const whole = store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
+      const { one, whole } = this.subject;
+      const all = whole || store.get("area") === "image" ? "all pixels of the image" : "as many pixels as its box has";
       const others = walk?.others.some((v) => v !== null) ? [{ values: walk.others, title: "other objects, mean" }] : [];
-      const curves = walk ? [{ values: walk.relative, title: "this object: score over original score" }, ...others] : [];
-      this.curve.draw(curves, ["0%", `100%: ${whole}`], this.#summary());
+      const curves = walk ? [{ values: walk.relative, title: `this ${one}: ${this.#score} over original ${this.#score}` }, ...others] : [];
+      this.curve.draw(curves, ["0%", `100%: ${all}`], this.#summary());
     }
     if (walk) this.curve.mark(step);
     parts.changed();
     parts.label("Changed photograph");
     parts.say(words);
+  }
+  /** What is followed. */
+  get #score() {
+    return this.subject.whole ? "probability" : "score";
   }
   /** The curve in words. */
   #summary() {
@@ -2160,17 +2285,22 @@ var PerturbationView = class {
     const say = (v) => v === null ? "undefined" : `${Math.round(100 * v)}%`;
     const middle = Math.floor(last / 2);
     const at2 = [0, middle, last].map((i) => `${say(walk.relative[i])} in picture ${i}`);
-    return `${walk.title}: score over original score is ${at2.join(", ")}; area below the curve ${say(walk.area)}.`;
+    return `${walk.title}: ${this.#score} over original ${this.#score} is ${at2.join(", ")}; area below the curve ${say(walk.area)}.`;
   }
   #words() {
     const { perturbation, store } = this;
     const { walk, step, selected } = perturbation;
     if (store.get("notice")) return store.get("notice");
+    if (selected === null && this.subject.whole) return "Choose a class in the list, or type the name of another, to change the photograph in the order of its map.";
     if (selected === null) return "Click an object, or use the arrow keys, to change the photograph in the order of its map.";
     const object = store.get("objects")[selected];
     if (!walk) return `${boxLabel(object)}.`;
     const number = walk.counts[step];
     const done = `${number} ${number === 1 ? "pixel" : "pixels"} ${walk.deleting ? "deleted" : "inserted"}`;
+    if (this.subject.whole) {
+      const best = walk.answers[step].filter((_, i) => i < 3).map(boxLabel).join(", ");
+      return `${nameOf(object)}, ${walk.title}, ${done}: probability ${scoreWords({ ...object, score: walk.scores[step] })} of ${scoreWords(object)}; most probable: ${best}.`;
+    }
     const there = walk.matches[step] !== null;
     const score = `score ${walk.scores[step].toFixed(2)} of ${object.score.toFixed(2)}, its box overlaps by ${Math.round(100 * walk.ious[step])}%`;
     const count2 = walk.answers[step].filter((answer) => answer.score >= walk.least).length;
@@ -2217,19 +2347,31 @@ var PerturbationView = class {
     return {
       scene,
       part: parts.stage.viewport.visible,
-      words: object ? [this.#words(), this.#summary()].filter(Boolean) : [`${store.get("objects").length} objects`],
+      words: object ? [this.#words(), this.#summary()].filter(Boolean) : [counted(this.subject, store.get("objects").length)],
       bar: null,
-      legend: object && perturbation.walk ? [{ color: ORIGINAL, name: `${boxLabel(object)} in the unchanged photograph` }] : [],
+      legend: object && perturbation.walk && !this.subject.whole ? [{ color: ORIGINAL, name: `${boxLabel(object)} in the unchanged photograph` }] : [],
       name: [...shown, ...object ? [object.name, String(selected)] : ["photograph"], String(step)]
     };
   }
   /** The curve, picture by picture. */
   #table() {
     const { walk, choice, selected } = this.perturbation;
+    if (this.subject.whole) return this.#classTable();
     const columns = ["object", "method", "mode", "picture", "pixels_changed", "score", "score_over_original", "others_over_original", "iou", "found"];
     const rows = (walk?.counts ?? []).map((count2, i) => [
       ...[selected, choice?.method, choice?.mode, i, count2],
       ...[walk?.scores[i], walk?.relative[i], walk?.others[i], walk?.ious[i], walk?.answers[i].length]
+    ]);
+    return csvOf(columns, rows);
+  }
+  /** The same of a class. */
+  #classTable() {
+    const { walk, choice, selected } = this.perturbation;
+    const object = selected === null ? null : this.store.get("objects")[selected];
+    const columns = ["class_number", "class", "method", "mode", "picture", "pixels_changed", "probability", "probability_over_original", "most_probable"];
+    const rows = (walk?.counts ?? []).map((count2, i) => [
+      ...[object?.label, object?.name, choice?.method, choice?.mode, i, count2],
+      ...[walk?.scores[i], walk?.relative[i], walk?.answers[i][0]?.name]
     ]);
     return csvOf(columns, rows);
   }

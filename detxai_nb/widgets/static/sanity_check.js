@@ -170,12 +170,21 @@ function subjectOf(store) {
 }
 var choicesTrait = (store) => store.keys.has("choices") ? "choices" : null;
 var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
+var oneOf = ({ one }) => `${/^[aeiou]/.test(one) ? "an" : "a"} ${one}`;
 function scoreWords(object) {
   const { score } = object;
   if (!kindOf(object).whole || score >= 0.01 || score === 0) return score.toFixed(2);
   return score >= 1e-4 ? score.toFixed(4) : score.toExponential(1);
 }
 var scoreName = (object) => kindOf(object).whole ? "probability" : "score";
+function overlayOf(objects, { width, height }) {
+  if (objects.length === 0 || !kindOf(objects[0]).whole) return {};
+  const [x1, y1, x2, y2] = objects[0].box;
+  const all = x1 <= 0.5 && y1 <= 0.5 && x2 >= width - 0.5 && y2 >= height - 0.5;
+  const none = { selected: null, hovered: null, side: null, hidden: void 0 };
+  if (all) return { ...none, objects: [] };
+  return { ...none, objects: [{ name: "", score: 0, box: objects[0].box }], boxes: "all", dashed: /* @__PURE__ */ new Set([0]) };
+}
 
 // src/shared/text.js
 function formatValue(value) {
@@ -417,6 +426,9 @@ var OF_CLASSES = {
   Explain: "Which output is explained: the score of the class.",
   Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
   "Min. probability": "Classes with a lower probability are not listed.",
+  Pixels: "All pixels are changed in the end, in few pictures or in many.",
+  "Area under curve": "Mean of probability over original probability along the pictures. Deletion: lower is better; insertion: higher is better.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the probability fall early, or rise early.",
   on: "The class whose figures order the methods, or the mean of those shown.",
   Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
 };
@@ -2077,6 +2089,7 @@ var TRAITS = [
   "palettes",
   "min_score",
   "lower_score",
+  "class_answer",
   "only_class",
   "search",
   "selected",
@@ -2102,7 +2115,7 @@ var TRAITS = [
   "code"
 ];
 var SanityCheck = class {
-  labels = { grid: "Methods and steps", empty: "Choose an object and methods below, then run the check." };
+  labels = { grid: "Methods and steps", empty: "" };
   /** The grid shows no figures of metrics. @type {Metric[]} */
   metrics = [];
   /** @type {null} */
@@ -2113,6 +2126,8 @@ var SanityCheck = class {
   constructor(model) {
     this.store = new Store(model, TRAITS);
     this.coloring = new Coloring(this.store);
+    this.subject = subjectOf(this.store);
+    this.labels.empty = `Choose ${oneOf(this.subject)} and methods below, then run the check.`;
     this.#take();
     this.store.subscribe((key) => {
       if (key === "map_data") this.#take();
@@ -2176,7 +2191,8 @@ var SanityCheck = class {
     const objects = this.store.get("objects");
     const listed = new Set(this.listed);
     const hidden = new Set(objects.flatMap((_, i) => listed.has(i) ? [] : [i]));
-    return { objects, selected: this.object, boxes: this.store.get("boxes"), hidden };
+    const scene = { objects, selected: this.object, boxes: this.store.get("boxes"), hidden };
+    return this.subject.whole ? { ...scene, ...overlayOf(objects, this.store.get("photo")) } : scene;
   }
   /** What is shown large in every cell. @returns {readonly number[]} */
   frameBox() {
@@ -2270,6 +2286,118 @@ function checkList(label, changed) {
       }
       for (const box of boxes) box.checked = chosen.includes(box.value);
       root.hidden = choices.length === 0;
+    }
+  };
+}
+
+// src/shared/class_field.js
+var MOST = 8;
+function completions(names, typed) {
+  const wanted = typed.trim().toLowerCase();
+  if (wanted === "") return [];
+  const rank = (name) => {
+    const at2 = name.indexOf(wanted);
+    if (at2 < 0) return null;
+    if (name === wanted) return 0;
+    return at2 === 0 ? 1 : /[\p{L}\p{N}]/u.test(name[at2 - 1]) ? 3 : 2;
+  };
+  const found = names.flatMap((name, number) => {
+    const own = rank(name.toLowerCase());
+    return own === null ? [] : [{ number, own, long: name.length }];
+  });
+  return found.sort((a, b) => a.own - b.own || a.long - b.long || a.number - b.number).slice(0, MOST).map(({ number }) => number);
+}
+function classField(store) {
+  const names = subjectOf(store).whole ? (
+    /** @type {string[]} */
+    store.get("choices").classes ?? []
+  ) : [];
+  const title = (number) => names.indexOf(names[number]) !== names.lastIndexOf(names[number]) ? `${names[number]} (${number})` : names[number];
+  const [id, listId] = [uniqueId("class"), uniqueId("names")];
+  const input = takesKeys(
+    element("input", {
+      ...{ id, type: "text", class: "dx-select", role: "combobox", maxlength: "200", autocomplete: "off", spellcheck: "false" },
+      ...{ placeholder: "type its name", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId }
+    })
+  );
+  const list = element("ul", { id: listId, class: "dx-names", role: "listbox", "aria-label": "Classes with such a name", hidden: "" });
+  const add = button("plus", "List this class and explain it (Enter)", () => submit(), "Add");
+  const said = element("span", {});
+  const near = element("span", { class: "dx-near" });
+  const answer = element("div", { class: "dx-answer", role: "status", "aria-live": "polite" }, [said, near]);
+  const label = explained(element("label", { for: id, class: "dx-label" }, ["Another class"]), input);
+  const root = element("div", { class: "dx-typed" }, [label, element("div", { class: "dx-typing" }, [input, list, add]), answer]);
+  root.hidden = names.length === 0;
+  let offered = [];
+  let active = -1;
+  let shown = "";
+  function ask(name) {
+    close();
+    input.value = typeof name === "number" ? title(name) : name;
+    store.send({ type: "class", name });
+  }
+  function submit() {
+    const typed = input.value.trim();
+    if (offered[active] !== void 0) ask(offered[active]);
+    else if (typed !== "") ask(names.length > 0 && names.includes(typed) ? names.indexOf(typed) : typed);
+  }
+  function close() {
+    offered = [];
+    active = -1;
+    list.hidden = true;
+    list.replaceChildren();
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+  function open() {
+    const found = completions(names, input.value);
+    close();
+    if (found.length === 0) return;
+    offered = found;
+    const options = found.map((number) => {
+      const made = element("li", { class: "dx-name-option", role: "option", id: uniqueId("name"), "aria-selected": "false" }, [title(number)]);
+      made.addEventListener("pointerdown", (event) => event.preventDefault());
+      made.addEventListener("click", () => ask(number));
+      return made;
+    });
+    list.replaceChildren(...options);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+  }
+  function move(by) {
+    if (offered.length === 0) open();
+    if (offered.length === 0) return;
+    active = active < 0 ? by > 0 ? 0 : offered.length - 1 : (active + by + offered.length) % offered.length;
+    [...list.children].forEach((one2, i) => one2.setAttribute("aria-selected", String(i === active)));
+    input.setAttribute("aria-activedescendant", list.children[active].id);
+    const one = (
+      /** @type {HTMLElement} */
+      list.children[active]
+    );
+    list.scrollTop = Math.min(Math.max(list.scrollTop, one.offsetTop + one.offsetHeight - list.clientHeight), one.offsetTop);
+  }
+  input.addEventListener("input", open);
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Enter") submit();
+    else if (event.key === "Escape" && !list.hidden) close();
+    else return;
+    event.preventDefault();
+  });
+  return {
+    root,
+    /** Say what became of the last name. */
+    show() {
+      const { text = "", near: alike = [], typed = "" } = store.get("class_answer") ?? {};
+      const all = JSON.stringify([text, alike, typed]);
+      if (all === shown) return;
+      shown = all;
+      said.textContent = text === "" ? "" : `${text[0].toUpperCase()}${text.slice(1)}`;
+      near.replaceChildren(...alike.map((name) => button("plus", `List the class ${name} and explain it`, () => ask(name), name)));
+      if (text === "" && typed !== "") input.value = "";
     }
   };
 }
@@ -2419,14 +2547,15 @@ var BOXES = [
 ];
 var MOST_SEEDS = 5;
 function sanityPanel(check, { run, select, step, download }) {
-  const { store } = check;
+  const { store, subject } = check;
   const choose = (key) => (value) => store.commit({ [key]: value });
   const slide = (label, key) => sliderControl(
     label,
     (value) => store.setLive(key, value),
     (value) => store.commit({ [key]: value })
   );
-  const objects = objectList({ label: "Detected objects", select, step, hover: () => {
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover: () => {
   } });
   const filter = filterControls(store);
   const count2 = element("span", { class: "dx-count" });
@@ -2455,7 +2584,7 @@ function sanityPanel(check, { run, select, step, download }) {
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Object", [filter.root, objects.list], count2),
+    section(subject.whole ? subject.title : "Object", [filter.root, objects.list, typed.root], count2),
     section("Methods", [methods.root, most]),
     section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
     section("Shown", [measure.row, seed.row]),
@@ -2474,6 +2603,7 @@ function sanityPanel(check, { run, select, step, download }) {
       count2.textContent = countWords(found, listed);
     }
     filter.show(found, listed);
+    typed.show();
     objects.show(check.chosen);
     methods.show(
       choices.methods.map((m) => ({ name: m.name, title: m.title })),
@@ -2502,6 +2632,7 @@ function sanityPanel(check, { run, select, step, download }) {
     hideBelow.show(store.get("hide_below"));
     upper.show();
     boxes.show(store.get("boxes"));
+    boxes.row.hidden = subject.whole;
   }
   return { root, first, show };
 }
@@ -2555,7 +2686,8 @@ var SanityView = class {
     const tools = element("div", { class: "dx-tools dx-flat", role: "toolbar", "aria-label": "Zoom of all cells" }, [
       button("plus", "Zoom in (+)", () => grid.zoomIn()),
       button("minus", "Zoom out (−)", () => grid.zoomOut()),
-      button("frame", "Show the object (f)", () => grid.frame()),
+      // A class is in no place.
+      ...this.check.subject.whole ? [] : [button("frame", "Show the object (f)", () => grid.frame())],
       button("reset", "Show the whole photograph (0)", () => grid.reset()),
       fullScreenButton(() => grid.whole())
     ]);
@@ -2650,7 +2782,7 @@ var SanityView = class {
     if (!found) return null;
     const object = store.get("objects")[check.object];
     const words = [
-      `${nameOf(object)}, score ${object.score.toFixed(2)}. ${found.mode === "cascading" ? "Cascading" : "Independent"} randomization, maps of seed ${store.get("seed")}. Below the maps: ${check.measureTitle}.`,
+      `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}. ${found.mode === "cascading" ? "Cascading" : "Independent"} randomization, maps of seed ${store.get("seed")}. Below the maps: ${check.measureTitle}.`,
       found.note
     ];
     return { grid, words, legend: gridLegend(grid), name: ["sanity", found.mode, ...order] };
@@ -2669,7 +2801,7 @@ var SanityView = class {
         })
       )
     );
-    const columns = ["number", "name", "score", "x1", "y1", "x2", "y2", "method", "verdict", "mode", "seed", "step", "stage"];
+    const columns = [...startColumns(check.subject.whole), "method", "verdict", "mode", "seed", "step", "stage"];
     return csvOf([...columns, ...measures], lines2);
   }
 };
