@@ -22,6 +22,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURE = "image/png"
 LARGEST = 8_000_000  # bytes
 LEVELS = 32  # for each colour channel: half the bytes of a photograph with noise, and hardly to be seen
+WIDEST = 1100  # pixels; a notebook's page is no wider, so that it would be drawn smaller anyway
 
 
 def strip(notebook: Any) -> list[str]:
@@ -42,7 +43,7 @@ def strip(notebook: Any) -> list[str]:
         lighter = lighten(data[PICTURE]) if PICTURE in data else None
         if lighter is not None:
             data[PICTURE] = lighter
-            found.append(f"cell {number}: a picture of more than {LEVELS} levels")
+            found.append(f"cell {number}: a picture of more than {LEVELS} levels, or wider than {WIDEST} pixels")
     for number, cell in enumerate(notebook.cells):
         if cell.metadata.pop("execution", None) is not None:
             found.append(f"cell {number}: times of execution")
@@ -55,11 +56,15 @@ def strip(notebook: Any) -> list[str]:
 
 
 def lighten(picture: str) -> str | None:
-    """The PNG (base64) with ``LEVELS`` levels a channel, None where it has no more than these."""
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"))
+    """The PNG (base64) with ``LEVELS`` levels a channel and at most ``WIDEST`` pixels wide; None where it is so."""
+    opened = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    wide = opened.width > WIDEST
+    if wide:
+        opened = opened.resize((WIDEST, round(opened.height * WIDEST / opened.width)), Image.Resampling.LANCZOS)
+    pixels = np.asarray(opened)
     steps = np.round(pixels * ((LEVELS - 1) / 255))
     rounded = np.round(steps * (255 / (LEVELS - 1))).astype(np.uint8)
-    if (rounded == pixels).all():
+    if not wide and (rounded == pixels).all():
         return None
     out = io.BytesIO()
     Image.fromarray(rounded).save(out, "PNG", optimize=True)

@@ -22,10 +22,10 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 PICTURE, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
 
 
-def png(color: tuple[int, int, int]) -> str:
+def png(color: tuple[int, int, int], size: tuple[int, int] = (3, 2)) -> str:
     """A picture of one colour, in base64."""
     out = io.BytesIO()
-    Image.new("RGB", (3, 2), color).save(out, "PNG")
+    Image.new("RGB", size, color).save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
 
 
@@ -127,10 +127,18 @@ def test_stripping_takes_the_view_above_a_picture_of_its_own(stripper: ModuleTyp
 
 def test_stripping_makes_pictures_lighter_once(stripper: ModuleType) -> None:
     notebook = _notebook(_shown(**{PICTURE: png((250, 130, 3))}))
-    assert stripper.strip(notebook) == ["cell 0: a picture of more than 32 levels"]
-    shown = Image.open(io.BytesIO(base64.b64decode(outputs(notebook)[0].data[PICTURE])))
-    assert shown.getpixel((2, 1)) == (247, 132, 0)
+    said = ["cell 0: a picture of more than 32 levels, or wider than 1100 pixels"]
+    assert stripper.strip(notebook) == said
+    assert _picture(notebook).getpixel((2, 1)) == (247, 132, 0)
     assert stripper.strip(notebook) == []
+    wide = _notebook(_shown(**{PICTURE: png((255, 0, 0), (2200, 300))}))
+    assert stripper.strip(wide) == said
+    assert (_picture(wide).size, _picture(wide).getpixel((9, 9))) == ((1100, 150), (255, 0, 0))
+    assert stripper.strip(wide) == []
+
+
+def _picture(notebook: Any) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(outputs(notebook)[0].data[PICTURE])))
 
 
 def test_faults_that_stripping_cannot_mend_are_named(stripper: ModuleType) -> None:
