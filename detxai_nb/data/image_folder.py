@@ -36,7 +36,8 @@ class ImageFolder(Sequence[Sample]):
             folders' names to those of the classes. Its order is that of the labels, also of classes without a folder,
             so that the numbers are the classifier's. None takes the first of ``SYNSET_FILES`` that is in the folder or
             up to three folders above it; if there is none, the classes are called like their folders, in the order of
-            the alphabet.
+            the alphabet, those without pictures too, so that no number depends on what is missing. Hidden folders are
+            no classes.
 
     Raises:
         FileNotFoundError: if the folder or the file of names is missing.
@@ -69,8 +70,9 @@ class ImageFolder(Sequence[Sample]):
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
             raise FileNotFoundError(f"there is no folder {self.folder}; expected one with a folder for each class")
-        classes = self._classes()
-        called = {name: name for name in classes} if (found := self._named(names)) is None else found
+        folders = self._classes()
+        classes = {name: files for name, files in folders.items() if files}
+        called = {name: name for name in folders} if (found := self._named(names)) is None else found
         if unknown := [name for name in classes if name not in called]:
             near = nearest_names(unknown[0], list(called))
             told = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -114,17 +116,13 @@ class ImageFolder(Sequence[Sample]):
         return {"names": list(self.names), "files": list(self.files), "labels": list(self._labels)}
 
     def _classes(self) -> dict[str, list[str]]:
-        """The names of the pictures in each folder that has any."""
-        found = {}
-        entries = sorted(self.folder.iterdir())
-        for entry in entries:
-            if entry.is_dir() and (files := list(self._pictures(entry))):
-                found[entry.name] = files
-        if not found:
+        """The names of the pictures in each folder, of which one at least has any."""
+        entries = [entry for entry in sorted(self.folder.iterdir()) if not entry.name.startswith(".")]
+        found = {entry.name: list(self._pictures(entry)) for entry in entries if entry.is_dir()}
+        if not any(found.values()):
             alone = sum(entry.suffix.lower() in ENDINGS for entry in entries)
             told = f"; it holds {alone} pictures itself, which are of no class" if alone else ""
-            folders = [entry.name for entry in entries if entry.is_dir()]
-            told += f"; no picture is in its folders {', '.join(map(repr, folders[:3]))}" if folders else ""
+            told += f"; no picture is in its folders {', '.join(map(repr, list(found)[:3]))}" if found else ""
             raise ValueError(
                 f"{self.folder} has no classes{told}: expected a folder for each class with its pictures, such as "
                 f"{self.folder.name}/n01440764/picture.JPEG; sort the pictures into such folders"

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_classes_are_called_like_their_folders_or_as_a_file_or_dict_says(folder: Path) -> None:
     plain = ImageFolder(folder)
-    assert plain.names == ("n02", "n03", "n04")
+    assert plain.names == ("empty", "n02", "n03", "n04")
     assert plain.files == ("n02/a.png", "n03/x.jpg", "n04/a.jpeg", "n04/b.JPEG")
     (folder.parent / "LOC_synset_mapping.txt").write_text(LINES)
     index = {
@@ -141,3 +141,16 @@ def test_folders_of_classes_without_pictures_are_named(tmp_path: Path) -> None:
         ValueError, match="has no classes; no picture is in its folders 'cat', 'dog': expected a folder"
     ):
         ImageFolder(tmp_path)
+
+
+def test_a_class_without_pictures_keeps_its_number_and_hidden_folders_are_no_classes(folder: Path) -> None:
+    before = ImageFolder(folder)
+    first = before.names[0]
+    (folder / f"{first}0").mkdir()
+    (folder / ".ipynb_checkpoints").mkdir()
+    Image.new("RGB", (4, 3)).save(folder / ".ipynb_checkpoints" / "a-checkpoint.png")
+    after = ImageFolder(folder)
+    assert after.names == (first, f"{first}0", *before.names[1:])
+    assert after.files == before.files
+    told = [after.names[int(after[i].labels[0])] for i in range(len(after))]
+    assert told == [before.names[int(before[i].labels[0])] for i in range(len(before))]
