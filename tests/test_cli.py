@@ -162,7 +162,7 @@ def test_classifiers_of_torchvision_are_named_found_and_fetched(
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
     assert main(["detectors"]) == 0
-    assert "torchvision's image classifiers by its name, such as resnet50" in capsys.readouterr().out
+    assert "torchvision's image classifiers (resnet50" in capsys.readouterr().out
     assert main(["detectors", "resnet50"]) == 0
     assert "image classifier resnet50" in capsys.readouterr().out
     assert main(["explain", str(single), "--detector", "resnet50", "--out", str(tmp_path / "out.png")]) == 2
@@ -292,8 +292,10 @@ def test_traceback_is_there_for_those_who_ask(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("table", "known"), [("detectors", dx.detectors), ("methods", dx.methods)])
 def test_tables_name_everything(table: str, known: object, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([table]) == 0
-    *lines, empty, hint = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out
+    lines = printed.split("\n\n")[0].splitlines()
     assert [line.split()[0] for line in lines[1:] if line[0] != " "] == list(known().index)  # type: ignore[operator]
+    *_, empty, hint = printed.splitlines()
     assert not empty
     assert hint == f"`detxai-nb {table} NAME` tells all about one of them, with its settings."
 

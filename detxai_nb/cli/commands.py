@@ -29,7 +29,6 @@ OUTPUTS = (".png", ".npz")
 """The file endings that ``explain --out`` can write."""
 LISTED = {"detectors": ("family", "weights"), "methods": ("title", "kind"), "metrics": ("title", "better", "needs")}
 """What a list shows of each table besides the names."""
-_CLASSIFIERS = "resnet50, vgg16 or efficientnet_b0"
 FOR_PHOTOGRAPHS = "ssdlite320_mobilenet_v3_large"
 """The smallest detector that knows photographs."""
 
@@ -283,7 +282,7 @@ def show_table(options: argparse.Namespace) -> None:
         table = table.reset_index()[[one, *LISTED[options.table]]]
         print(format_table([str(name) for name in table.columns], table.to_numpy().tolist()))
         if options.table == "detectors":
-            print(f"\nBesides, any of torchvision's image classifiers by its name, such as {_CLASSIFIERS}.")
+            print("\nAlso torchvision's image classifiers (resnet50, vgg16, efficientnet_b0, ...).")
         print(f"\n`detxai-nb {options.table} NAME` tells all about one of them, with its settings.")
         return
     if options.table == "detectors" and options.name not in table.index:
