@@ -56,21 +56,29 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield started
 
 
-@pytest.fixture(scope="module")
-def open_notebook(browser: Any, server: LabServer) -> Iterator[Callable[..., NotebookPage]]:
-    """``open_notebook(name, cells)`` writes a notebook of code cells (or takes one that is there) and opens it."""
-    contexts = []
+@pytest.fixture(scope="session")
+def context(browser: Any) -> Iterator[Any]:
+    """One profile of the browser for all notebooks, so that it fetches and compiles JupyterLab once."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
+    opened.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.set_default_timeout(20_000)
+    yield opened
+    opened.close()
 
-    def open_(name: str, cells: list[str] | None = None, **options: Any) -> NotebookPage:
+
+@pytest.fixture(scope="module")
+def open_notebook(context: Any, server: LabServer) -> Iterator[Callable[..., NotebookPage]]:
+    """``open_notebook(name, cells)`` writes a notebook of code cells (or takes one that is there) and opens it."""
+    pages = []
+
+    def open_(name: str, cells: list[str] | None = None) -> NotebookPage:
         if cells is not None:
             made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
             made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
             nbformat.write(made, server.folder / name)
-        context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True, **options)
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        return NotebookPage(context.new_page(), server, name)
+        pages.append(NotebookPage(context.new_page(), server, name))
+        return pages[-1]
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()

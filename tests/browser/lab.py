@@ -134,12 +134,19 @@ class NotebookPage:
         self.outside: list[str] = []
         """Requests that would have left the machine."""
         self.errors: list[str] = []
+        # Of the context, which other notebooks share one after the other: it hears a page's service workers too.
         page.context.on("request", self._request)
         page.on("websocket", lambda socket: socket.on("framesent", self._sent))
         page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         page.goto(f"{server.url}/lab/tree/{urllib.parse.quote(name)}?reset&token={server.token}")
         page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(state="visible", timeout=60_000)
         page.evaluate(_READY)
+
+    def close(self) -> None:
+        """End the notebook's kernel and close its page."""
+        self.page.context.remove_listener("request", self._request)
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.close()
 
     def _request(self, request: Any) -> None:
         url = urllib.parse.urlsplit(request.url)

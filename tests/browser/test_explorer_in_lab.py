@@ -42,7 +42,7 @@ INSIDE = ((45.5, 45.5), (75.5, 60.5), (150.5, 75.5))
 
 @pytest.fixture(scope="module")
 def opened(open_notebook: Callable[..., NotebookPage]) -> Widget:
-    notebook = open_notebook("explorer.ipynb", CELLS, permissions=["clipboard-read", "clipboard-write"])
+    notebook = open_notebook("explorer.ipynb", CELLS)
     notebook.run_cell(SHOW)
     widget = Widget(notebook)
     widget.expect("ready", "true")
