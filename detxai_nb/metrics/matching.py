@@ -48,22 +48,44 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5, classes: Cla
     """
     detections = as_detections(detections)
     found = torch.full((len(detections),), -1, dtype=torch.int64, device="cpu")
-    labels = _labels(detections, sample, classes)
-    free = ~sample.crowd
     whole = are_classes(detections)
-    if not whole:
-        overlaps = box_iou(detections.boxes.float().cpu(), torch.from_numpy(sample.boxes)).numpy()
+    free = ~sample.crowd
+    if whole:
+        labels = _labels(detections, sample, classes)
+    else:
+        overlaps = class_overlaps(detections, sample, classes)
     for row in torch.argsort(detections.scores, descending=True, stable=True).tolist():
-        candidates = free & np.isin(sample.labels, labels[row])
-        if whole and candidates.any():
-            best = int(candidates.argmax())
-            found[row] = best
-            free &= sample.labels != sample.labels[best]
-        elif not whole:
-            overlap = np.where(candidates, overlaps[row], 0.0)
-            if len(overlap) and overlap.max() > iou:
-                best = int(overlap.argmax())
-                found[row], free[best] = best, False
+        if whole:
+            candidates = free & np.isin(sample.labels, labels[row])
+            if candidates.any():
+                best = int(candidates.argmax())
+                found[row] = best
+                free &= sample.labels != sample.labels[best]
+            continue
+        overlap = np.where(free, overlaps[row], 0.0)
+        if len(overlap) and overlap.max() > iou:
+            best = int(overlap.argmax())
+            found[row], free[best] = best, False
+    return found
+
+
+def class_overlaps(detections: Detections, sample: Sample, classes: ClassMapping | None = None) -> np.ndarray:
+    """Return the IoU of each detection with each annotation of its class.
+
+    Args:
+        detections: N detections of the sample's image.
+        sample: the image with its M annotations.
+        classes: as for ``match``.
+
+    Returns:
+        float32 ``[N,M]`` in 0..1; 0 with crowd annotations and those of other classes.
+
+    Raises:
+        ValueError: if ``classes`` has a name that the sample or the detector does not have.
+    """
+    overlaps = box_iou(detections.boxes.float().cpu(), torch.from_numpy(sample.boxes).float()).numpy()
+    allowed = [np.isin(sample.labels, known) & ~sample.crowd for known in _labels(detections, sample, classes)]
+    found: np.ndarray = np.where(np.array(allowed, bool).reshape(overlaps.shape), overlaps, np.float32(0))
     return found
 
 

@@ -16,7 +16,7 @@ from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.products import summed_products
 from detxai_nb.nms.similarity import cosines, unit_vectors
-from detxai_nb.types import Detections, Level, Target, Trace, TraceableDetector
+from detxai_nb.types import Detections, Level, Progress, Target, Trace, TraceableDetector
 from detxai_nb.windows import take_windows
 
 SHORT_EDGE = 50
@@ -116,6 +116,7 @@ def map_vectors(
     *,
     layer: str | None = None,
     short_edge: int = SHORT_EDGE,
+    progress: Progress | None = None,
 ) -> MapVectors:
     """Compute the ODAM maps of many predictions as short vectors: of the class score, from exact gradients.
 
@@ -128,6 +129,7 @@ def map_vectors(
         detections: what ``candidates`` or ``detect`` returned for this image.
         layer: one of ``detector.layers``; None: "roi" where there is one, as in the paper, else the first.
         short_edge: the shorter side of the maps in cells, at least 1.
+        progress: called as ``progress(done, total)`` between chunks of predictions; what it raises ends the work.
 
     Returns:
         The maps in the order of ``detections``.
@@ -148,7 +150,8 @@ def map_vectors(
     detections = detections.to(detector.device)
     if len(detections):
         require_own(detector, pixels, detections, trace)
-    return vectors_of_trace(trace, detections, short_edge, getattr(detector, "norm_statistics", "exact"))
+    statistics = getattr(detector, "norm_statistics", "exact")
+    return vectors_of_trace(trace, detections, short_edge, statistics, progress)
 
 
 def layer_of_maps(layers: Sequence[str], layer: str | None) -> str | None:
@@ -186,7 +189,11 @@ def as_short_edge(value: Any) -> int:
 
 @exact_mode
 def vectors_of_trace(
-    trace: Trace, detections: Detections, short_edge: int = SHORT_EDGE, norm_statistics: str = "exact"
+    trace: Trace,
+    detections: Detections,
+    short_edge: int = SHORT_EDGE,
+    norm_statistics: str = "exact",
+    progress: Progress | None = None,
 ) -> MapVectors:
     """Compute the maps of predictions of an open trace.
 
@@ -195,6 +202,7 @@ def vectors_of_trace(
         detections: of this image, with the origins that the detector gave them.
         short_edge: the shorter side of the maps in cells.
         norm_statistics: what the trace's gradients do with group normalisation, for the record.
+        progress: called as ``progress(done, total)`` between chunks of predictions; what it raises ends the work.
 
     Returns:
         The maps.
@@ -208,6 +216,7 @@ def vectors_of_trace(
         grid = _SmallGrid(trace.placement, short_edge)
         values = torch.zeros(len(detections), *grid.size, device=device)
         regions: list[tuple[Tensor, Tensor, Level]] = []
+        done = 0
         for chunk in trace.chunks(detections, Target()) if len(detections) else ():
             level = trace.levels[chunk.level]
             level = level if chunk.shift is None else replace(level, shift=chunk.shift)
@@ -220,7 +229,10 @@ def vectors_of_trace(
             else:
                 # A grid for each prediction: placed together at the end.
                 regions.append((chunk.rows, maps, level))
+            done += len(chunk.rows)
             del chunk, features
+            if progress is not None:
+                progress(done, len(detections))
         for rows, placed in grid.place_regions(regions):
             values[rows] = placed.float()
         return values

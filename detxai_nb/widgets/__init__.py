@@ -3,9 +3,19 @@
 from detxai_nb.widgets.comparison import Comparison
 from detxai_nb.widgets.discrimination import Discrimination
 from detxai_nb.widgets.explorer import Explorer
+from detxai_nb.widgets.nms_explorer import NmsExplorer
 from detxai_nb.widgets.perturbation import Perturbation
 from detxai_nb.widgets.sanity_check import SanityCheck
 from detxai_nb.widgets.score_threshold import ScoreThreshold
 from detxai_nb.widgets.tiny_objects import TinyObjects
 
-__all__ = ["Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "ScoreThreshold", "TinyObjects"]
+__all__ = [
+    "Comparison",
+    "Discrimination",
+    "Explorer",
+    "NmsExplorer",
+    "Perturbation",
+    "SanityCheck",
+    "ScoreThreshold",
+    "TinyObjects",
+]

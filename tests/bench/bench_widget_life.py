@@ -16,7 +16,16 @@ import numpy as np
 
 import detxai_nb as dx
 
-KINDS = ("Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "ScoreThreshold", "TinyObjects")
+KINDS = (
+    "Comparison",
+    "Discrimination",
+    "Explorer",
+    "NmsExplorer",
+    "Perturbation",
+    "SanityCheck",
+    "ScoreThreshold",
+    "TinyObjects",
+)
 PAGE = resource.getpagesize()
 
 

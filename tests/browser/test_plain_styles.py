@@ -12,7 +12,16 @@ import detxai_nb as dx
 
 pytestmark = pytest.mark.browser
 
-KINDS = ("Explorer", "ScoreThreshold", "Comparison", "Discrimination", "Perturbation", "SanityCheck", "TinyObjects")
+KINDS = (
+    "Explorer",
+    "ScoreThreshold",
+    "Comparison",
+    "Discrimination",
+    "NmsExplorer",
+    "Perturbation",
+    "SanityCheck",
+    "TinyObjects",
+)
 LOOKS = """root => [root, ...root.querySelectorAll('*')].map(e => {
   const style = getComputedStyle(e), box = e.getBoundingClientRect();
   const names = [...style].filter(name => !/^(perspective|transform)-origin|inline-size|block-size/.test(name));

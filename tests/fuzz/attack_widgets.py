@@ -13,7 +13,16 @@ from stub import Dimming, StubDetector, photograph
 
 import detxai_nb as dx
 
-KINDS = ("Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "ScoreThreshold", "TinyObjects")
+KINDS = (
+    "Comparison",
+    "Discrimination",
+    "Explorer",
+    "NmsExplorer",
+    "Perturbation",
+    "SanityCheck",
+    "ScoreThreshold",
+    "TinyObjects",
+)
 MESSAGES = ("run", "cancel", "compute", "maps", "photo", "detect", "leave", "nothing", None)
 TAKES = 20
 """Seconds after which a computation that a message began is taken for one that hangs."""

@@ -153,7 +153,12 @@ def test_a_class_that_is_added_is_checked(make_any: Any, detector: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "instead"),
-    [("Discrimination", "Comparison"), ("ScoreThreshold", "Explorer"), ("TinyObjects", "Comparison")],
+    [
+        ("Discrimination", "Comparison"),
+        ("NmsExplorer", "Explorer"),
+        ("ScoreThreshold", "Explorer"),
+        ("TinyObjects", "Comparison"),
+    ],
 )
 def test_what_needs_places_is_refused_with_what_to_take(detector: Any, kind: str, instead: str) -> None:
     words = (

@@ -18,7 +18,16 @@ import stub
 import detxai_nb as dx
 from detxai_nb.detectors import load_detector
 
-KINDS = ("Comparison", "Discrimination", "Explorer", "Perturbation", "SanityCheck", "ScoreThreshold", "TinyObjects")
+KINDS = (
+    "Comparison",
+    "Discrimination",
+    "Explorer",
+    "NmsExplorer",
+    "Perturbation",
+    "SanityCheck",
+    "ScoreThreshold",
+    "TinyObjects",
+)
 
 
 def shown(kind: str, detector: Any, image: np.ndarray) -> Any:

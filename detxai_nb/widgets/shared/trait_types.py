@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Generic, TypeVar
 
 import traitlets
@@ -124,6 +125,27 @@ class Percentile(CheckedTrait[float]):
         """
         fine = is_number(value) and 0 < value <= 100
         return None if fine else self._sentence("lies above 0 and is at most 100", value)
+
+
+class Positive(CheckedTrait[float]):
+    """A number above 0.
+
+    Args:
+        default: the first value.
+    """
+
+    def problem(self, owner: Any, value: Any) -> str | None:
+        """Say why the trait cannot have a value; arguments and result as for ``CheckedTrait.problem``.
+
+        Args:
+            owner: the widget.
+            value: anything.
+
+        Returns:
+            A sentence or None.
+        """
+        fine = is_number(value) and 0 < value < math.inf
+        return None if fine else self._sentence("lies above 0", value)
 
 
 class Text(CheckedTrait[str]):

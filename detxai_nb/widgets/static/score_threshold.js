@@ -80,6 +80,20 @@ var TERMS = {
   "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
   "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
   "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
+  Rule: "How predictions of one object are reduced to one. All rules go by falling score and compare predictions of one class only.",
+  IoU: "The overlap of two boxes from which on they are taken for one object: shared area over the area of both together.",
+  T_low: "Overlapping boxes are different objects if the correlation of their heat maps is not above this.",
+  T_high: "Boxes that overlap less than the threshold are one object if the correlation of their heat maps is above this.",
+  Decay: "By how much an overlap lowers a score. Gaussian: smoothly with the IoU. Linear: by 1 less IoU from a threshold on.",
+  Sigma: "The width of the Gaussian: the smaller, the more an overlap lowers a score.",
+  "Final score": "A prediction whose score has been lowered below this is removed.",
+  "Low IoU": "Boxes that overlap less than this are different objects, whatever their feature vectors.",
+  "High IoU": "Boxes that overlap more than this are one object, whatever their feature vectors.",
+  Distance: "In between, two predictions are one object if their feature vectors are no further apart than this.",
+  Suppression: "What is decided for each pair of predictions of one class, the one with the higher score first.",
+  "Boxes drawn": "Kept by the rule, removed by it, or annotated as really there; and the heat map of the selected prediction.",
+  "Two predictions": "The selected prediction beside the one that removed it, else its nearest; point at another box, or press , and . to change it.",
+  "IoU against correlation": "Each point is a pair of predictions of one class. Those in the shaded part are taken for duplicates.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
 var OF_CLASSES = {
@@ -461,7 +475,8 @@ function paintScene(context, scene, view, unit) {
 function drawnBoxes(scene) {
   const { objects, tints } = scene;
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const all = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const rest = tints ? [...all.filter((i) => !tints.has(i)), ...all.filter((i) => tints.has(i))] : all;
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.7 : 0.85;
   const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
@@ -1486,7 +1501,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const objects = () => shared.objects ?? store.get("objects");
   const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
   }
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
@@ -1529,8 +1544,13 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   return {
     ...parts,
     stage,
-    /** As `downloads`, of the one picture. @param {() => import("./sheet.js").Sheet | null} sheet @param {() => string} table */
-    downloads: (sheet, table) => parts.downloads(sheet, table, { png: renderSheet, svg: svgOf }),
+    /**
+     * As `downloads`, of the one picture.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table
+     * @param {(made: import("./sheet.js").Sheet) => HTMLCanvasElement} [png] where there is more to see than the picture
+     */
+    downloads: (sheet, table, png = renderSheet) => parts.downloads(sheet, table, { png, svg: svgOf }),
     scene: filtered,
     /** Traits have changed: what is said of the point under the pointer may be another object's. */
     changed() {

@@ -15,7 +15,7 @@ export function checkList(label, changed) {
   return {
     root,
     /**
-     * @param {readonly {name: string, title: string, aside?: string}[]} choices
+     * @param {readonly {name: string, title: string, aside?: string, color?: string}[]} choices `color`: of a swatch
      * @param {readonly string[]} chosen
      */
     show(choices, chosen) {
@@ -26,7 +26,7 @@ export function checkList(label, changed) {
         const rows = choices.map((choice, i) =>
           element("label", { class: "dx-check" }, [
             boxes[i],
-            element("span", { class: "dx-name", title: choice.title }, [choice.title]),
+            element("span", { class: "dx-name", title: choice.title }, [...swatch(choice), choice.title]),
             element("span", { class: "dx-number" }, [choice.aside ?? ""]),
           ]),
         );
@@ -39,4 +39,12 @@ export function checkList(label, changed) {
       root.hidden = choices.length === 0;
     },
   };
+}
+
+/** @param {{name: string, color?: string}} choice */
+function swatch({ name, color }) {
+  if (!color) return [];
+  const made = element("span", { class: `dx-class dx-class-${name}`, "aria-hidden": "true" });
+  made.style.setProperty("--dx-swatch", color);
+  return [made];
 }

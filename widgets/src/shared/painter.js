@@ -70,7 +70,9 @@ export function paintScene(context, scene, view, unit) {
 export function drawnBoxes(scene) {
   const { objects, tints } = scene;
   const last = [scene.hovered, scene.selected].filter((i) => i !== null);
-  const rest = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const all = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  // Those with a colour of their own lie over the others.
+  const rest = tints ? [...all.filter((i) => !tints.has(i)), ...all.filter((i) => tints.has(i))] : all;
   const labels = [...new Set(last)];
   const alpha = rest.length > CROWD ? 0.7 : 0.85;
   const color = (/** @type {number} */ i) => tints?.get(i) ?? objects[i].color ?? LIGHT;

@@ -148,9 +148,9 @@ function againButton(store) {
 /**
  * The parts of a view with one picture, in which objects are selected.
  * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void,
- *   objects?: readonly import("./types.js").DetectedObject[], listed?: number[],
+ *   objects?: readonly import("./types.js").DetectedObject[], listed?: number[], along?: Record<string, unknown>,
  *   lower?: number | null}} shared `objects`: those there are, by
- *   default all; `listed`: numbers of those that pass the filters, by default all; `lower`: a threshold with which
+ *   default all; `along`: traits that are set with each selection; `listed`: numbers of those that pass the filters, by default all; `lower`: a threshold with which
  *   something is found where nothing was
  * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed" | "hovered">>} actions
  */
@@ -165,7 +165,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
 
   /** @param {number | null} index */
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
   }
 
   /** @param {1 | -1} by */
@@ -216,8 +216,13 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   return {
     ...parts,
     stage,
-    /** As `downloads`, of the one picture. @param {() => import("./sheet.js").Sheet | null} sheet @param {() => string} table */
-    downloads: (sheet, table) => parts.downloads(sheet, table, { png: renderSheet, svg: svgOf }),
+    /**
+     * As `downloads`, of the one picture.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table
+     * @param {(made: import("./sheet.js").Sheet) => HTMLCanvasElement} [png] where there is more to see than the picture
+     */
+    downloads: (sheet, table, png = renderSheet) => parts.downloads(sheet, table, { png, svg: svgOf }),
     scene: filtered,
     /** Traits have changed: what is said of the point under the pointer may be another object's. */
     changed() {
