@@ -313,8 +313,12 @@ class NmsExplorer(OneResultWidget, ClassFilterTraits, SuppressionTraits):
         return value
 
     def _moved(self, change: Any) -> None:
-        if self._ready:
-            self.code = self.to_code()
+        if not self._ready:
+            return
+        self.code = self.to_code()
+        # After a computation that was cancelled or failed, the rule that needs maps is the way to have them after all.
+        if change["name"] == "rule" and self.rule == "odam-nms" and (request := self._wanted) is not None:
+            self._worker.ask(request)
 
     @property
     def _wanted(self) -> PairRequest | None:

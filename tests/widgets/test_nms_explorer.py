@@ -227,6 +227,9 @@ def test_maps_are_computed_beside_the_kernel_and_can_be_cancelled(
         widget.maps  # noqa: B018
     widget.rule = "nms"
     assert len(widget.kept) == 2
+    # The rule that needs maps has them computed again.
+    widget.rule = "odam-nms"
+    assert len(widget.kept) == 4
 
 
 def test_maps_that_fail_are_said_and_other_rules_go_on(explore: Any) -> None:

@@ -2290,8 +2290,11 @@ function fateWords(nms, index) {
   return decision.state[index] === REMOVED ? `${what}: removed${other}.` : `${what}: kept.`;
 }
 function countWords2(nms, title) {
-  const { decision, counts, taking } = nms;
-  if (!decision) return `${title} compares heat maps, which are not there yet.`;
+  const { decision, counts, taking, status } = nms;
+  if (!decision) {
+    const what = `${title} compares heat maps, which are not there`;
+    return status.state === "busy" ? `${what} yet.` : `${what}; choose the rule again to compute them.`;
+  }
   const kept = `${title} keeps ${decision.kept.length} of ${taking} predictions`;
   if (!counts) return `${kept}.`;
   return `${kept}: ${counts.found} objects found, ${counts.lost} lost, ${counts.double} double.`;
@@ -2302,7 +2305,7 @@ var SHAPE = 4 / 3;
 function pairView(nms, photo) {
   const sides = [0, 1].map(() => {
     const canvas = element("canvas", { class: "dx-pair-map", role: "img" });
-    const title = element("figcaption", { class: "dx-name" });
+    const title = element("figcaption", {});
     return { canvas, title, heat: new HeatLayer(), root: element("figure", { class: "dx-pair-side" }, [canvas, title]) };
   });
   const why = element("p", { class: "dx-why" });
@@ -2357,7 +2360,6 @@ function pairView(nms, photo) {
         const object = nms.objects[pair[side]];
         const fate = nms.fate(pair[side]);
         title.textContent = `${boxLabel(object)}${fate ? `, ${fate}` : ""}`;
-        title.title = title.textContent;
         canvas.setAttribute("aria-label", `Heat map of ${boxLabel(object)}`);
       });
       facts.replaceChildren(
@@ -2631,6 +2633,7 @@ function threshold(nms, name, label, counts, most = 1) {
   };
 }
 function predictionList(nms, pick) {
+  const { store } = nms;
   const list = objectList({ label: "Predictions", ...pick });
   let filled = null;
   let said = [];
@@ -2658,6 +2661,7 @@ function predictionList(nms, pick) {
         if (line.hidden === visible.has(i)) line.hidden = !visible.has(i);
         if (line.dataset.fate === fate) return;
         line.dataset.fate = fate;
+        line.style.setProperty("--dx-swatch", fate ? store.get("choices").colors[fate] : "transparent");
         line.setAttribute("aria-label", fate ? `${said[i]}, ${fate}` : said[i]);
       });
       list.show(nms.selected);
@@ -2669,6 +2673,7 @@ function predictionList(nms, pick) {
 var UNKNOWN = 0;
 var SAME = 1;
 var DIFFERENT = 2;
+var HIDDEN = 3;
 var LEFT = 38;
 var RIGHT = 10;
 var TOP = 26;
@@ -2691,14 +2696,15 @@ var kindNames = (known) => known ? [
   [DIFFERENT, "Not duplicates"]
 ];
 function pointsOf(nms, values) {
-  const { problem, owners, settings } = nms;
-  const { count: count2, labels, iou } = problem;
-  const among = [...Array(count2).keys()].filter((i) => nms.passes(i)).sort((a, b) => problem.scores[b] - problem.scores[a] || a - b);
-  const most = among.length * (among.length - 1) / 2;
+  const { problem, owners } = nms;
+  const { count: count2, labels, iou, scores } = problem;
+  const order = [...Array(count2).keys()].sort((a, b) => scores[b] - scores[a] || a - b);
+  const most = count2 * (count2 - 1) / 2;
   const made = { count: 0, first: new Uint16Array(most), second: new Uint16Array(most), iou: new Float32Array(most), other: new Float32Array(most), kind: new Uint8Array(most) };
-  among.forEach((i, rank) => {
-    for (let r = rank + 1; r < among.length; r++) {
-      const j = among[r];
+  for (let rank = 0; rank < count2; rank++) {
+    const i = order[rank];
+    for (let r = rank + 1; r < count2; r++) {
+      const j = order[r];
       if (labels[i] !== labels[j]) continue;
       const at2 = made.count++;
       const pair = i * count2 + j;
@@ -2706,11 +2712,22 @@ function pointsOf(nms, values) {
       made.second[at2] = j;
       made.iou[at2] = iou[pair];
       made.other[at2] = values[pair];
-      if (owners) made.kind[at2] = owners[i] < 0 || owners[j] < 0 ? UNKNOWN : owners[i] === owners[j] ? SAME : DIFFERENT;
-      else if (settings.rule !== "soft-nms") made.kind[at2] = isDuplicate(settings, iou[pair], values[pair]) ? SAME : DIFFERENT;
+      if (owners && owners[i] >= 0 && owners[j] >= 0) made.kind[at2] = owners[i] === owners[j] ? SAME : DIFFERENT;
     }
-  });
+  }
   return made;
+}
+function kindsNow(nms, { count: count2, first, second, iou, other, kind }) {
+  const { owners, settings } = nms;
+  const takes = Uint8Array.from(nms.objects, (_, i) => Number(nms.passes(i)));
+  const byRule = !owners && settings.rule !== "soft-nms";
+  const kinds = new Uint8Array(count2);
+  for (let i = 0; i < count2; i++) {
+    if (!takes[first[i]] || !takes[second[i]]) kinds[i] = HIDDEN;
+    else if (byRule) kinds[i] = isDuplicate(settings, iou[i], other[i]) ? SAME : DIFFERENT;
+    else kinds[i] = kind[i];
+  }
+  return kinds;
 }
 function linesOf(settings, high) {
   const { rule, decay, iou_threshold, t_low, t_high, low_iou, high_iou, distance } = settings;
@@ -2756,7 +2773,7 @@ function axesOf({ width, height }, high) {
     other: (y) => Math.min(high, Math.max(0, (height - BOTTOM - y) * high / up))
   };
 }
-function paintPoints(points, axes, { width, height }, unit, colors) {
+function paintPoints(points, kinds, axes, { size: { width, height }, unit, colors }) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * unit);
   canvas.height = Math.round(height * unit);
@@ -2773,7 +2790,7 @@ function paintPoints(points, axes, { width, height }, unit, colors) {
   for (const kind of [UNKNOWN, DIFFERENT, SAME]) {
     const color = packed(colors[kind]);
     for (let i = 0; i < points.count; i++) {
-      if (points.kind[i] !== kind) continue;
+      if (kinds[i] !== kind) continue;
       const column = Math.round(axes.x(points.iou[i]) * unit);
       const row = Math.round(axes.y(points.other[i]) * unit);
       const at2 = row * canvas.width + column;
@@ -2851,7 +2868,7 @@ function paintLine(context, { across, value, from, to, title }, { x, y }, ink, a
   const wide = context.measureText(words).width;
   const beside2 = x(1) - x1 > wide + 12 ? x1 + 7 : x1 - wide - 7;
   const left = across ? Math.min(Math.max((x1 + x2 - wide) / 2, x(0) + 3), x(1) - wide - 3) : beside2;
-  const middle = across ? y1 - 12 > TOP ? y1 - 12 : y1 + 13 : y2 + 8;
+  const middle = across ? y1 - 12 > TOP ? y1 - 12 : y1 + 13 : y1 - 9;
   context.textAlign = "left";
   context.lineWidth = 3;
   context.strokeStyle = ink.surface;
@@ -2869,7 +2886,7 @@ var Plane = class {
   #size = { width: 0, height: 0 };
   /** @type {{of: unknown[], points: import("./paint.js").Points} | null} */
   #points = null;
-  /** @type {{of: unknown[], layer: HTMLCanvasElement} | null} */
+  /** @type {{of: unknown[], kinds: Uint8Array, layer: HTMLCanvasElement} | null} */
   #layer = null;
   /** The threshold under the pointer, or in its hand. @type {string | null} */
   #active = null;
@@ -2987,12 +3004,14 @@ var Plane = class {
     const unit = this.canvas.width / this.#size.width;
     const high = this.#high;
     const axes = axesOf(this.#size, high);
-    const byRule = nms.owners ? [] : Object.values(settings);
-    const of = [nms.objects, values, settings.score_threshold, nms.owners, ...byRule];
+    const of = [nms.objects, values, nms.owners];
     if (!this.#points || !same(of, this.#points.of)) this.#points = { of, points: pointsOf(nms, values) };
-    const look = [this.#points, unit, high, this.#size.width, this.#size.height, ...ink.kinds];
+    const { points } = this.#points;
+    const byRule = nms.owners ? [settings.score_threshold] : Object.values(settings);
+    const look = [points, unit, high, this.#size.width, this.#size.height, ...ink.kinds, ...byRule];
     if (!this.#layer || !same(look, this.#layer.of)) {
-      this.#layer = { of: look, layer: paintPoints(this.#points.points, axes, this.#size, unit, ink.kinds) };
+      const kinds = kindsNow(nms, points);
+      this.#layer = { of: look, kinds, layer: paintPoints(points, kinds, axes, { size: this.#size, unit, colors: ink.kinds }) };
     }
     const { layer } = this.#layer;
     const deciding = [];
@@ -3030,14 +3049,15 @@ var Plane = class {
   }
   /** The pair next to a point, if it is near enough. @param {number} x @param {number} y @returns {[number, number] | null} */
   at(x, y) {
-    if (!this.#points) return null;
+    if (!this.#points || !this.#layer) return null;
     const { points } = this.#points;
+    const { kinds } = this.#layer;
     const axes = axesOf(this.#size, this.#high);
     let best = NEAR_POINT ** 2;
     let found = -1;
     for (let i = 0; i < points.count; i++) {
       const far = (axes.x(points.iou[i]) - x) ** 2 + (axes.y(points.other[i]) - y) ** 2;
-      if (far >= best) continue;
+      if (far >= best || kinds[i] === HIDDEN) continue;
       best = far;
       found = i;
     }

@@ -17,6 +17,7 @@ import { isDuplicate } from "./rules.js";
 export const UNKNOWN = 0;
 export const SAME = 1;
 export const DIFFERENT = 2;
+export const HIDDEN = 3;
 
 const LEFT = 38;
 const RIGHT = 10;
@@ -52,20 +53,21 @@ export const kindNames = (known) =>
       ];
 
 /**
- * All pairs of one class that take part.
+ * All pairs of one class, also of predictions that take no part now.
  * @param {NmsExplorer} nms
  * @param {Float32Array} values what is compared, for each pair
  * @returns {Points}
  */
 export function pointsOf(nms, values) {
-  const { problem, owners, settings } = nms;
-  const { count, labels, iou } = problem;
-  const among = [...Array(count).keys()].filter((i) => nms.passes(i)).sort((a, b) => problem.scores[b] - problem.scores[a] || a - b);
-  const most = (among.length * (among.length - 1)) / 2;
+  const { problem, owners } = nms;
+  const { count, labels, iou, scores } = problem;
+  const order = [...Array(count).keys()].sort((a, b) => scores[b] - scores[a] || a - b);
+  const most = (count * (count - 1)) / 2;
   const made = { count: 0, first: new Uint16Array(most), second: new Uint16Array(most), iou: new Float32Array(most), other: new Float32Array(most), kind: new Uint8Array(most) };
-  among.forEach((i, rank) => {
-    for (let r = rank + 1; r < among.length; r++) {
-      const j = among[r];
+  for (let rank = 0; rank < count; rank++) {
+    const i = order[rank];
+    for (let r = rank + 1; r < count; r++) {
+      const j = order[r];
       if (labels[i] !== labels[j]) continue;
       const at = made.count++;
       const pair = i * count + j;
@@ -73,11 +75,28 @@ export function pointsOf(nms, values) {
       made.second[at] = j;
       made.iou[at] = iou[pair];
       made.other[at] = values[pair];
-      if (owners) made.kind[at] = owners[i] < 0 || owners[j] < 0 ? UNKNOWN : owners[i] === owners[j] ? SAME : DIFFERENT;
-      else if (settings.rule !== "soft-nms") made.kind[at] = isDuplicate(settings, iou[pair], values[pair]) ? SAME : DIFFERENT;
+      if (owners && owners[i] >= 0 && owners[j] >= 0) made.kind[at] = owners[i] === owners[j] ? SAME : DIFFERENT;
     }
-  });
+  }
   return made;
+}
+
+/**
+ * The kind of each pair as it is drawn now: without annotations by what the rule says; `HIDDEN` where one takes no part.
+ * @param {NmsExplorer} nms
+ * @param {Points} points
+ */
+export function kindsNow(nms, { count, first, second, iou, other, kind }) {
+  const { owners, settings } = nms;
+  const takes = Uint8Array.from(nms.objects, (_, i) => Number(nms.passes(i)));
+  const byRule = !owners && settings.rule !== "soft-nms";
+  const kinds = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    if (!takes[first[i]] || !takes[second[i]]) kinds[i] = HIDDEN;
+    else if (byRule) kinds[i] = isDuplicate(settings, iou[i], other[i]) ? SAME : DIFFERENT;
+    else kinds[i] = kind[i];
+  }
+  return kinds;
 }
 
 /**
@@ -143,12 +162,11 @@ export function axesOf({ width, height }, high) {
 /**
  * All points as a picture; as many of them as there are pairs of 1000 predictions take no longer than a frame.
  * @param {Points} points
+ * @param {Uint8Array} kinds of each, as it is drawn
  * @param {Axes} axes
- * @param {Size} size
- * @param {number} unit device pixels for each pixel
- * @param {string[]} colors by kind
+ * @param {{size: Size, unit: number, colors: string[]}} how `unit`: device pixels for each pixel; `colors` by kind
  */
-export function paintPoints(points, axes, { width, height }, unit, colors) {
+export function paintPoints(points, kinds, axes, { size: { width, height }, unit, colors }) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * unit);
   canvas.height = Math.round(height * unit);
@@ -164,7 +182,7 @@ export function paintPoints(points, axes, { width, height }, unit, colors) {
   for (const kind of [UNKNOWN, DIFFERENT, SAME]) {
     const color = packed(colors[kind]);
     for (let i = 0; i < points.count; i++) {
-      if (points.kind[i] !== kind) continue;
+      if (kinds[i] !== kind) continue;
       const column = Math.round(axes.x(points.iou[i]) * unit);
       const row = Math.round(axes.y(points.other[i]) * unit);
       const at = row * canvas.width + column;
@@ -256,7 +274,7 @@ function paintLine(context, { across, value, from, to, title }, { x, y }, ink, a
   // Above a level line, beside an upright one; on the side where there is room.
   const beside = x(1) - x1 > wide + 12 ? x1 + 7 : x1 - wide - 7;
   const left = across ? Math.min(Math.max((x1 + x2 - wide) / 2, x(0) + 3), x(1) - wide - 3) : beside;
-  const middle = across ? (y1 - 12 > TOP ? y1 - 12 : y1 + 13) : y2 + 8;
+  const middle = across ? (y1 - 12 > TOP ? y1 - 12 : y1 + 13) : y1 - 9;
   context.textAlign = "left";
   context.lineWidth = 3;
   context.strokeStyle = ink.surface;

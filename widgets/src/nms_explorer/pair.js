@@ -19,7 +19,7 @@ const SHAPE = 4 / 3;
 export function pairView(nms, photo) {
   const sides = [0, 1].map(() => {
     const canvas = element("canvas", { class: "dx-pair-map", role: "img" });
-    const title = element("figcaption", { class: "dx-name" });
+    const title = element("figcaption", {});
     return { canvas, title, heat: new HeatLayer(), root: element("figure", { class: "dx-pair-side" }, [canvas, title]) };
   });
   const why = element("p", { class: "dx-why" });
@@ -71,7 +71,6 @@ export function pairView(nms, photo) {
         const object = nms.objects[pair[side]];
         const fate = nms.fate(pair[side]);
         title.textContent = `${boxLabel(object)}${fate ? `, ${fate}` : ""}`;
-        title.title = title.textContent;
         canvas.setAttribute("aria-label", `Heat map of ${boxLabel(object)}`);
       });
       facts.replaceChildren(

@@ -155,6 +155,7 @@ function threshold(nms, name, label, counts, most = 1) {
  * @param {import("../shared/listbox.js").ListActions} pick
  */
 function predictionList(nms, pick) {
+  const { store } = nms;
   const list = objectList({ label: "Predictions", ...pick });
   /** @type {readonly unknown[] | null} */
   let filled = null;
@@ -179,6 +180,8 @@ function predictionList(nms, pick) {
         if (line.hidden === visible.has(i)) line.hidden = !visible.has(i);
         if (line.dataset.fate === fate) return;
         line.dataset.fate = fate;
+        // As the box in the picture, not as its class.
+        line.style.setProperty("--dx-swatch", fate ? store.get("choices").colors[fate] : "transparent");
         line.setAttribute("aria-label", fate ? `${said[i]}, ${fate}` : said[i]);
       });
       list.show(nms.selected);

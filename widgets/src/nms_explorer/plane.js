@@ -2,7 +2,7 @@
 
 import { element, takesKeys, uniqueId } from "../shared/dom.js";
 import { listenToKeys } from "../shared/keyboard.js";
-import { PAPER, axesOf, kindNames, linesOf, paintPlane, paintPoints, pointsOf } from "./paint.js";
+import { HIDDEN, PAPER, axesOf, kindNames, kindsNow, linesOf, paintPlane, paintPoints, pointsOf } from "./paint.js";
 import { comparedBy } from "./rules.js";
 
 /** @typedef {import("./model.js").NmsExplorer} NmsExplorer */
@@ -19,7 +19,7 @@ export class Plane {
   #size = { width: 0, height: 0 };
   /** @type {{of: unknown[], points: import("./paint.js").Points} | null} */
   #points = null;
-  /** @type {{of: unknown[], layer: HTMLCanvasElement} | null} */
+  /** @type {{of: unknown[], kinds: Uint8Array, layer: HTMLCanvasElement} | null} */
   #layer = null;
   /** The threshold under the pointer, or in its hand. @type {string | null} */
   #active = null;
@@ -145,13 +145,15 @@ export class Plane {
     const unit = this.canvas.width / this.#size.width;
     const high = this.#high;
     const axes = axesOf(this.#size, high);
-    // Without annotations the colours say what the rule says, so each change of it is another picture.
-    const byRule = nms.owners ? [] : Object.values(settings);
-    const of = [nms.objects, values, settings.score_threshold, nms.owners, ...byRule];
+    const of = [nms.objects, values, nms.owners];
     if (!this.#points || !same(of, this.#points.of)) this.#points = { of, points: pointsOf(nms, values) };
-    const look = [this.#points, unit, high, this.#size.width, this.#size.height, ...ink.kinds];
+    const { points } = this.#points;
+    // Without annotations the colours say what the rule says, so each change of it is another picture.
+    const byRule = nms.owners ? [settings.score_threshold] : Object.values(settings);
+    const look = [points, unit, high, this.#size.width, this.#size.height, ...ink.kinds, ...byRule];
     if (!this.#layer || !same(look, this.#layer.of)) {
-      this.#layer = { of: look, layer: paintPoints(this.#points.points, axes, this.#size, unit, ink.kinds) };
+      const kinds = kindsNow(nms, points);
+      this.#layer = { of: look, kinds, layer: paintPoints(points, kinds, axes, { size: this.#size, unit, colors: ink.kinds }) };
     }
     const { layer } = this.#layer;
     /** @type {[number, number][]} */
@@ -193,14 +195,15 @@ export class Plane {
 
   /** The pair next to a point, if it is near enough. @param {number} x @param {number} y @returns {[number, number] | null} */
   at(x, y) {
-    if (!this.#points) return null;
+    if (!this.#points || !this.#layer) return null;
     const { points } = this.#points;
+    const { kinds } = this.#layer;
     const axes = axesOf(this.#size, this.#high);
     let best = NEAR_POINT ** 2;
     let found = -1;
     for (let i = 0; i < points.count; i++) {
       const far = (axes.x(points.iou[i]) - x) ** 2 + (axes.y(points.other[i]) - y) ** 2;
-      if (far >= best) continue;
+      if (far >= best || kinds[i] === HIDDEN) continue;
       best = far;
       found = i;
     }

@@ -143,8 +143,11 @@ export function fateWords(nms, index) {
 
 /** What suppression leaves, in one sentence. @param {NmsExplorer} nms @param {string} title of the rule */
 export function countWords(nms, title) {
-  const { decision, counts, taking } = nms;
-  if (!decision) return `${title} compares heat maps, which are not there yet.`;
+  const { decision, counts, taking, status } = nms;
+  if (!decision) {
+    const what = `${title} compares heat maps, which are not there`;
+    return status.state === "busy" ? `${what} yet.` : `${what}; choose the rule again to compute them.`;
+  }
   const kept = `${title} keeps ${decision.kept.length} of ${taking} predictions`;
   if (!counts) return `${kept}.`;
   return `${kept}: ${counts.found} objects found, ${counts.lost} lost, ${counts.double} double.`;
