@@ -213,7 +213,7 @@ def vectors_of_trace(
     device = detections.scores.device
 
     def run() -> Tensor:
-        grid = _SmallGrid(trace.placement, short_edge)
+        grid = SmallGrid(trace.placement, short_edge)
         values = torch.zeros(len(detections), *grid.size, device=device)
         regions: list[tuple[Tensor, Tensor, Level]] = []
         done = 0
@@ -244,8 +244,15 @@ def vectors_of_trace(
     return MapVectors(values, detections, trace.layer, norm_statistics)
 
 
-class _SmallGrid:
-    """A grid of few cells over an image, and how maps on a network's grids are read there, bilinearly."""
+class SmallGrid:
+    """A grid of few cells over an image, and how maps on a network's grids are read there, bilinearly.
+
+    Maps keep their graph, if they have one.
+
+    Args:
+        placement: where the image lies in the network's input.
+        short_edge: the shorter side of the grid in cells.
+    """
 
     def __init__(self, placement: Placement, short_edge: int) -> None:
         height, width = placement.image_size
@@ -255,7 +262,16 @@ class _SmallGrid:
         self._placement = replace(placement, image_size=self.size)
 
     def place(self, maps: Tensor, level: Level, corner: Tensor | None) -> Tensor:
-        """Maps ``[n,h,w]`` on the whole level, or windows ``[n,a,b]`` of it from ``corner`` ``[n,2]`` on."""
+        """Read maps on a level of the network.
+
+        Args:
+            maps: ``[n,h,w]`` on the whole level, or ``[n,a,b]`` on windows of it.
+            level: the level.
+            corner: int64 ``[n,2]``, the (row, column) of each window's first cell; None for maps on the whole level.
+
+        Returns:
+            ``[n,H,W]``, H and W as in ``size``; zero outside of the windows.
+        """
         if corner is None:
             return self._placement.maps_to_image(maps, level.stride, shift=level.shift)
         height, width = level.features.shape[-2:]
@@ -268,7 +284,14 @@ class _SmallGrid:
         return self._placement.axis_weights(axis, cells, stride, like, shift=shift)
 
     def place_regions(self, regions: Sequence[tuple[Tensor, Tensor, Level]]) -> list[tuple[Tensor, Tensor]]:
-        """Maps on regions, each in its own place and zero outside of it: rows and ``[n,h,w]``, by the grid's shape."""
+        """Read maps on regions, each in its own place and zero outside of it.
+
+        Args:
+            regions: for each the rows that it is of, its maps ``[n,h,w]``, and where it lies.
+
+        Returns:
+            Rows and maps ``[n,H,W]``, for each shape of the maps.
+        """
         alike: dict[tuple[int, ...], list[int]] = {}
         for number, (_, maps, _) in enumerate(regions):
             alike.setdefault(tuple(maps.shape[1:]), []).append(number)
