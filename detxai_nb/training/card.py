@@ -88,7 +88,7 @@ def make_card(
         "bytes": weights.stat().st_size,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "training": {
-            "data": "synthetic scenes of detxai_nb.data.scenes, each drawn once",
+            "data": f"synthetic scenes of detxai_nb.data.scenes, {_drawn(settings)}",
             "drawing": scenes.DRAWING,
             "scenes": sum(each.steps * each.batch for each in stages),
             "scenes_seed": TRAINING_SEED + settings.seed,
@@ -115,6 +115,10 @@ def make_card(
             **recipe.protocol.figures,
         },
     }
+
+
+def _drawn(settings: TrainingSettings) -> str:
+    return f"a pool of {settings.pool}, gone through again and again" if settings.pool else "each drawn once"
 
 
 def _settings(settings: TrainingSettings) -> dict[str, Any]:

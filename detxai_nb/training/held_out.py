@@ -92,3 +92,21 @@ SHORTCUT = HeldOutProtocol(
     f"{_UNSEEN}; the same scenes with the cue where the class is, without it, and where the pair's other class is",
     {"average_precision": _PRECISION},
 )
+
+CROWD_COUNTS = {"plain": 500, "one-class-crowd": 200}
+"""The scenes of the models that were trained on crowds of one class."""
+
+
+def measure_crowd(detector: Detector) -> dict[str, Any]:
+    """Measure the average precision on held-out plain scenes and on crowds of one class.
+
+    Args:
+        detector: the detector.
+
+    Returns:
+        Figures as in ``measure``.
+    """
+    return measure(detector, CROWD_COUNTS)
+
+
+CROWD = HeldOutProtocol(measure_crowd, _UNSEEN, {"average_precision": _PRECISION})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from detxai_nb.data import scenes
 from detxai_nb.data.scenes.random import SeededRng
 from detxai_nb.files import write_atomically
+from detxai_nb.training.checkpoints import read_checkpoint
+from detxai_nb.training.event_log import EventLog
 from detxai_nb.training.torchvision_losses import LossFunction
 
 TRAINING_SEED = 1_000_000
@@ -48,6 +51,8 @@ class TrainingSettings:
         sizes: (width, height) of the batches in pixels, with their shares.
         cue_class, cue_kind, telling: the options of the "shortcut" scenes.
         frozen: the beginnings of the names of parameters that are not trained.
+        pool: the number of different scenes, of which each pass through the pool has its own order; 0: every scene is
+            drawn once.
     """
 
     steps: int = 5000
@@ -64,6 +69,7 @@ class TrainingSettings:
     cue_kind: str = "watermark"
     telling: bool = True
     frozen: tuple[str, ...] = ()
+    pool: int = 0
 
 
 def pick_share(rng: SeededRng, shares: Shares) -> Any:
@@ -87,12 +93,15 @@ def pick_share(rng: SeededRng, shares: Shares) -> Any:
 class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
     """The batches of a run: item ``step`` is always the same uint8 images ``[B,3,h,w]`` and torchvision's targets.
 
+    The scenes of a pool are kept in memory, once they are drawn.
+
     Args:
         settings: the settings of the run.
     """
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.settings = settings
+        self._kept: dict[tuple[int, str, int, int], tuple[np.ndarray, dict[str, Tensor]]] = {}
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -101,14 +110,50 @@ class Batches(Dataset[tuple[Tensor, list[dict[str, Tensor]]]]):
         seed = TRAINING_SEED + self.settings.seed
         rng = SeededRng(seed, step)
         width, height = pick_share(rng, self.settings.sizes)
-        cue = {name: getattr(self.settings, name) for name in ("cue_class", "cue_kind", "telling")}
         images, targets = [], []
         for number in range(self.settings.batch):
             mode, index = pick_share(rng, self.settings.mix), step * self.settings.batch + number
-            scene = scenes.make(index, seed, mode, width, height, **(cue if mode == "shortcut" else {}))
-            images.append(scene.image)
-            targets.append({"boxes": torch.from_numpy(scene.boxes), "labels": torch.from_numpy(scene.labels)})
+            if self.settings.pool:
+                index = pool_index(index, self.settings.pool, seed)
+                mode = pick_share(SeededRng(seed, index, 1), self.settings.mix)
+            image, target = self._scene(index, mode, width, height)
+            images.append(image)
+            targets.append(target)
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2), targets
+
+    def _scene(self, index: int, mode: str, width: int, height: int) -> tuple[np.ndarray, dict[str, Tensor]]:
+        key = (index, mode, width, height)
+        if key in self._kept:
+            return self._kept[key]
+        cue = {name: getattr(self.settings, name) for name in ("cue_class", "cue_kind", "telling")}
+        seed = TRAINING_SEED + self.settings.seed
+        scene = scenes.make(index, seed, mode, width, height, **(cue if mode == "shortcut" else {}))
+        made = scene.image, {"boxes": torch.from_numpy(scene.boxes), "labels": torch.from_numpy(scene.labels)}
+        if self.settings.pool:
+            self._kept[key] = made
+        return made
+
+
+@lru_cache(maxsize=2)
+def _pool_order(count: int, seed: int, turn: int) -> tuple[int, ...]:
+    rng = SeededRng(seed, turn, 2)
+    draws = [rng.uniform(0, 1) for _ in range(count)]
+    return tuple(sorted(range(count), key=draws.__getitem__))
+
+
+def pool_index(position: int, count: int, seed: int) -> int:
+    """Return which item of a pool comes at a position of a training, which goes through the pool again and again.
+
+    Args:
+        position: counted from the beginning of the training.
+        count: the number of items.
+        seed: of the orders.
+
+    Returns:
+        0 to ``count`` - 1; each once in every ``count`` positions, in another order each time.
+    """
+    turn, place = divmod(position, count)
+    return _pool_order(count, seed, turn)[place]
 
 
 class TrainingRun:
@@ -120,11 +165,23 @@ class TrainingRun:
         settings: the settings of the run.
         device: the device, such as "cpu" or "cuda".
         half: whether the network runs in bfloat16.
+        batches: item ``step`` is the batch of a step; None: scenes, ``Batches(settings)``.
+        about: everything else that determines the run, as plain values by name; a checkpoint has to agree.
     """
 
     def __init__(
-        self, model: nn.Module, losses: LossFunction, settings: TrainingSettings, device: str = "cpu", half: bool = True
+        self,
+        model: nn.Module,
+        losses: LossFunction,
+        settings: TrainingSettings,
+        device: str = "cpu",
+        half: bool = True,
+        *,
+        batches: Dataset[Any] | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
+        self.batches = Batches(settings) if batches is None else batches
+        self._about = {**asdict(settings), "half": half, **(about or {})}
         self.settings, self.device, self.half, self.step = settings, torch.device(device), half, 0
         self.losses = losses
         self.model = model.to(self.device).train()
@@ -148,7 +205,14 @@ class TrainingRun:
             if self.settings.frozen and f"{name}.".startswith(self.settings.frozen):
                 part.eval().requires_grad_(False)
 
-    def train(self, workers: int, checkpoint: Path, report: Callable[[str], None], every: int = 300) -> None:
+    def train(
+        self,
+        workers: int,
+        checkpoint: Path,
+        report: Callable[[str], None],
+        every: int = 300,
+        log: EventLog | None = None,
+    ) -> None:
         """Train up to the last step.
 
         Args:
@@ -156,13 +220,14 @@ class TrainingRun:
             checkpoint: the file to resume from.
             report: receives a line of progress.
             every: the steps between two checkpoints and reports.
+            log: receives the mean losses between two reports, the learning rate and the speed.
 
         Raises:
             FloatingPointError: if a loss is not finite.
         """
         order = range(self.step, self.settings.steps)
         loader = DataLoader(
-            Batches(self.settings),
+            self.batches,
             batch_size=None,
             sampler=order,
             num_workers=workers,
@@ -179,6 +244,10 @@ class TrainingRun:
                 speed = done * self.settings.batch / (time.monotonic() - started)
                 parts = ", ".join(f"{name} {value / done:.3f}" for name, value in totals.items())
                 report(f"step {self.step}/{self.settings.steps}: {parts}; {speed:.1f} images/s")
+                if log is not None:
+                    means = {f"loss/{name}": value / done for name, value in totals.items()}
+                    rate = self.scheduler.get_last_lr()[0]
+                    log.write(self.step, {**means, "rate": rate, "images per second": speed})
                 totals, started, first = {}, time.monotonic(), self.step
 
     def _update(self, images: Tensor, targets: list[dict[str, Tensor]]) -> dict[str, float]:
@@ -219,7 +288,7 @@ class TrainingRun:
             path: the checkpoint file.
         """
         state = {
-            "settings": asdict(self.settings),
+            "settings": self._about,
             "step": self.step,
             "model": self.model.state_dict(),
             "averaged": self.averaged,
@@ -235,14 +304,10 @@ class TrainingRun:
             path: the checkpoint file.
 
         Raises:
-            ValueError: if the checkpoint has other settings.
+            ValueError: if it is no checkpoint, or one of another model or of other settings; the message names the
+                first difference, and this run is as it was.
         """
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != asdict(self.settings):
-            raise ValueError(
-                f"{path} was written with {state['settings']}, this run has {asdict(self.settings)}: "
-                "give the same settings or another --out"
-            )
+        state = read_checkpoint(path, self._about, self.model.state_dict(), self.device)
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         self.averaged = state["averaged"]

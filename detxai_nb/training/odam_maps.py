@@ -239,7 +239,7 @@ def _window_vectors(record: PassRecord, chosen: Chosen, score: str, short_edge: 
 
 
 def _cut(record: PassRecord, cells: _Cells, reach: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The windows ``[n,C,k,k]`` around the cells with their masks, and the numbers of the predictions in their order."""
+    """The numbers of the predictions in some order, the windows ``[n,C,k,k]`` around their cells, and the masks."""
     order, windows, masks = [], [], []
     for level, features in enumerate(record.features):
         for image in range(len(record.boxes)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,8 @@ from torch import Tensor
 from detxai_nb.detectors.fcos import NORM_STATISTICS
 from detxai_nb.training.map_pairs import EPSILON, best_of_objects, map_pair_losses
 from detxai_nb.training.odam_maps import map_vectors_with_graph
-from detxai_nb.training.positives import PassRecord
+from detxai_nb.training.positives import PassRecord, record_positives
+from detxai_nb.training.torchvision_losses import LossFunction, Targets
 
 SCORES = ("prob", "logit")
 
@@ -101,6 +103,19 @@ class OdamLoss:
         self.score, self.norm_statistics = score, norm_statistics
         self.epsilon, self.short_edge = epsilon, short_edge
 
+    def describe(self) -> str:
+        """Return the settings in words.
+
+        Returns:
+            A line.
+        """
+        limits = [f"at most {self.objects} objects an image"] if self.objects is not None else []
+        limits += [f"at most {self.positives} predictions an object"] if self.positives is not None else []
+        return (
+            f"weight {self.weight:g}, {', '.join(limits) or 'all positive predictions'}, score {self.score}, "
+            f"statistics of group normalisation {self.norm_statistics}, epsilon {self.epsilon:g}"
+        )
+
     def __call__(self, record: PassRecord) -> Tensor:
         """Compute the loss of a batch.
 
@@ -156,7 +171,7 @@ class OdamLoss:
         """The positive predictions of an image that take part."""
         rows = record.positives(image)
         objects = record.matched[image][rows]
-        here = objects.unique()
+        here = torch.unique(objects)
         if len(here) < 2 and len(rows) < 2:
             return rows[:0]
         if self.objects is not None and len(here) > self.objects:
@@ -171,6 +186,33 @@ class OdamLoss:
             lead = torch.rand(len(rows)).to(objects.device)
             lead[best_of_objects(objects, record.overlaps(image, rows))] = 2
             order = lead.argsort(descending=True)
-            kept = [order[objects[order] == one][: self.positives] for one in objects.unique()]
+            kept = [order[objects[order] == one][: self.positives] for one in torch.unique(objects)]
             rows = rows[torch.cat(kept).sort().values] if kept else rows
         return rows
+
+
+def with_odam(losses: LossFunction, odam: OdamLoss) -> LossFunction:
+    """Add ODAM-Train's losses to those of a detector.
+
+    Args:
+        losses: the detector's own losses, of one pass.
+        odam: the loss that is added.
+
+    Returns:
+        A function of the same kind; beside the detector's losses it returns "consistency" and "separation", each
+        with the weight. With a weight of 0 it is ``losses``.
+    """
+    if odam.weight == 0:
+        return losses
+
+    def run(model: Any, images: Tensor, targets: Targets, half: bool) -> dict[str, Tensor]:
+        with record_positives(model) as record:
+            own = losses(model, images, targets, half)
+        terms = odam.terms(record)
+        return {
+            **own,
+            "consistency": odam.weight * terms.consistency,
+            "separation": odam.weight * terms.separation,
+        }
+
+    return run

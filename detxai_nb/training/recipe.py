@@ -38,6 +38,8 @@ class Recipe:
         notes: (title, text) of everything else that the card has to say about the training.
         protocol: how the quality on the card is measured.
         image: the input of the network in words, for the card.
+        like: a bundled model of the same network, as which the trained weights are opened while they are not bundled;
+            None: the model itself.
     """
 
     family: str
@@ -54,6 +56,7 @@ class Recipe:
     notes: tuple[tuple[str, str], ...] = ()
     protocol: HeldOutProtocol = DETECTION
     image: str = "RGB, short side 256 pixels, long side at most 448; 320x256 passes unscaled"
+    like: str | None = None
 
     @property
     def stages(self) -> tuple[TrainingSettings, ...]:

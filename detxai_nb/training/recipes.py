@@ -21,8 +21,9 @@ from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
 from detxai_nb.training.classifier_card import CLASSIFICATION, CLASSIFIER_SHORTCUT
 from detxai_nb.training.classifier_losses import classifier_losses, distilled_vgg_losses, shared_losses
 from detxai_nb.training.detr_losses import detr_losses
-from detxai_nb.training.held_out import SHORTCUT
+from detxai_nb.training.held_out import CROWD, SHORTCUT
 from detxai_nb.training.loop import Shares, TrainingSettings
+from detxai_nb.training.odam_train import OdamLoss, with_odam
 from detxai_nb.training.pvt_losses import pvt_losses
 from detxai_nb.training.recipe import Recipe
 from detxai_nb.training.torchvision_losses import faster_rcnn_losses, fcos_losses, retinanet_losses, ssd_losses
@@ -40,6 +41,37 @@ _ONE_SIZE: Shares = (((320, 256), 1.0),)
 _RETINANET = TrainingSettings(
     steps=1500, rate=1.2e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
 )
+_CROWD = TrainingSettings(
+    steps=600,
+    batch=4,
+    rate=5e-4,
+    average=0.99,
+    mix=(("one-class-crowd", 1.0),),
+    sizes=_ONE_SIZE,
+    frozen=("backbone.body.",),
+    pool=400,
+)
+"""Fine-tuning on crowds of one class, the same with and without ODAM-Train."""
+_FCOS_ODAM = OdamLoss(1.0, objects=6, positives=3, norm_statistics="fixed")
+_RCNN_ODAM = OdamLoss(1.0)
+
+
+def _crowd(start: str, odam: OdamLoss | None = None) -> Recipe:
+    """A bundled detector fine-tuned on crowds of one class, with ODAM-Train or without."""
+    before = RECIPES[start]
+    return replace(
+        before,
+        losses=before.losses if odam is None else with_odam(before.losses, odam),
+        settings=_CROWD,
+        start=start,
+        prefixes=("",),
+        translate=dict,
+        finish=dict,
+        notes=() if odam is None else (("odam_train", odam.describe()),),
+        protocol=CROWD,
+        like=start,
+    )
+
 
 RECIPES: dict[str, Recipe] = {
     "tiny-fcos": Recipe(
@@ -203,4 +235,10 @@ RECIPES: dict[str, Recipe] = {
         protocol=CLASSIFIER_SHORTCUT,
         image=_SQUEEZED,
     ),
+}
+RECIPES |= {
+    "tiny-fcos-crowd": _crowd("tiny-fcos"),
+    "tiny-fcos-crowd-odam": _crowd("tiny-fcos", _FCOS_ODAM),
+    "tiny-faster-rcnn-crowd": _crowd("tiny-faster-rcnn"),
+    "tiny-faster-rcnn-crowd-odam": _crowd("tiny-faster-rcnn", _RCNN_ODAM),
 }

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.registry import ZOO, load_detector
 from detxai_nb.training.card import differences, make_card
+from detxai_nb.training.event_log import EventLog
 from detxai_nb.training.loop import TrainingRun, TrainingSettings
 from detxai_nb.training.recipes import RECIPES
 
@@ -47,18 +48,18 @@ def train(name: str, stages: Sequence[TrainingSettings], folder: Path, device: s
         model = recipe.initial_model(settings.seed)
         if averaged is not None:
             model.load_state_dict(averaged)
-        run = TrainingRun(model, recipe.losses, settings, device, half)
+        run = TrainingRun(model, recipe.losses, settings, device, half, about={"recipe": name, "training": number})
         if checkpoint.exists():
             run.load(checkpoint)
             _say(f"resuming from step {run.step} of {checkpoint}")
-        run.train(workers, checkpoint, _say)
+        run.train(workers, checkpoint, _say, min(300, max(1, settings.steps // 10)), EventLog(folder))
         averaged = run.averaged
     weights = folder / f"{name}.safetensors"
     save_file(to_float16(recipe.finish(run.averaged)), weights)
     # safetensors writes files that only their owner may read, which an installed package must not have.
     weights.chmod(0o644)
     _say("measuring")
-    detector = load_detector(name, weights=weights, names=recipe.names, device=device)
+    detector = load_detector(recipe.like or name, weights=weights, names=recipe.names, device=device)
     card = make_card(
         name,
         recipe,

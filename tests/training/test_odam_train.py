@@ -172,7 +172,8 @@ def test_equal_maps_of_different_objects_cost_a_finite_amount() -> None:
     found = map_pair_losses(vectors, torch.tensor([0, 1]), torch.ones(2), 1e-4)
     assert float(found.separation.detach()) == pytest.approx(-2 * math.log(1e-4), rel=1e-2)
     found.separation.backward()  # type: ignore[no-untyped-call]
-    assert vectors.grad is not None and bool(torch.isfinite(vectors.grad).all())
+    assert vectors.grad is not None
+    assert bool(torch.isfinite(vectors.grad).all())
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,8 @@ def test_losses_gradients_and_random_draws_are_the_detectors_own_when_the_weight
         assert (value.grad is None) == (other.grad is None), name
         assert value.grad is None or torch.equal(value.grad, other.grad), name
     assert before == {name: id(part) for name, part in watched.named_modules()}
-    assert watched.training and hooks(watched) == []
+    assert watched.training
+    assert hooks(watched) == []
 
 
 def hooks(module: nn.Module) -> list[str]:
@@ -274,7 +276,8 @@ def test_under_autocast_the_loss_is_in_float32_and_finite(kind: str) -> None:
     with torch.autocast("cpu", torch.bfloat16), record_positives(module) as record:
         losses = module(*batch_of(module, torch.float32))
         loss = OdamLoss(**LIMITS)(record)
-    assert loss.dtype == torch.float32 and float(loss.detach()) > 0
+    assert loss.dtype == torch.float32
+    assert float(loss.detach()) > 0
     (sum(losses.values()) + loss).backward()
     for name, value in module.named_parameters():
         assert value.grad is None or bool(torch.isfinite(value.grad).all()), name
@@ -295,7 +298,8 @@ def test_limits_keep_the_best_prediction_of_neighbours(kind: str) -> None:
     odam = OdamLoss(objects=2, positives=2)
     rows = odam._choose(record, 0)
     objects = record.matched[0][rows].tolist()
-    assert len(rows) <= 4 and len(set(objects)) == 2
+    assert len(rows) <= 4
+    assert len(set(objects)) == 2
     assert set(objects) in ({0, 1}, {1, 2})
     every = record.positives(0)
     overlaps = record.overlaps(0, every)
