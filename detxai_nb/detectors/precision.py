@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.detectors.trace.wrapped import WrappedDetector
 from detxai_nb.doubts import warn_of_doubts
 from detxai_nb.image import ImageSource, as_images
@@ -83,6 +84,12 @@ class HalfPrecision(WrappedDetector):
     def __init__(self, detector: OpenDetector, precision: str) -> None:
         super().__init__(detector)
         self.precision = precision
+
+    @property
+    def identity(self) -> Any:
+        """That of the detector with the precision; None if the detector has none."""
+        inside = Capabilities(self.detector).identity
+        return None if inside is None else {"detector": inside, "precision": self.precision}
 
     @exclusive("module")
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:

@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import HalfPrecision, at_precision, in_half_precision, require_precision
+from detxai_nb.evaluation.fingerprint import detector_identity
 from detxai_nb.float32 import in_full_float32
 from detxai_nb.types import OpenDetector, Target
 
@@ -68,6 +69,14 @@ def test_everything_else_is_the_detectors(exact) -> None:
     assert half.nms_threshold == exact.nms_threshold
     with pytest.raises(AttributeError, match="no_such_thing"):
         half.no_such_thing  # noqa: B018
+
+
+def test_a_store_tells_precisions_apart(exact, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert detector_identity(exact) != detector_identity(at_precision(exact, "bf16"))
+    monkeypatch.setattr(type(exact), "identity", "what the detector says of itself", raising=False)
+    named = [detector_identity(one) for one in (exact, at_precision(exact, "bf16"), at_precision(exact, "fp16"))]
+    assert named[0]["identity"] == "what the detector says of itself"
+    assert all(named[i] != named[j] for i in range(3) for j in range(i))
 
 
 def test_outputs_become_float32_inside_and_only_there() -> None:
