@@ -53,7 +53,7 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5, classes: Cla
     if whole:
         labels = _labels(detections, sample, classes)
     else:
-        overlaps = class_overlaps(detections, sample, classes)
+        overlaps = annotation_overlaps(detections, sample, classes)
     for row in torch.argsort(detections.scores, descending=True, stable=True).tolist():
         if whole:
             candidates = free & np.isin(sample.labels, labels[row])
@@ -69,7 +69,7 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5, classes: Cla
     return found
 
 
-def class_overlaps(detections: Detections, sample: Sample, classes: ClassMapping | None = None) -> np.ndarray:
+def annotation_overlaps(detections: Detections, sample: Sample, classes: ClassMapping | None = None) -> np.ndarray:
     """Return the IoU of each detection with each annotation of its class.
 
     Args:

@@ -254,7 +254,7 @@ class NmsExplorer(OneResultWidget, ClassFilterTraits, SuppressionTraits):
             if maps is None and len(found):
                 return None
             vectors = found.scores.new_zeros(0, 1) if maps is None else maps.vectors[rows]
-        elif self.rule == "feature-nms":
+        elif self._features is not None and self.rule == "feature-nms":
             vectors = self._features[rows]
         kept = self.suppression(found.boxes[rows], found.scores[rows], found.labels[rows], None, vectors)
         return rows[kept.rows], kept.scores
@@ -282,7 +282,7 @@ class NmsExplorer(OneResultWidget, ClassFilterTraits, SuppressionTraits):
 
     def _about_predictions(self) -> dict[str, Any]:
         """The traits that say what there is of the predictions besides ``objects``."""
-        inputs: CandidateInputs = self._inputs
+        inputs = cast(CandidateInputs, self._inputs)
         return {
             "lowest_score": inputs.lowest_score,
             "remark": inputs.remark,

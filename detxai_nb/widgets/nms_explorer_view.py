@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.metrics.matching import class_overlaps, match
+from detxai_nb.metrics.matching import annotation_overlaps, match
 from detxai_nb.nms.vectors import MapVectors
 from detxai_nb.types import Detections
 
@@ -83,7 +83,7 @@ def truth_payload(detections: Detections, sample: Sample | None) -> dict[str, An
     if sample is None:
         return {}
     real = np.flatnonzero(~sample.crowd)
-    overlaps = class_overlaps(detections, sample)[:, real]
+    overlaps = annotation_overlaps(detections, sample)[:, real]
     return {
         "objects": [{"name": str(sample.names[sample.labels[i]]), "box": sample.boxes[i].tolist()} for i in real],
         "of": [[[int(i), float(row[i])] for i in np.flatnonzero(row > LEAST_IOU)] for row in overlaps],
@@ -108,8 +108,8 @@ def outcome(before: Detections, kept: Detections, sample: Sample | None) -> dict
     if sample is None:
         return counts
     taken = match(kept, sample, LEAST_IOU).numpy()
-    near = class_overlaps(kept, sample) > LEAST_IOU
-    had = (class_overlaps(before, sample) > LEAST_IOU).any(axis=0)
+    near = annotation_overlaps(kept, sample) > LEAST_IOU
+    had = (annotation_overlaps(before, sample) > LEAST_IOU).any(axis=0)
     lost = ~sample.crowd
     lost[taken[taken >= 0]] = False
     rest = taken < 0

@@ -229,7 +229,7 @@ def test_maps_are_computed_beside_the_kernel_and_can_be_cancelled(
     assert len(widget.kept) == 2
     # The rule that needs maps has them computed again.
     widget.rule = "odam-nms"
-    assert len(widget.kept) == 4
+    assert len(widget.kept) == 2
 
 
 def test_maps_that_fail_are_said_and_other_rules_go_on(explore: Any) -> None:
