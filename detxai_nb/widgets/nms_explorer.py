@@ -372,13 +372,14 @@ class NmsExplorer(OneResultWidget, ClassFilterTraits, SuppressionTraits):
         decided = self._decide(self._drawn())
         if self.status["state"] == "error" and decided is None:
             return str(self.status["text"])
-        if self.notice and not len(self.detections):
+        if not len(self.detections):
             return str(self.notice)
         if decided is None:
             return f"{TITLES[self.rule]} compares maps, and they are not computed yet."
         before = self._passing
         told = outcome(before, replace(self.detections[decided[0]], scores=decided[1]), self._sample)
-        said = f"{TITLES[self.rule]} keeps {told['kept']} of {len(before)} predictions"
+        doubt = f"{self.notice} " if self.notice else ""
+        said = f"{doubt}{TITLES[self.rule]} keeps {told['kept']} of {len(before)} predictions"
         if self._sample is None:
             return f"{said}."
         return (

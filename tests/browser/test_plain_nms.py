@@ -226,6 +226,22 @@ def test_a_pair_is_explained_and_thresholds_are_dragged(opened: PlainPage) -> No
     assert "and the correlation" in words
     assert root.locator("b").count() == 0
     assert root.locator(".dx-pair-map").count() == 2
+    # The smallest box of all is the one under the pointer in its middle: the selected one is compared with it then.
+    photo, boxes = (
+        root.locator("canvas.dx-canvas").bounding_box(),
+        widget.detections.boxes[widget.detections.scores >= 0.3],
+    )
+    small = int((boxes[:, 2:] - boxes[:, :2]).prod(dim=1).argmin())
+    across, down = (((boxes[small, i] + boxes[small, i + 2]) / 2).item() for i in range(2))
+    ring = root.locator(".dx-plane-box .dx-ring")
+    there = ring.get_attribute("style")
+    opened.page.mouse.move(photo["x"] + across * photo["width"] / 200, photo["y"] + down * photo["height"] / 120)
+    opened.until(lambda: f"#{small} " in why.inner_text() and f"#{removed} " in why.inner_text(), "both are compared")
+    if widget.detections.labels[small] != widget.detections.labels[removed]:
+        assert "of different classes, which are never compared" in why.inner_text()
+    assert ring.get_attribute("style") != there
+    opened.page.mouse.move(1, 1)
+    opened.until(lambda: why.inner_text() == words, "it is compared with what decided again")
     # Keys choose what it is compared with; another selection is compared with what decided again.
     root.locator("canvas.dx-canvas").press(".")
     opened.until(lambda: widget.partner is not None, "another one is compared")

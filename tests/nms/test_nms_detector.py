@@ -285,3 +285,19 @@ def test_bad_arguments_are_refused_in_words() -> None:
         dx.nms.remove_duplicates(detector.detect([IMAGE]), "nms")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected maps \[N,h,w\]"):
         dx.nms.MapVectors(torch.ones(2, 3, 3), before("tiny-retinanet")[:3], "neck")
+
+
+def test_maps_report_how_many_there_are_and_can_be_ended() -> None:
+    detector, rows = opened("tiny-retinanet"), before("tiny-retinanet")
+    said: list[tuple[int, int]] = []
+    maps = dx.nms.map_vectors(detector, IMAGE, rows, progress=lambda done, total: said.append((done, total)))
+    assert said[-1] == (len(rows), len(rows))
+    assert [done for done, _ in said] == sorted(done for done, _ in said)
+    assert torch.equal(maps.values, dx.nms.map_vectors(detector, IMAGE, rows).values)
+
+    def end(done: int, total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        dx.nms.map_vectors(detector, IMAGE, rows, progress=end)
+    assert torch.equal(maps.values, dx.nms.map_vectors(detector, IMAGE, rows).values)

@@ -2893,6 +2893,8 @@ var Plane = class {
   #held = false;
   /** The pair under the pointer or keys. @type {[number, number] | null} */
   #cursor = null;
+  /** The pair that is looked at, also where the picture chose it. @type {[number, number] | null} */
+  #pair = null;
   #legend = "";
   /**
    * @param {NmsExplorer} nms
@@ -2953,6 +2955,11 @@ var Plane = class {
     if (this.#cursor && !this.#cursor.every((i) => i < nms.objects.length && nms.passes(i))) this.#focus(null);
     this.invalidate();
   }
+  /** Ring the pair that is looked at. @param {[number, number] | null} pair */
+  look(pair) {
+    this.#pair = pair;
+    this.#mark();
+  }
   /** Paint with the next frame. */
   invalidate() {
     if (!this.#frame) this.#frame = requestAnimationFrame(() => this.paint());
@@ -2967,12 +2974,14 @@ var Plane = class {
     this.#draw(context, this.#ink());
     this.#mark();
   }
-  /** The same on white, for a file; null where there are no points. @returns {HTMLCanvasElement | null} */
+  /** The same on white with its legend, for a file; null where there are no points. @returns {HTMLCanvasElement | null} */
   render() {
     if (!this.#values || this.#size.width === 0) return null;
+    const names = kindNames(this.nms.owners !== null);
+    const unit = this.canvas.width / this.#size.width;
     const canvas = document.createElement("canvas");
     canvas.width = this.canvas.width;
-    canvas.height = this.canvas.height;
+    canvas.height = Math.round(this.canvas.height + unit * (20 * names.length + 4));
     const context = (
       /** @type {CanvasRenderingContext2D} */
       canvas.getContext("2d")
@@ -2980,6 +2989,19 @@ var Plane = class {
     context.fillStyle = PAPER.surface;
     context.fillRect(0, 0, canvas.width, canvas.height);
     this.#draw(context, PAPER);
+    context.setTransform(unit, 0, 0, unit, 0, 0);
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.font = `13px ${FONT}`;
+    names.forEach(([kind, name], line) => {
+      const y = this.#size.height + 10 + 20 * line;
+      context.fillStyle = PAPER.kinds[kind];
+      context.beginPath();
+      context.arc(14, y, 4, 0, 2 * Math.PI);
+      context.fill();
+      context.fillStyle = PAPER.text;
+      context.fillText(name, 24, y);
+    });
     return canvas;
   }
   /** What stands against the IoU; null without maps. */
@@ -3039,8 +3061,7 @@ var Plane = class {
   #mark() {
     const { nms, ring } = this;
     const values = this.#values;
-    const { selected, partner } = nms;
-    const pair = this.#cursor ?? (selected === null || partner === null ? null : nms.inOrder(selected, partner));
+    const pair = this.#pair;
     ring.hidden = !pair || !values;
     if (!pair || !values) return;
     const axes = axesOf(this.#size, this.#high);
@@ -3079,7 +3100,6 @@ var Plane = class {
   #focus(pair, byKey = false) {
     if (pair?.join() === this.#cursor?.join()) return;
     this.#cursor = pair;
-    this.#mark();
     this.actions.point(pair, byKey);
   }
   #listen() {
@@ -3238,8 +3258,8 @@ var NmsExplorerView = class {
     parts.label("Photograph");
     const { selected } = nms;
     const chosen = selected === null ? "" : ` ${fateWords(nms, selected)}`;
-    const nothing = nms.objects.length === 0 ? store.get("notice") : "";
-    parts.say(nothing || countWords2(nms, this.#title) + chosen);
+    const said = nms.objects.length === 0 ? "" : countWords2(nms, this.#title) + chosen;
+    parts.say([store.get("notice"), said].filter(Boolean).join(" "));
     parts.stage.invalidate();
   }
   get #title() {
@@ -3257,7 +3277,9 @@ var NmsExplorerView = class {
     return other === null ? null : nms.inOrder(selected, other);
   }
   #showPair() {
-    this.pair.show(this.#shownPair);
+    const pair = this.#shownPair;
+    this.pair.show(pair);
+    this.plane.look(pair);
   }
   /**
    * @param {HeatLayer} layer

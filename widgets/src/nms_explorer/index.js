@@ -95,8 +95,8 @@ class NmsExplorerView {
     parts.label("Photograph");
     const { selected } = nms;
     const chosen = selected === null ? "" : ` ${fateWords(nms, selected)}`;
-    const nothing = nms.objects.length === 0 ? store.get("notice") : "";
-    parts.say(nothing || countWords(nms, this.#title) + chosen);
+    const said = nms.objects.length === 0 ? "" : countWords(nms, this.#title) + chosen;
+    parts.say([store.get("notice"), said].filter(Boolean).join(" "));
     parts.stage.invalidate();
   }
 
@@ -117,7 +117,9 @@ class NmsExplorerView {
   }
 
   #showPair() {
-    this.pair.show(this.#shownPair);
+    const pair = this.#shownPair;
+    this.pair.show(pair);
+    this.plane.look(pair);
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { element, takesKeys, uniqueId } from "../shared/dom.js";
 import { listenToKeys } from "../shared/keyboard.js";
+import { FONT } from "../shared/sheet.js";
 import { HIDDEN, PAPER, axesOf, kindNames, kindsNow, linesOf, paintPlane, paintPoints, pointsOf } from "./paint.js";
 import { comparedBy } from "./rules.js";
 
@@ -26,6 +27,8 @@ export class Plane {
   #held = false;
   /** The pair under the pointer or keys. @type {[number, number] | null} */
   #cursor = null;
+  /** The pair that is looked at, also where the picture chose it. @type {[number, number] | null} */
+  #pair = null;
   #legend = "";
 
   /**
@@ -91,6 +94,12 @@ export class Plane {
     this.invalidate();
   }
 
+  /** Ring the pair that is looked at. @param {[number, number] | null} pair */
+  look(pair) {
+    this.#pair = pair;
+    this.#mark();
+  }
+
   /** Paint with the next frame. */
   invalidate() {
     if (!this.#frame) this.#frame = requestAnimationFrame(() => this.paint());
@@ -107,16 +116,31 @@ export class Plane {
     this.#mark();
   }
 
-  /** The same on white, for a file; null where there are no points. @returns {HTMLCanvasElement | null} */
+  /** The same on white with its legend, for a file; null where there are no points. @returns {HTMLCanvasElement | null} */
   render() {
     if (!this.#values || this.#size.width === 0) return null;
+    const names = kindNames(this.nms.owners !== null);
+    const unit = this.canvas.width / this.#size.width;
     const canvas = document.createElement("canvas");
     canvas.width = this.canvas.width;
-    canvas.height = this.canvas.height;
+    canvas.height = Math.round(this.canvas.height + unit * (20 * names.length + 4));
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.fillStyle = PAPER.surface;
     context.fillRect(0, 0, canvas.width, canvas.height);
     this.#draw(context, PAPER);
+    context.setTransform(unit, 0, 0, unit, 0, 0);
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.font = `13px ${FONT}`;
+    names.forEach(([kind, name], line) => {
+      const y = this.#size.height + 10 + 20 * line;
+      context.fillStyle = PAPER.kinds[kind];
+      context.beginPath();
+      context.arc(14, y, 4, 0, 2 * Math.PI);
+      context.fill();
+      context.fillStyle = PAPER.text;
+      context.fillText(name, 24, y);
+    });
     return canvas;
   }
 
@@ -184,8 +208,7 @@ export class Plane {
   #mark() {
     const { nms, ring } = this;
     const values = this.#values;
-    const { selected, partner } = nms;
-    const pair = this.#cursor ?? (selected === null || partner === null ? null : nms.inOrder(selected, partner));
+    const pair = this.#pair;
     ring.hidden = !pair || !values;
     if (!pair || !values) return;
     const axes = axesOf(this.#size, this.#high);
@@ -227,7 +250,6 @@ export class Plane {
   #focus(pair, byKey = false) {
     if (pair?.join() === this.#cursor?.join()) return;
     this.#cursor = pair;
-    this.#mark();
     this.actions.point(pair, byKey);
   }
 
