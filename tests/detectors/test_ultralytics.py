@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector, centre
 from detxai_nb.testing import NAMES, photograph, slow_gradients, spread
 from detxai_nb.types import Target
 
-pytest.importorskip("ultralytics")
+# Not imported here, since that takes seconds, and each of several test processes reads this file.
+pytestmark = pytest.mark.skipif(find_spec("ultralytics") is None, reason="ultralytics is not installed")
 IMAGE = photograph(150, INPUT)
 """The letterbox of this one pads and does not scale."""
 

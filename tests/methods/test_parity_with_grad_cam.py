@@ -7,6 +7,7 @@ DETXAI_NB_FULL_SIZE=1 adds a VGG16 as it was published.
 from __future__ import annotations
 
 import copy
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ import detxai_nb as dx
 from detxai_nb.methods import METHODS, Context
 from detxai_nb.types import Target
 
-theirs = pytest.importorskip("pytorch_grad_cam")
+# Imported where it is used, since that takes seconds, and each of several test processes reads this file.
+pytestmark = pytest.mark.skipif(find_spec("pytorch_grad_cam") is None, reason="grad-cam is not installed")
 LOGIT = Target(score="logit")
 LAYERS: dict[str, str | None] = {"tiny-resnet": None, "tiny-vgg": None, "resnet18": "layer1", "vgg11": "features.2"}
 """Two trained networks at their default layer, two random ones at a layer of 64 channels after a ReLU."""
@@ -74,12 +76,17 @@ class Net:
         return maps.normalized()[0].numpy()
 
     def their_map(self, kind: str) -> np.ndarray:
-        wanted = theirs.utils.model_targets.ClassifierOutputTarget(int(self.detection.labels[0]))
+        import pytorch_grad_cam as theirs
+        from pytorch_grad_cam.utils import model_targets
+
+        wanted = model_targets.ClassifierOutputTarget(int(self.detection.labels[0]))
         with getattr(theirs, kind)(model=self.detector.module, target_layers=[self.part]) as cam:
             return cam(input_tensor=self.trace.input, targets=[wanted])[0]
 
     def their_formula(self, kind: str, activation: Tensor, gradient: Tensor) -> np.ndarray:
         """Their map on the layer's own grid, of activations ``[C,h,w]`` and gradients in float64."""
+        import pytorch_grad_cam as theirs
+
         with getattr(theirs, kind)(model=self.detector.module, target_layers=[self.part]) as cam:
             return cam.get_cam_image(None, None, None, activation[None].numpy(), gradient[None].numpy(), False)[0]
 
