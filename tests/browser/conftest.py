@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import LabServer, NotebookPage
+from lab import PATIENCE, LabServer, NotebookPage
 
 NO_BROWSER = (
     "no Chromium was found: install one (on Debian or Ubuntu `apt-get install chromium`), "
@@ -61,7 +61,7 @@ def context(browser: Any) -> Iterator[Any]:
     """One profile of the browser for all notebooks, so that it fetches and compiles JupyterLab once."""
     opened = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
     opened.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(1000 * PATIENCE)
     yield opened
     opened.close()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from lab import STUB, NotebookPage
+from lab import PATIENCE, STUB, NotebookPage
 
 sys.path.insert(0, str(STUB))
 import stub
@@ -50,7 +50,7 @@ class Widget:
         """How far the canvas's colour at a point is from another, in the channel where it is most."""
         return int(np.abs(self.pixel(x, y) - color).max())
 
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = 10) -> None:
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Wait until it holds; ``AssertionError`` with ``what`` where it does not within that time."""
         end = time.monotonic() + seconds
         while not holds():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from lab import STUB, NotebookPage
+from lab import PATIENCE, STUB, NotebookPage
 
 sys.path.insert(0, str(STUB))
 import stub
@@ -45,7 +45,7 @@ class Shown:
         """Wait until the root says so."""
         self.page.locator(f'.dx-{self.kind}[data-{attribute}="{value}"]').wait_for(state="attached")
 
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = 10) -> None:
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Wait until it holds; ``AssertionError`` with ``what`` where it does not within that time."""
         end = time.monotonic() + seconds
         while not holds():

@@ -19,6 +19,8 @@ from typing import Any
 import detxai_nb
 
 START_SECONDS = 90
+PATIENCE = 120
+"""For how many seconds a test waits for what has to come: no test is about time, whatever else the machine does."""
 STUB = Path(__file__).resolve().parents[1] / "widgets"
 """The folder of the stub detector, for the kernel's and the tests' `sys.path`."""
 
@@ -139,7 +141,9 @@ class NotebookPage:
         page.on("websocket", lambda socket: socket.on("framesent", self._sent))
         page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         page.goto(f"{server.url}/lab/tree/{urllib.parse.quote(name)}?reset&token={server.token}")
-        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(state="visible", timeout=60_000)
+        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(
+            state="visible", timeout=1000 * PATIENCE
+        )
         page.evaluate(_READY)
 
     def close(self) -> None:
@@ -179,7 +183,7 @@ class NotebookPage:
                 raise AssertionError(f"cell {index} raised {out['ename']}: {out['evalue']}")
         return "".join("".join(out.get("text", "")) for out in outputs)
 
-    def run_until(self, index: int, wanted: str, seconds: float = 15) -> str:
+    def run_until(self, index: int, wanted: str, seconds: float = PATIENCE) -> str:
         """Run a cell again and again until its text holds ``wanted``: ipywidgets throttles what the browser sends, so
         that a cell can overtake the last change of a trait.
         """

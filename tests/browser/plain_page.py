@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from lab import STUB
+from lab import PATIENCE, STUB
 
 from detxai_nb.widgets.shared.widget import STATIC
 
@@ -88,7 +88,7 @@ class PlainPage:
         self.context = browser.new_context(
             viewport={"width": width, "height": height}, accept_downloads=True, **options
         )
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.widgets: dict[str, Any] = {}
@@ -123,7 +123,7 @@ class PlainPage:
         """Tell the page what has changed in Python, also from a thread beside it."""
         self.page.evaluate("([name, text]) => window.shown[name].receive(text)", [name, self._take(name)])
 
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = 10) -> None:
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Wait until it holds; ``AssertionError`` with ``what`` where it does not within that time."""
         end = time.monotonic() + seconds
         while not holds():

@@ -143,9 +143,9 @@ def test_a_slow_method_is_added_shows_progress_and_keeps_what_it_had(widget: Sho
     cancel.wait_for(state="visible")
     # The first sign comes with the first of three objects, which takes a busy machine 10 s.
     progress = widget.root.get_by_role("progressbar")
-    widget.until(lambda: progress.get_attribute("aria-valuenow"), "it tells how far it is", 40)
+    widget.until(lambda: progress.get_attribute("aria-valuenow"), "it tells how far it is")
     cancel.click()
-    widget.notebook.run_until(STATE, "d-rise:ok", 30)
+    widget.notebook.run_until(STATE, "d-rise:ok")
     widget.expect("shown", "grad-cam odam layer-cam d-rise")
     assert "stopped by hand" in widget.root.locator('[data-method="d-rise"]').inner_text()
     assert "split-half correlation" in cell(widget, "d-rise", 0).inner_text()

@@ -131,7 +131,7 @@ def test_a_sanity_check_and_tiny_objects_give_files_too(opened: PlainPage) -> No
     tiny.selected = 0
     tiny.wait(60)
     shown = opened.show(tiny, "tiny")
-    opened.until(opened.page.locator("#tiny > .dx-root[data-seen='0']").count, "its crops are painted", 20)
+    opened.until(opened.page.locator("#tiny > .dx-root[data-seen='0']").count, "its crops are painted")
     name, png = download(opened, shown, "PNG")
     assert name.startswith("tiny-objects-energy-")
     assert Image.open(io.BytesIO(png)).height > 700

@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import STUB, LabServer, NotebookPage
+from lab import PATIENCE, STUB, LabServer, NotebookPage
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def reopened(request: Any, chromium: str, browser: Any, tmp_path_factory: Any) -
     nbformat.write(made, folder / "saved.ipynb")
     with LabServer(folder, defaults=request.param) as server:
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(1000 * PATIENCE)
         first = NotebookPage(context.new_page(), server, "saved.ipynb")
         for cell, kind in enumerate(("explorer", "comparison")):
             first.run_cell(cell)
@@ -46,7 +46,9 @@ def reopened(request: Any, chromium: str, browser: Any, tmp_path_factory: Any) -
         first.page.close()
         page = context.new_page()
         page.goto(f"{server.url}/lab/tree/saved.ipynb?reset&token={server.token}")
-        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(state="visible", timeout=60_000)
+        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(
+            state="visible", timeout=1000 * PATIENCE
+        )
         page.locator(STILL).nth(1).wait_for(state="attached")
         yield request.param, page, folder / "saved.ipynb"
         context.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import LabServer, NotebookPage
+from lab import PATIENCE, LabServer, NotebookPage
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +33,7 @@ def started(open_notebook: Callable[..., NotebookPage], server: LabServer, repos
     notebook.cells.append(nbformat.v4.new_code_cell(ASK))
     nbformat.write(notebook, server.folder / NAME)
     page = open_notebook(NAME)
-    page.run_all(seconds=100)
+    page.run_all(3 * PATIENCE)
     return page
 
 

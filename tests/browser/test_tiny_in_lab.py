@@ -62,7 +62,7 @@ def forget(widget: Shown) -> None:
 def test_cancelled_halfway_it_keeps_its_dots(widget: Shown) -> None:
     assert widget.root.get_by_text("Nothing was measured yet").is_visible()
     run(widget)
-    widget.until(lambda: int(data(widget, "objects")) >= 5, "dots appear while it runs", 90)
+    widget.until(lambda: int(data(widget, "objects")) >= 5, "dots appear while it runs")
     assert data(widget, "running") == "true"
     progress = widget.root.get_by_role("progressbar").first
     assert 0 < int(progress.get_attribute("aria-valuenow") or 0) < 100
@@ -79,7 +79,7 @@ def test_it_runs_again_to_the_end(widget: Shown) -> None:
     widget.choose("Images", "5")
     run(widget)
     widget.expect("shown", "odam,grad-cam#5")
-    widget.until(lambda: data(widget, "running") == "false", "it has run again", 120)
+    widget.until(lambda: data(widget, "running") == "false", "it has run again")
     assert data(widget, "done") == "5"
     assert widget.root.get_by_text("Stopped before its end").count() == 0
     assert widget.root.locator(".dx-summary").count() >= 1
@@ -96,7 +96,7 @@ def test_keys_go_along_the_dots_and_enter_opens(widget: Shown) -> None:
     widget.page.keyboard.press("b")
     assert widget.notebook.cells() == before
     widget.page.keyboard.press("Enter")
-    widget.until(lambda: data(widget, "seen") != "", "the picture of the dot is there", 60)
+    widget.until(lambda: data(widget, "seen") != "", "the picture of the dot is there")
     assert widget.root.get_by_role("gridcell").count() == 3
     assert "Energy in box" in widget.root.get_by_role("gridcell").nth(1).inner_text()
     widget.notebook.run_until(STATE, f"{data(widget, 'seen')} None energy")
@@ -116,7 +116,7 @@ def test_a_click_on_a_dot_opens_the_picture(widget: Shown) -> None:
     widget.page.mouse.move(x, y)
     widget.root.locator(".dx-tip").wait_for()
     widget.page.mouse.click(x, y)
-    widget.until(lambda: data(widget, "seen") != "", "the picture of the dot is there", 60)
+    widget.until(lambda: data(widget, "seen") != "", "the picture of the dot is there")
     chosen = data(widget, "chosen")
     widget.notebook.run_until(STATE, f"{chosen} None energy")
     inks = "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
@@ -127,7 +127,7 @@ def test_a_click_on_a_dot_opens_the_picture(widget: Shown) -> None:
 
 def test_a_click_on_a_pair_opens_both(widget: Shown) -> None:
     widget.root.locator(".dx-option").first.click()
-    widget.until(lambda: len(data(widget, "seen").split()) == 2, "both are there", 60)
+    widget.until(lambda: len(data(widget, "seen").split()) == 2, "both are there")
     assert widget.root.get_by_role("gridcell").count() == 6
     assert "Cosine" in widget.root.get_by_role("gridcell").nth(4).inner_text()
     widget.notebook.run_until(STATE, "None ")
