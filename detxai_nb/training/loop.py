@@ -246,7 +246,7 @@ class TrainingRun:
                 report(f"step {self.step}/{self.settings.steps}: {parts}; {speed:.1f} images/s")
                 if log is not None:
                     means = {f"loss/{name}": value / done for name, value in totals.items()}
-                    rate = self.scheduler.get_last_lr()[0]
+                    rate = float(self.scheduler.get_last_lr()[0])
                     log.write(self.step, {**means, "rate": rate, "images per second": speed})
                 totals, started, first = {}, time.monotonic(), self.step
 

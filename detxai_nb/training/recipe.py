@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -77,9 +77,21 @@ class Recipe:
         Returns:
             A new network.
         """
+        return self.initial_model_of(self.names, seed)
+
+    def initial_model_of(self, names: Sequence[str], seed: int) -> nn.Module:
+        """Return the network before its training, for other classes.
+
+        Args:
+            names: the name of each class output.
+            seed: the seed of the random weights; the global random state does not change.
+
+        Returns:
+            A new network; what ``start`` has in another shape is random.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = self.build(len(self.names))
+            model = self.build(len(names))
         if self.start is not None:
             model.load_state_dict({**model.state_dict(), **self.transferred_weights(model)})
         return model

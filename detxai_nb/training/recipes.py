@@ -41,7 +41,7 @@ _ONE_SIZE: Shares = (((320, 256), 1.0),)
 _RETINANET = TrainingSettings(
     steps=1500, rate=1.2e-3, average=0.99, mix=_MOSTLY_PLAIN, sizes=_ONE_SIZE, frozen=("backbone.body.",)
 )
-_CROWD = TrainingSettings(
+CROWD_SETTINGS = TrainingSettings(
     steps=600,
     batch=4,
     rate=5e-4,
@@ -62,7 +62,7 @@ def _crowd(start: str, odam: OdamLoss | None = None) -> Recipe:
     return replace(
         before,
         losses=before.losses if odam is None else with_odam(before.losses, odam),
-        settings=_CROWD,
+        settings=CROWD_SETTINGS,
         start=start,
         prefixes=("",),
         translate=dict,

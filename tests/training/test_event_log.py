@@ -13,7 +13,8 @@ from detxai_nb.training.event_log import EventLog, masked_crc32c
 
 def fields(data: bytes) -> list[tuple[int, Any]]:
     """The fields of a protocol-buffer message: varints, doubles, floats and bytes."""
-    found, at = [], 0
+    found: list[tuple[int, Any]] = []
+    at = 0
 
     def varint() -> int:
         nonlocal at

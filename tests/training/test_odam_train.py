@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import pytest
@@ -13,13 +14,17 @@ from torchvision.models.detection.fcos import FCOSHead
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou
 
+from detxai_nb.data import scenes
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn, tiny_fcos, tiny_retinanet
 from detxai_nb.geometry import Placement
 from detxai_nb.training.map_pairs import map_pair_losses
 from detxai_nb.training.odam_maps import map_vectors_with_graph
-from detxai_nb.training.odam_train import OdamLoss
+from detxai_nb.training.odam_train import OdamLoss, with_odam
 from detxai_nb.training.positives import PassRecord, record_positives
+from detxai_nb.training.recipes import RECIPES
+from detxai_nb.training.torchvision_losses import fcos_losses
 
+STEPS = int(os.environ.get("DETXAI_NB_ODAM_STEPS", "16"))
 BOXES = [[6.0, 8.0, 44.0, 48.0], [20.0, 10.0, 60.0, 52.0], [50.0, 20.0, 90.0, 60.0]]
 
 
@@ -86,7 +91,7 @@ def recorded(module: Any, *given: Any) -> tuple[PassRecord, dict[str, Tensor]]:
 
 
 KINDS = ("fcos", "fcos without norm", "retinanet", "retinanet without norm", "faster_rcnn")
-LIMITS = {"objects": 2, "positives": 2}
+LIMITS: dict[str, Any] = {"objects": 2, "positives": 2}
 
 
 def slow_vectors(record: PassRecord, image: int, rows: Tensor, short_edge: int) -> Tensor:
@@ -222,7 +227,7 @@ def test_losses_gradients_and_random_draws_are_the_detectors_own_when_the_weight
     record, losses = recorded(watched)
     loss = sum(losses.values()) + OdamLoss(0.0)(record)
     assert torch.equal(torch.get_rng_state(), after)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert {name: float(value.detach()) for name, value in losses.items()} == {
         name: float(x.detach()) for name, x in own.items()
     }
@@ -264,7 +269,7 @@ def test_images_without_pairs_add_nothing(kind: str, objects: int) -> None:
     record, losses = recorded(module, images, few)
     loss = OdamLoss(positives=1)(record)
     assert float(loss.detach()) == 0
-    (sum(losses.values()) + loss).backward()
+    (sum(losses.values()) + loss).backward()  # type: ignore[no-untyped-call]
     for name, value in module.named_parameters():
         assert value.grad is None or bool(torch.isfinite(value.grad).all()), name
 
@@ -287,7 +292,7 @@ def test_a_frozen_backbone_still_trains_the_head() -> None:
     module = network("fcos")
     module.backbone.requires_grad_(False)
     record, _ = recorded(module)
-    OdamLoss(**LIMITS)(record).backward()
+    OdamLoss(**LIMITS)(record).backward()  # type: ignore[no-untyped-call]
     assert float(module.head.classification_head.cls_logits.weight.grad.abs().sum()) > 0
     assert all(value.grad is None for value in module.backbone.parameters())
 
@@ -363,3 +368,44 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
 def test_other_modules_are_refused() -> None:
     with pytest.raises(TypeError, match="FCOS, RetinaNet or FasterRCNN"), record_positives(nn.Linear(2, 2)):
         pass
+
+
+Batch = tuple[Tensor, list[dict[str, Tensor]]]
+
+
+def crowd(seed: int, count: int) -> Batch:
+    made = [scenes.make(i, seed, "one-class-crowd", 160, 128) for i in range(count)]
+    images = torch.stack([torch.from_numpy(one.image).permute(2, 0, 1) for one in made])
+    return images, [{"boxes": torch.from_numpy(x.boxes), "labels": torch.from_numpy(x.labels)} for x in made]
+
+
+def separation_after(weight: float, steps: int, trained: Batch, held_out: Batch) -> tuple[float, float]:
+    """The separation loss of a held-out batch before and after steps on other scenes, from exact gradients."""
+    module: Any = RECIPES["tiny-fcos-crowd"].initial_model(0).train()
+    module.backbone.body.eval().requires_grad_(False)
+    losses = with_odam(fcos_losses, OdamLoss(weight, objects=6, positives=3, norm_statistics="fixed"))
+    optimizer = torch.optim.AdamW([value for value in module.parameters() if value.requires_grad], lr=5e-4)
+
+    def separation() -> float:
+        torch.manual_seed(0)
+        with record_positives(module) as record:
+            fcos_losses(module, *held_out, False)
+        return float(OdamLoss(objects=6, positives=2).terms(record).separation.detach())
+
+    with torch.random.fork_rng():
+        before = separation()
+        for step in range(steps):
+            rows = [(4 * step + i) % len(trained[1]) for i in range(4)]
+            optimizer.zero_grad()
+            parts = losses(module, trained[0][rows], [trained[1][i] for i in rows], False)
+            torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        return before, separation()
+
+
+def test_a_few_steps_raise_the_separation_on_a_held_out_batch() -> None:
+    trained, held_out = crowd(1_000_000, 24), crowd(2, 4)
+    before, after = separation_after(2.0, STEPS, trained, held_out)
+    _, plain = separation_after(0.0, STEPS, trained, held_out)
+    assert after < 0.7 * before
+    assert after < 0.7 * plain
