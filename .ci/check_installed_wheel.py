@@ -11,17 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 import detxai_nb as dx
+from detxai_nb.cli import main as command_line
 from detxai_nb.lab import START, copy_notebooks
 
 
 def main() -> int:
-    """Explain one scene with the bundled detector, open the widget, copy the notebooks."""
+    """List the methods, explain one scene with the bundled detector, open the widget, copy the notebooks."""
     place = Path(dx.__file__).resolve()
     if Path(sys.prefix).resolve() not in place.parents:
         print(f"detxai_nb came from {place}, not from the environment {sys.prefix}")
         return 1
     if version("detxai-nb") != dx.__version__:
         print(f"the package says {dx.__version__}, its metadata {version('detxai-nb')}")
+        return 1
+    if command_line(["methods"]) != 0:
         return 1
     image = dx.data.scenes.make(3, seed=1).image
     detector = dx.load_detector("tiny-fcos", device="cpu")

@@ -105,7 +105,7 @@ def require_fraction(name: str, value: Any) -> None:
 
 
 def require_positive(name: str, value: Any) -> None:
-    """Raise an error unless a setting is a finite number above 0.
+    """Raise an error unless a setting is a finite number above 0, in float32 too.
 
     Args:
         name: of the setting.
@@ -113,11 +113,14 @@ def require_positive(name: str, value: Any) -> None:
 
     Raises:
         TypeError: if it is no number.
-        ValueError: if it is not above 0.
+        ValueError: if it is not above 0, or so small or large that float32 has 0 or infinity for it.
     """
     number = _number(name, value)
+    limits = torch.finfo(torch.float32)
     if not 0 < number < math.inf:
         raise ValueError(f"{name} is a number above 0, got {number:g}")
+    if not limits.tiny <= number <= limits.max:
+        raise ValueError(f"{name} is a number from {limits.tiny:.3g} to {limits.max:.3g}, got {number:g}")
 
 
 def _number(name: str, value: Any) -> float:

@@ -272,6 +272,7 @@ BOXES, SCORES = torch.tensor([[0.0, 0, 4, 4], [1, 1, 5, 5]]), torch.tensor([0.5,
         (lambda: dx.nms.FeatureNms(distance=0), ValueError, "distance is a number above 0"),
         (lambda: dx.nms.SoftNms("cubic"), ValueError, "decay is one of gaussian, linear"),
         (lambda: dx.nms.SoftNms(sigma=0), ValueError, "sigma is a number above 0"),
+        (lambda: dx.nms.SoftNms(sigma=1e-60), ValueError, "sigma is a number from"),
         (lambda: dx.nms.SoftNms(score_threshold=None), TypeError, "score_threshold is a number"),
     ],
 )
