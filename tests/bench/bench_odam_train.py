@@ -46,8 +46,9 @@ class Step:
         self.losses: LossFunction = RECIPES[name].losses
         self.batch = batch
         recipe = RECIPES.get(f"{name}-crowd", RECIPES[name])
-        self.module: Any = recipe.initial_model(0).train()
-        self.module.backbone.body.eval().requires_grad_(False)
+        module: Any = recipe.initial_model(0)
+        self.module = module.train()
+        module.backbone.body.eval().requires_grad_(False)
         self.pairs = 0
 
     def __call__(self, odam: OdamLoss | None) -> None:
