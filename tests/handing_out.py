@@ -9,13 +9,19 @@ import pytest
 
 APART = ("tests/test_notebooks.py", "tests/detectors/test_contract.py")
 """Files whose tests share a model or a notebook only where their first parameter is the same."""
+LAB = re.compile(r"tests/browser/test_(?!saved_)\w+_in_lab\.py|tests/browser/test_start_notebook\.py")
+"""Files whose tests share one JupyterLab in one page, which takes long to start."""
 LONGEST = (*APART, "tests/browser/", "tests/detectors/test_yolox.py", "tests/training/test_zoo.py")
 """Files and folders that take longest, the longest first."""
 
 
 def unit(nodeid: str) -> str:
-    """Tests of the same unit run in one process: those of one file, in ``APART`` those of one first parameter."""
+    """Tests of the same unit run in one process: those of one file, in ``APART`` those of one first parameter, and
+    those of all files of ``LAB``.
+    """
     path, _, test = nodeid.partition("::")
+    if LAB.fullmatch(path):
+        return "JupyterLab"
     parameter = re.search(r"\[(\w+)", test) if path in APART else None
     return f"{path}[{parameter[1]}]" if parameter else path
 

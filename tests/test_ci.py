@@ -67,6 +67,8 @@ def test_what_shares_a_page_a_model_or_a_notebook_is_one_unit() -> None:
     assert handing_out.unit(f"{notebooks}::test_it_runs[01_odam]") == f"{notebooks}[01_odam]"
     assert handing_out.unit(f"{notebooks}::test_there_is_a_start") == notebooks
     assert handing_out.unit("tests/browser/test_grid.py::test_c[one-two]") == "tests/browser/test_grid.py"
+    sharing = ("tiny_in_lab", "sanity_in_lab", "start_notebook")
+    assert {handing_out.unit(f"tests/browser/test_{name}.py::test_c") for name in sharing} == {"JupyterLab"}
     order = sorted(
         ["tests/data/test_coco.py::test_d", "tests/browser/test_grid.py::test_c", *kinds], key=handing_out.rank
     )

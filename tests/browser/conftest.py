@@ -57,28 +57,28 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def context(browser: Any) -> Iterator[Any]:
-    """One profile of the browser for all notebooks, so that it fetches and compiles JupyterLab once."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
-    opened.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened.set_default_timeout(1000 * PATIENCE)
-    yield opened
-    opened.close()
+def lab_page(browser: Any) -> Iterator[Any]:
+    """One page for all notebooks, so that the browser fetches, compiles and starts JupyterLab once."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(1000 * PATIENCE)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(scope="module")
-def open_notebook(context: Any, server: LabServer) -> Iterator[Callable[..., NotebookPage]]:
+def open_notebook(lab_page: Any, server: LabServer) -> Iterator[Callable[..., NotebookPage]]:
     """``open_notebook(name, cells)`` writes a notebook of code cells (or takes one that is there) and opens it."""
-    pages = []
+    opened = []
 
     def open_(name: str, cells: list[str] | None = None) -> NotebookPage:
         if cells is not None:
             made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
             made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
             nbformat.write(made, server.folder / name)
-        pages.append(NotebookPage(context.new_page(), server, name))
-        return pages[-1]
+        opened.append(NotebookPage(lab_page, server, name))
+        return opened[-1]
 
     yield open_
-    for page in pages:
-        page.close()
+    for notebook in opened:
+        notebook.close()

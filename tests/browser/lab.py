@@ -118,6 +118,11 @@ _READY = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.context.ready; await panel.sessionContext.ready; await panel.sessionContext.session.kernel.info;
 }"""
+_CLOSE = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.sessionContext.shutdown();
+  panel.dispose();
+}"""
 _RUN_CELL = """async (index) => {
   const app = window.jupyterapp, notebook = app.shell.currentWidget.content;
   notebook.activeCellIndex = index; notebook.deselectAll();
@@ -138,19 +143,30 @@ class NotebookPage:
         self.errors: list[str] = []
         # Of the context, which other notebooks share one after the other: it hears a page's service workers too.
         page.context.on("request", self._request)
-        page.on("websocket", lambda socket: socket.on("framesent", self._sent))
-        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
-        page.goto(f"{server.url}/lab/tree/{urllib.parse.quote(name)}?reset&token={server.token}")
+        page.on("websocket", self._opened)
+        page.on("pageerror", self._failed)
+        if page.url.startswith(f"{server.url}/lab"):
+            page.evaluate("path => void window.jupyterapp.commands.execute('docmanager:open', { path })", name)
+            page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=name)
+        else:
+            page.goto(f"{server.url}/lab/tree/{urllib.parse.quote(name)}?reset&token={server.token}")
         page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(
             state="visible", timeout=1000 * PATIENCE
         )
         page.evaluate(_READY)
 
     def close(self) -> None:
-        """End the notebook's kernel and close its page."""
+        """End the notebook's kernel and take it off the page, which stays open for the next one."""
         self.page.context.remove_listener("request", self._request)
-        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        self.page.close()
+        self.page.remove_listener("websocket", self._opened)
+        self.page.remove_listener("pageerror", self._failed)
+        self.page.evaluate(_CLOSE)
+
+    def _opened(self, socket: Any) -> None:
+        socket.on("framesent", self._sent)
+
+    def _failed(self, error: Any) -> None:
+        self.errors.append(f"{error}\n{error.stack}")
 
     def _request(self, request: Any) -> None:
         url = urllib.parse.urlsplit(request.url)
