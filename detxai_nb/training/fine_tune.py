@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -116,9 +117,9 @@ def fine_tune(
 def _main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(options.threads)
     try:
         wanted = _wanted(options)
+        torch.set_num_threads(options.threads)
         folder = as_path(options.out or f"{options.start}-crowd", "the folder of the results")
         weights = fine_tune(
             wanted, folder, device=options.device, workers=options.workers, half=options.half, every=options.every
@@ -139,9 +140,14 @@ def _wanted(options: argparse.Namespace) -> FineTuning:
     if folder is not None:
         # The scenes' pool has no meaning for photographs, and their statistics are others.
         settings = replace(settings, pool=0, mix=(), sizes=(), frozen=())
-    for name in ("steps", "batch"):
-        if getattr(settings, name) < 1:
-            raise ValueError(f"--{name} is at least 1, got {getattr(settings, name)}")
+    counts = {"steps": settings.steps, "batch": settings.batch, "every": options.every, "threads": options.threads}
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"--{name} is at least 1, got {count}")
+    if options.workers < 0:
+        raise ValueError(f"--workers is at least 0, got {options.workers}")
+    if not 0 < settings.rate < math.inf:
+        raise ValueError(f"--rate is a number above 0, got {settings.rate:g}")
     odam = OdamLoss(
         options.odam_weight,
         objects=options.odam_objects or None,

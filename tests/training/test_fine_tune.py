@@ -126,6 +126,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(
         (("--odam-weight", "-1"), "weight is 0 or more"),
         (("--odam-weight", "nan"), "weight is 0 or more"),
         (("--steps", "0"), "--steps is at least 1"),
+        (("--every", "0"), "--every is at least 1"),
+        (("--threads", "0"), "--threads is at least 1"),
+        (("--workers", "-1"), "--workers is at least 0"),
+        (("--rate", "nan"), "--rate is a number above 0"),
         (("--odam-objects", "-2"), "objects is at least 1"),
     ],
 )
