@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,40 @@ WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_the_trees() -> Iterator[None]:
+    """What was read of the package is kept for the tests of this file alone."""
+    yield
+    _tree.cache_clear()
+
+
 def _part(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def for_each(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Make one test of a check for all paths, which names every one that fails.
+
+    Thousands of small tests would take longer to be handed out and reported than to run.
+    """
+
+    def decorate(check: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            wrong = []
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    wrong.append(f"{path.relative_to(PACKAGE)}: {error}")
+            assert not wrong, "\n".join(wrong)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorate
+
+
+@functools.cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
@@ -94,7 +125,7 @@ def _inside(names: Iterator[str]) -> set[str]:
     return found & set(RANK)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_imports_run_one_way(path: Path) -> None:
     part = _part(path)
     assert part in RANK, f"{part} has no layer yet; give it one in LAYERS"
@@ -103,7 +134,7 @@ def test_imports_run_one_way(path: Path) -> None:
         assert (part, other) not in APART, f"{part} must not import {other}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_heavy_and_front_end_libraries_stay_where_they_belong(path: Path) -> None:
     everywhere = {name.split(".")[0] for name in _imports(ast.walk(_tree(path)))}
     at_import = {name.split(".")[0] for name in _imports(_at_import(_tree(path)))}
@@ -113,13 +144,13 @@ def test_heavy_and_front_end_libraries_stay_where_they_belong(path: Path) -> Non
     assert "matplotlib.pyplot" not in set(_imports(ast.walk(_tree(path)))), "pyplot keeps global state"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_no_assert_checks_input(path: Path) -> None:
     lines = [node.lineno for node in ast.walk(_tree(path)) if isinstance(node, ast.Assert)]
     assert not lines, f"asserts vanish under python -O; raise ValueError or TypeError at lines {lines}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_global_random_state_is_never_touched(path: Path) -> None:
     called = {ast.unparse(node.func) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)}
     forked = "torch.random.fork_rng" in called
@@ -127,7 +158,7 @@ def test_global_random_state_is_never_touched(path: Path) -> None:
     assert forked or not seeds, f"{seeds} changes the caller's random numbers; use a Generator"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_everything_public_has_a_docstring(path: Path) -> None:
     tree = _tree(path)
     assert ast.get_docstring(tree), "the module says what it is"
@@ -157,7 +188,7 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("path", READERS, ids=lambda path: path.name)
+@for_each(READERS)
 def test_readers_go_through_the_doors_for_foreign_values(path: Path) -> None:
     """What a file holds is parsed and checked by ``foreign`` and becomes a Sample by ``annotations`` alone."""
     called = {ast.unparse(node.func) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)}
@@ -207,7 +238,7 @@ ABILITIES = {
 }
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_what_a_detector_may_lack_is_asked_in_one_place(path: Path) -> None:
     if path.name == "capabilities.py":
         return
@@ -225,7 +256,7 @@ ADAPTERS = [path for path in FILES if "detectors" in path.parts]
 DOORS = {"detect": ("detecting", "score_threshold"), "trace": ("tracing", "layer")}
 
 
-@pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(ADAPTERS)
 def test_every_detect_and_trace_goes_through_the_doors(path: Path) -> None:
     """They run in float32 and outside inference mode whatever the caller has on; ``as_images`` alone reads a list."""
     wrong = []
@@ -250,7 +281,7 @@ def test_every_detect_and_trace_goes_through_the_doors(path: Path) -> None:
     assert not wrong, "; ".join(wrong)
 
 
-@pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(ADAPTERS)
 def test_class_names_are_read_by_one_function(path: Path) -> None:
     """A tuple or a list of ``names`` would take the keys of a dict for class names."""
     made = [
@@ -284,7 +315,7 @@ def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:
         yield from node.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) else [node]
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
+@for_each(sorted(PACKAGE.rglob("__init__.py")))
 def test_nothing_public_hides_a_module(package: Path) -> None:
     inside = {path.stem for path in package.parent.glob("*.py")}
     inside |= {path.parent.name for path in package.parent.glob("*/__init__.py")}
@@ -307,7 +338,7 @@ def test_the_detectors_folder_can_be_read_at_a_glance() -> None:
     assert len(others) <= 11, f"a family of several files is a folder, and is in registry._MODULES: {others}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@for_each(FILES)
 def test_functions_take_at_most_eight_parameters(path: Path) -> None:
     many = []
     for node in ast.walk(_tree(path)):

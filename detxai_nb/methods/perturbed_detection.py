@@ -28,9 +28,9 @@ class BatchedDetector:
         detector: any detector.
         image: RGB uint8 ``[H,W,3]``.
         score_threshold: of the detections, 0..1.
-        batch_size: how many images go through the detector together; by default 1 on the CPU, where larger batches of
-            full-size images are no faster, and on a GPU as many as fit into its free memory. It is halved whenever the
-            device runs out of memory.
+        batch_size: how many images go through the detector together; by default on the CPU 4 of a small image through a
+            small network, else 1 (``Capabilities.batch_on_cpu``), and on a GPU as many as fit into its free memory. It
+            is halved whenever the device runs out of memory.
     """
 
     def __init__(
@@ -41,7 +41,8 @@ class BatchedDetector:
         self.pixels = torch.from_numpy(image).to(detector.device).permute(2, 0, 1).float().contiguous()
         self.score_threshold = score_threshold
         self._measure = batch_size is None and detector.device.type == "cuda"
-        self.batch_size = batch_size or 1
+        usual = Capabilities(detector).batch_on_cpu(image.shape[0] * image.shape[1])
+        self.batch_size = batch_size or (usual if detector.device.type == "cpu" else 1)
 
     def ask(self, make: Callable[[int], Tensor], most: int) -> list[Detections]:
         """Query the detector with the next images, as many as go together.

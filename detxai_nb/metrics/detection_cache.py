@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.types import Detections, Detector
 
 SCORE_THRESHOLD = 0.05
@@ -105,9 +106,9 @@ class DetectionCache:
 
     Attributes:
         detector: any detector, black-box ones too.
-        batch_size: how many pictures it is given at once; None means 1 on the CPU, where several at a time took longer
-            each, and 8 elsewhere; ``fastest_batch`` tries it out. It is halved if an accelerator's memory does not
-            suffice.
+        batch_size: how many pictures it is given at once; None means 8, and on the CPU 4 where network and picture are
+            small, else 1 (``Capabilities.batch_on_cpu``); ``fastest_batch`` tries it out. It is halved if an
+            accelerator's memory does not suffice.
         queries: how many pictures the detector was given so far.
 
     Raises:
@@ -129,9 +130,9 @@ class DetectionCache:
     _known: dict[tuple[float, bytes], CachedDetections] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if self.batch_size is None:
-            self.batch_size = 1 if torch.device(self.detector.device).type == "cpu" else _BATCH
-        if self.batch_size < 1:
+        if self.batch_size is None and torch.device(self.detector.device).type != "cpu":
+            self.batch_size = _BATCH
+        if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, got {self.batch_size}")
 
     def ask(
@@ -159,6 +160,8 @@ class DetectionCache:
         for image in images:
             key = score_threshold, _digest(image)
             order.append(key)
+            if self.batch_size is None:
+                self.batch_size = Capabilities(self.detector).batch_on_cpu(image.shape[0] * image.shape[1])
             if key not in self._known:
                 new.setdefault(key, image)
             if not new or len(new) >= (batch_size or self.batch_size or 1):

@@ -107,7 +107,7 @@ def perturbation_curves(
         score_threshold: the least score of detections in the changed images; of a classifier's classes none is too
             small.
         min_iou: an object is found again by its class and an IoU above this one with its detected box.
-        batch_size: how many pictures the detector is given at once (None: 1 on the CPU, 8 elsewhere).
+        batch_size: how many pictures the detector is given at once, as in ``DetectionCache``.
 
     Returns:
         The curves of all objects.

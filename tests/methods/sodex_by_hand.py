@@ -13,11 +13,6 @@ from detxai_nb.methods.sodex import superpixels
 from detxai_nb.methods.sodex.surrogate import draw_shown
 from detxai_nb.types import TraceableDetector
 
-try:
-    from sklearn.linear_model import Ridge
-except ImportError:
-    Ridge = None
-
 
 def maps_by_hand(detector: Any, image: np.ndarray, maps: dx.HeatMaps) -> tuple[np.ndarray, list[float]]:
     """The maps ``[T,H,W]`` with the settings, superpixels and samples of ``maps``, and the weighted R² of each."""
@@ -81,7 +76,11 @@ def ridge_by_hand(
     rows: np.ndarray, scores: np.ndarray, weights: np.ndarray, alpha: float
 ) -> tuple[np.ndarray, float, float]:
     """Coefficients, weighted R² and intercept: scikit-learn's, or else least squares with rows for the penalty."""
-    if Ridge is not None:
+    try:
+        from sklearn.linear_model import Ridge
+    except ImportError:
+        pass
+    else:
         model = Ridge(alpha=alpha).fit(rows, scores, sample_weight=weights)
         return model.coef_, model.score(rows, scores, sample_weight=weights), float(model.intercept_)
     root, parts = np.sqrt(weights)[:, None], rows.shape[1]

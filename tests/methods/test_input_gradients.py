@@ -13,7 +13,12 @@ from torch import Tensor, nn
 import detxai_nb as dx
 from detxai_nb.methods.input_gradients import Noise
 
-captum = pytest.importorskip("captum.attr")
+
+@pytest.fixture(scope="module")
+def captum() -> Any:
+    """captum's methods; it takes seconds to import, so only where it is used."""
+    return pytest.importorskip("captum.attr")
+
 
 FAMILIES = ("tiny-fcos", "tiny-faster-rcnn")
 SHARED = ("gradient-x-input", "integrated-gradients", "smoothgrad")
@@ -36,7 +41,7 @@ def grids(maps: Any) -> Tensor:
     return torch.stack(list(maps.grids)).double()
 
 
-def test_integrated_gradients_are_those_of_captum(detector: Any, image: np.ndarray) -> None:
+def test_integrated_gradients_are_those_of_captum(captum: Any, detector: Any, image: np.ndarray) -> None:
     found = detector.detect([image], 0.0)[0][:2]
     batch = detector.trace(image).input
     start = torch.linspace(-1, 1, batch.numel(), dtype=torch.float64).reshape(batch.shape)
@@ -50,7 +55,7 @@ def test_integrated_gradients_are_those_of_captum(detector: Any, image: np.ndarr
     assert ours.settings["baseline"].startswith("given, SHA-256 ")
 
 
-def test_the_right_ends_of_the_steps_are_captums_right_sum(detector: Any, image: np.ndarray) -> None:
+def test_the_right_ends_of_the_steps_are_captums_right_sum(captum: Any, detector: Any, image: np.ndarray) -> None:
     found = detector.detect([image], 0.0)[0][:1]
     batch = detector.trace(image).input
     ours = dx.explain(
@@ -64,6 +69,7 @@ def test_the_right_ends_of_the_steps_are_captums_right_sum(detector: Any, image:
 
 @pytest.mark.parametrize("times_input", [False, True])
 def test_smoothgrad_is_captums_noise_tunnel_with_the_same_noise(
+    captum: Any,
     detector: Any, image: np.ndarray, times_input: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = detector.detect([image], 0.0)[0][:2]
@@ -95,7 +101,7 @@ def test_smoothgrad_is_captums_noise_tunnel_with_the_same_noise(
         assert float((grids(ours)[row] - expected).abs().max() / expected.abs().max()) < 1e-4
 
 
-def test_gradient_x_input_is_captums(detector: Any, image: np.ndarray) -> None:
+def test_gradient_x_input_is_captums(captum: Any, detector: Any, image: np.ndarray) -> None:
     found = detector.detect([image], 0.0)[0][:2]
     batch = detector.trace(image).input.clone().requires_grad_()
     ours = dx.explain(detector, image, found, method="gradient-x-input")
@@ -284,7 +290,7 @@ def test_at_a_layer_gradient_x_input_is_hirescam_before_its_cut(image: np.ndarra
         assert torch.allclose(signed.values, odam.values, rtol=1e-4, atol=1e-6 * float(odam.values.abs().max()))
 
 
-def test_at_a_layer_integrated_gradients_are_captums_conductance(image: np.ndarray) -> None:
+def test_at_a_layer_integrated_gradients_are_captums_conductance(captum: Any, image: np.ndarray) -> None:
     """captum takes another sum over the same steps, so the two are near, not equal."""
     detector = classifier(vgg(), side=48)
     found = detector.detect([image], 0.0)[0][:2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from pictures import BOXES, NAMES, Counting, detector, found, sample
 
 import detxai_nb as dx
+from detxai_nb.capabilities import Capabilities
 from detxai_nb.metrics import CachedDetections, DetectionCache, fastest_batch
 
 
@@ -130,7 +132,24 @@ def test_batches_are_as_large_as_asked() -> None:
     assert sizes == [2, 1]
     list(DetectionCache(black_box, 2).ask(map(shade, (60, 70, 60, 80)), batch_size=4))
     assert sizes == [2, 1, 3]
-    assert DetectionCache(black_box).batch_size == 1, "on the CPU"
+
+
+@pytest.mark.parametrize(("size", "expected"), [((64, 80), 4), ((256, 512), 4), ((256, 520), 1)])
+def test_small_pictures_go_through_a_small_network_by_four(size: tuple[int, int], expected: int) -> None:
+    small = dx.load_detector("tiny-yolox", device="cpu")
+    answers = DetectionCache(small)
+    assert answers.batch_size is None, "no picture was asked yet"
+    pictures = [np.full((*size, 3), value, np.uint8) for value in (10, 20)]
+    several = list(answers.ask(pictures))
+    assert (answers.batch_size, answers.queries) == (expected, 2)
+    alone = list(DetectionCache(small, 1).ask(pictures))
+    assert all(torch.allclose(one.scores, other.scores, atol=1e-5) for one, other in zip(several, alone))
+
+
+def test_a_large_network_or_a_black_box_is_asked_one_at_a_time_on_the_cpu() -> None:
+    large = SimpleNamespace(module=torch.nn.Linear(3000, 3000))
+    assert Capabilities(large).batch_on_cpu(100) == 1
+    assert Capabilities(detector()).batch_on_cpu(100) == 1
 
 
 def test_the_threshold_is_the_callers() -> None:
