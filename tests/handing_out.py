@@ -11,8 +11,8 @@ APART = ("tests/test_notebooks.py", "tests/detectors/test_contract.py")
 """Files whose tests share a model or a notebook only where their first parameter is the same."""
 LAB = re.compile(r"tests/browser/test_(?!saved_)\w+_in_lab\.py|tests/browser/test_start_notebook\.py")
 """Files whose tests share one JupyterLab in one page, which takes long to start."""
-LONGEST = (*APART, "tests/browser/", "tests/detectors/test_yolox.py", "tests/training/test_zoo.py")
-"""Files and folders that take longest, the longest first."""
+LONGEST = (LAB, *APART, "tests/browser/", "tests/detectors/test_yolox.py", "tests/training/test_zoo.py")
+"""What takes longest, the longest first."""
 
 
 def unit(nodeid: str) -> str:
@@ -28,7 +28,11 @@ def unit(nodeid: str) -> str:
 
 def rank(nodeid: str) -> int:
     """By this number tests are sorted: a long unit that begins last would keep one process busy and the others idle."""
-    return next((number for number, start in enumerate(LONGEST) if nodeid.startswith(start)), len(LONGEST))
+    return next((number for number, which in enumerate(LONGEST) if _is_of(nodeid, which)), len(LONGEST))
+
+
+def _is_of(nodeid: str, which: str | re.Pattern[str]) -> bool:
+    return nodeid.startswith(which) if isinstance(which, str) else bool(which.match(nodeid))
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:

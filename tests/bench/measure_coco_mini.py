@@ -31,7 +31,7 @@ def yolox_nano(shared: Path, **settings: Any) -> Any:
     return dx.load_detector("yolox-nano", weights=weights, **{"device": "cpu", **settings})
 
 
-def precision(detector: Any, dataset: CocoDataset) -> dict[str, Any]:
+def precision(detector: Any, dataset: Sequence[Sample]) -> dict[str, Any]:
     """COCO's average precision: score >= 0.001, NMS 0.65, 100 detections an image."""
     results = []
     for start in range(0, len(dataset), 8):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from families.yolox import KINDS
+from full_size import FULL_SIZE
 
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.detectors.yolox.detector import YoloxDetector
@@ -87,16 +88,19 @@ def real(measuring: ModuleType, shared: Path) -> tuple[Any, CocoDataset]:
 
 
 def test_average_precision_on_coco(measuring: ModuleType, real: tuple[Any, CocoDataset]) -> None:
-    found = measuring.precision(*real)
-    assert found["images"] == 144
-    assert found["AP"] == pytest.approx(0.322, abs=0.01)
-    assert found["AP50"] == pytest.approx(0.528, abs=0.015)
+    """On every third photograph; on all 144 where the contract runs on everything."""
+    detector, dataset = real
+    step, ap, ap50 = (1, 0.322, 0.528) if FULL_SIZE else (3, 0.382, 0.616)
+    found = measuring.precision(detector, [dataset[index] for index in range(0, len(dataset), step)])
+    assert found["images"] == 144 // step
+    assert found["AP"] == pytest.approx(ap, abs=0.01)
+    assert found["AP50"] == pytest.approx(ap50, abs=0.015)
 
 
 def test_odam_lies_on_its_object_and_grad_cam_does_not(measuring: ModuleType, real: tuple[Any, CocoDataset]) -> None:
     detector, dataset = real
-    every_sixth = [dataset[index] for index in range(0, len(dataset), 6)]
-    found = {name: values.mean() for name, values in measuring.energies(detector, every_sixth).items()}
+    every_twelfth = [dataset[index] for index in range(0, len(dataset), 12)]
+    found = {name: values.mean() for name, values in measuring.energies(detector, every_twelfth).items()}
     assert len(measuring.METHODS) == 3
     assert found["odam"] > 3 * found["grad-cam"]
     assert found["odam"] > 0.8

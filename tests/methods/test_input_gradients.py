@@ -69,8 +69,7 @@ def test_the_right_ends_of_the_steps_are_captums_right_sum(captum: Any, detector
 
 @pytest.mark.parametrize("times_input", [False, True])
 def test_smoothgrad_is_captums_noise_tunnel_with_the_same_noise(
-    captum: Any,
-    detector: Any, image: np.ndarray, times_input: bool, monkeypatch: pytest.MonkeyPatch
+    captum: Any, detector: Any, image: np.ndarray, times_input: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = detector.detect([image], 0.0)[0][:2]
     batch = detector.trace(image).input
