@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from detxai_nb.data.scenes.recognition import looks_like_scene
 from detxai_nb.detectors.base import Adapter, Entry, Weights
 from detxai_nb.detectors.weights import fit_weights, read_weights, tensor_called
+from detxai_nb.detectors.zoo.storage import unpack
 from detxai_nb.downloads import Download
 from detxai_nb.files import as_path
 from detxai_nb.stated_input import require_stated_input
@@ -112,21 +113,31 @@ def bundled_weights(name: str) -> dict[str, Tensor]:
         name: the name of the model.
 
     Returns:
-        The tensors by name.
+        The tensors by name, those too that are stored with another model (``zoo.storage``).
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: if the SHA-256 of the weights is not the card's.
+        ValueError: if the SHA-256 of the weights, or of those that they are stored on, is not the card's.
     """
+    card = read_card(name)
+    stored, on = load(_content(name, card.get("sha256"))), card.get("stored_on")
+    if on is None:
+        return stored
+    _content(on["model"], on["sha256"])
+    return unpack(stored, bundled_weights(on["model"]), on["shared"])
+
+
+def _content(name: str, said: Any) -> bytes:
+    """The file of a model's weights, if it has the SHA-256 that a card says."""
     path = ZOO / f"{name}.safetensors"
-    content, said = path.read_bytes(), read_card(name).get("sha256")
+    content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != said:
         raise ValueError(
             f"{path} is not the file that its card describes (its SHA-256 is {found[:12]}..., the card says "
             f"{str(said)[:12]}...): it was damaged or changed; {_REINSTALL}"
         )
-    return load(content)
+    return content
 
 
 def doubt_what_is_no_scene(image: np.ndarray) -> str:

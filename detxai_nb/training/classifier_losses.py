@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torchvision.models import VGG, ResNet
 from torchvision.ops import roi_align
 
-from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.catalogue import bundled_weights
+from detxai_nb.detectors.weights import fit_weights
 from detxai_nb.detectors.zoo.networks.classifiers import INPUT_SIZE, MEAN, STD, tiny_resnet
 from detxai_nb.training.torchvision_losses import Targets
 
@@ -145,7 +145,7 @@ def _class_shares(boxes: Tensor, labels: Tensor, region: Tensor, classes: int) -
 @cache
 def _teacher(device: torch.device) -> ResNet:
     """The bundled tiny-resnet, in evaluation mode."""
-    state = read_weights(ZOO / "tiny-resnet.safetensors")
+    state = bundled_weights("tiny-resnet")
     model = tiny_resnet(len(state["fc.bias"]))
     fit_weights(model, state, "tiny-resnet")
     return model.requires_grad_(False).eval().to(device)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.models.detection import FCOS
 
-from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.catalogue import bundled_weights
+from detxai_nb.detectors.weights import fit_weights
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 
 
@@ -23,7 +23,7 @@ def fcos_teacher(device: str) -> FCOS:
     Returns:
         The network.
     """
-    state = read_weights(ZOO / "tiny-fcos.safetensors")
+    state = bundled_weights("tiny-fcos")
     teacher = tiny_fcos(len(state["head.classification_head.cls_logits.bias"]))
     fit_weights(teacher, state, "tiny-fcos")
     teacher.backbone.to(memory_format=torch.channels_last)

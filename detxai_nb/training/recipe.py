@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.data import scenes
-from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.weights import read_weights
+from detxai_nb.detectors.catalogue import bundled_weights
+from detxai_nb.detectors.zoo.storage import Storage
 from detxai_nb.training.held_out import DETECTION, HeldOutProtocol
 from detxai_nb.training.loop import TrainingSettings
 from detxai_nb.training.torchvision_losses import LossFunction
@@ -38,6 +38,7 @@ class Recipe:
         notes: (title, text) of everything else that the card has to say about the training.
         protocol: how the quality on the card is measured.
         image: the input of the network in words, for the card.
+        storage: on which other bundled model the weights are stored; None to store them whole.
         like: a bundled model of the same network, as which the trained weights are opened while they are not bundled;
             None: the model itself.
     """
@@ -56,6 +57,7 @@ class Recipe:
     notes: tuple[tuple[str, str], ...] = ()
     protocol: HeldOutProtocol = DETECTION
     image: str = "RGB, short side 256 pixels, long side at most 448; 320x256 passes unscaled"
+    storage: Storage | None = None
     like: str | None = None
 
     @property
@@ -107,6 +109,6 @@ class Recipe:
         """
         if self.start is None:
             return {}
-        given = self.translate(read_weights(ZOO / f"{self.start}.safetensors"))
+        given = self.translate(bundled_weights(self.start))
         fitting = [name for name in model.state_dict() if name.startswith(self.prefixes) and name in given]
         return {name: given[name] for name in fitting if model.state_dict()[name].shape == given[name].shape}

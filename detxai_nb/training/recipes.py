@@ -17,6 +17,7 @@ from detxai_nb.detectors.zoo.networks.torchvision import (
     tiny_retinanet,
     tiny_ssd,
 )
+from detxai_nb.detectors.zoo.storage import Storage
 from detxai_nb.training.calibration import FCOS_CALIBRATION, sharpen
 from detxai_nb.training.classifier_card import CLASSIFICATION, CLASSIFIER_SHORTCUT
 from detxai_nb.training.classifier_losses import classifier_losses, distilled_vgg_losses, shared_losses
@@ -52,6 +53,7 @@ CROWD_SETTINGS = TrainingSettings(
     pool=400,
 )
 """Fine-tuning on crowds of one class, the same with and without ODAM-Train."""
+_ON_FCOS = Storage("tiny-fcos", {"backbone.body.": "backbone.body."})
 _FCOS_ODAM = OdamLoss(1.0, objects=6, positives=3, norm_statistics="fixed")
 _RCNN_ODAM = OdamLoss(1.0)
 
@@ -69,6 +71,7 @@ def _crowd(start: str, odam: OdamLoss | None = None) -> Recipe:
         finish=dict,
         notes=() if odam is None else (("odam_train", odam.describe()),),
         protocol=CROWD,
+        storage=Storage(start, eight_bits=True),
         like=start,
     )
 
@@ -97,6 +100,7 @@ RECIPES: dict[str, Recipe] = {
         prefixes=("backbone.", "head."),
         translate=retinanet_weights,
         notes=(("precision", "the first training in bfloat16, the further ones in float32"),),
+        storage=_ON_FCOS,
     ),
     "tiny-faster-rcnn": Recipe(
         family="faster_rcnn",
@@ -109,6 +113,7 @@ RECIPES: dict[str, Recipe] = {
         background=True,
         start="tiny-fcos",
         translate=tower_weights,
+        storage=_ON_FCOS,
     ),
     "tiny-ssd": Recipe(
         family="ssd",
@@ -122,6 +127,7 @@ RECIPES: dict[str, Recipe] = {
         start="tiny-fcos",
         translate=tower_weights,
         image="RGB, every image resized to 320x256",
+        storage=_ON_FCOS,
     ),
     "tiny-yolox": Recipe(
         family="yolox",
@@ -153,6 +159,7 @@ RECIPES: dict[str, Recipe] = {
         translate=detr_weights,
         finish=first_group,
         notes=(("queries", f"{_GROUPS} groups of 30 in training, each matched on its own; the first is kept"),),
+        storage=Storage("tiny-fcos", {"model.backbone.pyramid.body.": "backbone.body."}),
     ),
     "tiny-resnet": Recipe(
         family="classifier",
@@ -234,6 +241,7 @@ RECIPES: dict[str, Recipe] = {
         notes=(("shortcut", _ONLY_THE_FLOOR),),
         protocol=CLASSIFIER_SHORTCUT,
         image=_SQUEEZED,
+        storage=Storage("tiny-resnet"),
     ),
 }
 RECIPES |= {

@@ -1,6 +1,7 @@
 """Train the bundled models and measure them again.
 
-``python -m detxai_nb.training.zoo tiny-fcos`` trains a model on scenes and writes its weights and its card.
+``python -m detxai_nb.training.zoo tiny-fcos`` trains a model on scenes and writes its weights and its card; with
+``--bundle FOLDER`` these come into the package, stored as the recipe says.
 ``python -m detxai_nb.training.zoo --check`` measures the bundled weights and compares the figures with the cards, for
 all models or for the given ones.
 """
@@ -8,18 +9,24 @@ all models or for the given ones.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
+from detxai_nb.detectors.catalogue import bundled_weights
 from detxai_nb.detectors.registry import ZOO, load_detector
+from detxai_nb.detectors.zoo.storage import pack, unpack
+from detxai_nb.files import write_whole
 from detxai_nb.training.card import differences, make_card
 from detxai_nb.training.event_log import EventLog
 from detxai_nb.training.loop import TrainingRun, TrainingSettings
@@ -92,6 +99,58 @@ def to_float16(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.cpu().contiguous() for name, value in kept.items()}
 
 
+def bundle(name: str, folder: Path, device: str) -> Path:
+    """Put a trained model's weights and card into the package, stored as its recipe says.
+
+    Args:
+        name: a name in ``RECIPES``.
+        folder: where ``train`` wrote weights and card.
+        device: the device to measure on again, where the stored weights are not those of the training to the bit.
+
+    Returns:
+        The path of the bundled weights.
+
+    Raises:
+        FileNotFoundError: if weights or card are missing.
+        ValueError: if an average precision with the stored weights is not within 0.002 of the card's; then nothing is
+            written.
+    """
+    state, storage = load_file(folder / f"{name}.safetensors"), RECIPES[name].storage
+    card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    weights = ZOO / f"{name}.safetensors"
+    if storage is None:
+        stored = state
+    else:
+        base = bundled_weights(storage.base)
+        stored = pack(state, base, storage)
+        card["stored_on"] = {
+            "model": storage.base,
+            "sha256": hashlib.sha256((ZOO / f"{storage.base}.safetensors").read_bytes()).hexdigest(),
+            "shared": dict(storage.shared),
+        }
+        if storage.eight_bits:
+            card["measured"] = _measured_again(name, unpack(stored, base, storage.shared), card["measured"], device)
+    content = save(stored)
+    card |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    write_whole(weights, content)
+    write_whole(ZOO / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
+    return weights
+
+
+def _measured_again(name: str, state: dict[str, Tensor], before: dict[str, Any], device: str) -> dict[str, Any]:
+    """The figures of weights that were rounded, if they are those of the card."""
+    recipe = RECIPES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        rounded = Path(folder) / "rounded.safetensors"
+        save_file({key: value.contiguous() for key, value in state.items()}, rounded)
+        detector = load_detector(recipe.like or name, weights=rounded, names=recipe.names, device=device)
+        found = recipe.protocol.measure(detector)
+    figures = [{mode: {"AP": of["AP"], "AP50": of["AP50"]} for mode, of in each.items()} for each in (before, found)]
+    if wrong := differences(*figures, tolerance=0.002):
+        raise ValueError(f"{name} does not stand 8-bit differences: {'; '.join(wrong)}; nothing was written")
+    return found
+
+
 def check_card(name: str, device: str) -> bool:
     """Measure the bundled weights of a model and compare the figures with its card.
 
@@ -116,6 +175,7 @@ def _main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m detxai_nb.training.zoo", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *RECIPES], metavar="NAME", help=", ".join(RECIPES))
     parser.add_argument("--check", action="store_true", help="measure the bundled weights instead of training")
+    parser.add_argument("--bundle", type=Path, metavar="FOLDER", help="put what was trained there into the package")
     parser.add_argument("--steps", type=int, help="the number of steps of each training, by default that of the recipe")
     parser.add_argument("--batch", type=int, help="images per step, by default as in the recipe")
     parser.add_argument("--rate", type=float, help="the highest learning rate, by default that of the recipe")
@@ -140,14 +200,17 @@ def _main(arguments: list[str] | None = None) -> int:
         results = [check_card(name, options.device) for name in options.names or bundled]
         return 0 if all(results) else 1
     if len(options.names) != 1:
-        parser.error("name exactly one model to train, or pass --check")
+        parser.error("name exactly one model to train or to bundle, or pass --check")
     name = options.names[0]
+    if options.bundle is not None:
+        _say(f"wrote {bundle(name, options.bundle, options.device)} and its card")
+        return 0
     given = {key: getattr(options, key) for key in ("steps", "batch", "rate", "seed")}
     changes = {key: value for key, value in given.items() if value is not None}
     stages = [replace(settings, **changes) for settings in RECIPES[name].stages]
     folder = options.out or Path(f"{name}-training")
     weights = train(name, stages, folder, options.device, options.workers, not options.float32)
-    _say(f"wrote {weights} and its card; copy both to {ZOO} to bundle them")
+    _say(f"wrote {weights} and its card; --bundle {folder} puts them into the package")
     return 0
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
 from detxai_nb.data import scenes
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet, tiny_vgg
@@ -81,11 +80,10 @@ def test_a_loss_of_shares_needs_an_object() -> None:
         shared_losses(tiny_resnet(10), images, targets, False)
 
 
-def test_a_vgg_is_taught_by_the_maps_of_the_bundled_resnet(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vgg_is_taught_by_the_maps_of_the_bundled_resnet(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     teacher = tiny_resnet(10)
-    save_file(teacher.half().state_dict(), tmp_path / "tiny-resnet.safetensors")
-    monkeypatch.setattr(module, "ZOO", tmp_path)
+    monkeypatch.setattr(module, "bundled_weights", {"tiny-resnet": teacher.state_dict()}.__getitem__)
     module._teacher.cache_clear()
     try:
         model, (images, targets) = tiny_vgg(10), batch()

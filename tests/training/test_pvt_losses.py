@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from detxai_nb.data import scenes
-from detxai_nb.detectors.registry import ZOO
-from detxai_nb.detectors.weights import fit_weights, read_weights
+from detxai_nb.detectors.catalogue import bundled_weights
+from detxai_nb.detectors.weights import fit_weights
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.training.pvt_losses import pvt_losses, pyramid_distance
 from detxai_nb.training.torchvision_losses import fcos_losses
@@ -26,7 +26,7 @@ def test_distance_is_relative_to_the_size_of_what_is_aimed_at() -> None:
 
 def test_the_teacher_itself_gets_the_losses_of_fcos() -> None:
     model = tiny_fcos(len(scenes.NAMES))
-    fit_weights(model, read_weights(ZOO / "tiny-fcos.safetensors"), "tiny-fcos")
+    fit_weights(model, bundled_weights("tiny-fcos"), "tiny-fcos")
     model.eval()
     found, expected = pvt_losses(model, IMAGES, TARGETS, False), fcos_losses(model, IMAGES, TARGETS, False)
     assert found.pop("distillation").item() == pytest.approx(0, abs=1e-9)
