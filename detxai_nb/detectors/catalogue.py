@@ -83,6 +83,23 @@ def bundled(
     return Entry(name, adapter.family, told, about, build, group, settings=dict(settings or {}))
 
 
+def crowd_pair(name: str, adapter: type[Adapter], network: Callable[[Sequence[str]], nn.Module]) -> list[Entry]:
+    """Return the entries of a bundled detector that was fine-tuned on crowds of one class, without ODAM-Train and with.
+
+    Args:
+        name: the name of the detector that both started from.
+        adapter, network: as in ``bundled``.
+
+    Returns:
+        The entries NAME-crowd and NAME-crowd-odam.
+    """
+    about = f"{name} fine-tuned on crowds of one class"
+    return [
+        bundled(f"{name}-crowd{end}", adapter, f"{about}{how}", network, group="bundled control")
+        for end, how in (("", ""), ("-odam", ", with ODAM-Train"))
+    ]
+
+
 def read_card(name: str) -> dict[str, Any]:
     """Return the card of a bundled model.
 

@@ -11,7 +11,7 @@ from torchvision.ops import clip_boxes_to_image
 
 from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
-from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
+from detxai_nb.detectors.catalogue import SCENES, bundled, crowd_pair, from_torchvision
 from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
@@ -208,6 +208,7 @@ FAMILY = Family(
             lambda names: tiny_fcos(len(names)),
             group="bundled control",
         ),
+        *crowd_pair("tiny-fcos", FcosDetector, lambda names: tiny_fcos(len(names))),
         from_torchvision("fcos_resnet50_fpn", FcosDetector, "FCOS, ResNet-50 FPN", 124, _LOGITS),
     ),
     stage_patterns=(

@@ -145,8 +145,10 @@ def _measured_again(name: str, state: dict[str, Tensor], before: dict[str, Any],
         save_file({key: value.contiguous() for key, value in state.items()}, rounded)
         detector = load_detector(recipe.like or name, weights=rounded, names=recipe.names, device=device)
         found = recipe.protocol.measure(detector)
-    figures = [{mode: {"AP": of["AP"], "AP50": of["AP50"]} for mode, of in each.items()} for each in (before, found)]
-    if wrong := differences(*figures, tolerance=0.002):
+    card, rounded_off = (
+        {mode: {"AP": of["AP"], "AP50": of["AP50"]} for mode, of in each.items()} for each in (before, found)
+    )
+    if wrong := differences(card, rounded_off, tolerance=0.002):
         raise ValueError(f"{name} does not stand 8-bit differences: {'; '.join(wrong)}; nothing was written")
     return found
 

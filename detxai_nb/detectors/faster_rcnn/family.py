@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detxai_nb.detectors.base import Family
-from detxai_nb.detectors.catalogue import SCENES, bundled, from_torchvision
+from detxai_nb.detectors.catalogue import SCENES, bundled, crowd_pair, from_torchvision
 from detxai_nb.detectors.faster_rcnn.detector import FasterRcnnDetector
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn
 
@@ -26,6 +26,7 @@ FAMILY = Family(
             f"small Faster R-CNN {SCENES}",
             lambda names: tiny_faster_rcnn(len(names)),
         ),
+        *crowd_pair("tiny-faster-rcnn", FasterRcnnDetector, lambda names: tiny_faster_rcnn(len(names))),
         *(
             from_torchvision(
                 name, FasterRcnnDetector, about, megabytes, _SCORES, published_eps=_PUBLISHED_EPS.get(name)
