@@ -13,25 +13,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Unpack, overload
 
 import numpy as np
 
 from detxai_nb.data.sample import Sample
-from detxai_nb.data.scenes import layouts
 from detxai_nb.data.scenes.coco_writer import write_dataset
-from detxai_nb.data.scenes.cues import Cue, CueOptions, stamp_watermark, tint_floor
-from detxai_nb.data.scenes.layouts import Board
-from detxai_nb.data.scenes.objects import Lighting, paint
-from detxai_nb.data.scenes.random import SeededRng
-from detxai_nb.data.scenes.scene import Scene
+from detxai_nb.data.scenes.cues import CueOptions
+from detxai_nb.data.scenes.drawing import MODES, SceneArguments, check_arguments, draw_scene
+from detxai_nb.data.scenes.scene import Scene, SceneChanges
 from detxai_nb.data.scenes.shapes import CLASSES
-from detxai_nb.data.scenes.textures import floor_texture
 from detxai_nb.files import as_path
 
-__all__ = ["DRAWING", "MODES", "NAMES", "PAIRS", "PART_NAMES", "Scene", "Scenes", "make", "write_coco"]
+__all__ = [
+    "DRAWING",
+    "MODES",
+    "NAMES",
+    "PAIRS",
+    "PART_NAMES",
+    "Scene",
+    "SceneChanges",
+    "Scenes",
+    "make",
+    "redraw",
+    "write_coco",
+]
 
 NAMES: tuple[str, ...] = tuple(kind.name for kind in CLASSES)
 """The class names, by label."""
@@ -39,32 +46,8 @@ PART_NAMES: tuple[str, ...] = tuple(kind.part_name for kind in CLASSES)
 """The name of each class's part, by label."""
 PAIRS: tuple[tuple[str, str], ...] = tuple(zip(NAMES[::2], NAMES[1::2], strict=True))
 """The pairs of classes that differ only in their part."""
-MODES: tuple[str, ...] = ("plain", "tiny", "crowd", "shortcut", "single", "dual", "several", "one-class-crowd")
-"""The modes of ``make``. The place of a mode is part of the seed of its scenes, so new ones come last."""
 DRAWING = 1
 """The version of the drawing: raised when a change makes the same index and seed give another scene."""
-
-SMALLEST = {
-    "plain": 64,
-    "tiny": 128,
-    "crowd": 96,
-    "shortcut": 64,
-    "single": 64,
-    "dual": 96,
-    "several": 96,
-    "one-class-crowd": 96,
-}
-"""The shortest side that an image of each mode may have, in pixels."""
-
-_LAYOUTS = {
-    "plain": layouts.plain,
-    "tiny": layouts.tiny,
-    "crowd": layouts.crowd,
-    "single": layouts.single,
-    "dual": layouts.dual,
-    "several": layouts.several,
-    "one-class-crowd": layouts.one_class_crowd,
-}
 
 
 def __dir__() -> list[str]:
@@ -118,76 +101,66 @@ def make(
         >>> scenes.make(0, mode="shortcut", cue_kind="floor").mode
         'shortcut'
     """
-    cue = _check(index, seed, mode, width, height, options)
-    layout, painting, cueing = (SeededRng(seed, index, MODES.index(mode), stream) for stream in range(3))
-    board = Board(height, width)
-    shown = ""
-    if mode == "shortcut":
-        holds_class = layout.chance(0.5)
-        layouts.plain(layout, board, cue.labels(layout, holds_class))
-        if not cue.telling:
-            board.drop_parts(cue.pair)
-        shown = cue.cue_kind if cue.is_shown(holds_class) else ""
-    else:
-        _LAYOUTS[mode](layout, board)
-    canvas, where = _paint(painting, cueing, board, shown)
-    image = np.ascontiguousarray((canvas * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
-    return Scene(image, *_truth(board), where, index, seed, mode)
+    return draw_scene(index, seed, mode, (width, height), options, SceneChanges())
 
 
-def _check(index: int, seed: int, mode: str, width: int, height: int, options: CueOptions) -> Cue:
-    """Check the arguments of ``make``; return the cue that the options describe."""
-    if mode not in MODES:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
-    for name, value in (("index", index), ("seed", seed), ("width", width), ("height", height)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"{name} is a whole number, got {value!r}")
-        if value < 0:
-            raise ValueError(f"{name} is 0 or more, got {value}")
-    least = SMALLEST[mode]
-    if width < least or height < least:
-        raise ValueError(f"{mode} scenes are at least {least}x{least} pixels, got {width}x{height}")
-    if options and mode != "shortcut":
-        raise ValueError(f"{', '.join(options)}: only scenes of mode 'shortcut' take options, this one is {mode!r}")
-    try:
-        return Cue(**options)
-    except TypeError as error:
-        known = ", ".join(field.name for field in fields(Cue))
-        raise ValueError(f"unknown option among {', '.join(options)}; shortcut scenes know {known}") from error
+def redraw(
+    scene: Scene,
+    *,
+    without_parts: int | Sequence[int] = (),
+    without_objects: int | Sequence[int] = (),
+    floor: int | None = None,
+) -> Scene:
+    """Draw a scene once more with something changed and everything else as it is: an exact counterfactual.
+
+    Colours, textures, places, the lamp and the noise are drawn from the same random numbers. So nothing differs but the
+    pixels of what was changed, the shadow that it casts, and the light on the rim beside it. A scene that was redrawn
+    can be redrawn again.
+
+    Args:
+        scene: what ``make`` or ``redraw`` returned.
+        without_parts: rows of objects that lose their part; what lay under it shows.
+        without_objects: rows of objects that are taken away.
+        floor: the number of another floor, 0 or more, that takes the place of the table and of a cue in its colour;
+            None to leave it.
+
+    Returns:
+        The other scene. Its rows are the objects that still show; ``places`` tells which they were.
+
+    Raises:
+        TypeError: if the scene is none, or a row or the floor no whole number.
+        ValueError: if there is no such row, nothing is changed, or the floor's number is negative.
+
+    Example:
+        >>> from detxai_nb.data import scenes
+        >>> scene = scenes.make(3, seed=1)
+        >>> bare = scenes.redraw(scene, without_parts=0)
+        >>> bool(bare.parts[0].any()), bool((bare.image != scene.image).any())
+        (False, True)
+        >>> len(scene.labels) - len(scenes.redraw(scene, without_objects=[0, 1]).labels)
+        2
+    """
+    if not isinstance(scene, Scene):
+        raise TypeError(f"a Scene is what scenes.make returns, got {type(scene).__name__}; a Sample has lost its scene")
+    parts, objects = (_rows(scene, rows) for rows in (without_parts, without_objects))
+    if floor is not None and (isinstance(floor, bool) or not isinstance(floor, (int, np.integer))):
+        raise TypeError(f"floor is the number of another floor, got {floor!r}")
+    if floor is not None and floor < 0:
+        raise ValueError(f"floor is the number of another floor, 0 or more, got {floor}")
+    if not parts and not objects and floor is None:
+        raise ValueError("nothing is changed: name rows without_parts or without_objects, or another floor")
+    return SceneArguments.of(scene).changed(parts, objects, None if floor is None else int(floor))
 
 
-def _paint(rng: SeededRng, cue_rng: SeededRng, board: Board, cue: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """The finished image ``[3,H,W]`` in 0..1 and the pixels of the cue."""
-    height, width = board.height, board.width
-    canvas = floor_texture(rng, height, width)
-    where = None
-    if cue == "floor":
-        tint_floor(canvas)
-        where = board.owner < 0
-    light = Lighting.sample(rng)
-    for item in board.objects:
-        paint(rng, item, canvas, light)
-    # The lamp lights one side of the table more and tints everything a little; the sensor adds noise.
-    down, across = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j].astype(np.float32)
-    canvas *= 1 + np.float32(rng.uniform(0, 0.5)) * (across * np.float32(light.x) + down * np.float32(light.y))
-    canvas *= np.array([rng.uniform(0.9, 1.1) for _ in range(3)], np.float32)[:, None, None] * rng.uniform(0.8, 1.15)
-    canvas += (rng.field(height, width) - np.float32(0.5)) * np.float32(rng.uniform(0.01, 0.08))
-    np.clip(canvas, 0, 1, out=canvas)
-    if cue == "watermark":
-        where = stamp_watermark(cue_rng, canvas)
-    return canvas, where
-
-
-def _truth(board: Board) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes ``[N,4]``, labels ``[N]``, masks and parts ``[N,H,W]`` of the objects on the board."""
-    numbers = [number for number, item in enumerate(board.objects) if item.label >= 0]
-    masks = board.owner[None] == np.array(numbers, np.int16)[:, None, None]
-    boxes = np.zeros((len(numbers), 4), np.float32)
-    for box, mask in zip(boxes, masks, strict=True):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-    labels = np.array([board.objects[number].label for number in numbers], np.int64)
-    return boxes, labels, masks, masks & board.on_part
+def _rows(scene: Scene, rows: int | Sequence[int]) -> list[int]:
+    """Some rows of a scene as a list, if there are such."""
+    numbers = [rows] if isinstance(rows, (int, np.integer)) else list(rows)
+    for row in numbers:
+        if isinstance(row, bool) or not isinstance(row, (int, np.integer)):
+            raise TypeError(f"an object is named by its row, a whole number, got {row!r}")
+        if not 0 <= row < len(scene.places):
+            raise ValueError(f"this scene has the rows 0 to {len(scene.places) - 1}, so no row {row}")
+    return [int(row) for row in numbers]
 
 
 class Scenes(Sequence[Sample]):
@@ -229,7 +202,7 @@ class Scenes(Sequence[Sample]):
         if count < 1:
             raise ValueError(f"count is 1 or more, got {count}")
         self._count = count
-        _check(0, seed, mode, width, height, options)
+        check_arguments(0, seed, mode, width, height, options)
         self._settings: dict[str, Any] = {"seed": seed, "mode": mode, "width": width, "height": height, **options}
 
     def __len__(self) -> int:
@@ -265,6 +238,7 @@ class Scenes(Sequence[Sample]):
             names=NAMES,
             load_masks=lambda: scene.masks,
             load_parts=lambda: scene.parts,
+            load_without_part=SceneArguments.of(scene).without_part,
         )
 
 

@@ -5,7 +5,7 @@ A layout function fills an empty board. Clutter is placed by the same rule as ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Board:
     Something is only placed if afterwards every object shows at least 0.3 of its pixels, at least half of its part's
     pixels, and at least 4 pixels of its part. Pixels beyond the border of the image count as hidden. ``objects`` lists
     objects and clutter from bottom to top; ``owner``, int16 ``[H,W]``, has their positions in that list and -1 for the
-    floor; ``on_part``, bool ``[H,W]``, marks the visible pixels of parts.
+    floor; ``on_part``, bool ``[H,W]``, marks the visible pixels of parts; ``taken`` are the positions of what was taken
+    away again after everything was placed.
 
     Args:
         height, width: the size of the image, in pixels.
@@ -35,6 +36,7 @@ class Board:
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
         self.objects: list[SceneObject] = []
+        self.taken: frozenset[int] = frozenset()
         self.owner = np.full((height, width), -1, np.int16)
         self.on_part = np.zeros((height, width), bool)
         self._counts: list[tuple[int, int, int, int]] = []
@@ -107,11 +109,24 @@ class Board:
         Args:
             labels: the classes.
         """
-        self.objects = [item.without_part() if item.label in labels else item for item in self.objects]
+        self.take([number for number, item in enumerate(self.objects) if item.label in labels], ())
+
+    def take(self, parts: Container[int], things: Iterable[int]) -> None:
+        """Take parts of objects, and whole objects or clutter, away and show what lay under them.
+
+        Everything else stays where it is, whatever is then visible of it.
+
+        Args:
+            parts: the positions in ``objects`` of those that lose their part.
+            things: the positions in ``objects`` of what is taken away; they are not on the board any more, but stay in
+                the list, so that other positions mean what they did.
+        """
+        self.objects = [item.without_part() if i in parts else item for i, item in enumerate(self.objects)]
+        self.taken = frozenset(things)
         self.owner.fill(-1)
         self.on_part.fill(False)
         for number, item in enumerate(self.objects):
-            area = window_overlap(item, self.height, self.width)
+            area = None if number in self.taken else window_overlap(item, self.height, self.width)
             if area is None:
                 continue
             outer, inner = area

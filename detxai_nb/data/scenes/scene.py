@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class SceneChanges:
+    """What was changed in a scene when it was drawn again.
+
+    Objects are numbered by the order in which they lie on the table, clutter included, so that the numbers do not
+    depend on what else was changed.
+
+    Attributes:
+        without_parts: the objects that have lost their part.
+        without_objects: the objects that are gone.
+        floor: which other floor they lie on, 0 or more; None for the scene's own.
+    """
+
+    without_parts: tuple[int, ...] = ()
+    without_objects: tuple[int, ...] = ()
+    floor: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +39,9 @@ class Scene:
         masks: bool ``[N,H,W]``, the visible pixels of each object.
         parts: bool ``[N,H,W]``, the visible pixels of each object's part, a subset of its mask.
         cue: bool ``[H,W]``, the pixels of the context cue, or None if the scene has none.
-        index, seed, mode: the arguments that the scene was made with.
+        index, seed, mode, options: the arguments that the scene was made with.
+        changes: how it differs from the scene that ``make`` draws with these arguments (``redraw``).
+        places: for each object its number on the table, clutter included, from bottom to top.
     """
 
     image: np.ndarray
@@ -31,3 +53,6 @@ class Scene:
     index: int
     seed: int
     mode: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    changes: SceneChanges = field(default_factory=SceneChanges)
+    places: tuple[int, ...] = ()
