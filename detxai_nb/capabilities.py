@@ -19,6 +19,9 @@ RERUN = "rerun"
 ANY_SIZE = "any input size"
 """What a detector names in ``offers`` if its traces run again on inputs of other sizes, where origins mean the same."""
 
+_READ_TOGETHER = ("detect", "_decode_trace")
+"""The two methods of an adapter that decode the same outputs, of a picture and of an open pass."""
+
 
 class Capabilities:
     """What a detector says about itself beyond ``names``, ``device`` and ``detect``.
@@ -111,6 +114,19 @@ class Capabilities:
     def candidates(self) -> Callable[[Trace, float], Detections] | None:
         """A function from a trace and a score threshold to all predictions before suppression; None if it has none."""
         found: Callable[[Trace, float], Detections] | None = getattr(self._detector, "candidates", None)
+        return found
+
+    @property
+    def detections_of(self) -> Callable[[Trace, float], Detections] | None:
+        """A function from a trace and a score threshold to what ``detect`` gives for that image; None if it has none.
+
+        A detector around another one, or one with a ``detect`` of its own, has none: it would be that of the other.
+        """
+        kind = type(self._detector)
+        owners = {name: next((one for one in kind.__mro__ if name in vars(one)), None) for name in _READ_TOGETHER}
+        if None in owners.values() or len(set(owners.values())) > 1 or "detect" in vars(self._detector):
+            return None
+        found: Callable[[Trace, float], Detections] | None = getattr(self._detector, "detections_of", None)
         return found
 
     def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:

@@ -24,8 +24,9 @@ FORMAT = "detxai-nb heat maps 2"
 LARGEST = 8 * 2**30
 """A file holds at most so many bytes, unpacked."""
 
-_DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins", "iou", "found_boxes")
-_DETECTION_FIELDS = ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "canvas_size")
+DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins", "iou", "found_boxes")
+DETECTION_FIELDS = ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "canvas_size")
+"""The fields of ``Detections`` that a file keeps as arrays, and those that it keeps as plain values."""
 _PLAIN = ("method", "layer", "settings", "seed", "seconds", "signed")
 
 
@@ -44,7 +45,7 @@ def write_maps(path: Path, fields: Mapping[str, Any]) -> None:
     """
     found: Detections = fields["detections"]
     arrays: dict[str, Any] = {f"grid_{i}": plain_array(grid, "a map") for i, grid in enumerate(fields["grids"])}
-    for name in _DETECTION_ARRAYS:
+    for name in DETECTION_ARRAYS:
         if (value := getattr(found, name)) is not None:
             arrays[name] = plain_array(value, name)
     others = {"grids", "image", "detections", "placement", "target", "diagnostics"}
@@ -54,7 +55,7 @@ def write_maps(path: Path, fields: Mapping[str, Any]) -> None:
         **{name: value for name, value in fields.items() if name not in others},
         "placement": vars(fields["placement"]),
         "target": vars(fields["target"]),
-        "detections": {name: getattr(found, name) for name in _DETECTION_FIELDS},
+        "detections": {name: getattr(found, name) for name in DETECTION_FIELDS},
         "diagnostics": dict(fields["diagnostics"]),
         "shapes": {name: list(array.shape) for name, array in {**arrays, "image": fields["image"]}.items()},
     }
@@ -84,7 +85,7 @@ def read_maps(path: Path) -> dict[str, Any]:
     """
     try:
         with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
-            arrays = _members(archive)
+            arrays = read_members(archive)
         meta = json.loads(arrays.pop("meta").tobytes())
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             given = meta.get("format") if isinstance(meta, dict) else None
@@ -99,8 +100,18 @@ def read_maps(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a heat map file written by HeatMaps.save: {error}") from error
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
-    """The arrays of an archive, each read to its end, so that its checksum is compared."""
+def read_members(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    """Return the arrays of an archive, each read to its end, so that its checksum is compared.
+
+    Args:
+        archive: an open ``.npz`` file.
+
+    Returns:
+        The arrays by name, each a copy that can be written to.
+
+    Raises:
+        ValueError: if a member is no plain array, two have one name, or they unpack to more than ``LARGEST``.
+    """
     listed = archive.infolist()
     if len({info.filename for info in listed}) < len(listed):
         raise ValueError("two of its members have the same name")
@@ -130,7 +141,7 @@ def _fields(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> dict[s
     if said is not None and {name: list(array.shape) for name, array in arrays.items()} != said:
         raise ValueError("its arrays are not those that were saved")
     about: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["detections"].items()}
-    tensors: dict[str, Any] = {n: torch.from_numpy(arrays[n]) for n in _DETECTION_ARRAYS if n in arrays}
+    tensors: dict[str, Any] = {n: torch.from_numpy(arrays[n]) for n in DETECTION_ARRAYS if n in arrays}
     sizes: dict[str, Any] = {k: tuple(_whole(side) for side in v) for k, v in meta["placement"].items()}
     placement = Placement(**sizes)
     image = arrays["image"]

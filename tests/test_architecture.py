@@ -44,7 +44,7 @@ LAYERS = (
     ("heatmaps",),
     ("plots",),
     ("data", "detectors", "methods", "nms"),
-    ("explaining",),
+    ("explaining", "interventions"),
     ("metrics",),
     ("evaluation", "profiles", "sanity", "testing", "tiny", "training"),
     ("widgets", "cli", "lab", "__main__"),

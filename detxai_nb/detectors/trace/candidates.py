@@ -43,16 +43,35 @@ class Suppressing:
             TypeError: if the threshold is no number.
             ValueError: if it is not in 0..1, or the trace is of another detector.
         """
+        keeping = copy(self)
+        keeping.nms_threshold = keeping.max_detections = None
+        return keeping._read_trace(trace, score_threshold)
+
+    def detections_of(self, trace: Any, score_threshold: float = 0.3) -> Detections:
+        """Return what ``detect`` returns for the image of an open pass, without running backbone and neck again.
+
+        Args:
+            trace: an open pass of this detector, at any layer.
+            score_threshold: the lowest score of a detection, 0..1.
+
+        Returns:
+            The detections by falling score.
+
+        Raises:
+            TypeError: if the threshold is no number.
+            ValueError: if it is not in 0..1, or the trace is of another detector.
+        """
+        return self._read_trace(trace, score_threshold)
+
+    def _read_trace(self, trace: Any, score_threshold: float) -> Detections:
         threshold = as_score_threshold(score_threshold)
         if getattr(trace, "network", None) is not self.module:
             raise ValueError(
                 f"expected an open pass of this {type(self).__name__}, got a {type(trace).__name__} of something else; "
                 "take what its own trace(image) returns"
             )
-        keeping = copy(self)
-        keeping.nms_threshold = keeping.max_detections = None
         # Without a graph inside the exact mode, which switches gradients on.
-        decode = exact_mode(torch.no_grad()(keeping._decode_trace))
+        decode = exact_mode(torch.no_grad()(self._decode_trace))
         return alone(self.module, partial(decode, trace, threshold))
 
     @abstractmethod

@@ -1,0 +1,88 @@
+"""The figure of an intervention: the picture before and after, and the scores beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detxai_nb.detections import are_classes
+from detxai_nb.interventions.intervention import Intervention, says
+from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST = 12
+"""At most so many objects have a bar."""
+_COLOURS = {"before": "0.62", "now": "#0072b2", "elsewhere in the object": "#e69f00", "on the background": "#009e73"}
+
+_BEHIND = {"boxstyle": "round,pad=0.15", "fc": (1, 1, 1, 0.75), "ec": "none"}
+
+
+def plot_intervention(one: Intervention) -> Figure:
+    """Draw the picture before and after the intervention and the scores of the objects.
+
+    Grey bars are the scores before, blue ones those now; ticks show the mean score when an equal area elsewhere is
+    filled, orange in the object and green on the background.
+
+    Args:
+        one: the intervention.
+
+    Returns:
+        A matplotlib figure.
+    """
+    sheet = PanelGrid(one.image, rows=1, columns=3, bars=False)
+    for column, (pixels, boxes, title) in enumerate(
+        (
+            (one.image, one.found_before.boxes, f"before: {len(one.found_before)} found"),
+            (one.picture, one.found.boxes, f"now: {len(one.found)} found"),
+        )
+    ):
+        axes, _ = sheet.panel(0, column)
+        draw_photograph(axes, pixels, one.image.shape[:2])
+        for box in [] if are_classes(one.found) else boxes.tolist():
+            draw_box(axes, box, 1.0)
+        _outline(axes, one.region.mask)
+        axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)
+    bars, _ = sheet.panel(0, 2)
+    _bars(bars, one)
+    words = f"{one.region.kind} filled with {one.fill}"
+    sheet.head(words if one.about is None else f"{words}: {says(one, one.about)}")
+    return sheet.figure
+
+
+def _outline(axes: Axes, mask: np.ndarray) -> None:
+    """The rim of the region, dark under light, so that it is seen on any picture."""
+    if mask.all():
+        return
+    height, width = mask.shape
+    padded = np.pad(mask.astype(float), 1)
+    x, y = np.arange(-1, width + 1) + 0.5, np.arange(-1, height + 1) + 0.5
+    for line, colour in ((2.2, (0, 0, 0, 0.6)), (1.0, "#f0e442")):
+        axes.contour(x, y, padded, levels=[0.5], colors=[colour], linewidths=line)
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+
+
+def _bars(axes: Axes, one: Intervention) -> None:
+    count = min(len(one), _MOST)
+    places = np.arange(count)
+    before, now = one.before.scores[:count].numpy(), one.after.scores[:count].numpy()
+    axes.barh(places - 0.2, before, 0.36, color=_COLOURS["before"], label="before")
+    axes.barh(places + 0.2, now, 0.36, color=_COLOURS["now"], label="now")
+    for place, label in (("object", "elsewhere in the object"), ("background", "on the background")):
+        left = (one.before.scores - one.control_lost(place))[:count].numpy()
+        if np.isfinite(left).any():
+            axes.plot(left, places + 0.2, "|", ms=9, mew=2, color=_COLOURS[label], label=label)
+    names = one.detections.label_names()
+    for row in range(count):
+        axes.text(0.01, row, f"{row} {names[row]}", fontsize=7, va="center", parse_math=False, bbox=_BEHIND)
+    axes.set_yticks([])
+    axes.set_xlim(0, 1)
+    axes.set_ylim(count - 0.4, -0.6)
+    axes.tick_params(axis="x", labelsize=7)
+    more = f" (the first {count} of {len(one)})" if count < len(one) else ""
+    axes.set_title(f"score{more}", fontsize=8, loc="left", pad=3)
+    axes.legend(fontsize=6, loc="lower right", framealpha=0.8)
