@@ -60,8 +60,8 @@ class Sample:
         names: all class names of the dataset, by label.
         load_masks: returns the instance masks, bool ``[M,H,W]``; ``LazyMasks`` return them one by one, too.
         load_parts: the same for the masks of the parts; None if the dataset has no parts.
-        load_without_part: returns the same picture, uint8 ``[H,W,3]``, as it would be if the object of that row had no
-            part; None if the dataset cannot draw its pictures again.
+        load_without_parts: returns the same picture, uint8 ``[H,W,3]``, as it would be if the objects of these rows had
+            no part; None if the dataset cannot draw its pictures again.
     """
 
     image: np.ndarray
@@ -73,7 +73,7 @@ class Sample:
     names: tuple[str, ...]
     load_masks: Masks = field(repr=False)
     load_parts: Masks | None = field(default=None, repr=False)
-    load_without_part: Callable[[int], np.ndarray] | None = field(default=None, repr=False)
+    load_without_parts: Callable[[Sequence[int]], np.ndarray] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -27,8 +27,8 @@ class Fill:
             spread that each channel has in the picture), "biharmonic" (inpainting by scikit-image), "telea" (inpainting
             by OpenCV; both go on smoothly from the rim), "moved" (pixels from elsewhere in the picture) or "picture"
             (pixels of another picture).
-        sigma: of "blur", in pixels; None for a quarter of the shorter side of the box around the region, at least 3
-            pixels and at most an eighth of the picture's shorter side.
+        sigma: of "blur", in pixels; None for half the shorter side of the box around the region, at least 3 pixels and
+            at most an eighth of the picture's shorter side.
         radius: of "telea", in pixels: how far around each pixel it looks.
         shift: of "moved" and "picture": a pixel gets that which lies (dx, dy) to its right and below; None for a place
             off the region that the seed draws ("moved"), or the same place ("picture").
@@ -168,7 +168,7 @@ class Fill:
         if self.sigma is not None:
             return float(self.sigma)
         x1, y1, x2, y2 = region.bounds
-        return float(np.clip(min(x2 - x1, y2 - y1) / 4, 3.0, max(3.0, min(region.size) / 8)))
+        return float(np.clip(min(x2 - x1, y2 - y1) / 2, 3.0, max(3.0, min(region.size) / 8)))
 
 
 def _as_shift(value: Any) -> tuple[int, int]:

@@ -16,20 +16,22 @@ from detxai_nb.metrics import (  # isort: skip  # noqa: F401
     map_compactness,
     visual_accuracy,
     object_discrimination,
-    evidence,
+    class_parts,
     tiny_objects,
     insertion_deletion,
     information_drop,
     zone_scores,
     zones,
+    heat_effect,
 )
 from detxai_nb.metrics.baselines import centred_gaussians, random_maps
 from detxai_nb.metrics.case import MetricInput, per_object
+from detxai_nb.metrics.class_parts import part_effect, part_energy, part_share
 from detxai_nb.metrics.crowd_detection import crowd_recall, jaccard_index, log_average_miss_rate
 from detxai_nb.metrics.detection import average_precision
 from detxai_nb.metrics.detection_cache import CachedDetections, DetectionCache, fastest_batch
 from detxai_nb.metrics.energy_pointing import energy_pointing_game
-from detxai_nb.metrics.evidence import evidence_energy, part_share
+from detxai_nb.metrics.heat_effect import PatchEffects, heat_effect_correlation, patch_effects, patches_of_box
 from detxai_nb.metrics.information_drop import highest_part, masked_image, webp_bytes, webp_encoder
 from detxai_nb.metrics.insertion_deletion import Curves, box_areas, perturbation_curves
 from detxai_nb.metrics.map_compactness import compactness
@@ -64,6 +66,7 @@ __all__ = [
     "MetricInput",
     "NeighbourContrast",
     "NeighbourShare",
+    "PatchEffects",
     "PathPlan",
     "PerturbationPath",
     "PerturbationSchedule",
@@ -79,10 +82,10 @@ __all__ = [
     "compactness",
     "crowd_recall",
     "energy_pointing_game",
-    "evidence_energy",
     "fastest_batch",
     "find_metric",
     "follow_path",
+    "heat_effect_correlation",
     "highest_part",
     "jaccard_index",
     "log_average_miss_rate",
@@ -91,7 +94,11 @@ __all__ = [
     "metric",
     "neighbour_contrast",
     "object_discrimination_index",
+    "part_effect",
+    "part_energy",
     "part_share",
+    "patch_effects",
+    "patches_of_box",
     "per_object",
     "perturbation_curves",
     "pixel_order",

@@ -87,7 +87,7 @@ def test_open_detectors_and_methods() -> None:
 def test_bundled_detector_on_scenes_whose_parts_are_known() -> None:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     dataset = Scenes(2, seed=78, width=160, height=128)
-    metrics = ["evidence-energy", "odi-mask", "energy-pointing-mask"]
+    metrics = ["part-energy", "odi-mask", "energy-pointing-mask"]
     frame = run(dataset, detector=detector, methods=["odam", "difference:odam"], metrics=metrics)
     about = frame.attrs["evaluation"]
     assert about["objects"] > 1
@@ -95,10 +95,7 @@ def test_bundled_detector_on_scenes_whose_parts_are_known() -> None:
     means = frame[frame["metric"] == "energy-pointing-mask"].groupby("method")["value"].mean()
     assert means["odam"] > means["control: random"]
     assert (
-        frame[frame["metric"] == "evidence-energy"]["extras"]
-        .map(lambda extras: extras["area_share"])
-        .between(0, 1)
-        .all()
+        frame[frame["metric"] == "part-energy"]["extras"].map(lambda extras: extras["area_share"]).between(0, 1).all()
     )
 
 
@@ -203,7 +200,7 @@ def test_metrics_that_need_what_the_dataset_has_not() -> None:
     with pytest.raises(ValueError, match="vea, odi-mask: these metrics need instance masks"):
         run(Boxes(), metrics=["compactness", "vea", "odi-mask"])
     with pytest.raises(ValueError, match="needs the masks of the parts"):
-        run(metrics=["evidence-energy"])
+        run(metrics=["part-energy"])
 
 
 def test_all_zero_maps_are_misses_and_reported() -> None:

@@ -39,8 +39,8 @@ def test_with_annotations_masks_count_and_objects_without_one_have_no_value() ->
     judge = MapScorer.of(maps.image, maps.detections, annotated(), None)
     found = judge.measure(maps)
     assert {"energy-pointing-mask", "vea", "odi-mask"} <= set(found)
-    assert "evidence-energy" not in found
-    assert "evidence-energy" in MapScorer.of(maps.image, maps.detections, annotated(parts=True), None).measure(maps)
+    assert "part-energy" not in found
+    assert "part-energy" in MapScorer.of(maps.image, maps.detections, annotated(parts=True), None).measure(maps)
     values, masks = maps.values.double().numpy(), annotated().masks
     for index in range(2):
         share = values[index][masks[index]].sum() / values[index].sum()
@@ -71,7 +71,7 @@ def test_metrics_that_cannot_be_had_are_refused_in_words() -> None:
     for name, sample, words in (
         ("deletion-odam", None, "queries the detector with many changed images"),
         ("vea", None, "hand in sample="),
-        ("evidence-energy", annotated(), "this sample has none"),
+        ("part-energy", annotated(), "this sample has none"),
         ("nope", None, "known: pointing-game-box"),
     ):
         with pytest.raises(ValueError, match=words):

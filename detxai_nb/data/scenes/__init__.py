@@ -238,7 +238,7 @@ class Scenes(Sequence[Sample]):
             names=NAMES,
             load_masks=lambda: scene.masks,
             load_parts=lambda: scene.parts,
-            load_without_part=SceneArguments.of(scene).without_part,
+            load_without_parts=SceneArguments.of(scene).without_parts,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -206,13 +206,13 @@ class SceneArguments:
         options: Any = self.options
         return draw_scene(self.index, self.seed, self.mode, self.size, options, changes)
 
-    def without_part(self, row: int) -> np.ndarray:
-        """Return the picture of the scene in which an object has no part.
+    def without_parts(self, rows: Sequence[int]) -> np.ndarray:
+        """Return the picture of the scene in which some objects have no part.
 
         Args:
-            row: the object, 0 to N - 1.
+            rows: the objects, 0 to N - 1.
 
         Returns:
             uint8 ``[H,W,3]``.
         """
-        return self.changed([row], [], None).image
+        return self.changed(list(rows), [], None).image
