@@ -86,7 +86,7 @@ class Sample:
 
     @cached_property
     def parts(self) -> np.ndarray | None:
-        """The masks of the part that identifies the class, as ``masks``; None if the dataset has no parts."""
+        """The masks of the part that defines the class in the data, as ``masks``; None if the dataset has no parts."""
         if self.load_parts is None:
             return None
         self._require_budget("parts", self.load_parts)

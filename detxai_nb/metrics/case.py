@@ -145,7 +145,7 @@ class MetricInput:
 
     @cached_property
     def parts(self) -> Tensor:
-        """Pixels of the part that tells each object's class, as ``masks``; raises ValueError if the sample has none."""
+        """Pixels of each object's class-defining part, as ``masks``; raises ValueError if the sample has none."""
         if self.sample.load_parts is None:
             raise ValueError(f"{self.sample.file_name} has no masks of parts; the synthetic scenes have them")
         return self._decoded(self.sample.parts_of)

@@ -56,7 +56,7 @@ def part_share(parts: Tensor, masks: Tensor) -> Tensor:
     """Return the share of each object's area that its part covers.
 
     Args:
-        parts: bool ``[N,H,W]``: pixels of the discriminating parts.
+        parts: bool ``[N,H,W]``: pixels of the class-defining parts.
         masks: bool ``[N,H,W]``: pixels of the whole objects.
 
     Returns:

@@ -76,7 +76,7 @@ class Metric:
         function: ``function(case, **settings)`` returns ``Measured``; its keyword-only arguments are the settings.
         higher_is_better: the direction.
         source: the paper, with its table or equation.
-        needs: what the input has to bring: "mask" (instance masks), "part" (masks of the part that tells the class),
+        needs: what the input has to bring: "mask" (instance masks), "part" (masks of the class-defining part),
             "detector" (it is queried with changed images); "others" tells that the metric says nothing in an image with
             a single object.
         signed: whether it takes maps with negative values, such as difference maps.

@@ -3,7 +3,7 @@
     python tests/bench/measure_scenes.py [--count 100] [--seed 78]
 
 Scenes drawn per second of one core, by mode. Precision and recall at a score of 0.3, on scenes that neither training
-nor the choice of that threshold has seen. The share of a heat map's energy on the part that tells the class, beside the
+nor the choice of that threshold has seen. The share of a heat map's energy on the class-defining part, beside the
 part's share of the annotated box, for matched detections (same class, IoU > 0.5). How far gradients with fixed
 GroupNorm statistics lie from the exact ones, by pyramid level.
 """
@@ -45,8 +45,8 @@ def threshold(detector: Any, count: int, seed: int) -> None:
         print(f"score 0.3 {mode:<7} precision {hits / found:.3f}, recall {hits / there:.3f} ({there} objects)")
 
 
-def evidence(detector: Any, count: int, seed: int) -> None:
-    """Energy on the telling part, on each layer."""
+def on_parts(detector: Any, count: int, seed: int) -> None:
+    """Energy on the class-defining part, on each layer."""
     shares: dict[str, list[float]] = defaultdict(list)
     for sample in scenes.Scenes(count, seed=seed):
         detections = detector.detect([sample.image], 0.3)[0]
@@ -92,7 +92,7 @@ def main() -> None:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     drawing(options.count)
     threshold(detector, options.count, options.seed)
-    evidence(detector, options.count, options.seed)
+    on_parts(detector, options.count, options.seed)
     fixed_statistics(detector, options.count, options.seed)
 
 

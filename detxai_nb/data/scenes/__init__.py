@@ -2,8 +2,9 @@
 
 Toys lie on a table, seen from above under one lamp: textured, rotated, scaled, hiding each other, among clutter. Every
 object is a body plus a part. Classes come in pairs (``PAIRS``) that share the body and the place of the part. Colours
-and textures are drawn without regard to the class. So a detector that tells the two classes apart relies on the part,
-and a good explanation of the class highlights it. A scene depends only on its index, its seed and the other arguments,
+and textures are drawn without regard to the class. So nothing but the part tells the two classes apart in the data.
+What a detector uses is another question: it may take a body without any part for one of the two. ``redraw`` draws a
+scene once more without a part, which answers it. A scene depends only on its index, its seed and the other arguments,
 not on other scenes.
 
 Visibility rule: every annotated object shows at least 0.3 of its pixels and at least half of its part's pixels.
