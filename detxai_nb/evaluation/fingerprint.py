@@ -58,11 +58,14 @@ def to_plain(value: Any, what: str) -> Any:
 def code_identity(function: Callable[..., Any]) -> Any:
     """Return a function's name with a digest of its code, its defaults and the plain values that it closes over.
 
+    An object that can be called can describe itself by an attribute ``identity`` of plain values.
+
     Args:
         function: a function, a method, a ``functools.partial``, or an object that can be called.
 
     Returns:
-        A text; for a partial a dict with its arguments; for a class or object without code its name only.
+        A text; for a partial a dict with its arguments; for an object that describes itself a dict with its identity;
+        for another class or object without code its name only.
     """
     if isinstance(function, functools.partial):
         arguments = {str(number): value for number, value in enumerate(function.args)} | dict(function.keywords)
@@ -71,6 +74,9 @@ def code_identity(function: Callable[..., Any]) -> Any:
     code = getattr(function, "__code__", None)
     if code is None:
         kind = function if hasattr(function, "__qualname__") else type(function)
+        own = None if isinstance(function, type) else getattr(function, "identity", None)
+        if own is not None:
+            return {"class": qualified_name(kind), "identity": to_plain(own, f"the identity of a {kind.__qualname__}")}
         return qualified_name(kind)
     digest = hashlib.sha256()
     _add_code(digest, code)

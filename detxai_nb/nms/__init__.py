@@ -6,11 +6,15 @@ A rule is called with boxes and scores and says which to keep; ``NmsDetector`` p
 from __future__ import annotations
 
 from detxai_nb.nms.detector import NmsDetector, candidates, remove_duplicates
+from detxai_nb.nms.embedding import DetectorEmbedding, EmbeddingForm, EmbeddingHead, load_embedding, save_embedding
 from detxai_nb.nms.rules import FeatureNms, GreedyNms, Kept, OdamNms, Suppression
 from detxai_nb.nms.soft import SoftNms
 from detxai_nb.nms.vectors import MapVectors, map_vectors
 
 __all__ = [
+    "DetectorEmbedding",
+    "EmbeddingForm",
+    "EmbeddingHead",
     "FeatureNms",
     "GreedyNms",
     "Kept",
@@ -20,6 +24,8 @@ __all__ = [
     "SoftNms",
     "Suppression",
     "candidates",
+    "load_embedding",
     "map_vectors",
     "remove_duplicates",
+    "save_embedding",
 ]

@@ -127,7 +127,7 @@ class NmsDetector(WrappedDetector):
             first.
         short_edge: the shorter side of these maps in cells.
         vectors: ``vectors(trace, detections)`` returns ``[N,D]``, what the rule compares in place of ODAM maps;
-            FeatureNMS needs it: the output of a head of feature vectors.
+            FeatureNMS needs it: ``load_embedding``, or a function of your own.
         max_detections: the largest number of detections in an image; None: the detector's own.
 
     Raises:
@@ -161,7 +161,8 @@ class NmsDetector(WrappedDetector):
         if self.rule.vectors_of == FeatureNms.vectors_of and vectors is None:
             raise ValueError(
                 "FeatureNMS compares the output of a head that was trained to give feature vectors, which "
-                f"{type(detector).__name__} does not have; hand in vectors=, a function (trace, detections) -> [N,D]"
+                f"{type(detector).__name__} does not have; hand in vectors=dx.nms.load_embedding(path, detector), or a "
+                "function (trace, detections) -> [N,D] of your own"
             )
         if layer is not None and layer not in detector.layers:
             raise ValueError(f"unknown layer {layer!r}; this detector's layers: {', '.join(detector.layers)}")

@@ -1,4 +1,4 @@
-"""Fine-tune a bundled detector on crowds, with ODAM-Train or without.
+"""Fine-tune a bundled detector on crowds, with ODAM-Train or without, and with FeatureNMS's embedding head or without.
 
 ``python -m detxai_nb.training.fine_tune tiny-fcos --odam-weight 1`` trains on crowds of one class, synthetic scenes.
 ``--crowdhuman FOLDER`` trains on CrowdHuman, whose ``annotation_train.odgt`` and ``Images`` lie in the folder. The same
@@ -24,7 +24,9 @@ from torch.utils.data import Dataset
 from detxai_nb.data.crowdhuman import CrowdHuman
 from detxai_nb.detectors.fcos import NORM_STATISTICS
 from detxai_nb.files import as_path, write_atomically
+from detxai_nb.nms.embedding import EmbeddingHead, save_embedding
 from detxai_nb.training.dataset_batches import DatasetBatches, fingerprint
+from detxai_nb.training.embedding_train import EmbeddingLoss, with_embedding, without_embedding
 from detxai_nb.training.event_log import EventLog
 from detxai_nb.training.loop import TrainingRun, TrainingSettings
 from detxai_nb.training.odam_train import OdamLoss, with_odam
@@ -47,6 +49,7 @@ class FineTuning:
         odam: the loss that is added; its weight may be 0.
         crowdhuman: CrowdHuman's folder; None for synthetic crowds of one class.
         size: (width, height) to which photographs are scaled.
+        embedding: the loss of FeatureNMS's embedding head, which is trained along; None for no head.
     """
 
     start: str
@@ -54,6 +57,7 @@ class FineTuning:
     odam: OdamLoss
     crowdhuman: Path | None = None
     size: tuple[int, int] = SIZE
+    embedding: EmbeddingLoss | None = None
 
     def data(self) -> tuple[tuple[str, ...], Dataset[Any] | None, str]:
         """Open what is trained on.
@@ -87,7 +91,8 @@ def fine_tune(
         every: the steps between two checkpoints.
 
     Returns:
-        The path of the weights, ``weights.safetensors``; ``training.json`` beside it says what they are.
+        The path of the weights, ``weights.safetensors``; ``training.json`` beside it says what they are, and
+        ``embedding.safetensors`` is the embedding head, if one was trained.
 
     Raises:
         FileNotFoundError: if the data are missing.
@@ -98,15 +103,30 @@ def fine_tune(
     folder.mkdir(parents=True, exist_ok=True)
     recipe = replace(RECIPES[wanted.start], start=wanted.start, prefixes=("",), translate=dict)
     model = recipe.initial_model_of(names, wanted.settings.seed)
-    about = {"start": wanted.start, "data": source, "odam": wanted.odam.describe(), "names": list(names)}
-    losses = with_odam(recipe.losses, wanted.odam)
+    about: dict[str, Any] = {
+        "start": wanted.start,
+        "data": source,
+        "odam": wanted.odam.describe(),
+        "names": list(names),
+    }
+    losses = recipe.losses
+    if wanted.embedding is not None:
+        model.add_module("embedding", EmbeddingHead.made_for(model, wanted.settings.seed))
+        losses = with_embedding(losses, wanted.embedding)
+        about["embedding"] = wanted.embedding.describe()
+    losses = with_odam(losses, wanted.odam)
     run = TrainingRun(model, losses, wanted.settings, device, half, batches=batches, about=about)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         run.load(checkpoint)
         _say(f"resuming from step {run.step} of {checkpoint}")
     run.train(workers, checkpoint, _say, every, EventLog(folder))
-    state = {name: value.cpu().contiguous() for name, value in run.averaged.items()}
+    averaged = {name: value.cpu().contiguous() for name, value in run.averaged.items()}
+    state, of_head = without_embedding(averaged)
+    if wanted.embedding is not None:
+        head = EmbeddingHead.made_for(model)
+        head.load_state_dict(of_head)
+        save_embedding(folder / "embedding.safetensors", head, state, wanted.embedding.distance)
     weights = folder / "weights.safetensors"
     write_atomically(weights, lambda file: file.write(save(state)))
     description = json.dumps({**about, "settings": asdict(wanted.settings)}, indent=2) + "\n"
@@ -129,7 +149,10 @@ def _main(arguments: list[str] | None = None) -> int:
         return 2
     names = json.loads((folder / "training.json").read_text(encoding="utf-8"))["names"]
     _say(f"wrote {weights}; open it with")
-    _say(f'  dx.load_detector("{options.start}", weights="{weights}", names={names})')
+    _say(f'  detector = dx.load_detector("{options.start}", weights="{weights}", names={names})')
+    if wanted.embedding is not None:
+        head = folder / "embedding.safetensors"
+        _say(f'  dx.nms.NmsDetector(detector, "feature-nms", vectors=dx.nms.load_embedding("{head}", detector))')
     return 0
 
 
@@ -154,7 +177,8 @@ def _wanted(options: argparse.Namespace) -> FineTuning:
         positives=options.odam_positives or None,
         norm_statistics=options.norm_statistics,
     )
-    return FineTuning(options.start, settings, odam, folder, options.size)
+    embedding = EmbeddingLoss() if options.embedding else None
+    return FineTuning(options.start, settings, odam, folder, options.size, embedding)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -175,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
         default="fixed",
         help="what the maps' gradients do with group normalisation; exact costs about 4 times as much on tiny-fcos",
     )
+    parser.add_argument("--embedding", action="store_true", help="train FeatureNMS's embedding head along")
     parser.add_argument("--steps", type=int, help=f"the number of steps, by default {CROWD_SETTINGS.steps}")
     parser.add_argument("--batch", type=int, help=f"images per step, by default {CROWD_SETTINGS.batch}")
     parser.add_argument("--rate", type=float, help=f"the highest learning rate, by default {CROWD_SETTINGS.rate}")

@@ -73,6 +73,30 @@ class PassRecord:
         return (self.matched[image] >= 0).nonzero()[:, 0]
 
     @torch.no_grad()
+    def predicted(self, image: int, rows: Tensor) -> Tensor:
+        """Return the predicted boxes of positive predictions.
+
+        Args:
+            image: the number of the image in the batch.
+            rows: int64 ``[n]``, positive rows of ``boxes[image]``.
+
+        Returns:
+            ``[n,4]``, xyxy in input pixels, not clipped; a two-stage detector's for the class of the object.
+        """
+        target, boxes = self.targets[image], self.boxes[image][rows]
+        if isinstance(self.module, FasterRCNN):
+            deltas = torch.unflatten(self.outputs["box_regression"][self.begin(image) + rows], 1, (-1, 4))
+            labels = target["labels"][self.matched[image][rows]]
+            deltas = deltas[torch.arange(len(rows), device=rows.device), labels]
+            found: Tensor = self.module.roi_heads.box_coder.decode(deltas, [boxes])[:, 0]
+        elif isinstance(self.module, FCOS):
+            found = self.module.head.box_coder.decode(self.outputs["bbox_regression"][image][rows], boxes)
+        else:
+            coder = self.module.head.regression_head.box_coder
+            found = coder.decode_single(self.outputs["bbox_regression"][image][rows], boxes)
+        return found
+
+    @torch.no_grad()
     def overlaps(self, image: int, rows: Tensor) -> Tensor:
         """Return the IoU of predicted boxes with the boxes of their objects.
 
@@ -83,18 +107,8 @@ class PassRecord:
         Returns:
             ``[n]`` in 0..1.
         """
-        target, boxes = self.targets[image], self.boxes[image][rows]
-        objects = self.matched[image][rows]
-        if isinstance(self.module, FasterRCNN):
-            deltas = torch.unflatten(self.outputs["box_regression"][self.begin(image) + rows], 1, (-1, 4))
-            deltas = deltas[torch.arange(len(rows), device=rows.device), target["labels"][objects]]
-            predicted = self.module.roi_heads.box_coder.decode(deltas, [boxes])[:, 0]
-        elif isinstance(self.module, FCOS):
-            predicted = self.module.head.box_coder.decode(self.outputs["bbox_regression"][image][rows], boxes)
-        else:
-            coder = self.module.head.regression_head.box_coder
-            predicted = coder.decode_single(self.outputs["bbox_regression"][image][rows], boxes)
-        wanted = target["boxes"][objects].to(predicted)
+        predicted = self.predicted(image, rows)
+        wanted = self.targets[image]["boxes"][self.matched[image][rows]].to(predicted)
         found = [box_iou(one[None], other[None])[0, 0] for one, other in zip(predicted, wanted)]
         return torch.nan_to_num(torch.stack(found)) if found else predicted.new_zeros(0)
 
