@@ -149,7 +149,7 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "paper",
         help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came; of classifiers global-guidance, "
-        "global-guidance-coco or global-guidance-imagenet",
+        "global-guidance-coco or global-guidance-imagenet; odam-nms for ODAM's tables on suppression in crowds",
     )
     _add_detector(evaluate)
     evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
@@ -205,6 +205,20 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     )
     evaluate.add_argument(
         "--store", type=Path, help="the folder that keeps the rows; run the same command again to resume from it"
+    )
+    evaluate.add_argument(
+        "--runs",
+        type=Path,
+        help="of odam-nms: the folder of the trainings, NAME-SEED with NAME.safetensors for each of tiny-fcos-crowd, "
+        "tiny-faster-rcnn-crowd and the same with -odam",
+    )
+    evaluate.add_argument("--models", nargs="+", metavar="NAME", help="of odam-nms: only some of these models")
+    evaluate.add_argument(
+        "--timed",
+        type=_whole(0),
+        default=5,
+        metavar="N",
+        help="of odam-nms: the number of scenes on which the pipelines are timed (%(default)s)",
     )
 
 

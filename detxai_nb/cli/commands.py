@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import detxai_nb as dx
+from detxai_nb.cli.crowds import CROWDS, run_crowds
 from detxai_nb.cli.tables import format_table
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.files import as_path, write_atomically
@@ -142,6 +143,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
     Raises:
         ValueError: for options that do not go together, or what ``dx.reproduce`` refuses.
     """
+    if options.paper == CROWDS:
+        run_crowds(options)
+        return
+    if options.runs is not None or options.models is not None:
+        raise ValueError(f"--runs and --models are of `detxai-nb evaluate {CROWDS}`")
     dataset = _dataset(options)
     protocol = _protocol(options)
     detector, alone = _detector(options), options.workers is None

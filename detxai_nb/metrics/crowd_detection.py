@@ -216,7 +216,7 @@ class _Image:
 
     def jaccard(self, iou: float) -> float | None:
         """The image's index; None without annotations and detections."""
-        partner = _most_pairs(self.pairs(iou) > 0)
+        partner, _ = most_pairs(self.pairs(iou) > 0)
         pairs = int((partner >= 0).sum())
         counted = pairs + int(((partner < 0) & ~self.ignorable(iou)).sum())
         together = counted + self.objects - pairs
@@ -280,8 +280,16 @@ def _miss_rates(scores: np.ndarray, kinds: np.ndarray, objects: int, images: int
     return np.where(at >= 0, np.append(missed, 1.0)[at], 1.0)
 
 
-def _most_pairs(allowed: np.ndarray) -> np.ndarray:
-    """The column ``[N]`` of each row, -1 for none, of the largest set of pairs; by augmenting paths."""
+def most_pairs(allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Form as many pairs of a row and a column as can be, each taken once; by augmenting paths.
+
+    Args:
+        allowed: bool ``[N,M]``, which rows may go with which columns.
+
+    Returns:
+        The column of each row, ``[N]``, -1 for none; and how many pairs the first row, the first two, and so on can
+        form, ``[N]``.
+    """
     rows = np.full(allowed.shape[1], -1)
 
     def place(row: int, seen: set[int]) -> bool:
@@ -293,11 +301,11 @@ def _most_pairs(allowed: np.ndarray) -> np.ndarray:
                     return True
         return False
 
-    for row in range(len(allowed)):
-        place(row, set())
+    # A path that adds a row keeps all rows before it, and none is found later for a row that had none.
+    grown = [place(row, set()) for row in range(len(allowed))]
     found = np.full(len(allowed), -1)
     found[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-    return found
+    return found, np.cumsum(grown, dtype=int)
 
 
 def _require_fraction(name: str, value: float) -> None:

@@ -118,7 +118,7 @@ class PairRule:
             for before in torch.split(kept, _BLOCK) if len(kept) else ():
                 dropped |= self._pairs(given.of(before), given.of(block)).any(dim=0)
             block = block[~dropped]
-            kept = torch.cat([kept, block[_first_of_each(self._pairs(given.of(block), given.of(block)))]])
+            kept = torch.cat([kept, block[first_of_each(self._pairs(given.of(block), given.of(block)))]])
         return kept
 
     def _pairs(self, kept: Compared, others: Compared) -> Tensor:
@@ -284,7 +284,18 @@ class OdamNms(PairRule):
         Returns:
             bool ``[A,B]``.
         """
-        alike = cosines(*_both(kept, others))
+        return self.by_correlation(iou, cosines(*_both(kept, others)))
+
+    def by_correlation(self, iou: Tensor, alike: Tensor) -> Tensor:
+        """Say for pairs whether the second is a duplicate of the first: by IoU and a correlation known already.
+
+        Args:
+            iou: ``[A,B]`` in 0..1.
+            alike: ``[A,B]``, the correlation of their heat maps.
+
+        Returns:
+            bool ``[A,B]``.
+        """
         apart = (iou < at_least(self.iou_threshold, iou.dtype)) & (alike > at_most(self.t_high, alike.dtype))
         if self.t_low == 0:
             return (iou > at_most(self.iou_threshold, iou.dtype)) | apart
@@ -295,11 +306,17 @@ class OdamNms(PairRule):
         return given if given.vectors is None else replace(given, vectors=unit_vectors(given.vectors))
 
 
-def _first_of_each(duplicates: Tensor) -> Tensor:
-    """bool ``[N]``: the greedy choice, from which of N predictions by falling score are duplicates of which.
+def first_of_each(duplicates: Tensor) -> Tensor:
+    """Choose greedily, from which of N predictions by falling score are duplicates of which.
 
     ``kept[j] = not any(kept[i] and duplicates[i, j] for i < j)`` has one solution, and iterating it settles at least
     one more of its first rows each time: a few parallel steps in place of N in turn.
+
+    Args:
+        duplicates: bool ``[N,N]``, of which the part above the diagonal is read: whether each is one of each before it.
+
+    Returns:
+        bool ``[N]``: whether each is kept.
     """
     before = duplicates.triu(diagonal=1)
     kept = torch.ones(len(before), dtype=torch.bool, device=before.device)
