@@ -63,9 +63,7 @@ def outcomes_and_metrics(seed: int, scenes: int) -> tuple[list[SceneTruth], list
         rows = scene.keep(rule).rows.numpy()
         boxes = truth.boxes.astype(np.float32)
         none = np.zeros(len(boxes), bool)
-        samples.append(
-            Sample(np.zeros((8, 8, 3), np.uint8), boxes, truth.labels, none, number, "", NAMES, lambda: none)
-        )
+        samples.append(Sample(np.zeros((8, 8, 3), np.uint8), boxes, truth.labels, none, number, "", NAMES, np.array))
         found.append(
             SimpleNamespace(
                 boxes=candidates.boxes[rows], scores=candidates.scores[rows], labels=candidates.labels[rows]

@@ -154,10 +154,10 @@ def test_runs_are_found_by_name_and_seed(runs: dict[str, TrainedRun], tmp_path: 
         ("tiny-faster-rcnn-crowd-odam", 2, "faster_rcnn", True),
     ]
     assert [run.title for run in find_runs(folder, ["tiny-fcos-crowd"])] == [FCOS]
-    with pytest.raises(ValueError, match="the tables compare tiny-fcos-crowd, .*; got 'tiny-fcos'"):
+    with pytest.raises(ValueError, match=r"the tables compare tiny-fcos-crowd, .*; got 'tiny-fcos'"):
         find_runs(folder, ["tiny-fcos"])
     with pytest.raises(
-        FileNotFoundError, match="there are no weights in .*detxai_nb.training.zoo tiny-fcos-crowd-odam"
+        FileNotFoundError, match=r"there are no weights in .*detxai_nb.training.zoo tiny-fcos-crowd-odam"
     ):
         find_runs(folder, ["tiny-fcos-crowd-odam"])
     with pytest.raises(FileNotFoundError, match="there is no folder"):
