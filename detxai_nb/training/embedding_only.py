@@ -199,8 +199,7 @@ def _main(arguments: list[str] | None = None) -> int:
         if options.weights is None:
             detector: Any = load_detector(options.name, device=options.device)
         else:
-            opened = recipe.like or options.name
-            detector = load_detector(opened, weights=options.weights, names=recipe.names, device=options.device)
+            detector = load_detector(options.name, weights=options.weights, names=recipe.names, device=options.device)
         folder = as_path(options.out or f"{options.name}-embedding", "the folder of the results")
         path = folder / FILE
         if not options.check:

@@ -39,8 +39,6 @@ class Recipe:
         protocol: how the quality on the card is measured.
         image: the input of the network in words, for the card.
         storage: on which other bundled model the weights are stored; None to store them whole.
-        like: a bundled model of the same network, as which the trained weights are opened while they are not bundled;
-            None: the model itself.
     """
 
     family: str
@@ -58,7 +56,6 @@ class Recipe:
     protocol: HeldOutProtocol = DETECTION
     image: str = "RGB, short side 256 pixels, long side at most 448; 320x256 passes unscaled"
     storage: Storage | None = None
-    like: str | None = None
 
     @property
     def stages(self) -> tuple[TrainingSettings, ...]:

@@ -72,7 +72,6 @@ def _crowd(start: str, odam: OdamLoss | None = None) -> Recipe:
         notes=() if odam is None else (("odam_train", odam.describe()),),
         protocol=CROWD,
         storage=Storage(start, eight_bits=True),
-        like=start,
     )
 
 

@@ -66,7 +66,7 @@ def train(name: str, stages: Sequence[TrainingSettings], folder: Path, device: s
     # safetensors writes files that only their owner may read, which an installed package must not have.
     weights.chmod(0o644)
     _say("measuring")
-    detector = load_detector(recipe.like or name, weights=weights, names=recipe.names, device=device)
+    detector = load_detector(name, weights=weights, names=recipe.names, device=device)
     card = make_card(
         name,
         recipe,
@@ -143,7 +143,7 @@ def _measured_again(name: str, state: dict[str, Tensor], before: dict[str, Any],
     with tempfile.TemporaryDirectory() as folder:
         rounded = Path(folder) / "rounded.safetensors"
         save_file({key: value.contiguous() for key, value in state.items()}, rounded)
-        detector = load_detector(recipe.like or name, weights=rounded, names=recipe.names, device=device)
+        detector = load_detector(name, weights=rounded, names=recipe.names, device=device)
         found = recipe.protocol.measure(detector)
     card, rounded_off = (
         {mode: {"AP": of["AP"], "AP50": of["AP50"]} for mode, of in each.items()} for each in (before, found)

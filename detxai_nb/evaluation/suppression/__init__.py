@@ -15,6 +15,7 @@ from detxai_nb.evaluation.suppression.gains import (
     orderings,
     threshold_plane,
 )
+from detxai_nb.evaluation.suppression.kept import kept_maps, kept_results
 from detxai_nb.evaluation.suppression.measuring import measure_suppression
 from detxai_nb.evaluation.suppression.outcomes import RULES
 from detxai_nb.evaluation.suppression.results import SuppressionResults, read_results
@@ -28,6 +29,8 @@ __all__ = [
     "all_tables",
     "correlation_means",
     "gain_split",
+    "kept_maps",
+    "kept_results",
     "measure_suppression",
     "orderings",
     "plot_correlations",

@@ -103,8 +103,7 @@ class TrainedRun:
         """
         recipe = RECIPES[self.name]
         settings: dict[str, Any] = {"norm_statistics": norm_statistics} if recipe.family == "fcos" else {}
-        like = recipe.like or self.name
-        return load_detector(like, weights=self.weights, names=recipe.names, device=device, **settings)
+        return load_detector(self.name, weights=self.weights, names=recipe.names, device=device, **settings)
 
 
 def find_runs(folder: str | os.PathLike[str], only: Sequence[str] | None = None) -> list[TrainedRun]:
