@@ -18,6 +18,7 @@ from detxai_nb.evaluation.suppression.candidates import LEAST_CORRELATION, Scene
 from detxai_nb.evaluation.suppression.outcomes import RULES, ComparedScene, scene_truths
 from detxai_nb.evaluation.suppression.runs import TrainedRun, find_runs
 from detxai_nb.evaluation.suppression.store import CandidateStore
+from detxai_nb.nms.embedding import EmbeddingHead, load_embedding, save_embedding
 
 FCOS, RCNN = "tiny-fcos-crowd-0", "tiny-faster-rcnn-crowd-odam-2"
 
@@ -191,21 +192,20 @@ def test_counts_out_of_range_are_refused(change: dict[str, Any], tmp_path: Path)
 
 
 def test_feature_vectors_of_a_head_trained_later_are_added(runs: dict[str, TrainedRun], tmp_path: Path) -> None:
-    heads = pytest.importorskip("detxai_nb.nms.embedding")
     trainings(tmp_path, [RCNN])
     (run,) = find_runs(tmp_path)
     store, detector = CandidateStore(tmp_path / "store", SMALL), run.open()
     store.fill(run, 1)
     before = next(store.read(run, 1))[0]
     path = run.weights.parent / "embedding.safetensors"
-    heads.save_embedding(path, heads.EmbeddingHead.made_for(detector.module), detector.module.state_dict())
+    save_embedding(path, EmbeddingHead.made_for(detector.module), detector.module.state_dict())
     assert store.missing(run, 1) == [0]
     assert store.fill(run, 1) == 1
     candidates, features = next(store.read(run, 1))
     assert same(before, candidates)
     assert features is not None
     scene = ComparedScene(candidates, scene_truths(SMALL, 1)[0], features)
-    embedding = heads.load_embedding(path, detector)
+    embedding = load_embedding(path, detector)
     slow = dx.nms.NmsDetector(detector, RULES["feature-nms"], vectors=embedding, max_detections=1000)
     expected = slow.detect([SMALL.scenes(1)[0].image], SMALL.score_threshold)[0]
     kept = scene.keep(RULES["feature-nms"])

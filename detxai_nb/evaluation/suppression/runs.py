@@ -7,15 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detxai_nb.detectors.registry import load_detector
 from detxai_nb.files import as_path
+from detxai_nb.nms.embedding import DetectorEmbedding, load_embedding
 from detxai_nb.training.recipes import RECIPES
 from detxai_nb.types import OpenDetector
-
-if TYPE_CHECKING:
-    from detxai_nb.nms.embedding import DetectorEmbedding
 
 EMBEDDING = "embedding.safetensors"
 """The file of a head beside the weights that it was trained for."""
@@ -82,11 +80,7 @@ class TrainedRun:
         Raises:
             ValueError: for a head of other weights.
         """
-        if self.head is None:
-            return None
-        from detxai_nb.nms.embedding import load_embedding
-
-        return load_embedding(self.head, detector)
+        return None if self.head is None else load_embedding(self.head, detector)
 
     def open(self, norm_statistics: str = "fixed", device: str = "cpu") -> OpenDetector:
         """Load the detector.
