@@ -164,13 +164,14 @@ def train_head(
     return folder / FILE
 
 
-def measure_head(detector: Any, path: Path, count: int = 20) -> PairSeparation:
+def measure_head(detector: Any, path: Path, count: int = 20, size: tuple[int, int] = (320, 256)) -> PairSeparation:
     """Measure a trained head on held-out crowds of one class.
 
     Args:
         detector: the detector with the weights that the head was trained on.
         path: the head.
         count: the number of scenes.
+        size: (width, height) of the scenes in pixels.
 
     Returns:
         The figures.
@@ -180,7 +181,8 @@ def measure_head(detector: Any, path: Path, count: int = 20) -> PairSeparation:
         ValueError: if it holds no head for these weights.
     """
     embedding = load_embedding(path, detector)
-    return pair_separation(detector, embedding, scenes.Scenes(count, seed=HELD_OUT_SEED, mode="one-class-crowd"))
+    crowds = scenes.Scenes(count, HELD_OUT_SEED, "one-class-crowd", *size)
+    return pair_separation(detector, embedding, crowds)
 
 
 def _main(arguments: list[str] | None = None) -> int:
@@ -206,7 +208,7 @@ def _main(arguments: list[str] | None = None) -> int:
             path = train_head(detector.module, recipe.losses, settings, folder, every=options.every)
             _say(f"wrote {path}; open it with")
             _say(f'  dx.nms.NmsDetector(detector, "feature-nms", vectors=dx.nms.load_embedding("{path}", detector))')
-        _say(f"held-out crowds: {measure_head(detector, path, options.scenes)}")
+        _say(f"held-out crowds: {measure_head(detector, path, options.scenes, settings.sizes[0][0])}")
     except (OSError, TypeError, ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
