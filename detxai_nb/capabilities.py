@@ -90,6 +90,11 @@ class Capabilities:
         return tuple(getattr(self._detector, "targets", PARTS))
 
     @property
+    def side_unit(self) -> str:
+        """The unit of its box sides as they are explained, such as "strides" or "input pixels"; "" if it says none."""
+        return str(getattr(self._detector, "side_unit", ""))
+
+    @property
     def precision(self) -> str:
         """The precision of its ``detect``; by default "fp32"."""
         return str(getattr(self._detector, "precision", "fp32"))

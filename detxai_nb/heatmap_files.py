@@ -48,13 +48,15 @@ def write_maps(path: Path, fields: Mapping[str, Any]) -> None:
     for name in DETECTION_ARRAYS:
         if (value := getattr(found, name)) is not None:
             arrays[name] = plain_array(value, name)
-    others = {"grids", "image", "detections", "placement", "target", "diagnostics"}
+    for i, which in enumerate(fields.get("deciding", ())):
+        arrays[f"deciding_{i}"] = plain_array(which, "deciding")
+    others = {"grids", "image", "detections", "placement", "target", "diagnostics", "deciding"}
     meta = {
         "format": FORMAT,
         "count": len(fields["grids"]),
         **{name: value for name, value in fields.items() if name not in others},
         "placement": vars(fields["placement"]),
-        "target": vars(fields["target"]),
+        "target": {name: value for name, value in vars(fields["target"]).items() if (name, value) != ("against", None)},
         "detections": {name: getattr(found, name) for name in DETECTION_FIELDS},
         "diagnostics": dict(fields["diagnostics"]),
         "shapes": {name: list(array.shape) for name, array in {**arrays, "image": fields["image"]}.items()},
@@ -157,6 +159,8 @@ def _fields(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> dict[s
         "detections": Detections(**tensors, **about),
         "target": Target(**meta["target"]),
         "diagnostics": {name: tuple(map(float, values)) for name, values in meta.get("diagnostics", {}).items()},
+        "unit": str(meta.get("unit", "")),
+        "deciding": tuple(_deciding(arrays[f"deciding_{i}"]) for i in range(count) if f"deciding_{i}" in arrays),
         "strides": tuple(_pair(pair, 0.0) for pair in meta["strides"]),
         "corners": tuple(pair and _pair(pair) for pair in meta.get("corners", ())),
         **({"shifts": tuple(_pair(pair) for pair in meta["shifts"])} if "shifts" in meta else {}),
@@ -167,6 +171,12 @@ def _fields(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> dict[s
 def _grid(array: np.ndarray) -> Tensor:
     if array.dtype.kind != "f" or array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"a map is {array.dtype} {list(array.shape)}; expected numbers [h,w]")
+    return torch.from_numpy(array)
+
+
+def _deciding(array: np.ndarray) -> Tensor:
+    if array.dtype != np.int8 or array.ndim != 2:
+        raise ValueError(f"the deciding parts of a map are {array.dtype} {list(array.shape)}; expected int8 [h,w]")
     return torch.from_numpy(array)
 
 

@@ -62,6 +62,10 @@ class HeatMaps:
         diagnostics: further numbers of each map, by name, such as how reliable it is.
         shifts: for each where a grid over the whole input begins, (y, x) in pixels of the model's input; by default at
             the input's own corner for all.
+        unit: what the values are of, such as "probability", "difference of logits", "strides" or "input pixels": the
+            unit of the explained scalar for maps of gradients; "" if it is not known.
+        deciding: for the target "combined" which part each cell of the grid is taken from, int8 ``[h,w]``: its number
+            in ``types.COMBINED``, -1 where the map is 0; empty for other targets.
 
     Raises:
         ValueError: if there are not as many grids, strides, corners, shifts and diagnostics as detections.
@@ -97,6 +101,8 @@ class HeatMaps:
     corners: tuple[tuple[float, float] | None, ...] = ()
     diagnostics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shifts: tuple[tuple[float, float], ...] = ()
+    unit: str = ""
+    deciding: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.corners:
@@ -112,6 +118,8 @@ class HeatMaps:
         for name, values in self.diagnostics.items():
             if len(values) != len(self):
                 raise ValueError(f"the diagnostic {name!r} has {len(values)} values for {len(self)} maps")
+        if self.deciding and [one.shape for one in self.deciding] != [grid.shape for grid in self.grids]:
+            raise ValueError("deciding has to say of every cell of every map which part it is taken from")
 
     def __len__(self) -> int:
         return len(self.grids)
@@ -125,13 +133,15 @@ class HeatMaps:
             strides=tuple(self.strides[i] for i in rows),
             corners=tuple(self.corners[i] for i in rows),
             shifts=tuple(self.shifts[i] for i in rows),
+            deciding=tuple(self.deciding[i] for i in rows if self.deciding),
             diagnostics={name: tuple(values[i] for i in rows) for name, values in self.diagnostics.items()},
             detections=self.detections[rows],
         )
 
     def __repr__(self) -> str:
         height, width = self.placement.image_size
-        return f"HeatMaps({len(self)} of {width}x{height}, method={self.method!r}, target={self.target.part!r})"
+        target = self.target.in_words(self.detections.names)
+        return f"HeatMaps({len(self)} of {width}x{height}, method={self.method!r}, target={target!r})"
 
     @cached_property
     def status(self) -> tuple[str, ...]:
@@ -234,6 +244,8 @@ class HeatMaps:
             settings={**self.settings, "others": len(self) - 1},
             signed=True,
             diagnostics={},
+            unit="share of each map's range",
+            deciding=(),
         )
 
     @cached_property
@@ -290,6 +302,7 @@ class HeatMaps:
             grids=tuple(grid.clamp(min=0) for grid in self.grids),
             settings={**self.settings, "part": "positive"},
             signed=False,
+            deciding=tuple(torch.where(grid > 0, which, -1) for grid, which in zip(self.grids, self.deciding)),
         )
 
     def plot(self, **options: Any) -> Figure:

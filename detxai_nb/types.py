@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from detxai_nb.detection_rows import ROWS, check_rows
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource
-from detxai_nb.names import as_names
+from detxai_nb.names import any_class_number, as_names
+from detxai_nb.targets import COMBINED as COMBINED
+from detxai_nb.targets import PARTS as PARTS
+from detxai_nb.targets import SCORES as SCORES
+from detxai_nb.targets import SIDES as SIDES
+from detxai_nb.targets import Target as Target
 from detxai_nb.windows import GradientChunk
-
-SIDES = ("x1", "y1", "x2", "y2")
-PARTS = ("class", *SIDES, "combined")
-SCORES = ("prob", "logit")
 
 StagePatterns = tuple[tuple[str, str], ...]
 """(name, regular expression on the paths of submodules) of the stages above the backbone, from the output down. The
@@ -31,58 +32,6 @@ Progress = Callable[[int, int], None]
 
 class Cancelled(Exception):
     """The exception that a progress callback raises to stop the work."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """The scalar of a prediction that is explained.
-
-    Attributes:
-        part: "class" (the score of ``label``); one of the box sides "x1", "y1", "x2", "y2" (in the detector's own
-            regression space, signed so that a larger value means a larger box); or "combined" (all five, only for
-            methods that can join maps).
-        score: "prob", the score as the detector reports it, or "logit", the class output before its activation.
-        label: the class index; None (the default) means each prediction's own class.
-
-    Raises:
-        ValueError: for an unknown part or score.
-        TypeError: if the label is neither an int nor None.
-
-    Example:
-        >>> Target("x1")
-        Target(part='x1', score='prob', label=None)
-    """
-
-    part: str = "class"
-    score: str = "prob"
-    label: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.part not in PARTS:
-            raise ValueError(f"unknown target {self.part!r}; known: {', '.join(PARTS)}")
-        if self.score not in SCORES:
-            raise ValueError(f"unknown score {self.score!r}; known: {', '.join(SCORES)}")
-        if self.label is not None and (isinstance(self.label, bool) or not isinstance(self.label, int)):
-            raise TypeError(f"label is a class index (int) or None, got {self.label!r}")
-
-    @classmethod
-    def of(cls, value: Target | str) -> Target:
-        """Return ``value`` itself, or the target with that part.
-
-        Args:
-            value: a target, or the name of a part.
-
-        Returns:
-            The target.
-
-        Raises:
-            TypeError: if ``value`` is neither.
-        """
-        if isinstance(value, Target):
-            return value
-        if isinstance(value, str):
-            return cls(part=value)
-        raise TypeError(f"a target is one of {', '.join(PARTS)} or a Target, got {value!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +107,29 @@ class Detections:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {score:.2f}" for name, score in zip(self.label_names()[:5], self.scores.tolist()))
         return f"Detections({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
+
+    def scores_of(self, name: str | int) -> Tensor:
+        """Return the probability that each detection gives a class.
+
+        Detectors number their classes differently: Faster R-CNN and SSD report the background first. Its name means the
+        same class in all of them.
+
+        Args:
+            name: the class, by its name or its number in ``names``.
+
+        Returns:
+            ``[N]``, a column of ``class_scores``.
+
+        Raises:
+            ValueError: if there is no such class, or the detections carry no class scores.
+        """
+        number = any_class_number(name, self.names)
+        if self.class_scores is None:
+            raise ValueError(
+                "these detections carry no class_scores [N,C], only the score of their own class; let the detector "
+                "report the probability of every class"
+            )
+        return self.class_scores[:, number]
 
     def label_names(self) -> list[str]:
         """Return the class name of each detection.

@@ -38,6 +38,7 @@ LAYERS = (
         "stated_input",
         "statistics",
         "subjects",
+        "targets",
         "types",
         "windows",
     ),

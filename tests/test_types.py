@@ -59,7 +59,9 @@ def test_targets_are_checked() -> None:
     with pytest.raises(ValueError, match="unknown score"):
         Target(score="loss")
     with pytest.raises(TypeError, match="class index"):
-        Target(label="cat")  # type: ignore[arg-type]
+        Target(label=1.5)  # type: ignore[arg-type]
+    assert Target(label=torch.tensor(3)) == Target(label=3)  # type: ignore[arg-type]
+    assert repr(Target("x1")) == "Target(part='x1', score='prob', label=None)"
 
 
 def test_windows_reach_beyond_the_grid() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.detection import FCOS
 from torchvision.ops import clip_boxes_to_image
@@ -14,12 +15,14 @@ from detxai_nb.detectors.base import Adapter, Family, detecting, tracing
 from detxai_nb.detectors.catalogue import SCENES, bundled, crowd_pair, from_torchvision
 from detxai_nb.detectors.dense.anchors import best_of_levels, suppress
 from detxai_nb.detectors.dense.branch import Branch, tower_branches
+from detxai_nb.detectors.dense.head import needs_of
 from detxai_nb.detectors.dense.torchvision import DenseModule, DenseOutput
 from detxai_nb.detectors.dense.trace import OneStageTrace
 from detxai_nb.detectors.trace.candidates import Suppressing
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.image import ImageSource
 from detxai_nb.names import ClassNames, as_names
+from detxai_nb.targets import class_values, sigmoid_scores
 from detxai_nb.types import SIDES, Detections, Target
 
 NORM_STATISTICS = ("exact", "fixed")
@@ -47,7 +50,10 @@ def fcos_branches(head: Any) -> dict[str, Branch]:
 
 
 class FcosRule:
-    """FCOS's scalars: sqrt(class * centre-ness), the class logit, and the distance to each side in strides."""
+    """FCOS's scalars: sqrt(class * centre-ness), the class logit, and the distance to each side in strides.
+
+    In the difference of two classes' log probabilities the centre-ness cancels.
+    """
 
     def needs(self, target: Target) -> tuple[str, ...]:
         """Return the branches that the target depends on: a probability also needs centre-ness, from the box branch.
@@ -58,9 +64,7 @@ class FcosRule:
         Returns:
             Names of branches.
         """
-        if target.part in SIDES:
-            return ("box",)
-        return ("class",) if target.score == "logit" else ("class", "box")
+        return needs_of(target)
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         """Return the explained scalars of predictions from the branches' outputs at their cells.
@@ -73,14 +77,21 @@ class FcosRule:
             target: which scalar.
 
         Returns:
-            Scalars ``[n]``: a score in 0..1, a class logit, or the distance to a side in strides of the level.
+            Scalars ``[n]``: a score in 0..1, its logarithm, a class logit, a difference of two classes', or the
+            distance to a side in strides of the level.
         """
         if target.part in SIDES:
             return outputs["box"][:, SIDES.index(target.part)].relu()
-        logit = outputs["class"].gather(1, labels[:, None])[:, 0]
-        if target.score == "logit":
-            return logit
-        return (logit.sigmoid() * outputs["box"][:, 4].sigmoid()).sqrt()
+
+        def value_of(classes: Tensor) -> Tensor:
+            own = sigmoid_scores(outputs["class"].gather(1, classes[:, None])[:, 0], target.score)
+            if target.score == "prob":
+                return (own * outputs["box"][:, 4].sigmoid()).sqrt()
+            if target.score == "log-prob":
+                return (own if target.against is not None else own + F.logsigmoid(outputs["box"][:, 4])) / 2
+            return own
+
+        return class_values(value_of, labels, target)
 
 
 class FcosDetector(Suppressing, Adapter):
@@ -109,6 +120,7 @@ class FcosDetector(Suppressing, Adapter):
     """
 
     family = "fcos"
+    side_unit = "strides"
     offers = (RERUN,)
 
     def __init__(

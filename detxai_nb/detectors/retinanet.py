@@ -47,6 +47,7 @@ class RetinaNetDetector(Suppressing, Adapter):
     """
 
     family = "retinanet"
+    side_unit = "input pixels"
     offers = (RERUN,)
 
     def __init__(

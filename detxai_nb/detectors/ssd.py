@@ -46,6 +46,7 @@ class SsdDetector(Suppressing, Adapter):
     """
 
     family = "ssd"
+    side_unit = "input pixels"
     offers = (RERUN,)
 
     def __init__(

@@ -232,7 +232,7 @@ def _method_record(row: MethodRow) -> dict[str, Any]:
     record: dict[str, Any] = {
         "method": method.name if isinstance(run.method, str) else code_identity(run.method),
         "settings": to_plain(settings, f"a setting of {row.name!r}"),
-        "target": to_plain(run.target, "target"),
+        "target": {k: v for k, v in to_plain(run.target, "target").items() if (k, v) != ("against", None)},
         "layer": run.layer,
     }
     return {**record, "difference": True} if row.difference else record

@@ -14,7 +14,7 @@ from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import as_detections, require_own
 from detxai_nb.detectors.trace.running import require_layer_name
 from detxai_nb.doubts import warn_of_doubts
-from detxai_nb.explaining.jobs import Job, Steps, maps_from_answers, maps_from_trace
+from detxai_nb.explaining.jobs import Job, Steps, check_contrast, maps_from_answers, maps_from_trace
 from detxai_nb.float32 import exact_mode, in_full_float32
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
@@ -46,14 +46,19 @@ def explain(
         detections: what to explain, from this detector's ``detect`` on this image; index them to explain some.
         method: a registered name, or a gradient method's function.
         target: what about a detection is explained: "class" (its score), a box side "x1", "y1", "x2", "y2", "combined"
-            (all five), or a ``Target``, which also chooses the logit or another class.
+            (all five), or a ``Target``, which also chooses the logit, another class, or a contrast:
+            ``Target("apple", against="bauble")`` is why an apple rather than a bauble.
         layer: one of ``detector.layers``; by default the one that the method prefers (G-CAME: the class branch's end),
             else the detector's first.
         progress: called as ``progress(done, total)`` between chunks of work; what it raises ends the work and leaves
             the detector as it was.
         **settings: settings of the method, as ``dx.methods()`` lists them; with the target "combined" also ``combine``:
-            "maximum" joins the five raw maps by their element-wise maximum, as ODAM and the difference-map paper do,
-            "normalized" scales each to 0..1 first (signed maps keep the value of the largest magnitude).
+            "maximum" joins the five raw maps by their element-wise maximum, as ODAM and the difference-map paper print
+            it, "normalized" scales each to 0..1 first (signed maps keep the value of the largest magnitude). The raw
+            maps have different units (a probability; strides or input pixels), so that by the maximum the part with
+            the largest numbers decides nearly everywhere: of Faster R-CNN a side, whose map reaches hundreds of times
+            the class's, which then never shows. ``maps.deciding`` says which part it is, ``plots.plot_deciding`` draws
+            it.
 
     Returns:
         The maps, one for each detection in the same order, on the detector's device.
@@ -141,6 +146,7 @@ def compare(
     target, given = Target.of(target), dict(settings or {})
     methods = [methods] if isinstance(methods, str) or callable(methods) else methods
     jobs = [Job.of(find_method(m), target, dict(given.pop(_name(m), {}))) for m in methods]
+    jobs = [replace(job, side_unit=Capabilities(detector).side_unit) for job in jobs]
     if not jobs:
         raise ValueError("methods is empty; name at least one, such as 'odam'")
     if given:
@@ -195,6 +201,7 @@ def _explain_from_trace(
         shared = time.perf_counter() - started
         if not steps.done:
             require_own(detector, image, detections, trace)
+        check_contrast(detector, trace, detections, jobs[0].target)
         found = {job.method.name: maps_from_trace(job, trace, image, detections, steps) for job in jobs}
         return {name: replace(maps, seconds=shared + maps.seconds) for name, maps in found.items()}
 
@@ -255,7 +262,4 @@ def _check(detections: Detections, size: tuple[int, ...], target: Target) -> Non
             f"the box of detection {row}, ({box}), lies outside the image of {width}x{height} pixels; "
             "boxes are (x1, y1, x2, y2) in pixels of the original image"
         )
-    if target.label is not None and not 0 <= target.label < len(detections.names):
-        raise ValueError(
-            f"the target's label is {target.label}, and there are {len(detections.names)} classes (from 0)"
-        )
+    target.resolve(detections.labels, detections.names)

@@ -14,12 +14,14 @@ from torch import Tensor
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import UNDERFLOWED, HeatMaps
 from detxai_nb.methods.registry import Context, Method, MethodResult
-from detxai_nb.types import SIDES, Detections, Detector, Level, Progress, Target, Trace
+from detxai_nb.types import COMBINED, Detections, Detector, Level, Progress, Target, Trace
 from detxai_nb.windows import spread_windows, take_windows
 
 COMBINE = ("maximum", "normalized")
 _TINY = 1e-30
 """Gradients below it vanish in products of float32 numbers."""
+_ROUNDING = 1e-3
+"""How far a difference of two scalars may be off, as a share of their size: rounding and no more."""
 _EXTREME = 1e-6
 """Scores nearer to 0 or 1 have a slope, p (1 - p), that float32 may round to zero."""
 
@@ -33,12 +35,14 @@ class Job:
         settings: all of its settings, complete.
         target: what is explained.
         combine: how the maps of the target "combined" are joined, one of ``COMBINE``.
+        side_unit: the unit of the detector's box sides, "" if it is not known.
     """
 
     method: Method
     settings: Mapping[str, Any]
     target: Target
     combine: str
+    side_unit: str = ""
 
     @classmethod
     def of(cls, method: Method, target: Target, settings: dict[str, Any]) -> Job:
@@ -60,14 +64,31 @@ class Job:
         combine = settings.pop("combine", COMBINE[0]) if target.part == "combined" else COMBINE[0]
         if combine not in COMBINE:
             raise ValueError(f"combine is one of {', '.join(COMBINE)}; got {combine!r}")
-        return cls(method, method.complete(settings), target, combine)
+        return cls(method, method.complete(settings), method.explained(target), combine)
 
     @property
     def parts(self) -> tuple[Target, ...]:
         """The scalars whose maps it needs: one, or five for the target "combined"."""
         if self.target.part != "combined":
             return (self.target,)
-        return tuple(replace(self.target, part=part) for part in ("class", *SIDES))
+        return tuple(replace(self.target, part=part) for part in COMBINED)
+
+    @property
+    def signed(self) -> bool:
+        """Whether its maps can be negative: those of a contrast by a detector's answers are, whatever the method."""
+        contrast = self.method.kind == "perturbation" and self.target.against is not None
+        return contrast or self.method.signed(self.settings)
+
+    def unit(self, score: str) -> str:
+        """Return the unit of the explained scalar.
+
+        Args:
+            score: the score that the method explained.
+
+        Returns:
+            Words, see ``Target.unit``.
+        """
+        return replace(self.target, score=score).unit(self.side_unit, self.combine)
 
 
 @dataclass
@@ -153,8 +174,34 @@ def maps_from_answers(
     """
     started = time.perf_counter()
     report = steps.within(len(detections))
-    found = job.method.run(detector, image, detections, report, settings=job.settings)
+    further = (job.target,) if job.method.targeted else ()
+    found = job.method.run(detector, image, detections, report, *further, settings=job.settings)
     return _heat_maps(job, found, image, detections, started, Placement.identity(*image.shape[:2]))
+
+
+def check_contrast(detector: Detector, trace: Trace, detections: Detections, target: Target) -> None:
+    """Raise an error if a trace does not know contrasts: one written before there were any explains the class alone.
+
+    Args:
+        detector: whose trace it is.
+        trace: the open forward pass.
+        detections: what to explain.
+        target: which scalar.
+
+    Raises:
+        TypeError: if the trace's difference of two classes is not the difference of its scalars of each.
+    """
+    if target.against is None:
+        return
+    found = trace.scalars(detections, target).double()
+    one = trace.scalars(detections, replace(target, against=None)).double()
+    other = trace.scalars(detections, replace(target, label=target.against, against=None)).double()
+    if bool(((found - (one - other)).abs() > _ROUNDING * (one.abs() + other.abs() + 1)).any()):
+        raise TypeError(
+            f"the traces of {type(detector).__name__} do not explain one class against another: trace.scalars gives "
+            f"{float(found[0]):.4g} where the difference of the two classes is {float(one[0] - other[0]):.4g}. Look "
+            "classes up by Target.resolve and read target.against (detxai_nb.targets.class_values)"
+        )
 
 
 def _heat_maps(
@@ -181,8 +228,10 @@ def _heat_maps(
         settings={**job.settings, **found.settings},
         seed=found.seed,
         seconds=time.perf_counter() - started,
-        signed=job.method.signed(job.settings),
+        signed=job.signed,
         diagnostics={name: tuple(map(float, values)) for name, values in found.diagnostics.items()},
+        unit=found.unit or job.method.unit or job.unit(found.settings.get("score", job.target.score)),
+        deciding=tuple(found.deciding),
     )
 
 
@@ -194,18 +243,20 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
         grids, at, vanished = _gradient_maps(job, trace, detections, target, steps)
         maps.append(grids)
         if vanished and target.part == "class" and target.score == "prob":
-            scores = trace.scalars(detections, target).double()
+            scores = trace.scalars(detections, replace(target, against=None)).double()
             lost |= {row for row in vanished if not _EXTREME < float(scores[row]) < 1 - _EXTREME}
     combined = job.target.part == "combined"
-    signed = job.method.signed(job.settings)
+    signed = job.signed
+    joined = [join_parts(parts, job.combine, signed) for parts in zip(*maps)] if combined else []
     return MethodResult(
-        grids=[_join(parts, job.combine, signed) for parts in zip(*maps)] if combined else maps[0],
+        grids=[grid for grid, _ in joined] if combined else maps[0],
         strides=[level.stride for level in at],
         corners=[level.corner for level in at],
         shifts=[level.shift for level in at],
         settings={"combine": job.combine} if combined else {},
         diagnostics={UNDERFLOWED: [float(row in lost) for row in range(len(detections))]} if lost else {},
         layer=trace.layer,
+        deciding=[which for _, which in joined],
     )
 
 
@@ -250,12 +301,24 @@ def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:
     return (placed - boxes.new_tensor([x, y] * 2)) / boxes.new_tensor([across, down] * 2)
 
 
-def _join(parts: Sequence[Tensor], combine: str, signed: bool) -> Tensor:
+def join_parts(parts: Sequence[Tensor], combine: str, signed: bool) -> tuple[Tensor, Tensor]:
+    """Join the maps of the parts of one prediction.
+
+    Args:
+        parts: maps ``[h,w]`` of ``types.COMBINED``, in that order.
+        combine: "maximum", of the raw values, whose units differ: the part with the largest numbers decides nearly
+            everywhere; or "normalized", of each map scaled to 0..1 first.
+        signed: whether values can be negative: then the value of the largest magnitude is taken.
+
+    Returns:
+        The joined map ``[h,w]``, and which part it is taken from at each cell, int8 ``[h,w]``: the number of the part;
+        of several alike the first, and -1 where the value is 0.
+    """
     stack = torch.stack(list(parts))
     if combine == "normalized":
         low = torch.zeros_like(stack[:, :1, :1]) if signed else stack.amin(dim=(1, 2), keepdim=True)
         high = (stack.abs() if signed else stack - low).amax(dim=(1, 2), keepdim=True)
         stack = torch.where(high > 0, (stack - low) / torch.where(high > 0, high, 1), 0)
-    if not signed:
-        return stack.amax(dim=0)
-    return stack.gather(0, stack.abs().argmax(dim=0, keepdim=True))[0]
+    which = (stack.abs() if signed else stack).argmax(dim=0, keepdim=True)
+    found = stack.gather(0, which)[0] if signed else stack.amax(dim=0)
+    return found, torch.where(found != 0, which[0], -1).to(torch.int8)

@@ -88,7 +88,7 @@ def bbam(
             for name, values in kept.items():
                 diagnostics[name][row] = values[i]
     strides, corners = [stride for stride, _ in places], [corner for _, corner in places]
-    return MethodResult(grids, strides, corners, diagnostics, settings={"start": START})
+    return MethodResult(grids, strides, corners, diagnostics, settings={"start": START}, unit="share let through")
 
 
 @torch.inference_mode(False)

@@ -9,7 +9,7 @@ through 0 on each side, such as ReLU6 or SiLU, has the implicit bias ``f(z) - z 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -80,7 +80,8 @@ def full_gradients(trace: Any, inputs: Tensor, detections: Detections, target: T
         trace: an open trace of a classifier.
         inputs: ``[1,3,h,w]``, the network's input.
         detections: N detections of the traced image.
-        target: the class, if it is not each detection's own; always its logit is explained.
+        target: the class, if it is not each detection's own, and the one that it is explained against; always the
+            logit, or the difference of two, is explained.
 
     Returns:
         An iterator over the N full gradients.
@@ -91,7 +92,7 @@ def full_gradients(trace: Any, inputs: Tensor, detections: Detections, target: T
     """
     inputs = inputs.detach().clone().requires_grad_()
     seen: list[tuple[str, Tensor, Tensor]] = []
-    logit = Target(score="logit", label=target.label)
+    logit = replace(target, score="logit")
     values = _with_biases(trace.module, seen, lambda: trace.scalars_of_inputs(inputs, detections, logit)[0])
     outputs = [output for _, output, _ in seen]
 

@@ -63,7 +63,7 @@ def detr_attention(
             seen[place] = _pick(_pick(every, block, "block"), head, "head")
         grids.append(seen[place])
         progress(done, len(detections))
-    return MethodResult(grids, [trace.token_stride] * len(grids))
+    return MethodResult(grids, [trace.token_stride] * len(grids), unit="share of attention")
 
 
 def _places(detections: Detections, attention: str) -> list[Any]:

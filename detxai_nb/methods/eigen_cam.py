@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detxai_nb.methods.registry import Context, gradient_method
+from detxai_nb.methods.registry import Context, Method, register
 
 
-@gradient_method("eigen-cam", title="Eigen-CAM", source="Muhammad & Yeasin, IJCNN 2020")
 def eigen_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
     """Compute ``relu(A^T v)``: each location's activations projected on their first right singular vector v ``[C]``.
 
@@ -30,6 +29,13 @@ def eigen_cam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
         implementation takes their mean off first).
     """
     return torch.relu(_projection(activation.flatten(1))).reshape(activation.shape[1:]).repeat(len(gradient), 1, 1)
+
+
+register(
+    Method(
+        "eigen-cam", eigen_cam, title="Eigen-CAM", source="Muhammad & Yeasin, IJCNN 2020", unit="activation of cells"
+    )
+)
 
 
 def _projection(columns: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, get_args
 
 from torch import Tensor
@@ -78,6 +78,8 @@ class MethodResult:
         layer: the layer that the maps explain, None where they belong to no layer.
         shifts: for each where a grid over the whole input begins, (y, x) in pixels of the model's input; None if all
             begin at the input's own corner.
+        unit: of the maps' values, where it is not that of the explained scalar.
+        deciding: for maps that are joined of several parts which part each cell is taken from, see ``HeatMaps``.
     """
 
     grids: Sequence[Tensor]
@@ -88,6 +90,8 @@ class MethodResult:
     seed: int | None = None
     layer: str | None = None
     shifts: Sequence[tuple[float, float]] | None = None
+    unit: str = ""
+    deciding: Sequence[Tensor] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +106,8 @@ class Method:
     - "trace", for what needs more of a white-box detector: ``function(trace, detections, progress, **settings)``, or
       with the target after ``progress`` if it is ``targeted``, which returns a ``MethodResult``;
     - "perturbation", for any detector: ``function(detector, image, detections, progress, **settings)`` with the image
-      RGB uint8 ``[H,W,3]``, which returns a ``MethodResult``.
+      RGB uint8 ``[H,W,3]``, or with the target after ``progress`` if it is ``targeted`` and so explains contrasts of
+      two classes too, which returns a ``MethodResult``.
 
     Its settings are the function's keyword-only arguments or, where there are many, the fields of the dataclass
     ``settings``: the function then takes one such object as its last positional argument instead of ``**settings``.
@@ -126,8 +131,9 @@ class Method:
         prefers: the layers that it is meant for, best first; the first that a detector has is explained where the
             caller names none, and if it has none of them the detector's own default.
         settings: a dataclass whose fields, all with defaults, are the settings; None for keyword-only arguments.
-        targeted: whether a "trace" method's function takes the target as its fourth argument, and so explains any
-            scalar that it names.
+        targeted: whether the function takes the target after ``progress``, and so explains any scalar that it names;
+            of a "perturbation" method any contrast of two classes by what a detector answers about them.
+        unit: of a gradient method's maps, where it is not that of the explained scalar.
 
     Raises:
         TypeError: if a name is no text, the function cannot be called with what its kind is handed, a rule is no
@@ -150,6 +156,7 @@ class Method:
     prefers: tuple[str, ...] = ()
     settings: type[Any] | None = None
     targeted: bool = False
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -165,8 +172,10 @@ class Method:
         ):
             if isinstance(given, str) or not set(given) <= set(known):
                 raise ValueError(f"{what} of method {self.name!r}: known are {', '.join(known)}; got {given!r}")
-        if self.targeted and self.kind != "trace":
-            raise ValueError(f"method {self.name!r} is targeted, which only trace methods can be; it is a {self.kind}")
+        if self.targeted and self.kind == "gradient":
+            raise ValueError(
+                f"method {self.name!r} is targeted, and a gradient method is handed gradients of any target"
+            )
         for what in ("needs", "prefers"):
             if isinstance(getattr(self, what), str):
                 raise TypeError(f"{what} of method {self.name!r} is a tuple of names, got {getattr(self, what)!r}")
@@ -293,13 +302,34 @@ class Method:
         Raises:
             ValueError: if the method has no maps of that part or score, or none of a class other than the detection's.
         """
+        if target.against is not None and self.targeted and self.kind == "perturbation":
+            return
+        if target.against is not None and self.kind != "gradient" and not self.targeted:
+            raise ValueError(
+                f"method {self.name!r} explains each detection's own class, and no class rather than another; leave "
+                "out against"
+            )
         for what, asked, known in (("target", target.part, self.parts), ("score", target.score, self.scores)):
             if asked not in known:
                 raise ValueError(
                     f"method {self.name!r} has no maps of the {what} {asked!r}; it has: {', '.join(known)}"
                 )
-        if target.label is not None and self.kind != "gradient" and not self.targeted:
+        if target.label is not None and (self.kind == "perturbation" or (self.kind == "trace" and not self.targeted)):
             raise ValueError(f"method {self.name!r} explains each detection's own class; leave out the label")
+
+    def explained(self, target: Target) -> Target:
+        """Return a target as the method explains it.
+
+        Args:
+            target: which scalar of a prediction is to be explained.
+
+        Returns:
+            The same; of a "perturbation" method that is to explain the difference of two logits, that of the two log
+            probabilities, since a detector answers with probabilities.
+        """
+        if self.kind == "perturbation" and target.against is not None and target.score == "logit":
+            return replace(target, score="log-prob")
+        return target
 
 
 def _default(one: Any) -> Any:

@@ -197,11 +197,12 @@ def perturbation_method(
     choices: Mapping[str, tuple[Any, ...]] | None = None,
     signed: Rule = never,
     settings: type[Any] | None = None,
+    targeted: bool = False,
 ) -> Callable[[WholeFunction], WholeFunction]:
     """Register the decorated function, which computes all maps of an image from a detector's answers alone.
 
     The function is ``(detector, image, detections, progress, *, settings...) -> MethodResult``; see ``Method``. It
-    explains the reported score of each detection's own class.
+    explains the reported score of each detection's own class and, if it is ``targeted``, contrasts of two classes.
 
     Args:
         name: the slug by which ``explain`` finds it.
@@ -211,6 +212,8 @@ def perturbation_method(
         signed: whether maps can be negative, of the complete settings.
         settings: a dataclass of the settings, handed to the function as its last argument; None if they are its
             keyword-only arguments.
+        targeted: whether the function takes the target after ``progress``: that of each detection's own score, or a
+            contrast by "prob" or "log-prob". Maps of a contrast are signed.
 
     Returns:
         A decorator that returns the function as it is.
@@ -220,7 +223,8 @@ def perturbation_method(
     """
 
     def decorate(function: WholeFunction) -> WholeFunction:
-        register(_own_class(name, function, "perturbation", title, source, choices, signed=signed, settings=settings))
+        about: dict[str, Any] = {"signed": signed, "settings": settings, "targeted": targeted}
+        register(_own_class(name, function, "perturbation", title, source, choices, **about))
         return function
 
     return decorate

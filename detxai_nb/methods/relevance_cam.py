@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -42,13 +43,14 @@ def relevance_cam(
 
     Relevance starts at the logits, as 1 at the class and, if it is contrastive, -1 / (K - 1) at each of the others, and
     goes down to the layer by the rules of ``detxai_nb.methods.relevance``. So it is the logit that is explained,
-    whatever the target's score.
+    whatever the target's score. A target against one other class starts as 1 and -1 at these two, whatever
+    ``contrastive`` is.
 
     Args:
         trace: an open trace of a classifier.
         detections: the classes to explain.
         progress: called after each part of the classes; what it raises ends the work.
-        target: the class, if it is not each detection's own.
+        target: the class, if it is not each detection's own, and the one that it is explained against.
         rule: how convolutions and linear layers divide relevance: "z+", the paper's, by supporting contributions alone;
             "epsilon", by all of them and the bias; "alpha-beta", alpha times the supporting minus (alpha - 1) times the
             opposing ones.
@@ -73,7 +75,7 @@ def relevance_cam(
         is divided by the summands of its own sign (the code by both, with shares above 1 where they cancel).
     """
     division = Division(rule, epsilon, alpha)
-    labels = trace.labels(detections, Target(score="logit", label=target.label))
+    labels, numbered = target.resolve(trace.labels(detections, replace(target, score="logit")), detections.names)
     tape = record(trace.module, trace.input, trace.layer, trace.logits_of)
     level = trace.levels[0]
     widest = max((value for step in tape.steps for value in step.values), key=Tensor.numel)
@@ -81,7 +83,7 @@ def relevance_cam(
     lost: list[float] = []
     progress(0, len(detections))
     for some in torch.split(labels, most_that_fit(widest)):
-        start = _start(tape, some, contrastive)
+        start = _start(tape, some, contrastive, numbered.against)
         relevance = propagate(tape, start, division)
         weights = relevance.mean(dim=(2, 3))
         maps += list(torch.relu((weights[:, :, None, None] * level.features).sum(dim=1)))
@@ -92,9 +94,11 @@ def relevance_cam(
     )
 
 
-def _start(tape: Tape, labels: Tensor, contrastive: bool) -> Tensor:
-    """The relevance ``[n,K]`` of the logits for n classes."""
+def _start(tape: Tape, labels: Tensor, contrastive: bool, against: Any) -> Tensor:
+    """The relevance ``[n,K]`` of the logits for n classes, each against all others or against one."""
     count = tape.output.shape[1]
-    others = -1 / (count - 1) if contrastive and count > 1 else 0.0
+    others = -1 / (count - 1) if contrastive and count > 1 and against is None else 0.0
     start = tape.output.new_full((len(labels), count), others)
+    if against is not None:
+        start[:, against] = -1.0
     return start.scatter(1, labels[:, None], 1.0)

@@ -118,6 +118,8 @@ def neighbour_contrast(maps: HeatMaps, index: int, progress: Progress | None = N
         settings={**maps.settings, "others": len(maps) - 1},
         signed=True,
         diagnostics={},
+        unit="share of each map's range",
+        deciding=(),
     )
     return NeighbourContrast(index, maps[index], signed, takers.cpu(), taken, kept)
 

@@ -14,7 +14,7 @@ from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
 from detxai_nb.subjects import CLASSES, OBJECTS, Subject, class_titles
-from detxai_nb.types import Detections
+from detxai_nb.types import Detections, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,8 @@ def plot_maps(
 ) -> Figure:
     """Draw a figure with one panel for each object: photograph, heat map, box, and a colour bar of raw values.
 
-    ``HeatMaps.diagnostics`` stand on their panel. The figure is a plain matplotlib figure that a notebook shows by
+    Below a colour bar stands ``HeatMaps.unit``, the unit of what is explained; ``HeatMaps.diagnostics`` stand on their
+    panel. The figure is a plain matplotlib figure that a notebook shows by
     itself; ``figure.savefig(path)`` saves it.
 
     Args:
@@ -106,7 +107,7 @@ def plot_maps(
     if not len(shown):
         return plot_detections(maps.image, maps.detections)
     sheet = PanelGrid(maps.image, rows=-(-len(shown) // (columns or 3)), columns=min(columns or 3, len(shown)))
-    labels = list(titles) if titles is not None else _labels(shown.detections)
+    labels = list(titles) if titles is not None else _labels(shown.detections, shown.target)
     ranges = _ranges(shown, scale)
     for i in range(len(shown)):
         axes, bar = sheet.panel(*divmod(i, sheet.columns))
@@ -156,13 +157,13 @@ def plot_comparison(
     if not rows:
         return plot_detections(first.image, first.detections)
     sheet = PanelGrid(first.image, rows, len(maps), side=2.6)
-    labels = _labels(first.detections)
+    labels = _labels(first.detections, first.target)
     for column, (name, one) in enumerate(maps.items()):
         style = _style(one.signed, colormap, opacity, "object", boxes)
         for row in range(rows):
             axes, bar = sheet.panel(row, column)
             _draw(axes, bar, _small(one[row]), _ranges(one[row], "object")[0], f"{name}: {labels[row]}", style)
-    targets = dict.fromkeys(one.target.part for one in maps.values())
+    targets = dict.fromkeys(one.target.in_words(one.detections.names) for one in maps.values())
     heading = f"target {', '.join(targets)}" + (
         f" (the first {rows} of {_subject(first.detections).counted(len(first))})" if rows < len(first) else ""
     )
@@ -313,6 +314,7 @@ def _draw(axes: Axes, bar: Axes | None, maps: HeatMaps, ends: tuple[float, float
         return
     if high > low and maps.status[0] == OK:
         _color_bar(bar, low, high, style.colormap)
+        bar.set_xlabel(maps.unit, fontsize=7, labelpad=1)
         return
     bar.set_axis_off()
     note = f"{low:.3g} everywhere" if maps.status[0] == OK else maps.status[0]
@@ -368,16 +370,28 @@ def _subject(detections: Detections) -> Subject:
     return CLASSES if are_classes(detections) else OBJECTS
 
 
-def _labels(detections: Detections) -> list[str]:
+def _labels(detections: Detections, target: Target | None = None) -> list[str]:
     subject = _subject(detections)
+    if target is not None and target.against is not None:
+        return _contrasts(detections, target)
     if subject.whole:
         scores = map(subject.score_in_words, detections.scores.tolist())
         return [f"{name} {score}" for name, score in zip(class_titles(detections), scores)]
     return [f"{i}: {n} {s:.2f}" for i, (n, s) in enumerate(zip(detections.label_names(), detections.scores.tolist()))]
 
 
+def _contrasts(detections: Detections, target: Target) -> list[str]:
+    """Such as "0: apple rather than bauble, 0.54", and of another class "1: apple rather than bauble (mug, 0.61)"."""
+    whole, labels = _subject(detections).whole, []
+    for i, (own, score) in enumerate(zip(detections.label_names(), detections.scores.tolist())):
+        words = target.in_words(detections.names, own)
+        said = f", {score:.2f}" if words.startswith(own) else f" ({own}, {score:.2f})"
+        labels.append(f"{words}{said}" if whole else f"{i}: {words}{said}")
+    return labels
+
+
 def _heading(maps: HeatMaps) -> str:
-    said = [maps.method, f"target {maps.target.part}"]
+    said = [maps.method, f"target {maps.target.in_words(maps.detections.names)}"]
     said += [f"{name} {value}" for name, value in maps.settings.items() if name == "direction"]
     if maps.layer:
         said.append(f"layer {maps.layer}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SIDE = 3.3  # inches of a panel's longer side
 _NARROWEST = 1.3  # inches: a colour bar's numbers need that much
 _HEADING = 4.3  # inches: so wide is every figure, for its heading
-_TITLE, _BAR, _GAP = 0.3, 0.42, 0.14  # inches
+_TITLE, _BAR, _GAP = 0.3, 0.54, 0.14  # inches
 _DPI = 110
 
 
@@ -68,16 +68,25 @@ class PanelGrid:
         rows, columns: of panels.
         side: the longer side of a panel in inches.
         bars: whether there is room for a colour bar below each panel.
+        foot: inches left free at the bottom, for a legend.
     """
 
-    def __init__(self, image: np.ndarray, rows: int, columns: int, side: float = _SIDE, bars: bool = True) -> None:
+    def __init__(
+        self,
+        image: np.ndarray,
+        rows: int,
+        columns: int,
+        side: float = _SIDE,
+        bars: bool = True,
+        foot: float = 0.0,
+    ) -> None:
         height, width = image.shape[:2]
         self.columns = columns
         self.tall = side * min(1, height / width)
         self.wide = max(_NARROWEST, side * min(1, width / height))
         self.bar = _BAR if bars else 0.0
         across = max(_HEADING, _GAP + columns * (self.wide + _GAP))
-        self.size = (across, _TITLE + rows * (_TITLE + self.tall + self.bar) + _GAP)
+        self.size = (across, _TITLE + rows * (_TITLE + self.tall + self.bar) + _GAP + foot)
         self.figure = new_figure(*self.size)
 
     def head(self, text: str) -> None:

@@ -283,7 +283,7 @@ def _mean(found: Sequence[HeatMaps], pixels: np.ndarray) -> HeatMaps:
     """The mean of maps of the same predictions, over the clean image, on the CPU."""
     first = found[0]
     grids = tuple(torch.stack(list(same)).mean(dim=0).cpu() for same in zip(*(maps.grids for maps in found)))
-    return replace(first, grids=grids, detections=first.detections.to("cpu"), image=pixels)
+    return replace(first, grids=grids, detections=first.detections.to("cpu"), image=pixels, deciding=())
 
 
 def _noisy(pixels: np.ndarray, count: int, noise: float) -> list[np.ndarray]:

@@ -24,6 +24,7 @@ from detxai_nb.testing.behaviour import (
 )
 from detxai_nb.testing.gradients import (
     TARGETS,
+    check_contrasts,
     check_gradients,
     check_layer_gradients,
     check_maps_in_float32,
@@ -132,6 +133,9 @@ def _checks(
     chosen = choose(reported, trace)
     check_reruns(detector, image, chosen[:3])
     yield "reruns"
+    if len(detector.names) > 1:
+        check_contrasts(trace, chosen[:2])
+        yield "contrasts"
     for target in TARGETS if scalar is not None else ():
         if target.part in Capabilities(detector).targets:
             check_gradients(detector, trace, chosen, scalar, target)  # type: ignore[arg-type]

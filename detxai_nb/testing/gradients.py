@@ -15,7 +15,7 @@ from detxai_nb.methods import METHODS, Context
 from detxai_nb.testing.models import Scalar
 from detxai_nb.testing.reference import slow_gradients
 from detxai_nb.testing.requirements import close, refused, require
-from detxai_nb.types import Detections, Level, Target
+from detxai_nb.types import SCORES, Detections, Level, Target
 
 TARGETS = (
     Target(),
@@ -24,7 +24,8 @@ TARGETS = (
     Target("y1"),
     Target("x2"),
     Target("y2"),
-    Target(score="logit", label=2),
+    Target(label=2, against=1),
+    Target(score="log-prob", label=2, against=1),
 )
 """Targets for which gradients are compared."""
 UNCERTAIN = ("grad-cam++", "ss-grad-cam", "ss-grad-cam++", "g-came", "xgrad-cam")
@@ -71,6 +72,30 @@ def check_gradients(detector: Any, trace: Any, detections: Detections, scalar: S
         _same_scalar(scalars[row], value, row, target)
         require(bool(slow[level].norm() > 0), f"the gradient of detection {row} on level {level} is zero everywhere")
         _same_gradient(gradient, slow[level], f"detection {row} on level {level} for {target}")
+
+
+def check_contrasts(trace: Any, detections: Detections) -> None:
+    """Check that a class explained against another one has the difference of the two classes' scalars and gradients.
+
+    Args:
+        trace: of the image.
+        detections: a few, of a detector of at least two classes.
+
+    Raises:
+        ContractError: if a scalar or a gradient differs.
+    """
+    for score in SCORES:
+        contrast = Target(score=score, label=1, against=detections.names[0])
+        one, other = Target(score=score, label=1), Target(score=score, label=0)
+        parts = [trace.scalars(detections, target).double() for target in (contrast, one, other)]
+        fast = [dense_gradients(trace, detections, target) for target in (contrast, one, other)]
+        for row, ((level, found), (_, mine), (_, theirs)) in enumerate(zip(*fast)):
+            value, sizes = parts[1][row] - parts[2][row], float(parts[1][row].abs() + parts[2][row].abs())
+            kept = close(float(parts[0][row]), float(value), _precision(found) * (sizes + 1))
+            require(kept, f"the scalar of {contrast} of detection {row} is {value:.9g}; trace says {parts[0][row]:.9g}")
+            off, norm = float((found - (mine - theirs)).norm()), float(mine.norm() + theirs.norm())
+            what = f"the gradient of {contrast} of detection {row} on level {level} is the difference of the classes'"
+            require(off <= _precision(found) * norm, f"{what}; it is off by {off:.3g} of {norm:.3g}")
 
 
 def check_no_sides(trace: Any, detections: Detections, target: Target) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,10 +34,22 @@ def slow_gradients(
     found = []
     leaves = [level.features[None].clone().requires_grad_() for level in trace.levels]
     for one in detections:
-        label = int(one.labels[0]) if target.label is None else target.label
         with torch.enable_grad():
-            value = scalar(detector, trace, leaves, one, label, target)
+            value = _explained(partial(scalar, detector, trace, leaves, one), one, target)
         gradients = torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=True)
         zero = [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, gradients)]
         found.append((value.detach(), [gradient[0] for gradient in zero]))
     return found
+
+
+def _explained(scalar: Callable[[int, Target], Tensor], one: Detections, target: Target) -> Tensor:
+    """The scalar of a target that may be a logarithm or a contrast, from the scalar of a class's score or of a side."""
+    labels, numbered = target.resolve(one.labels, one.names)
+    plain = Target(target.part, "prob" if target.score == "log-prob" else target.score)
+
+    def of_class(number: int) -> Tensor:
+        value = scalar(number, plain)
+        return value.log() if target.score == "log-prob" and target.part == "class" else value
+
+    against: Any = numbered.against
+    return of_class(int(labels[0])) if against is None else of_class(int(labels[0])) - of_class(against)

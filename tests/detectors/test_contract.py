@@ -62,7 +62,7 @@ def test_is_an_open_detector(about: Kind, detector: Any) -> None:
     assert set(SIDES) <= set(detector.targets) if about.sides else detector.targets == ("class",)
 
 
-@pytest.mark.parametrize("target", gradients.TARGETS, ids=lambda t: f"{t.part}-{t.score}-{t.label}")
+@pytest.mark.parametrize("target", gradients.TARGETS, ids=lambda t: f"{t.part}-{t.score}-{t.against}")
 def test_gradients_equal_the_slow_loop(
     about: Kind, detector: Any, trace: Any, chosen: dx.Detections, target: Target
 ) -> None:
@@ -70,6 +70,10 @@ def test_gradients_equal_the_slow_loop(
         gradients.check_no_sides(trace, chosen, target)
     else:
         gradients.check_gradients(detector, trace, chosen, about.scalar, target)
+
+
+def test_a_contrast_is_the_difference_of_two_classes(trace: Any, chosen: dx.Detections) -> None:
+    gradients.check_contrasts(trace, chosen[:2])
 
 
 def test_maps_in_float32_equal_the_slow_loop(about: Kind, detector: Any, single: Any, chosen: dx.Detections) -> None:

@@ -140,7 +140,7 @@ def test_another_image_and_outside_boxes_are_refused(detector: Any, image: np.nd
         ({"target": "size"}, ValueError, "unknown target 'size'; known:"),
         ({"layer": "layer9"}, ValueError, "unknown layer 'layer9'; this detector's layers: neck"),
         ({"sigma": 3}, TypeError, "has no setting 'sigma'"),
-        ({"target": dx.Target(label=7)}, ValueError, "there are 3 classes"),
+        ({"target": dx.Target(label=7)}, ValueError, "class 7 is none of this detector's, which are numbered 0 to 2"),
         ({"combine": "maximum"}, TypeError, "has no setting 'combine'"),
     ],
 )

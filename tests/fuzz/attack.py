@@ -227,6 +227,8 @@ class Attack:
             lambda: dx.wrap_predict(predict, one),
             lambda: Target(one),
             lambda: Target("class", label=one),
+            lambda: Target(one, against=two),
+            lambda: Target(score=one, label=two, against="cat"),
             lambda: dx.explain(detector, one, found, method="d-rise", **few),
             lambda: dx.explain(detector, image, one, method="d-rise", **few),
             lambda: dx.explain(detector, image, found, method=one),

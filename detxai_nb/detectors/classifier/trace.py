@@ -17,6 +17,7 @@ from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.module_use import exclusive
+from detxai_nb.targets import class_values, logarithm, sigmoid_scores, softmax_scores
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -64,13 +65,13 @@ class ClassifierTrace(Again):
             target: what is explained; only the part "class".
 
         Returns:
-            Scalars ``[N]``: probabilities or logits.
+            Scalars ``[N]``: probabilities, their logarithms, logits, or differences of two classes'.
 
         Raises:
             ValueError: if the target is a box side, or a logit of a network that returns probabilities, or the
                 detections have no classes as origins or come from another detector.
         """
-        return self._scalars(self._resolve(detections, target), target)
+        return self._scalars(*self._resolve(detections, target))
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         """Compute the exact gradients of all detections with respect to the layer.
@@ -91,7 +92,7 @@ class ClassifierTrace(Again):
         return outside_inference_mode(self._chunks(detections, target))
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        labels = self._resolve(detections, target)
+        labels, target = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(labels), device=labels.device), rows_per_chunk(self._leaf)):
             with torch.enable_grad():
                 scalars = self._scalars(labels[rows].clone(), target)
@@ -133,9 +134,9 @@ class ClassifierTrace(Again):
         Raises:
             ValueError: as ``scalars``, and for inputs of another size.
         """
-        labels = self._resolve(detections, target)
+        labels, target = self._resolve(detections, target)
         self._check_inputs(inputs)
-        return self._values(logits_of(self._module(inputs), len(inputs)), target)[:, labels]
+        return self._values(logits_of(self._module(inputs), len(inputs)), labels, target)
 
     @exclusive("_module")
     @exact_mode
@@ -155,14 +156,14 @@ class ClassifierTrace(Again):
         Raises:
             ValueError: as ``scalars``, and for activations of another shape.
         """
-        labels = self._resolve(detections, target)
+        labels, target = self._resolve(detections, target)
         check_features(features, level, [self._leaf[0]])
         if self._above is None:
             part = self._module.get_submodule(self.layer)
             self._above = Above(self._module, part, self._module, self._prepared.batch, lambda out: [logits_of(out)])
         parts = [features] if self._above.batched else torch.split(features, 1)
         logits = torch.cat([logits_of(self._above(part.clone(), len(part)), len(part)) for part in parts])
-        return self._values(logits, target)[:, labels]
+        return self._values(logits, labels, target)
 
     @property
     def module(self) -> Any:
@@ -193,10 +194,10 @@ class ClassifierTrace(Again):
         Raises:
             ValueError: as ``scalars``.
         """
-        return self._resolve(detections, target)
+        return self._resolve(detections, target)[0]
 
-    def _resolve(self, detections: Detections, target: Target) -> Tensor:
-        """The explained class ``[N]`` of each detection."""
+    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Target]:
+        """The explained class ``[N]`` of each detection; the target with class numbers."""
         if target.part != "class":
             raise ValueError(f"a classifier has no box to explain: its only target is 'class', got {target.part!r}")
         origins = detections.origins
@@ -208,21 +209,44 @@ class ClassifierTrace(Again):
         if target.score == "logit" and self._activation == "none":
             raise ValueError(
                 "this classifier returns probabilities: its logits are not among its outputs. Explain "
-                "Target(score='prob'), or wrap the network without its last softmax or sigmoid"
+                f"Target(score={'prob' if target.against is None else 'log-prob'!r}), or wrap the network without its "
+                "last softmax or sigmoid"
             )
         outputs = self._logits.shape[1]
         if len(origins) and int(origins.max()) >= outputs:
             raise ValueError("these detections come from another detector or image size; detect in this image first")
-        labels = detections.labels.to(self._logits.device).clone()
-        return labels if target.label is None else torch.full_like(labels, target.label)
+        return target.resolve(detections.labels.to(self._logits.device), detections.names)
 
     def _scalars(self, labels: Tensor, target: Target) -> Tensor:
-        """The logits ``[n]`` of the classes ``labels``, or their probabilities."""
-        return self._values(self._logits, target)[0, labels]
+        """The scalars ``[n]`` of the classes ``labels``."""
+        return self._values(self._logits, labels, target)[0]
 
-    def _values(self, logits: Tensor, target: Target) -> Tensor:
-        """The logits ``[B,C]``, or their probabilities."""
-        return logits if target.score == "logit" else probabilities_of(logits, self._activation)
+    def _values(self, logits: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The scalars ``[B,n]`` of the classes ``labels`` in logits ``[B,C]``."""
+        scores = scores_of(logits, self._activation, target.score)
+        return class_values(lambda of: scores[:, of], labels, target)
+
+
+def scores_of(outputs: Tensor, activation: str, score: str) -> Tensor:
+    """Return the scores of all classes.
+
+    Args:
+        outputs: ``[B,C]``.
+        activation: one of ``ACTIVATIONS``.
+        score: one of ``types.SCORES``.
+
+    Returns:
+        ``[B,C]``: probabilities, their logarithms or the outputs themselves.
+
+    Raises:
+        ValueError: as ``probabilities_of``.
+    """
+    if activation == "softmax" or score == "logit":
+        return softmax_scores(outputs, score)
+    if activation == "sigmoid":
+        return sigmoid_scores(outputs, score)
+    found = probabilities_of(outputs, activation)
+    return logarithm(found) if score == "log-prob" else found
 
 
 def probabilities_of(outputs: Tensor, activation: str) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.trace.candidates import survivors
+from detxai_nb.targets import class_values, sigmoid_scores, softmax_scores
 from detxai_nb.types import SIDES, Target
 
 
@@ -117,7 +118,8 @@ class AnchorRule:
             target: which scalar.
 
         Returns:
-            Scalars ``[n]``: a probability in 0..1, a class logit, or a box side in input pixels.
+            Scalars ``[n]``: a probability in 0..1, its logarithm, a class logit, a difference of two classes', or a box
+            side in input pixels.
         """
         row = torch.arange(len(at), device=at.device)
         if target.part in SIDES:
@@ -126,9 +128,8 @@ class AnchorRule:
             side: Tensor = sides[:, SIDES.index(target.part)]
             return side if target.part in ("x2", "y2") else -side
         logits = torch.unflatten(outputs["class"], 1, (-1, self._classes))[row, at[:, 2]]
-        if target.score == "prob":
-            logits = logits.softmax(dim=1) if self._background else logits.sigmoid()
-        return logits[row, labels]
+        scores = (softmax_scores if self._background else sigmoid_scores)(logits, target.score)
+        return class_values(lambda of: scores[row, of], labels, target)
 
 
 def best_of_levels(scores: Tensor, counts: Sequence[int], threshold: float, most: int) -> tuple[Tensor, Tensor]:

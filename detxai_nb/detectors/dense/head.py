@@ -14,7 +14,7 @@ from detxai_nb.detectors.dense.branch import Branch, BranchRun
 from detxai_nb.detectors.dense.convolutions import cut_windows
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.module_use import alone, exclusive
-from detxai_nb.types import Target
+from detxai_nb.types import SIDES, Target
 from detxai_nb.windows import GradientChunk
 
 Branches = Sequence[Mapping[str, Branch]]
@@ -49,6 +49,21 @@ class Rule(Protocol):
         Returns:
             Scalars ``[n]``, differentiable with respect to ``outputs``.
         """
+
+
+def needs_of(target: Target) -> tuple[str, ...]:
+    """Return the branches behind a target where a class's score has a factor from the box branch.
+
+    Args:
+        target: which scalar.
+
+    Returns:
+        Names of branches. What all classes share cancels in the difference of two log probabilities.
+    """
+    if target.part in SIDES:
+        return ("box",)
+    alone = target.score == "logit" or (target.score == "log-prob" and target.against is not None)
+    return ("class",) if alone else ("class", "box")
 
 
 def head_layers(branches: Branches) -> dict[str, tuple[str, int]]:

@@ -217,7 +217,7 @@ class OneStageTrace(Again):
         Raises:
             ValueError: if the target is "combined", or the detections come from another detector or image size.
         """
-        levels, at, labels = self._resolve(detections, target)
+        levels, at, labels, target = self._resolve(detections, target)
         values = torch.empty(len(detections), dtype=self._features[0].dtype, device=at.device)
         for level in torch.unique(levels).tolist():
             rows = (levels == level).nonzero()[:, 0]
@@ -241,7 +241,7 @@ class OneStageTrace(Again):
         return outside_inference_mode(self._chunks(detections, target))
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        levels, at, labels = self._resolve(detections, target)
+        levels, at, labels, target = self._resolve(detections, target)
         for level in torch.unique(levels).tolist():
             rows = (levels == level).nonzero()[:, 0]
             for chunk in self._head.chunks(level, at[rows], labels[rows], target):
@@ -311,22 +311,22 @@ class OneStageTrace(Again):
                 raise ValueError(f"the layer {self.layer!r} cannot run again from changed activations; explain 'neck'")
             pyramid = self._stages.above(list(self._stages.leaves)[level], features)
             return self._on_pyramid(pyramid, len(features), detections, target)
-        levels, at, labels = self._resolve(detections, target)
+        levels, at, labels, target = self._resolve(detections, target)
         if bool((levels != level).any()):
             raise ValueError(f"all detections have to lie on level {level}, got levels {torch.unique(levels).tolist()}")
         return self._head.scalars_of(features, level, at, labels, target)
 
     def _on_pyramid(self, pyramid: Sequence[Tensor], count: int, detections: Detections, target: Target) -> Tensor:
         """The scalars ``[B,N]`` of B versions of the pyramid."""
-        levels, at, labels = self._resolve(detections, target)
+        levels, at, labels, target = self._resolve(detections, target)
         values = self._features[0].new_empty(count, len(detections))
         for level in torch.unique(levels).tolist():
             rows = (levels == level).nonzero()[:, 0]
             values[:, rows] = self._head.scalars_of(pyramid[level], level, at[rows], labels[rows], target, pyramid=True)
         return values
 
-    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """The level ``[N]``, location on it ``[N,2]`` or ``[N,3]`` and explained class ``[N]`` of each detection."""
+    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Tensor, Target]:
+        """The level ``[N]``, location on it ``[N,2]`` or ``[N,3]`` and explained class ``[N]`` of each; the target."""
         if target.part == "combined":
             raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
         origins = detections.origins
@@ -342,10 +342,8 @@ class OneStageTrace(Again):
         inside &= (origins[:, 1:] < extents[levels.clamp(0, len(extents) - 1)]).all(dim=1)
         if not bool(inside.all()):
             raise ValueError("these detections come from another detector or image size; detect in this image first")
-        labels = detections.labels.to(origins.device).clone()
-        if target.label is not None:
-            labels = torch.full_like(labels, target.label)
-        return levels, origins[:, 1:], labels
+        labels, target = target.resolve(detections.labels.to(origins.device), detections.names)
+        return levels, origins[:, 1:], labels, target
 
 
 def _nearest_stage(stride: tuple[float, float], stages: Sequence[tuple[float, float]]) -> int:

@@ -66,6 +66,7 @@ class DetrDetector(Adapter):
     """
 
     family = "detr"
+    side_unit = "input pixels"
 
     def __init__(
         self,

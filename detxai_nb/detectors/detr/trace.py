@@ -22,6 +22,7 @@ from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.module_use import alone, exclusive, undone
+from detxai_nb.targets import class_values, sigmoid_scores, softmax_scores
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -113,7 +114,7 @@ class DetrTrace(Again):
             ValueError: if the target is "combined", or the detections have no queries as origins or come from another
                 detector or image size.
         """
-        return self._scalars(*self._resolve(detections, target), target).detach()
+        return self._scalars(*self._resolve(detections, target)).detach()
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         """Compute the exact gradients of all detections with respect to the layer.
@@ -239,12 +240,12 @@ class DetrTrace(Again):
                 "this detector chooses its queries by what its encoder finds, so with a changed picture or activation "
                 "a prediction may have no query to be read at; a gradient method such as 'odam' does without"
             )
-        queries, labels = self._resolve(detections, target)
+        queries, labels, target = self._resolve(detections, target)
         logits, boxes = (torch.cat([getattr(x, name) for x in outputs]) for name in ("logits", "pred_boxes"))
         return self._values(logits, boxes, queries, labels, target)
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        queries, labels = self._resolve(detections, target)
+        queries, labels, target = self._resolve(detections, target)
         for rows in torch.split(torch.arange(len(queries), device=queries.device), self._rows_per_chunk()):
             with torch.enable_grad():
                 scalars = self._scalars(queries[rows], labels[rows], target)
@@ -268,13 +269,12 @@ class DetrTrace(Again):
             value: Tensor = (outward * box[..., side % 2] + box[..., 2 + side % 2] / 2) * pixels
             return value
         logits = logits[..., queries, :]
-        if target.score == "prob":
-            logits = logits.softmax(dim=-1) if self._variant.softmax else logits.sigmoid()
-        found: Tensor = logits[..., torch.arange(len(labels), device=labels.device), labels]
-        return found
+        scores = (softmax_scores if self._variant.softmax else sigmoid_scores)(logits, target.score)
+        row = torch.arange(len(labels), device=labels.device)
+        return class_values(lambda of: scores[..., row, of], labels, target)
 
-    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor]:
-        """Query and explained class of each detection, ``[N]`` both."""
+    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Target]:
+        """Query and explained class of each detection, ``[N]`` both; the target with class numbers."""
         if target.part == "combined":
             raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
         origins, fields = detections.origins, self._variant.origin_fields
@@ -287,10 +287,7 @@ class DetrTrace(Again):
         queries = origins[:, 0] if self._cells is None else _positions(origins[:, 1], self._cells)
         if len(queries) and not 0 <= int(queries.min()) <= int(queries.max()) < len(self._logits):
             raise ValueError("these detections come from another detector or image size; detect in this image first")
-        labels = detections.labels.to(origins.device).clone()
-        if target.label is not None:
-            labels = torch.full_like(labels, target.label)
-        return queries, labels
+        return queries, *target.resolve(detections.labels.to(origins.device), detections.names)
 
     def _rows_per_chunk(self) -> int:
         """How many gradients fit the memory budget: those of the layer and, larger, those of one layer's attention."""

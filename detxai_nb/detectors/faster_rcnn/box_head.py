@@ -10,6 +10,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
+from detxai_nb.targets import class_values, softmax_scores
 from detxai_nb.types import SIDES, Target
 
 _HEAD_COST = 32
@@ -97,17 +98,17 @@ class BoxHead:
         Args:
             regions: n regions from ``open``.
             labels: int64 ``[n]``, the class of each.
-            target: what is explained: the class's probability or logit, or a side of its box.
+            target: what is explained: the class's score, its difference from another class's, or a side of its box.
 
         Returns:
-            Scalars ``[n]``: a softmax probability, a logit, or a side in input pixels, not clipped to the image and
-            with the sign that makes it grow outward.
+            Scalars ``[n]``: a softmax probability, its logarithm, a logit, a difference of two of these, or a side in
+            input pixels, not clipped to the image and with the sign that makes it grow outward.
         """
         with torch.enable_grad():
             if target.part in SIDES:
                 return self._side(regions, labels, SIDES.index(target.part))
-            values = regions.logits if target.score == "logit" else regions.logits.softmax(dim=1)
-            return values.gather(1, labels[:, None])[:, 0]
+            values = softmax_scores(regions.logits, target.score)
+            return class_values(lambda of: values.gather(1, of[:, None])[:, 0], labels, target)
 
     def _side(self, regions: OpenedRegions, labels: Tensor, side: int) -> Tensor:
         """A side of the class's decoded box in input pixels, not clipped to the image, growing outward."""

@@ -73,6 +73,7 @@ class FasterRcnnDetector(Suppressing, Adapter):
     """
 
     family = "faster_rcnn"
+    side_unit = "input pixels"
     offers = ("regions", RERUN)
 
     def __init__(

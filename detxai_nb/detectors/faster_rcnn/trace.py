@@ -115,7 +115,7 @@ class RoiTrace(Again):
             ValueError: if the target is "combined", or the detections have no anchors as origins or come from another
                 detector or image size.
         """
-        origins, labels = self._resolve(detections, target)
+        origins, labels, target = self._resolve(detections, target)
         values = [
             self._head.scalars(self._open(origins[rows]), labels[rows], target).detach()
             for rows in self._parts(origins)
@@ -199,7 +199,7 @@ class RoiTrace(Again):
         """
         check_features(features, level, [one.features for one in self.levels])
         if self._below is None:
-            origins, labels = self._resolve(detections, target)
+            origins, labels, target = self._resolve(detections, target)
             if any(self._numbers.get(tuple(origin)) != level for origin in origins.tolist()):
                 raise ValueError(f"level {level} of the layer {ROI!r} is the region of another detection")
             pooled = features[:, None].expand(-1, len(origins), *features.shape[1:])
@@ -214,7 +214,7 @@ class RoiTrace(Again):
 
     def _of_maps(self, maps: dict[str, Tensor], detections: Detections, target: Target) -> Tensor:
         """The scalars ``[B,N]`` in B versions of the pyramid."""
-        origins, labels = self._resolve(detections, target)
+        origins, labels, target = self._resolve(detections, target)
         boxes = self._proposals.boxes(origins)
         return self._head.of_pooled(self._pooling.of_maps(maps, boxes), boxes, labels, target)
 
@@ -235,7 +235,7 @@ class RoiTrace(Again):
         return outside_inference_mode(self._region_parts(detections), self._module)
 
     def _region_parts(self, detections: Detections) -> Iterator[Regions]:
-        origins, labels = self._resolve(detections, Target())
+        origins, labels, _ = self._resolve(detections, Target())
         for rows in self._parts(origins):
             with torch.no_grad():
                 proposals = self._proposals.boxes(origins[rows])
@@ -245,7 +245,7 @@ class RoiTrace(Again):
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[list[GradientChunk]]:
         """The chunks of one step each: one of windows, or those of all regions that fit the memory budget."""
-        origins, labels = self._resolve(detections, target)
+        origins, labels, target = self._resolve(detections, target)
         for rows in self._parts(origins):
             regions = self._open(origins[rows])
             gradient = self._head.gradients(regions, labels[rows], target)
@@ -296,8 +296,8 @@ class RoiTrace(Again):
             numbers.append(self._numbers[origin])
         return numbers
 
-    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor]:
-        """Origin ``[N,4]`` and explained class ``[N]`` of each detection."""
+    def _resolve(self, detections: Detections, target: Target) -> tuple[Tensor, Tensor, Target]:
+        """Origin ``[N,4]`` and explained class ``[N]`` of each detection; the target with class numbers."""
         if target.part == "combined":
             raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
         if detections.origins is None or detections.origin_fields != ANCHOR_FIELDS:
@@ -312,7 +312,4 @@ class RoiTrace(Again):
         level = origins[:, 0].clamp(0, len(sizes) - 1)
         if not bool((known[:, None] & (origins[:, 1:] >= 0) & (origins[:, 1:] < sizes[level])).all()):
             raise ValueError("these detections come from another detector or image size; detect in this image first")
-        labels = detections.labels.to(origins.device).clone()
-        if target.label is not None:
-            labels = torch.full_like(labels, target.label)
-        return origins, labels
+        return origins, *target.resolve(detections.labels.to(origins.device), detections.names)

@@ -72,6 +72,9 @@ class GraphDetector(Adapter, ABC):
 
     offers = (RERUN,)
 
+    side_unit = "input pixels"
+    """The unit of a box side as ``scalar`` returns it; that of ``box_side`` of boxes as ``decode`` returns them."""
+
     layer_modules: Mapping[str, LayerModules] = {}
     """The layers by name, the default first. Each map ``[1,C,h,w]`` that its submodules return is an explained grid."""
 

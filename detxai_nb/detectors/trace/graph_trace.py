@@ -17,6 +17,7 @@ from detxai_nb.detectors.trace.capture import capture, replaying
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.module_use import exclusive
+from detxai_nb.targets import logarithm
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
@@ -84,7 +85,8 @@ class GraphTrace(Again):
         Raises:
             ValueError: if the target has no scalar, or the detections come from elsewhere.
         """
-        found = [self._scalar(origin, label, target) for origin, label in self._resolve(detections, target)]
+        asked, target = self._resolve(detections, target)
+        found = [self._scalar(origin, label, target) for origin, label in asked]
         return torch.stack(found) if found else self._leaves[0].new_zeros(0)
 
     @exclusive("_detector.module")
@@ -105,7 +107,7 @@ class GraphTrace(Again):
             ValueError: as ``scalars``, and for inputs of another size.
         """
         self._check_inputs(inputs)
-        asked = self._resolve(detections, target)
+        asked, target = self._resolve(detections, target)
         return torch.stack([self._read(self._detector.forward(one), asked, target) for one in torch.split(inputs, 1)])
 
     @exclusive("_detector.module")
@@ -127,7 +129,8 @@ class GraphTrace(Again):
             ValueError: as ``scalars``, and for activations of another shape.
         """
         check_features(features, level, [leaf[0] for leaf in self._leaves])
-        asked, found = self._resolve(detections, target), []
+        asked, target = self._resolve(detections, target)
+        found = []
         modules = self._detector._modules(self.layer)
         for one in torch.split(features, 1):
             outputs = replaying(lambda: self._detector.forward(self.input), modules, level, one)
@@ -136,8 +139,7 @@ class GraphTrace(Again):
 
     def _read(self, outputs: Any, asked: list[tuple[tuple[int, ...], int]], target: Target) -> Tensor:
         """The scalars ``[N]`` in the network's outputs for one input."""
-        owner, read = type(self._detector).__name__, self._detector.scalar
-        values = [check_scalar(owner, read(outputs, origin, label, target), target) for origin, label in asked]
+        values = [self._of_outputs(outputs, origin, label, target) for origin, label in asked]
         return torch.stack(values) if values else self._leaves[0].new_zeros(0)
 
     def chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
@@ -168,7 +170,7 @@ class GraphTrace(Again):
             yield chunk.level, chunk.rows, chunk.gradient
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
-        asked = self._resolve(detections, target)
+        asked, target = self._resolve(detections, target)
         by_level: dict[int, list[int]] = {}
         for row, (origin, _) in enumerate(asked):
             by_level.setdefault(self._level(origin), []).append(row)
@@ -191,10 +193,22 @@ class GraphTrace(Again):
 
     def _scalar(self, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
         try:
-            value = self._detector.scalar(self._outputs, origin, label, target)
+            return self._of_outputs(self._outputs, origin, label, target)
         except IndexError as error:
             raise ValueError(_ELSEWHERE) from error
-        return check_scalar(type(self._detector).__name__, value, target)
+
+    def _of_outputs(self, outputs: Any, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
+        """The scalar of one prediction in the network's outputs; the detector knows probabilities, logits and sides."""
+
+        def of_class(number: int) -> Tensor:
+            logarithmic = target.score == "log-prob"
+            plain = Target(target.part, "prob" if logarithmic else target.score)
+            value = self._detector.scalar(outputs, origin, number, plain)
+            value = check_scalar(type(self._detector).__name__, value, plain)
+            return logarithm(value) if logarithmic and target.part == "class" else value
+
+        against = target.against
+        return of_class(label) if against is None else of_class(label) - of_class(against)  # type: ignore[arg-type]
 
     def _level(self, origin: tuple[int, ...]) -> int:
         if len(self._leaves) == 1:
@@ -204,8 +218,8 @@ class GraphTrace(Again):
             raise ValueError(_ELSEWHERE)
         return level
 
-    def _resolve(self, detections: Detections, target: Target) -> list[tuple[tuple[int, ...], int]]:
-        """The origin and explained class of each detection."""
+    def _resolve(self, detections: Detections, target: Target) -> tuple[list[tuple[tuple[int, ...], int]], Target]:
+        """The origin and explained class of each detection; the target with class numbers."""
         if target.part == "combined":
             raise ValueError("a trace explains one scalar at a time; 'combined' joins maps and is made by explain")
         if target.part not in self._detector.targets:
@@ -221,5 +235,5 @@ class GraphTrace(Again):
             )
         if origins.numel() and int(origins.min()) < 0:
             raise ValueError(_ELSEWHERE)
-        labels = detections.labels.tolist() if target.label is None else [target.label] * len(origins)
-        return [(tuple(origin), label) for origin, label in zip(origins.tolist(), labels)]
+        labels, target = target.resolve(detections.labels, detections.names)
+        return [(tuple(origin), label) for origin, label in zip(origins.tolist(), labels.tolist())], target

@@ -77,6 +77,7 @@ class UltralyticsDetector(Suppressing, Adapter):
     """
 
     family = "ultralytics"
+    side_unit = "strides"
     offers = (RERUN,)
 
     def __init__(

@@ -13,6 +13,7 @@ from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import Branches
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.module_use import exclusive
+from detxai_nb.targets import class_values, sigmoid_scores
 from detxai_nb.types import SIDES, Target
 from detxai_nb.windows import GradientChunk
 
@@ -132,12 +133,16 @@ class UltralyticsRule:
             target: what is explained.
 
         Returns:
-            Scalars ``[n]``: a sigmoid probability, a logit, or the distance to a side in strides.
+            Scalars ``[n]``: a sigmoid probability, its logarithm, a logit, a difference of two classes', or the
+            distance to a side in strides.
         """
         if target.part in SIDES:
             return side_distances(self._head, outputs["box"])[:, SIDES.index(target.part)]
-        logit = outputs["class"].gather(1, labels[:, None])[:, 0]
-        return logit if target.score == "logit" else logit.sigmoid()
+
+        def value_of(classes: Tensor) -> Tensor:
+            return sigmoid_scores(outputs["class"].gather(1, classes[:, None])[:, 0], target.score)
+
+        return class_values(value_of, labels, target)
 
 
 def side_distances(head: Any, raw: Tensor) -> Tensor:

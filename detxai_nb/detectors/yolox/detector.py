@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.capabilities import RERUN
@@ -20,7 +21,7 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, Place, capture_parts, pyramid_above
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
-from detxai_nb.detectors.dense.head import DenseHead, head_layers
+from detxai_nb.detectors.dense.head import DenseHead, head_layers, needs_of
 from detxai_nb.detectors.dense.trace import (
     BACKBONE,
     NECK,
@@ -40,6 +41,7 @@ from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.module_use import exclusive
 from detxai_nb.names import ClassNames, as_names
 from detxai_nb.scaling import scale_as_opencv
+from detxai_nb.targets import class_values, sigmoid_scores
 from detxai_nb.types import SIDES, Detections, Target
 
 CONVENTIONS = ("bgr255", "rgb-imagenet", "rgb255", "rgb1", "bgr1", "bgr-imagenet")
@@ -73,6 +75,7 @@ class YoloxDetector(Suppressing, Adapter):
     """
 
     family = "yolox"
+    side_unit = "strides"
     offers = (RERUN,)
 
     def __init__(
@@ -251,21 +254,27 @@ def _cells(index: int, level: Tensor) -> Tensor:
 class _YoloxRule:
     """YOLOX's scalars: objectness * class, the class logit, and the distance to each side in strides.
 
-    The outputs of the box branch are x, y, log w, log h and objectness.
+    The outputs of the box branch are x, y, log w, log h and objectness, which cancels in the difference of two classes'
+    log probabilities.
     """
 
     def needs(self, target: Target) -> tuple[str, ...]:
-        if target.part in SIDES:
-            return ("box",)
-        return ("class",) if target.score == "logit" else ("class", "box")
+        return needs_of(target)
 
     def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
         if target.part in SIDES:
             axis = SIDES.index(target.part) % 2
             outward = 1 if target.part in ("x2", "y2") else -1
             return outward * outputs["box"][:, axis] + outputs["box"][:, 2 + axis].exp() / 2
-        logit = outputs["class"].gather(1, labels[:, None])[:, 0]
-        return logit if target.score == "logit" else outputs["box"][:, 4].sigmoid() * logit.sigmoid()
+
+        def value_of(classes: Tensor) -> Tensor:
+            own = sigmoid_scores(outputs["class"].gather(1, classes[:, None])[:, 0], target.score)
+            if target.score == "prob":
+                return outputs["box"][:, 4].sigmoid() * own
+            alone = target.score == "logit" or target.against is not None
+            return own if alone else F.logsigmoid(outputs["box"][:, 4]) + own
+
+        return class_values(value_of, labels, target)
 
 
 def _branches(module: Yolox) -> list[dict[str, Branch]]:

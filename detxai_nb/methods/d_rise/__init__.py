@@ -18,10 +18,10 @@ from detxai_nb.detections import as_detections, require_own
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.methods.d_rise.estimate import WEIGHTS, SplitHalves, maps_of
 from detxai_nb.methods.d_rise.masks import SAMPLINGS, MaskGrid, draw, group_size
-from detxai_nb.methods.d_rise.weights import similarities
+from detxai_nb.methods.d_rise.weights import class_preferences, require_class_scores, similarities
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.methods.registry import MethodResult, perturbation_method
-from detxai_nb.types import Cancelled, Detections, Detector, Progress
+from detxai_nb.types import Cancelled, Detections, Detector, Progress, Target
 
 AGREEMENT = "split-half correlation"
 _FIRST_CHECK = 100
@@ -115,7 +115,7 @@ class Estimate:
             rows: of which objects; by default of all.
 
         Returns:
-            float32 ``[N,H,W]`` at the image's size, non-negative.
+            float32 ``[N,H,W]`` at the image's size, non-negative unless they are of a contrast.
         """
         return self.answers.maps(self.masks, rows)
 
@@ -131,15 +131,28 @@ class MaskedDetections:
         image: RGB uint8 ``[H,W,3]``.
         detections: the objects to explain, of this image.
         settings: see ``DRiseSettings``.
+        target: a contrast of two classes; by default how well each object is found again.
 
     Raises:
-        ValueError: if there are no detections, or they belong to an image of another size.
+        ValueError: if there are no detections, or they belong to an image of another size, or carry no class scores for
+            a contrast.
     """
 
-    def __init__(self, detector: Detector, image: np.ndarray, detections: Detections, settings: DRiseSettings) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        image: np.ndarray,
+        detections: Detections,
+        settings: DRiseSettings,
+        target: Target | None = None,
+    ) -> None:
         height, width = image.shape[:2]
         as_detections(detections).require_nonempty()
         detections.require_image(height, width)
+        self.contrast = target if target is not None and target.against is not None else None
+        if self.contrast is not None:
+            self.contrast.resolve(detections.labels, detections.names)
+            require_class_scores(detections)
         self.settings = settings
         self.targets = detections.to(detector.device)
         self.asker = BatchedDetector(
@@ -171,9 +184,14 @@ class MaskedDetections:
 
         found = self.asker.ask(masked, upto - first)
         rows = slice(first, first + len(found))
-        self.weights[rows] = similarities(self.targets, found).to(self.weights.dtype)
+        self.weights[rows] = self._weights(found).to(self.weights.dtype)
         self._halves.add(self.drawn[rows], first, self.weights[rows])
         self.done = rows.stop
+
+    def _weights(self, found: Sequence[Detections]) -> Tensor:
+        if self.contrast is None:
+            return similarities(self.targets, found)
+        return class_preferences(self.targets, found, self.contrast)
 
     def maps(self, count: int, rows: Sequence[int] | None = None) -> Tensor:
         """Compute the maps of the first masks.
@@ -183,11 +201,13 @@ class MaskedDetections:
             rows: of which objects; by default of all.
 
         Returns:
-            float32 ``[N,H,W]`` at the image's size, non-negative.
+            float32 ``[N,H,W]`` at the image's size, non-negative; of a contrast signed, how far keeping a pixel moves
+            the difference from its mean over all masks.
         """
         of = self.settings
         weights = self.weights[:count] if rows is None else self.weights[:count, list(rows)]
-        return maps_of(self.grid, self.drawn[:count], weights, of.probability, of.weights)
+        found = maps_of(self.grid, self.drawn[:count], weights, of.probability, of.weights)
+        return found if self.contrast is None else found - weights.mean(dim=0).to(found.dtype)[:, None, None]
 
     def estimates(self, progress: Progress | None) -> Iterator[Estimate]:
         """Yield estimates from more and more masks.
@@ -229,7 +249,13 @@ class MaskedDetections:
 
 
 def improving(
-    detector: Detector, image: ImageSource, detections: Detections, *, progress: Progress | None = None, **settings: Any
+    detector: Detector,
+    image: ImageSource,
+    detections: Detections,
+    *,
+    target: Target | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
 ) -> Iterator[Estimate]:
     """Return D-RISE's estimates one after the other, each from more masks than the one before.
 
@@ -240,6 +266,7 @@ def improving(
         detector: any detector.
         image: what ``load_image`` takes.
         detections: the objects to explain, of this image.
+        target: a contrast of two classes by "prob" or "log-prob"; by default how well each object is found again.
         progress: called between batches; ``Cancelled`` ends with a last estimate from the masks so far.
         **settings: the fields of ``DRiseSettings``.
 
@@ -250,7 +277,7 @@ def improving(
         ValueError: for settings out of range, no detections, or those of an image of another size.
     """
     pixels = load_image(image)
-    answers = MaskedDetections(detector, pixels, detections, DRiseSettings(**settings))
+    answers = MaskedDetections(detector, pixels, detections, DRiseSettings(**settings), target)
     require_own(detector, pixels, detections)
     return answers.estimates(progress)
 
@@ -278,15 +305,24 @@ def showing(look: Callable[[Estimate], None]) -> Iterator[None]:
     title="D-RISE",
     source="Petsiuk et al., Black-box Explanation of Object Detectors via Saliency Maps, CVPR 2021",
     choices={"sampling": SAMPLINGS, "weights": WEIGHTS},
+    targeted=True,
 )
 def d_rise(
-    detector: Detector, image: np.ndarray, detections: Detections, progress: Progress, settings: DRiseSettings
+    detector: Detector,
+    image: np.ndarray,
+    detections: Detections,
+    progress: Progress,
+    target: Target,
+    settings: DRiseSettings,
 ) -> MethodResult:
     """Compute the maps of all detections from the same masked images, one value a pixel of the image.
 
     A pixel's value is how well the object is found (``similarities``) on average while a mask keeps the pixel. The
     image is black where a mask is 0; masking is done in float pixels, without rounding if the detector is a white box.
     Half precision is the detector's own choice.
+
+    Of a contrast of two classes a pixel's value is signed: how much more the object is taken for the one than for the
+    other (``weights.class_preferences``) on average while a mask keeps the pixel, less that average over all masks.
 
     Every map carries its "split-half correlation": the rank correlation between the maps of two independent halves of
     the masks. A low one says that the ranking of pixels is mostly noise, either because there are too few masks or
@@ -299,18 +335,22 @@ def d_rise(
         detections: the objects to explain, of this image.
         progress: called between batches; ``Cancelled`` ends with the masks so far, or goes on to the caller if there
             are none.
+        target: each detection's own class, or a contrast of two classes.
         settings: see ``DRiseSettings``.
 
     Returns:
-        Maps float32 ``[H,W]``, non-negative, with the split-half correlations as diagnostics.
+        Maps float32 ``[H,W]``, non-negative unless they are of a contrast, with the split-half correlations as
+        diagnostics.
 
     Raises:
-        ValueError: if there are no detections, or they belong to an image of another size.
+        ValueError: if there are no detections, or they belong to an image of another size, or if the detector's answers
+            carry no class scores for a contrast.
 
     References:
-        Petsiuk et al., D-RISE (CVPR 2021), sec. 3. Departures: float pixels, and the defaults of ``DRiseSettings``.
+        Petsiuk et al., D-RISE (CVPR 2021), sec. 3. Departures: float pixels, and the defaults of ``DRiseSettings``;
+        contrasts are ours.
     """
-    answers = MaskedDetections(detector, image, detections, settings)
+    answers = MaskedDetections(detector, image, detections, settings, target)
     look = _LOOK.get()
     for last in answers.estimates(progress):
         if look is not None and last.stopped is None:
@@ -328,4 +368,5 @@ def d_rise(
             "precision": Capabilities(detector).precision,
         },
         seed=settings.seed,
+        unit="similarity" if target.against is None else "",
     )

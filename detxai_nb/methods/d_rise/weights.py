@@ -9,7 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from detxai_nb.types import Detections
+from detxai_nb.types import Detections, Target
+
+LEAST = 1e-6
+"""Probabilities below it count as it where their logarithms are compared."""
 
 
 def similarities(targets: Detections, found: Sequence[Detections]) -> Tensor:
@@ -35,6 +38,69 @@ def similarities(targets: Detections, found: Sequence[Detections]) -> Tensor:
     theirs = F.normalize(torch.cat([class_vectors(d) for d in found]), dim=1)
     pair = _overlaps(targets, found) * (ours @ theirs.T).clamp(0, 1)
     return _largest(pair * torch.cat([_objectness(d) for d in found]), found)
+
+
+def class_preferences(targets: Detections, found: Sequence[Detections], target: Target) -> Tensor:
+    """Return how far each image's answer prefers one class to another for each target's box.
+
+    The detection that finds the object best as either class is asked: the largest product of IoU, objectness and the
+    sum of the two classes' probabilities. Its difference of the two classes' probabilities, or of their logarithms, is
+    taken times that IoU. Objectness is the same for both classes: it counts in the difference of probabilities and
+    cancels in that of logarithms.
+
+    Args:
+        targets: the T objects that are explained.
+        found: the detections in each of B images, boxes in the same frame.
+        target: a contrast, by "prob" or "log-prob".
+
+    Returns:
+        float32 ``[B,T]``; 0 if nothing overlaps.
+
+    Raises:
+        ValueError: if answers carry no class scores.
+    """
+    labels, target = target.resolve(targets.labels, targets.names)
+    for one in (targets, *found):
+        require_class_scores(one)
+    scores = torch.cat([one.class_scores.float() for one in found])  # type: ignore[union-attr]
+    mine, other = scores.T[labels], scores.T[target.against]
+    overlaps, objectness = _overlaps(targets, found), torch.cat([_objectness(one) for one in found])
+    if target.score == "prob":
+        value = (mine - other) * objectness
+    else:
+        value = mine.clamp(min=LEAST).log() - other.clamp(min=LEAST).log()
+    best, where = _best(overlaps * objectness * (mine + other), found)
+    value = (overlaps * value).gather(1, where.clamp(max=max(value.shape[1] - 1, 0))) if value.shape[1] else best
+    return torch.where(best > 0, value, 0).T
+
+
+def require_class_scores(detections: Detections) -> None:
+    """Raise an error if detections do not say the probability of every class.
+
+    Args:
+        detections: a detector's.
+
+    Raises:
+        ValueError: if there are some and they do not; the message says what is missing.
+    """
+    if detections.class_scores is None and len(detections):
+        raise ValueError(
+            "a contrast compares the probabilities that a detector gives two classes, and these detections carry no "
+            "class_scores [N,C], only the score of their own class; let the detector report the probability of every "
+            "class (wrap_predict takes class_scores), or explain a class alone"
+        )
+
+
+def _best(pair: Tensor, found: Sequence[Detections]) -> tuple[Tensor, Tensor]:
+    """The largest of each answer's columns of ``pair`` ``[T,D]``, and its first column, ``[T,B]`` each."""
+    best = _largest(pair, found).T
+    if not pair.shape[1]:
+        return best, torch.zeros_like(best, dtype=torch.int64)
+    image = _answers(found).to(pair.device)
+    column = torch.arange(pair.shape[1], device=pair.device)
+    first = torch.where(pair == best[:, image], column, pair.shape[1])
+    where = torch.full_like(best, pair.shape[1], dtype=torch.int64)
+    return best, where.scatter_reduce(1, image.expand(len(pair), -1), first, "amin")
 
 
 def _objectness(detections: Detections) -> Tensor:
@@ -77,10 +143,15 @@ def _overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
 
 def _largest(pair: Tensor, found: Sequence[Detections]) -> Tensor:
     """The largest of each answer's columns of ``pair`` ``[T,D]``, as ``[B,T]``; 0 for an answer without any."""
-    counts = torch.tensor([len(detections) for detections in found], device="cpu")
-    image = torch.arange(len(found), device="cpu").repeat_interleave(counts).to(pair.device)
+    image = _answers(found).to(pair.device)
     best = pair.new_zeros(len(pair), len(found))
     return best.scatter_reduce(1, image.expand(len(pair), -1), pair, "amax").T
+
+
+def _answers(found: Sequence[Detections]) -> Tensor:
+    """int64 ``[D]`` on the CPU: to which answer each of all detections in a row belongs."""
+    counts = torch.tensor([len(detections) for detections in found], device="cpu")
+    return torch.arange(len(found), device="cpu").repeat_interleave(counts)
 
 
 def class_vectors(detections: Detections) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,11 @@ from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.detections import as_detections
-from detxai_nb.methods.d_rise.weights import class_overlaps
+from detxai_nb.methods.d_rise.weights import class_overlaps, class_preferences, require_class_scores
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.methods.registry import MethodResult, perturbation_method
 from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
-from detxai_nb.types import Detections, Detector, Progress
+from detxai_nb.types import Detections, Detector, Progress, Target
 
 FIT, LEFT_OUT = "weighted R²", "leave-one-out R²"
 HIDDEN = ("mean", "black", "grey")
@@ -88,9 +90,15 @@ class SodexSettings:
     source="Sejr et al., Surrogate Object Detection Explainer (SODEx) with YOLOv4 and LIME, MAKE 2021",
     choices={"hidden": HIDDEN},
     signed=lambda settings: True,
+    targeted=True,
 )
 def sodex(
-    detector: Detector, image: np.ndarray, detections: Detections, progress: Progress, settings: SodexSettings
+    detector: Detector,
+    image: np.ndarray,
+    detections: Detections,
+    progress: Progress,
+    target: Target,
+    settings: SodexSettings,
 ) -> MethodResult:
     """Compute signed maps of all detections from the same changed images, one value a pixel of the image.
 
@@ -102,7 +110,8 @@ def sodex(
 
     The score is ``class_overlaps``: IoU with the object's box times the score of its class, the largest over the
     detections. D-RISE does the same, but compares whole vectors of class probabilities. The detection that overlaps the
-    box best would give a score that jumps when another comes to overlap it better; the product does not.
+    box best would give a score that jumps when another comes to overlap it better; the product does not. For a contrast
+    of two classes the score is ``weights.class_preferences``.
 
     Diagnostics say how far each object's linear model may be trusted. "weighted R²" is the share of the score's
     variance that it explains, of the samples it was fitted to: with many superpixels and few samples it flatters.
@@ -114,6 +123,7 @@ def sodex(
         image: RGB uint8 ``[H,W,3]``.
         detections: the objects to explain, of this image.
         progress: called between batches; what it raises ends the work without a result.
+        target: each detection's own class, or a contrast of two classes.
         settings: see ``SodexSettings``.
 
     Returns:
@@ -121,19 +131,25 @@ def sodex(
 
     Raises:
         ImportError: without scikit-image.
-        ValueError: if there are no detections, or they belong to an image of another size.
+        ValueError: if there are no detections, or they belong to an image of another size, or if the detector's answers
+            carry no class scores for a contrast.
 
     References:
         Sejr et al., SODEx (MAKE 2021). Departures: the score is a product, and superpixels are SLIC's.
     """
     as_detections(detections).require_nonempty()
     detections.require_image(*image.shape[:2])
+    if target.against is not None:
+        target.resolve(detections.labels, detections.names)
+        require_class_scores(detections)
     progress(0, settings.samples)
     labels, count = superpixels(image, settings.segments, settings.compactness, settings.sigma)
     asker = BatchedDetector(detector, image, score_threshold=settings.score_threshold, batch_size=settings.batch_size)
     shown = draw_shown(settings.samples, count, settings.seed)
     hiding = Hiding(asker.pixels, labels, settings.hidden)
-    scores = ask_all(asker, hiding, shown, detections.to(detector.device), progress)
+    targets = detections.to(detector.device)
+    score_of = class_overlaps if target.against is None else partial(class_preferences, target=target)
+    scores = ask_all(asker, hiding, shown, targets, progress, score_of)
     surrogate = fit(shown, scores, nearness(shown, settings.kernel_width), settings.alpha)
     return MethodResult(
         grids=list(surrogate.coefficients.float()[:, labels].to(detector.device)),
@@ -144,6 +160,7 @@ def sodex(
             "precision": Capabilities(detector).precision,
         },
         seed=settings.seed,
+        unit="score times IoU" if target.against is None else "",
     )
 
 
@@ -212,7 +229,14 @@ class Hiding:
         return means.float().to(self.labels.device)[:, self.labels]
 
 
-def ask_all(asker: BatchedDetector, hiding: Hiding, shown: Tensor, targets: Detections, progress: Progress) -> Tensor:
+def ask_all(
+    asker: BatchedDetector,
+    hiding: Hiding,
+    shown: Tensor,
+    targets: Detections,
+    progress: Progress,
+    score_of: Callable[[Detections, Sequence[Detections]], Tensor] = class_overlaps,
+) -> Tensor:
     """Query the detector with all samples and score each target in each of them.
 
     Args:
@@ -221,9 +245,10 @@ def ask_all(asker: BatchedDetector, hiding: Hiding, shown: Tensor, targets: Dete
         shown: bool ``[N,S]``, the superpixels shown in each of N samples.
         targets: the T objects to score, on the detector's device.
         progress: called between batches as ``progress(samples done, N)``; what it raises ends the work.
+        score_of: scores the targets ``[B,T]`` in B answers.
 
     Returns:
-        Scores ``[N,T]`` in 0..1, float32 on the CPU; see ``class_overlaps``.
+        Scores ``[N,T]``, float32 on the CPU; those of ``class_overlaps`` are in 0..1.
     """
     scores = torch.zeros(len(shown), len(targets), dtype=torch.float32, device="cpu")
     done = 0
@@ -233,7 +258,7 @@ def ask_all(asker: BatchedDetector, hiding: Hiding, shown: Tensor, targets: Dete
             return hiding.images(shown[first : first + count])
 
         found: Any = asker.ask(make, len(shown) - done)
-        scores[done : done + len(found)] = class_overlaps(targets, found).cpu()
+        scores[done : done + len(found)] = score_of(targets, found).cpu()
         done += len(found)
         progress(done, len(shown))
     return scores

@@ -51,6 +51,7 @@ def maps_so_far(estimate: Estimate, image: np.ndarray, detections: Detections, r
         seconds=0.0,
         signed=False,
         diagnostics={AGREEMENT: tuple(estimate.agreement[list(rows)].tolist())},
+        unit="similarity",
     )
 
 
