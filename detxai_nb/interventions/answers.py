@@ -79,6 +79,7 @@ class Reader:
         self._classes = are_classes(detections)
         self._labels = [i for i, name in enumerate(detections.names) if name != BACKGROUND]
         self._own_sides: Tensor | None = None
+        self._began = False
 
     def read(self, picture: np.ndarray, threshold: float | None = None) -> tuple[Answers, Detections | None]:
         """Return what the detector says of the objects in a picture, and what it reports there.
@@ -94,13 +95,15 @@ class Reader:
             least = LEAST_SCORE if threshold is None else min(threshold, LEAST_SCORE)
             found = self._detector.detect([picture], 0.0 if self._classes else least)[0]
             return followed(self._detections, found), None if threshold is None else reported(found, threshold)
-        if self._own_sides is None:
-            # Of the unchanged picture, once: they say how the network's sides become a box.
-            self._own_sides = self._sides(self._open(self._image))
+        if not self._began and picture is not self._image:
+            self.read(self._image)
         about = Capabilities(self._detector)
         # What the detector chooses by its own outputs, such as proposals, stays that of the unchanged picture.
         with about.holding(self._image, self._detections):
             trace = self._open(picture)
+            if not self._began:
+                # Of the unchanged picture, once: they say how the network's sides become a box.
+                self._own_sides, self._began = self._sides(trace), True
             answers = self._at_origin(trace)
         if threshold is None:
             return answers, None

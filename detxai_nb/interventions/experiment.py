@@ -114,13 +114,13 @@ class Experiment:
             ImportError: if the fill needs a library that is missing.
         """
         chosen = Fill.of(fill)
-        avoid = self._objects if self._objects.any() and not self._objects.all() else None
-        picture = chosen.paint(self.image, region, seed, avoid)
+        picture = chosen.paint(self.image, region, seed, self._avoid)
         _check_count(controls)
-        subject = self._about(region, about)
-        settings = {**chosen.settings, **({"sigma": chosen.sigma_of(region)} if chosen.name == "blur" else {})}
+        if chosen.name == "blur":
+            # Controls are as much out of focus as the region, whatever their shape.
+            chosen = Fill("blur", sigma=chosen.sigma_of(region))
         _tell(progress, 0, 1)
-        one = self._answered(picture, region, chosen.name, subject, seed, settings)
+        one = self._answered(picture, region, chosen.name, self._about(region, about), seed, chosen.settings)
         return self._controlled(one, chosen, controls, progress) if controls else one
 
     def with_controls(
@@ -207,11 +207,10 @@ class Experiment:
         if one.about is not None:
             inside = boxes_as_mask(self._boxes([one.about]), self.size) if self._boxes() else None
         found = control_regions(one.region, inside, self._objects, count, one.seed)
-        avoid = self._objects if self._objects.any() and not self._objects.all() else None
         scores = []
         for number, (_, area, _) in enumerate(found):
             _tell(progress, 1 + number, 1 + len(found))
-            picture = fill.paint(self.image, area, one.seed + 1 + number, avoid)
+            picture = fill.paint(self.image, area, one.seed + 1 + number, self._avoid)
             scores.append(self._reader.read(picture)[0].scores)
         _tell(progress, 1 + len(found), 1 + len(found))
         if not found:
@@ -223,6 +222,11 @@ class Experiment:
             torch.stack(scores),
         )
         return replace(one, controls=controls)
+
+    @property
+    def _avoid(self) -> np.ndarray | None:
+        """Where pixels are rather not taken from: objects, if there is anything else."""
+        return self._objects if self._objects.any() and not self._objects.all() else None
 
     def _boxes(self, rows: Sequence[int] | None = None) -> list[list[float]]:
         """The boxes of the objects, or of some; none for classes of the whole picture."""

@@ -88,15 +88,18 @@ class Region:
         return Region(~self.mask, f"all but {self.kind}", self.settings)
 
     def __or__(self, other: Region) -> Region:
-        return self._joined(other, "or", np.logical_or)
+        found: Region = self._joined(other, "or", np.logical_or)
+        return found
 
     def __and__(self, other: Region) -> Region:
-        return self._joined(other, "and", np.logical_and)
+        found: Region = self._joined(other, "and", np.logical_and)
+        return found
 
     def __sub__(self, other: Region) -> Region:
-        return self._joined(other, "without", lambda a, b: a & ~b)
+        found: Region = self._joined(other, "without", lambda a, b: a & ~b)
+        return found
 
-    def _joined(self, other: Region, word: str, join: Any) -> Region:
+    def _joined(self, other: Region, word: str, join: Any) -> Any:
         if not isinstance(other, Region):
             return NotImplemented
         other.require_size(*self.size)

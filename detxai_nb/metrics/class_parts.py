@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from detxai_nb.metrics.case import MetricInput, per_object
-from detxai_nb.metrics.detection_cache import DetectionCache
+from detxai_nb.metrics.detection_cache import SCORE_THRESHOLD, DetectionCache
 from detxai_nb.metrics.map_energy import check_non_negative, check_same_shape, energy, safe_ratio
 from detxai_nb.metrics.registry import Measured, metric
 
-_Known = dict[tuple[int, ...], list[tuple[float, float]]]
+_Known = dict[tuple[int, ...], tuple[float, float]]
 _KNOWN: WeakKeyDictionary[DetectionCache, _Known] = WeakKeyDictionary()
 """The answers about one photograph's redrawn pictures, which all methods and metrics of it share."""
 
@@ -102,10 +102,10 @@ def part_effect(case: MetricInput) -> tuple[Tensor, Tensor]:
         box = (targets.boxes[row].double() * 100).round().long().tolist()
         key = (*members, int(targets.labels[row]), *box)
         if key not in known:
-            (found,) = answers.ask([draw(list(members))], case.least_score(0.05))
+            (found,) = answers.ask([draw(list(members))], case.least_score(SCORE_THRESHOLD))
             scores, _ = found.follow(targets[row])
-            known[key] = [(float(targets.scores[row]), float(scores[0]))]
-        before, after = known[key][0]
+            known[key] = float(targets.scores[row]), float(scores[0])
+        before, after = known[key]
         lost[row], left[row] = before - after, after
     return lost, left
 

@@ -30,14 +30,19 @@ def reach_of_part(scene: Scene, row: int) -> np.ndarray:
     one = item(scene, row)
     height, width = scene.image.shape[:2]
     # The softest shadow that there is, moved by the farthest that any lamp moves it.
-    soft, away = 0.2 * one.radius + 1, (0.16 * one.radius + 0.8) * 1.4 + 1
-    # Outlines are about as far away as they say, so a third more.
-    far = 1.35 * soft + away
-    down, across = np.mgrid[:height, :width]
-    rows, columns = np.nonzero(one.part <= 0)
-    found = np.zeros((height, width), bool)
-    for y, x in zip(rows[::3] + one.top, columns[::3] + one.left):
-        found |= (down - y) ** 2 + (across - x) ** 2 <= (far + 3) ** 2
+    soft, away = 0.2 * one.radius + 1, (0.16 * one.radius + 0.8) * 1.4 + 2
+    shaded = np.zeros((height, width), bool)
+    area = window_overlap(one, height, width)
+    if area is not None:
+        shaded[area[0]] = one.part[area[1]] <= soft
+    # Parts of the window beyond the picture can throw a shadow into it: those are near its border.
+    reach = int(np.ceil(away))
+    wide = np.pad(shaded, reach, mode="edge")
+    found = shaded.copy()
+    for dy in range(2 * reach + 1):
+        for dx in range(2 * reach + 1):
+            if (dy - reach) ** 2 + (dx - reach) ** 2 <= away**2:
+                found |= wide[dy : dy + height, dx : dx + width]
     return found
 
 
