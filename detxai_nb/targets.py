@@ -197,7 +197,7 @@ def class_values(value_of: Callable[[Tensor], Tensor], labels: Tensor, target: T
         ``[...,n]``, part of the graph of what ``value_of`` returns.
     """
     found = value_of(labels)
-    return found if target.against is None else found - value_of(torch.full_like(labels, target.against))
+    return found if target.against is None else found - value_of(torch.full_like(labels, int(target.against)))
 
 
 def softmax_scores(logits: Tensor, score: str) -> Tensor:

@@ -74,7 +74,7 @@ def code_identity(function: Callable[..., Any]) -> Any:
     code = getattr(function, "__code__", None)
     if code is None:
         kind = function if hasattr(function, "__qualname__") else type(function)
-        own = None if isinstance(function, type) else getattr(function, "identity", None)
+        own = None if isinstance(function, type) else Capabilities(function).identity
         if own is not None:
             return {"class": qualified_name(kind), "identity": to_plain(own, f"the identity of a {kind.__qualname__}")}
         return qualified_name(kind)

@@ -140,12 +140,14 @@ class Fill:
         """The new values ``[n,3]`` of the region's pixels."""
         mask = region.mask
         if self.name == "mean":
-            return np.round(pixels.reshape(-1, 3).mean(axis=0)).astype(np.uint8)
+            values: np.ndarray = np.round(pixels.reshape(-1, 3).mean(axis=0)).astype(np.uint8)
+            return values
         if self.name == "noise":
             rows = pixels.reshape(-1, 3).astype(np.float64)
             # Drawn for the whole picture: what a pixel gets does not depend on the region.
             drawn = np.random.Generator(np.random.PCG64(seed)).standard_normal(pixels.shape)[mask]
-            return np.round((rows.mean(axis=0) + drawn * rows.std(axis=0)).clip(0, 255)).astype(np.uint8)
+            values = np.round((rows.mean(axis=0) + drawn * rows.std(axis=0)).clip(0, 255)).astype(np.uint8)
+            return values
         if self.name == "blur":
             return _blurred(pixels, region, self.sigma_of(region))
         if self.name == "moved":
@@ -186,7 +188,8 @@ def _blurred(pixels: np.ndarray, region: Region, sigma: float) -> np.ndarray:
     left, top, right, bottom = max(0, x1 - reach), max(0, y1 - reach), min(width, x2 + reach), min(height, y2 + reach)
     part = Image.fromarray(np.ascontiguousarray(pixels[top:bottom, left:right]))
     blurred = np.asarray(part.filter(ImageFilter.GaussianBlur(sigma)))
-    return blurred[region.mask[top:bottom, left:right]]
+    values: np.ndarray = blurred[region.mask[top:bottom, left:right]]
+    return values
 
 
 def _taken(source: np.ndarray, region: Region, shift: tuple[int, int], what: str) -> np.ndarray:
@@ -236,7 +239,8 @@ def _inpainted(pixels: np.ndarray, region: Region, name: str, radius: float) -> 
         except ImportError as error:
             raise ImportError(f"the fill 'telea' needs OpenCV, which is not installed: {_INSTALL}") from error
         whole: np.ndarray = cv2.inpaint(pixels, region.mask.astype(np.uint8), radius, cv2.INPAINT_TELEA)
-        return whole[region.mask]
+        values: np.ndarray = whole[region.mask]
+        return values
     try:
         from skimage.restoration import inpaint_biharmonic
     except ImportError as error:
@@ -246,4 +250,5 @@ def _inpainted(pixels: np.ndarray, region: Region, name: str, radius: float) -> 
     around = (slice(max(0, y1 - 4), y2 + 4), slice(max(0, x1 - 4), x2 + 4))
     part = pixels[around].astype(np.float64) / 255
     found = inpaint_biharmonic(part, region.mask[around], channel_axis=-1, split_into_regions=True)
-    return np.round(found[region.mask[around]].clip(0, 1) * 255).astype(np.uint8)
+    values = np.round(found[region.mask[around]].clip(0, 1) * 255).astype(np.uint8)
+    return values

@@ -112,6 +112,8 @@ def _whole(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Interve
     masks, scores = arrays["control_masks"], torch.from_numpy(arrays["control_scores"])
     if masks.dtype != bool or masks.shape != (len(places), *image.shape[:2]) or len(scores) != len(places):
         raise ValueError("its controls do not belong together")
+    others: dict[str, Any] = {name: _detections(arrays, meta["detections"][name], name) for name in _DETECTIONS}
+    others |= {name: _answers(arrays, name) for name in ("before", "after")}
     return Intervention(
         image=image,
         picture=picture,
@@ -122,8 +124,7 @@ def _whole(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Interve
         about=meta["about"],
         seed=meta["seed"],
         settings=meta["settings"],
-        **{name: _detections(arrays, meta["detections"][name], name) for name in _DETECTIONS},
-        **{name: _answers(arrays, name) for name in ("before", "after")},
+        **others,
     )
 
 

@@ -84,7 +84,7 @@ class EmbeddingForm:
         if isinstance(module, FasterRCNN):
             pool: Any = module.roi_heads.box_roi_pool
             height, width = (int(side) for side in pool.output_size)
-            return cls(REGIONS, int(module.backbone.out_channels), 1, (height, width), size)  # type: ignore[arg-type]
+            return cls(REGIONS, int(module.backbone.out_channels), 1, (height, width), size)
         if not isinstance(module, (FCOS, RetinaNet)):
             raise TypeError(
                 f"an embedding head reads torchvision's FCOS, RetinaNet or FasterRCNN, got {type(module).__name__}; "

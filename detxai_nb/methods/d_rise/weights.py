@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +64,7 @@ def class_preferences(targets: Detections, found: Sequence[Detections], target: 
     for one in (targets, *found):
         require_class_scores(one)
     scores = torch.cat([one.class_scores.float() for one in found])  # type: ignore[union-attr]
-    mine, other = scores.T[labels], scores.T[target.against]
+    mine, other = scores.T[labels], scores.T[cast(int, target.against)]
     overlaps, objectness = _overlaps(targets, found), torch.cat([_objectness(one) for one in found])
     if target.score == "prob":
         value = (mine - other) * objectness
