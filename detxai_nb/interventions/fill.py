@@ -146,8 +146,7 @@ class Fill:
             rows = pixels.reshape(-1, 3).astype(np.float64)
             # Drawn for the whole picture: what a pixel gets does not depend on the region.
             drawn = np.random.Generator(np.random.PCG64(seed)).standard_normal(pixels.shape)[mask]
-            values = np.round((rows.mean(axis=0) + drawn * rows.std(axis=0)).clip(0, 255)).astype(np.uint8)
-            return values
+            return np.asarray(np.round((rows.mean(axis=0) + drawn * rows.std(axis=0)).clip(0, 255)), np.uint8)
         if self.name == "blur":
             return _blurred(pixels, region, self.sigma_of(region))
         if self.name == "moved":
@@ -250,5 +249,4 @@ def _inpainted(pixels: np.ndarray, region: Region, name: str, radius: float) -> 
     around = (slice(max(0, y1 - 4), y2 + 4), slice(max(0, x1 - 4), x2 + 4))
     part = pixels[around].astype(np.float64) / 255
     found = inpaint_biharmonic(part, region.mask[around], channel_axis=-1, split_into_regions=True)
-    values = np.round(found[region.mask[around]].clip(0, 1) * 255).astype(np.uint8)
-    return values
+    return np.asarray(np.round(found[region.mask[around]].clip(0, 1) * 255), np.uint8)
