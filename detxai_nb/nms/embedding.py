@@ -162,6 +162,14 @@ class EmbeddingHead(nn.Module):
         return head.to(next(module.parameters()).device)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Compute the vectors of a map's cells or of pooled regions.
+
+        Args:
+            features: of cells ``[B,C,h,w]``, a level of the pyramid; of regions ``[R,C,7,7]`` or as the head was made.
+
+        Returns:
+            Rows of length 1: ``[B,h*w*anchors,D]`` in the order of torchvision's outputs, or ``[R,D]``.
+        """
         found: Tensor = self.layers(features.to(next(self.parameters()).dtype))
         if self.form.kind == CELLS:
             # In the order of torchvision's outputs: cell by cell, row first, and anchor by anchor.
