@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from detxai_nb.detectors.registry import ZOO
+from safetensors.torch import save_file
+
+from detxai_nb.detectors.registry import load_detector
 from detxai_nb.evaluation.suppression import PassSettings, SuppressionResults
 
 SMALL = PassSettings(width=128, height=96, score_threshold=0.3, most=1000, short_edge=12)
-LIKE = {"tiny-fcos": "tiny-fcos", "tiny-faster-rcnn": "tiny-faster-rcnn"}
 
 
 def trainings(folder: Path, titles: Iterable[str]) -> Path:
@@ -20,7 +20,8 @@ def trainings(folder: Path, titles: Iterable[str]) -> Path:
         name = title.rpartition("-")[0]
         home = folder / title
         home.mkdir(parents=True)
-        shutil.copy(ZOO / f"{name.partition('-crowd')[0]}.safetensors", home / f"{name}.safetensors")
+        module = load_detector(name.partition("-crowd")[0], device="cpu").module
+        save_file(module.state_dict(), home / f"{name}.safetensors")
     return folder
 
 
