@@ -214,6 +214,11 @@ class Method:
             ) from None
 
     @property
+    def contrasts(self) -> bool:
+        """Whether it explains one class rather than another: methods of gradients do, and those handed the target."""
+        return self.kind == "gradient" or self.targeted
+
+    @property
     def defaults(self) -> dict[str, Any]:
         """The method's own settings with their defaults, in the order in which they are declared."""
         if self.settings is not None:
@@ -304,7 +309,7 @@ class Method:
         """
         if target.against is not None and self.targeted and self.kind == "perturbation":
             return
-        if target.against is not None and self.kind != "gradient" and not self.targeted:
+        if target.against is not None and not self.contrasts:
             raise ValueError(
                 f"method {self.name!r} explains each detection's own class, and no class rather than another; leave "
                 "out against"

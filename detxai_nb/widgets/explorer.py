@@ -6,10 +6,12 @@ from typing import Any
 
 from PIL import Image
 
+from detxai_nb.explaining.jobs import COMBINE
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.explorer_classes import ExplainedOnDemand, picked
+from detxai_nb.widgets.explorer_contrasts import ContrastTraits, pack_others
 from detxai_nb.widgets.shared.code import keywords, overlay_lines
 from detxai_nb.widgets.shared.filters import FilterOptions, FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
@@ -28,22 +30,28 @@ from detxai_nb.widgets.snapshots import picture
 
 _IN_CAPTION = 10
 """As many classes are named below a still picture."""
+NO_OTHER_CLASS = "of the very class that the others are explained against"
+"""What is said of an object without a map."""
 
 
 class ExplorerOptions(SignedLookOptions, FilterOptions, total=False):
     """First values of further traits of the Explorer.
 
     Attributes:
-        selected, direction, scale: as the traits.
+        selected, direction, scale, against, combine: as the traits.
     """
 
     selected: int | None
     direction: str
     scale: str
+    against: str
+    combine: str
 
 
 @show_widget_options(ExplorerOptions)
-class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits):
+class Explorer(
+    ExplainedOnDemand, ContrastTraits, FilterTraits, MethodTraits, TargetTraits, SignedLookTraits, ScaleTraits
+):
     """The photograph with its detected objects, and the heat map of the selected one.
 
     The maps of all objects are computed together: the first ones when the widget is made, later ones in a thread beside
@@ -54,6 +62,12 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
     Of an image classifier there are no objects: a list of classes with their probabilities takes their place, the five
     most probable first. Any other class is explained once its name is typed, or by ``add_class``. Maps are computed for
     the first five classes and for those that are selected.
+
+    "Rather than" asks why an object is of its class and not of another one, the most probable others first: the map
+    explains the difference of the two classes' logits, and objects of the other class itself have none. "Class and
+    sides" joins five maps whose units differ by their maximum, as the ODAM paper does, so that the part with the
+    largest numbers decides nearly everywhere; which one it is stands below the colour bar, and "Join: normalized" gives
+    all parts the same range. Below the colour bar stands the unit of what is explained.
 
     What next: ``Comparison`` puts methods side by side, ``Discrimination`` shows what sets an object apart from its
     neighbours, ``Perturbation`` what happens when the marked pixels go, ``SanityCheck`` whether a map depends on what
@@ -76,6 +90,8 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
     Attributes:
         selected: index of the selected object or class, or None.
         method, target, layer: as above; setting one computes other maps.
+        against: the name of another class, "" for none: why the class rather than this one, for the target "class".
+        combine: how the target "combined" joins its parts, "maximum" (the papers') or "normalized".
         direction: the sign of the evidence, "positive", "negative", "signed" or "absolute", for methods that have it.
         opacity: of the map, 0..1.
         hide_below: evidence below this share of the range of colours is not drawn, 0..1.
@@ -94,7 +110,7 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
 
     _esm = STATIC / "explorer.js"
     _css = STATIC / "explorer.css"
-    _choice = ("method", "target", "layer", "direction")
+    _choice = ("method", "target", "layer", "direction", "against", "combine")
 
     direction = Choice(lambda widget: widget._options.directions or ("positive",), "positive")
 
@@ -123,6 +139,7 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
             method=method,
             target=target,
             layer=self._options.layers[0] if layer is None else layer,
+            others=pack_others(inputs.detections),
             **traits,
         )
         self._begin()
@@ -142,7 +159,8 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
         Returns:
             Python source.
         """
-        call, of = self._options.call(self._request), picked(self._rows, len(self.detections))
+        request = self._request
+        call, of = self._options.call(request), picked(request.rows, len(self.detections))
         lines = [f"maps = dx.explain(detector, image, detections{of}, {keywords(call)})", *self._filter_code()]
         place = None if self.selected is None else self._place(self.selected)
         if place is not None:
@@ -156,11 +174,18 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
             "target": request.target,
             "layer": self._options.layer_after(request, self.layer),
             "direction": request.direction or self.direction,
+            "against": request.against if self._contrasts(request) else self.against,
+            "combine": (request.combine or COMBINE[0]) if request.target == "combined" else self.combine,
         }
+
+    def _contrasts(self, request: Request) -> bool:
+        """Whether a request could be of a class rather than another."""
+        return request.target == "class" and self._options.methods[request.method].contrasts
 
     @property
     def _request(self) -> Request:
-        return self._with_rows(self._options.request(self.method, self.target, self.layer, self.direction))
+        choice = (getattr(self, name) for name in self._choice)
+        return self._with_rows(self._options.request(*choice))
 
     def _scene(self) -> picture.Snapshot:
         """What the browser shows, to be drawn here."""
@@ -186,6 +211,8 @@ class Explorer(ExplainedOnDemand, FilterTraits, MethodTraits, TargetTraits, Sign
             return self.notice or f"{self._inputs.subject.counted(len(self.objects))}{self._listed_classes()}"
         thing = self.objects[self.selected]
         title = "" if self._shown is None else f": {self._shown.title}"
+        if self._request.against and self._place(self.selected) is None:
+            title = f": {NO_OTHER_CLASS}"
         return f"{picture.label_of(thing)}{title}{self._listed_classes()}"
 
     def _listed_classes(self) -> str:

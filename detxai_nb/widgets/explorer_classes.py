@@ -9,6 +9,7 @@ from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.subjects import FIRST_CLASSES
 from detxai_nb.types import Detections, Progress
+from detxai_nb.widgets.explorer_contrasts import rows_of_others
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.joining import joined_maps
@@ -32,7 +33,7 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
     @property
     def _wanted(self) -> Request | None:
         request: Request = self._request
-        return request if len(self.detections) else None
+        return request if rows_of_others(self.detections, request.against) else None
 
     def cancel(self) -> None:
         """Stop the running computation, if there is one, and return to the choice whose result is shown."""
@@ -55,10 +56,17 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
             self._compute_first(self._wanted)  # type: ignore[arg-type]
 
     def _with_rows(self, request: Request) -> Request:
-        return replace(request, rows=self._rows)
+        if not request.against:
+            return replace(request, rows=self._rows)
+        there, every = rows_of_others(self.detections, request.against), range(len(self.detections))
+        rows = tuple(row for row in self._rows or every if row in there)
+        return replace(request, rows=() if rows == tuple(every) and not self._rows else rows)
 
     def _all_maps(self) -> HeatMaps:
-        """The maps of all predictions for what is chosen now, computed as far as they are missing."""
+        """The maps of all predictions for what is chosen now, computed as far as they are missing.
+
+        Of a contrast those of predictions of other classes than the one that they are explained against.
+        """
         if not self._inputs.subject.whole:
             found: HeatMaps = self._result()
             return found
@@ -67,8 +75,8 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
             missing = [row for row in range(len(self.detections)) if row not in self._rows]
             if missing:
                 self._ask_for(*missing)
-        found, rows = self._result(), list(self._rows)
-        return found[[rows.index(row) for row in range(len(rows))]]
+        found, rows = self._result(), list(self._request.rows)
+        return found[[rows.index(row) for row in sorted(rows)]]
 
     def _choice_changed(self, change: Any) -> None:
         if self._ready and change["name"] == "selected" and self._inputs.subject.whole and self.selected is not None:
@@ -123,9 +131,10 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
 
     def _place(self, index: int) -> int | None:
         """Which of the maps is that of a prediction; None while it has none."""
-        if not self._inputs.subject.whole:
+        rows = self._request.rows
+        if not rows:
             return index
-        return self._rows.index(index) if index in self._rows else None
+        return rows.index(index) if index in rows else None
 
 
 def picked(rows: tuple[int, ...], count: int) -> str:

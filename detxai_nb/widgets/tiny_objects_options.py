@@ -16,7 +16,7 @@ from detxai_nb.tiny.object_table import check_at_most
 from detxai_nb.tiny.pair_table import check_gap
 from detxai_nb.tiny.samples import ExplainedImage, explain_image, samples_of
 from detxai_nb.types import Detector, Progress, Target
-from detxai_nb.widgets.shared.code import keywords, script_of
+from detxai_nb.widgets.shared.code import keywords, script_of, target_source
 
 
 class TinyObjectsOptions(TypedDict, total=False):
@@ -205,11 +205,9 @@ class RunOptions:
 
     def _source(self, methods: Sequence[str]) -> dict[str, str]:
         """The arguments that are not the defaults, as source."""
-        plain = self.target == Target(self.target.part)
         found = {}
         if self.target != Target("class"):
-            score = self.target.score
-            found["target"] = repr(self.target.part) if plain else f"dx.Target({self.target.part!r}, score={score!r})"
+            found["target"] = target_source(self.target)
         if self.layer is not None:
             found["layer"] = repr(self.layer)
         if own := self._own(methods):

@@ -252,7 +252,7 @@ def test_figures_say_what_is_explained_and_its_unit() -> None:
     detector = dx.load_detector("tiny-fcos")
     found = detector.detect([SCENE])[0][:1]
     own = found.label_names()[0]
-    figure = dx.explain(detector, SCENE, found, target=Target(against="kettle" if own != "kettle" else "jug")).plot()
+    figure = dx.explain(detector, SCENE, found, target=Target(against="bauble" if own != "bauble" else "apple")).plot()
     assert "rather than" in figure.get_suptitle()
     assert figure.axes[0].get_title(loc="left").startswith(f"0: {own} rather than")
     assert figure.axes[1].get_xlabel() == "difference of logits"

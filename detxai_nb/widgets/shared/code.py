@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from detxai_nb.types import Target
+
 
 @dataclass(frozen=True)
 class CodeRecipe:
@@ -74,6 +76,24 @@ def script_of(names: Mapping[str, str | None], lines: Sequence[str]) -> str:
     first = [f"# {_listed(given)}: what the widget was given"] if given else []
     first += [f"{name} = {source}" for name, source in names.items() if source is not None]
     return "\n".join(["import detxai_nb as dx", "", *first, *lines, ""])
+
+
+def target_source(target: Target) -> str:
+    """Return a target as Python source, as short as it can be.
+
+    Args:
+        target: any.
+
+    Returns:
+        Such as "'x1'", "dx.Target('class', score='logit')" or "dx.Target(against='bauble')".
+    """
+    usual = Target(target.part, against=target.against)
+    if target == usual and target.against is None:
+        return repr(target.part)
+    given = [repr(target.part)] if target.against is None else []
+    given += [] if target.score == usual.score else [f"score={target.score!r}"]
+    given += [f"{name}={v!r}" for name in ("label", "against") if (v := getattr(target, name)) is not None]
+    return f"dx.Target({', '.join(given)})"
 
 
 def overlay_lines(widget: Any, maps: str, index: int, signed: bool, scale: str = "object") -> list[str]:

@@ -14,6 +14,7 @@ from detxai_nb.options import spell_out
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.subjects import OBJECTS, Subject, subject_of
 from detxai_nb.types import PARTS, SCORES, Detections, Detector, Target
+from detxai_nb.widgets.shared.code import target_source
 
 KINDS = ("gradient", "trace", "perturbation")
 """Methods of every kind."""
@@ -31,6 +32,8 @@ TARGETS = {
 }
 DIRECTIONS = {"positive": "Positive", "negative": "Negative", "signed": "Signed", "absolute": "Absolute"}
 _COMMON_SETTINGS = ("score", "combine")
+_FURTHER = ("against", "combine")
+"""Parts of a request that most do not have."""
 
 Widget = TypeVar("Widget", bound=type[Any])
 
@@ -83,7 +86,10 @@ class Request:
         target: what is explained, a name of ``TARGETS``.
         layer: a layer's name, or "" for the one that the method prefers.
         direction: the sign of the evidence, or "" for a method without that setting.
-        rows: which predictions it is of, where those are classes that are explained as they are asked for; else none.
+        rows: which predictions it is of, where those are not all: classes that are explained as they are asked for, or
+            objects of another class than the one they are explained against; else none.
+        against: the name of the class that each prediction's own is explained against, or "".
+        combine: how the target "combined" joins its parts, or "" for the maximum.
     """
 
     method: str
@@ -91,19 +97,24 @@ class Request:
     layer: str
     direction: str
     rows: tuple[int, ...] = ()
+    against: str = ""
+    combine: str = ""
 
     @property
     def key(self) -> str:
         """The computation's name in Python and in the browser: the same for the same computation."""
         rows = (",".join(map(str, self.rows)),) if self.rows else ()
-        return "|".join((self.method, self.target, self.layer, self.direction, *rows))
+        further = tuple(f"{name}={value}" for name, value in vars(self).items() if name in _FURTHER and value)
+        return "|".join((self.method, self.target, self.layer, self.direction, *further, *rows))
 
     @property
     def title(self) -> str:
         """The computation in words, such as "ODAM of the class score"."""
         method = method_title(self.method)
         evidence = "" if self.direction in ("", "positive") else f" ({self.direction} evidence)"
-        return f"{method} of the {TARGETS[self.target].lower()}{evidence}"
+        what = f"class rather than {self.against}" if self.against else TARGETS[self.target].lower()
+        joined = f", {self.combine}" if self.combine else ""
+        return f"{method} of the {what}{joined}{evidence}"
 
 
 @dataclass(frozen=True)
@@ -186,6 +197,7 @@ class WidgetOptions:
                     "title": m.title or name,
                     "about": m.source,
                     "directions": list(m.choices.get("direction", ())),
+                    "contrasts": m.contrasts,
                 }
                 for name, m in self.methods.items()
             ],
@@ -196,18 +208,24 @@ class WidgetOptions:
             "signed_colormaps": list(DIVERGING),
         }
 
-    def request(self, method: str, target: str, layer: str, direction: str) -> Request:
+    def request(
+        self, method: str, target: str, layer: str, direction: str, against: str = "", combine: str = COMBINE[0]
+    ) -> Request:
         """Return the computation that some choices mean.
 
         Args:
-            method, target, layer, direction: values of the traits of these names.
+            method, target, layer, direction, against, combine: values of the traits of these names.
 
         Returns:
-            The request; it has no layer for a perturbation method and no direction for a method without that setting.
+            The request; it has no layer for a perturbation method, no direction for a method without that setting, and
+            what it is explained against or how it is joined only where its target and method have that.
         """
         chosen = self.methods[method]
         inside = "" if chosen.kind == "perturbation" else layer
-        return Request(method, target, inside, direction if "direction" in chosen.choices else "")
+        other = against if target == "class" and chosen.contrasts else ""
+        joined = combine if target == "combined" and combine != COMBINE[0] else ""
+        way = direction if "direction" in chosen.choices else ""
+        return Request(method, target, inside, way, against=other, combine=joined)
 
     def layer_after(self, request: Request, layer: str) -> str:
         """Return the layer to choose on going back to an earlier request.
@@ -234,9 +252,9 @@ class WidgetOptions:
         own: dict[str, Any] = {k: v for k, v in self.settings.items() if k in method.defaults}
         if request.direction:
             own["direction"] = request.direction
-        if request.target == "combined" and "combine" in self.settings:
-            own["combine"] = self.settings["combine"]
-        target = Target(request.target, score=self.settings.get("score", "prob"))
+        if request.target == "combined" and (request.combine or "combine" in self.settings):
+            own["combine"] = request.combine or self.settings["combine"]
+        target = Target(request.target, self.settings.get("score"), against=request.against or None)  # type: ignore[arg-type]
         return {"method": request.method, "target": target, "layer": request.layer or None, **own}
 
     def is_signed(self, request: Request) -> bool:
@@ -264,13 +282,7 @@ class WidgetOptions:
         arguments = self.arguments(request)
         if arguments["layer"] is None:
             del arguments["layer"]
-        target = arguments["target"]
-        plain = target == Target(target.part)
-        shown = {name: repr(value) for name, value in arguments.items()}
-        return {
-            **shown,
-            "target": repr(target.part) if plain else f"dx.Target({target.part!r}, score={target.score!r})",
-        }
+        return {name: repr(value) for name, value in arguments.items()} | {"target": target_source(arguments["target"])}
 
 
 def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, Any], dict[str, Any]]:

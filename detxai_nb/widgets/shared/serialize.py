@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -14,6 +15,7 @@ from PIL import Image
 from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, HeatMaps
 from detxai_nb.metrics.map_energy import centres_between
+from detxai_nb.plots.deciding import PART_COLORS, PART_NAMES, deciding_shares
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
 from detxai_nb.subjects import class_titles
 from detxai_nb.types import Detections
@@ -172,6 +174,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
                 "status": status_in_words(maps, index),
                 "peak": list(peak(maps, index)),
                 "inside": inside,
+                **_decided(maps, index),
             }
         )
         parts.append(quanta.astype("<u2").tobytes())
@@ -180,6 +183,7 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
         "key": key,
         "title": title,
         "signed": maps.signed,
+        "unit": maps.unit,
         "size": list(placement.image_size),
         "scale": [scale_x, scale_y],
         "shift": [placement.offset[1], placement.offset[0]],
@@ -187,6 +191,16 @@ def pack_maps(key: str, title: str, maps: HeatMaps) -> dict[str, Any]:
         "grids": grids,
         "values": b"".join(parts),
     }
+
+
+def _decided(maps: HeatMaps, index: int) -> dict[str, Any]:
+    """Of a joined map which part each cell is taken from: int8 in base64, and each part with its colour and share."""
+    if not maps.deciding:
+        return {}
+    cells = maps.deciding[index].cpu().numpy().astype(np.int8).tobytes()
+    shares = deciding_shares(maps[index])
+    parts = [{"title": PART_NAMES[p].capitalize(), "color": PART_COLORS[p], "share": shares[p]} for p in shares]
+    return {"deciding": base64.b64encode(cells).decode("ascii"), "parts": parts}
 
 
 def status_in_words(maps: HeatMaps, index: int) -> str:

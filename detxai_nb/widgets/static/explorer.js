@@ -71,10 +71,11 @@ function decodeMaps(sent) {
       ...sent.seen ? { seen: sent.seen } : {},
       status: grid.status,
       peak: grid.peak,
-      inside: grid.inside
+      inside: grid.inside,
+      ...grid.deciding ? { deciding: Int8Array.from(atob(grid.deciding), (c) => c.charCodeAt(0)), parts: grid.parts } : {}
     };
   });
-  return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
+  return { key: sent.key, title: sent.title, signed: sent.signed, unit: sent.unit ?? "", size: sent.size, maps };
 }
 function neighbours(map, axis, at2) {
   const cells = axis ? map.height : map.width;
@@ -97,6 +98,12 @@ function valueAt(map, x, y) {
   const top = along(down.first);
   const quantum = top + (along(down.second) - top) * down.part;
   return map.low + quantum * (map.high - map.low) / STEPS;
+}
+function decidingAt(map, x, y) {
+  const [across, down] = [neighbours(map, 0, x), neighbours(map, 1, y)];
+  if (!map.deciding || across.beyond || down.beyond) return -1;
+  const column = across.part < 0.5 ? across.first : across.second;
+  return map.deciding[(down.part < 0.5 ? down.first : down.second) * map.width + column];
 }
 function placeMap(map, size, columns, rows) {
   const out = new Float32Array(columns * rows);
@@ -236,9 +243,11 @@ function colorBar() {
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
   const ticks = [0, 1, 2].map(() => element("span", {}));
   const readout = element("span", { class: "dx-readout" });
+  const unit = element("div", { class: "dx-bar-unit" });
   const root = element("div", { class: "dx-bar" }, [
     element("div", { class: "dx-bar-box" }, [canvas, mark]),
     element("div", { class: "dx-bar-ticks" }, ticks),
+    unit,
     readout
   ]);
   let range = { low: 0, high: 0 };
@@ -247,12 +256,14 @@ function colorBar() {
     /**
      * @param {Range | null} shown null hides the bar: there is no map
      * @param {Uint32Array} table
+     * @param {string} [words] the unit of what is explained
      */
-    show(shown, table) {
+    show(shown, table, words = "") {
       root.classList.toggle("dx-empty", shown === null);
+      unit.textContent = shown ? words : "";
       if (!shown) return;
       range = shown;
-      rangeWords(shown).forEach((words, i) => ticks[i].textContent = words);
+      rangeWords(shown).forEach((words2, i) => ticks[i].textContent = words2);
       const pixels = new ImageData(SAMPLES, 1);
       const colors = new Uint32Array(pixels.data.buffer);
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
@@ -279,10 +290,58 @@ function colorBar() {
   };
 }
 
+// src/explorer/deciding.js
+var LONGEST = 120;
+function decidingMap() {
+  const canvas = element("canvas", { class: "dx-deciding-map", width: "1", height: "1", role: "img" });
+  const legend = element("ul", { class: "dx-deciding-parts" });
+  const root = element("div", { class: "dx-deciding", hidden: "" }, [
+    canvas,
+    element("div", {}, [element("div", { class: "dx-remark" }, ["Which part decides where, and its share of the map:"]), legend])
+  ]);
+  let drawn = null;
+  return {
+    root,
+    /**
+     * @param {HeatMap | null} map only a joined one is shown
+     * @param {{width: number, height: number}} photo
+     */
+    show(map, { width, height }) {
+      root.hidden = !map?.deciding;
+      if (!map?.parts || map === drawn) return;
+      drawn = map;
+      const scale = LONGEST / Math.max(width, height);
+      [canvas.width, canvas.height] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+      const told = map.parts.map(({ title, share }) => `${title} ${Math.round(100 * share)}%`);
+      canvas.setAttribute("aria-label", told.join(", "));
+      legend.replaceChildren(
+        ...map.parts.map(({ color }, i) => {
+          const mark = element("span", { class: "dx-deciding-mark", "aria-hidden": "true" });
+          mark.style.background = color;
+          return element("li", {}, [mark, told[i]]);
+        })
+      );
+      const context = canvas.getContext("2d");
+      if (!context) return;
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      for (let y = 0; y < canvas.height; y++) {
+        for (let x = 0; x < canvas.width; x++) {
+          const part = decidingAt(map, (x + 0.5) * width / canvas.width, (y + 0.5) * height / canvas.height);
+          if (part < 0) continue;
+          context.fillStyle = map.parts[part].color;
+          context.fillRect(x, y, 1, 1);
+        }
+      }
+    }
+  };
+}
+
 // src/shared/terms.js
 var TERMS = {
   Method: "How the heat map is computed from the detector: each method answers another question.",
   Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  "Rather than": "Another class of the same object, the most probable first: the map then says why its class and not that one, by the difference of the two classes' logits.",
+  Join: "How the maps of class and sides become one. Maximum, as in the papers: their units differ, so the part with the largest numbers decides nearly everywhere. Normalized: each map is scaled to 0 to 1 first.",
   Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
@@ -778,6 +837,10 @@ var scales = ({ one }) => [
   { name: "object", title: `Per ${one}` },
   { name: "shared", title: "Shared" }
 ];
+var JOINS = [
+  { name: "maximum", title: "Maximum" },
+  { name: "normalized", title: "Normalized" }
+];
 var BOXES = [
   { name: "all", title: "All" },
   { name: "selected", title: "Selected" }
@@ -797,6 +860,8 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const method = selectControl("Method", choose("method"));
   const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
+  const against = selectControl("Rather than", choose("against"));
+  const combine = segmentControl("Join", JOINS, choose("combine"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
   const opacity = slide("Opacity", "opacity");
@@ -808,7 +873,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
   const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
   const root = element("div", { class: "dx-panel" }, [
     section(subject.title, [filter.root, objects.list, typed.root], count2),
-    section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
+    section("Explanation", [method.row, target.row, against.row, combine.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
   ]);
@@ -834,6 +899,9 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       method.show(choices.methods, store.get("method"));
       elsewhere.textContent = choices.elsewhere ?? "";
       target.show(subject.whole ? [] : choices.targets, store.get("target"));
+      against.show(explorer.others, store.get("against"));
+      combine.show(store.get("combine"));
+      combine.row.hidden = store.get("target") !== "combined";
       const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
@@ -1191,6 +1259,9 @@ var TRAITS = [
   "target",
   "layer",
   "direction",
+  "against",
+  "combine",
+  "others",
   "opacity",
   "hide_below",
   "percentile",
@@ -1224,7 +1295,7 @@ var Explorer = class extends OneResultModel {
   /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
   get status() {
     const status = super.status;
-    if (status.state !== "idle" || this.selected === null || !this.maps || this.map) return status;
+    if (status.state !== "idle" || this.selected === null || !this.maps || this.map || this.itself) return status;
     return { ...status, state: "busy", text: WAITING };
   }
   /** The maps to show, or null. */
@@ -1246,6 +1317,27 @@ var Explorer = class extends OneResultModel {
   get side() {
     const target = this.choice?.target;
     return ["x1", "y1", "x2", "y2"].includes(target) ? target : null;
+  }
+  /** The class that the chosen maps explain each object's own against, "" for none. @returns {string} */
+  get against() {
+    const { store } = this;
+    const method = store.get("choices").methods.find((m) => m.name === store.get("method"));
+    return store.get("target") === "class" && method?.contrasts ? store.get("against") : "";
+  }
+  /** Whether the selected object is of the very class that the others are explained against: it has no map. */
+  get itself() {
+    const { selected, against } = this;
+    return against !== "" && selected !== null && !(this.store.get("others")[selected] ?? []).some((o) => o.name === against) && this.store.get("objects")[selected].name === against;
+  }
+  /** What the selected object's class can be explained against; the chosen class is always among them. @returns {import("../shared/controls.js").Choice[]} */
+  get others() {
+    const { store, selected } = this;
+    const method = store.get("choices").methods.find((m) => m.name === store.get("method"));
+    if (store.get("target") !== "class" || !method?.contrasts) return [];
+    const others = store.get("others")[selected ?? 0] ?? [];
+    const now = store.get("against");
+    const further = now && !others.some((o) => o.name === now) ? [{ name: now, title: now }] : [];
+    return others.length + further.length > 0 ? [{ name: "", title: "any other" }, ...others, ...further] : [];
   }
   /** The method's directions, none for most methods. @returns {string[]} */
   get directions() {
@@ -1514,7 +1606,9 @@ function captionOf({ part, words, bar, legend }, measure) {
     const small = 11 * unit;
     items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
     y += 16 * unit;
-    rangeWords(bar.range).forEach((text, i) => {
+    const said = rangeWords(bar.range);
+    if (bar.unit) items.push({ kind: "text", x: edge + long + 12 * unit, y: y - 2 * unit, text: bar.unit, size: small, color: MUTED });
+    said.forEach((text, i) => {
       const x2 = edge + i * (long - measure(text, small)) / 2;
       items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
     });
@@ -2382,8 +2476,9 @@ var ExplorerView = class {
       painted: () => this.#painted()
     });
     this.bar = colorBar();
+    this.deciding = decidingMap();
     this.panel = explorerPanel(explorer, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
-    this.root = this.parts.arrange("explorer", explorer.subject.whole ? "Explorer of classes" : "Explorer of detected objects", [this.bar.root], this.panel.root);
+    this.root = this.parts.arrange("explorer", explorer.subject.whole ? "Explorer of classes" : "Explorer of detected objects", [this.bar.root, this.deciding.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
     this.parts.progress.show(explorer.status);
@@ -2401,7 +2496,8 @@ var ExplorerView = class {
   #refresh() {
     const { explorer, store, parts } = this;
     this.panel.show();
-    this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    this.bar.show(explorer.map ? explorer.range : null, explorer.table(false), explorer.maps?.unit);
+    this.deciding.show(explorer.map, store.get("photo"));
     this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
@@ -2412,6 +2508,7 @@ var ExplorerView = class {
     const selected = explorer.selected;
     if (store.get("notice")) return store.get("notice");
     if (selected === null) return explorer.subject.whole ? "Choose a class in the list, or type the name of another, to see its heat map." : "Click an object, or use the arrow keys, to see its heat map.";
+    if (explorer.itself) return `${nameOf(store.get("objects")[selected])} is of the very class that the others are explained against: choose another one after “Rather than”.`;
     return describe(store.get("objects")[selected], explorer.map, explorer.maps?.title ?? "");
   }
   /**
@@ -2456,7 +2553,7 @@ var ExplorerView = class {
     const { explorer, root, store } = this;
     root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.selected}` : "";
     root.dataset.opacity = String(store.get("opacity"));
-    const waits = explorer.selected !== null && !explorer.map && explorer.status.state !== "error";
+    const waits = explorer.selected !== null && !explorer.map && !explorer.itself && explorer.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
   /** @returns {import("../shared/sheet.js").Sheet | null} */
@@ -2471,14 +2568,14 @@ var ExplorerView = class {
       scene,
       part: parts.stage.viewport.visible,
       words: [what],
-      bar: map && range ? { range, table: explorer.table(false) } : null,
+      bar: map && range ? { range, table: explorer.table(false), unit: maps?.unit } : null,
       legend: classLegend(scene),
       name: [...Object.values(explorer.choice ?? {}), ...selected === null ? ["photograph"] : [objects[selected].name, String(selected)]]
     };
   }
   #table() {
     const { explorer, store } = this;
-    const columns = ["method", "target", "layer", "direction"];
+    const columns = ["method", "target", "layer", "direction", "against", "combine"];
     const { whole } = explorer.subject;
     const figures = ["status", "low", "high", "peak_x", "peak_y", ...whole ? [] : ["energy_inside"]];
     const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {

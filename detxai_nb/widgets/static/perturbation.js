@@ -419,7 +419,9 @@ function captionOf({ part, words, bar, legend }, measure) {
     const small = 11 * unit;
     items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
     y += 16 * unit;
-    rangeWords(bar.range).forEach((text, i) => {
+    const said = rangeWords(bar.range);
+    if (bar.unit) items.push({ kind: "text", x: edge + long + 12 * unit, y: y - 2 * unit, text: bar.unit, size: small, color: MUTED });
+    said.forEach((text, i) => {
       const x2 = edge + i * (long - measure(text, small)) / 2;
       items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
     });
@@ -564,6 +566,8 @@ var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 var TERMS = {
   Method: "How the heat map is computed from the detector: each method answers another question.",
   Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  "Rather than": "Another class of the same object, the most probable first: the map then says why its class and not that one, by the difference of the two classes' logits.",
+  Join: "How the maps of class and sides become one. Maximum, as in the papers: their units differ, so the part with the largest numbers decides nearly everywhere. Normalized: each map is scaled to 0 to 1 first.",
   Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",

@@ -71,10 +71,11 @@ function decodeMaps(sent) {
       ...sent.seen ? { seen: sent.seen } : {},
       status: grid.status,
       peak: grid.peak,
-      inside: grid.inside
+      inside: grid.inside,
+      ...grid.deciding ? { deciding: Int8Array.from(atob(grid.deciding), (c) => c.charCodeAt(0)), parts: grid.parts } : {}
     };
   });
-  return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
+  return { key: sent.key, title: sent.title, signed: sent.signed, unit: sent.unit ?? "", size: sent.size, maps };
 }
 function neighbours(map, axis, at2) {
   const cells = axis ? map.height : map.width;
@@ -213,9 +214,11 @@ function colorBar() {
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
   const ticks = [0, 1, 2].map(() => element("span", {}));
   const readout = element("span", { class: "dx-readout" });
+  const unit = element("div", { class: "dx-bar-unit" });
   const root = element("div", { class: "dx-bar" }, [
     element("div", { class: "dx-bar-box" }, [canvas, mark]),
     element("div", { class: "dx-bar-ticks" }, ticks),
+    unit,
     readout
   ]);
   let range = { low: 0, high: 0 };
@@ -224,12 +227,14 @@ function colorBar() {
     /**
      * @param {Range | null} shown null hides the bar: there is no map
      * @param {Uint32Array} table
+     * @param {string} [words] the unit of what is explained
      */
-    show(shown, table) {
+    show(shown, table, words = "") {
       root.classList.toggle("dx-empty", shown === null);
+      unit.textContent = shown ? words : "";
       if (!shown) return;
       range = shown;
-      rangeWords(shown).forEach((words, i) => ticks[i].textContent = words);
+      rangeWords(shown).forEach((words2, i) => ticks[i].textContent = words2);
       const pixels = new ImageData(SAMPLES, 1);
       const colors = new Uint32Array(pixels.data.buffer);
       for (let i = 0; i < SAMPLES; i++) colors[i] = table[Math.round(i * (table.length - 1) / (SAMPLES - 1))];
@@ -390,6 +395,8 @@ function curveView(chosen, say = (value) => `${100 * value}%`) {
 var TERMS = {
   Method: "How the heat map is computed from the detector: each method answers another question.",
   Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  "Rather than": "Another class of the same object, the most probable first: the map then says why its class and not that one, by the difference of the two classes' logits.",
+  Join: "How the maps of class and sides become one. Maximum, as in the papers: their units differ, so the part with the largest numbers decides nearly everywhere. Normalized: each map is scaled to 0 to 1 first.",
   Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",

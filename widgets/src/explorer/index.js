@@ -1,6 +1,7 @@
 // Explorer: click an object of a photograph, or choose a class, and see which pixels made the detector say so.
 
 import { colorBar } from "../shared/colorbar.js";
+import { decidingMap } from "./deciding.js";
 import { explorerPanel } from "./panel.js";
 import { Explorer } from "./model.js";
 import { HeatLayer } from "../shared/heat.js";
@@ -8,7 +9,7 @@ import { valueAt } from "../shared/maps.js";
 import { fullLayer } from "../shared/png.js";
 import { CLASS_COLUMNS, OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
 import { counted } from "../shared/subjects.js";
-import { boxLabel, describe } from "../shared/text.js";
+import { boxLabel, describe, nameOf } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 
 /** One view of the widget in the page. */
@@ -31,8 +32,9 @@ class ExplorerView {
       painted: () => this.#painted(),
     });
     this.bar = colorBar();
+    this.deciding = decidingMap();
     this.panel = explorerPanel(explorer, { ...this.parts.list, download: this.parts.downloads(() => this.#sheet(), () => this.#table()) });
-    this.root = this.parts.arrange("explorer", explorer.subject.whole ? "Explorer of classes" : "Explorer of detected objects", [this.bar.root], this.panel.root);
+    this.root = this.parts.arrange("explorer", explorer.subject.whole ? "Explorer of classes" : "Explorer of detected objects", [this.bar.root, this.deciding.root], this.panel.root);
     this.parts.begin(host, this.root, { changed: (key) => this.#changed(key), decoded: () => this.parts.stage.fit() });
     this.#refresh();
     this.parts.progress.show(explorer.status);
@@ -53,7 +55,8 @@ class ExplorerView {
   #refresh() {
     const { explorer, store, parts } = this;
     this.panel.show();
-    this.bar.show(explorer.map ? explorer.range : null, explorer.table(false));
+    this.bar.show(explorer.map ? explorer.range : null, explorer.table(false), explorer.maps?.unit);
+    this.deciding.show(explorer.map, store.get("photo"));
     // Another object's map has another value there.
     this.#point(...this.#at);
     parts.changed();
@@ -66,6 +69,7 @@ class ExplorerView {
     const selected = explorer.selected;
     if (store.get("notice")) return store.get("notice");
     if (selected === null) return explorer.subject.whole ? "Choose a class in the list, or type the name of another, to see its heat map." : "Click an object, or use the arrow keys, to see its heat map.";
+    if (explorer.itself) return `${nameOf(store.get("objects")[selected])} is of the very class that the others are explained against: choose another one after \u201cRather than\u201d.`;
     return describe(store.get("objects")[selected], explorer.map, explorer.maps?.title ?? "");
   }
 
@@ -113,7 +117,7 @@ class ExplorerView {
     const { explorer, root, store } = this;
     root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.selected}` : "";
     root.dataset.opacity = String(store.get("opacity"));
-    const waits = explorer.selected !== null && !explorer.map && explorer.status.state !== "error";
+    const waits = explorer.selected !== null && !explorer.map && !explorer.itself && explorer.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
 
@@ -129,7 +133,7 @@ class ExplorerView {
       scene,
       part: parts.stage.viewport.visible,
       words: [what],
-      bar: map && range ? { range, table: explorer.table(false) } : null,
+      bar: map && range ? { range, table: explorer.table(false), unit: maps?.unit } : null,
       legend: classLegend(scene),
       name: [...Object.values(explorer.choice ?? {}), ...(selected === null ? ["photograph"] : [objects[selected].name, String(selected)])],
     };
@@ -137,7 +141,7 @@ class ExplorerView {
 
   #table() {
     const { explorer, store } = this;
-    const columns = ["method", "target", "layer", "direction"];
+    const columns = ["method", "target", "layer", "direction", "against", "combine"];
     const { whole } = explorer.subject;
     const figures = ["status", "low", "high", "peak_x", "peak_y", ...(whole ? [] : ["energy_inside"])];
     const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {

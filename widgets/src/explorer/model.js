@@ -23,6 +23,9 @@ export const TRAITS = [
   "target",
   "layer",
   "direction",
+  "against",
+  "combine",
+  "others",
   "opacity",
   "hide_below",
   "percentile",
@@ -65,7 +68,7 @@ export class Explorer extends OneResultModel {
   /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
   get status() {
     const status = super.status;
-    if (status.state !== "idle" || this.selected === null || !this.maps || this.map) return status;
+    if (status.state !== "idle" || this.selected === null || !this.maps || this.map || this.itself) return status;
     return { ...status, state: "busy", text: WAITING };
   }
 
@@ -91,6 +94,30 @@ export class Explorer extends OneResultModel {
   get side() {
     const target = this.choice?.target;
     return ["x1", "y1", "x2", "y2"].includes(target) ? target : null;
+  }
+
+  /** The class that the chosen maps explain each object's own against, "" for none. @returns {string} */
+  get against() {
+    const { store } = this;
+    const method = store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === store.get("method"));
+    return store.get("target") === "class" && method?.contrasts ? store.get("against") : "";
+  }
+
+  /** Whether the selected object is of the very class that the others are explained against: it has no map. */
+  get itself() {
+    const { selected, against } = this;
+    return against !== "" && selected !== null && !(this.store.get("others")[selected] ?? []).some((/** @type {{name: string}} */ o) => o.name === against) && this.store.get("objects")[selected].name === against;
+  }
+
+  /** What the selected object's class can be explained against; the chosen class is always among them. @returns {import("../shared/controls.js").Choice[]} */
+  get others() {
+    const { store, selected } = this;
+    const method = store.get("choices").methods.find((/** @type {{name: string}} */ m) => m.name === store.get("method"));
+    if (store.get("target") !== "class" || !method?.contrasts) return [];
+    const others = store.get("others")[selected ?? 0] ?? [];
+    const now = store.get("against");
+    const further = now && !others.some((/** @type {{name: string}} */ o) => o.name === now) ? [{ name: now, title: now }] : [];
+    return others.length + further.length > 0 ? [{ name: "", title: "any other" }, ...others, ...further] : [];
   }
 
   /** The method's directions, none for most methods. @returns {string[]} */

@@ -14,6 +14,10 @@ const scales = ({ one }) => [
   { name: "object", title: `Per ${one}` },
   { name: "shared", title: "Shared" },
 ];
+const JOINS = [
+  { name: "maximum", title: "Maximum" },
+  { name: "normalized", title: "Normalized" },
+];
 const BOXES = [
   { name: "all", title: "All" },
   { name: "selected", title: "Selected" },
@@ -41,6 +45,8 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
   const method = selectControl("Method", choose("method"));
   const elsewhere = element("p", { class: "dx-remark" });
   const target = selectControl("Explain", choose("target"));
+  const against = selectControl("Rather than", choose("against"));
+  const combine = segmentControl("Join", JOINS, choose("combine"));
   const direction = selectControl("Evidence", choose("direction"));
   const layer = selectControl("Layer", choose("layer"));
   const opacity = slide("Opacity", "opacity");
@@ -53,7 +59,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
 
   const root = element("div", { class: "dx-panel" }, [
     section(subject.title, [filter.root, objects.list, typed.root], count),
-    section("Explanation", [method.row, target.row, direction.row, layer.row, elsewhere]),
+    section("Explanation", [method.row, target.row, against.row, combine.row, direction.row, layer.row, elsewhere]),
     section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store),
   ]);
@@ -81,6 +87,9 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       method.show(choices.methods, store.get("method"));
       elsewhere.textContent = choices.elsewhere ?? "";
       target.show(subject.whole ? [] : choices.targets, store.get("target"));
+      against.show(explorer.others, store.get("against"));
+      combine.show(store.get("combine"));
+      combine.row.hidden = store.get("target") !== "combined";
       const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
       direction.show(directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));

@@ -18,9 +18,11 @@ export function colorBar() {
   const mark = element("span", { class: "dx-bar-mark", hidden: "" });
   const ticks = [0, 1, 2].map(() => element("span", {}));
   const readout = element("span", { class: "dx-readout" });
+  const unit = element("div", { class: "dx-bar-unit" });
   const root = element("div", { class: "dx-bar" }, [
     element("div", { class: "dx-bar-box" }, [canvas, mark]),
     element("div", { class: "dx-bar-ticks" }, ticks),
+    unit,
     readout,
   ]);
   /** @type {Range} */
@@ -31,9 +33,11 @@ export function colorBar() {
     /**
      * @param {Range | null} shown null hides the bar: there is no map
      * @param {Uint32Array} table
+     * @param {string} [words] the unit of what is explained
      */
-    show(shown, table) {
+    show(shown, table, words = "") {
       root.classList.toggle("dx-empty", shown === null);
+      unit.textContent = shown ? words : "";
       if (!shown) return;
       range = shown;
       rangeWords(shown).forEach((words, i) => (ticks[i].textContent = words));

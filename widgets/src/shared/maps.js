@@ -32,9 +32,10 @@ export function decodeMaps(sent) {
       status: grid.status,
       peak: grid.peak,
       inside: grid.inside,
+      ...(grid.deciding ? { deciding: Int8Array.from(atob(grid.deciding), (c) => c.charCodeAt(0)), parts: grid.parts } : {}),
     };
   });
-  return { key: sent.key, title: sent.title, signed: sent.signed, size: sent.size, maps };
+  return { key: sent.key, title: sent.title, signed: sent.signed, unit: sent.unit ?? "", size: sent.size, maps };
 }
 
 /**
@@ -73,6 +74,19 @@ export function valueAt(map, x, y) {
   const top = along(down.first);
   const quantum = top + (along(down.second) - top) * down.part;
   return map.low + (quantum * (map.high - map.low)) / STEPS;
+}
+
+/**
+ * Which part of a prediction a joined map is taken from at an image position: that of the nearest cell, -1 for none.
+ * @param {HeatMap} map
+ * @param {number} x continuous image coordinate
+ * @param {number} y
+ */
+export function decidingAt(map, x, y) {
+  const [across, down] = [neighbours(map, 0, x), neighbours(map, 1, y)];
+  if (!map.deciding || across.beyond || down.beyond) return -1;
+  const column = across.part < 0.5 ? across.first : across.second;
+  return map.deciding[(down.part < 0.5 ? down.first : down.second) * map.width + column];
 }
 
 /**

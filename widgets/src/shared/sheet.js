@@ -11,7 +11,7 @@ import { boxLabel } from "./text.js";
 /**
  * `bar`: the colours of the map, with a table of RGBA entries; `legend`: what colours of boxes mean; `name`: parts of
  * the file's name.
- * @typedef {{scene: Scene, part: Part, words: string[], bar: {range: Range, table: Uint32Array} | null,
+ * @typedef {{scene: Scene, part: Part, words: string[], bar: {range: Range, table: Uint32Array, unit?: string} | null,
  *   legend: {color: string, name: string}[], name: string[]}} Sheet
  */
 /**
@@ -78,7 +78,9 @@ export function captionOf({ part, words, bar, legend }, measure) {
     const small = 11 * unit;
     items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
     y += 16 * unit;
-    rangeWords(bar.range).forEach((text, i) => {
+    const said = rangeWords(bar.range);
+    if (bar.unit) items.push({ kind: "text", x: edge + long + 12 * unit, y: y - 2 * unit, text: bar.unit, size: small, color: MUTED });
+    said.forEach((text, i) => {
       const x = edge + (i * (long - measure(text, small))) / 2;
       items.push({ kind: "text", x, y: y + small + 2 * unit, text, size: small, color: MUTED });
     });

@@ -4,6 +4,8 @@
 const TERMS = {
   Method: "How the heat map is computed from the detector: each method answers another question.",
   Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  "Rather than": "Another class of the same object, the most probable first: the map then says why its class and not that one, by the difference of the two classes' logits.",
+  Join: "How the maps of class and sides become one. Maximum, as in the papers: their units differ, so the part with the largest numbers decides nearly everywhere. Normalized: each map is scaled to 0 to 1 first.",
   Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
   Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
   Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",

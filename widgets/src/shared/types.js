@@ -13,8 +13,9 @@
  * values that 0 and 65535 stand for; `stride` is (x, y) in input pixels; `corner` (x, y) is where a grid begins that
  * covers a part of the input only, outside of which the map is 0, and null for one over the whole input, which begins at
  * `shift` (x, y), by default at the input's own corner; `peak` (x, y) is in pixels of the photograph; `inside` is the
- * share of the map's energy inside the object's box, null where there is no energy.
- * @typedef {{shape: [number, number], offset: number, low: number, high: number, stride: [number, number],
+ * share of the map's energy inside the object's box, null where there is no energy; `deciding` says of a joined map which
+ * of the `parts` each cell is taken from, int8 in base64, -1 for none.
+ * @typedef {{deciding?: string, parts?: DecidingPart[], shape: [number, number], offset: number, low: number, high: number, stride: [number, number],
  *   corner: [number, number] | null, shift?: [number, number], status: string, peak: [number, number], inside: number | null}} GridMeta
  */
 
@@ -22,7 +23,8 @@
  * The maps of all objects of one photograph, made by one computation.
  * `scale` and `shift` (x, y) take pixels of the photograph to pixels of the model's input.
  * `seen` (xyxy, pixels of the photograph) is the cut of it that the model sees, where that is not all; maps are 0 outside.
- * @typedef {{key: string, title: string, signed: boolean, size: [number, number], scale: [number, number],
+ * `unit` is that of what is explained, in words.
+ * @typedef {{key: string, title: string, signed: boolean, unit?: string, size: [number, number], scale: [number, number],
  *   shift: [number, number], seen?: [number, number, number, number], grids: GridMeta[], values: DataView}} MapPackage
  */
 
@@ -31,12 +33,14 @@
  * grid's own corner; a `partial` map is 0 beyond its grid.
  * @typedef {{quanta: Uint16Array, width: number, height: number, low: number, high: number, scale: [number, number],
  *   shift: [number, number], stride: [number, number], partial: boolean, status: string, peak: [number, number],
- *   inside: number | null, seen?: [number, number, number, number]}} HeatMap
+ *   inside: number | null, seen?: [number, number, number, number], deciding?: Int8Array, parts?: DecidingPart[]}} HeatMap
  */
+
+/** A part of a prediction, and its share of a joined map. @typedef {{title: string, color: string, share: number}} DecidingPart */
 
 /**
  * `unfinished`: its method still improves them.
- * @typedef {{key: string, title: string, signed: boolean, size: [number, number], maps: HeatMap[], unfinished?: boolean}} MapSet
+ * @typedef {{key: string, title: string, signed: boolean, unit?: string, size: [number, number], maps: HeatMap[], unfinished?: boolean}} MapSet
  */
 
 /**

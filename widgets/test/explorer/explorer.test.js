@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import widget from "../../src/explorer/index.js";
 import { TRAITS } from "../../src/explorer/model.js";
+import { decidingAt, decodeMaps } from "../../src/shared/maps.js";
 import { PATIENCE } from "../../src/shared/progress.js";
 import { point } from "../shared/page.js";
 import { FakeModel, someChoice, somePackage, someRequest, someState, someStatus } from "../shared/fake_model.js";
@@ -253,5 +254,51 @@ describe("Explorer", () => {
     cleanups = [];
     expect(el.children.length).toBe(0);
     model.receive({ opacity: 0.1 });
+  });
+});
+
+const OTHERS = [[{ name: "lid", title: "lid 0.20" }, { name: "jar", title: "jar 0.10" }], [{ name: "cup", title: "cup 0.30" }]];
+
+describe("Explorer of a class rather than another", () => {
+  const choices = () => {
+    const given = /** @type {any} */ (someState().choices);
+    return { ...given, methods: given.methods.map((/** @type {any} */ m) => ({ ...m, contrasts: m.name === "odam" })), targets: [...given.targets, { name: "combined", title: "Class and sides" }] };
+  };
+
+  it("offers the other classes of the selected object, as far as method and target have a contrast", async () => {
+    const { model, root } = await show({ others: OTHERS, choices: choices() });
+    const list = control(root, "Rather than");
+    const titles = () => [.../** @type {any} */ (list).options].map((/** @type {HTMLOptionElement} */ o) => o.textContent);
+    expect(titles()).toEqual(["any other", "lid 0.20", "jar 0.10"]);
+    list.value = "jar";
+    fire(list, "change");
+    expect(model.saved).toEqual([{ against: "jar" }]);
+    model.receive({ selected: 1 });
+    expect(titles()).toEqual(["any other", "cup 0.30", "jar"]);
+    model.receive({ target: "x1" });
+    expect(/** @type {HTMLElement} */ (list.closest(".dx-row")).hidden).toBe(true);
+    model.receive({ target: "class", method: "grad-cam" });
+    expect(/** @type {HTMLElement} */ (list.closest(".dx-row")).hidden).toBe(true);
+  });
+
+  it("waits for nothing where the object is of the other class itself, and says so", async () => {
+    const sent = { ...somePackage(FIRST), rows: [0], choice: someChoice() };
+    sent.grids = sent.grids.slice(0, 1);
+    const { root, get } = await show({ others: OTHERS, choices: choices(), selected: 1, against: someState().objects[1].name, map_data: sent });
+    expect(root.dataset.ready).toBe("true");
+    expect(get("[role=status]").textContent).toContain("of the very class that the others are explained against");
+  });
+
+  it("says the unit of what is explained, and which part of a joined map decides where", async () => {
+    const parts = [{ title: "Class", color: "#0072b2", share: 0.02 }, { title: "Top side", color: "#009e73", share: 0.98 }];
+    const sent = { ...somePackage(FIRST), unit: "probability or strides", choice: someChoice() };
+    sent.grids = sent.grids.map((grid) => ({ ...grid, deciding: btoa(String.fromCharCode(0, 1, 255, 1, 1, 0)), parts }));
+    const { el, get } = await show({ map_data: sent, choices: choices(), target: "combined" });
+    expect(get(".dx-bar-unit").textContent).toBe("probability or strides");
+    expect(get(".dx-deciding").hidden).toBe(false);
+    expect([...el.querySelectorAll(".dx-deciding-parts li")].map((li) => li.textContent)).toEqual(["Class 2%", "Top side 98%"]);
+    expect([...decodeMaps(sent).maps[0].deciding ?? []]).toEqual([0, 1, -1, 1, 1, 0]);
+    expect(decidingAt(decodeMaps(sent).maps[0], 39, 1)).toBe(-1);
+    expect(decidingAt(decodeMaps(sent).maps[0], 1, 1)).toBe(0);
   });
 });
