@@ -2662,7 +2662,7 @@ var ComparisonView = class {
     parts.again.show(store.get("lower_score"));
     keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
-    this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
+    this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2), selected ? comparison.maps(selected.method)?.unit : "");
     this.#pointed(false);
     const words = store.get("notice") || this.#words(selected);
     if (words !== this.#described) parts.say(this.#described = words);

@@ -2387,7 +2387,7 @@ var DiscriminationView = class {
     parts.progress.show(discrimination.status);
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
-    this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    this.bar.show(colored ? discrimination.range : null, discrimination.table(false), discrimination.maps?.unit);
     this.#point(...this.#at);
     parts.changed();
     parts.label("Photograph");
@@ -2483,7 +2483,7 @@ var DiscriminationView = class {
       scene,
       part: parts.stage.viewport.visible,
       words: [selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${about}`, ...selected === null ? [] : [this.#words()]],
-      bar: map && range && !tinted ? { range, table: discrimination.table(false) } : null,
+      bar: map && range && !tinted ? { range, table: discrimination.table(false), unit: discrimination.maps?.unit } : null,
       legend: tinted ? taken : classLegend(scene),
       name: [
         store.get("view"),

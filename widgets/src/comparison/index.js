@@ -110,7 +110,7 @@ class ComparisonView {
     parts.again.show(store.get("lower_score"));
     keepInPlace(this.panel.root, () => this.grid.show());
     const range = selected ? comparison.range(selected) : null;
-    this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2));
+    this.bar.show(range, selected ? comparison.table(selected.method, false) : new Uint32Array(2), selected ? comparison.maps(selected.method)?.unit : "");
     this.#pointed(false);
     const words = store.get("notice") || this.#words(selected);
     // What was said of a point stays until there is something else to say.

@@ -54,7 +54,7 @@ class DiscriminationView {
     parts.progress.show(discrimination.status);
     this.panel.show();
     const colored = discrimination.map && store.get("view") !== "neighbours";
-    this.bar.show(colored ? discrimination.range : null, discrimination.table(false));
+    this.bar.show(colored ? discrimination.range : null, discrimination.table(false), discrimination.maps?.unit);
     // Another object's map has another value there.
     this.#point(...this.#at);
     parts.changed();
@@ -158,7 +158,7 @@ class DiscriminationView {
       scene,
       part: parts.stage.viewport.visible,
       words: [selected === null ? `${objects.length} objects` : `${boxLabel(objects[selected])}${about}`, ...(selected === null ? [] : [this.#words()])],
-      bar: map && range && !tinted ? { range, table: discrimination.table(false) } : null,
+      bar: map && range && !tinted ? { range, table: discrimination.table(false), unit: discrimination.maps?.unit } : null,
       legend: tinted ? taken : classLegend(scene),
       name: [
         store.get("view"),

@@ -99,7 +99,7 @@ class SanityView {
     parts.again.show(store.get("lower_score"));
     this.grid.show();
     const range = selected ? check.range(selected) : null;
-    this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2));
+    this.bar.show(range, selected ? check.table(selected.method, false) : new Uint32Array(2), selected ? check.maps(selected.method)?.unit : "");
     this.#pointed(false);
     this.#curves();
     parts.say(store.get("notice") || this.#words());
