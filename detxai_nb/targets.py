@@ -72,9 +72,7 @@ class Target:
                 raise ValueError(f"two classes are to be explained, {part!r} and {self.label!r}; name one of them")
             self._set(part="class", label=part)
         if self.part not in PARTS:
-            raise ValueError(
-                f"unknown target {self.part!r}; known: {', '.join(PARTS)}; a class is named by Target(label=...)"
-            )
+            raise ValueError(f"unknown target {self.part!r}; known: {', '.join(PARTS)} (a class is named by label)")
         if self.score is None:
             self._set(score=SCORES[0] if self.against is None else CONTRASTED)
         if self.score not in SCORES:

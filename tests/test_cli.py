@@ -66,11 +66,19 @@ def test_explain_takes_method_target_layer_and_settings(photo: Path, tmp_path: P
     maps = HeatMaps.load(data)
     assert (maps.target.part, maps.layer, maps.signed) == ("x1", layer, True)
     assert maps.settings == {"direction": "signed", "smooth": None}
+    words = ["--object", "0", "--target", "apple", "--against", "bauble", "--out", str(data)]
+    assert main(["explain", str(photo), "--device", "cpu", *words]) == 0
+    assert HeatMaps.load(data).target == dx.Target("apple", against="bauble")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ["--target", "x1", "--against", "bauble"],
+            "a contrast is between the scores of two classes, and 'x1' is none",
+        ),
+        (["--against", "baubel"], "this detector has no class 'baubel'; did you mean 'bauble'?"),
         (["--object", "7"], "there is no object 7; --object is one of the 5 that were found: 0 apple, 1 "),
         (
             ["--detector-setting", "no_such=1"],

@@ -101,6 +101,12 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
     explain.add_argument(
         "--target", default="class", help="what to explain: class, x1, y1, x2, y2 or combined (%(default)s)"
     )
+    explain.add_argument(
+        "--against",
+        metavar="CLASS",
+        help="why the class rather than this one: explain the difference of the two classes' logits; --target may then "
+        "name the class itself",
+    )
     explain.add_argument("--layer", help="the explained layer, by default that of the detector")
     explain.add_argument(
         "--score-threshold",

@@ -67,9 +67,8 @@ def run_explain(options: argparse.Namespace) -> None:
         known = list(range(len(found)))
     rows = _chosen(found, options.object, subject.one)
     found, chosen = found[rows], [known[row] for row in rows]
-    maps = dx.explain(
-        detector, image, found, method=options.method, target=options.target, layer=options.layer, **settings
-    )
+    target = dx.Target(options.target, against=options.against)
+    maps = dx.explain(detector, image, found, method=options.method, target=target, layer=options.layer, **settings)
     picture = _picture(maps, options.colormap) if any(_is_picture(path) for path in options.out) else b""
     for i, (name, score, box) in enumerate(zip(class_titles(found), found.scores.tolist(), found.boxes.tolist())):
         # A class of the whole image is in no place.
