@@ -121,6 +121,7 @@ class Detections:
             ``[N]``, a column of ``class_scores``.
 
         Raises:
+            TypeError: if it is neither a name nor a number.
             ValueError: if there is no such class, or the detections carry no class scores.
         """
         number = any_class_number(name, self.names)

@@ -162,6 +162,8 @@ class Explorer(
         request = self._request
         call, of = self._options.call(request), picked(request.rows, len(self.detections))
         lines = [f"maps = dx.explain(detector, image, detections{of}, {keywords(call)})", *self._filter_code()]
+        if self._wanted is None and len(self.detections):
+            lines = [f"# every object is of the class {request.against!r} itself: nothing to explain"]
         place = None if self.selected is None else self._place(self.selected)
         if place is not None:
             lines.append(f"heat_map = maps.values[{place}]  # float32 [H, W], raw values")

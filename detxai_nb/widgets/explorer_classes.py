@@ -131,10 +131,10 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
 
     def _place(self, index: int) -> int | None:
         """Which of the maps is that of a prediction; None while it has none."""
-        rows = self._request.rows
-        if not rows:
-            return index
-        return rows.index(index) if index in rows else None
+        request = self._request
+        if index not in rows_of_others(self.detections, request.against):
+            return None
+        return index if not request.rows else request.rows.index(index) if index in request.rows else None
 
 
 def picked(rows: tuple[int, ...], count: int) -> str:

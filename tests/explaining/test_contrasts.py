@@ -213,7 +213,7 @@ def test_the_answer_that_finds_the_object_best_is_asked() -> None:
         return dx.Detections(boxes, scores.amax(1), scores.argmax(1), names, class_scores=scores) if rows else empty()
 
     def empty() -> dx.Detections:
-        return dx.Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long(), names, torch.zeros(0, 2))
+        return dx.Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long(), names)
 
     target = Target("a", "prob", against="b")
     found = [some((0, 0.6, 0.3), (5, 0.1, 0.9)), some(), some((20, 0.9, 0.0)), some((5, 0.2, 0.8), (0, 0.1, 0.1))]

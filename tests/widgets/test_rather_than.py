@@ -65,6 +65,8 @@ def test_objects_of_other_classes_get_maps_and_the_class_itself_none(detector: A
 def test_where_all_are_of_the_class_itself_there_is_no_map(detector: Any, found: dx.Detections) -> None:
     widget = dx.widgets.Explorer(detector, SCENE, found[2:], against="bauble")
     assert widget.map_key == ""
+    assert widget._caption().endswith("against")
+    assert "nothing to explain" in widget.to_code()
     with pytest.raises(RuntimeError, match="there are no maps to return"):
         _ = widget.maps
     widget.against = ""

@@ -63,7 +63,7 @@ def class_preferences(targets: Detections, found: Sequence[Detections], target: 
     labels, target = target.resolve(targets.labels, targets.names)
     for one in (targets, *found):
         require_class_scores(one)
-    scores = torch.cat([one.class_scores.float() for one in found])  # type: ignore[union-attr]
+    scores = torch.cat([class_vectors(one) for one in found])
     mine, other = scores.T[labels], scores.T[cast(int, target.against)]
     overlaps, objectness = _overlaps(targets, found), torch.cat([_objectness(one) for one in found])
     if target.score == "prob":

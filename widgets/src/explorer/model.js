@@ -72,6 +72,12 @@ export class Explorer extends OneResultModel {
     return { ...status, state: "busy", text: WAITING };
   }
 
+  /** As for every widget of one result; nothing is to come where every object is of the other class itself. */
+  get wanted() {
+    const { key, choice } = this.store.get("request");
+    return key === "" && this.itself && choice.against === this.store.get("against") ? "" : super.wanted;
+  }
+
   /** The maps to show, or null. */
   get maps() {
     return this.result;
@@ -80,7 +86,7 @@ export class Explorer extends OneResultModel {
   /** The selected object's map, or null. */
   get map() {
     const { selected, maps } = this;
-    return selected === null ? null : (maps?.maps[selected] ?? null);
+    return selected === null || this.itself ? null : (maps?.maps[selected] ?? null);
   }
 
   /** Give up what is under way: in the kernel, or, where that has not even heard of it, the choice itself. */
@@ -106,7 +112,7 @@ export class Explorer extends OneResultModel {
   /** Whether the selected object is of the very class that the others are explained against: it has no map. */
   get itself() {
     const { selected, against } = this;
-    return against !== "" && selected !== null && !(this.store.get("others")[selected] ?? []).some((/** @type {{name: string}} */ o) => o.name === against) && this.store.get("objects")[selected].name === against;
+    return against !== "" && selected !== null && this.store.get("objects")[selected].name === against;
   }
 
   /** What the selected object's class can be explained against; the chosen class is always among them. @returns {import("../shared/controls.js").Choice[]} */
