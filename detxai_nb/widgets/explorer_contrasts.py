@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 import traitlets
 
 from detxai_nb.explaining.jobs import COMBINE
@@ -67,7 +66,7 @@ class ContrastTraits(traitlets.HasTraits):
     Attributes:
         against: the name of another class, or "" for none: why the class of an object rather than this one.
         combine: how the target "combined" joins the maps of class and sides, "maximum" or "normalized".
-        others: for each object the classes that are offered, "name" and "title" each, the most probable first.
+        others: for each object its own class and those that are offered, see ``pack_others``.
     """
 
     against = OtherClass()
@@ -79,28 +78,31 @@ class ContrastTraits(traitlets.HasTraits):
         self.others = pack_others(self._inputs.detections)  # type: ignore[attr-defined]
 
 
-def pack_others(detections: Detections) -> list[list[dict[str, str]]]:
+def pack_others(detections: Detections) -> list[dict[str, Any]]:
     """Return the classes that each prediction's class can be explained against, for the browser.
 
     Args:
         detections: N predictions.
 
     Returns:
-        For each at most ``MOST_OTHERS`` classes but its own, the most probable first, each with its name and its title,
-        which says how probable it is; without probabilities the first ones by their numbers.
+        For each "own", the name of its class, and "offered": at most ``MOST_OTHERS`` other classes, the most probable
+        first, each with its name and its title, which says how probable it is; without probabilities the first ones by
+        their numbers. Of classes that share a name the first alone goes by it.
     """
     names, scores = detections.names, detections.class_scores
-    offered = []
+    first = {name: number for number, name in reversed(list(enumerate(names)))}
+    named = [number for number, name in enumerate(names) if first[name] == number]
+    packed = []
     for row, label in enumerate(detections.labels.tolist()):
+        others = [number for number in named if number != label]
         if scores is None:
-            others = [number for number in range(len(names)) if number != label][:_MOST_BY_NAME]
-            offered.append([{"name": names[number], "title": names[number]} for number in others])
-            continue
-        own = scores[row].clone()
-        own[label] = -1.0
-        best = torch.topk(own, min(MOST_OTHERS, len(names) - 1)).indices.tolist()
-        offered.append([{"name": names[n], "title": f"{names[n]} {_share(float(own[n]))}"} for n in best])
-    return offered
+            offered = [{"name": names[number], "title": names[number]} for number in others[:_MOST_BY_NAME]]
+        else:
+            own = scores[row].tolist()
+            best = sorted(others, key=lambda number: -own[number])[:MOST_OTHERS]
+            offered = [{"name": names[n], "title": f"{names[n]} {_share(own[n])}"} for n in best]
+        packed.append({"own": names[label] if first[names[label]] == label else "", "offered": offered})
+    return packed
 
 
 def rows_of_others(detections: Detections, against: str) -> tuple[int, ...]:

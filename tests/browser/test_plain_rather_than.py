@@ -49,8 +49,8 @@ def test_another_class_is_chosen_from_the_most_probable_ones(opened: PlainPage, 
     assert root.locator(".dx-bar-unit").inner_text() == "probability"
     choice = root.get_by_label("Rather than", exact=True)
     offered = choice.locator("option").all_inner_texts()
-    assert offered == ["any other", *(one["title"] for one in widget.others[0])]
-    other = widget.others[0][0]["name"]
+    assert offered == ["any other", *(one["title"] for one in widget.others[0]["offered"])]
+    other = widget.others[0]["offered"][0]["name"]
     choice.select_option(other)
     opened.until(lambda: root.locator(".dx-bar-unit").inner_text() == "difference of logits", "the contrast is shown")
     assert widget.against == other

@@ -34,14 +34,25 @@ def found(detector: Any) -> dx.Detections:
 def test_other_classes_are_offered_by_their_probability(found: dx.Detections) -> None:
     offered = pack_others(found)
     for row, (own, others) in enumerate(zip(found.label_names(), offered)):
-        names = [one["name"] for one in others]
+        assert others["own"] == own
+        names = [one["name"] for one in others["offered"]]
         assert own not in names
         assert len(names) == min(MOST_OTHERS, len(found.names) - 1)
         values = [float(found.scores_of(name)[row]) for name in names]
         assert values == sorted(values, reverse=True)
-        assert others[0]["title"].startswith(names[0])
+        assert others["offered"][0]["title"].startswith(names[0])
     bare = dx.Detections(found.boxes, found.scores, found.labels, found.names)
-    assert [one["name"] for one in pack_others(bare)[0]] == [n for n in found.names if n != found.label_names()[0]]
+    assert [one["name"] for one in pack_others(bare)[0]["offered"]] == [
+        n for n in found.names if n != found.label_names()[0]
+    ]
+
+
+def test_of_classes_that_share_a_name_the_first_goes_by_it() -> None:
+    names, scores = ("crane", "mug", "crane"), torch.tensor([[0.3, 0.1, 0.6], [0.6, 0.1, 0.3]])
+    labels, boxes = torch.tensor([2, 0]), torch.tensor([[0.0, 0.0, 9.0, 9.0]] * 2)
+    offered = pack_others(dx.Detections(boxes, scores.amax(1), labels, names, class_scores=scores))
+    assert [one["own"] for one in offered] == ["", "crane"]
+    assert [[other["name"] for other in one["offered"]] for one in offered] == [["crane", "mug"], ["mug"]]
 
 
 def test_objects_of_other_classes_get_maps_and_the_class_itself_none(detector: Any, found: dx.Detections) -> None:

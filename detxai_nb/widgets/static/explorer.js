@@ -1332,14 +1332,14 @@ var Explorer = class extends OneResultModel {
   /** Whether the selected object is of the very class that the others are explained against: it has no map. */
   get itself() {
     const { selected, against } = this;
-    return against !== "" && selected !== null && this.store.get("objects")[selected].name === against;
+    return against !== "" && selected !== null && this.store.get("others")[selected]?.own === against;
   }
   /** What the selected object's class can be explained against; the chosen class is always among them. @returns {import("../shared/controls.js").Choice[]} */
   get others() {
     const { store, selected } = this;
     const method = store.get("choices").methods.find((m) => m.name === store.get("method"));
     if (store.get("target") !== "class" || !method?.contrasts) return [];
-    const others = store.get("others")[selected ?? 0] ?? [];
+    const others = store.get("others")[selected ?? 0]?.offered ?? [];
     const now = store.get("against");
     const further = now && !others.some((o) => o.name === now) ? [{ name: now, title: now }] : [];
     return others.length + further.length > 0 ? [{ name: "", title: "any other" }, ...others, ...further] : [];

@@ -257,7 +257,10 @@ describe("Explorer", () => {
   });
 });
 
-const OTHERS = [[{ name: "lid", title: "lid 0.20" }, { name: "jar", title: "jar 0.10" }], [{ name: "cup", title: "cup 0.30" }]];
+const OTHERS = [
+  { own: "cup", offered: [{ name: "lid", title: "lid 0.20" }, { name: "jar", title: "jar 0.10" }] },
+  { own: "lid", offered: [{ name: "cup", title: "cup 0.30" }] },
+];
 
 describe("Explorer of a class rather than another", () => {
   const choices = () => {
@@ -284,7 +287,7 @@ describe("Explorer of a class rather than another", () => {
   it("waits for nothing where the object is of the other class itself, and says so", async () => {
     const sent = { ...somePackage(FIRST), rows: [0], choice: someChoice() };
     sent.grids = sent.grids.slice(0, 1);
-    const { root, get } = await show({ others: OTHERS, choices: choices(), selected: 1, against: someState().objects[1].name, map_data: sent });
+    const { root, get } = await show({ others: OTHERS, choices: choices(), selected: 1, against: "lid", map_data: sent });
     expect(root.dataset.ready).toBe("true");
     expect(get("[role=status]").textContent).toContain("of the very class that the others are explained against");
   });
