@@ -266,6 +266,7 @@ def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
         page.paste(Image.fromarray(colors), (4, page.height - 22))
         least, most = scene.look.full_range(scene.maps, scene.drawn)
         words = f"{'≤ ' if least < low else ''}{low:.3g} to {'≥ ' if most > high else ''}{high:.3g}"
+        words += f" ({scene.maps.unit})" if scene.maps.unit else ""
         draw.text((268, page.height - 26), words, fill=_MUTED, font=font(13))
     file = io.BytesIO()
     page.save(file, "PNG")
