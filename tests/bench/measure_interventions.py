@@ -39,7 +39,7 @@ from detxai_nb.data.sample import Sample
 from detxai_nb.metrics import match, part_energy, part_share
 from detxai_nb.statistics import rank_correlation
 
-METHODS = ("odam", "ss-grad-cam", "ss-grad-cam++", "grad-cam", "hirescam", "layer-cam", "eigen-cam", "g-came")
+METHODS = ("odam", "ss-grad-cam", "ss-grad-cam++", "grad-cam", "grad-cam++", "layer-cam", "eigen-cam", "g-came")
 ON_PARTS = ("odam", "grad-cam", "g-came")
 FILLS = "blur, mean"
 SMALLEST = 24
