@@ -14,7 +14,7 @@ from detxai_nb.data.scenes.objects import SceneObject, window_overlap
 from detxai_nb.data.scenes.random import SeededRng
 
 SIZE = {"width": 160, "height": 128}
-MANY = int(os.environ.get("DETXAI_NB_FUZZ", "0")) // 100 or 6
+MANY = int(os.environ.get("DETXAI_NB_FUZZ", "0")) // 100 or 3
 
 
 def item(scene: Scene, row: int) -> SceneObject:
