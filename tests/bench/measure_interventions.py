@@ -260,7 +260,7 @@ def main() -> None:
     second.add_argument("--store", type=Path)
     second.add_argument("--shared", type=Path, default=Path("../shared"))
     second.add_argument("--count", type=int, default=100)
-    second.add_argument("--objects", type=int, default=2)
+    second.add_argument("--objects", type=int, help="of a picture; by default 2 in scenes, 1 in photographs")
     second.add_argument("--patches", type=int, default=5)
     second.add_argument("--cut", choices=["grid", "superpixels"], default="grid")
     second.add_argument("--fills", default=FILLS)
@@ -270,6 +270,8 @@ def main() -> None:
     second.add_argument("--workers", type=int, default=1)
     second.add_argument("--quiet", action="store_true")
     options = parser.parse_args()
+    if options.command == "agreement" and options.objects is None:
+        options.objects = 2 if options.kind == "scenes" else 1
     (parts if options.command == "parts" else agreement)(options)
 
 
