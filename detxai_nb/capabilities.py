@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from detxai_nb.image import ImageSource
 from detxai_nb.types import PARTS, Detections, StagePatterns, Trace, TraceableDetector
@@ -80,6 +80,11 @@ class Capabilities:
         return found
 
     @property
+    def title(self) -> str:
+        """What people call it: the name by which it was loaded, else its family, else its class."""
+        return str(getattr(self._detector, "_title", None) or self.family or type(self._detector).__name__)
+
+    @property
     def offers(self) -> tuple[str, ...]:
         """What its traces give besides gradients."""
         return tuple(getattr(self._detector, "offers", ()))
@@ -132,6 +137,12 @@ class Capabilities:
         if None in owners.values() or len(set(owners.values())) > 1 or "detect" in vars(self._detector):
             return None
         found: Callable[[Trace, float], Detections] | None = getattr(self._detector, "detections_of", None)
+        return found
+
+    @property
+    def proposals(self) -> Callable[[Trace], Tensor] | None:
+        """A function from a trace to the regions that a second stage looks at, ``[P,4]``; None if there is none."""
+        found: Callable[[Trace], Tensor] | None = getattr(self._detector, "proposals", None)
         return found
 
     def holding(self, image: ImageSource, detections: Detections) -> AbstractContextManager[None]:

@@ -12,9 +12,9 @@ from torch import Tensor
 from detxai_nb.names import any_class_number
 
 _NEEDED = ("boxes", "scores", "labels")
-ROWS = (*_NEEDED, "class_scores", "objectness", "origins", "iou", "found_boxes")
+ROWS = (*_NEEDED, "class_scores", "objectness", "origins", "iou", "found_boxes", "numbers")
 """The fields of ``Detections`` that hold a row for each detection; all but the first three may be None."""
-_WHOLE_NUMBERS = ("labels", "origins")
+_WHOLE_NUMBERS = ("labels", "origins", "numbers")
 
 
 def check_rows(values: Mapping[str, Any], origin_fields: Sequence[str], classes: int) -> None:
@@ -48,6 +48,8 @@ def check_rows(values: Mapping[str, Any], origin_fields: Sequence[str], classes:
     for name, value in values.items():
         if value is not None and (not value.ndim or len(value) != count):
             raise ValueError(f"{name} has {len(value) if value.ndim else 'no'} rows for {count} scores")
+    if (numbers := values.get("numbers")) is not None and numbers.ndim != 1:
+        raise ValueError(f"numbers are [N] with N = {count} scores, got shape {list(numbers.shape)}")
     origins, columns = values.get("origins"), len(origin_fields)
     if origins is not None and (origins.ndim != 2 or (columns and origins.shape[1] != columns)):
         told = f" with the columns {', '.join(origin_fields)}" if columns else ""

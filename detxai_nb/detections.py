@@ -286,7 +286,7 @@ def from_boxes(
             )
         rows.append(int(overlap.argmax()))
         overlaps.append(overlap[rows[-1]])
-    return replace(found[rows], iou=torch.stack(overlaps))
+    return replace(found[rows], iou=torch.stack(overlaps), numbers=None)
 
 
 def of_classes(detector: Detector, image: ImageSource, classes: Any) -> Detections:

@@ -24,7 +24,9 @@ FORMAT = "detxai-nb heat maps 2"
 LARGEST = 8 * 2**30
 """A file holds at most so many bytes, unpacked."""
 
-DETECTION_ARRAYS = ("boxes", "scores", "labels", "class_scores", "objectness", "origins", "iou", "found_boxes")
+DETECTION_ARRAYS = (
+    *("boxes", "scores", "labels", "class_scores", "objectness", "origins", "iou", "found_boxes", "numbers"),
+)
 DETECTION_FIELDS = ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "canvas_size")
 """The fields of ``Detections`` that a file keeps as arrays, and those that it keeps as plain values."""
 _PLAIN = ("method", "layer", "settings", "seed", "seconds", "signed")
@@ -164,6 +166,7 @@ def _fields(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> dict[s
         "strides": tuple(_pair(pair, 0.0) for pair in meta["strides"]),
         "corners": tuple(pair and _pair(pair) for pair in meta.get("corners", ())),
         **({"shifts": tuple(_pair(pair) for pair in meta["shifts"])} if "shifts" in meta else {}),
+        **({"detector": str(meta["detector"])} if "detector" in meta else {}),
         **{name: meta[name] for name in _PLAIN},
     }
 

@@ -66,6 +66,7 @@ class HeatMaps:
             unit of the explained scalar for maps of gradients; "" if it is not known.
         deciding: for the target "combined" which part each cell of the grid is taken from, int8 ``[h,w]``: its number
             in ``types.COMBINED``, -1 where the map is 0; empty for other targets.
+        detector: what the detector is called: the name by which it was loaded, or its family; "" if unknown.
 
     Raises:
         ValueError: if there are not as many grids, strides, corners, shifts and diagnostics as detections.
@@ -103,6 +104,7 @@ class HeatMaps:
     shifts: tuple[tuple[float, float], ...] = ()
     unit: str = ""
     deciding: tuple[Tensor, ...] = ()
+    detector: str = ""
 
     def __post_init__(self) -> None:
         if not self.corners:

@@ -1,4 +1,4 @@
-"""Arithmetic that several parts of the package share: ranks with ties, their correlation, and overlaps of boxes.
+"""Arithmetic that several parts of the package share: ranks, their correlation, overlaps of boxes, intervals.
 
 Overlaps of every box with every other are ``torchvision.ops.box_iou``.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+_NORMAL_95 = 1.959963984540054
+"""Between minus and plus so many standard deviations lie 95% of a normal distribution."""
 
 
 def mean_ranks(values: Tensor) -> Tensor:
@@ -55,3 +58,32 @@ def paired_iou(first: Tensor, second: Tensor, epsilon: float = 0.0) -> Tensor:
     both = (high - low).clamp(min=0).prod(dim=-1)
     areas = (first[..., 2:] - first[..., :2]).prod(dim=-1) + (second[..., 2:] - second[..., :2]).prod(dim=-1)
     return both / (areas - both + epsilon)
+
+
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """Return Wilson's 95% interval of a share.
+
+    Args:
+        count: how many, 0 to ``total``.
+        total: of how many, all alike and each by itself.
+
+    Returns:
+        The lower and the upper end, 0..1; NaN if ``total`` is 0.
+
+    Raises:
+        ValueError: if ``count`` is not in 0..total.
+
+    References:
+        Wilson, "Probable inference, the law of succession, and statistical inference" (JASA 1927).
+    """
+    if not 0 <= count <= total:
+        raise ValueError(f"count is from 0 to total, got {count} of {total}")
+    if not total:
+        return float("nan"), float("nan")
+    share, square = count / total, _NORMAL_95**2 / total
+    middle = share + square / 2
+    reach = (share * (1 - share) * square + square**2 / 4) ** 0.5
+    # Exactly 0 and 1 at the ends, where rounding would leave a little.
+    low = 0.0 if count == 0 else (middle - reach) / (1 + square)
+    high = 1.0 if count == total else (middle + reach) / (1 + square)
+    return low, high

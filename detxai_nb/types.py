@@ -56,6 +56,8 @@ class Detections:
         canvas_size: (height, width) of the network's whole input including its padding, in pixels of the image, or None
             if unknown.
         iou: ``[N]`` in 0..1, the IoU of each with the box for which ``detections.from_boxes`` found it, or None.
+        numbers: int64 ``[N]``, the row of each among all that the detector found in the image, whichever are picked;
+            None if unknown.
         found_boxes: ``[N,4]``, ``boxes`` as the detector gave them, or None if unknown: boxes that were changed since
             are noticed by it.
 
@@ -78,6 +80,7 @@ class Detections:
     canvas_size: tuple[float, float] | None = None
     iou: Tensor | None = None
     found_boxes: Tensor | None = None
+    numbers: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.names, tuple):

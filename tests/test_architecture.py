@@ -47,7 +47,7 @@ LAYERS = (
     ("data", "detectors", "methods", "nms"),
     ("explaining", "interventions"),
     ("metrics",),
-    ("evaluation", "profiles", "sanity", "testing", "tiny", "training"),
+    ("evaluation", "misses", "profiles", "sanity", "testing", "tiny", "training"),
     ("widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -234,6 +234,7 @@ ABILITIES = {
     "module",
     "offers",
     "precision",
+    "proposals",
     "stage_patterns",
     "targets",
 }

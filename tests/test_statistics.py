@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from detxai_nb.statistics import mean_ranks, paired_iou, rank_correlation
+from detxai_nb.statistics import mean_ranks, paired_iou, rank_correlation, share_interval
 
 
 def test_equal_values_share_their_mean_rank() -> None:
@@ -26,3 +26,12 @@ def test_overlaps_broadcast_and_empty_boxes_are_told() -> None:
     empty = torch.zeros(1, 4)
     assert bool(paired_iou(empty, empty).isnan())
     assert paired_iou(empty, empty, 1e-16).tolist() == [0.0]
+
+
+def test_wilsons_interval_by_hand() -> None:
+    assert share_interval(5, 10) == pytest.approx((0.236593, 0.763407), abs=1e-6)
+    assert share_interval(0, 10) == pytest.approx((0.0, 0.277533), abs=1e-6)
+    assert share_interval(10, 10) == pytest.approx((0.722467, 1.0), abs=1e-6)
+    assert all(end != end for end in share_interval(0, 0))
+    with pytest.raises(ValueError, match="got 3 of 2"):
+        share_interval(3, 2)

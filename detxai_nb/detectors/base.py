@@ -268,6 +268,7 @@ def gather_detections(
         image_size=placement.image_size,
         canvas_size=placement.canvas_size,
         found_boxes=boxes.clone(),
+        numbers=torch.arange(len(boxes), device=boxes.device),
         **rows,
     )
 

@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -265,6 +266,9 @@ def load_detector(
     names = None if names is None else as_names(names, owner=name)
     detector = entry.build(weights, names, settings)
     detector.module.requires_grad_(False).eval().to(where)
+    # What people call it; a detector of a plug-in may take no attributes.
+    with suppress(AttributeError):
+        detector.__dict__["_title"] = name
     return at_precision(detector, precision)
 
 

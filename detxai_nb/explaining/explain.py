@@ -158,7 +158,8 @@ def compare(
     steps = Steps(progress, sum(len(job.parts) for job in jobs) * len(detections))
     found = _explain_all(jobs, detector, layer, pixels, detections, steps)
     warn_of_doubts(detector, [image])
-    return {job.method.name: found[job.method.name] for job in jobs}
+    title = Capabilities(detector).title
+    return {job.method.name: replace(found[job.method.name], detector=title) for job in jobs}
 
 
 @exact_mode

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
@@ -209,7 +210,8 @@ class NmsDetector(WrappedDetector):
         kept = remove_duplicates(before, self.rule, self._compared(trace, before))
         kept = kept[kept.scores >= threshold]
         most = getattr(self.detector, "max_detections", None) if self.max_detections is None else self.max_detections
-        return kept[:most]
+        kept = kept[:most]
+        return replace(kept, numbers=torch.arange(len(kept), device=kept.scores.device))
 
     def _compared(self, trace: Trace, before: Detections) -> MapVectors | Tensor | None:
         if not self.rule.vectors_of:

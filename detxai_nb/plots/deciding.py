@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.plots.heatmaps import panel_labels
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
 from detxai_nb.types import COMBINED
 
@@ -134,14 +135,14 @@ def plot_deciding(maps: HeatMaps, *, columns: int = 3, max_objects: int = 12) ->
     colors = np.array([to_rgb(PART_COLORS[part]) for part in COMBINED]) * 255
     sheet = PanelGrid(maps.image, rows=-(-count // columns), columns=min(columns, count), bars=False, foot=0.5)
     grey = np.repeat(maps.image.mean(axis=2, keepdims=True), 3, axis=2)
-    names, scores = maps.detections.label_names(), maps.detections.scores.tolist()
+    labels = panel_labels(maps.detections)
     for i, which in enumerate(found):
         axes, _ = sheet.panel(*divmod(i, sheet.columns))
         there = (which >= 0).numpy()[..., None]
         painted = np.where(there, 0.3 * grey + 0.7 * colors[which.clamp(min=0).numpy()], grey)
         draw_photograph(axes, painted.round().astype(np.uint8), maps.image.shape[:2])
         draw_box(axes, maps.detections.boxes[i].tolist(), 1.8)
-        axes.set_title(f"{i}: {names[i]} {scores[i]:.2f}", fontsize=9, loc="left", pad=3, parse_math=False)
+        axes.set_title(labels[i], fontsize=9, loc="left", pad=3, parse_math=False)
     shares = deciding_shares(maps[:count])
     handles = [Patch(color=PART_COLORS[p], label=f"{PART_NAMES[p]}, {100 * shares[p]:.0f} %") for p in COMBINED]
     sheet.figure.legend(handles=handles, loc="lower left", ncols=3, fontsize=7, frameon=False, handlelength=1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from detxai_nb.heatmaps import HeatMaps
-from detxai_nb.plots.heatmaps import SCALES
+from detxai_nb.plots.map_panel import SCALES
 
 
 def color_range(maps: HeatMaps, index: int, *, scale: str = "object", percentile: float = 100.0) -> tuple[float, float]:

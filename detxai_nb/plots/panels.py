@@ -117,29 +117,34 @@ class PanelGrid:
         return self.figure.add_axes((left / across, bottom / up, width / across, height / up))
 
 
-def draw_photograph(axes: Axes, pixels: np.ndarray, size: Sequence[int]) -> None:
-    """Draw a photograph in the coordinates of the original image.
+def draw_photograph(
+    axes: Axes, pixels: np.ndarray, size: Sequence[int], part: tuple[int, int, int, int] | None = None
+) -> None:
+    """Draw a photograph, or a part of it, in the coordinates of the original image.
 
     Args:
         axes: where.
         pixels: uint8 ``[h,w,3]``, of any size.
         size: (height, width) of the original image in pixels.
+        part: x1, y1, x2, y2 of what ``pixels`` shows; None for all.
     """
-    height, width = size
-    axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased")
+    x1, y1, x2, y2 = (0, 0, size[1], size[0]) if part is None else part
+    axes.imshow(pixels, extent=(x1, x2, y2, y1), interpolation="antialiased")
     axes.set_axis_off()
 
 
-def draw_box(axes: Axes, box: Sequence[float], line: float) -> None:
-    """Draw a box as a white line with a dark rim.
+def draw_box(axes: Axes, box: Sequence[float], line: float, color: str = "white", dashed: bool = False) -> None:
+    """Draw a box as a line with a dark rim.
 
     Args:
         axes: where.
         box: xyxy in the axes' coordinates.
-        line: width of the white line in points.
+        line: width of the line in points.
+        color: of the line.
+        dashed: whether it has gaps, through which the rim is seen.
     """
     from matplotlib.patches import Rectangle
 
     x1, y1, x2, y2 = box
-    for width, color in ((line + 1.6, (0, 0, 0, 0.55)), (line, "white")):
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, lw=width, ec=color, clip_on=False))
+    for width, edge, style in ((line + 1.6, (0, 0, 0, 0.55), "-"), (line, color, "--" if dashed else "-")):
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, lw=width, ec=edge, ls=style, clip_on=False))

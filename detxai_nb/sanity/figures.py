@@ -9,6 +9,7 @@ import numpy as np
 
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL, overlay, to_png
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
+from detxai_nb.plots.styles import method_styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +97,7 @@ def _space(sheet: PanelGrid, row: int, rows: int) -> Axes:
 
 def _draw_curves(axes: Axes, result: SanityResult, curve: Any, measure: str) -> None:
     similarity = measure in result.measures
-    for i, method in enumerate(result.methods):
+    for method, style in method_styles(result.methods).items():
         own = curve[curve["method"] == method]
         steps, median = own["step"].to_numpy(), own["median"].to_numpy()
         low, high = own["low"].to_numpy(), own["high"].to_numpy()
@@ -104,8 +105,9 @@ def _draw_curves(axes: Axes, result: SanityResult, curve: Any, measure: str) -> 
             # The map of the trained network equals itself.
             steps = np.insert(steps, 0, 0)
             median, low, high = (np.insert(values, 0, 1.0) for values in (median, low, high))
-        axes.plot(steps, median, marker="o", markersize=3, lw=1.5, color=f"C{i}", label=method)
-        axes.fill_between(steps, low, high, color=f"C{i}", alpha=0.2, lw=0)
+        line = {"color": style.color, "marker": style.mark, "linestyle": style.dash}
+        axes.plot(steps, median, markersize=4, lw=1.5, label=method, **line)
+        axes.fill_between(steps, low, high, color=style.color, alpha=0.15, lw=0)
     if measure.startswith("spearman"):
         for threshold in (-result.threshold, result.threshold):
             axes.axhline(threshold, color="0.4", lw=0.8, ls="--")

@@ -35,9 +35,6 @@ VALUES: Mapping[str, str] = {
 }
 """The columns that ``plot`` can show, with the labels of the axis."""
 
-# Okabe and Ito's colours, which colour-blind readers tell apart, without the yellow that a white ground swallows.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SMALLEST = 24  # pixels of a crop's side
 AROUND = 3.0
 """The default side of a crop, over the longer side of its box."""
@@ -46,8 +43,9 @@ AROUND = 3.0
 def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TINY) -> Figure:
     """Draw a scatter plot of a measure of each object over its share of the network's input.
 
-    Each method has one colour and mark, with a line through the medians of up to eight groups of equally many objects.
-    Objects to the left of the dotted line are tiny. The title says how many points have no value and are not shown.
+    Each method has one colour and mark, the same in every figure, with a line through the medians of up to eight groups
+    of equally many objects. Objects to the left of the dotted line are tiny. The title says how many points have no
+    value and are not shown.
 
     Args:
         frame: what ``objects`` returned.
@@ -61,6 +59,7 @@ def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TIN
         ValueError: for an unknown value and for a table without rows.
     """
     from detxai_nb.plots.panels import new_figure
+    from detxai_nb.plots.styles import method_styles
 
     if value not in VALUES:
         raise ValueError(f"value is one of {', '.join(VALUES)}; got {value!r}")
@@ -69,12 +68,13 @@ def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TIN
     figure = new_figure(6.4, 4.0)
     axes = figure.add_axes((0.11, 0.13, 0.86, 0.76))
     methods = list(dict.fromkeys(frame["method"]))
-    for number, method in enumerate(methods):
+    for method, style in method_styles(methods).items():
         rows = frame[(frame["method"] == method) & frame[value].notna()]
         x, y = rows["canvas_share"].to_numpy(float), rows[value].to_numpy(float)
-        colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
-        axes.scatter(x, y, s=16, color=colour, marker=mark, alpha=0.45, linewidths=0)
-        axes.plot(*medians(x, y), color=colour, marker=mark, markersize=5, lw=1.6, label=method)
+        filled = style.color if style.filled else "none"
+        axes.scatter(x, y, s=16, facecolor=filled, edgecolor=style.color, marker=style.mark, alpha=0.45, linewidths=0.6)
+        line = {"color": style.color, "marker": style.mark, "linestyle": style.dash, "markerfacecolor": filled}
+        axes.plot(*medians(x, y), markersize=5, lw=1.6, label=method, **line)
     axes.axvline(at_most, color="0.35", lw=1, ls=":")
     axes.annotate("tiny", (at_most, 1), (-4, -4), xycoords=("data", "axes fraction"), textcoords="offset points",
                   ha="right", va="top", fontsize=8, color="0.35")  # fmt: skip

@@ -15,6 +15,9 @@ from PIL import Image
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL, overlay, plot_comparison, plot_detections, plot_maps, to_png
+from detxai_nb.plots.map_panel import crop_window
+from detxai_nb.plots.standing_off import as_gray, is_hidden, lab_of
+from detxai_nb.plots.styles import PALETTE, method_style, method_styles
 from detxai_nb.types import Detections, Target
 
 HEIGHT, WIDTH = 60, 100
@@ -254,3 +257,150 @@ def test_a_long_title_keeps_to_its_panel() -> None:
     first, second = (title.get_window_extent() for title in titles)
     assert first.x1 < second.x0
     assert min(title.get_fontsize() for title in titles) >= 5
+
+
+def of_detector(name: str, scores: list[float], numbers: list[int] | None, label: int = 0) -> HeatMaps:
+    """As many maps as scores, by a detector of this name, of these rows of its list."""
+    maps = heat_maps(len(scores))
+    found = replace(
+        maps.detections,
+        scores=torch.tensor(scores),
+        labels=torch.full((len(scores),), label),
+        numbers=None if numbers is None else torch.tensor(numbers),
+    )
+    return replace(maps, detections=found, detector=name)
+
+
+def test_every_panel_of_a_comparison_says_what_its_own_map_is_of() -> None:
+    shown = {
+        "odam": of_detector("tiny-fcos", [0.73, 0.6], [4, 2]),
+        "tiny-yolox": of_detector("tiny-yolox", [0.56, 0.5], [0, 1], label=1),
+        "by hand": of_detector("", [1.0, 0.9], None),
+    }
+    figure = plot_comparison(shown)
+    assert [axes.get_title(loc="left") for axes in panels(figure)] == [
+        *("odam (tiny-fcos): 4: kite 0.73", "odam (tiny-fcos): 2: kite 0.60"),
+        *("tiny-yolox: 0: bird 0.56", "tiny-yolox: 1: bird 0.50"),
+        *("by hand: 0: kite 1.00", "by hand: 1: kite 0.90"),
+    ]
+    alone = plot_comparison({"odam": shown["odam"], "grad-cam": shown["odam"]})
+    assert panels(alone)[0].get_title(loc="left") == "odam: 4: kite 0.73", "one detector needs no name"
+
+
+def test_numbers_stay_those_of_the_whole_list() -> None:
+    maps = of_detector("", [0.9, 0.8, 0.7], [0, 1, 2])
+    assert "2: kite 0.70" in texts(plot_maps(maps[[2]]))
+    assert "1: kite 0.80" in texts(plot_detections(maps.image, maps.detections[[1]]))
+
+
+def test_a_crop_shows_the_box_with_its_margin_in_its_own_pixels() -> None:
+    maps = heat_maps(1, size=(1500, 2000))
+    box = torch.tensor([[1000.0, 700.0, 1100.0, 740.0]])
+    image = maps.image.copy()
+    image[700:740, 1000:1100, 0] = 255
+    maps = replace(maps, image=image, detections=replace(maps.detections, boxes=box))
+    axes = panels(plot_maps(maps, crop="box", margin=0.5, opacity=0.0))[0]
+    assert axes.images[0].get_extent() == [950, 1150, 820, 620]
+    shown = np.asarray(axes.images[0].get_array())
+    assert shown.shape[:2] == (200, 200), "not reduced: it is smaller than what is drawn"
+    red = np.argwhere(shown[..., 0] == 255)
+    assert red.min(0).tolist() == [80, 50]
+    assert red.max(0).tolist() == [119, 149]
+    assert axes.patches[0].get_xy() == (1000, 700)
+
+
+def test_a_crop_stays_inside_the_picture() -> None:
+    assert crop_window((0, 0, 10, 20), (60, 100), 0.5) == (0, 0, 40, 40)
+    assert crop_window((95, 50, 100, 60), (60, 100), 0.0) == (76, 36, 100, 60), "at least 24 pixels wide"
+    assert crop_window((10, 10, 90, 50), (60, 100), 5.0) == (0, 0, 100, 60)
+
+
+def test_a_crop_has_the_colours_of_the_whole_map() -> None:
+    maps = heat_maps(2)
+    assert _tops(plot_maps(maps, crop="box")) == _tops(plot_maps(maps)) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"crop": "object"}, "crop is None for the whole photograph or 'box'"),
+        ({"margin": -1}, "margin is a share of the box's longer side"),
+        ({"backdrop": "sepia"}, "backdrop is one of auto, color, gray"),
+    ],
+)
+def test_options_of_panels_are_checked_in_both_figures(options: dict, message: str) -> None:
+    for draw in (plot_maps, lambda maps, **given: plot_comparison({"odam": maps}, **given)):
+        with pytest.raises(ValueError, match=message):
+            draw(heat_maps(1), **options)
+    with pytest.raises(TypeError, match="colour"):
+        plot_maps(heat_maps(1), colour="red")
+
+
+def viridis_picture() -> HeatMaps:
+    """A map over a photograph that has the colours of the map itself, so that nothing would be seen."""
+    maps = heat_maps(1)
+    grid = torch.linspace(0, 1, 10).repeat(6, 1)
+    maps = replace(maps, grids=(grid,))
+    values = maps.values[0].numpy()
+    from matplotlib import colormaps
+
+    return replace(maps, image=(colormaps["viridis"](values)[..., :3] * 255).astype(np.uint8))
+
+
+def test_colours_stand_off_the_picture() -> None:
+    hidden = viridis_picture()
+    drawn = {
+        name: np.asarray(panels(plot_maps(hidden, backdrop=name, boxes=False))[0].images[0].get_array()).astype(float)
+        for name in ("auto", "color", "gray")
+    }
+    assert np.abs(drawn["color"] - hidden.image).max() <= 3, "invisible"
+    assert (drawn["auto"] == drawn["gray"]).all()
+    assert np.abs(drawn["gray"] - as_gray(hidden.image))[:, 60:].max(2).min() > 20
+    seen = heat_maps(1)
+    shown = [panels(plot_maps(seen, backdrop=one))[0].images[0].get_array() for one in ("auto", "color")]
+    assert (shown[0] == shown[1]).all(), "a picture on which the map is seen stays as it is"
+
+
+def test_every_colour_map_is_seen_on_grey() -> None:
+    gray = as_gray(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2).repeat(64, axis=0))
+    strength = np.linspace(0.5, 1, 64)[:, None].repeat(256, axis=1).astype(np.float32)
+    for name in SEQUENTIAL[:-1]:
+        assert not is_hidden(gray, overlay(gray, strength, colormap=name, low=0, high=1), strength), name
+    for name in DIVERGING:
+        for sign in (-1, 1):
+            painted = overlay(gray, sign * strength, colormap=name, low=-1, high=1, signed=True)
+            assert not is_hidden(gray, painted, strength), (name, sign)
+
+
+def test_each_method_has_one_style_and_no_two_are_alike() -> None:
+    import detxai_nb as dx
+
+    names = [*dx.methods().index, "control: random", "control: Gaussian"]
+    styles = method_styles(names)
+    assert len(set(styles.values())) == len(names)
+    assert all(method_style(name) == styles[name] for name in names)
+    assert len({styles[name].color for name in names[:7]} | set(PALETTE)) == 7 == len(PALETTE)
+    own = method_styles(["mine", "yours", "odam", "difference of odam"])
+    assert own["odam"] == styles["odam"]
+    assert own["difference of odam"] == replace(styles["odam"], filled=False, dash=":")
+    assert own["mine"] == method_style("mine") not in styles.values()
+    many = method_styles([f"own {i}" for i in range(20)])
+    assert len(set(many.values())) == 20
+
+
+def test_colours_of_methods_differ_for_the_colour_blind() -> None:
+    """Under protanopia, deuteranopia and tritanopia (Vienot; Brettel), as differences in Lab."""
+    colors = np.array([[int(one[i : i + 2], 16) for i in (1, 3, 5)] for one in PALETTE]) / 255
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    seen = {
+        "protanopia": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+        "deuteranopia": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+        "tritanopia": [[1, 0.14461, -0.14461], [0, 0.85924, 0.14076], [0, 0.85924, 0.14076]],
+    }
+    for name, matrix in seen.items():
+        mixed = (linear @ np.array(matrix).T).clip(0, 1)
+        share = np.where(mixed <= 0.0031308, mixed * 12.92, 1.055 * mixed ** (1 / 2.4) - 0.055)
+        lab = lab_of(np.round(share * 255).astype(np.uint8))
+        apart = np.linalg.norm(lab[:, None] - lab[None], axis=2) + 999 * np.eye(len(lab))
+        # Over three times what is just noticed; the marks differ besides.
+        assert apart.min() > 8, (name, apart.min())

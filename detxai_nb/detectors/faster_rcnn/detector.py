@@ -38,7 +38,7 @@ from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement, sampler_shift
 from detxai_nb.image import ImageSource, as_images, load_image
-from detxai_nb.module_use import exclusive
+from detxai_nb.module_use import alone, exclusive
 from detxai_nb.names import BACKGROUND, ClassNames, as_names
 from detxai_nb.types import Detections, Level
 
@@ -306,6 +306,31 @@ class FasterRcnnDetector(Suppressing, Adapter):
 
         leaves, opened = capture_parts(run, {"": self.module.backbone.body})
         return leaves, dict(zip(keys, opened))
+
+    def proposals(self, trace: RoiTrace) -> Tensor:
+        """Return the region proposals of the image of an open trace: all that the box head looks at.
+
+        Args:
+            trace: an open pass of this detector, at any layer.
+
+        Returns:
+            ``[P,4]``, xyxy in pixels of the image, clipped to it, the highest objectness first.
+
+        Raises:
+            ValueError: if the trace is of another detector.
+        """
+        module: Any = self.module
+        if getattr(trace, "network", None) is not module:
+            raise ValueError(f"expected what trace(image) of this {type(self).__name__} returns, got another's")
+        size, rpn = trace.placement.resized, module.rpn
+
+        def run() -> Tensor:
+            images = ImageList(trace.input, [size])
+            boxes, _ = next(propose(rpn, images, list(trace.pyramid.values()), size))
+            return trace.placement.boxes_to_image(boxes, clip=True)
+
+        found: Tensor = alone(module, exact_mode(torch.no_grad()(run)))
+        return found
 
     def _decode_trace(self, trace: RoiTrace, threshold: float) -> Detections:
         return next(self._decode(trace.input, trace.placement, threshold, trace.pyramid))
