@@ -207,8 +207,8 @@ class GraphTrace(Again):
             value = check_scalar(type(self._detector).__name__, value, plain)
             return logarithm(value) if logarithmic and target.part == "class" else value
 
-        against = target.against
-        return of_class(label) if against is None else of_class(label) - of_class(against)  # type: ignore[arg-type]
+        found = of_class(label)
+        return found if target.against is None else found - of_class(int(target.against))
 
     def _level(self, origin: tuple[int, ...]) -> int:
         if len(self._leaves) == 1:
