@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -58,13 +57,16 @@ def class_preferences(targets: Detections, found: Sequence[Detections], target: 
         float32 ``[B,T]``; 0 if nothing overlaps.
 
     Raises:
-        ValueError: if answers carry no class scores.
+        ValueError: if answers carry no class scores, or the target is no contrast.
     """
-    labels, target = target.resolve(targets.labels, targets.names)
+    labels, numbered = target.resolve(targets.labels, targets.names)
+    against = numbered.against
+    if not isinstance(against, int):
+        raise ValueError(f"a preference is for one class rather than another; {target} names no other: set against")
     for one in (targets, *found):
         require_class_scores(one)
     scores = torch.cat([class_vectors(one) for one in found])
-    mine, other = scores.T[labels], scores.T[cast(int, target.against)]
+    mine, other = scores.T[labels], scores[:, against]
     overlaps, objectness = _overlaps(targets, found), torch.cat([_objectness(one) for one in found])
     if target.score == "prob":
         value = (mine - other) * objectness
