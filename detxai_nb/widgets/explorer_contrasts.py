@@ -8,7 +8,7 @@ from typing import Any
 import traitlets
 
 from detxai_nb.explaining.jobs import COMBINE
-from detxai_nb.names import any_class_number
+from detxai_nb.names import BACKGROUND, any_class_number
 from detxai_nb.types import Detections
 from detxai_nb.widgets.shared.trait_types import CheckedTrait
 from detxai_nb.widgets.shared.traits import Choice
@@ -86,8 +86,8 @@ def pack_others(detections: Detections) -> list[dict[str, Any]]:
 
     Returns:
         For each "own", the name of its class, and "offered": at most ``MOST_OTHERS`` other classes, the most probable
-        first, each with its name and its title, which says how probable it is; without probabilities the first ones by
-        their numbers. Of classes that share a name the first alone goes by it.
+        first and the background last, each with its name and its title, which says how probable it is; without
+        probabilities the first ones by their numbers. Of classes that share a name the first alone goes by it.
     """
     names, scores = detections.names, detections.class_scores
     first = {name: number for number, name in reversed(list(enumerate(names)))}
@@ -99,8 +99,12 @@ def pack_others(detections: Detections) -> list[dict[str, Any]]:
             offered = [{"name": names[number], "title": names[number]} for number in others[:_MOST_BY_NAME]]
         else:
             own = scores[row].tolist()
-            best = sorted(others, key=lambda number: -own[number])[:MOST_OTHERS]
-            offered = [{"name": names[n], "title": f"{names[n]} {_share(own[n])}"} for n in best]
+            # The background is no class that a person takes an object for: it comes last.
+            best = sorted(others, key=lambda number: (names[number] == BACKGROUND, -own[number]))
+            best = (
+                [*best[: MOST_OTHERS - 1], *best[MOST_OTHERS - 1 :][-1:]] if BACKGROUND in names else best[:MOST_OTHERS]
+            )
+            offered = [{"name": names[n], "title": f"{names[n].strip('_')} {_share(own[n])}"} for n in best]
         packed.append({"own": names[label] if first[names[label]] == label else "", "offered": offered})
     return packed
 

@@ -55,6 +55,15 @@ def test_of_classes_that_share_a_name_the_first_goes_by_it() -> None:
     assert [[other["name"] for other in one["offered"]] for one in offered] == [["crane", "mug"], ["mug"]]
 
 
+def test_the_background_is_offered_last() -> None:
+    names = ("__background__", *(f"c{number}" for number in range(20)))
+    scores = torch.linspace(1, 0, 21)[None]
+    one = dx.Detections(torch.tensor([[0.0, 0.0, 9.0, 9.0]]), scores[0, 1:2], torch.tensor([1]), names, scores)
+    offered = pack_others(one)[0]["offered"]
+    assert [other["name"] for other in offered] == [*names[2 : MOST_OTHERS + 1], "__background__"]
+    assert offered[-1]["title"] == "background 1.00"
+
+
 def test_objects_of_other_classes_get_maps_and_the_class_itself_none(detector: Any, found: dx.Detections) -> None:
     widget = dx.widgets.Explorer(detector, SCENE, found, against="bauble")
     assert widget.map_data["rows"] == [0, 1]
