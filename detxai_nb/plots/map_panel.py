@@ -94,7 +94,8 @@ class PanelStyle:
         Raises:
             ValueError: for options out of range.
         """
-        opacity, crop, margin, backdrop = (options[name] for name in ("opacity", "crop", "margin", "backdrop"))
+        opacity, crop = options["opacity"], options["crop"]
+        margin, backdrop = options["margin"], options["backdrop"]
         if not 0 <= opacity <= 1:
             raise ValueError(f"opacity is from 0 to 1, got {opacity}")
         if crop not in CROPS:

@@ -105,7 +105,7 @@ def _draw_curves(axes: Axes, result: SanityResult, curve: Any, measure: str) -> 
             # The map of the trained network equals itself.
             steps = np.insert(steps, 0, 0)
             median, low, high = (np.insert(values, 0, 1.0) for values in (median, low, high))
-        line = {"color": style.color, "marker": style.mark, "linestyle": style.dash}
+        line: dict[str, Any] = {"color": style.color, "marker": style.mark, "linestyle": style.dash}
         axes.plot(steps, median, markersize=4, lw=1.5, label=method, **line)
         axes.fill_between(steps, low, high, color=style.color, alpha=0.15, lw=0)
     if measure.startswith("spearman"):

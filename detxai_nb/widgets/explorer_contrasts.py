@@ -71,7 +71,7 @@ class ContrastTraits(traitlets.HasTraits):
 
     against = OtherClass()
     combine = Choice(COMBINE, COMBINE[0])
-    others = traitlets.List().tag(sync=True)
+    others: Any = traitlets.List().tag(sync=True)
 
     @traitlets.observe("objects")
     def _offer_others(self, _: Any) -> None:

@@ -322,7 +322,7 @@ class FasterRcnnDetector(Suppressing, Adapter):
         module: Any = self.module
         if getattr(trace, "network", None) is not module:
             raise ValueError(f"expected what trace(image) of this {type(self).__name__} returns, got another's")
-        size, rpn = trace.placement.resized, module.rpn
+        size, rpn = trace.placement.resized, self.module.rpn
 
         def run() -> Tensor:
             images = ImageList(trace.input, [size])
