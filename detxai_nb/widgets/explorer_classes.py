@@ -52,8 +52,10 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
             chosen = [] if self.selected is None or self.selected in first else [self.selected]
             self._rows, self._looked_at = (*first, *chosen), self.selected
             self.request = self._present_request()
-        if len(self.detections):
-            self._compute_first(self._wanted)  # type: ignore[arg-type]
+        if (wanted := self._wanted) is not None:
+            self._compute_first(wanted)
+        elif len(self.detections):
+            self.code = self.to_code()
 
     def _with_rows(self, request: Request) -> Request:
         if not request.against:

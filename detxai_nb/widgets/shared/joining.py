@@ -32,7 +32,8 @@ def joined_maps(first: HeatMaps, second: HeatMaps, order: Sequence[int], detecti
     each: dict[str, Any] = {
         f.name: both(getattr(first, f.name), own)
         for f in fields(second)
-        if isinstance(own := getattr(second, f.name), tuple)
+        # Some maps have no parts that decide.
+        if isinstance(own := getattr(second, f.name), tuple) and own
     }
     return replace(
         second,
