@@ -60,16 +60,19 @@ def test_another_class_is_chosen_from_the_most_probable_ones(opened: PlainPage, 
 
 def test_an_object_of_the_class_itself_says_so(opened: PlainPage, root: Any) -> None:
     widget = opened.widgets["widget"]
-    opened.set(against=widget.objects[1]["name"], selected=1)
+    root.get_by_label("Rather than", exact=True).select_option(widget.objects[1]["name"])
+    opened.until(lambda: widget.against == widget.objects[1]["name"], "the choice has arrived")
+    opened.set(selected=1)
     words = root.locator(".dx-words")
     opened.until(lambda: "of the very class" in words.inner_text(), "it is said that there is no map")
     opened.until(lambda: root.get_attribute("data-ready") == "true", "nothing is waited for")
     shoot(opened, root, "itself")
-    opened.set(against="", selected=0)
+    root.get_by_label("Rather than", exact=True).select_option("")
+    opened.set(selected=0)
 
 
 def test_joined_maps_show_which_part_decides(opened: PlainPage, root: Any) -> None:
-    opened.set(target="combined")
+    root.get_by_label("Explain", exact=True).select_option("combined")
     parts = root.locator(".dx-deciding-parts li")
     opened.until(lambda: root.locator(".dx-deciding").is_visible(), "the parts are shown")
     assert root.locator(".dx-bar-unit").inner_text() == "probability or input pixels"
@@ -77,7 +80,7 @@ def test_joined_maps_show_which_part_decides(opened: PlainPage, root: Any) -> No
     assert before[0].startswith("Class")
     assert int(before[0].rsplit(" ", 1)[1].rstrip("%")) <= 2
     shoot(opened, root, "combined")
-    root.get_by_label("Normalized", exact=True).check(force=True)
+    root.get_by_role("radio", name="Normalized").check(force=True)
     opened.until(lambda: parts.all_inner_texts() != before, "the parts of the normalized map are shown")
     assert root.locator(".dx-bar-unit").inner_text() == "share of each part's range"
     shoot(opened, root, "normalized")
