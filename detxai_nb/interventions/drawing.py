@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_TICKS = 0.12  # inches below the bars, for the numbers of their axis
 _MOST = 12
 """At most so many objects have a bar."""
 _COLOURS = {"before": "0.62", "now": "#0072b2", "elsewhere in the object": "#e69f00", "on the background": "#009e73"}
@@ -47,6 +48,8 @@ def plot_intervention(one: Intervention) -> Figure:
         _outline(axes, one.region.mask)
         axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)
     bars, _ = sheet.panel(0, 2)
+    place, room = bars.get_position(), _TICKS / sheet.size[1]
+    bars.set_position((place.x0, place.y0 + room, place.width, place.height - room))
     _bars(bars, one)
     words = f"{one.region.kind} filled with {one.fill}"
     sheet.head(words if one.about is None else f"{words}: {says(one, one.about)}")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.files import as_path
-from detxai_nb.interventions.answers import LEAST_SCORE, MIN_IOU, Answers, found_again, pair_up
+from detxai_nb.interventions.answers import LEAST_SCORE, Answers, found_again, pair_up
 from detxai_nb.interventions.controls import PLACES, Controls
 from detxai_nb.interventions.region import Region
 from detxai_nb.statistics import paired_iou
@@ -232,4 +232,4 @@ def says(one: Intervention, row: int) -> str:
     text = f"{own} {float(one.before.scores[row]):.2f} to {float(one.after.scores[row]):.2f}"
     if bool(one.changed_class[row]):
         text += f", now {names[int(one.after.labels[row])]} {float(one.after.label_scores[row]):.2f}"
-    return text if bool(one.kept[row]) else f"{text}, not reported above an IoU of {MIN_IOU:g}"
+    return text if bool(one.kept[row]) else f"{text}, no longer reported"
