@@ -79,12 +79,7 @@ def explain_misses(
         True
     """
     require_places(detector, "dx.misses says why objects in places were missed", "dx.evaluate with 'classes'")
-    limits = Limits(
-        as_score_threshold(score_threshold),
-        _share("iou", iou),
-        _number(getattr(detector, "nms_threshold", None)),
-        _number(getattr(detector, "max_detections", None)),
-    )
+    limits = Limits(as_score_threshold(score_threshold), _share("iou", iou), *_suppression(detector))
     floor, mapping = min(_share("floor", floor), limits.score), as_mapping(classes) or None
     samples = _samples(dataset)
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
@@ -109,6 +104,17 @@ def _share(name: str, value: Any) -> float:
     if not 0 <= value < 1:
         raise ValueError(f"{name} is at least 0 and below 1, got {value}")
     return float(value)
+
+
+def _suppression(detector: Detector) -> tuple[float | None, int | None]:
+    """The IoU above which a detector suppresses, and its largest number of detections; None for what it does not say.
+
+    A rule of suppression around a detector (``nms.NmsDetector``) has thresholds of its own.
+    """
+    inside = getattr(detector, "detector", None)
+    own = None if hasattr(detector, "rule") else getattr(detector, "nms_threshold", None)
+    most = getattr(detector, "max_detections", None)
+    return _number(own), _number(getattr(inside, "max_detections", None) if most is None else most)
 
 
 def _number(value: Any) -> Any:

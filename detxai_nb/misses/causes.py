@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torchvision.ops import box_iou
 
 from detxai_nb.data.sample import Sample
@@ -107,12 +108,12 @@ def find_causes(
     candidates = evidence.candidates
     counted = np.flatnonzero(~sample.crowd)
     missed = [int(one) for one in counted if one not in set(pairs.tolist())]
-    overlaps = box_iou(candidates.boxes.double(), torch.from_numpy(sample.boxes).double()).numpy()
+    overlaps = _overlaps(candidates.boxes, sample)
     most = overlaps[:, counted].max(axis=1, initial=0.0)
     known = names_of_each(sample.names, candidates.names, classes)
     regions = None
     if evidence.regions is not None:
-        regions = box_iou(evidence.regions.double(), torch.from_numpy(sample.boxes).double()).numpy()
+        regions = _overlaps(evidence.regions, sample)
         regions = np.where(regions >= regions[:, counted].max(axis=1, initial=0.0)[:, None], regions, 0.0)
     found = []
     for number in missed:
@@ -123,6 +124,12 @@ def find_causes(
         own = overlaps[:, number] >= most
         near = regions is not None and bool((regions[:, number] >= REGION_NEAR).any())
         found.append(_cause(number, allowed, overlaps[:, number], own, near, evidence, limits))
+    return found
+
+
+def _overlaps(boxes: Tensor, sample: Sample) -> np.ndarray:
+    """The IoU of each box with each annotation, ``[N,M]``; 0 for two without an area."""
+    found: np.ndarray = np.nan_to_num(box_iou(boxes.double(), torch.from_numpy(sample.boxes).double()).numpy())
     return found
 
 

@@ -55,7 +55,8 @@ def collect(detector: Detector, image: np.ndarray, score_threshold: float, floor
         The predictions, on the CPU.
     """
     about, opened = Capabilities(detector), _any(detector)
-    regions, detections = None, None
+    regions: Tensor | None = None
+    detections: Detections | None = None
     if about.candidates is not None and about.traceable:
         trace = opened.trace(image)
         if about.detections_of is not None:

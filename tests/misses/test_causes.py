@@ -80,6 +80,21 @@ def test_what_is_a_neighbours_is_not_an_objects_own() -> None:
     assert report.misses["cause"].tolist() == ["proposal"]
 
 
+def test_boxes_without_an_area_are_of_nobody() -> None:
+    sample = sample_of([[50, 50, 100, 100], [10, 10, 10, 20]], [0, 0])
+    boxes = [[50, 50, 100, 96], [10, 10, 10, 20]]
+    report = dx.misses.explain_misses(answering(boxes, [0.2, 0.2], [0, 0]), sample)
+    assert report.misses["cause"].tolist() == ["background", "proposal"]
+
+
+def test_a_rule_around_a_detector_has_thresholds_of_its_own() -> None:
+    samples = list(dx.data.scenes.Scenes(1, seed=4, mode="one-class-crowd", width=192, height=160))
+    harsh = dx.nms.NmsDetector(opened("tiny-fcos"), dx.nms.GreedyNms(0.15), max_detections=50)
+    report = dx.misses.explain_misses(harsh, samples)
+    assert (report.settings["nms_threshold"], report.settings["max_detections"]) == (None, 50)
+    assert report.settings["seen_before"]
+
+
 def test_two_objects_and_one_box_for_both() -> None:
     sample = sample_of([[50, 50, 100, 100], [50, 50, 100, 110]], [0, 0])
     report = dx.misses.explain_misses(answering([[50, 50, 100, 109]], [0.9], [0]), sample)
