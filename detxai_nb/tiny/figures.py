@@ -73,7 +73,12 @@ def plot(frame: pandas.DataFrame, value: str = "energy", *, at_most: float = TIN
         x, y = rows["canvas_share"].to_numpy(float), rows[value].to_numpy(float)
         filled = style.color if style.filled else "none"
         axes.scatter(x, y, s=16, facecolor=filled, edgecolor=style.color, marker=style.mark, alpha=0.45, linewidths=0.6)
-        line: dict[str, Any] = {"color": style.color, "marker": style.mark, "linestyle": style.dash, "markerfacecolor": filled}
+        line: dict[str, Any] = {
+            "color": style.color,
+            "marker": style.mark,
+            "linestyle": style.dash,
+            "markerfacecolor": filled,
+        }
         axes.plot(*medians(x, y), markersize=5, lw=1.6, label=method, **line)
     axes.axvline(at_most, color="0.35", lw=1, ls=":")
     axes.annotate("tiny", (at_most, 1), (-4, -4), xycoords=("data", "axes fraction"), textcoords="offset points",
