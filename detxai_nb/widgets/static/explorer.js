@@ -2569,13 +2569,15 @@ var ExplorerView = class {
     const { selected, map, maps, range } = explorer;
     const objects = store.get("objects");
     const what = selected === null ? counted(explorer.subject, objects.length) : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    const choice = explorer.choice ?? {};
     return {
       scene,
       part: parts.stage.viewport.visible,
       words: [what],
       bar: map && range ? { range, table: explorer.table(false), unit: maps?.unit } : null,
       legend: classLegend(scene),
-      name: [...Object.values(explorer.choice ?? {}), ...selected === null ? ["photograph"] : [objects[selected].name, String(selected)]]
+      // How parts are joined names no file of a map that is not joined.
+      name: [...Object.entries(choice).filter(([key]) => key !== "combine" || choice.target === "combined").map(([, value]) => value), ...selected === null ? ["photograph"] : [objects[selected].name, String(selected)]]
     };
   }
   #table() {
