@@ -107,6 +107,8 @@ def plot_planes(results: SuppressionResults, name: str) -> Figure:
         axes = picture.add_axes((0.055 + 0.32 * place, 0.14, 0.28, 0.68))
         _plane(axes, plane, lower=figure == "MR")
         axes.set_title(_PLANES[figure], fontsize=9)
+        if not place:
+            axes.set_ylabel("T_low", fontsize=9)
     picture.text(0.5, 0.93, f"{name}, percent; the star is NMS", ha="center", fontsize=10)
     return picture
 
@@ -129,7 +131,6 @@ def _plane(axes: Axes, plane: Any, lower: bool) -> None:
     axes.set_yticks(range(len(lows)), [f"{value:g}" for value in lows])
     axes.tick_params(labelsize=8)
     axes.set_xlabel("T_high", fontsize=9)
-    axes.set_ylabel("T_low", fontsize=9)
 
 
 def _frame(column: int, row: int) -> Any:
