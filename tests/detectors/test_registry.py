@@ -254,7 +254,8 @@ def test_every_family_has_one_record() -> None:
 def test_the_table_keeps_its_order() -> None:
     bundled = [
         *("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-ssd", "tiny-yolox", "tiny-detr", "tiny-pvt"),
-        *("tiny-fcos-shortcut", "tiny-resnet", "tiny-vgg", "tiny-resnet-shortcut"),
+        *("tiny-fcos-shortcut", "tiny-fcos-crowd", "tiny-fcos-crowd-odam"),
+        *("tiny-faster-rcnn-crowd", "tiny-faster-rcnn-crowd-odam", "tiny-resnet", "tiny-vgg", "tiny-resnet-shortcut"),
     ]
     torchvision = [
         *("fcos_resnet50_fpn", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "fasterrcnn_resnet50_fpn"),
