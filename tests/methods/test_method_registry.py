@@ -113,7 +113,7 @@ def test_a_taken_name_is_refused_and_a_cell_may_be_run_twice() -> None:
         ({"function": "energy"}, TypeError, "the function of method 'x' cannot be called: 'energy'"),
         ({"kind": "magic"}, ValueError, r"kind of method 'x': known are gradient, trace, perturbation; got \('magic',"),
         ({"parts": ("class", "z1")}, ValueError, "parts of method 'x': known are class, x1"),
-        ({"scores": "prob"}, ValueError, "scores of method 'x': known are prob, logit; got 'prob'"),
+        ({"scores": "prob"}, ValueError, "scores of method 'x': known are prob, logit, log-prob; got 'prob'"),
         ({"needs": "attention"}, TypeError, "needs of method 'x' is a tuple of names, got 'attention'"),
         ({"windowed": True}, TypeError, "windowed of method 'x' is a function of its settings, such as lambda .* True"),
         (
