@@ -63,7 +63,8 @@ def test_against_asking_the_network_with_pictures_made_pixel_by_pixel(fill: str,
         zone = "context" if context else "saliency"
         for name, expected in zip(("drop", "increase"), zip(*changed)):
             value = METRICS[f"{zone}-zone-{name}"].measure(one, threshold=threshold, fill=fill).value
-            assert value.tolist() == pytest.approx(expected, abs=1e-6)
+            # Batches differ from single pictures in the last digits.
+            assert value.tolist() == pytest.approx(expected, abs=2e-5)
 
 
 def test_a_class_that_becomes_unlikely_keeps_its_probability() -> None:
