@@ -472,4 +472,6 @@ def test_the_help_names_every_paper(capsys: pytest.CaptureFixture[str]) -> None:
     # Where the line is too narrow, the help breaks a name at its hyphens too.
     said = "".join(capsys.readouterr().out.split())
     listed = said.partition("positionalarguments:paper")[2].partition("options:")[0]
+    listed, _, crowds = listed.partition(";odam-nms")
+    assert crowds.startswith("for")
     assert set(re.split(",|;ofclassifiers|or(?=g-came|global)", listed)) == set(dx.evaluation.PAPERS)

@@ -58,7 +58,7 @@ class MissReport:
         >>> import detxai_nb as dx
         >>> detector = dx.load_detector("tiny-fcos", device="cpu")
         >>> report = dx.misses.explain_misses(detector, dx.data.scenes.Scenes(2, mode="crowd", width=192, height=128))
-        >>> len(report.misses) == report.table()["count"].sum()
+        >>> len(report.misses) == int(report.table()["count"].sum())
         True
     """
 

@@ -28,11 +28,12 @@ from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.geometry import Placement
 from detxai_nb.image import as_images, load_image
 from detxai_nb.names import ClassNames, as_names
+from detxai_nb.targets import class_values, sigmoid_scores
 from detxai_nb.types import SIDES, Detections, Target
 
 
 class CentersRule:
-    """The explained scalars: class probability or logit, and the distance to each side in strides."""
+    """The explained scalars: a class's score or the difference of two, and the distance to each side in strides."""
 
     def needs(self, target: Target) -> tuple[str, ...]:
         """The branches of the head that the target is made of."""
@@ -42,8 +43,8 @@ class CentersRule:
         """The scalars ``[n]`` from the branches' outputs ``[n,K]`` at the cells ``at`` ``[n,2]``."""
         if target.part in SIDES:
             return outputs["box"][:, SIDES.index(target.part)].exp()
-        logits = outputs["class"].gather(1, labels[:, None])[:, 0]
-        return logits if target.score == "logit" else logits.sigmoid()
+        scores = sigmoid_scores(outputs["class"], target.score)
+        return class_values(lambda classes: scores.gather(1, classes[:, None])[:, 0], labels, target)
 
 
 class CentersDetector(Adapter):
