@@ -325,6 +325,10 @@ def counterfactual(
     Nothing is painted over: the scene is drawn as it would be, from the same random numbers. So there is no fill whose
     own effect could be taken for that of what is missing, and there are no controls.
 
+    Where the detector is read at each prediction's own place (``matched_by`` "origin"), an object whose box changes its
+    centre, such as an apple without its leaf, loses score there although the detector may find it from a place beside:
+    ``found`` holds all that it reports now.
+
     Args:
         detector: any detector.
         scene: what ``scenes.make`` returned.
