@@ -7,9 +7,9 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from detxai_nb.files import write_atomically
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Target
 
+_Whole = TypeVar("_Whole")
 FORMAT = "detxai-nb heat maps 2"
 LARGEST = 8 * 2**30
 """A file holds at most so many bytes, unpacked."""
@@ -87,21 +88,41 @@ def read_maps(path: Path) -> dict[str, Any]:
         FileNotFoundError: if there is no such file.
         ValueError: for anything else than a whole heat map file of this version's format.
     """
+    return read_whole(path, "a heat map file written by HeatMaps.save", FORMAT, "compute the maps again", _fields)
+
+
+def read_whole(path: Path, kind: str, form: Any, again: str, build: Callable[..., _Whole]) -> _Whole:
+    """Read an archive of arrays and settings, whole or not at all.
+
+    Args:
+        path: the file.
+        kind: what it should be, in words, for the error message.
+        form: the format that this version reads.
+        again: what to do with another format, in words.
+        build: ``build(arrays, settings)`` makes the result and refuses what does not fit together.
+
+    Returns:
+        What ``build`` returned.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: for anything else than a whole file of this format.
+    """
     try:
         with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
             arrays = read_members(archive)
         meta = json.loads(arrays.pop("meta").tobytes())
-        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        if not isinstance(meta, dict) or meta.get("format") != form:
             given = meta.get("format") if isinstance(meta, dict) else None
-            raise ValueError(f"it has the format {given!r}, and this version reads {FORMAT!r}; compute the maps again")
-        return _fields(arrays, meta)
+            raise ValueError(f"it has the format {given!r}, and this version reads {form!r}; {again}")
+        return build(arrays, meta)
     except FileNotFoundError:
         raise
     except (
         *(ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, MemoryError),
         *(OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
     ) as error:
-        raise ValueError(f"{path} is not a heat map file written by HeatMaps.save: {error}") from error
+        raise ValueError(f"{path} is not {kind}: {error}") from error
 
 
 def read_members(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:

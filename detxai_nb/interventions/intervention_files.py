@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import torch
 
 from detxai_nb.arrays import plain_array
 from detxai_nb.files import write_atomically
-from detxai_nb.heatmap_files import DETECTION_ARRAYS, DETECTION_FIELDS, read_members
+from detxai_nb.heatmap_files import DETECTION_ARRAYS, DETECTION_FIELDS, read_whole
 from detxai_nb.interventions.answers import ORIGIN, OVERLAP, Answers
 from detxai_nb.interventions.controls import PLACES, Controls
 from detxai_nb.interventions.intervention import Intervention
@@ -83,21 +81,7 @@ def read_intervention(path: Path) -> Intervention:
         FileNotFoundError: if there is no such file.
         ValueError: for anything else than a whole file of this version's format.
     """
-    try:
-        with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
-            arrays = read_members(archive)
-        meta = json.loads(arrays.pop("meta").tobytes())
-        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-            given = meta.get("format") if isinstance(meta, dict) else None
-            raise ValueError(f"it has the format {given!r}, and this version reads {FORMAT!r}; ask the detector again")
-        return _whole(arrays, meta)
-    except FileNotFoundError:
-        raise
-    except (
-        *(ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, MemoryError),
-        *(OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
-    ) as error:
-        raise ValueError(f"{path} is not a file written by Intervention.save: {error}") from error
+    return read_whole(path, "a file written by Intervention.save", FORMAT, "ask the detector again", _whole)
 
 
 def _whole(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Intervention:
