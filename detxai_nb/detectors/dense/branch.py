@@ -11,7 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
-from detxai_nb.detectors.dense.convolutions import ConvStep, GroupNormTower, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.convolutions import (
+    ConvStep,
+    GroupNormTower,
+    OpenTower,
+    cut_windows,
+    reach_of,
+    run_windows,
+)
 
 _POINTWISE = (
     nn.BatchNorm2d,
@@ -151,7 +158,7 @@ class BranchRun:
         self.features = features
         self.reach = branch.reach
         self.local = branch.local or fixed
-        self._tower: GroupNormTower | None = None
+        self._tower: GroupNormTower | OpenTower | None = None
         after = [part.after for part in branch.parts]
         if not branch.local:
             norms = [part.norm for part in branch.parts if part.norm is not None]
@@ -180,6 +187,46 @@ class BranchRun:
             windows, mask = (x[:, :, margin:-margin, margin:-margin] for x in (windows, mask))
         return run_windows(self._steps, windows, mask)
 
+    def open_for(self, count: int) -> bool:
+        """Run the tower on the whole level if that takes less than running it on windows around predictions.
+
+        Args:
+            count: the number of predictions.
+
+        Returns:
+            Whether the tower is open, so that ``pull_windows`` can be called.
+        """
+        if self._tower is None and self.features.numel():
+            size, windows, level = 2 * self.reach + 1, 0, 0
+            for step in self._steps[:-1]:
+                size -= 2 * step.reach
+                windows += step.weight.numel() * size**2
+                level += step.weight.numel() * self.features[0].numel()
+            if level <= count * windows:
+                self._tower = OpenTower(self._steps[:-1], self.features)
+        return self._tower is not None
+
+    def pull_windows(self, slope: Tensor, at: Tensor) -> Tensor:
+        """Return what ``pull`` does for a local branch, on windows alone; the tower has to be open.
+
+        Args:
+            slope: ``[n,K]``, the gradient of each scalar with respect to the outputs at its cell.
+            at: int64 ``[n,2]``, (row, column) of each cell.
+
+        Returns:
+            Gradients ``[n,C,k,k]`` in a window around each cell, k = ``2 * reach + 1``; those of cells beyond the level
+            belong to its padding.
+
+        Raises:
+            RuntimeError: if the tower is not open.
+        """
+        patches = torch.einsum("nk,kcyx->ncyx", slope, self._end.weight)
+        if isinstance(self._tower, OpenTower):
+            return self._tower.backward(patches, at)
+        if self._tower is None:
+            raise RuntimeError("the tower was not run on the whole level; call open_for first")
+        return self._tower.backward_on_windows(patches, at)
+
     def at_cells(self, at: Tensor) -> Tensor:
         """Return the outputs at cells of the level.
 
@@ -204,7 +251,7 @@ class BranchRun:
         Returns:
             Gradients ``[n,C,h,w]`` on the whole level.
         """
-        if self._tower is not None:
+        if isinstance(self._tower, GroupNormTower):
             return self._tower.backward(self._gradient_at_tower(slope, at, self._tower.output))
         windows, mask = cut_windows(self.features, at, self.reach)
         with torch.enable_grad():

@@ -1,7 +1,8 @@
 """Exact gradients of many predictions through stacks of stride-1 convolutions.
 
 A dense detection head reads only the cells around a prediction. If every layer is local, the gradients of many
-predictions are computed together on small windows. Group normalisation is not local, because its statistics depend on
+predictions are computed together on small windows; those of so many that their windows hold more cells than the map
+share one forward pass of the map. Group normalisation is not local, because its statistics depend on
 the whole map; for it the backward pass is written out on whole maps.
 """
 
@@ -119,6 +120,64 @@ def run_windows(steps: Sequence[ConvStep], windows: Tensor, mask: Tensor) -> Ten
     return windows[:, :, 0, 0]
 
 
+class OpenTower:
+    """A stack of convolutions, each followed by pointwise layers, run once on a whole map for many backward passes.
+
+    Its ``output`` is ``[C',h,w]``. What follows a convolution is kept as its derivative at each cell, so that the
+    backward passes need no forward pass of their own windows.
+
+    Args:
+        steps: the convolutions in order.
+        features: the map ``[C,h,w]``.
+    """
+
+    def __init__(self, steps: Sequence[ConvStep], features: Tensor) -> None:
+        self._steps = tuple(steps)
+        self._slopes: list[Tensor] = []
+        x = features[None]
+        for step in steps:
+            with torch.no_grad():
+                z = F.conv2d(x, step.weight, step.bias, padding=step.reach, groups=step.groups)
+            with torch.enable_grad():
+                # A copy, since what follows may work in place.
+                y = step.after(z.requires_grad_().clone())
+                (slope,) = torch.autograd.grad(y.sum(), z)
+            self._slopes.append(slope[0])
+            x = y.detach()
+        self.output = x[0]
+
+    def backward(self, gradient: Tensor, at: Tensor) -> Tensor:
+        """Return exact vector-Jacobian products: gradients around cells of the output carried back to the map.
+
+        Args:
+            gradient: gradients ``[n,C',k,k]`` at the output in a window around each cell, k odd; outside of it zero.
+            at: int64 ``[n,2]``, (row, column) of the cells.
+
+        Returns:
+            Gradients ``[n,C,K,K]`` with respect to the map, K larger than k by twice the reach of the steps. What they
+            hold beyond the map belongs to its padding.
+        """
+        return backward_on_windows([(step, slope) for step, slope in zip(self._steps, self._slopes)], gradient, at)
+
+
+def backward_on_windows(layers: Sequence[tuple[ConvStep, Tensor]], gradient: Tensor, at: Tensor) -> Tensor:
+    """Carry gradients in windows around cells back through convolutions and what follows each.
+
+    Args:
+        layers: in order, each convolution and the derivative ``[C',h,w]`` of what follows it, cell by cell.
+        gradient: gradients ``[n,C',k,k]`` at the output of the last, k odd.
+        at: int64 ``[n,2]``, (row, column) of the windows' middle cells.
+
+    Returns:
+        Gradients ``[n,C,K,K]`` at the input of the first.
+    """
+    for step, slope in reversed(layers):
+        # The derivative is zero beyond the map: a map's padding is no output of the layer before it.
+        gradient = gradient * take_windows(slope, at - gradient.shape[-1] // 2, gradient.shape[-2:])
+        gradient = F.conv_transpose2d(gradient, step.weight, groups=step.groups)
+    return gradient
+
+
 @dataclass(frozen=True, eq=False)
 class _Layer:
     """What the backward pass of convolution, GroupNorm and ReLU needs, and GroupNorm with its statistics fixed.
@@ -177,6 +236,19 @@ class GroupNormTower:
             One function of maps ``[n,C,a,b]`` for each layer.
         """
         return [_affine_relu(layer.factor, layer.shift) for layer in self._layers]
+
+    def backward_on_windows(self, gradient: Tensor, at: Tensor) -> Tensor:
+        """Return what ``OpenTower.backward`` does, with this map's statistics as constants.
+
+        Args:
+            gradient: gradients ``[n,C',k,k]`` at the output in a window around each cell, k odd; outside of it zero.
+            at: int64 ``[n,2]``, (row, column) of the cells.
+
+        Returns:
+            Gradients ``[n,C,K,K]`` with respect to the map, K larger than k by twice the reach of the convolutions.
+        """
+        slopes = (layer.gate if layer.kernel is None else layer.gate.permute(2, 0, 1) for layer in self._layers)
+        return backward_on_windows([(layer.step, slope) for layer, slope in zip(self._layers, slopes)], gradient, at)
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Return exact vector-Jacobian products: gradients at the output carried back to the map.

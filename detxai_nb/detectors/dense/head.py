@@ -204,6 +204,7 @@ class DenseHead:
         runs = self._run(level, target)
         open_runs = [run for name, run in runs.items() if self._opened in (None, name)]
         local = all(run.local for run in open_runs)
+        opened = local and all(run.open_for(len(at)) for run in open_runs)
         reach = max((run.reach for run in open_runs), default=0)
         size = features[:, : 2 * reach + 1, : 2 * reach + 1] if local else features
         most = max(1, rows_per_chunk(size) // sum(run.depth for run in open_runs)) if local and open_runs else None
@@ -211,6 +212,8 @@ class DenseHead:
             chunk = (level, at[rows], labels[rows], target)
             if not open_runs:
                 gradient = features.new_zeros(len(rows), len(features), 1, 1)
+            elif local and opened:
+                gradient = self._pulled_windows(runs, reach, *chunk)
             elif local:
                 gradient = self._on_windows(runs, reach, *chunk)
             else:
@@ -231,25 +234,41 @@ class DenseHead:
             (gradient,) = torch.autograd.grad(scalar.sum(), windows)
         return gradient * mask
 
-    def _on_whole_level(
-        self, runs: Mapping[str, BranchRun], level: int, at: Tensor, labels: Tensor, target: Target
+    def _pulled_windows(
+        self, runs: Mapping[str, BranchRun], reach: int, level: int, at: Tensor, labels: Tensor, target: Target
     ) -> Tensor:
-        """Gradients ``[n,C,h,w]`` on the whole level, also through the statistics of group normalisation."""
+        """The same from towers that were run on the whole level."""
+        size = 2 * reach + 1
+        total = self.features[level].new_zeros(len(at), len(self.features[level]), size, size)
+        slopes = self._slopes(runs, level, at, labels, target)
+        with torch.no_grad():
+            for name, slope in slopes.items():
+                margin = reach - runs[name].reach
+                inner = slice(margin, size - margin)
+                total[:, :, inner, inner] += runs[name].pull_windows(slope, at[:, :2])
+            _, mask = cut_windows(self.features[level][:1], at[:, :2], reach)
+            return total.mul_(mask)
+
+    def _slopes(
+        self, runs: Mapping[str, BranchRun], level: int, at: Tensor, labels: Tensor, target: Target
+    ) -> dict[str, Tensor]:
+        """Gradients ``[n,K]`` of the scalars with respect to the outputs of each open branch at their cells."""
         constants = self._constants(runs, at)
         with torch.no_grad():
             leaves = {name: run.at_cells(at[:, :2]) for name, run in runs.items() if name not in constants}
         with torch.enable_grad():
-            scalar = self._rule.scalar(
-                {**constants, **{name: leaf.requires_grad_() for name, leaf in leaves.items()}},
-                level,
-                at,
-                labels,
-                target,
-            )
-            slopes = torch.autograd.grad(scalar.sum(), list(leaves.values()))
+            outputs = constants | {name: leaf.requires_grad_() for name, leaf in leaves.items()}
+            scalar = self._rule.scalar(outputs, level, at, labels, target)
+            return dict(zip(leaves, torch.autograd.grad(scalar.sum(), list(leaves.values()))))
+
+    def _on_whole_level(
+        self, runs: Mapping[str, BranchRun], level: int, at: Tensor, labels: Tensor, target: Target
+    ) -> Tensor:
+        """Gradients ``[n,C,h,w]`` on the whole level, also through the statistics of group normalisation."""
+        slopes = self._slopes(runs, level, at, labels, target)
         total: Tensor | None = None
         with torch.no_grad():
-            for name, slope in zip(leaves, slopes):
+            for name, slope in slopes.items():
                 gradient = runs[name].pull(slope, at[:, :2])
                 total = gradient if total is None else total.add_(gradient)
         features = self.features[level]
