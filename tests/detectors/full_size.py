@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from torchvision.models import vgg
+from torchvision.models.detection import ssd
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, _resnet_fpn_extractor
 from torchvision.models.resnet import Bottleneck, ResNet, resnet50
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
@@ -25,7 +28,10 @@ WIDTH = 64
 
 @contextmanager
 def smaller() -> Iterator[None]:
-    """Within it torchvision's detectors and the package's PVTs get fewer blocks and narrow pyramids."""
+    """Within it torchvision's detectors and the package's PVTs get fewer blocks and narrow pyramids.
+
+    A VGG has no classifier, whose 120 million weights SSD throws away.
+    """
     with ExitStack() as patches:
         if not FULL_SIZE:
             for name in ("faster_rcnn", "fcos", "retinanet"):
@@ -33,9 +39,15 @@ def smaller() -> Iterator[None]:
                 for replaced, by in _REPLACED.items():
                     if hasattr(module, replaced.__name__):
                         patches.enter_context(patch.object(module, replaced.__name__, by))
+            patches.enter_context(patch.object(ssd, "vgg16", vgg_features))
             patches.enter_context(patch.object(pvt, "pvt_model", partial(pvt.pvt_model, depths=list(ONE_EACH))))
             patches.enter_context(patch.object(pvt, "PvtBackbone", partial(pvt.PvtBackbone, out_channels=WIDTH)))
         yield
+
+
+def vgg_features(**_: Any) -> Any:
+    """What SSD takes of a VGG-16."""
+    return SimpleNamespace(features=vgg.make_layers(vgg.cfgs["D"], batch_norm=False))
 
 
 def _resnet(*, weights: None, progress: bool, **settings: Any) -> ResNet:
@@ -44,12 +56,16 @@ def _resnet(*, weights: None, progress: bool, **settings: Any) -> ResNet:
 
 
 def _pyramid(
-    body: ResNet, trainable: int, returned_layers: Sequence[int] = (1, 2, 3, 4), extra_blocks: Any = None
+    body: ResNet,
+    trainable: int,
+    returned_layers: Sequence[int] = (1, 2, 3, 4),
+    extra_blocks: Any = None,
+    norm_layer: Any = None,
 ) -> BackboneWithFPN:
     """A feature pyramid but for its width."""
     layers = {f"layer{number}": str(index) for index, number in enumerate(returned_layers)}
     widths = [body.inplanes // 8 * 2 ** (number - 1) for number in returned_layers]
-    return BackboneWithFPN(body, layers, widths, WIDTH, extra_blocks)
+    return BackboneWithFPN(body, layers, widths, WIDTH, extra_blocks, norm_layer)
 
 
 def _coarser(in_channels: int, out_channels: int) -> LastLevelP6P7:

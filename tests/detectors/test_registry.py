@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from full_size import smaller
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
@@ -50,14 +51,15 @@ def test_a_bundled_model_opens_and_is_explained(name: str) -> None:
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_torchvisions_detectors_open_from_a_file(name: str, tmp_path: Path) -> None:
     """With three classes instead of COCO's, which the file tells."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = get_model(name, weights=None, weights_backbone=None, num_classes=3)
     path = tmp_path / "weights.safetensors"
-    save_file(module.state_dict(), path)
-    with pytest.raises(ValueError, match="3 classes instead of 91; hand in names"):
-        dx.load_detector(name, weights=path, device="cpu")
-    detector = dx.load_detector(name, weights=path, names=["__background__", "cat", "dog"], device="cpu")
+    with smaller():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            module = get_model(name, weights=None, weights_backbone=None, num_classes=3)
+        save_file(module.state_dict(), path)
+        with pytest.raises(ValueError, match="3 classes instead of 91; hand in names"):
+            dx.load_detector(name, weights=path, device="cpu")
+        detector = dx.load_detector(name, weights=path, names=["__background__", "cat", "dog"], device="cpu")
     assert detector.family == DETECTORS[name].family
     assert detector.names == ("__background__", "cat", "dog")
     assert torch.equal(next(detector.module.parameters()), next(module.parameters()))

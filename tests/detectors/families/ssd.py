@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from families.faster_rcnn import pyramid_from
 from families.fcos import everything, neck_of
 from families.retinanet import flat, scalar, scalar_of
+from full_size import vgg_features
 from torch import Tensor, nn
-from torchvision.models import vgg16
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
@@ -27,7 +27,7 @@ CLASSES = len(NAMES) + 1
 
 def on_vgg() -> SSD:
     """SSD300 without its two coarsest maps, which a small input has no cells for."""
-    backbone = SSDFeatureExtractorVGG(vgg16().features, False)
+    backbone = SSDFeatureExtractorVGG(vgg_features().features, False)
     backbone.extra = backbone.extra[:3]
     anchors = DefaultBoxGenerator([[2], [2, 3], [2, 3], [2]], steps=[8, 16, 32, 64])
     return SSD(backbone, anchors, (128, 96), CLASSES)
