@@ -31,6 +31,7 @@ LAYERS = (
         "geometry",
         "heatmap_files",
         "image",
+        "light_torchvision",
         "module_use",
         "names",
         "options",
@@ -143,6 +144,15 @@ def test_heavy_and_front_end_libraries_stay_where_they_belong(path: Path) -> Non
         assert not everywhere & WIDGETS_ONLY, "only widgets/ knows the notebook's front end"
     assert not at_import & ON_USE_ONLY, "imported inside the function that uses it"
     assert "matplotlib.pyplot" not in set(_imports(ast.walk(_tree(path)))), "pyplot keeps global state"
+
+
+def test_torchvision_is_imported_by_packages_that_make_it_light_first() -> None:
+    """Whatever module of the package comes first, torchvision does not bring the compiler along."""
+    imported = {path: list(_imports(_at_import(_tree(path)))) for path in FILES}
+    parts = {_part(path) for path, names in imported.items() if any(name.startswith("torchvision") for name in names)}
+    for part in parts:
+        ours = [name for name in _imports(iter(_tree(PACKAGE / part / "__init__.py").body)) if "detxai_nb" in name]
+        assert ours[:1] == ["detxai_nb.light_torchvision"], f"{part}/__init__.py must import it first, got {ours[:1]}"
 
 
 @for_each(FILES)

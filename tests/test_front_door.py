@@ -15,10 +15,16 @@ from pathlib import Path
 import pytest
 
 import detxai_nb as dx
+from detxai_nb import light_torchvision
 
 TABLES = ("methods", "metrics", "detectors")
 # What takes seconds to import, and what draws or computes.
 HEAVY = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "PIL", "ipywidgets", "transformers")
+# What a heat map of a detector does not need, besides.
+UNUSED = (
+    *("torch._dynamo", "torch._inductor", "sympy", "pandas", "matplotlib", "scipy", "skimage", "sklearn"),
+    *("transformers", "ultralytics", "ipywidgets", "anywidget", "traitlets", "pyarrow", "captum", "IPython"),
+)
 
 
 def run_apart(code: str, *words: str) -> str:
@@ -88,6 +94,7 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
         for line in (
             "--help", "--version", "", "no-such", "explain", "explain --help", "evaluate --help", "lab --help",
             "methods --help", "explain a.png --out a.gif", "explain a.png --out no/such/folder/a.png",
+            "evaluate", "evaluate odam --scenes none", "evaluate odam --no-such", "fetch --help", "example --number -1",
         ):
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 with contextlib.suppress(SystemExit):
@@ -97,6 +104,49 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     """
     found = json.loads(run_apart(code, *HEAVY))
     assert not {line: modules for line, modules in found.items() if modules}
+
+
+def test_a_heat_map_needs_no_table_no_drawing_and_no_compiler() -> None:
+    """And the compiler's function that torchvision was told of is the compiler's when it is called."""
+    code = """if True:
+        import json, sys
+        import detxai_nb as dx
+
+        detector = dx.load_detector("tiny-fcos", device="cpu")
+        image = dx.data.scenes.make(3, seed=1).image
+        dx.explain(detector, image, detector.detect([image], score_threshold=0.3)[0][:1]).values
+        found = sorted(set(sys.argv[1:]) & set(sys.modules))
+
+        from torchvision.ops.roi_align import is_compile_supported
+        answer = is_compile_supported("cpu")
+        import torch._dynamo.utils
+        real = torch._dynamo.utils
+        same = answer == real.is_compile_supported("cpu") and sys.modules["torch._dynamo.utils"] is real
+        print(json.dumps([found, same and hasattr(real, "counters") and "site-packages" in real.__file__]))
+    """
+    assert json.loads(run_apart(code, *UNUSED)) == [[], True]
+
+
+def test_what_stands_in_for_a_module_is_that_module_for_whoever_got_hold_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_part.py").write_text(
+        "VALUE = 3\n\ndef is_compile_supported(device):\n    return device == 'cpu'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    stand_in = light_torchvision._StandIn("slow_part")
+    for use in (lambda held: held.is_compile_supported("cpu"), lambda held: held.VALUE == 3):
+        monkeypatch.setitem(sys.modules, "slow_part", stand_in)
+        from slow_part import is_compile_supported
+
+        assert sys.modules["slow_part"] is stand_in, "it is not imported before it is used"
+        assert use(stand_in)
+        assert sys.modules["slow_part"].__file__ == str(tmp_path / "slow_part.py")
+        assert is_compile_supported("cpu")
+        assert not is_compile_supported("no such")
+    with pytest.raises(AttributeError, match="no_such"):
+        _ = stand_in.no_such
+    assert not hasattr(stand_in, "__path__")
 
 
 def test_completion_in_a_notebook_shows_every_name_and_imports_nothing() -> None:

@@ -3,6 +3,7 @@
 ``dx.detectors`` is this module, and it can be called: ``dx.detectors()`` is the table of what there is.
 """
 
+from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.callable_module import make_callable
 from detxai_nb.detectors.base import Adapter, Entry, Family, resize_image
 from detxai_nb.detectors.black_box import wrap_predict

@@ -1,5 +1,6 @@
 """Methods and metrics over a dataset: selection of objects, a store that survives interruptions, and the tables."""
 
+from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.evaluation.pairs import Paired, paired
 from detxai_nb.evaluation.papers import PAPERS, Figure, Paper
 from detxai_nb.evaluation.parallel import worker_processes

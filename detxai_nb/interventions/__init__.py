@@ -5,6 +5,7 @@ A region is filled (``intervene``), or a synthetic scene is drawn once more with
 beside it.
 """
 
+from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.interventions.answers import LEAST_SCORE, MIN_IOU, ORIGIN, OVERLAP, Answers
 from detxai_nb.interventions.controls import PLACES, Controls
 from detxai_nb.interventions.experiment import REDRAWN, Experiment, counterfactual, intervene

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.callable_module import make_callable
 
 # A line for each metric's file; the table lists them in this order.

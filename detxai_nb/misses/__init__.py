@@ -5,6 +5,7 @@ al. (RA-L 2022), every false alarm one kind, after TIDE (Bolya et al., ECCV 2020
 speaks for a missed object and what against.
 """
 
+from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.misses.analysis import explain_misses
 from detxai_nb.misses.causes import CAUSES
 from detxai_nb.misses.false_alarms import FALSE_ALARMS

@@ -5,6 +5,7 @@ A rule is called with boxes and scores and says which to keep; ``NmsDetector`` p
 
 from __future__ import annotations
 
+from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.nms.detector import NmsDetector, candidates, remove_duplicates
 from detxai_nb.nms.embedding import DetectorEmbedding, EmbeddingForm, EmbeddingHead, load_embedding, save_embedding
 from detxai_nb.nms.rules import FeatureNms, GreedyNms, Kept, OdamNms, Suppression
