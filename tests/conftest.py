@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import handing_out
-import hypothesis
 import pytest
-import torch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def pytest_configure() -> None:
-    """At most as many threads on a workstation as on the small machine that runs these tests for all; no deadlines.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Without the collector of garbage, which would look through the libraries and the tests again and again.
 
-    One thread where pytest-xdist runs several processes.
+    What is there afterwards stays to the end: the collector need never look at it.
     """
-    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
-    # No test is about time, whatever else the machine does.
-    hypothesis.settings.register_profile("no deadline", deadline=None)
-    hypothesis.settings.load_profile("no deadline")
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark browser tests in the JUnit report, `.ci/run` fails where one of them was skipped; the longest come first."""
+    """Mark browser tests in the JUnit report, `.ci/run` fails where one of them was skipped; the longest come first.
+
+    At most as many threads on a workstation as on the small machine that runs these tests for all, one where
+    pytest-xdist runs several processes; the one that only hands the tests out comes by without torch.
+    """
+    import torch
+
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
     for item in items:
         if item.get_closest_marker("browser") is not None:
             item.user_properties.append(("browser", "yes"))

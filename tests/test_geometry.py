@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detxai_nb.geometry import Placement, sampler_shift
@@ -21,6 +21,7 @@ def placements(draw: st.DrawFn) -> Placement:
     return Placement(draw(sizes), resized, canvas, offset)
 
 
+@settings(deadline=None)
 @given(placements(), st.integers(0, 10**6))
 def test_boxes_come_back(placement: Placement, seed: int) -> None:
     boxes = torch.rand(5, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 700
@@ -28,6 +29,7 @@ def test_boxes_come_back(placement: Placement, seed: int) -> None:
     assert torch.allclose(back, boxes, rtol=1e-9, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(placements())
 def test_the_image_fills_its_place(placement: Placement) -> None:
     height, width = placement.image_size
@@ -36,6 +38,7 @@ def test_the_image_fills_its_place(placement: Placement) -> None:
     assert box == pytest.approx([left, top, left + placement.resized[1], top + placement.resized[0]])
 
 
+@settings(deadline=None)
 @given(placements(), st.integers(1, 9), st.integers(1, 9), st.sampled_from([1.0, 2.5, 8.0]))
 def test_maps_are_bilinear_at_every_pixel(placement: Placement, h: int, w: int, stride: float) -> None:
     grid = torch.rand(1, h, w, dtype=torch.float64, generator=torch.Generator().manual_seed(h * 10 + w))
@@ -53,6 +56,7 @@ def test_maps_are_bilinear_at_every_pixel(placement: Placement, h: int, w: int, 
         assert placed[y, x].item() == pytest.approx(float(top * (1 - a) + bottom * a), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(placements(), st.integers(0, 10**6))
 def test_points_and_maps_agree(placement: Placement, seed: int) -> None:
     """A grid that holds its own column number reads, at a pixel, the grid coordinate of that pixel."""
@@ -67,6 +71,7 @@ def test_points_and_maps_agree(placement: Placement, seed: int) -> None:
     assert placement.maps_to_image(grid, stride)[0, y, x].item() == pytest.approx(float(u.clamp(0, 199)), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(placements(), st.integers(1, 9), st.integers(1, 9), st.floats(-3, 40), st.floats(-3, 40))
 def test_a_grid_that_covers_a_part_is_read_from_its_corner(
     placement: Placement, h: int, w: int, top: float, left: float
@@ -101,6 +106,7 @@ def test_letterbox_is_top_left_and_never_empty() -> None:
     assert Placement.letterbox((1, 5000), (64, 64)).resized == (1, 64)
 
 
+@settings(deadline=None)
 @given(placements(), st.integers(1, 9), st.integers(1, 9))
 def test_a_grid_that_a_sampler_reads_begins_half_a_cell_before_the_input(placement: Placement, h: int, w: int) -> None:
     """Cell i lies at i times the stride, and beyond the last cells their values go on."""

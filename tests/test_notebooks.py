@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-nbformat = pytest.importorskip("nbformat", reason='notebooks need: python -m pip install -e ".[test]"')
-nbclient = pytest.importorskip("nbclient", reason='notebooks need: python -m pip install -e ".[test]"')
+# Imported where they are used: every process collects this file, and few run it.
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("nbformat") is None or importlib.util.find_spec("nbclient") is None,
+    reason='notebooks need: python -m pip install -e ".[test]"',
+)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -43,6 +46,12 @@ def stripper() -> ModuleType:
     return module
 
 
+def read(path: Path) -> Any:
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
 def outputs(notebook: Any) -> list[Any]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
@@ -58,7 +67,9 @@ def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-    notebook = nbformat.read(path, as_version=4)
+    import nbclient
+
+    notebook = read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -83,7 +94,9 @@ def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_committed_with_pictures_and_without_widget_state(path: Path, stripper: ModuleType) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    import nbformat
+
+    notebook = read(path)
     nbformat.validate(notebook)
     assert stripper.faults(notebook, path.stat().st_size) == []
     assert stripper.strip(notebook) == []
@@ -93,7 +106,7 @@ def test_it_is_committed_with_pictures_and_without_widget_state(path: Path, stri
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     for before, cell in zip(notebook.cells, notebook.cells[1:]):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", f"nothing is said before {cell.source!r}"
@@ -102,6 +115,8 @@ def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
 
 
 def _notebook(*outputs: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
+    import nbformat
+
     cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.from_dict(output) for output in outputs])
     return nbformat.v4.new_notebook(cells=[cell], metadata=metadata or {})
 
@@ -151,6 +166,8 @@ def test_faults_that_stripping_cannot_mend_are_named(stripper: ModuleType) -> No
 
 
 def test_check_changes_nothing_and_fails(stripper: ModuleType, tmp_path: Path) -> None:
+    import nbformat
+
     path = tmp_path / "one.ipynb"
     nbformat.write(_notebook(_shown(**{VIEW: {}, PICTURE: DOT})), path)
     before = path.read_bytes()

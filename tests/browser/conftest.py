@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import nbformat
 import pytest
 from lab import PATIENCE, LabServer, NotebookPage
 
@@ -73,6 +72,8 @@ def open_notebook(lab_page: Any, server: LabServer) -> Iterator[Callable[..., No
 
     def open_(name: str, cells: list[str] | None = None) -> NotebookPage:
         if cells is not None:
+            import nbformat
+
             made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
             made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
             nbformat.write(made, server.folder / name)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from lab import PATIENCE, STUB, LabServer, NotebookPage
 
@@ -29,6 +28,8 @@ STILL = ".jp-RenderedImage img"
 @pytest.fixture(scope="module", params=[True, False], ids=["detxai-nb lab", "any JupyterLab"])
 def reopened(request: Any, chromium: str, browser: Any, tmp_path_factory: Any) -> Iterator[tuple[bool, Any, Path]]:
     """Whether widgets' state is saved, the page of the notebook opened again without a kernel, and its file."""
+    import nbformat
+
     folder = tmp_path_factory.mktemp("saved")
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (CELL, COMPARISON)])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from lab import PATIENCE, LabServer, NotebookPage
 
@@ -23,6 +22,8 @@ print(f"selected={explorers[0].selected} of {len(explorers[0].objects)}")
 @pytest.fixture(scope="module")
 def started(open_notebook: Callable[..., NotebookPage], server: LabServer, repository: Path) -> NotebookPage:
     """A copy of the notebook, without its saved outputs and with one more cell, after all its cells have run."""
+    import nbformat
+
     source = repository / "notebooks" / NAME
     if not source.is_file():
         pytest.skip(f"there is no {source}")

@@ -15,6 +15,7 @@ import detxai_nb as dx
 from detxai_nb.detectors.classifier import trace as answers_of_classifier
 from detxai_nb.detectors.dense import head as answers_of_dense
 from detxai_nb.detectors.detr.trace import DetrTrace
+from detxai_nb.detectors.registry import DETECTORS
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet
 from detxai_nb.testing import photograph
 from detxai_nb.windows import GradientChunk
@@ -65,7 +66,7 @@ def test_gradients_of_a_chunk_are_let_go_before_the_next_is_made(name: str, monk
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", dx.detectors().query("weights == 'bundled'").index)
+@pytest.mark.parametrize("name", [name for name, entry in DETECTORS.items() if entry.weights == "bundled"])
 def test_two_hundred_explanations_hold_no_more_cuda_memory_than_five(name: str) -> None:
     detector, image = dx.load_detector(name, device="cuda"), photograph(128, 160)
     explain(detector, image, 5)

@@ -20,6 +20,7 @@ from torchvision.models.detection import fcos_resnet50_fpn
 import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.detectors.precision import at_precision
+from detxai_nb.detectors.registry import DETECTORS
 from detxai_nb.methods import METHODS
 from detxai_nb.methods.perturbed_detection import BatchedDetector
 from detxai_nb.metrics.detection_cache import DetectionCache
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 )
 needs_memory = pytest.mark.skipif(DEVICE != "cuda", reason="needs a CUDA device's memory")
 
-BUNDLED = tuple(dx.detectors().query("weights == 'bundled'").index)
+BUNDLED = tuple(name for name, entry in DETECTORS.items() if entry.weights == "bundled")
 SMALL = {"d-rise": {"masks": 60, "stop_agreement": None}, "sodex": {"samples": 60}, "bbam": {"steps": 20}}
 SMALL |= {name: {"channels": 4} for name in ("score-cam", "ablation-cam")} | {"integrated-grad-cam": {"steps": 4}}
 """The methods that ask many times, with few questions."""

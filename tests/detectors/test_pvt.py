@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
 from detxai_nb.detectors.zoo.networks.torchvision import tiny_fcos
 from detxai_nb.testing import NAMES, photograph
 
-pytest.importorskip("transformers")
+pytestmark = pytest.mark.skipif(
+    find_spec("transformers") is None, reason="pyramid vision transformers need transformers"
+)
 NARROW: dict[str, Any] = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 40, 64]}
 
 

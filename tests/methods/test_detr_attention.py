@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from detxai_nb.data import scenes
 from detxai_nb.detectors.detr.detector import DetrDetector
 from detxai_nb.detectors.detr.variants import VARIANTS
 
-pytest.importorskip("transformers", reason="tiny-detr needs transformers")
+pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="tiny-detr needs transformers")
 GRID = (16, 23)
 """Of an image of 190x272, which becomes 256x366, at tiny-detr's stride 16."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 import detxai_nb as dx
@@ -49,6 +48,8 @@ def test_the_two_equations() -> None:
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
 def test_smoothing_is_the_gaussian_of_scipy(sigma: float) -> None:
     """Also where its kernel is wider than the grid and is mirrored several times."""
+    from scipy.ndimage import gaussian_filter
+
     expected = [gaussian_filter(one.numpy(), sigma, mode="reflect", truncate=4.0) for one in by_hand(*pair())[1]]
     found = global_guidance(*pair(), CONTEXT, smoothing=sigma)
     assert torch.allclose(found, torch.stack([torch.from_numpy(one) for one in expected]), atol=1e-12)

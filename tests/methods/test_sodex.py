@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from detxai_nb.methods.sodex import FIT, HIDDEN, LEFT_OUT, superpixels
 from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 from detxai_nb.types import Cancelled
 
-pytest.importorskip("skimage", reason="superpixels need: pip install scikit-image")
+pytestmark = pytest.mark.skipif(find_spec("skimage") is None, reason="superpixels need: pip install scikit-image")
 IMAGE = photograph()
 # Noise has no edges to follow: compact superpixels are nearly squares.
 COMPACT = 1000.0

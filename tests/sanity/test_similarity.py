@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,7 @@ from detxai_nb.sanity.similarity import (
 from detxai_nb.sanity.table import crop_to_support, similarity_table
 from detxai_nb.types import Detections, Target
 
-stats = pytest.importorskip("scipy.stats", reason="the reference is scipy's: pip install scipy")
-skimage = pytest.importorskip("skimage", reason="ssim and hog need: pip install scikit-image")
+pytestmark = pytest.mark.skipif(find_spec("skimage") is None, reason="the references: pip install scikit-image")
 
 SHAPES = [(8, 13), (20, 17), (96, 128), (3, 40)]
 
@@ -41,6 +41,8 @@ def maps(shape: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_spearman_is_scipys(shape: tuple[int, int]) -> None:
+    from scipy import stats
+
     first, second = maps(shape)
     assert sanity.spearman(first, second) == pytest.approx(stats.spearmanr(first.ravel(), second.ravel()).statistic)
     magnitudes = stats.spearmanr(np.abs(first).ravel(), np.abs(second).ravel()).statistic
@@ -62,6 +64,7 @@ def test_ssim_is_that_of_maps_scaled_to_a_range_of_one(shape: tuple[int, int]) -
 
 
 def test_hog_is_the_correlation_of_scikit_images_features() -> None:
+    from scipy import stats
     from skimage.feature import hog
 
     first, second = maps((96, 128))
@@ -91,6 +94,8 @@ def test_grids_too_small_for_a_window_have_no_ssim() -> None:
 
 
 def test_complexity_is_the_entropy_of_the_histogram() -> None:
+    from scipy import stats
+
     values = maps((20, 17))[0]
     counts = np.histogram(values, 100)[0]
     assert complexity(values) == pytest.approx(stats.entropy(counts, base=2))
