@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
 PICTURE, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
 
 
@@ -112,6 +114,35 @@ def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
             assert before.cell_type == "markdown", f"nothing is said before {cell.source!r}"
             assert len(cell.source.splitlines()) <= 12
     assert notebook.cells[0].source.startswith("# ")
+
+
+def bad_formulas(text: str) -> list[str]:
+    """The formulas of a markdown cell that JupyterLab would not render, or other than they are meant."""
+    plain = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    found = FORMULA.findall(plain)
+    bad = [one for one in found if re.search(r"\\\\[A-Za-z,;!|]", one) or not balanced(one)]
+    return bad + (["a $ without its partner"] if "$" in FORMULA.sub("", plain).replace(r"\$", "") else [])
+
+
+def balanced(formula: str) -> bool:
+    """Whether every brace is closed and every \\left has its \\right."""
+    plain = formula.replace(r"\{", "").replace(r"\}", "")
+    lefts, rights = (len(re.findall(rf"\\{side}\b", formula)) for side in ("left", "right"))
+    return plain.count("{") == plain.count("}") and lefts == rights
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_its_formulas_render(path: Path) -> None:
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            assert bad_formulas(cell.source) == []
+
+
+def test_formulas_that_do_not_render_are_found() -> None:
+    assert bad_formulas(r"$\sigma^2$ and $$\max_{n\neq i} \{a\}$$, `$HOME`") == []
+    assert bad_formulas(r"$\\sigma$") == [r"$\\sigma$"]
+    assert bad_formulas(r"$$\frac{1}{2$$") == [r"$$\frac{1}{2$$"]
+    assert bad_formulas("it costs 5$ a piece") == ["a $ without its partner"]
 
 
 def _notebook(*outputs: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:

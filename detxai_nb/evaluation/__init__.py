@@ -1,6 +1,7 @@
 """Methods and metrics over a dataset: selection of objects, a store that survives interruptions, and the tables."""
 
 from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
+from detxai_nb.evaluation.kept import beside, keep_evaluation, kept_evaluation, kept_names
 from detxai_nb.evaluation.pairs import Paired, paired
 from detxai_nb.evaluation.papers import PAPERS, Figure, Paper
 from detxai_nb.evaluation.parallel import worker_processes
@@ -18,8 +19,12 @@ __all__ = [
     "Protocol",
     "Report",
     "Selected",
+    "beside",
     "bootstrap",
     "evaluate",
+    "keep_evaluation",
+    "kept_evaluation",
+    "kept_names",
     "paired",
     "read_evaluation",
     "report",

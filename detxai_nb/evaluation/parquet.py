@@ -58,13 +58,14 @@ def identity_of(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(json.loads(json.dumps(settings))).encode()).hexdigest()
 
 
-def to_bytes(table: pyarrow.Table, records: Sequence[Record], identity: str) -> bytes:
+def to_bytes(table: pyarrow.Table, records: Sequence[Record], identity: str, **more: Any) -> bytes:
     """Return the file of some images.
 
     Args:
         table: their rows.
         records: their outcomes.
         identity: that of the settings.
+        more: further plain values for the footer, by name.
 
     Returns:
         The content of a Parquet file, with the digest of all of its bytes in its footer.
@@ -72,10 +73,10 @@ def to_bytes(table: pyarrow.Table, records: Sequence[Record], identity: str) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    about = {"records": [asdict(record) for record in records], "rows": table.num_rows, "settings": identity}
+    about = {"records": [asdict(record) for record in records], "rows": table.num_rows, "settings": identity, **more}
     table = table.replace_schema_metadata({_KEY: json.dumps(about).encode(), _DIGEST_KEY: _MARK + _BLANK})
     buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, write_page_checksum=True)
+    pq.write_table(table, buffer, write_page_checksum=True, compression="zstd")
     content: bytes = buffer.getvalue().to_pybytes()
     return content.replace(_MARK + _BLANK, _MARK + hashlib.sha256(content).hexdigest().encode())
 
@@ -124,7 +125,9 @@ def inventory(folder: Path, identity: str) -> tuple[dict[Path, tuple[Record, ...
     seen: set[int] = set()
     # A merged file is moved into place before the files that it replaces are removed, so it comes first here.
     for path in sorted(folder.glob("images-*.parquet"), key=lambda path: (-level_of(path), path.name)):
-        records = _read(path, identity)[0]
+        about, _ = _read(path)
+        _refuse_others(path, about, identity)
+        records = about["records"]
         known = {record.image for record in records} & seen
         if len(known) == len(records):
             merged.append(path)
@@ -162,6 +165,21 @@ def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int], id
     # A stable sort keeps the order of the rows within an image.
     order = np.argsort(places, kind="stable")
     table = table.take(pa.array(order[places[order] >= 0]))
+    return to_columns(table, [record for path in wanted for record in files[path]])
+
+
+def to_columns(table: pyarrow.Table, records: Sequence[Record]) -> dict[str, Any]:
+    """Return rows as columns, the inverse of ``to_table``.
+
+    Args:
+        table: the rows.
+        records: the outcomes of their images.
+
+    Returns:
+        The rows, by column.
+    """
+    import pyarrow as pa
+
     numeric = {name for name, kind in COLUMNS.items() if kind in ("whole", "number")}
     found = {
         name: table.column(name).to_numpy()
@@ -172,7 +190,7 @@ def columns_of(files: Mapping[Path, Sequence[Record]], images: Sequence[int], id
     if not has_texts(list(found["image_id"])):
         return found
     # The ids as the dataset has them: a file holds whole numbers as texts beside other texts.
-    ids = {record.image: record.image_id for path in wanted for record in files[path]}
+    ids = {record.image: record.image_id for record in records}
     own = (ids[image] for image in found["image"].tolist())
     return {**found, "image_id": [one if str(one) == text else text for one, text in zip(own, found["image_id"])]}
 
@@ -209,22 +227,40 @@ def read_table(path: Path, identity: str) -> pyarrow.Table:
         ValueError: if the file is damaged or of another evaluation.
         FileNotFoundError: if there is no such file.
     """
+    about, table = read_whole(path)
+    _refuse_others(path, about, identity)
+    return table
+
+
+def read_whole(path: Path) -> tuple[dict[str, Any], pyarrow.Table]:
+    """Return what the footer of a file says, and its rows.
+
+    Args:
+        path: a file that ``to_bytes`` made.
+
+    Returns:
+        The footer's values by name, with the ``Record`` objects under "records", and an Arrow table without metadata.
+
+    Raises:
+        ValueError: if the file is damaged.
+        FileNotFoundError: if there is no such file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _, rows, content = _read(path, identity)
+    about, content = _read(path)
     try:
         # As bytes, since a file that is mapped into memory cannot be removed on every system.
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True).replace_schema_metadata(None)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(_damaged(path, error)) from error
-    if table.num_rows != rows:
-        raise ValueError(_damaged(path, f"it has {table.num_rows} rows, and its footer says {rows}"))
-    return table
+    if table.num_rows != about["rows"]:
+        raise ValueError(_damaged(path, f"it has {table.num_rows} rows, and its footer says {about['rows']}"))
+    return about, table
 
 
-def _read(path: Path, identity: str) -> tuple[tuple[Record, ...], int, bytes]:
-    """The records of a file, the number of its rows and its whole content, all checked."""
+def _read(path: Path) -> tuple[dict[str, Any], bytes]:
+    """What the footer of a file says, and its whole content, all checked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -232,19 +268,22 @@ def _read(path: Path, identity: str) -> tuple[tuple[Record, ...], int, bytes]:
         content = path.read_bytes()
         if not _is_whole(content):
             raise ValueError("its content is not what was written")
-        about = json.loads(pq.read_schema(pa.BufferReader(content)).metadata[_KEY])
+        about: dict[str, Any] = json.loads(pq.read_schema(pa.BufferReader(content)).metadata[_KEY])
         records = tuple(Record(**{**one, "unknown": tuple(one["unknown"])}) for one in about["records"])
-        rows, settings = int(about["rows"]), about["settings"]
+        return {**about, "records": records, "rows": int(about["rows"]), "settings": about["settings"]}, content
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(_damaged(path, error)) from error
-    if settings != identity:
+
+
+def _refuse_others(path: Path, about: Mapping[str, Any], identity: str) -> None:
+    """Raise ``ValueError`` if the rows of a file are of another evaluation."""
+    if about["settings"] != identity:
         raise ValueError(
             f"{path} holds rows of an evaluation with other settings than {path.parent}'s; remove that file, and its "
             "images are measured again"
         )
-    return records, rows, content
 
 
 def _is_whole(content: bytes) -> bool:

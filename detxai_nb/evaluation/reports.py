@@ -223,6 +223,8 @@ def _notes(frame: pandas.DataFrame, about: Mapping[str, Any]) -> list[str]:
     if about["unreadable"]:
         shown = "; ".join(one["error"] for one in about["unreadable"][:3])
         notes.append(f"{len(about['unreadable'])} images could not be read and are left out: {shown}")
+    if "command" in about:
+        notes.append(f"computed beforehand by `{about['command']}`")
     notes += [*_map_notes(frame), *_zone_notes(frame)]
     lower = [n for n, m in about["settings"]["metrics"].items() if m["metric"] in METRICS and not _higher(m["metric"])]
     if lower:

@@ -29,6 +29,8 @@ SOURCES = {
 }
 NORMALIZE = ("score", "published")
 """What ODAM's curves are divided by: the original score, or what the authors' published evaluation does."""
+AREAS = ("image", "box")
+"""What the steps of the poster's protocol divide: the whole image, or the area of each object's box."""
 CHOICES: dict[str, tuple[Any, ...]] = {"fill": (None, *FILLS), "ties": TIES}
 
 
@@ -266,6 +268,7 @@ def _whole(mode: str) -> Callable[..., Measured]:
         case: MetricInput,
         *,
         steps: int = 50,
+        area: str = "image",
         score: str = "s1",
         fill: str | None = None,
         ties: str = "random",
@@ -277,18 +280,21 @@ def _whole(mode: str) -> Callable[..., Measured]:
 
         ``score``: "s1", that of the detection of the target's class with the highest IoU, or "s2", s1 times that IoU.
         ``extras`` hold both areas. The poster says neither how pixels are changed nor from which IoU on a detection
-        counts (``min_iou=0``: any that overlaps).
+        counts (``min_iou=0``: any that overlaps). ``area="box"`` ends after as many pixels as the target's annotated
+        box has (its detected box without an annotation), as in ODAM's protocol: of a small object a step through the
+        whole image may change more pixels than the object has, and then all maps delete alike.
         """
         schedule = PerturbationSchedule(mode, steps, 1, fill, ties)
         height, width = case.size
         everything = torch.full((len(case),), float(height * width), dtype=torch.float64, device="cpu")
+        areas = box_areas(case) if area == "box" else everything
         asking: dict[str, Any] = {
             "by": "iou",
             "score_threshold": score_threshold,
             "min_iou": min_iou,
             "batch_size": batch_size,
         }
-        curves = perturbation_curves(case, schedule, everything, **asking)
+        curves = perturbation_curves(case, schedule, areas, **asking)
         shown = {"s1": curves.target, "s2": curves.target * curves.target_iou}
         return _measured(curves, shown[score], 1, {name: area_below(curve) for name, curve in shown.items()})
 
@@ -329,7 +335,7 @@ def _register(mode: str) -> None:
         source=SOURCES["whole"],
         higher_is_better=inserting,
         needs=("detector",),
-        choices={**CHOICES, "score": ("s1", "s2")},
+        choices={**CHOICES, "score": ("s1", "s2"), "area": AREAS},
     )(_whole(mode))
 
 

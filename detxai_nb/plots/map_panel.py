@@ -11,9 +11,9 @@ from PIL import Image
 
 from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import OK, HeatMaps
-from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, find_colormap, natural_range, overlay
+from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, find_colormap, natural_range
 from detxai_nb.plots.panels import draw_box, draw_photograph
-from detxai_nb.plots.standing_off import BACKDROPS, as_gray, is_hidden
+from detxai_nb.plots.standing_off import BACKDROPS, paint_map
 from detxai_nb.types import Detections
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def draw_map(
     if part is not None:
         x1, y1, x2, y2 = part
         image, values = image[y1:y2, x1:x2], values[y1:y2, x1:x2]
-    painted = _painted(image, values, ends, maps.signed, style)
+    look: dict[str, Any] = {"colormap": style.colormap, "opacity": style.opacity, "backdrop": style.backdrop}
+    painted = paint_map(image, values, ends, signed=maps.signed, **look)
     draw_photograph(axes, shrink(painted), size, part)
     if style.boxes and not _shows_all(maps.detections, size):
         draw_box(axes, box, 1.8)
@@ -179,25 +180,6 @@ def fit_title(axes: Axes, title: str) -> None:
     wide = axes.bbox.width / axes.figure.dpi * 72  # points
     fitting = wide / (_LETTER * max(len(title), 1))
     axes.set_title(title, fontsize=max(5, min(9, fitting)), loc="left", pad=3, parse_math=False)
-
-
-def _painted(
-    image: np.ndarray, values: np.ndarray, ends: tuple[float, float], signed: bool, style: PanelStyle
-) -> np.ndarray:
-    """The map on the picture, or on the picture in grey."""
-    low, high = ends
-
-    def paint(below: np.ndarray) -> np.ndarray:
-        return overlay(below, values, colormap=style.colormap, opacity=style.opacity, low=low, high=high, signed=signed)
-
-    if style.backdrop == "gray":
-        return paint(as_gray(image))
-    found = paint(image)
-    if style.backdrop == "auto" and high > low:
-        share = np.clip((values - low) / (high - low), 0, 1)
-        if style.opacity and is_hidden(image, found, np.abs(2 * share - 1) if signed else share):
-            return paint(as_gray(image))
-    return found
 
 
 def crop_window(box: Sequence[float], size: Sequence[int], margin: float) -> tuple[int, int, int, int]:

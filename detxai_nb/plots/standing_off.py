@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, overlay
+
 BACKDROPS = ("auto", "color", "gray")
 """What lies under a map: the picture in its colours, in grey, or in grey where the map would not be seen."""
 LEAST_DIFFERENCE = 10.0
@@ -13,6 +15,47 @@ _MOST_HIDDEN = 0.25
 """A picture is drawn in grey where more than this share of the strong evidence would not be seen."""
 _PALER = 0.55
 """How much of the contrast a grey picture keeps; its lightness is around the middle, which no colour map stays at."""
+
+
+def paint_map(
+    image: np.ndarray,
+    values: np.ndarray,
+    ends: tuple[float, float],
+    *,
+    signed: bool = False,
+    colormap: str | None = None,
+    opacity: float = 0.55,
+    backdrop: str = "auto",
+) -> np.ndarray:
+    """Lay a heat map over a photograph, or over the photograph in grey where its colours would not be seen.
+
+    Args:
+        image: uint8 ``[H,W,3]``.
+        values: the heat map ``[H,W]``.
+        ends: the values at the ends of the colour map.
+        signed: whether zero lies in the middle of the colour map.
+        colormap: any name that matplotlib knows; by default the first of ``DIVERGING`` for signed maps, else of
+            ``SEQUENTIAL``.
+        opacity: of the strongest evidence, 0..1.
+        backdrop: one of ``BACKDROPS``.
+
+    Returns:
+        uint8 ``[H,W,3]``.
+    """
+    low, high = ends
+    name = colormap or (DIVERGING if signed else SEQUENTIAL)[0]
+
+    def paint(below: np.ndarray) -> np.ndarray:
+        return overlay(below, values, colormap=name, opacity=opacity, low=low, high=high, signed=signed)
+
+    if backdrop == "gray":
+        return paint(as_gray(image))
+    found = paint(image)
+    if backdrop == "auto" and opacity and high > low:
+        share = np.clip((values - low) / (high - low), 0, 1)
+        if is_hidden(image, found, np.abs(2 * share - 1) if signed else share):
+            return paint(as_gray(image))
+    return found
 
 
 def as_gray(image: np.ndarray) -> np.ndarray:

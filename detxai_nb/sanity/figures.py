@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL, overlay, to_png
-from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
+from detxai_nb.plots.overlays import natural_range
+from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
+from detxai_nb.plots.standing_off import paint_map
 from detxai_nb.plots.styles import method_styles
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def plot_sanity(
 ) -> Figure:
     """Draw the maps of one object, a row for each method from the trained network to the last step, and curves below.
 
-    Each map is drawn on its own range.
+    Each map is drawn on its own range, over the photograph in grey where its colours would not stand off.
 
     Args:
         result: what ``sanity.check`` returned.
@@ -74,10 +75,10 @@ def plot_sanity(
 
 
 def _draw(axes: Axes, maps: HeatMaps, opacity: float) -> None:
-    """One map over the photograph; a map that is not finite, or constant, leaves it as it is."""
+    """One map over the photograph, in grey where it would not be seen; a constant map leaves the photograph alone."""
     values = np.nan_to_num(maps.values[0].numpy(), nan=0.0, posinf=0.0, neginf=0.0)
-    colormap = (DIVERGING if maps.signed else SEQUENTIAL)[0]
-    painted = overlay(maps.image, values, colormap=colormap, opacity=opacity, signed=maps.signed)
+    ends = natural_range(values, maps.signed)
+    painted = paint_map(maps.image, values, ends, signed=maps.signed, opacity=opacity)
     draw_photograph(axes, painted, maps.image.shape[:2])
     draw_box(axes, maps.detections.boxes[0].tolist(), 1.2)
 

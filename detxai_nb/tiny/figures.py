@@ -133,7 +133,8 @@ def crops(
 
     The maps are computed again, so the arguments must be those that made the table. Every panel is coloured over the
     range of its map in the whole image, so a dark area is weak compared with the map's maximum wherever that lies; the
-    title gives the share of the map's energy that lies in the crop.
+    title gives the share of the map's energy that lies in the crop. Where a map's colours would not stand off the
+    photograph's, it lies over greys.
 
     Args:
         detector, image_or_dataset, methods: as in ``objects``.
@@ -181,8 +182,9 @@ def crops_of(explained: ExplainedImage, rows: Sequence[int], *, around: float = 
     Returns:
         A matplotlib figure.
     """
-    from detxai_nb.plots.heatmaps import overlay
+    from detxai_nb.plots.overlays import natural_range
     from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
+    from detxai_nb.plots.standing_off import paint_map
 
     image, found = explained.sample.image, explained.selected.detections
     x1, y1, x2, y2 = window(found.boxes[list(rows)].cpu(), image.shape[:2], around)
@@ -193,10 +195,9 @@ def crops_of(explained: ExplainedImage, rows: Sequence[int], *, around: float = 
         for method, maps in explained.maps.items():
             heat = maps.values[row].detach().cpu()
             whole, here = float(heat.double().sum()), float(heat[y1:y2, x1:x2].double().sum())
-            painted = overlay(image, heat.numpy(), opacity=opacity)
-            panels[f"{method}: {here / whole:.0%} here" if whole > 0 else f"{method}: a map of zeros"] = painted[
-                y1:y2, x1:x2
-            ]
+            ends = natural_range(heat.numpy(), maps.signed)
+            painted = paint_map(part, heat.numpy()[y1:y2, x1:x2], ends, signed=maps.signed, opacity=opacity)
+            panels[f"{method}: {here / whole:.0%} here" if whole > 0 else f"{method}: a map of zeros"] = painted
         left, top, right, bottom = found.boxes[row].tolist()
         for column, (title, pixels) in enumerate(panels.items()):
             axes, _ = sheet.panel(line, column)

@@ -88,6 +88,15 @@ def test_the_whole_image_in_fifty_steps_by_hand() -> None:
     assert result.extras["s2"].tolist() == pytest.approx(result.extras["s1"].tolist()), "the boxes stay"
 
 
+def test_steps_of_the_box_are_those_of_the_other_protocols_with_the_posters_score() -> None:
+    for mode, line in (("deletion", LINE), ("insertion", LINE.flip(0))):
+        result = ask(mode, OWN, settings={"area": "box", "steps": 10})
+        assert torch.allclose(result.curve, line.expand(2, 11))
+        assert result.value.tolist() == pytest.approx([0.5, 0.5])
+    with pytest.raises(ValueError, match="area of 'deletion' is one of 'image', 'box'; got 'mask'"):
+        ask("deletion", OWN, settings={"area": "mask"})
+
+
 def test_s2_is_s1_times_the_overlap() -> None:
     def shrunk(image: np.ndarray) -> dict[str, Any]:
         return {"boxes": [[1.0, 2.0, 11.0, 5.0]], "scores": [0.8], "labels": [0]}

@@ -16,7 +16,7 @@ from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL, overlay, plot_comparison, plot_detections, plot_maps, to_png
 from detxai_nb.plots.map_panel import crop_window
-from detxai_nb.plots.standing_off import as_gray, is_hidden, lab_of
+from detxai_nb.plots.standing_off import as_gray, is_hidden, lab_of, paint_map
 from detxai_nb.plots.styles import PALETTE, method_style, method_styles
 from detxai_nb.types import Detections, Target
 
@@ -359,6 +359,18 @@ def test_colours_stand_off_the_picture() -> None:
     seen = heat_maps(1)
     shown = [panels(plot_maps(seen, backdrop=one))[0].images[0].get_array() for one in ("auto", "color")]
     assert (shown[0] == shown[1]).all(), "a picture on which the map is seen stays as it is"
+
+
+def test_a_part_of_a_picture_is_judged_by_itself() -> None:
+    hidden = viridis_picture()
+    values = hidden.values[0].numpy()
+    bland = np.full_like(hidden.image, 255)
+    bland[:, 60:] = hidden.image[:, 60:]
+    whole = paint_map(bland[:, 60:], values[:, 60:], (0.0, 1.0))
+    assert (whole == overlay(as_gray(bland[:, 60:]), values[:, 60:], low=0, high=1)).all()
+    assert (paint_map(bland, np.zeros_like(values), (0.0, 0.0)) == bland).all(), "a constant map leaves it alone"
+    signed = paint_map(bland, values - 0.5, (-0.5, 0.5), signed=True)
+    assert (signed == overlay(bland, values - 0.5, colormap=DIVERGING[0], low=-0.5, high=0.5, signed=True)).all()
 
 
 def test_every_colour_map_is_seen_on_grey() -> None:

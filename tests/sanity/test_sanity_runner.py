@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
 from sanity_cases import found_in, narrow_fcos, scene, tiny
 
 import detxai_nb as dx
 from detxai_nb import sanity
+from detxai_nb.plots.standing_off import as_gray
 from detxai_nb.sanity import runner
 from detxai_nb.sanity.private_copy import private_copy
 from detxai_nb.sanity.randomization import drawn_tensors
@@ -257,6 +260,13 @@ def test_it_draws_itself() -> None:
         assert len(figure.axes) == 2 * 6 + 1
     assert result._repr_png_().startswith(b"\x89PNG")
     assert "2 seeds" in repr(result)
+    plain = result.originals["odam"]
+    low, high = float(plain.values[0].min()), float(plain.values[0].max())
+    share = ((plain.values[0] - low) / (high - low)).numpy()
+    camouflage = (colormaps["viridis"](share)[..., :3] * 255).astype(np.uint8)
+    own = replace(plain, image=camouflage)
+    drawn = replace(result, originals={**result.originals, "odam": own}).plot().axes[0].images[0].get_array()
+    assert (drawn[share == 0] == as_gray(camouflage)[share == 0]).all(), "in grey where the map would not be seen"
     with pytest.raises(ValueError, match="seed is one of 0, 1; got 7"):
         result.plot(seed=7)
     with pytest.raises(IndexError, match="no number 9"):

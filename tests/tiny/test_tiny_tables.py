@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from known_maps import BOXES, HEIGHT, WIDTH, KnownMaps, given, picture, signs
 
 import detxai_nb as dx
 from detxai_nb.plots.heatmaps import to_png
+from detxai_nb.plots.standing_off import as_gray
 
 
 def maps() -> torch.Tensor:
@@ -121,6 +123,20 @@ def test_figures() -> None:
     ]
     one = dx.tiny.crops(detector, data, frame.iloc[2], [given], around=1)
     assert [axes.get_title(loc="left") for axes in one.axes] == ["board 0.70", "given: a map of zeros"]
+
+
+def test_crops_lie_over_grey_where_the_colours_would_not_be_seen() -> None:
+    from matplotlib import colormaps
+
+    heat = maps()[0] / maps()[0].max()
+    camouflaged = replace(picture(), image=(colormaps["viridis"](heat.numpy())[..., :3] * 255).astype(np.uint8))
+    detector = KnownMaps(maps())
+    row = dx.tiny.objects(detector, [camouflaged], [given]).iloc[0]
+    plain, drawn = (axes.images[0].get_array() for axes in dx.tiny.crops(detector, [camouflaged], row, [given]).axes)
+    height, width = plain.shape[:2]
+    assert (plain == camouflaged.image[:height, :width]).all(), "the crop at the top left corner"
+    nothing = heat.numpy()[:height, :width] == 0
+    assert (drawn[nothing] == as_gray(plain)[nothing]).all()
 
 
 def test_mistakes_are_named() -> None:
