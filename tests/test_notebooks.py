@@ -133,7 +133,7 @@ def balanced(formula: str) -> bool:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_its_formulas_render(path: Path) -> None:
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in read(path).cells:
         if cell.cell_type == "markdown":
             assert bad_formulas(cell.source) == []
 
