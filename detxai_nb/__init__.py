@@ -8,6 +8,7 @@ from detxai_nb._version import __version__
 
 if TYPE_CHECKING:
     from detxai_nb import (
+        check,
         data,
         detections,
         detectors,
@@ -36,6 +37,7 @@ __all__ = [
     "HeatMaps",
     "Target",
     "__version__",
+    "check",
     "compare",
     "data",
     "detections",

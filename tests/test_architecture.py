@@ -48,7 +48,7 @@ LAYERS = (
     ("data", "detectors", "methods", "nms"),
     ("explaining", "interventions"),
     ("metrics",),
-    ("evaluation", "misses", "profiles", "sanity", "testing", "tiny", "training"),
+    ("check", "evaluation", "misses", "profiles", "sanity", "testing", "tiny", "training"),
     ("widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

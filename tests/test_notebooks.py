@@ -23,7 +23,13 @@ pytestmark = pytest.mark.skipif(
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+<<<<<<< HEAD
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
+=======
+SOLUTIONS = sorted((REPOSITORY / "notebooks" / "solutions").glob("*.ipynb"))
+# The copy with the solutions holds every cell of the students' copy, and its outputs are those of the students' copy.
+RUN = [*SOLUTIONS, *(path for path in NOTEBOOKS if path.name not in {one.name for one in SOLUTIONS})]
+>>>>>>> 723bc07 (Exercises that check themselves; students' and solutions' copies of one notebook; where the papers' figures and tables are)
 PICTURE, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
 
 
@@ -48,10 +54,16 @@ def stripper() -> ModuleType:
     return module
 
 
+<<<<<<< HEAD
 def read(path: Path) -> Any:
     import nbformat
 
     return nbformat.read(path, as_version=4)
+=======
+def called(path: Path) -> str:
+    """The notebook's name in the name of a test."""
+    return f"solutions-{path.stem}" if path in SOLUTIONS else path.stem
+>>>>>>> 723bc07 (Exercises that check themselves; students' and solutions' copies of one notebook; where the papers' figures and tables are)
 
 
 def outputs(notebook: Any) -> list[Any]:
@@ -63,7 +75,7 @@ def test_there_is_a_start() -> None:
     assert NOTEBOOKS[0].name == "00_start_here.ipynb"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUN, ids=called)
 def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DETXAI_NB_PROFILE", "quick")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
@@ -92,9 +104,19 @@ def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: p
     for data, then in zip(found, [*found[1:], {}]):
         assert VIEW not in data or PICTURE in {**data, **then}, "a widget leaves a picture in its place"
     assert sum(PICTURE in output.get("data", {}) for output in outputs(notebook)) >= 3
+    exercises_are_answered(notebook)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def exercises_are_answered(notebook: Any) -> None:
+    """Solutions are right, and what students find has no answer yet."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "dx.check(" in cell.source:
+            said = cell.outputs[-1].data["text/plain"]
+            expected = " Right." if "solution" in cell.metadata.get("tags", []) else "No answer yet."
+            assert expected in said, f"{cell.source!r}: {said}"
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS], ids=called)
 def test_it_is_committed_with_pictures_and_without_widget_state(path: Path, stripper: ModuleType) -> None:
     import nbformat
 
@@ -104,9 +126,10 @@ def test_it_is_committed_with_pictures_and_without_widget_state(path: Path, stri
     assert stripper.strip(notebook) == []
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1)), "executed once, from the first cell to the last"
+    exercises_are_answered(notebook)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS], ids=called)
 def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
     notebook = read(path)
     for before, cell in zip(notebook.cells, notebook.cells[1:]):

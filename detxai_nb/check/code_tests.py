@@ -1,0 +1,99 @@
+"""Tests of answers that are code: each tries a student's function and says in words what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from detxai_nb.names import nearest_names
+
+CodeTest = Callable[[Callable[..., Any]], str | None]
+"""Takes a student's function; returns None if it is right, and otherwise what is wrong with it in a sentence."""
+
+CODE_TESTS: dict[str, CodeTest] = {}
+"""By the name that an exercise gives."""
+
+
+def code_test(name: str) -> Callable[[CodeTest], CodeTest]:
+    """Make a function the test of an exercise whose answer is code.
+
+    Args:
+        name: as the exercise's ``test`` says it; a test of the same name is replaced.
+
+    Returns:
+        A decorator, which leaves the function as it is. The function is given the student's function and returns None
+        if it is right, or a sentence. What the student's function raises need not be caught.
+
+    Example:
+        >>> @code_test("doubles")
+        ... def doubles(function):
+        ...     return None if function(4) == 8 else f"of 4 it makes {function(4)!r}, not 8"
+    """
+
+    def decorate(test: CodeTest) -> CodeTest:
+        CODE_TESTS[name] = test
+        return test
+
+    return decorate
+
+
+def run_code_test(name: str, function: Any) -> str | None:
+    """Try a student's function.
+
+    Args:
+        name: of the test.
+        function: the student's.
+
+    Returns:
+        None if it is right, otherwise what is wrong, in words; also where the function ends in an exception.
+
+    Raises:
+        TypeError: if it is no function.
+        ValueError: if there is no such test.
+    """
+    if not callable(function):
+        raise TypeError(f"expected a function (its name without brackets), got {function!r}"[:200])
+    if name not in CODE_TESTS:
+        near = nearest_names(name, list(CODE_TESTS))
+        told = f"did you mean {near[0]!r}?" if near else "register it with dx.check.code_test"
+        raise ValueError(f"there is no test of code {name!r}; {told}")
+    try:
+        return CODE_TESTS[name](function)
+    except Exception as error:
+        words = " ".join(str(error).split())[:300]
+        return f"it ended in {type(error).__name__}: {words}"
+
+
+@code_test("share-inside")
+def share_inside(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns the share of a heat map's positive values that lies in a mask.
+
+    Args:
+        function: takes a map float32 ``[H,W]`` and a mask bool ``[H,W]``, tensors of PyTorch; returns a number from 0
+            to 1.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    mask = torch.zeros(4, 6, dtype=torch.bool)
+    mask[1:3, 1:3] = True
+    flat = torch.ones(4, 6)
+    one = torch.zeros(4, 6)
+    one[1, 1], one[3, 5] = 3.0, 1.0
+    signed = one.clone()
+    signed[0, 0] = -4.0
+    for heat, expected, what in (
+        (flat, 4 / 24, "of a map that is 1 everywhere, and a mask of 4 of its 24 pixels,"),
+        (one, 0.75, "of a map with 3 inside the mask and 1 outside"),
+        (signed, 0.75, "of a map with 3 inside the mask, and 1 and -4 outside (only positive values are heat),"),
+    ):
+        got = function(heat.clone(), mask.clone())
+        try:
+            close = abs(float(got) - expected) < 1e-4
+        except (TypeError, ValueError, RuntimeError):
+            return f"it returns {type(got).__name__}, not a number"
+        if not close:
+            return f"{what} it makes {float(got):.3f}, not {expected:.3f}"
+    return None

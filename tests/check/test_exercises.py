@@ -1,0 +1,70 @@
+"""The package's exercises: each is solved by its solution and failed by three planted wrong answers."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import detxai_nb as dx
+from detxai_nb.check.authoring import read_authored
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCES = sorted((REPOSITORY / "notebooks" / "solutions").glob("*.toml"))
+AUTHORED = [one for path in SOURCES for one in read_authored(path)["exercises"]]
+CHECKED = re.compile(r"""dx\.check\(\s*["']([^"']+)["']""")
+
+
+def function_of(text: str) -> Any:
+    """The function that a planted answer defines: the last statement's."""
+    scope: dict[str, Any] = {}
+    exec(text, scope)
+    return scope[[one.name for one in ast.parse(text).body if isinstance(one, ast.FunctionDef)][-1]]
+
+
+def answers(own: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The right answers that an author names, and the wrong ones."""
+    right = [own["solution"]] if "solution" in own else [own["answer"], *own.get("also", ())]
+    wrong = own.get("wrong", [])
+    return ([*map(function_of, right)], [*map(function_of, wrong)]) if own["kind"] == "code" else (right, wrong)
+
+
+@pytest.mark.parametrize("own", AUTHORED, ids=lambda own: own["id"])
+def test_an_exercise_is_solved_by_its_solution_and_failed_by_wrong_answers(own: dict[str, Any], tmp_path: Path) -> None:
+    right, wrong = answers(own)
+    assert len(wrong) >= 3
+    for number, answer in enumerate(wrong, 1):
+        said = dx.check(own["id"], answer, folder=tmp_path)
+        assert said.right is False
+        assert said.misses == number
+        assert bool(said.hints) is (number >= 2 and bool(own.get("hints")))
+    assert dx.check.progress(folder=tmp_path).loc[own["id"], "state"] == "tried"
+    for answer in right:
+        assert dx.check(own["id"], answer, folder=tmp_path)
+    assert dx.check.progress(folder=tmp_path).loc[own["id"], "state"] == "solved"
+
+
+def test_every_exercise_has_hints_and_a_word_after_it() -> None:
+    assert AUTHORED
+    for own in AUTHORED:
+        assert own.get("hints"), f"{own['id']} has no hints"
+        assert own.get("why"), f"{own['id']} says nothing after a right answer"
+
+
+def test_notebooks_ask_every_exercise_once_and_no_other() -> None:
+    """By the notebook that the exercises' file names; the number before the dot is the notebook's."""
+    asked: dict[str, list[str]] = {}
+    for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            code = "".join(cell["source"]) if cell["cell_type"] == "code" else ""
+            for one in CHECKED.findall(code):
+                asked.setdefault(path.name, []).append(one)
+    there: dict[str, list[str]] = {}
+    for one in dx.check.all_exercises().values():
+        there.setdefault(one.notebook, []).append(one.id)
+        assert one.notebook.startswith(one.id.partition(".")[0] + "_")
+    assert asked == there
