@@ -23,13 +23,10 @@ pytestmark = pytest.mark.skipif(
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-<<<<<<< HEAD
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
-=======
 SOLUTIONS = sorted((REPOSITORY / "notebooks" / "solutions").glob("*.ipynb"))
 # The copy with the solutions holds every cell of the students' copy, and its outputs are those of the students' copy.
 RUN = [*SOLUTIONS, *(path for path in NOTEBOOKS if path.name not in {one.name for one in SOLUTIONS})]
->>>>>>> 723bc07 (Exercises that check themselves; students' and solutions' copies of one notebook; where the papers' figures and tables are)
 PICTURE, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
 
 
@@ -54,16 +51,15 @@ def stripper() -> ModuleType:
     return module
 
 
-<<<<<<< HEAD
 def read(path: Path) -> Any:
     import nbformat
 
     return nbformat.read(path, as_version=4)
-=======
+
+
 def called(path: Path) -> str:
     """The notebook's name in the name of a test."""
     return f"solutions-{path.stem}" if path in SOLUTIONS else path.stem
->>>>>>> 723bc07 (Exercises that check themselves; students' and solutions' copies of one notebook; where the papers' figures and tables are)
 
 
 def outputs(notebook: Any) -> list[Any]:
