@@ -114,6 +114,12 @@ def test_a_row_says_where_on_how_many_objects_and_what_is_missing() -> None:
         assert where == "-" or list(named(where)), f"{item} names no cell as `notebook: cell`"
 
 
+def test_the_page_counts_what_is_absent() -> None:
+    absent = sum(line[2] == "-" for line in rows().values())
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"{61 - absent} are repeated, whole or in part, and {absent} are absent" in text
+
+
 def test_every_cell_that_is_named_is_there() -> None:
     there = {(notebook, cell["id"]) for notebook, every in cells().items() for cell in every}
     missing = [one for one in named(PAGE.read_text(encoding="utf-8")) if one not in there]
