@@ -2,6 +2,7 @@
 
 from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.evaluation.kept import beside, keep_evaluation, kept_evaluation, kept_names
+from detxai_nb.evaluation.kept_tables import kept_table
 from detxai_nb.evaluation.pairs import Paired, paired
 from detxai_nb.evaluation.papers import PAPERS, Figure, Paper
 from detxai_nb.evaluation.parallel import worker_processes
@@ -25,6 +26,7 @@ __all__ = [
     "keep_evaluation",
     "kept_evaluation",
     "kept_names",
+    "kept_table",
     "paired",
     "read_evaluation",
     "report",

@@ -8,9 +8,9 @@ beside it.
 from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.interventions.answers import LEAST_SCORE, MIN_IOU, ORIGIN, OVERLAP, Answers
 from detxai_nb.interventions.controls import PLACES, Controls
-from detxai_nb.interventions.experiment import REDRAWN, Experiment, counterfactual, intervene
+from detxai_nb.interventions.experiment import Experiment, counterfactual, intervene
 from detxai_nb.interventions.fill import FILLS, Fill
-from detxai_nb.interventions.intervention import Intervention
+from detxai_nb.interventions.intervention import REDRAWN, Intervention
 from detxai_nb.interventions.region import Region
 
 __all__ = [

@@ -264,34 +264,55 @@ def pair_up(first: Detections, second: Detections) -> tuple[list[int], list[int]
     Returns:
         Rows of ``first`` and rows of ``second`` that are left over.
     """
+    paired = _paired(_overlaps_of_class(first, second))
+    return (
+        [row for row in range(len(first)) if row not in paired],
+        [row for row in range(len(second)) if row not in paired.values()],
+    )
+
+
+def _overlaps_of_class(first: Detections, second: Detections) -> Tensor:
+    """The IoU ``[N,M]`` of detections of one class, 0 of others; 1 for classes of the whole picture."""
     if are_classes(first) or are_classes(second):
         near = torch.ones(len(first), len(second), dtype=torch.float64, device="cpu")
     else:
         near = box_iou(first.boxes.detach().double().cpu(), second.boxes.detach().double().cpu()).nan_to_num(0.0)
-    near = torch.where(first.labels.cpu()[:, None] == second.labels.cpu()[None], near, 0.0)
-    left, right = set(range(len(first))), set(range(len(second)))
-    pairs = [(float(near[i, j]), -i, -j) for i in left for j in right if near[i, j] > MIN_IOU]
+    return torch.where(first.labels.cpu()[:, None] == second.labels.cpu()[None], near, 0.0)
+
+
+def _paired(near: Tensor) -> dict[int, int]:
+    """By row the column it is paired with, the highest IoU first, one to one."""
+    pairs = [(float(near[i, j]), -i, -j) for i, j in (near > MIN_IOU).nonzero().tolist()]
+    found: dict[int, int] = {}
+    taken: set[int] = set()
     for _, i, j in sorted(pairs, reverse=True):
-        if -i in left and -j in right:
-            left.discard(-i)
-            right.discard(-j)
-    return sorted(left), sorted(right)
+        if -i not in found and -j not in taken:
+            found[-i] = -j
+            taken.add(-j)
+    return found
 
 
-def found_again(targets: Detections, found: Detections) -> Tensor:
-    """Return whether each object is among the detections of a changed picture, by class and IoU, one to one.
+def scores_found_again(targets: Detections, found: Detections) -> Tensor:
+    """Return the score with which each object is found again in a changed picture, by class and IoU.
+
+    Objects and detections are paired one to one. Of an object's pair, and of the detections without one that overlap
+    with its box as well, the highest score counts.
 
     Args:
         targets: the N objects.
         found: the detections there.
 
     Returns:
-        bool ``[N]``.
+        float64 ``[N]`` in 0..1; NaN for an object without a detection of its class whose IoU is above ``MIN_IOU``.
     """
-    lost, _ = pair_up(targets, found)
-    kept = torch.ones(len(targets), dtype=torch.bool, device="cpu")
-    kept[lost] = False
-    return kept
+    near = _overlaps_of_class(targets, found)
+    paired, scores = _paired(near), found.scores.detach().double().cpu()
+    again = torch.full((len(targets),), math.nan, dtype=torch.float64, device="cpu")
+    others = [column for column in range(len(found)) if column not in paired.values()]
+    for row, own in paired.items():
+        columns = [own, *(column for column in others if near[row, column] > MIN_IOU)]
+        again[row] = scores[columns].max()
+    return again
 
 
 def reported(found: Detections, threshold: float) -> Detections:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detxai_nb.detections import are_classes
-from detxai_nb.interventions.intervention import Intervention, says
+from detxai_nb.interventions.intervention import BESIDE, REDRAWN, Intervention, says
+from detxai_nb.interventions.region import CHANGED
 from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TICKS = 0.12  # inches below the bars, for the numbers of their axis
+_ENTRY = 0.13  # inches of a line of the legend
 _MOST = 12
 """At most so many objects have a bar."""
 _COLOURS = {"before": "0.62", "now": "#0072b2", "elsewhere in the object": "#e69f00", "on the background": "#009e73"}
@@ -26,7 +28,8 @@ def plot_intervention(one: Intervention) -> Figure:
     """Draw the picture before and after the intervention and the scores of the objects.
 
     Grey bars are the scores before, blue ones those now; ticks show the mean score when an equal area elsewhere is
-    filled, orange in the object and green on the background.
+    filled, orange in the object and green on the background. A diamond is the score of an object that is reported now
+    from a place beside the one that predicted it.
 
     Args:
         one: the intervention.
@@ -51,9 +54,32 @@ def plot_intervention(one: Intervention) -> Figure:
     place, room = bars.get_position(), _TICKS / sheet.size[1]
     bars.set_position((place.x0, place.y0 + room, place.width, place.height - room))
     _bars(bars, one)
-    words = f"{one.region.kind} filled with {one.fill}"
+    words = what_was_done(one)
     sheet.head(words if one.about is None else f"{words}: {says(one, one.about)}")
     return sheet.figure
+
+
+def what_was_done(one: Intervention) -> str:
+    """Return in words how the picture was changed.
+
+    Args:
+        one: the intervention.
+
+    Returns:
+        Such as "box filled with blur" or "drawn again without the parts of 0, 1".
+    """
+    if one.fill != REDRAWN:
+        return f"changed: {one.fill}" if one.region.kind == CHANGED else f"{one.region.kind} filled with {one.fill}"
+    done = []
+    for name, words in (
+        ("without_parts", "without the parts of annotations"),
+        ("without_objects", "without annotations"),
+    ):
+        if rows := one.settings.get(name):
+            done.append(f"{words} {', '.join(map(str, rows))}")
+    if one.settings.get("floor") is not None:
+        done.append("on another floor")
+    return " ".join(["drawn again", " and ".join(done)]).strip()
 
 
 def _outline(axes: Axes, mask: np.ndarray) -> None:
@@ -79,12 +105,20 @@ def _bars(axes: Axes, one: Intervention) -> None:
         left = (one.before.scores - one.control_lost(place))[:count].numpy()
         if np.isfinite(left).any():
             axes.plot(left, places + 0.2, "|", ms=9, mew=2, color=_COLOURS[label], label=label)
+    beside = (one.found_scores > one.after.scores + BESIDE)[:count].numpy()
+    if beside.any():
+        found = one.found_scores[:count].numpy()
+        look = {"ms": 5, "mfc": "white", "mec": _COLOURS["now"]}
+        axes.plot(found[beside], places[beside] + 0.2, "D", **look, label="reported from beside")
     names = one.detections.label_names()
     for row in range(count):
         axes.text(0.01, row, f"{row} {names[row]}", fontsize=7, va="center", parse_math=False, bbox=_BEHIND)
     axes.set_yticks([])
     axes.set_xlim(0, 1)
-    axes.set_ylim(count - 0.4, -0.6)
+    entries = len(axes.get_legend_handles_labels()[0])
+    height = axes.get_position().height * axes.figure.get_figheight()
+    # The legend has room of its own below the bars.
+    axes.set_ylim((count + 0.2) / max(0.4, 1 - (entries * _ENTRY + 0.15) / height) - 0.6, -0.6)
     axes.tick_params(axis="x", labelsize=7)
     more = f" (the first {count} of {len(one)})" if count < len(one) else ""
     axes.set_title(f"score{more}", fontsize=8, loc="left", pad=3)

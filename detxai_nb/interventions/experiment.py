@@ -15,12 +15,10 @@ from detxai_nb.image import FloatImage, ImageSource, load_image
 from detxai_nb.interventions.answers import Answers, Reader, matched_by
 from detxai_nb.interventions.controls import Controls, boxes_as_mask, control_regions
 from detxai_nb.interventions.fill import Fill
-from detxai_nb.interventions.intervention import Intervention
+from detxai_nb.interventions.intervention import REDRAWN, Intervention
 from detxai_nb.interventions.region import Region
 from detxai_nb.types import Detections, Detector, Progress
 
-REDRAWN = "redrawn"
-"""What ``Intervention.fill`` says of a scene that was drawn again."""
 THRESHOLD = 0.3
 """The lowest score of what is reported, where the detections do not say with which they were found."""
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.files import as_path
-from detxai_nb.interventions.answers import LEAST_SCORE, Answers, found_again, pair_up
+from detxai_nb.interventions.answers import LEAST_SCORE, Answers, pair_up, scores_found_again
 from detxai_nb.interventions.controls import PLACES, Controls
 from detxai_nb.interventions.region import Region
 from detxai_nb.statistics import paired_iou
@@ -24,6 +24,9 @@ from detxai_nb.types import Detections
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
+
+REDRAWN = "redrawn"
+"""What ``Intervention.fill`` says of a scene that was drawn again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +111,19 @@ class Intervention:
         return self.before.scores - self.controls.scores[rows].mean(dim=0)
 
     @cached_property
+    def found_scores(self) -> Tensor:
+        """The score with which each object is reported now, from whatever place: float64 ``[N]``, NaN where it is not.
+
+        The highest among the reported detections of its class whose IoU with its box is above 0.5 and that are of no
+        other object. ``after.scores`` says of a white box what the place that predicted the object says now; where the
+        change moves an object's centre, the detector may find it from a place beside.
+        """
+        return scores_found_again(self.detections, self.found)
+
+    @property
     def kept(self) -> Tensor:
         """Whether the detector still reports each object, of its class and with an IoU above 0.5: bool ``[N]``."""
-        return found_again(self.detections, self.found)
+        return ~self.found_scores.isnan()
 
     @cached_property
     def changed_class(self) -> Tensor:
@@ -137,7 +150,8 @@ class Intervention:
         Returns:
             Number, class, score before and now, the loss of each, the mean loss with an equal area elsewhere in the
             object and on the background filled (NaN without controls), the class with the highest score now and that
-            score, the IoU of the box with that before (NaN without a box), and whether the object is still reported.
+            score, the IoU of the box with that before (NaN without a box), whether the object is still reported, and
+            the score of that report, from whatever place (NaN without one).
         """
         import pandas as pd
 
@@ -155,6 +169,7 @@ class Intervention:
                 "its score": self.after.label_scores.numpy(),
                 "IoU of the boxes": self.box_iou.numpy(),
                 "still reported": self.kept.numpy(),
+                "reported score": self.found_scores.numpy(),
             }
         ).set_index("object")
 
@@ -217,6 +232,10 @@ class Intervention:
         return read_intervention(as_path(path, "a file of an intervention"))
 
 
+BESIDE = 0.01
+"""A report with a score that is higher by more than this is another prediction than the one that is followed."""
+
+
 def says(one: Intervention, row: int) -> str:
     """Return in words what happened to an object.
 
@@ -225,11 +244,13 @@ def says(one: Intervention, row: int) -> str:
         row: the object.
 
     Returns:
-        Such as "apple 0.54 to 0.39", with what it became.
+        Such as "apple 0.54 to 0.39", with what it became, and with the score of a report from beside if that is higher.
     """
     names = one.detections.names
     own = one.detections.label_names()[row]
     text = f"{own} {float(one.before.scores[row]):.2f} to {float(one.after.scores[row]):.2f}"
     if bool(one.changed_class[row]):
         text += f", now {names[int(one.after.labels[row])]} {float(one.after.label_scores[row]):.2f}"
+    if float(one.found_scores[row]) > float(one.after.scores[row]) + BESIDE:
+        return f"{text}, reported from beside with {float(one.found_scores[row]):.2f}"
     return text if bool(one.kept[row]) else f"{text}, no longer reported"

@@ -24,6 +24,9 @@ from detxai_nb.interventions.choosing import (
     segmented,
 )
 
+CHANGED = "changed"
+"""The kind of a region of the pixels in which two pictures differ."""
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -360,4 +363,4 @@ class Region:
         mask: np.ndarray = (first != second).any(axis=2)
         if not mask.any():
             raise ValueError("the two pictures are the same: no pixel differs")
-        return cls(mask, "changed")
+        return cls(mask, CHANGED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.misses.evidence import NEAR, REGION_NEAR, Evidence
+from detxai_nb.misses.sharing import share_out
 from detxai_nb.names import ClassMapping, names_of_each
 from detxai_nb.types import Detections
 
@@ -37,7 +38,7 @@ class Cause:
         cause: one of ``CAUSES``.
         candidate: the row of the best unreported candidate, -1 for none.
         iou: of that candidate with the annotation, 0..1; NaN for none.
-        own: whether that candidate overlaps no other annotation more.
+        own: whether that candidate is the object's own, as ``find_causes`` shares candidates out.
         neighbour: the row of the detection that removed it, or that covers the object as well; -1 for none.
         label: the detector's number of the annotation's class, -1 if it has none.
         score: of that class at the candidate, 0..1; NaN if the detector does not say.
@@ -75,13 +76,21 @@ def find_causes(
 ) -> list[Cause]:
     """Say of every annotation without a detection why there is none.
 
-    Every missed annotation has exactly one cause, the first that holds. A box fits an object if their IoU is above
-    ``limits.iou``; it is near with an IoU of at least ``NEAR``. A candidate is an object's own if it overlaps no other
-    annotation more. It is sure if its score is at least that of a detection.
+    Every missed annotation has exactly one cause, the first that holds. A candidate fits an object if their IoU is
+    above ``limits.iou``, and is near with an IoU of at least ``NEAR``. It is sure if its score is at least that of a
+    detection.
+
+    Whose a candidate is: the detections are shared out among the annotations, one to one. A detection may go to an
+    annotation of its class that it is near, or to one of another class if it fits that and overlaps no other more, and
+    all get the shares with the largest sum of IoUs, in which the right class counts as much as an IoU of
+    ``limits.iou``. So where all boxes are shifted onto neighbours, each is still the one of its object, and where all
+    classes are wrong, each is the one that it fits. A candidate that overlaps a detection of its class more than any
+    annotation is that detection's double, and whose it is. Any other is an object's own if it overlaps no other
+    annotation more.
 
     1. unknown class: the detector has no such class.
     2. suppressed: a sure candidate of the right class fits, is the object's own or overlaps it more than the detection
-       that removed it. Over the limit: the same, but no detection that it overlaps is there to have removed it.
+       that removed it. Over the limit: the same, but no detection overlaps it by enough to have removed it.
     3. confused, or regressor: a sure candidate of its own fits but is of another class, or is of the right class and
        near but does not fit. If there are both, the higher score decides.
     4. background: a candidate of its own fits, and none of its classes is sure.
@@ -103,7 +112,9 @@ def find_causes(
     References:
         Miller et al., "What's in the black box? The false negative mechanisms inside object detectors" (RA-L 2022),
         algorithm 1, which asks 2 (as "classifier calibration"), confused, 4, 6 and 7 in this order. There every anchor
-        of a one-stage detector is a candidate, and a box that fits two objects is one of both.
+        of a one-stage detector is a candidate, and a box that fits two objects is one of both. Sharing by class and
+        place together is how DETRs are taught: Carion et al., "End-to-end object detection with transformers" (ECCV
+        2020), sec. 3.1.
     """
     candidates = evidence.candidates
     counted = np.flatnonzero(~sample.crowd)
@@ -116,20 +127,70 @@ def find_causes(
         regions = _overlaps(evidence.regions, sample)
         regions = np.where(regions >= regions[:, counted].max(axis=1, initial=0.0)[:, None], regions, 0.0)
     found = []
+    labels = {
+        number: [label for label, name in enumerate(candidates.names) if name in known[_name(sample, number)]]
+        for number in counted.tolist()
+    }
+    owners = _owners(evidence, overlaps, labels, limits)
     for number in missed:
-        allowed = [label for label, name in enumerate(candidates.names) if name in known[_name(sample, number)]]
+        allowed = labels[number]
         if not allowed:
             found.append(Cause(number, "unknown class"))
             continue
-        own = overlaps[:, number] >= most
+        own = np.where(owners >= 0, owners == number, overlaps[:, number] >= most)
         near = regions is not None and bool((regions[:, number] >= REGION_NEAR).any())
         found.append(_cause(number, allowed, overlaps[:, number], own, near, evidence, limits))
     return found
 
 
+def _owners(
+    evidence: Evidence, overlaps: np.ndarray, labels: Mapping[int, Sequence[int]], limits: Limits
+) -> np.ndarray:
+    """The annotation of each candidate whose annotation is known from the sharing of the detections, -1 for others."""
+    candidates, counted = evidence.candidates, np.array(list(labels), np.int64)
+    owners = np.full(len(candidates), -1, np.int64)
+    reported = np.flatnonzero(evidence.reported >= 0)
+    if not len(counted) or not len(reported):
+        return owners
+    own = candidates.labels.numpy()[reported]
+    right = np.array([np.isin(own, labels[number]) for number in labels])
+    iou = overlaps[np.ix_(reported, counted)].T
+    mistaken = (iou > limits.iou) & (iou >= iou.max(axis=0))
+    weights = np.where(right, (iou >= NEAR) * (iou + limits.iou), mistaken * iou)
+    shares = share_out(weights)
+    owners[reported] = np.where(shares >= 0, counted[shares], -1)
+    # By row of the detections, whose each is.
+    of_detections = np.full(len(evidence.detections), -1, np.int64)
+    of_detections[evidence.reported[reported]] = owners[reported]
+    alike = candidates.labels.numpy()[:, None] == evidence.detections.labels.numpy()[None]
+    doubled = np.where(alike, _iou(candidates.boxes, evidence.detections.boxes), 0.0)
+    double = (evidence.reported < 0) & (doubled.max(axis=1) > overlaps[:, counted].max(axis=1))
+    owners[double] = of_detections[doubled.argmax(axis=1)][double]
+    return owners
+    own = candidates.labels.numpy()[reported]
+    right = np.array([np.isin(own, labels[number]) for number in labels])
+    iou = overlaps[np.ix_(reported, counted)].T
+    mistaken = (iou > limits.iou) & (iou >= iou.max(axis=0))
+    weights = np.where(right, (iou >= NEAR) * (iou + limits.iou), mistaken * iou)
+    shares = share_out(weights)
+    owners[reported] = np.where(shares >= 0, counted[shares], -1)
+    # By row of the detections, whose each is.
+    of_detections = np.full(len(evidence.detections), -1, np.int64)
+    of_detections[evidence.reported[reported]] = owners[reported]
+    for row in np.flatnonzero(evidence.reported < 0).tolist():
+        first, by = _remover(row, evidence)
+        if first >= 0 and by > overlaps[row, counted].max():
+            owners[row] = of_detections[first]
+    return owners
+
+
 def _overlaps(boxes: Tensor, sample: Sample) -> np.ndarray:
     """The IoU of each box with each annotation, ``[N,M]``; 0 for two without an area."""
-    found: np.ndarray = np.nan_to_num(box_iou(boxes.double(), torch.from_numpy(sample.boxes).double()).numpy())
+    return _iou(boxes, torch.from_numpy(sample.boxes))
+
+
+def _iou(first: Tensor, second: Tensor) -> np.ndarray:
+    found: np.ndarray = np.nan_to_num(box_iou(first.double(), second.double()).numpy())
     return found
 
 
@@ -169,9 +230,10 @@ def _cause(
         neighbour, by = _remover(row, evidence)
         if not own[row] and by >= overlap[row]:
             continue
-        if neighbour >= 0 and (limits.nms is None or by > limits.nms - _NEARLY):
+        full = limits.most is not None and len(evidence.detections) >= limits.most
+        if neighbour >= 0 and (limits.nms is None or by > limits.nms - (0 if full else _NEARLY)):
             return cause("suppressed", row, neighbour)
-        if limits.most is not None and len(evidence.detections) >= limits.most:
+        if full:
             return cause("over the limit", row)
     near = own & considered & (overlap >= NEAR)
     for row in _best(own & strong & ((fits & ~right & considered) | (near & ~fits & right)), own, scores)[:1]:
@@ -188,7 +250,7 @@ def _cause(
 
 
 _NEARLY = 0.1
-"""Boxes are compared unclipped by some detectors, so that the IoU here is a little off."""
+"""Boxes are compared unclipped by some detectors, so that the IoU here is a little off: what else removed it?"""
 
 
 def _best(among: np.ndarray, own: np.ndarray, by: np.ndarray) -> list[int]:

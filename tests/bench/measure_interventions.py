@@ -8,12 +8,16 @@
 without the parts that tell the two apart. The scores of the annotated objects with and without their part (by class and
 IoU > 0.5, 0 where nothing above 0.05 is found), that of the other class of the pair where the part is missing, and the
 share of each method's energy on the part. Below, the rank correlation of that share with the score lost, over classes
-and over objects. Intervals are 95 percent bootstraps over objects.
+and over objects. Intervals are 95 percent bootstraps over objects. "At the origin" is what the place that predicted an
+object with its part says without it: where the part moves the object's centre, that place falls silent although the
+detector finds the object from a place beside. Only objects found with a score of 0.3 have one.
 
 ``agreement``: the metric heat-effect for eight methods and two controls, on synthetic scenes with tiny-fcos or on COCO
 photographs with YOLOX-nano, with the order of the methods under each fill alone. Up to ``--objects`` detected objects
 of a picture, drawn by ``--seed``, are cut into ``--patches`` by ``--patches`` patches. The same command goes on where
 it was interrupted (``--store``); ``--workers 2`` takes two processes.
+
+With ``--out FILE`` the table is kept as JSON, as the package's own in detxai_nb/evaluation/tables.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.sample import Sample
+from detxai_nb.evaluation.kept_tables import write_table
+from detxai_nb.interventions import Experiment
 from detxai_nb.metrics import match, part_energy, part_share
 from detxai_nb.statistics import rank_correlation
 
@@ -47,14 +53,31 @@ SMALLEST = 24
 LEAST = 0.05
 
 
-def interval(values: Sequence[float], resamples: int = 2000) -> str:
-    """The mean with its bootstrap interval, in words."""
+def bounds(values: Sequence[float], resamples: int = 2000) -> tuple[float, float, float]:
+    """The mean with its bootstrap interval; NaN of nothing."""
     found = np.asarray([value for value in values if np.isfinite(value)])
     if not len(found):
-        return "none"
+        return (float("nan"),) * 3
     draws = np.random.default_rng(0).integers(0, len(found), (resamples, len(found)))
     low, high = np.quantile(found[draws].mean(axis=1), [0.025, 0.975])
-    return f"{found.mean():.3f} ({low:.3f} to {high:.3f})"
+    return float(found.mean()), float(low), float(high)
+
+
+def interval(values: Sequence[float]) -> str:
+    """The mean with its bootstrap interval, in words."""
+    mean, low, high = bounds(values)
+    return "none" if np.isnan(mean) else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+
+
+def with_bounds(name: str, values: Sequence[float]) -> dict[str, float]:
+    """The mean with its bootstrap interval, as columns."""
+    return dict(zip((name, f"{name}, low", f"{name}, high"), bounds(values)))
+
+
+def keep(path: Path | None, rows: Sequence[dict[str, Any]] | pd.DataFrame, command: str) -> None:
+    """Write the table if a file is named."""
+    if path is not None:
+        write_table(path, pd.DataFrame(rows), f"python tests/bench/{command}")
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
@@ -91,6 +114,7 @@ def rows_of_parts(detector: Any, name: str, count: int, seed: int) -> Iterator[d
             boxes, bare_boxes = torch.from_numpy(scene.boxes[rows]), torch.from_numpy(bare.boxes[kept])
             numbers, others = [number[one] for one in own], [number[one] for one in other]
             heat = heat_on_parts(detector, scene, before, rows)
+            origin = at_origin(detector, scene, bare, before, rows)
             table = zip(
                 rows,
                 own,
@@ -112,22 +136,36 @@ def rows_of_parts(detector: Any, name: str, count: int, seed: int) -> Iterator[d
                     "twin with": twin_before,
                     "twin without": twin_after,
                     "lost": with_part - without,
+                    "at origin": origin.get(row, float("nan")),
                     **heat.get(row, {}),
                 }
 
 
+def annotated(scene: scenes.Scene) -> Sample:
+    """The scene's picture and annotations."""
+    sample = scenes.Scenes(1)[0]
+    return replace(
+        sample, image=scene.image, boxes=scene.boxes, labels=scene.labels, crowd=np.zeros(len(scene.labels), bool)
+    )
+
+
+def at_origin(
+    detector: Any, scene: scenes.Scene, bare: scenes.Scene, found: Any, rows: Sequence[int]
+) -> dict[int, float]:
+    """By object, what the place that predicted it with a score of 0.3 says in the other picture."""
+    found = found[found.scores >= 0.3]
+    numbers = match(found, annotated(scene)).tolist()
+    chosen = [place for place, number in enumerate(numbers) if number in rows]
+    if not chosen:
+        return {}
+    after = Experiment(detector, scene.image, found[chosen]).ask_picture(bare.image).after.scores.tolist()
+    return {numbers[place]: score for place, score in zip(chosen, after)}
+
+
 def heat_on_parts(detector: Any, scene: scenes.Scene, found: Any, rows: Sequence[int]) -> dict[int, dict[str, float]]:
     """The share of each method's energy on the part, of the objects that were found with a score of 0.3."""
-    sample = scenes.Scenes(1)[0]
-    sample = replace(
-        sample,
-        image=scene.image,
-        boxes=scene.boxes,
-        labels=scene.labels,
-        crowd=np.zeros(len(scene.labels), bool),
-    )
     found = found[found.scores >= 0.3]
-    numbers = match(found, sample).tolist()
+    numbers = match(found, annotated(scene)).tolist()
     chosen = [place for place, number in enumerate(numbers) if number in rows]
     if not chosen:
         return {}
@@ -141,6 +179,7 @@ def heat_on_parts(detector: Any, scene: scenes.Scene, found: Any, rows: Sequence
 
 def parts(options: argparse.Namespace) -> None:
     """Print the table of the parts."""
+    kept: list[dict[str, Any]] = []
     for name in options.detectors:
         start = time.process_time()
         detector = dx.load_detector(name, device="cpu")
@@ -151,17 +190,40 @@ def parts(options: argparse.Namespace) -> None:
             mine = frame[frame["class"] == label]
             twin = mine["twin"].iloc[0] if len(mine) else ""
             part = scenes.PART_NAMES[scenes.NAMES.index(label)]
+            seen = mine[mine["at origin"].notna()]
+            kept.append(
+                {
+                    "detector": name,
+                    "class": label,
+                    "part": part,
+                    "objects": len(mine),
+                    **with_bounds("with", mine["with"]),
+                    **with_bounds("without", mine["without"]),
+                    "twin": twin,
+                    "twin with": mine["twin with"].mean(),
+                    **with_bounds("twin without", mine["twin without"]),
+                    **with_bounds("lost", mine["lost"]),
+                    "found objects": len(seen),
+                    "found with": seen["with"].mean(),
+                    "found without": seen["without"].mean(),
+                    "at origin": seen["at origin"].mean(),
+                    **{column: mine[column].mean() for column in heats},
+                }
+            )
             shares = ", ".join(f"{column.removeprefix('heat ')} {mine[column].mean():.2f}" for column in heats)
             print(
                 f"{label:<9} n {len(mine):<3} with its {part:<8} {interval(mine['with'])}, without "
                 f"{interval(mine['without'])}, then {twin} {interval(mine['twin without'])}; "
-                f"lost {interval(mine['lost'])}; heat on the part: {shares}"
+                f"lost {interval(mine['lost'])}; the {len(seen)} found with it {seen['with'].mean():.3f}, without "
+                f"{seen['without'].mean():.3f}, at the origin {seen['at origin'].mean():.3f}; "
+                f"heat on the part: {shares}"
             )
         means = frame.groupby("class")[["lost", *heats]].mean()
         for column in heats:
             by_class, by_object = spearman(means[column], means["lost"]), spearman(frame[column], frame["lost"])
             number = int(frame[column].notna().sum())
             print(f"{column:<14} against the score lost: {by_class:+.2f} over classes, {by_object:+.2f} over {number}")
+    keep(options.out, kept, f"measure_interventions.py parts --scenes {options.scenes}")
 
 
 def chosen(detector: Any, sample: Sample, objects: int, seed: int) -> Sample:
@@ -218,13 +280,16 @@ def agreement(options: argparse.Namespace) -> None:
             progress=not options.quiet,
         )
     print(f"{time.process_time() - start:.0f} s of processor time here")
-    table(frame, [name.strip() for name in options.fills.split(",")])
+    kept = table(frame, [name.strip() for name in options.fills.split(",")])
+    command = f"measure_interventions.py agreement {options.kind} --count {options.count}"
+    keep(options.out, [{"pictures": options.kind, **row} for row in kept], command)
 
 
-def table(frame: pd.DataFrame, fills: Sequence[str]) -> None:
+def table(frame: pd.DataFrame, fills: Sequence[str]) -> list[dict[str, Any]]:
     """Print the mean of each method, its order under each fill, and what filling the background costs."""
     extras = pd.DataFrame(frame["extras"].tolist(), index=frame.index)
     columns: dict[str, dict[str, float]] = defaultdict(dict)
+    kept: list[dict[str, Any]] = []
     one = frame[frame["method"] == frame["method"].iloc[0]]
     shown = extras.loc[one.index]
     print(
@@ -236,6 +301,10 @@ def table(frame: pd.DataFrame, fills: Sequence[str]) -> None:
         alone = {fill: extras.loc[rows.index, f"with {fill}"] for fill in fills}
         for fill, values in alone.items():
             columns[fill][str(method)] = float(values.mean())
+        row: dict[str, Any] = {"method": str(method), "objects": len(rows), **with_bounds("heat-effect", rows["value"])}
+        for fill, values in alone.items():
+            row |= with_bounds(f"{fill} alone", values)
+        kept.append(row)
         said = ", ".join(f"{fill} alone {interval(values)}" for fill, values in alone.items())
         print(f"{method:<18} {interval(rows['value'])}; {said}")
     if len(fills) > 1:
@@ -245,6 +314,7 @@ def table(frame: pd.DataFrame, fills: Sequence[str]) -> None:
             f"the effects of {fills[0]} and {fills[1]} agree within an object with {interval(shown['fills agree'])}; "
             f"the order of the {len(first)} methods and controls under the two: {order:+.2f}"
         )
+    return kept
 
 
 def main() -> None:
@@ -269,6 +339,8 @@ def main() -> None:
     second.add_argument("--device", default="cpu")
     second.add_argument("--workers", type=int, default=1)
     second.add_argument("--quiet", action="store_true")
+    for one in (first, second):
+        one.add_argument("--out", type=Path, help="a JSON file to keep the table in")
     options = parser.parse_args()
     if options.command == "agreement" and options.objects is None:
         options.objects = 2 if options.kind == "scenes" else 1

@@ -1,11 +1,12 @@
 """Why objects are missed: five bundled families on scenes, planted faults, and YOLOX-nano on COCO photographs.
 
     python tests/bench/measure_misses.py [families] [faults] [photographs] [--count 200] [--seed 11] [--shared FOLDER]
+        [--out FILE]
 
 ``families``: on tiny and crowd scenes the causes of the misses of each detector; the command fails unless every
-annotation without a detection has exactly one. ``faults``: on hand-made detectors with a planted fault, how many of the
-misses that are there for the fault alone have the cause that was planted. ``photographs``: the causes and the kinds of
-false alarms, with Wilson's 95% intervals.
+annotation without a detection has exactly one; ``--out`` keeps them as JSON. ``faults``: on hand-made detectors with a
+planted fault, how many of the misses that are there for the fault alone have the cause that was planted.
+``photographs``: the causes and the kinds of false alarms, with Wilson's 95% intervals.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
+from detxai_nb.evaluation.kept_tables import write_table
 from detxai_nb.metrics import match
 from detxai_nb.misses import CAUSES, MissReport
 
@@ -25,8 +29,9 @@ FAMILIES = ("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-yolox", "ti
 HERE = Path(__file__).resolve()
 
 
-def families(count: int, seed: int) -> None:
+def families(count: int, seed: int, out: Path | None = None) -> None:
     """Print the causes of each family, and compare them with the annotations that no detection is matched to."""
+    kept: list[dict[str, object]] = []
     print(f"{'scenes':<7} {'detector':<17} {'objects':>7} {'missed':>6}  " + " ".join(f"{one:>13}" for one in CAUSES))
     for mode in ("tiny", "crowd"):
         samples = list(dx.data.scenes.Scenes(count, seed=seed, mode=mode))
@@ -40,8 +45,12 @@ def families(count: int, seed: int) -> None:
             if list(zip(report.misses["image"], report.misses["annotation"])) != wanted:
                 raise SystemExit(f"{mode}, {name}: not every miss has exactly one cause")
             counts = report.misses["cause"].value_counts()
+            about = {"scenes": mode, "detector": name, "objects": sum(report.objects.values())}
+            kept += [{**about, "cause": one, "misses": int(counts.get(one, 0))} for one in CAUSES]
             cells = " ".join(f"{counts.get(one, 0):>13}" for one in CAUSES)
             print(f"{mode:<7} {name:<17} {sum(report.objects.values()):>7} {len(report):>6}  {cells}", flush=True)
+    if out is not None:
+        write_table(out, pd.DataFrame(kept), f"python tests/bench/measure_misses.py families --count {count}")
 
 
 def faults(count: int, seed: int) -> None:
@@ -88,12 +97,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="scenes of each kind")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--shared", type=Path, default=HERE.parents[3] / "shared")
+    parser.add_argument("--out", type=Path, help="a JSON file to keep the families' table in")
     options = parser.parse_args()
     chosen = options.parts or parts
     if unknown := set(chosen) - set(parts):
         parser.error(f"unknown part {', '.join(sorted(unknown))}; known: {', '.join(parts)}")
     if "families" in chosen:
-        families(options.count, options.seed)
+        families(options.count, options.seed, options.out)
     if "faults" in chosen:
         faults(options.count, options.seed)
     if "photographs" in chosen:

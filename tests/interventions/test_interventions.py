@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from detxai_nb.interventions import (
     counterfactual,
     intervene,
 )
-from detxai_nb.interventions.answers import followed
+from detxai_nb.interventions.answers import followed, scores_found_again
+from detxai_nb.interventions.drawing import what_was_done
+from detxai_nb.interventions.intervention import says
 from detxai_nb.types import Detections, Target
 
 Load = Callable[[str], Any]
@@ -248,6 +251,45 @@ def test_table_figure_and_file(one: Intervention, tmp_path: Path) -> None:
         Intervention.load(tmp_path / "nothing.npz")
     with pytest.raises(ValueError, match="not a heat map file"):
         dx.HeatMaps.load(one.save(tmp_path / "two.npz"))
+
+
+def test_an_object_that_is_found_from_a_place_beside_keeps_its_score(
+    one: Intervention,
+) -> None:
+    """The place that predicted an object is read; what reports it now may be a place beside."""
+    target = Detections(torch.tensor([[10.0, 10, 50, 50], [12.0, 10, 52, 50]]), torch.tensor([0.9, 0.8]), *two(0, 0))
+    boxes = torch.tensor([[10.0, 12, 50, 52], [10.0, 10, 50, 50], [14.0, 10, 54, 50], [12.0, 10, 52, 50]])
+    now = Detections(boxes, torch.tensor([0.7, 0.6, 0.5, 0.4]), *two(0, 0, 0, 1))
+    assert scores_found_again(target, now).tolist() == pytest.approx([0.7, 0.7])
+    assert scores_found_again(target, now[1:3]).tolist() == pytest.approx([0.6, 0.5])
+    assert scores_found_again(target, now[[1]]).isnan().tolist() == [False, True]
+    assert scores_found_again(target, now[[3]]).isnan().all()
+    assert torch.equal(one.kept, ~one.found_scores.isnan())
+    table = one.table()
+    assert table["reported score"].notna().tolist() == table["still reported"].tolist() == one.kept.tolist()
+    beside = replace(one, after=replace(one.after, scores=one.found_scores.nan_to_num(0.5) - 0.2))
+    assert ("reported from beside with" in says(beside, 0)) == bool(one.kept[0])
+    assert "from beside" not in says(one, 0)
+
+
+def test_the_figure_says_what_was_done_and_covers_no_bar(load: Load, scene: scenes.Scene, found: Detections) -> None:
+    detector = load("tiny-fcos")
+    parts = counterfactual(detector, scene, found, without_parts=[0, 1])
+    assert what_was_done(parts) == "drawn again without the parts of annotations 0, 1"
+    both = counterfactual(detector, scene, found, without_objects=1, floor=2)
+    assert what_was_done(both) == "drawn again without annotations 1 and on another floor"
+    bars = replace(parts, after=replace(parts.after, scores=parts.found_scores.nan_to_num(0.5) - 0.2)).plot().axes[-1]
+    assert "reported from beside" in bars.get_legend_handles_labels()[1]
+    bars.figure.canvas.draw()
+    legend = bars.get_legend().get_window_extent().y1
+    assert legend <= min(bar.get_window_extent().y0 for bar in bars.patches) + 1
+    other = Experiment(detector, scene.image, found).ask_picture(parts.picture, fill="another floor")
+    assert what_was_done(other) == "changed: another floor"
+
+
+def two(*labels: int) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Labels, and their names."""
+    return torch.tensor(labels), ("cat", "dog")
 
 
 def test_work_that_is_ended_leaves_everything_as_it_was(
