@@ -39,11 +39,11 @@ def kept_table(name: str) -> pandas.DataFrame:
     known = sorted(path.stem for path in TABLES.glob("*.json"))
     if name not in known:
         raise ValueError(f"there is no kept table {name!r}; known: {', '.join(known)}")
-    return read_table(TABLES / f"{name}.json")
+    return read_kept_table(TABLES / f"{name}.json")
 
 
-def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
-    """Read what ``write_table`` wrote.
+def read_kept_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
+    """Read what ``write_kept_table`` wrote.
 
     Args:
         path: the file.
@@ -73,7 +73,7 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     return table
 
 
-def write_table(path: str | os.PathLike[str], table: pandas.DataFrame, command: str, digits: int = 4) -> None:
+def write_kept_table(path: str | os.PathLike[str], table: pandas.DataFrame, command: str, digits: int = 4) -> None:
     """Write a table of measurements as JSON; an existing file is replaced only by a complete one.
 
     Args:

@@ -40,7 +40,7 @@ import detxai_nb as dx
 from detxai_nb.data import scenes
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.sample import Sample
-from detxai_nb.evaluation.kept_tables import write_table
+from detxai_nb.evaluation.kept_tables import write_kept_table
 from detxai_nb.interventions import Experiment
 from detxai_nb.metrics import match, part_energy, part_share
 from detxai_nb.statistics import rank_correlation
@@ -77,7 +77,7 @@ def with_bounds(name: str, values: Sequence[float]) -> dict[str, float]:
 def keep(path: Path | None, rows: Sequence[dict[str, Any]] | pd.DataFrame, command: str) -> None:
     """Write the table if a file is named."""
     if path is not None:
-        write_table(path, pd.DataFrame(rows), f"python tests/bench/{command}")
+        write_kept_table(path, pd.DataFrame(rows), f"python tests/bench/{command}")
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """Why objects are missed: five bundled families on scenes, planted faults, and YOLOX-nano on COCO photographs.
 
     python tests/bench/measure_misses.py [families] [faults] [photographs] [--count 200] [--seed 11] [--shared FOLDER]
-        [--out FILE]
+        [--modes tiny crowd] [--out FILE]
 
 ``families``: on tiny and crowd scenes the causes of the misses of each detector; the command fails unless every
 annotation without a detection has exactly one; ``--out`` keeps them as JSON. ``faults``: on hand-made detectors with a
@@ -21,7 +21,7 @@ import pandas as pd
 
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
-from detxai_nb.evaluation.kept_tables import write_table
+from detxai_nb.evaluation.kept_tables import write_kept_table
 from detxai_nb.metrics import match
 from detxai_nb.misses import CAUSES, MissReport
 
@@ -29,11 +29,11 @@ FAMILIES = ("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-yolox", "ti
 HERE = Path(__file__).resolve()
 
 
-def families(count: int, seed: int, out: Path | None = None) -> None:
+def families(count: int, seed: int, modes: Sequence[str], out: Path | None = None) -> None:
     """Print the causes of each family, and compare them with the annotations that no detection is matched to."""
     kept: list[dict[str, object]] = []
     print(f"{'scenes':<7} {'detector':<17} {'objects':>7} {'missed':>6}  " + " ".join(f"{one:>13}" for one in CAUSES))
-    for mode in ("tiny", "crowd"):
+    for mode in modes:
         samples = list(dx.data.scenes.Scenes(count, seed=seed, mode=mode))
         for name in FAMILIES:
             detector = dx.load_detector(name, device="cpu")
@@ -50,7 +50,7 @@ def families(count: int, seed: int, out: Path | None = None) -> None:
             cells = " ".join(f"{counts.get(one, 0):>13}" for one in CAUSES)
             print(f"{mode:<7} {name:<17} {sum(report.objects.values()):>7} {len(report):>6}  {cells}", flush=True)
     if out is not None:
-        write_table(out, pd.DataFrame(kept), f"python tests/bench/measure_misses.py families --count {count}")
+        write_kept_table(out, pd.DataFrame(kept), f"python tests/bench/measure_misses.py families --count {count}")
 
 
 def faults(count: int, seed: int) -> None:
@@ -97,13 +97,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="scenes of each kind")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--shared", type=Path, default=HERE.parents[3] / "shared")
+    parser.add_argument("--modes", nargs="+", default=["tiny", "crowd"], help="of the families' scenes")
     parser.add_argument("--out", type=Path, help="a JSON file to keep the families' table in")
     options = parser.parse_args()
     chosen = options.parts or parts
     if unknown := set(chosen) - set(parts):
         parser.error(f"unknown part {', '.join(sorted(unknown))}; known: {', '.join(parts)}")
     if "families" in chosen:
-        families(options.count, options.seed, options.out)
+        families(options.count, options.seed, options.modes, options.out)
     if "faults" in chosen:
         faults(options.count, options.seed)
     if "photographs" in chosen:

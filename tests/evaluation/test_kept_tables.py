@@ -11,7 +11,7 @@ import pytest
 
 from detxai_nb.data import scenes
 from detxai_nb.evaluation import kept_table
-from detxai_nb.evaluation.kept_tables import TABLES, read_table, write_table
+from detxai_nb.evaluation.kept_tables import TABLES, read_kept_table, write_kept_table
 from detxai_nb.misses import CAUSES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,14 +19,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     table = pd.DataFrame({"name": ["a", "b"], "share": [0.123456, np.nan], "count": [1, 2]})
-    write_table(tmp_path / "one.json", table, "python measure.py")
-    found = read_table(tmp_path / "one.json")
+    write_kept_table(tmp_path / "one.json", table, "python measure.py")
+    found = read_kept_table(tmp_path / "one.json")
     assert found.attrs["command"] == "python measure.py"
     assert found["name"].tolist() == ["a", "b"]
     assert found["count"].tolist() == [1, 2]
     assert found["share"].tolist() == pytest.approx([0.1235, np.nan], nan_ok=True)
-    write_table(tmp_path / "none.json", table[:0], "python measure.py")
-    assert list(read_table(tmp_path / "none.json")) == ["name", "share", "count"]
+    write_kept_table(tmp_path / "none.json", table[:0], "python measure.py")
+    assert list(read_kept_table(tmp_path / "none.json")) == ["name", "share", "count"]
 
 
 @pytest.mark.parametrize("path", sorted(TABLES.glob("*.json")), ids=lambda path: path.stem)
@@ -68,11 +68,11 @@ def test_the_tables_of_the_package_hold_what_is_asked_of_them() -> None:
 def test_other_files_are_refused(tmp_path: Path, content: Any) -> None:
     (tmp_path / "one.json").write_text(content)
     with pytest.raises(ValueError, match=r"one\.json is (no kept table|damaged)"):
-        read_table(tmp_path / "one.json")
+        read_kept_table(tmp_path / "one.json")
 
 
 def test_a_table_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match=r"no kept table 'aprts'; known: .*parts"):
         kept_table("aprts")
     with pytest.raises(FileNotFoundError):
-        read_table("nowhere.json")
+        read_kept_table("nowhere.json")
