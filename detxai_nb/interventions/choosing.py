@@ -126,6 +126,26 @@ def mark_segment(mask: np.ndarray, start: np.ndarray, end: np.ndarray, radius: f
     mask[y1:y2, x1:x2] |= (x - t * along[0]) ** 2 + (y - t * along[1]) ** 2 <= radius**2
 
 
+def encircled(size: tuple[int, int], corners: np.ndarray) -> np.ndarray:
+    """Return the pixels whose centre lies inside a closed line, by the even-odd rule.
+
+    Args:
+        size: the picture's (height, width).
+        corners: of the line ``[K,2]``, x and y in pixels.
+
+    Returns:
+        bool ``[H,W]``; a centre on an edge belongs to what lies to its right or below.
+    """
+    mask = np.zeros(size, bool)
+    down, across = np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5
+    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0)):
+        rows = np.flatnonzero((down >= min(y1, y2)) & (down < max(y1, y2)))
+        if len(rows):
+            cut = x1 + (down[rows] - y1) * ((x2 - x1) / (y2 - y1))
+            mask[rows] ^= across[None] >= cut[:, None]
+    return mask
+
+
 def mask_of_annotation(sample: Any, row: Any, name: str) -> np.ndarray:
     """Return the mask of an annotated object, or of its part.
 

@@ -19,7 +19,8 @@ _TICKS = 0.12  # inches below the bars, for the numbers of their axis
 _ENTRY = 0.13  # inches of a line of the legend
 _MOST = 12
 """At most so many objects have a bar."""
-_COLOURS = {"before": "0.62", "now": "#0072b2", "elsewhere in the object": "#e69f00", "on the background": "#009e73"}
+COLOURS = {"before": "#9e9e9e", "now": "#0072b2", "elsewhere in the object": "#e69f00", "on the background": "#009e73"}
+"""Of the bars and marks."""
 
 _BEHIND = {"boxstyle": "round,pad=0.15", "fc": (1, 1, 1, 0.75), "ec": "none"}
 
@@ -99,16 +100,16 @@ def _bars(axes: Axes, one: Intervention) -> None:
     count = min(len(one), _MOST)
     places = np.arange(count)
     before, now = one.before.scores[:count].numpy(), one.after.scores[:count].numpy()
-    axes.barh(places - 0.2, before, 0.36, color=_COLOURS["before"], label="before")
-    axes.barh(places + 0.2, now, 0.36, color=_COLOURS["now"], label="now")
+    axes.barh(places - 0.2, before, 0.36, color=COLOURS["before"], label="before")
+    axes.barh(places + 0.2, now, 0.36, color=COLOURS["now"], label="now")
     for place, label in (("object", "elsewhere in the object"), ("background", "on the background")):
         left = (one.before.scores - one.control_lost(place))[:count].numpy()
         if np.isfinite(left).any():
-            axes.plot(left, places + 0.2, "|", ms=9, mew=2, color=_COLOURS[label], label=label)
+            axes.plot(left, places + 0.2, "|", ms=9, mew=2, color=COLOURS[label], label=label)
     beside = (one.found_scores > one.after.scores + BESIDE)[:count].numpy()
     if beside.any():
         found = one.found_scores[:count].numpy()
-        look = {"ms": 5, "mfc": "white", "mec": _COLOURS["now"]}
+        look = {"ms": 5, "mfc": "white", "mec": COLOURS["now"]}
         axes.plot(found[beside], places[beside] + 0.2, "D", **look, label="reported from beside")
     names = one.detections.label_names()
     for row in range(count):

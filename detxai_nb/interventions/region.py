@@ -1,4 +1,4 @@
-"""Regions of a picture that can be changed: a box, a mask, a stroke, the top of a map, a superpixel, a part."""
+"""Regions of a picture that can be changed: a box, a mask, a stroke, a lasso, the top of a map, a superpixel."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from detxai_nb.data.scenes import Scene
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.interventions.choosing import (
+    encircled,
     finite_numbers,
     listed,
     mark_segment,
@@ -242,6 +243,30 @@ class Region:
         if not mask.any():
             raise ValueError(f"the stroke lies outside the picture, which has {width}x{height} pixels")
         return cls(mask, "stroke", {"points": way.tolist(), "radius": size})
+
+    @classmethod
+    def lasso(cls, image: ImageSource | tuple[int, int], points: Any) -> Region:
+        """Return the pixels whose centre a closed line encircles.
+
+        Args:
+            image: the picture, or its (height, width).
+            points: the corners of the line ``[K,2]``, K at least 3, x and y in pixels; the last is joined with the
+                first. What is encircled twice is outside.
+
+        Returns:
+            The region.
+
+        Raises:
+            ValueError: if there are fewer points, a number is not finite, or no pixel of the picture is encircled.
+        """
+        height, width = picture_size(image)
+        line = np.asarray(finite_numbers(points, None, "a lasso is points [K,2], x and y in pixels")).reshape(-1, 2)
+        if len(line) < 3:
+            raise ValueError(f"a lasso has at least 3 points, got {len(line)}")
+        mask = encircled((height, width), line)
+        if not mask.any():
+            raise ValueError(f"the lasso encircles no pixel of the picture, which has {width}x{height} pixels")
+        return cls(mask, "lasso", {"points": line.tolist()})
 
     @classmethod
     def hottest(cls, maps: HeatMaps, row: int = 0, share: float = 0.1, within: Region | None = None) -> Region:

@@ -8,6 +8,7 @@ from detxai_nb.widgets.perturbation import Perturbation
 from detxai_nb.widgets.sanity_check import SanityCheck
 from detxai_nb.widgets.score_threshold import ScoreThreshold
 from detxai_nb.widgets.tiny_objects import TinyObjects
+from detxai_nb.widgets.what_if import WhatIf
 
 __all__ = [
     "Comparison",
@@ -18,4 +19,5 @@ __all__ = [
     "SanityCheck",
     "ScoreThreshold",
     "TinyObjects",
+    "WhatIf",
 ]

@@ -25,6 +25,7 @@ KINDS = (
     "SanityCheck",
     "ScoreThreshold",
     "TinyObjects",
+    "WhatIf",
 )
 PAGE = resource.getpagesize()
 

@@ -21,6 +21,7 @@ KINDS = (
     "Perturbation",
     "SanityCheck",
     "TinyObjects",
+    "WhatIf",
 )
 LOOKS = """root => [root, ...root.querySelectorAll('*')].map(e => {
   const style = getComputedStyle(e), box = e.getBoundingClientRect();

@@ -22,8 +22,23 @@ KINDS = (
     "SanityCheck",
     "ScoreThreshold",
     "TinyObjects",
+    "WhatIf",
 )
-MESSAGES = ("run", "cancel", "compute", "maps", "photo", "detect", "leave", "nothing", None)
+MESSAGES = (
+    "run",
+    "cancel",
+    "compute",
+    "maps",
+    "photo",
+    "detect",
+    "leave",
+    "ask",
+    "undo",
+    "redo",
+    "note",
+    "nothing",
+    None,
+)
 TAKES = 20
 """Seconds after which a computation that a message began is taken for one that hangs."""
 
@@ -49,7 +64,10 @@ class BrowserAttack:
             with contextlib.suppress(traitlets.TraitError):
                 _tried(lambda: widget.set_state({name: value}), f"{kind}.{name}")
         else:
-            message = {"type": random.choice(MESSAGES), "method": _any(random), "sure": _any(random)}
+            message = {
+                "type": random.choice(MESSAGES),
+                **{name: _any(random) for name in ("method", "sure", "shapes", "ask", "text", "step")},
+            }
             for listener in widget._msg_callbacks.callbacks:
                 _tried(partial(listener, widget, message, []), f"{kind} {message['type']}")
         if hasattr(widget, "wait") and not widget.wait(0.2 if kind in ("SanityCheck", "TinyObjects") else TAKES):

@@ -34,6 +34,23 @@ def test_a_stroke_holds_what_is_near_its_way() -> None:
     assert Region.stroke(SIZE, [[-3, 5], [3, 5]], 1.5).bounds[0] == 0
 
 
+def test_a_lasso_holds_the_pixels_whose_centre_it_encircles() -> None:
+    around = [[2, 1], [9, 1], [9, 6], [2, 6]]
+    assert np.array_equal(Region.lasso(SIZE, around).mask, Region.box(SIZE, (2, 1, 9, 6)).mask)
+    assert np.array_equal(Region.lasso(SIZE, around[::-1]).mask, Region.lasso(SIZE, around).mask)
+    corners = np.array([[1.2, 0.7], [17.3, 2.1], [12.9, 9.4], [4.4, 7.7]])
+    down, across = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
+    # Of a convex line: on the same side of all its edges.
+    edges = zip(corners, np.roll(corners, -1, axis=0))
+    sides = [(x2 - x1) * (down - y1) - (y2 - y1) * (across - x1) > 0 for (x1, y1), (x2, y2) in edges]
+    assert np.array_equal(Region.lasso(SIZE, corners).mask, np.logical_and.reduce(sides))
+    # Encircled twice is outside; what reaches beyond the picture is cut.
+    inner = [[4, 2], [6, 2], [6, 4], [4, 4]]
+    twice = Region.lasso(SIZE, [*around, around[0], *inner, inner[0], around[0]])
+    assert np.array_equal(twice.mask, (Region.box(SIZE, (2, 1, 9, 6)) - Region.box(SIZE, (4, 2, 6, 4))).mask)
+    assert Region.lasso(SIZE, [[-5, -5], [4, -5], [4, 30], [-5, 30]]).bounds == (0, 0, 4, 10)
+
+
 def test_a_mask_may_be_a_tensor_or_zeros_and_ones() -> None:
     for mask in (MASK, torch.from_numpy(MASK), MASK.astype(np.uint8)):
         assert np.array_equal(Region.from_mask(SIZE, mask).mask, MASK)
@@ -128,6 +145,9 @@ def test_where_two_pictures_differ(scene: scenes.Scene) -> None:
         (lambda: Region.stroke(SIZE, [[40, 40]], 2), "outside the picture"),
         (lambda: Region.stroke(SIZE, [[4, 4]], 0), "radius is a number of pixels above 0"),
         (lambda: Region.stroke(SIZE, [[4, 4]], np.inf), "finite"),
+        (lambda: Region.lasso(SIZE, [[1, 1], [5, 5]]), "at least 3 points, got 2"),
+        (lambda: Region.lasso(SIZE, [[30, 1], [35, 1], [35, 5]]), "encircles no pixel of the picture"),
+        (lambda: Region.lasso(SIZE, [[1, 1], [5, np.nan], [3, 3]]), "finite"),
         (
             lambda: Region.from_mask((9, 9), MASK),
             r"of another picture: its shape is \[10, 20\], this one's is \[9, 9\]",

@@ -27,6 +27,7 @@ KINDS = (
     "SanityCheck",
     "ScoreThreshold",
     "TinyObjects",
+    "WhatIf",
 )
 
 

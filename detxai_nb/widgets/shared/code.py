@@ -38,7 +38,15 @@ class CodeRecipe:
         Returns:
             Python source.
         """
-        return script_of({**self.opening(), "detections": self._found()}, lines)
+        return script_of(self.names(), lines)
+
+    def names(self) -> dict[str, str | None]:
+        """Return the source of detector, image and detections.
+
+        Returns:
+            By name; None for an object that the caller holds already.
+        """
+        return {**self.opening(), "detections": self._found()}
 
     def _found(self) -> str | None:
         """The source of the detections; None for those that the caller holds already."""

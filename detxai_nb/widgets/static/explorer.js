@@ -26,6 +26,7 @@ var ICONS = {
   frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
   full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
   undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  redo: "M10.5 3l2.7 2.7-2.7 2.7M13 5.7H6.7a3.6 3.6 0 0 0 0 7.2H10",
   renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"
 };
 function icon(name) {
@@ -385,6 +386,17 @@ var TERMS = {
   "Boxes drawn": "Kept by the rule, removed by it, or annotated as really there; and the heat map of the selected prediction.",
   "Two predictions": "The selected prediction beside the one that removed it, else its nearest; point at another box, or press , and . to change it.",
   "IoU against correlation": "Each point is a pair of predictions of one class. Those in the shaded part are taken for duplicates.",
+  Tool: "What a drag on the picture does: select objects and move the picture, or draw. With Shift, what is drawn is added to the region.",
+  Brush: "The radius of the brush, in pixels of the picture.",
+  Hottest: "The share of all pixels that is taken where the selected map is highest; pixels without evidence never count.",
+  Region: "The pixels that are changed. With the picture in focus, arrow keys move them, ] and [ let them grow and shrink.",
+  "Fill with": "What the region is filled with. Whatever that is, some score falls: compare with equal areas elsewhere.",
+  Note: "A text of your own for this step.",
+  Compare: "Another step, whose picture and scores are shown beside those of this one.",
+  Steps: "Each answer is a step. Going back loses none: choose any of them in the list.",
+  Show: "The unchanged picture with the heat map, or the filled one with the boxes that are found now; broken lines are boxes from before.",
+  Answer: "What became of the object that was selected when the question was asked.",
+  "Two steps": "The step that is compared with, and the one that is shown.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
 };
 var OF_CLASSES = {
@@ -437,7 +449,7 @@ function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...c.about ? { title: c.about } : {} }, [c.title])));
+        list.replaceChildren(...choices.map(optionOf));
         offered = wanted;
       }
       list.value = value;
@@ -445,6 +457,12 @@ function selectControl(label, chosen) {
       row.hidden = choices.length === 0;
     }
   };
+}
+function optionOf({ name, title, about, missing }) {
+  const hint = missing || about;
+  const made = element("option", { value: name, ...hint ? { title: hint } : {} }, [title]);
+  made.disabled = Boolean(missing);
+  return made;
 }
 var plain = (names) => names.map((name) => ({ name, title: name }));
 function layerChoices(layers) {
@@ -1444,6 +1462,7 @@ function paintScene(context, scene, view, unit) {
     context.drawImage(scene.heat, ...target);
     context.globalAlpha = 1;
   }
+  scene.over?.(context, view, unit);
   paintBoxes(context, scene, view, unit);
 }
 function drawnBoxes(scene) {
@@ -2286,16 +2305,20 @@ function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
      * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
      * @param {HTMLElement} root
-     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     * @param {{changed: (key: string) => void, decoded: () => void, undo?: () => void, redo?: () => void}} actions
+     *   `undo`, `redo`: what Ctrl + Z and Ctrl + Shift + Z (or Ctrl + Y) do; by default the first takes back traits
      */
-    begin(host, root, { changed, decoded }) {
+    begin(host, root, { changed, decoded, undo: back = () => store.undo(), redo }) {
       host.append(root);
       root.addEventListener("keydown", (event) => {
-        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
-        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        const text = event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        const key = event.key.toLowerCase();
+        const forth = key === "z" && event.shiftKey || key === "y" && !event.shiftKey;
+        if (!(forth ? redo : key === "z") || !(event.ctrlKey || event.metaKey) || event.altKey || text) return;
         event.preventDefault();
         event.stopPropagation();
-        store.undo();
+        if (forth) redo?.();
+        else back();
       });
       const follow = (key) => {
         if (key === "photo") decode(decoded);

@@ -3,7 +3,10 @@
 import { element, takesKeys, uniqueId } from "./dom.js";
 import { explained } from "./terms.js";
 
-/** @typedef {{name: string, title: string, about?: string}} Choice `about`: more of it, shown where the pointer rests */
+/**
+ * `about`: more of it, shown where the pointer rests; `missing`: why it cannot be chosen here, empty where it can.
+ * @typedef {{name: string, title: string, about?: string, missing?: string}} Choice
+ */
 
 /**
  * A drop-down list.
@@ -26,7 +29,7 @@ export function selectControl(label, chosen) {
     show(choices, value) {
       const wanted = JSON.stringify(choices);
       if (wanted !== offered) {
-        list.replaceChildren(...choices.map((c) => element("option", { value: c.name, ...(c.about ? { title: c.about } : {}) }, [c.title])));
+        list.replaceChildren(...choices.map(optionOf));
         offered = wanted;
       }
       list.value = value;
@@ -34,6 +37,14 @@ export function selectControl(label, chosen) {
       row.hidden = choices.length === 0;
     },
   };
+}
+
+/** @param {Choice} choice */
+function optionOf({ name, title, about, missing }) {
+  const hint = missing || about;
+  const made = element("option", { value: name, ...(hint ? { title: hint } : {}) }, [title]);
+  made.disabled = Boolean(missing);
+  return made;
 }
 
 /**

@@ -10,10 +10,11 @@ import { boxLabel } from "./text.js";
  * @typedef {{photo: CanvasImageSource, size: Size, heat: CanvasImageSource | null, opacity: number,
  *   objects: readonly DetectedObject[], selected: number | null, hovered: number | null, side: string | null,
  *   boxes: string, unnamed?: boolean, allNamed?: boolean, tints?: ReadonlyMap<number, string>, dashed?: ReadonlySet<number>,
- *   hidden?: ReadonlySet<number>}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at;
+ *   hidden?: ReadonlySet<number>, over?: (context: CanvasRenderingContext2D, view: View, unit: number) => void}} Scene `boxes`: "all", or "selected" for only the one selected or pointed at;
  *   `unnamed`: names are written elsewhere; `allNamed`: all drawn
  *   boxes are named, not only the one selected or pointed at; `tints`: colours of boxes that are not in that of their class, by object; `dashed`: objects
- *   whose boxes are broken lines; `hidden`: those whose boxes are drawn only where they are pointed at or selected
+ *   whose boxes are broken lines; `hidden`: those whose boxes are drawn only where they are pointed at or selected; `over`:
+ *   draws what lies between the map and the boxes
  */
 
 const LIGHT = "#ffffff";
@@ -59,6 +60,7 @@ export function paintScene(context, scene, view, unit) {
     context.drawImage(scene.heat, ...target);
     context.globalAlpha = 1;
   }
+  scene.over?.(context, view, unit);
   paintBoxes(context, scene, view, unit);
 }
 

@@ -49,6 +49,17 @@ const TERMS = {
   "Boxes drawn": "Kept by the rule, removed by it, or annotated as really there; and the heat map of the selected prediction.",
   "Two predictions": "The selected prediction beside the one that removed it, else its nearest; point at another box, or press , and . to change it.",
   "IoU against correlation": "Each point is a pair of predictions of one class. Those in the shaded part are taken for duplicates.",
+  Tool: "What a drag on the picture does: select objects and move the picture, or draw. With Shift, what is drawn is added to the region.",
+  Brush: "The radius of the brush, in pixels of the picture.",
+  Hottest: "The share of all pixels that is taken where the selected map is highest; pixels without evidence never count.",
+  Region: "The pixels that are changed. With the picture in focus, arrow keys move them, ] and [ let them grow and shrink.",
+  "Fill with": "What the region is filled with. Whatever that is, some score falls: compare with equal areas elsewhere.",
+  Note: "A text of your own for this step.",
+  Compare: "Another step, whose picture and scores are shown beside those of this one.",
+  Steps: "Each answer is a step. Going back loses none: choose any of them in the list.",
+  Show: "The unchanged picture with the heat map, or the filled one with the boxes that are found now; broken lines are boxes from before.",
+  Answer: "What became of the object that was selected when the question was asked.",
+  "Two steps": "The step that is compared with, and the one that is shown.",
   "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart.",
 };
 

@@ -54,8 +54,10 @@
  * @typedef {{scale: number, x: number, y: number}} View */
 
 /**
- * What the kernel does or did last; `key` names the computation, empty before the first.
- * @typedef {{state: "idle" | "busy" | "error", key: string, text: string, done: number, total: number}} Status
+ * What the kernel does or did last; `key` names the computation, empty before the first. Of a widget that is asked
+ * questions: `what` is computed, where that are not the maps, and the number of the question that was `heard` last.
+ * @typedef {{state: "idle" | "busy" | "error", key: string, text: string, done: number, total: number, what?: string,
+ *   heard?: number}} Status
  */
 
 /**

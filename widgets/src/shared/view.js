@@ -78,16 +78,20 @@ export function viewParts(store, cancel = () => store.send({ type: "cancel" })) 
      * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
      * @param {HTMLElement} host
      * @param {HTMLElement} root
-     * @param {{changed: (key: string) => void, decoded: () => void}} actions
+     * @param {{changed: (key: string) => void, decoded: () => void, undo?: () => void, redo?: () => void}} actions
+     *   `undo`, `redo`: what Ctrl + Z and Ctrl + Shift + Z (or Ctrl + Y) do; by default the first takes back traits
      */
-    begin(host, root, { changed, decoded }) {
+    begin(host, root, { changed, decoded, undo: back = () => store.undo(), redo }) {
       host.append(root);
       root.addEventListener("keydown", (event) => {
-        const text = event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
-        if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || text) return;
+        const text = event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        const key = event.key.toLowerCase();
+        const forth = (key === "z" && event.shiftKey) || (key === "y" && !event.shiftKey);
+        if (!(forth ? redo : key === "z") || !(event.ctrlKey || event.metaKey) || event.altKey || text) return;
         event.preventDefault();
         event.stopPropagation();
-        store.undo();
+        if (forth) redo?.();
+        else back();
       });
       const follow = (/** @type {string} */ key) => {
         if (key === "photo") decode(decoded);

@@ -1,0 +1,3228 @@
+// src/shared/maps.js
+var STEPS = 65535;
+function decodeMaps(sent) {
+  const bytes = sent.values;
+  const all = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const maps = sent.grids.map((grid) => {
+    const [height, width] = grid.shape;
+    const [left, top] = grid.corner ?? grid.shift ?? [0, 0];
+    return {
+      quanta: all.subarray(grid.offset, grid.offset + width * height),
+      width,
+      height,
+      low: grid.low,
+      high: grid.high,
+      scale: sent.scale,
+      shift: (
+        /** @type {[number, number]} */
+        [sent.shift[0] - left, sent.shift[1] - top]
+      ),
+      stride: grid.stride,
+      partial: grid.corner !== null,
+      ...sent.seen ? { seen: sent.seen } : {},
+      status: grid.status,
+      peak: grid.peak,
+      inside: grid.inside,
+      ...grid.deciding ? { deciding: Int8Array.from(atob(grid.deciding), (c) => c.charCodeAt(0)), parts: grid.parts } : {}
+    };
+  });
+  return { key: sent.key, title: sent.title, signed: sent.signed, unit: sent.unit ?? "", size: sent.size, maps };
+}
+function neighbours(map, axis, at2) {
+  const cells = axis ? map.height : map.width;
+  const position = (at2 * map.scale[axis] + map.shift[axis]) / map.stride[axis];
+  const u = Math.min(Math.max(position - 0.5, 0), cells - 1);
+  const first = Math.min(Math.floor(u), Math.max(cells - 2, 0));
+  const cut = map.seen !== void 0 && (at2 < map.seen[axis] || at2 > map.seen[axis + 2]);
+  const beyond = cut || map.partial && (position < 0 || position > cells);
+  return { first, second: Math.min(first + 1, cells - 1), part: u - first, beyond };
+}
+function placeMap(map, size, columns, rows) {
+  const out = new Float32Array(columns * rows);
+  const [height, width] = size;
+  const step = (map.high - map.low) / STEPS;
+  const across = Array.from({ length: columns }, (_, i) => neighbours(map, 0, (i + 0.5) * width / columns));
+  const firsts = Int32Array.from(across, (n) => n.first);
+  const seconds = Int32Array.from(across, (n) => n.second);
+  const parts = Float64Array.from(across, (n) => n.part);
+  const line = new Float64Array(map.width);
+  for (let j = 0; j < rows; j++) {
+    const down = neighbours(map, 1, (j + 0.5) * height / rows);
+    if (down.beyond) continue;
+    const a = down.first * map.width;
+    const b = down.second * map.width;
+    for (let i = 0; i < map.width; i++) {
+      line[i] = map.low + step * (map.quanta[a + i] + (map.quanta[b + i] - map.quanta[a + i]) * down.part);
+    }
+    for (let i = 0; i < columns; i++) {
+      if (across[i].beyond) continue;
+      const left = line[firsts[i]];
+      out[j * columns + i] = left + (line[seconds[i]] - left) * parts[i];
+    }
+  }
+  return out;
+}
+var sorted = /* @__PURE__ */ new WeakMap();
+function evidence(maps, signed, { low, high }) {
+  const known = sorted.get(maps[0]) ?? [];
+  sorted.set(maps[0], known);
+  const same = known.find((one) => one.maps.length === maps.length && one.maps.every((map, i) => map === maps[i]));
+  if (same) return same.values;
+  const all = new Float64Array(maps.reduce((sum, map) => sum + map.quanta.length, 0));
+  const nothing = (signed ? 0 : low) + (high - low) / STEPS / 2;
+  let at2 = 0;
+  for (const map of maps) {
+    const step = (map.high - map.low) / STEPS;
+    for (const quantum of map.quanta) {
+      const value = map.low + quantum * step;
+      const size = signed ? Math.abs(value) : value;
+      if (size > nothing) all[at2++] = size;
+    }
+  }
+  const values = all.slice(0, at2).sort();
+  known.push({ maps, values });
+  return values;
+}
+function percentileOf(values, percentile) {
+  const place = (values.length - 1) * percentile / 100;
+  const first = Math.floor(place);
+  const next = Math.min(first + 1, values.length - 1);
+  return values.length > 0 ? values[first] + (values[next] - values[first]) * (place - first) : void 0;
+}
+function colorRange(set, index, shared, percentile = 100) {
+  const maps = shared ? set.maps : [set.maps[index]];
+  const low = Math.min(...maps.map((m) => m.low));
+  const high = Math.max(...maps.map((m) => m.high));
+  const reach = set.signed ? Math.max(Math.abs(low), Math.abs(high)) : high;
+  const upper = percentile < 100 ? percentileOf(evidence(maps, set.signed, { low, high }), percentile) : reach;
+  const top = Math.min(upper ?? reach, reach);
+  return { low: set.signed ? -top : low, high: top, cutLow: set.signed && low < -top, cutHigh: high > top };
+}
+var bytesOfMaps = (set) => set.maps.reduce((total, map) => total + map.quanta.byteLength, 0);
+var MOST_BYTES = 64 * 2 ** 20;
+
+// src/shared/palette.js
+var ENTRIES = 1024;
+var FADE = 0.25;
+function decodePalettes(sent) {
+  const { buffer, byteOffset } = sent.data;
+  return new Map(sent.names.map((name, i) => [name, new Uint8Array(buffer, byteOffset + i * 768, 768)]));
+}
+function fadeIn(strength, threshold) {
+  return strength < threshold ? 0 : Math.min(1, strength / FADE);
+}
+function colorTable(palette, { signed, threshold, fade }) {
+  const table = new Uint32Array(ENTRIES);
+  const bytes = new Uint8Array(table.buffer);
+  for (let i = 0; i < ENTRIES; i++) {
+    const t = i / (ENTRIES - 1);
+    const strength = signed ? Math.abs(2 * t - 1) : t;
+    const entry = Math.min(255, Math.floor(t * 256)) * 3;
+    bytes.set(palette.subarray(entry, entry + 3), i * 4);
+    bytes[i * 4 + 3] = Math.round(255 * (fade ? fadeIn(strength, threshold) : Number(strength >= threshold)));
+  }
+  return table;
+}
+function colorize(values, range, table, out) {
+  const span = range.high - range.low;
+  if (!(span > 0)) {
+    out.fill(0);
+    return;
+  }
+  const factor = (ENTRIES - 1) / span;
+  const shift2 = 0.5 - range.low * factor;
+  for (let i = 0; i < values.length; i++) {
+    const index = Math.floor(values[i] * factor + shift2);
+    out[i] = table[index < 0 ? 0 : index >= ENTRIES ? ENTRIES - 1 : index];
+  }
+}
+
+// src/shared/heat.js
+var MOST_SAMPLES = 15e5;
+var HeatLayer = class {
+  /** @type {HeatMap | null} */
+  #map = null;
+  /** @type {Float32Array} */
+  #values = new Float32Array(0);
+  #colors = "";
+  constructor(most = MOST_SAMPLES) {
+    this.most = most;
+    this.canvas = document.createElement("canvas");
+  }
+  /**
+   * @param {HeatMap} map
+   * @param {[number, number]} size height and width of the photograph
+   * @param {Range} range
+   * @param {Uint32Array} table
+   * @param {string} colors names range and table: painted again only where it differs
+   * @returns {HTMLCanvasElement}
+   */
+  draw(map, size, range, table, colors) {
+    if (map === this.#map && colors === this.#colors) return this.canvas;
+    if (map !== this.#map) {
+      const factor = Math.min(1, Math.sqrt(this.most / (size[0] * size[1])));
+      this.canvas.width = Math.max(1, Math.round(size[1] * factor));
+      this.canvas.height = Math.max(1, Math.round(size[0] * factor));
+      this.#values = placeMap(map, size, this.canvas.width, this.canvas.height);
+    }
+    const pixels = new ImageData(this.canvas.width, this.canvas.height);
+    colorize(this.#values, range, table, new Uint32Array(pixels.data.buffer));
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      this.canvas.getContext("2d")
+    );
+    context.putImageData(pixels, 0, 0);
+    this.#map = map;
+    this.#colors = colors;
+    return this.canvas;
+  }
+};
+
+// src/shared/dom.js
+var count = 0;
+function uniqueId(name) {
+  count += 1;
+  return `dx-${name}-${count}-${Math.random().toString(36).slice(2, 8)}`;
+}
+function element(tag, attributes = {}, children = []) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+function takesKeys(made) {
+  made.dataset.lmSuppressShortcuts = "true";
+  return made;
+}
+var ICONS = {
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  reset: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
+  download: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M3 13.2h10",
+  code: "M5.5 4.5 2 8l3.5 3.5M10.5 4.5 14 8l-3.5 3.5",
+  close: "M4 4l8 8M12 4l-8 8",
+  compute: "M5 3.5v9l7.5-4.5z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+  frame: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3M6.5 6.5h3v3h-3z",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  undo: "M5.5 3 2.8 5.7l2.7 2.7M3 5.7h6.3a3.6 3.6 0 0 1 0 7.2H6",
+  redo: "M10.5 3l2.7 2.7-2.7 2.7M13 5.7H6.7a3.6 3.6 0 0 0 0 7.2H10",
+  renew: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3"
+};
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "dx-icon");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+function button(picture, label, action, caption) {
+  const made = takesKeys(element("button", { type: "button", class: "dx-button", title: label, "aria-label": label }));
+  made.append(icon(picture));
+  if (caption) made.append(element("span", {}, [caption]));
+  made.addEventListener("click", action);
+  return made;
+}
+
+// src/shared/terms.js
+var TERMS = {
+  Method: "How the heat map is computed from the detector: each method answers another question.",
+  Explain: "Which output is explained: the score of the class, or the position of one side of the box.",
+  "Rather than": "Another class of the same object, the most probable first: the map then says why its class and not that one, by the difference of the two classes' logits.",
+  Join: "How the maps of class and sides become one. Maximum, as in the papers: their units differ, so the part with the largest numbers decides nearly everywhere. Normalized: each map is scaled to 0 to 1 first.",
+  Evidence: "Positive: what raises the explained output. Negative: what lowers it. Signed: both, around zero. Absolute: either, without its sign.",
+  Layer: "The layer of the network whose activations the map shows. Deeper layers are coarser.",
+  Opacity: "How much of the photograph the strongest evidence covers; weaker evidence is fainter.",
+  "Hide below": "Evidence weaker than this share of the range of colours is not drawn. It changes the picture only.",
+  "Upper limit": "Values from this percentile of the map's evidence on have the last colour, so that a few extreme cells do not take the whole range.",
+  Scale: "Whether the colours of each map run over its own range, or over one range so that maps can be compared.",
+  Boxes: "Which boxes are drawn: all that are listed, or the selected one and the one under the pointer.",
+  Colours: "The colour map. All are perceptually uniform or safe for people with colour blindness.",
+  Signed: "The colour map of maps with positive and negative values; its middle is zero.",
+  "Min. score": "Objects with a lower score are neither listed nor drawn. The score is the detector's confidence, 0 to 1.",
+  Class: "Only objects of this class are listed and drawn.",
+  "Order by": "The method whose map says which pixels are changed first: those with the most evidence.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the score fall early, or rise early.",
+  Randomize: "Cascading: the weights from the output down to each stage are random. Independent: only those of one stage at a time.",
+  "Maps of seed": "Which of the random weights the maps and figures above belong to.",
+  Images: "How many images of the data set the next run goes through.",
+  on: "The object whose figures order the methods, or the mean of those shown.",
+  Pixels: "How many pixels are changed in all: as many as the object's box has, or all of the image.",
+  Filling: "What deleted pixels are replaced by.",
+  Picture: "How far the change has come: each picture changes some more pixels.",
+  View: "Difference: the object's evidence less the strongest of the others. Neighbours: whose evidence leads at each pixel. Own map: the object's map alone.",
+  Measure: "The figure that is drawn.",
+  Stages: "Which parts of the network lose their weights, one after the other.",
+  Seeds: "The random numbers that replace the weights; several show how much depends on chance.",
+  "Best first by": "The metric that orders the methods.",
+  Metrics: "Figures that judge a map; what each means is said in the documentation under Metrics.",
+  "Area under curve": "Mean of score over original score along the pictures. Deletion: lower is better; insertion: higher is better.",
+  "Against the others": "What share of the box speaks most for the object itself, and what share for each neighbour; and the object discrimination index.",
+  "Another class": "Any class of the classifier: type a part of its name, choose with the arrow keys, Enter lists and explains it.",
+  Rule: "How predictions of one object are reduced to one. All rules go by falling score and compare predictions of one class only.",
+  IoU: "The overlap of two boxes from which on they are taken for one object: shared area over the area of both together.",
+  T_low: "Overlapping boxes are different objects if the correlation of their heat maps is not above this.",
+  T_high: "Boxes that overlap less than the threshold are one object if the correlation of their heat maps is above this.",
+  Decay: "By how much an overlap lowers a score. Gaussian: smoothly with the IoU. Linear: by 1 less IoU from a threshold on.",
+  Sigma: "The width of the Gaussian: the smaller, the more an overlap lowers a score.",
+  "Final score": "A prediction whose score has been lowered below this is removed.",
+  "Low IoU": "Boxes that overlap less than this are different objects, whatever their feature vectors.",
+  "High IoU": "Boxes that overlap more than this are one object, whatever their feature vectors.",
+  Distance: "In between, two predictions are one object if their feature vectors are no further apart than this.",
+  Suppression: "What is decided for each pair of predictions of one class, the one with the higher score first.",
+  "Boxes drawn": "Kept by the rule, removed by it, or annotated as really there; and the heat map of the selected prediction.",
+  "Two predictions": "The selected prediction beside the one that removed it, else its nearest; point at another box, or press , and . to change it.",
+  "IoU against correlation": "Each point is a pair of predictions of one class. Those in the shaded part are taken for duplicates.",
+  Tool: "What a drag on the picture does: select objects and move the picture, or draw. With Shift, what is drawn is added to the region.",
+  Brush: "The radius of the brush, in pixels of the picture.",
+  Hottest: "The share of all pixels that is taken where the selected map is highest; pixels without evidence never count.",
+  Region: "The pixels that are changed. With the picture in focus, arrow keys move them, ] and [ let them grow and shrink.",
+  "Fill with": "What the region is filled with. Whatever that is, some score falls: compare with equal areas elsewhere.",
+  Note: "A text of your own for this step.",
+  Compare: "Another step, whose picture and scores are shown beside those of this one.",
+  Steps: "Each answer is a step. Going back loses none: choose any of them in the list.",
+  Show: "The unchanged picture with the heat map, or the filled one with the boxes that are found now; broken lines are boxes from before.",
+  Answer: "What became of the object that was selected when the question was asked.",
+  "Two steps": "The step that is compared with, and the one that is shown.",
+  "Touching pairs": "Two objects of one class whose boxes touch. If their maps are alike, the method does not tell them apart."
+};
+var OF_CLASSES = {
+  Method: "How the heat map is computed from the classifier: each method answers another question.",
+  Explain: "Which output is explained: the score of the class.",
+  Scale: "Whether the colours of each class's map run over its own range, or over one range so that maps can be compared.",
+  "Min. probability": "Classes with a lower probability are not listed.",
+  Pixels: "All pixels are changed in the end, in few pictures or in many.",
+  "Area under curve": "Mean of probability over original probability along the pictures. Deletion: lower is better; insertion: higher is better.",
+  Mode: "Deletion takes the most important pixels away, insertion starts without any and brings them back. A good map makes the probability fall early, or rise early.",
+  on: "The class whose figures order the methods, or the mean of those shown.",
+  Classes: "What the classifier says of the whole picture, the most probable first; classes that were asked for by name come last."
+};
+var meaning = (term) => TERMS[term] ?? "";
+function retold(root, subject) {
+  if (!subject.whole) return;
+  for (const label of root.querySelectorAll("label, .dx-label, .dx-head > span")) {
+    const text = OF_CLASSES[label.textContent ?? ""];
+    if (!text) continue;
+    label.title = text;
+    label.classList.add("dx-term");
+    const control = label instanceof HTMLLabelElement && label.htmlFor ? root.querySelector(`#${label.htmlFor}`) : label.parentElement?.querySelector("input");
+    control?.setAttribute("aria-description", text);
+  }
+}
+function explained(label, control) {
+  const text = meaning(label.textContent ?? "");
+  if (text) {
+    label.title = text;
+    label.classList.add("dx-term");
+    control?.setAttribute("aria-description", text);
+  }
+  return label;
+}
+
+// src/shared/controls.js
+function selectControl(label, chosen) {
+  const id = uniqueId("select");
+  const list = takesKeys(element("select", { id, class: "dx-select" }));
+  const row = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, [label]), list), list]);
+  list.addEventListener("change", () => chosen(list.value));
+  let offered = "";
+  return {
+    row,
+    input: list,
+    /**
+     * @param {readonly Choice[]} choices
+     * @param {string} value
+     */
+    show(choices, value) {
+      const wanted = JSON.stringify(choices);
+      if (wanted !== offered) {
+        list.replaceChildren(...choices.map(optionOf));
+        offered = wanted;
+      }
+      list.value = value;
+      list.title = choices.find((c) => c.name === value)?.about ?? "";
+      row.hidden = choices.length === 0;
+    }
+  };
+}
+function optionOf({ name, title, about, missing }) {
+  const hint = missing || about;
+  const made = element("option", { value: name, ...hint ? { title: hint } : {} }, [title]);
+  made.disabled = Boolean(missing);
+  return made;
+}
+var plain = (names) => names.map((name) => ({ name, title: name }));
+function sliderControl(label, moved2, released, say = (value) => `${Math.round(value * 100)}%`) {
+  const id = uniqueId("slider");
+  const input = takesKeys(
+    element("input", { id, type: "range", min: "0", max: "1", step: "0.01", class: "dx-slider" })
+  );
+  const output = element("span", { class: "dx-number", "aria-hidden": "true" });
+  const row = element("div", { class: "dx-row" }, [
+    explained(element("label", { for: id, class: "dx-label" }, [label]), input),
+    element("div", { class: "dx-slide" }, [input, output])
+  ]);
+  input.addEventListener("input", () => moved2(input.valueAsNumber));
+  input.addEventListener("change", () => released(input.valueAsNumber));
+  return {
+    row,
+    input,
+    /** @param {number} value */
+    show(value) {
+      const words = say(value);
+      input.value = String(value);
+      input.setAttribute("aria-valuetext", words);
+      output.textContent = words;
+    }
+  };
+}
+function segmentControl(label, choices, chosen) {
+  const group = uniqueId("group");
+  const inputs = choices.map((choice) => {
+    const input = takesKeys(element("input", { type: "radio", name: group, value: choice.name }));
+    input.addEventListener("change", () => chosen(choice.name));
+    return input;
+  });
+  const parts = choices.map(
+    (choice, i) => element("label", { class: "dx-segment" }, [inputs[i], element("span", {}, [choice.title])])
+  );
+  const row = element("div", { class: "dx-row", role: "radiogroup", "aria-labelledby": `${group}-label` }, [
+    explained(element("span", { class: "dx-label", id: `${group}-label` }, [label]), inputs[0]),
+    element("div", { class: "dx-segments" }, parts)
+  ]);
+  return {
+    row,
+    inputs,
+    /** @param {string} value */
+    show(value) {
+      for (const input of inputs) input.checked = input.value === value;
+    }
+  };
+}
+
+// src/shared/subjects.js
+var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
+var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
+function subjectOf(store) {
+  const trait = choicesTrait(store);
+  return trait && store.get(trait).subject === CLASSES.one ? CLASSES : OBJECTS;
+}
+var choicesTrait = (store) => store.keys.has("choices") ? "choices" : null;
+var kindOf = (object) => object.label === void 0 ? OBJECTS : CLASSES;
+var counted = ({ one, many }, count2) => `${count2} ${count2 === 1 ? one : many}`;
+function scoreWords(object) {
+  const { score: score2 } = object;
+  if (!kindOf(object).whole || score2 >= 0.01 || score2 === 0) return score2.toFixed(2);
+  return score2 >= 1e-4 ? score2.toFixed(4) : score2.toExponential(1);
+}
+var scoreName = (object) => kindOf(object).whole ? "probability" : "score";
+function overlayOf(objects, { width, height }) {
+  if (objects.length === 0 || !kindOf(objects[0]).whole) return {};
+  const [x1, y1, x2, y2] = objects[0].box;
+  const all = x1 <= 0.5 && y1 <= 0.5 && x2 >= width - 0.5 && y2 >= height - 0.5;
+  const none = { selected: null, hovered: null, side: null, hidden: void 0 };
+  if (all) return { ...none, objects: [] };
+  return { ...none, objects: [{ name: "", score: 0, box: objects[0].box }], boxes: "all", dashed: /* @__PURE__ */ new Set([0]) };
+}
+
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
+  ];
+  return element("div", { class: "dx-actions" }, [
+    ...files,
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
+    copied
+  ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved: moved2 } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved2;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
+// src/shared/text.js
+function formatValue(value) {
+  if (!Number.isFinite(value)) return String(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
+}
+function boxLabel(object) {
+  return `${nameOf(object)} ${scoreWords(object)}`;
+}
+var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
+function fileName(parts) {
+  return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+}
+
+// src/shared/painter.js
+var LIGHT = "#ffffff";
+var HALO = "rgba(0, 0, 0, 0.55)";
+var CHIP = "rgba(17, 20, 24, 0.86)";
+var SIDE = "#ffb000";
+var CROWD = 20;
+var SQUARES = 6;
+var larger = /* @__PURE__ */ new WeakMap();
+function paintScene(context, scene, view, unit) {
+  const { width, height } = context.canvas;
+  const scale = view.scale * unit;
+  const target = (
+    /** @type {const} */
+    [
+      -view.x * scale,
+      -view.y * scale,
+      scene.size.width * scale,
+      scene.size.height * scale
+    ]
+  );
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = view.scale < SQUARES;
+  context.drawImage(scene.photo, ...target);
+  const sent = (
+    /** @type {{width?: number}} */
+    scene.photo.width
+  );
+  if (typeof sent === "number" && sent < scene.size.width && scale > sent / scene.size.width) larger.get(scene.photo)?.();
+  if (scene.heat) {
+    context.imageSmoothingEnabled = true;
+    context.globalAlpha = scene.opacity;
+    context.drawImage(scene.heat, ...target);
+    context.globalAlpha = 1;
+  }
+  scene.over?.(context, view, unit);
+  paintBoxes(context, scene, view, unit);
+}
+function drawnBoxes(scene) {
+  const { objects, tints } = scene;
+  const last = [scene.hovered, scene.selected].filter((i) => i !== null);
+  const all = objects.map((_, i) => i).filter((i) => scene.boxes === "all" && !last.includes(i) && !scene.hidden?.has(i));
+  const rest = tints ? [...all.filter((i) => !tints.has(i)), ...all.filter((i) => tints.has(i))] : all;
+  const labels = [...new Set(last)];
+  const alpha = rest.length > CROWD ? 0.7 : 0.85;
+  const color = (i) => tints?.get(i) ?? objects[i].color ?? LIGHT;
+  const pen = (index) => ({ index, color: color(index), dashed: scene.dashed?.has(index) ?? false });
+  const boxes = [
+    ...rest.map((i) => ({ line: tints?.has(i) ? 2 : 1.5, alpha, ...pen(i) })),
+    ...labels.map((i) => ({ line: i === scene.selected ? 2.5 : 2, alpha: 1, ...pen(i) }))
+  ];
+  const named = scene.allNamed ? [...rest, ...labels] : labels;
+  return { boxes, named: scene.unnamed ? [] : named };
+}
+function paintBoxes(context, scene, view, unit) {
+  const { objects } = scene;
+  const { boxes, named } = drawnBoxes(scene);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const i of named) paintChip(context, objects[i], view, unit);
+}
+function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
+  const scale = view.scale * unit;
+  const rectangle = (
+    /** @type {const} */
+    [
+      (x1 - view.x) * scale,
+      (y1 - view.y) * scale,
+      (x2 - x1) * scale,
+      (y2 - y1) * scale
+    ]
+  );
+  context.lineJoin = "round";
+  context.globalAlpha = alpha;
+  context.setLineDash(dashed ? [6 * unit, 4 * unit] : []);
+  context.strokeStyle = HALO;
+  context.lineWidth = (line + 2) * unit;
+  context.strokeRect(...rectangle);
+  context.strokeStyle = color;
+  context.lineWidth = line * unit;
+  context.strokeRect(...rectangle);
+  context.setLineDash([]);
+  context.globalAlpha = 1;
+}
+function sideOf([x1, y1, x2, y2], side) {
+  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
+  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+  return { left, right, top, bottom };
+}
+function paintSide(context, box, side, view, unit) {
+  const scale = view.scale * unit;
+  const { left, right, top, bottom } = sideOf(box, side);
+  context.lineCap = "round";
+  for (
+    const [color, width] of
+    /** @type {const} */
+    [
+      [HALO, 7],
+      [SIDE, 4.5]
+    ]
+  ) {
+    context.strokeStyle = color;
+    context.lineWidth = width * unit;
+    context.beginPath();
+    context.moveTo((left - view.x) * scale, (top - view.y) * scale);
+    context.lineTo((right - view.x) * scale, (bottom - view.y) * scale);
+    context.stroke();
+  }
+}
+function paintChip(context, object, view, unit) {
+  const scale = view.scale * unit;
+  const text = boxLabel(object);
+  context.font = `600 ${12 * unit}px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif`;
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + 12 * unit;
+  const height = 20 * unit;
+  const left = (object.box[0] - view.x) * scale;
+  const top = (object.box[1] - view.y) * scale;
+  const gap = 5 * unit;
+  const x = Math.min(Math.max(left - unit, gap), Math.max(gap, context.canvas.width - width - gap));
+  const y = Math.max(top - height - gap < 0 ? top + gap : top - height - gap, gap);
+  context.fillStyle = CHIP;
+  context.beginPath();
+  context.roundRect(x, y, width, height, 4 * unit);
+  context.fill();
+  if (object.color) {
+    context.fillStyle = object.color;
+    context.fillRect(x, y + 3 * unit, 3 * unit, height - 6 * unit);
+  }
+  context.fillStyle = LIGHT;
+  context.fillText(text, x + 6 * unit, y + height / 2 + 0.5 * unit);
+}
+
+// src/shared/png.js
+function renderPicture(scene, part) {
+  const canvas = document.createElement("canvas");
+  canvas.width = part.width;
+  canvas.height = part.height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  paintScene(context, { ...scene, hovered: null }, { scale: 1, x: part.x, y: part.y }, 1);
+  return canvas;
+}
+function fullLayer() {
+  return new HeatLayer(Infinity);
+}
+async function downloadPng(canvas, name) {
+  downloadFile(await pngOf(canvas), `${name}.png`);
+}
+async function pngOf(canvas) {
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  if (!blob) throw new Error("the browser could not make a PNG of this picture; it may be too large");
+  return blob;
+}
+function downloadFile(file, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+}
+
+// src/shared/colorbar.js
+function rangeWords({ low, high, cutLow, cutHigh }) {
+  const middle = formatValue((low + high) / 2);
+  return [`${cutLow ? "≤ " : ""}${formatValue(low)}`, middle, `${cutHigh ? "≥ " : ""}${formatValue(high)}`];
+}
+
+// src/shared/sheet.js
+var FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+var INK = "#1c1f24";
+var MUTED = "#5b6270";
+var NARROWEST = 420;
+function brokenLines(text, width, measure) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length > 0 && measure(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+function captionOf({ part, words, bar: bar2, legend }, measure) {
+  const width = Math.max(part.width, NARROWEST);
+  const unit = Math.max(1, width / 900);
+  const edge = 8 * unit;
+  const size = 13 * unit;
+  const items = [];
+  let y = edge;
+  for (const line of words.flatMap((text) => brokenLines(text, width - 2 * edge, (t) => measure(t, size)))) {
+    items.push({ kind: "text", x: edge, y: y + size, text: line, size, color: INK });
+    y += 18 * unit;
+  }
+  if (bar2) {
+    const long = Math.min(320 * unit, width - 2 * edge);
+    const small = 11 * unit;
+    items.push({ kind: "bar", x: edge, y: y + 4 * unit, width: long, height: 12 * unit });
+    y += 16 * unit;
+    const said = rangeWords(bar2.range);
+    if (bar2.unit) items.push({ kind: "text", x: edge + long + 12 * unit, y: y - 2 * unit, text: bar2.unit, size: small, color: MUTED });
+    said.forEach((text, i) => {
+      const x2 = edge + i * (long - measure(text, small)) / 2;
+      items.push({ kind: "text", x: x2, y: y + small + 2 * unit, text, size: small, color: MUTED });
+    });
+    y += 18 * unit;
+  }
+  let x = edge;
+  for (const { color, name } of legend) {
+    const across = measure(name, size) + 30 * unit;
+    if (x > edge && x + across > width) {
+      x = edge;
+      y += 18 * unit;
+    }
+    items.push({ kind: "box", x, y: y + 3 * unit, width: 11 * unit, height: 11 * unit, color });
+    items.push({ kind: "text", x: x + 16 * unit, y: y + size, text: name, size, color: INK });
+    x += across;
+  }
+  if (legend.length > 0) y += 18 * unit;
+  return { width, height: Math.ceil(y + edge), unit, items };
+}
+function measuring() {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    document.createElement("canvas").getContext("2d")
+  );
+  return (text, size) => {
+    context.font = `${size}px ${FONT}`;
+    return context.measureText(text).width;
+  };
+}
+function barPicture(table) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 256;
+  canvas.height = 1;
+  const pixels = new ImageData(256, 1);
+  const colors = new Uint32Array(pixels.data.buffer);
+  for (let i = 0; i < 256; i++) colors[i] = table[Math.round(i * (table.length - 1) / 255)];
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
+}
+function renderSheet(sheet) {
+  const { width, height, items } = captionOf(sheet, measuring());
+  const picture = renderPicture(sheet.scene, sheet.part);
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = picture.height + height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
+  for (const item of items) {
+    const y = picture.height + item.y;
+    if (item.kind === "bar") {
+      context.fillStyle = "#e4e6ea";
+      context.fillRect(item.x, y, item.width, item.height);
+      context.drawImage(barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ), item.x, y, item.width, item.height);
+      continue;
+    }
+    context.fillStyle = item.color;
+    if (item.kind === "box") context.fillRect(item.x, y, item.width, item.height);
+    else {
+      context.font = `${item.size}px ${FONT}`;
+      context.fillText(item.text, item.x, y);
+    }
+  }
+  return canvas;
+}
+var svgText = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+var at = (value) => String(Math.round(100 * value) / 100);
+var textLine = (words, x, y, size, color) => `<text x="${at(x)}" y="${at(y)}" font-size="${at(size)}" fill="${color}">${svgText(words)}</text>`;
+function overlayLines(scene, part, unit, measure) {
+  const place = ([x1, y1, x2, y2] = [0, 0, 0, 0]) => `x="${at(x1 - part.x)}" y="${at(y1 - part.y)}" width="${at(x2 - x1)}" height="${at(y2 - y1)}"`;
+  const still = { ...scene, hovered: null };
+  const { boxes, named } = drawnBoxes(still);
+  const lines = boxes.map(({ index, color, line, alpha, dashed }) => {
+    const box = place(still.objects[index].box);
+    const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+  });
+  if (still.selected !== null && still.side) {
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
+  }
+  for (const index of named) {
+    const object = still.objects[index];
+    const label = boxLabel(object);
+    const [x, y] = [Math.max(2, object.box[0] - part.x), Math.max(2, object.box[1] - part.y - 22 * unit)];
+    lines.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(measure(label, 12 * unit) + 12 * unit)}" height="${at(20 * unit)}" rx="${at(4 * unit)}" fill="#111418" fill-opacity="0.86"/>`);
+    lines.push(textLine(label, x + 6 * unit, y + 14 * unit, 12 * unit, "#ffffff"));
+  }
+  return lines;
+}
+function svgOf(sheet) {
+  const measure = measuring();
+  const { width, height, unit, items } = captionOf(sheet, measure);
+  const { scene, part } = sheet;
+  const plain2 = { ...scene, objects: [], selected: null, hovered: null, side: null };
+  const bottom = part.height;
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + height}" viewBox="0 0 ${width} ${bottom + height}" font-family="${svgText(FONT)}">`,
+    `<rect width="${width}" height="${bottom + height}" fill="#ffffff"/>`,
+    `<image width="${part.width}" height="${part.height}" href="${renderPicture(plain2, part).toDataURL("image/png")}"/>`,
+    `<svg width="${part.width}" height="${part.height}">`,
+    ...overlayLines(scene, part, unit, measure),
+    "</svg>"
+  ];
+  for (const item of items) {
+    const y = bottom + item.y;
+    if (item.kind === "text") lines.push(textLine(item.text, item.x, y, item.size, item.color));
+    else {
+      const box = `x="${at(item.x)}" y="${at(y)}" width="${at(item.width)}" height="${at(item.height)}"`;
+      if (item.kind === "box") lines.push(`<rect ${box} fill="${item.color}"/>`);
+      else lines.push(`<image ${box} preserveAspectRatio="none" href="${barPicture(
+        /** @type {any} */
+        sheet.bar.table
+      ).toDataURL("image/png")}"/>`);
+    }
+  }
+  return [...lines, "</svg>", ""].join("\n");
+}
+var FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+function csvOf(columns, rows) {
+  const cell = (value) => {
+    const plain2 = value === null || value === void 0 ? "" : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) ? `'${plain2}` : plain2;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+function startColumns(whole) {
+  return whole ? ["class_number", "class", "probability"] : ["number", "name", "score", "x1", "y1", "x2", "y2"];
+}
+var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
+var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
+var objectStart = ({ name, score: score2, box, number, label }, i) => label === void 0 ? [number ?? i, name, score2, ...box] : [label, name, score2];
+
+// src/shared/filter.js
+var MANY = 7;
+var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
+function listedObjects(store, objects) {
+  const trait = scoreTrait(store);
+  const least = trait ? Math.fround(store.get(trait)) : 0;
+  const only = store.get("only_class");
+  const words = store.get("search").trim().toLowerCase();
+  const number = words.replace(/^#/, "");
+  const passes = ({ name, score: score2 }, i) => score2 >= least && (only === "" || name === only) && (number === "" || name.toLowerCase().includes(words) || number === String(i));
+  return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
+}
+function nextAmong(among, from, by) {
+  if (among.length === 0) return null;
+  const rest = from === null ? [] : among.filter((i) => by > 0 ? i > from : i < from);
+  return by > 0 ? rest[0] ?? among[0] : rest[rest.length - 1] ?? among[among.length - 1];
+}
+function filterControls(store) {
+  const trait = scoreTrait(store);
+  const subject = subjectOf(store);
+  const id = uniqueId("search");
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: subject.whole ? "part of a name" : "name or #number", "aria-label": `Search ${subject.many}` }));
+  search.addEventListener("input", () => store.commit({ search: search.value }));
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  const only = selectControl("Class", (value) => store.commit({ only_class: value }));
+  const score2 = sliderControl(
+    subject.whole ? "Min. probability" : "Min. score",
+    (value) => trait && store.setLive(trait, value),
+    (value) => trait && store.commit({ [trait]: value }),
+    (value) => value.toFixed(2)
+  );
+  const clear = button("close", `Show all ${subject.many} again`, () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, [`No ${subject.one} passes these filters.`]);
+  const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
+  const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score2.row] : [], empty]);
+  return {
+    root,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} listed */
+    show(objects, listed) {
+      root.hidden = objects.length < MANY && listed.length === objects.length;
+      if (search.value !== store.get("search")) search.value = store.get("search");
+      const counts = /* @__PURE__ */ new Map();
+      for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+      const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+      const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
+      only.show(classes.length > 1 && !subject.whole ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      if (trait) score2.show(store.get(trait));
+      empty.hidden = listed.length > 0 || objects.length === 0;
+    }
+  };
+}
+var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
+
+// src/shared/progress.js
+var PATIENCE = 500;
+function progressView(cancel) {
+  const text = element("span", { class: "dx-progress-text" });
+  const fill = element("span", { class: "dx-progress-fill" });
+  const bar2 = element("div", { class: "dx-progress-bar", role: "progressbar", "aria-label": "Progress" }, [fill]);
+  const stop = takesKeys(element("button", { type: "button", class: "dx-button dx-cancel" }, ["Cancel"]));
+  stop.addEventListener("click", cancel);
+  const busy = element("div", { class: "dx-progress", hidden: "" }, [element("div", {}, [text, bar2]), stop]);
+  const message = element("span", { class: "dx-error-text" });
+  const error = element("div", { class: "dx-error", role: "alert", hidden: "" }, [
+    message,
+    button("close", "Dismiss this message", () => error.hidden = true)
+  ]);
+  let timer;
+  return {
+    busy,
+    error,
+    /** @param {Status} status */
+    show(status) {
+      const working = status.state === "busy";
+      if (!working) {
+        clearTimeout(timer);
+        timer = void 0;
+        busy.hidden = true;
+      } else if (timer === void 0) {
+        timer = setTimeout(() => busy.hidden = false, PATIENCE);
+      }
+      text.textContent = working ? status.text : "";
+      const share = status.total > 0 ? status.done / status.total : 0;
+      bar2.classList.toggle("dx-unknown", share === 0);
+      fill.style.width = `${100 * share}%`;
+      if (share === 0) bar2.removeAttribute("aria-valuenow");
+      else bar2.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+      const failed = status.state === "error";
+      if (failed && (error.hidden || message.textContent !== status.text)) message.textContent = status.text;
+      error.hidden = !failed;
+    },
+    dispose: () => clearTimeout(timer)
+  };
+}
+
+// src/shared/boxes.js
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return (x2 - x1) * (y2 - y1);
+  };
+  return objects.map((_, i) => i).filter((i) => {
+    const [x1, y1, x2, y2] = objects[i].box;
+    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  }).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at2 = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at2 % candidates.length];
+    return this.#last;
+  }
+};
+
+// src/shared/gestures.js
+var CLICK_SLACK = 4;
+var DOUBLE_ZOOM = 2;
+var WHEEL_KEY = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
+function listenToGestures(canvas, { viewport, moved: moved2, pointed, left, clicked, refused }) {
+  const grips = /* @__PURE__ */ new Map();
+  let dragged = false;
+  const screen = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  function pinch(id, to) {
+    const from = (
+      /** @type {[number, number]} */
+      grips.get(id)
+    );
+    const other = (
+      /** @type {[number, number]} */
+      [...grips].find(([key]) => key !== id)?.[1]
+    );
+    const span = (at2) => Math.max(1, Math.hypot(at2[0] - other[0], at2[1] - other[1]));
+    viewport.panBy((to[0] - from[0]) / 2, (to[1] - from[1]) / 2);
+    viewport.zoomBy(span(to) / span(from), [(to[0] + other[0]) / 2, (to[1] + other[1]) / 2]);
+    dragged = true;
+  }
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || grips.size === 2) return;
+    if (grips.size === 0) dragged = false;
+    grips.set(event.pointerId, screen(event));
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const to = screen(event);
+    const from = grips.get(event.pointerId);
+    if (!from) {
+      pointed(...viewport.toImage(...to));
+      return;
+    }
+    if (grips.size === 2) pinch(event.pointerId, to);
+    else if (dragged || Math.hypot(to[0] - from[0], to[1] - from[1]) > CLICK_SLACK) {
+      viewport.panBy(to[0] - from[0], to[1] - from[1]);
+      dragged = true;
+    } else return;
+    grips.set(event.pointerId, to);
+    moved2();
+  });
+  for (
+    const end of
+    /** @type {const} */
+    ["pointerup", "pointercancel"]
+  ) {
+    canvas.addEventListener(end, (event) => grips.delete(event.pointerId));
+  }
+  canvas.addEventListener("click", (event) => {
+    if (!dragged && event.detail < 2) clicked(...viewport.toImage(...screen(event)));
+  });
+  canvas.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    if (event.shiftKey) viewport.zoomBy(1 / DOUBLE_ZOOM, screen(event));
+    else viewport.zoomBy(DOUBLE_ZOOM, screen(event));
+    moved2();
+  });
+  canvas.addEventListener("pointerleave", left);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) {
+        refused();
+        return;
+      }
+      event.preventDefault();
+      const lines = event.deltaMode === 1 ? 16 : 1;
+      viewport.zoomBy(Math.exp(-event.deltaY * lines / 400), screen(event));
+      moved2();
+    },
+    { passive: false }
+  );
+}
+var WHEEL_HINT = `${WHEEL_KEY} + scroll zooms`;
+var flashing = /* @__PURE__ */ new WeakMap();
+function flash(hint) {
+  clearTimeout(flashing.get(hint));
+  hint.classList.add("dx-shown");
+  flashing.set(
+    hint,
+    setTimeout(() => hint.classList.remove("dx-shown"), 1200)
+  );
+}
+
+// src/shared/keyboard.js
+function keyName(event) {
+  const shift2 = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  return shift2 + event.key;
+}
+function listenToKeys(target, actions) {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions[keyName(event)];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
+// src/shared/tools.js
+function zoomTools(stage) {
+  return element("div", { class: "dx-tools", role: "toolbar", "aria-label": "Zoom" }, [
+    button("plus", "Zoom in (+)", () => stage.zoomIn()),
+    button("minus", "Zoom out (−)", () => stage.zoomOut()),
+    button("reset", "Show the whole photograph (0)", () => stage.reset()),
+    fullScreenButton(() => stage.whole())
+  ]);
+}
+function fullScreenButton(whole) {
+  const made = button("full", "Full screen (Shift + F)", whole);
+  made.hidden = !document.fullscreenEnabled;
+  return made;
+}
+async function fullScreen(inside, refused) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await inside.closest(".dx-root")?.requestFullscreen();
+  } catch {
+    refused();
+  }
+}
+
+// src/shared/viewport.js
+var MOST_ZOOM = 16;
+var LEAST_HIGH = 0.32;
+function placeFor(image, room, tallest) {
+  const high = room * image.height / image.width;
+  const least = Math.min(room * LEAST_HIGH, tallest);
+  return { width: Math.max(1, Math.round(room)), height: Math.max(1, Math.round(Math.min(Math.max(high, least), tallest))) };
+}
+var Viewport = class {
+  /**
+   * @param {Size} image pixels of the photograph
+   * @param {number} [most] how far it can be zoomed
+   */
+  constructor(image, most = MOST_ZOOM) {
+    this.image = image;
+    this.most = most;
+    this.screen = { width: image.width, height: image.height };
+    this.zoom = 1;
+    this.x = 0;
+    this.y = 0;
+  }
+  /** Screen pixels per image pixel. */
+  get scale() {
+    const fit = Math.min(this.screen.width / this.image.width, this.screen.height / this.image.height);
+    return fit * this.zoom;
+  }
+  /** @returns {View} */
+  get view() {
+    return { scale: this.scale, x: this.x, y: this.y };
+  }
+  /** @param {Size} screen */
+  resize(screen) {
+    this.screen = screen;
+    this.#clamp();
+  }
+  /**
+   * @param {number} x screen
+   * @param {number} y screen
+   * @returns {[number, number]} continuous image coordinates
+   */
+  toImage(x, y) {
+    return [this.x + x / this.scale, this.y + y / this.scale];
+  }
+  /**
+   * Zoom by a factor, keeping the image point under a screen point where it is (by default the middle).
+   * @param {number} factor
+   * @param {[number, number]} [about]
+   */
+  zoomBy(factor, about = [this.screen.width / 2, this.screen.height / 2]) {
+    const [x, y] = this.toImage(...about);
+    this.zoom = Math.min(this.most, Math.max(1, this.zoom * factor));
+    this.x = x - about[0] / this.scale;
+    this.y = y - about[1] / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Move the photograph by screen pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.x -= dx / this.scale;
+    this.y -= dy / this.scale;
+    this.#clamp();
+  }
+  /**
+   * Pan as little as needed to bring a box on screen.
+   * @param {readonly number[]} box xyxy
+   */
+  reveal([x1, y1, x2, y2]) {
+    const width = this.screen.width / this.scale;
+    const height = this.screen.height / this.scale;
+    if (x1 < this.x || x2 > this.x + width) this.x = (x1 + x2 - width) / 2;
+    if (y1 < this.y || y2 > this.y + height) this.y = (y1 + y2 - height) / 2;
+    this.#clamp();
+  }
+  /**
+   * Show a box as large as it fits, with half its size of surroundings on every side.
+   * @param {readonly number[]} box xyxy
+   */
+  show([x1, y1, x2, y2]) {
+    this.zoom = 1;
+    const across = this.screen.width / (2 * Math.max(x2 - x1, 1));
+    const down = this.screen.height / (2 * Math.max(y2 - y1, 1));
+    this.zoom = Math.min(this.most, Math.max(1, Math.min(across, down) / this.scale));
+    this.x = (x1 + x2 - this.screen.width / this.scale) / 2;
+    this.y = (y1 + y2 - this.screen.height / this.scale) / 2;
+    this.#clamp();
+  }
+  reset() {
+    this.zoom = 1;
+    this.#clamp();
+  }
+  /** The part of the photograph on screen, in whole pixels. */
+  get visible() {
+    const x = Math.max(0, Math.floor(this.x));
+    const y = Math.max(0, Math.floor(this.y));
+    const right = Math.min(this.image.width, Math.ceil(this.x + this.screen.width / this.scale));
+    const bottom = Math.min(this.image.height, Math.ceil(this.y + this.screen.height / this.scale));
+    return { x, y, width: Math.max(1, right - x), height: Math.max(1, bottom - y) };
+  }
+  /** No edge of the photograph comes inside, unless all of that side is seen: then it is in the middle. */
+  #clamp() {
+    const { scale } = this;
+    const kept = (at2, whole, shown) => {
+      const room = whole - shown / scale;
+      return room > 0 ? Math.min(Math.max(at2, 0), room) : room / 2;
+    };
+    this.x = kept(this.x, this.image.width, this.screen.width);
+    this.y = kept(this.y, this.image.height, this.screen.height);
+  }
+};
+
+// src/shared/stage.js
+var TALLEST = 640;
+var OF_WINDOW = 0.8;
+var OF_SCREEN = 0.86;
+var MARGIN = 3;
+var ZOOM_STEP = 1.3;
+var PAN_STEP = 60;
+var Stage = class {
+  #cycle = new ClickCycle();
+  #frame = 0;
+  /** @type {number | null} */
+  hovered = null;
+  /**
+   * @param {Size} size of the photograph
+   * @param {StageActions} actions
+   */
+  constructor(size, actions) {
+    this.actions = actions;
+    this.viewport = new Viewport(size);
+    this.canvas = takesKeys(element("canvas", { class: "dx-canvas", tabindex: "0", role: "application" }));
+    this.hint = element("div", { class: "dx-hint", "aria-hidden": "true" }, [WHEEL_HINT]);
+    this.root = element("div", { class: "dx-stage" }, [this.canvas, this.hint]);
+    this.#listen();
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.root);
+  }
+  /** Give the canvas the room there is across, whatever the photograph's proportions. */
+  fit() {
+    const room = this.root.clientWidth;
+    if (room === 0) return;
+    const tallest = document.fullscreenElement ? OF_SCREEN * window.innerHeight : Math.min(TALLEST, OF_WINDOW * window.innerHeight);
+    const screen = placeFor(this.viewport.image, room, Math.max(200, tallest));
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.style.width = `${screen.width}px`;
+    this.canvas.style.height = `${screen.height}px`;
+    this.canvas.width = Math.round(screen.width * ratio);
+    this.canvas.height = Math.round(screen.height * ratio);
+    this.viewport.resize(screen);
+    this.paint();
+  }
+  /** Paint with the next frame. */
+  invalidate() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => this.paint());
+  }
+  paint() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const scene = this.actions.scene();
+    const context = this.canvas.getContext("2d");
+    if (!scene || !context) return;
+    const unit = this.canvas.width / this.viewport.screen.width;
+    paintScene(context, { ...scene, hovered: this.hovered }, this.viewport.view, unit);
+    this.actions.painted();
+  }
+  /** @param {number} factor */
+  zoom(factor) {
+    this.viewport.zoomBy(factor);
+    this.#moved();
+  }
+  zoomIn() {
+    this.zoom(ZOOM_STEP);
+  }
+  zoomOut() {
+    this.zoom(1 / ZOOM_STEP);
+  }
+  reset() {
+    this.viewport.reset();
+    this.#moved();
+  }
+  /** Take the widget to full screen, or back. */
+  whole() {
+    fullScreen(this.root, () => {
+      this.hint.textContent = "Full screen is not allowed here";
+      flash(this.hint);
+    });
+  }
+  /** @param {number | null} index */
+  hover(index) {
+    if (index === this.hovered) return;
+    this.hovered = index;
+    this.actions.hovered?.(index);
+    this.invalidate();
+  }
+  dispose() {
+    cancelAnimationFrame(this.#frame);
+    this.observer.disconnect();
+  }
+  #moved() {
+    this.canvas.classList.toggle("dx-zoomed", this.viewport.zoom > 1);
+    this.invalidate();
+  }
+  #listen() {
+    const { canvas, actions, viewport } = this;
+    listenToGestures(canvas, {
+      viewport,
+      moved: () => this.#moved(),
+      pointed: (x, y) => this.#point(x, y),
+      left: () => {
+        this.hover(null);
+        actions.pointed(null, null);
+      },
+      clicked: (x, y) => {
+        if (actions.places === false) return;
+        actions.select(this.#cycle.pick(this.#under(x, y), actions.selected()));
+      },
+      refused: () => {
+        this.hint.textContent = WHEEL_HINT;
+        flash(this.hint);
+      }
+    });
+    const pan = (dx, dy) => () => {
+      this.viewport.panBy(dx, dy);
+      this.#moved();
+    };
+    listenToKeys(canvas, {
+      ArrowRight: () => actions.step(1),
+      ArrowDown: () => actions.step(1),
+      ArrowLeft: () => actions.step(-1),
+      ArrowUp: () => actions.step(-1),
+      Home: () => actions.select(this.#shown()[0] ?? null),
+      End: () => actions.select(this.#shown().pop() ?? null),
+      "Shift+ArrowRight": pan(-PAN_STEP, 0),
+      "Shift+ArrowLeft": pan(PAN_STEP, 0),
+      "Shift+ArrowDown": pan(0, -PAN_STEP),
+      "Shift+ArrowUp": pan(0, PAN_STEP),
+      "+": () => this.zoomIn(),
+      "=": () => this.zoomIn(),
+      "-": () => this.zoomOut(),
+      0: () => this.reset(),
+      F: () => this.whole(),
+      Escape: () => actions.escape()
+    });
+  }
+  /** The objects that can be pointed at. */
+  #shown() {
+    const { objects, shown = () => true } = this.actions;
+    return objects().flatMap((_, i) => shown(i) ? [i] : []);
+  }
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #under(x, y) {
+    const { objects, shown, places } = this.actions;
+    if (places === false) return [];
+    const under = boxesAt(objects(), x, y, MARGIN / this.viewport.scale);
+    return shown ? under.filter(shown) : under;
+  }
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #point(x, y) {
+    const under = this.#under(x, y);
+    this.hover(under[0] ?? null);
+    this.canvas.style.cursor = under.length > 0 ? "pointer" : "";
+    this.actions.pointed(x, y);
+  }
+};
+
+// src/shared/theme.js
+function currentTheme() {
+  const { body, documentElement: root } = document;
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
+  return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+function followTheme(target) {
+  const apply = () => target.dataset.theme = currentTheme();
+  const observer = new MutationObserver(apply);
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  observer.observe(document.body, { attributes: true, attributeFilter });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter });
+  apply();
+  return () => observer.disconnect();
+}
+
+// src/shared/view.js
+function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
+  const words = element("p", { class: "dx-words", role: "status", "aria-live": "polite", id: uniqueId("words") });
+  const progress = progressView(cancel);
+  let photo = null;
+  let partly = false;
+  let said = "";
+  const undo = [];
+  const fail = (text) => progress.show({ state: "error", key: "", text, done: 0, total: 0 });
+  async function decode(decoded) {
+    const sent = store.get("photo");
+    if (!(sent.whole && partly)) photo = null;
+    partly = sent.whole === false;
+    if (!sent.data) return;
+    try {
+      const made = await createImageBitmap(new Blob([sent.data], { type: sent.type }));
+      if (store.get("photo") !== sent) return;
+      photo = made;
+      if (partly) larger.set(made, () => larger.delete(made) && store.send({ type: "photo" }));
+      decoded();
+    } catch (error) {
+      fail(`The photograph cannot be shown: ${error}`);
+    }
+  }
+  return {
+    words,
+    progress,
+    cancel,
+    again: againButton(store),
+    /** The decoded photograph, null before. */
+    photo: () => photo,
+    /** Words for those who do not see the picture; the same ones are not said twice. @param {string} text */
+    say(text) {
+      if (text !== said) words.textContent = said = text;
+    },
+    /**
+     * The root of the page's part.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} content
+     */
+    frame: (kind, label, content) => {
+      const root = element("div", { class: `dx-root dx-${kind}`, "data-ready": "false", role: "group", "aria-label": label }, content);
+      retold(root, subjectOf(store));
+      return root;
+    },
+    /**
+     * Put the root into the page, follow its theme and the traits, and decode the photograph, also a later one.
+     * @param {HTMLElement} host
+     * @param {HTMLElement} root
+     * @param {{changed: (key: string) => void, decoded: () => void, undo?: () => void, redo?: () => void}} actions
+     *   `undo`, `redo`: what Ctrl + Z and Ctrl + Shift + Z (or Ctrl + Y) do; by default the first takes back traits
+     */
+    begin(host, root, { changed, decoded, undo: back = () => store.undo(), redo }) {
+      host.append(root);
+      root.addEventListener("keydown", (event) => {
+        const text = event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLInputElement && ["search", "text"].includes(event.target.type);
+        const key = event.key.toLowerCase();
+        const forth = key === "z" && event.shiftKey || key === "y" && !event.shiftKey;
+        if (!(forth ? redo : key === "z") || !(event.ctrlKey || event.metaKey) || event.altKey || text) return;
+        event.preventDefault();
+        event.stopPropagation();
+        if (forth) redo?.();
+        else back();
+      });
+      const follow = (key) => {
+        if (key === "photo") decode(decoded);
+        changed(key);
+      };
+      undo.push(followTheme(root), store.subscribe(follow), () => root.remove());
+      decode(decoded);
+    },
+    /**
+     * Hand a picture with its caption, and a table, to the browser as files.
+     * @template {{name: string[]}} Sheet
+     * @param {() => Sheet | null} sheet
+     * @param {() => string} table CSV
+     * @param {{png: (made: Sheet) => HTMLCanvasElement, svg: (made: Sheet) => string}} how it is drawn
+     */
+    downloads(sheet, table, how) {
+      const write = (give) => async () => {
+        try {
+          const made = sheet();
+          if (made) await give(made, fileName(made.name));
+        } catch (error) {
+          fail(`The file was not saved: ${error}`);
+        }
+      };
+      const text = (content, type) => new Blob([content], { type });
+      return {
+        png: write((made, name) => downloadPng(how.png(made), name)),
+        svg: write((made, name) => downloadFile(text(how.svg(made), "image/svg+xml"), `${name}.svg`)),
+        // The mark in front tells spreadsheets that it is UTF-8.
+        csv: write((_, name) => downloadFile(text(`\uFEFF${table()}`, "text/csv"), `${name}.csv`))
+      };
+    },
+    dispose() {
+      for (const end of undo) end();
+      progress.dispose();
+    }
+  };
+}
+function againButton(store) {
+  const root = button("compute", "Detect again with a lower score threshold", () => store.send({ type: "detect" }), "Detect again");
+  root.hidden = true;
+  return {
+    root,
+    /** @param {number | null} lower a threshold with which something is found, null where there is no need */
+    show(lower) {
+      root.hidden = lower === null;
+      const words = `Detect with a score of at least ${lower === null ? "" : formatValue(lower)}`;
+      root.title = words;
+      root.setAttribute("aria-label", words);
+      const caption = root.lastElementChild;
+      if (caption) caption.textContent = words;
+    }
+  };
+}
+function pictureParts(shared, { scene, painted, pointed = () => {
+}, hovered = () => {
+} }) {
+  const { store } = shared;
+  const parts = viewParts(store, shared.cancel && (() => shared.cancel?.()));
+  const { words, progress } = parts;
+  const subject = subjectOf(store);
+  const objects = () => shared.objects ?? store.get("objects");
+  const numbers = () => shared.listed ?? [...objects().keys()];
+  function select(index) {
+    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
+  }
+  function step(by) {
+    const next = nextAmong(numbers(), shared.selected, by);
+    if (next === null) return;
+    if (!subject.whole) stage.viewport.reveal(objects()[next].box);
+    select(next);
+  }
+  function escape() {
+    if (shared.status.state === "busy") parts.cancel();
+    else select(null);
+  }
+  const { width, height } = store.get("photo");
+  const selected = () => shared.selected;
+  let listed = null;
+  const isListed = (index) => (listed ??= new Set(numbers())).has(index);
+  const filtered = (drawn) => {
+    if (drawn && subject.whole) return { ...drawn, ...overlayOf(objects(), drawn.size) };
+    const hidden = objects().flatMap((_, i) => isListed(i) ? [] : [i]);
+    return drawn && hidden.length > 0 ? { ...drawn, hidden: /* @__PURE__ */ new Set([...drawn.hidden ?? [], ...hidden]) } : drawn;
+  };
+  let at2 = { x: null, y: null };
+  const stage = new Stage({ width, height }, {
+    objects,
+    selected,
+    scene: () => filtered(scene()),
+    select,
+    step,
+    escape,
+    painted,
+    shown: isListed,
+    places: !subject.whole,
+    hovered: (index) => hovered(index),
+    pointed: (x, y) => {
+      at2 = { x, y };
+      pointed(x, y);
+    }
+  });
+  stage.canvas.setAttribute("aria-describedby", words.id);
+  stage.root.append(zoomTools(stage), progress.busy);
+  return {
+    ...parts,
+    stage,
+    /**
+     * As `downloads`, of the one picture.
+     * @param {() => import("./sheet.js").Sheet | null} sheet
+     * @param {() => string} table
+     * @param {(made: import("./sheet.js").Sheet) => HTMLCanvasElement} [png] where there is more to see than the picture
+     */
+    downloads: (sheet, table, png = renderSheet) => parts.downloads(sheet, table, { png, svg: svgOf }),
+    scene: filtered,
+    /** Traits have changed: what is said of the point under the pointer may be another object's. */
+    changed() {
+      listed = null;
+      pointed(at2.x, at2.y);
+      parts.again.show(shared.lower ?? null);
+    },
+    /** What the panel's list of objects does. */
+    list: { select, step, hover: (index) => subject.whole || stage.hover(index) },
+    /**
+     * Picture, what belongs below it, and the panel beside it.
+     * @param {string} kind
+     * @param {string} label
+     * @param {HTMLElement[]} below
+     * @param {HTMLElement} panel
+     */
+    arrange(kind, label, below, panel) {
+      const figure = element("div", { class: "dx-figure" }, [stage.root, ...below, progress.error, words, parts.again.root]);
+      return parts.frame(kind, label, [element("div", { class: "dx-columns" }, [figure, panel])]);
+    },
+    /** Say what the picture is. @param {string} what */
+    label(what) {
+      const found = numbers().length;
+      const count2 = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+    },
+    dispose() {
+      parts.dispose();
+      stage.dispose();
+    }
+  };
+}
+function widget(share, view) {
+  return () => {
+    let shared = null;
+    return {
+      /** @param {{model: AnyModel}} props */
+      initialize({ model }) {
+        const made = share(model);
+        shared = made;
+        return () => made.store.dispose();
+      },
+      /** @param {{model: AnyModel, el: HTMLElement}} props */
+      render({ model, el }) {
+        shared ??= share(model);
+        const made = view(shared, el);
+        return () => made.dispose();
+      }
+    };
+  };
+}
+
+// src/shared/facts.js
+function factRows(facts) {
+  return facts.map(
+    ({ name, value, title, best }) => element("div", { class: "dx-fact" }, [
+      element("dt", { title: title || meaning(name) || name }, [name]),
+      element("dd", best ? { class: "dx-best", title: "The best in this column" } : {}, [value])
+    ])
+  );
+}
+
+// src/shared/listbox.js
+function listBox({ label, select, step, hover }, show) {
+  const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
+  let options = [];
+  listenToKeys(list, {
+    ArrowDown: () => step(1),
+    ArrowRight: () => step(1),
+    ArrowUp: () => step(-1),
+    ArrowLeft: () => step(-1),
+    Home: () => select(0),
+    End: () => select(options.length - 1)
+  });
+  function option(item, index) {
+    const { said, content, plain: plain2 = false } = show(item);
+    const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
+    made.classList.toggle("dx-plain", plain2);
+    made.addEventListener("click", () => select(index));
+    made.addEventListener("pointerenter", () => hover(index));
+    made.addEventListener("pointerleave", () => hover(null));
+    return made;
+  }
+  function reveal(option2) {
+    const above = option2.offsetTop - (option2.offsetParent === list ? 0 : list.offsetTop);
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option2.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
+  return {
+    list,
+    /** @param {readonly Item[]} items */
+    fill(items) {
+      options = items.map(option);
+      list.replaceChildren(...options);
+    },
+    /** @param {number | null} selected */
+    show(selected) {
+      options.forEach((made, i) => made.setAttribute("aria-selected", String(i === selected)));
+      const current = selected === null ? null : options[selected];
+      if (!current) {
+        list.removeAttribute("aria-activedescendant");
+        return;
+      }
+      list.setAttribute("aria-activedescendant", current.id);
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
+    }
+  };
+}
+
+// src/what_if/words.js
+var score = (value) => value.toFixed(2);
+var change = (lost) => {
+  const text = Math.abs(lost).toFixed(2);
+  if (text === "0.00") return "±0.00";
+  return `${lost > 0 ? "−" : "+"}${text}`;
+};
+var percent = (share) => `${(100 * share).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}%`;
+function verdict(row) {
+  const said = [];
+  if (row.changed) said.push(`now ${row.label} ${score(row.label_score)}`);
+  if (!row.kept) said.push("no longer reported");
+  else if (row.moved && row.iou !== null) said.push(`box moved (IoU ${score(row.iou)})`);
+  return said.join(", ");
+}
+var regionWords = ({ region, fill, area_share }) => `${region}, ${percent(area_share)} of the picture, filled with ${fill.toLowerCase()}`;
+function placeWords(place, about, waiting) {
+  if (!place) return waiting;
+  const lost = place.lost[about];
+  if (place.count === 0 || lost === null || lost === void 0) return "no room for an equal area";
+  return `${change(lost)} (mean of ${place.count})`;
+}
+function answerWords(whatIf) {
+  const { answer, about, elsewhere, store, objects } = whatIf;
+  if (!answer) return "";
+  const whole = subjectOf(store).whole;
+  const share = store.get("heat_share");
+  const said = [];
+  if (about !== null && answer.rows[about]) {
+    const row = answer.rows[about];
+    const more = verdict(row);
+    said.push(`${nameOf(objects[about])}, ${scoreName(objects[about])} ${score(row.before)}, now ${score(row.now)}${more ? `, ${more}` : ""} (${regionWords(answer)}).`);
+  } else said.push(`${answer.region[0].toUpperCase()}${regionWords(answer).slice(1)}.`);
+  if (share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
+  if (elsewhere && about !== null) {
+    const places = [
+      ...whole ? [] : [`elsewhere in the object ${placeWords(elsewhere.object, about, "")}`],
+      `on the background ${placeWords(elsewhere.background, about, "")}`
+    ];
+    said.push(`Equal areas: ${places.join(", ")}.`);
+  }
+  const changes = [
+    [answer.rows.filter((row) => !row.kept).length + answer.went.length, "no longer reported"],
+    [answer.rows.filter((row) => row.changed).length, "of another class"],
+    [answer.rows.filter((row) => row.kept && row.moved).length, "moved"],
+    [answer.appeared.length, "new"]
+  ];
+  const counted2 = changes.filter(([count2]) => Number(count2) > 0).map(([count2, what]) => `${count2} ${what}`);
+  if (counted2.length > 0) said.push(`In all: ${counted2.join(", ")}.`);
+  return said.join(" ");
+}
+
+// src/what_if/answers.js
+function bar(name, value) {
+  const made = element("span", { class: `dx-beam dx-${name}` });
+  made.style.setProperty("--dx-score", String(Math.min(1, Math.max(0, value))));
+  return made;
+}
+function answerList(whatIf, { select, step, hover }) {
+  let numbers = [];
+  const box = listBox(
+    {
+      label: whatIf.subject.found,
+      step,
+      select: (row) => numbers[row] !== void 0 && select(numbers[row]),
+      hover: (row) => hover(row === null ? null : numbers[row])
+    },
+    ({ object, row, marks }) => {
+      const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
+      swatch.style.background = object.color ?? "transparent";
+      const said = row ? verdict(row) : "";
+      const names = element("span", { class: "dx-lines" }, [
+        element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]),
+        ...said ? [element("span", { class: "dx-verdict", title: said }, [said])] : []
+      ]);
+      const beams = element("span", { class: "dx-beams", "aria-hidden": "true" }, [bar("was", object.score), ...row ? [bar("is", row.now)] : []]);
+      for (const { place, value } of marks) {
+        const mark = element("span", { class: `dx-mark dx-${place}` });
+        mark.style.left = `${100 * Math.min(1, Math.max(0, value))}%`;
+        beams.append(mark);
+      }
+      const numbers2 = element("span", { class: "dx-lines dx-number" }, [
+        element("span", {}, [row ? score(row.before) : scoreWords(object)]),
+        ...row ? [element("span", { class: "dx-is-number" }, [score(row.now)])] : []
+      ]);
+      const read = row ? `${scoreName(object)} ${score(row.before)}, now ${score(row.now)}${said ? `, ${said}` : ""}` : `${scoreName(object)} ${scoreWords(object)}`;
+      return { said: `${nameOf(object)}, ${read}`, plain: object.label !== void 0, content: [...object.label === void 0 ? [swatch] : [], names, beams, numbers2] };
+    }
+  );
+  box.list.classList.add("dx-answers");
+  let filled = "";
+  const rowOf = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
+  return {
+    list: box.list,
+    /** Mark the one that is pointed at in the picture. @param {number | null} index */
+    point: (index) => box.point(rowOf(index)),
+    /** @param {readonly number[]} listed */
+    show(listed) {
+      const { objects, answer, elsewhere, about } = whatIf;
+      numbers = listed;
+      const items = listed.map((i) => {
+        const object = objects[i];
+        const row = answer?.rows[i] ?? null;
+        const marks = [];
+        if (row && elsewhere && i === about) {
+          for (
+            const place of
+            /** @type {const} */
+            ["object", "background"]
+          ) {
+            const lost = elsewhere[place].lost[i];
+            if (lost !== null && lost !== void 0) marks.push({ place, value: row.before - lost });
+          }
+        }
+        return { object, row, marks };
+      });
+      const now = JSON.stringify(items);
+      if (now !== filled) box.fill(items);
+      filled = now;
+      box.show(rowOf(whatIf.selected));
+    }
+  };
+}
+function answerFacts(whatIf) {
+  const { store, subject } = whatIf;
+  const list = element("dl", { class: "dx-facts" });
+  const about = element("p", { class: "dx-about" });
+  const more = element("ul", { class: "dx-more", "aria-label": "What else has changed" });
+  const empty = element("p", { class: "dx-remark" });
+  const root = element("div", { class: "dx-figures" }, [empty, about, list, more]);
+  const { object, background } = store.get("choices").colors;
+  root.style.setProperty("--dx-object", object);
+  root.style.setProperty("--dx-background", background);
+  return {
+    root,
+    show() {
+      const { answer, elsewhere, objects } = whatIf;
+      const row = whatIf.about === null ? void 0 : answer?.rows[whatIf.about];
+      empty.hidden = answer !== null;
+      about.hidden = answer === null;
+      list.hidden = answer === null;
+      const key = subject.whole ? "" : " With the picture in focus, B draws a box.";
+      empty.textContent = `Nothing was asked yet. Paint over a part of the picture, or take the hottest pixels.${key}`;
+      if (!answer) {
+        more.replaceChildren();
+        return;
+      }
+      const selected = whatIf.selected;
+      const share = store.get("heat_share");
+      about.textContent = row && whatIf.about !== null ? `${nameOf(objects[whatIf.about])}: ${answer.region}, ${answer.fill.toLowerCase()}` : `${answer.region}, ${answer.fill.toLowerCase()}, on no object`;
+      const { state, what } = store.get("status");
+      const waiting = state === "busy" && what === "controls" ? "computing…" : "not computed";
+      const heat = share === null || selected === null ? [] : [{ name: selected === whatIf.about ? "Its heat under the region" : `Heat of ${nameOf(objects[selected])} there`, value: percent(share), title: "The share of the selected map’s energy that lay under the region" }];
+      const figures = row ? [
+        { name: "Score now", value: `${score(row.now)} of ${score(row.before)}` },
+        { name: "Change", value: change(row.before - row.now) },
+        ...subject.whole ? [] : [{ name: "Elsewhere in the object", value: placeWords(elsewhere?.object, whatIf.about ?? 0, waiting), title: "Mean change when an equal area elsewhere in the object is filled likewise" }],
+        { name: "On the background", value: placeWords(elsewhere?.background, whatIf.about ?? 0, waiting), title: "Mean change when an equal area of the background is filled likewise" }
+      ] : [];
+      list.replaceChildren(...factRows([...figures, ...heat, { name: "Area of the picture", value: percent(answer.area_share) }]));
+      const others = [
+        ...answer.appeared.map(({ name, score: value }) => `New: ${name} ${score(value)}`),
+        ...answer.went.map(({ name, score: value }) => `Gone: ${name} ${score(value)}`)
+      ];
+      more.replaceChildren(...others.map((text) => element("li", {}, [text])));
+      more.hidden = others.length === 0;
+    }
+  };
+}
+
+// src/what_if/shapes.js
+var SHARE_STEP = 1.25;
+var LEAST_SHARE = 1e-3;
+var rounded = (value) => Math.round(10 * value) / 10;
+function moved(shape, dx, dy) {
+  if (shape.kind === "box") {
+    const [x1, y1, x2, y2] = shape.box;
+    return { ...shape, box: [x1 + dx, y1 + dy, x2 + dx, y2 + dy].map(rounded) };
+  }
+  if ("points" in shape) return { ...shape, points: shape.points.map(([x2, y2]) => [rounded(x2 + dx), rounded(y2 + dy)]) };
+  const [x, y] = shape.moved ?? [0, 0];
+  return { ...shape, moved: [x + dx, y + dy] };
+}
+function grown(shape, sign, by, { width, height }) {
+  if (shape.kind === "stroke") return { ...shape, radius: rounded(Math.max(1, shape.radius + sign * by)) };
+  if (shape.kind === "box") {
+    const [x1, y1, x2, y2] = shape.box;
+    const narrow = x2 - x1 + 2 * sign * by < 2 || y2 - y1 + 2 * sign * by < 2;
+    if (narrow) return shape;
+    return { ...shape, box: [Math.max(0, x1 - sign * by), Math.max(0, y1 - sign * by), Math.min(width, x2 + sign * by), Math.min(height, y2 + sign * by)] };
+  }
+  if (shape.kind === "lasso") {
+    const [x1, y1, x2, y2] = around(shape.points, 0);
+    const size = Math.max(x2 - x1, y2 - y1, 1);
+    const factor = Math.max(2 / size, (size + 2 * sign * by) / size);
+    const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+    return { ...shape, points: shape.points.map(([a, b]) => [rounded(x + factor * (a - x)), rounded(y + factor * (b - y))]) };
+  }
+  if (shape.kind === "hottest") {
+    const share = sign > 0 ? shape.share * SHARE_STEP : shape.share / SHARE_STEP;
+    return { ...shape, share: Math.round(1e4 * Math.min(1, Math.max(LEAST_SHARE, share))) / 1e4 };
+  }
+  return shape;
+}
+function around(points, margin) {
+  const [across, down] = [points.map(([x]) => x), points.map(([, y]) => y)];
+  return [Math.min(...across) - margin, Math.min(...down) - margin, Math.max(...across) + margin, Math.max(...down) + margin];
+}
+function boundsOf(shapes, answer) {
+  const boxes = shapes.flatMap((shape) => {
+    if (shape.kind === "box") return [shape.box];
+    if (shape.kind === "stroke") return [around(shape.points, shape.radius)];
+    if (shape.kind === "lasso") return [around(shape.points, 0)];
+    if (!answer) return [];
+    const [dx, dy] = shift(shape, answer.shapes);
+    const [x1, y1, x2, y2] = answer.bounds;
+    return [[x1 + dx, y1 + dy, x2 + dx, y2 + dy]];
+  });
+  if (boxes.length === 0) return null;
+  const side = (i) => boxes.map((box) => box[i]);
+  return [Math.min(...side(0)), Math.min(...side(1)), Math.max(...side(2)), Math.max(...side(3))];
+}
+function shift(shape, before) {
+  const known = before.find(({ kind }) => kind === shape.kind);
+  const [x, y] = "moved" in shape && shape.moved || [0, 0];
+  const [u, v] = known && "moved" in known && known.moved || [0, 0];
+  return [x - u, y - v];
+}
+function outlineOf({ bounds: [left, top, right, bottom], bits }) {
+  const [width, height] = [right - left, bottom - top];
+  const has = (x, y) => {
+    if (x < 0 || y < 0 || x >= width || y >= height) return false;
+    const at2 = y * width + x;
+    return (bits.getUint8(at2 >> 3) >> 7 - (at2 & 7) & 1) === 1;
+  };
+  const lines = [];
+  for (let y = 0; y <= height; y++) {
+    let from = -1;
+    for (let x = 0; x <= width; x++) {
+      const edge = x < width && has(x, y) !== has(x, y - 1);
+      if (edge && from < 0) from = x;
+      if (!edge && from >= 0) {
+        lines.push([left + from, top + y, left + x, top + y]);
+        from = -1;
+      }
+    }
+  }
+  for (let x = 0; x <= width; x++) {
+    let from = -1;
+    for (let y = 0; y <= height; y++) {
+      const edge = y < height && has(x, y) !== has(x - 1, y);
+      if (edge && from < 0) from = y;
+      if (!edge && from >= 0) {
+        lines.push([left + x, top + from, left + x, top + y]);
+        from = -1;
+      }
+    }
+  }
+  return lines;
+}
+
+// src/what_if/drawing.js
+var SLACK = 3;
+function listenToDrawing(whatIf, stage, changed) {
+  const { store } = whatIf;
+  const { canvas, viewport } = stage;
+  let hand = null;
+  const drawing = () => store.get("tool") !== "select";
+  const inside = (event) => event.target === canvas;
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return viewport.toImage(event.clientX - box.left, event.clientY - box.top).map(rounded);
+  };
+  function shape() {
+    if (!hand) return null;
+    const { points, tool } = hand;
+    if (tool === "brush") return { kind: "stroke", points, radius: store.get("radius") };
+    const [across, down] = [points.map(([x]) => x), points.map(([, y]) => y)];
+    const box = [Math.min(...across), Math.min(...down), Math.max(...across), Math.max(...down)];
+    if (Math.min(box[2] - box[0], box[3] - box[1]) * viewport.scale < SLACK) return null;
+    if (tool === "lasso") return points.length < 3 ? null : { kind: "lasso", points };
+    const [first, last] = [points[0], points[points.length - 1]];
+    return {
+      kind: "box",
+      box: [Math.min(first[0], last[0]), Math.min(first[1], last[1]), Math.max(first[0], last[0]), Math.max(first[1], last[1])]
+    };
+  }
+  const root = stage.root;
+  root.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (!inside(event) || !drawing() || event.button !== 0 || hand) return;
+      event.stopPropagation();
+      canvas.focus({ preventScroll: true });
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      hand = { id: event.pointerId, points: [place(event)], added: event.shiftKey, tool: store.get("tool") };
+      changed();
+    },
+    true
+  );
+  root.addEventListener(
+    "pointermove",
+    (event) => {
+      if (!hand || hand.id !== event.pointerId) return;
+      event.stopPropagation();
+      const all = event.getCoalescedEvents?.() ?? [];
+      for (const one of all.length > 0 ? all : [event]) {
+        const point = place(one);
+        const [x, y] = hand.points[hand.points.length - 1];
+        const least = hand.tool === "brush" ? Math.max(1 / viewport.scale, store.get("radius") / 6) : 1.5 / viewport.scale;
+        if (hand.tool === "box") hand.points[1] = point;
+        else if (Math.hypot(point[0] - x, point[1] - y) >= least) hand.points.push(point);
+      }
+      changed();
+    },
+    true
+  );
+  root.addEventListener(
+    "pointerup",
+    (event) => {
+      if (!hand || hand.id !== event.pointerId) return;
+      const made = shape();
+      const { added } = hand;
+      hand = null;
+      if (made) whatIf.draw(made, added);
+      changed();
+    },
+    true
+  );
+  root.addEventListener(
+    "pointercancel",
+    (event) => {
+      if (!hand || hand.id !== event.pointerId) return;
+      hand = null;
+      changed();
+    },
+    true
+  );
+  for (const name of ["click", "dblclick"]) {
+    root.addEventListener(name, (event) => inside(event) && drawing() && event.stopPropagation(), true);
+  }
+  return {
+    /** What is being drawn, or null. */
+    get shape() {
+      return shape();
+    },
+    /** Whether it is added to the region. */
+    get added() {
+      return (hand?.added ?? false) || whatIf.adding;
+    },
+    /** Leave what is being drawn. */
+    drop() {
+      const had = hand !== null;
+      hand = null;
+      if (had) changed();
+      return had;
+    }
+  };
+}
+function listenToRegionKeys(whatIf, stage, more) {
+  const { viewport } = stage;
+  const step = (x, y) => () => {
+    const by = Math.max(1, Math.round(whatIf.pace / viewport.zoom));
+    return whatIf.move(x * by, y * by);
+  };
+  const actions = {
+    ArrowLeft: step(-1, 0),
+    ArrowRight: step(1, 0),
+    ArrowUp: step(0, -1),
+    ArrowDown: step(0, 1),
+    "]": () => whatIf.grow(1),
+    "[": () => whatIf.grow(-1),
+    h: () => whatIf.takeHottest(),
+    b: () => whatIf.takeBox(),
+    ...more
+  };
+  stage.root.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.target !== stage.canvas || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+      const act = actions[event.key];
+      if (!act || act() === false) return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    true
+  );
+}
+
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("hide_below"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("hide_below"), low, high].join();
+  }
+};
+
+// src/shared/state.js
+var MOST_STEPS = 100;
+var Store = class {
+  /** @type {Map<string, unknown>} */
+  #live = /* @__PURE__ */ new Map();
+  /** @type {Set<(key: string) => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} keys every trait that is read or written; others are refused
+   */
+  constructor(model, keys) {
+    this.model = model;
+    this.keys = new Set(keys);
+    for (const key of keys) {
+      const changed = () => {
+        this.#live.delete(key);
+        this.notify(key);
+      };
+      model.on(`change:${key}`, changed);
+      this.#undo.push(() => model.off(`change:${key}`, changed));
+    }
+  }
+  /** @param {string} key */
+  #known(key) {
+    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
+  }
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    this.#known(key);
+    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
+  }
+  /**
+   * Show a value without telling the kernel.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  setLive(key, value) {
+    this.#known(key);
+    this.#live.set(key, value);
+    this.notify(key);
+  }
+  /**
+   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
+   * @param {Record<string, unknown>} values
+   */
+  commit(values) {
+    const before = {};
+    for (const [key, value] of Object.entries(values)) {
+      this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved2 = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved: moved2 };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
+      this.#live.delete(key);
+      if (this.model.get(key) !== value) {
+        this.model.set(key, value);
+        changed = true;
+      }
+    }
+    if (changed) this.model.save_changes();
+  }
+  /**
+   * Ask the kernel for something that is no trait.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    this.model.send(message);
+  }
+  /**
+   * @param {(key: string) => void} listener called with the key that changed
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** @param {string} key */
+  notify(key) {
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#listeners.clear();
+  }
+};
+
+// src/shared/one_result_model.js
+var WAITING = "Waiting for the kernel; if it was restarted, run this cell again";
+var COMMON = ["request", "map_key", "map_data", "status"];
+var OneResultModel = class {
+  /** @type {Map<string, string>} */
+  #keys = /* @__PURE__ */ new Map();
+  /** @type {Map<string, Choice>} */
+  #choices = /* @__PURE__ */ new Map();
+  /** @type {Result | null} */
+  #shown = null;
+  #asked = "";
+  #decode;
+  #lingers;
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} traits every trait that the front end reads or sets
+   * @param {{cache: import("./result_cache.js").ResultCache<Result>, decode: (sent: any) => Result, lingers?: boolean}} options
+   *   `lingers`: the result before stays visible until the chosen one has arrived
+   */
+  constructor(model, traits, { cache, decode, lingers = false }) {
+    this.store = new Store(model, traits);
+    this.cache = cache;
+    this.#decode = decode;
+    this.#lingers = lingers;
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (this.chooses(key)) this.#choose();
+    });
+  }
+  /** Whether a trait decides which result is shown. @param {string} trait */
+  chooses(trait) {
+    return trait in this.store.get("request").choice || COMMON.includes(trait);
+  }
+  /** What is shown, or null. */
+  get result() {
+    return this.#shown;
+  }
+  /** The choice that the shown result stands for, or null. @returns {Choice | null} */
+  get choice() {
+    return this.#shown && (this.#choices.get(this.#shown.key) ?? null);
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
+  }
+  /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
+  get wanted() {
+    const { store } = this;
+    const { choice } = store.get("request");
+    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
+    if (nothing) return "";
+    return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {Status}
+   */
+  get status() {
+    const { store, cache, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || cache.has(wanted);
+    const text = settled ? "" : WAITING;
+    return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
+  #choose() {
+    const { store, cache } = this;
+    const sent = store.get("map_data");
+    if (sent.key) this.#learn(sent);
+    this.#learn(store.get("request"));
+    if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
+    const { wanted } = this;
+    const ready = store.get("map_key");
+    if (ready && (this.#lingers || ready === wanted) && !cache.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (cache.has(ready)) this.#asked = "";
+    if (cache.has(wanted) || !this.#lingers) this.#shown = cache.get(wanted);
+    else if (cache.has(ready)) this.#shown = cache.get(ready);
+    else if (this.status.state === "error") this.#shown = null;
+  }
+  /** Remember which choice a key stands for. @param {{key: string, choice: Choice}} said */
+  #learn({ key, choice }) {
+    if (!key) return;
+    this.#keys.set(signature(Object.values(choice)), key);
+    this.#choices.set(key, choice);
+  }
+};
+var signature = (values) => JSON.stringify(values);
+
+// src/shared/result_cache.js
+var ResultCache = class {
+  /** @type {Map<string, Result>} */
+  #results = /* @__PURE__ */ new Map();
+  /**
+   * @param {number} limit how much to keep; the newest result always stays
+   * @param {(result: Result) => number} [size] what one result counts, by default 1
+   */
+  constructor(limit, size = () => 1) {
+    this.limit = limit;
+    this.size = size;
+  }
+  /** @param {string | null} key */
+  has(key) {
+    return key !== null && this.#results.has(key);
+  }
+  /** @param {string | null} key @returns {Result | null} */
+  get(key) {
+    const result = key === null ? void 0 : this.#results.get(key);
+    if (!result) return null;
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    return result;
+  }
+  /** @param {Result} result */
+  add(result) {
+    this.#results.delete(result.key);
+    this.#results.set(result.key, result);
+    while (this.total > this.limit && this.#results.size > 1) {
+      this.#results.delete(
+        /** @type {string} */
+        this.#results.keys().next().value
+      );
+    }
+  }
+  get total() {
+    let total = 0;
+    for (const result of this.#results.values()) total += this.size(result);
+    return total;
+  }
+};
+
+// src/what_if/model.js
+var TRAITS = [
+  "photo",
+  "objects",
+  "choices",
+  "palettes",
+  "selected",
+  "min_score",
+  "only_class",
+  "search",
+  "method",
+  "opacity",
+  "hide_below",
+  "colormap",
+  "signed_colormap",
+  "heat_share",
+  "tool",
+  "radius",
+  "share",
+  "fill",
+  "seed",
+  "view",
+  "step",
+  "other",
+  "steps",
+  "ways",
+  "answer",
+  "elsewhere",
+  "other_answer",
+  "request",
+  "map_key",
+  "map_data",
+  "status",
+  "notice",
+  "lower_score",
+  "code"
+];
+var QUIET = 300;
+var WhatIf = class extends OneResultModel {
+  /** The region that is drawn and not answered yet. @type {Shape[] | null} */
+  #drawn = null;
+  /** The number of the question that the kernel was sent last. */
+  #asked = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** Whether the next shapes are added to the region. */
+  adding = false;
+  /** @param {AnyModel} model */
+  constructor(model) {
+    super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: decodeMaps, lingers: true });
+    this.subject = subjectOf(this.store);
+    this.coloring = new Coloring(this.store);
+    this.#asked = this.#heard;
+    this.store.subscribe((key) => {
+      if (key === "status" && this.#settled) this.#drawn = null;
+      if (key === "answer" && this.#timer === void 0) this.#drawn = null;
+    });
+  }
+  /** A black box has no map to wait for. */
+  get wanted() {
+    return this.store.get("method") === "" ? "" : super.wanted;
+  }
+  /** The number of the question that the kernel has heard last. */
+  get #heard() {
+    return this.store.get("status").heard ?? 0;
+  }
+  get #settled() {
+    const { state, what } = this.store.get("status");
+    return this.#timer === void 0 && this.#heard >= this.#asked && !(state === "busy" && what === "answer");
+  }
+  /** What the kernel does: an answer, equal areas elsewhere, or the maps. @returns {import("../shared/types.js").Status} */
+  get status() {
+    const status = this.store.get("status");
+    if (!(#drawn in this)) return super.status;
+    if (this.#drawn && this.#timer === void 0 && this.#heard < this.#asked) return { ...status, state: "busy", text: WAITING, done: 0, total: 0 };
+    return status.what ? status : super.status;
+  }
+  /** @returns {readonly DetectedObject[]} */
+  get objects() {
+    return this.store.get("objects");
+  }
+  /** The answer that is shown, or null for the unchanged picture. @returns {Answer | null} */
+  get answer() {
+    const answer = this.store.get("answer");
+    return answer.number === void 0 ? null : answer;
+  }
+  /** The answer that it is compared with, or null. @returns {Answer | null} */
+  get other() {
+    const answer = this.store.get("other_answer");
+    return this.store.get("other") === null || answer.number === void 0 ? null : answer;
+  }
+  /** What equal areas elsewhere do, null where that is not known. @returns {{object: Place, background: Place} | null} */
+  get elsewhere() {
+    const found = this.store.get("elsewhere");
+    return this.answer && found.object ? found : null;
+  }
+  /** The object that the answer is about, or the selected one. @returns {number | null} */
+  get about() {
+    return this.answer?.about ?? this.selected;
+  }
+  /** What is drawn and not answered yet. */
+  get drawn() {
+    return this.#drawn;
+  }
+  /** The shapes of the region, answered or not. @returns {Shape[]} */
+  get shapes() {
+    return this.#drawn ?? this.answer?.shapes ?? [];
+  }
+  /** Whether the answer is awaited. */
+  get waiting() {
+    const { state, what } = this.status;
+    return this.#drawn !== null && state === "busy" && what !== "controls";
+  }
+  /** Ask about a region. @param {Shape[]} shapes */
+  ask(shapes) {
+    clearTimeout(this.#timer);
+    this.#timer = void 0;
+    this.#drawn = shapes;
+    this.#asked += 1;
+    this.store.send({ type: "ask", shapes, ask: this.#asked });
+    this.store.notify("drawn");
+  }
+  /** Ask about a shape, or about the region with it. @param {Shape} shape @param {boolean} added */
+  draw(shape, added) {
+    this.ask(added || this.adding ? [...this.shapes, shape] : [shape]);
+  }
+  /** Show a region; it is asked about once the person has finished. @param {Shape[]} shapes */
+  #soon(shapes) {
+    clearTimeout(this.#timer);
+    this.#drawn = shapes;
+    this.#timer = setTimeout(() => this.finish(), QUIET);
+    this.store.notify("drawn");
+  }
+  /** Ask about what was moved by keys. */
+  finish() {
+    if (this.#timer !== void 0 && this.#drawn) this.ask(this.#drawn);
+  }
+  /** The box around the region, or null. @returns {[number, number, number, number] | null} */
+  get bounds() {
+    return boundsOf(this.shapes, this.answer);
+  }
+  /** Move the region, as far as the picture reaches. @param {number} dx @param {number} dy */
+  move(dx, dy) {
+    const { bounds, shapes } = this;
+    if (!bounds) return false;
+    const { width, height } = this.store.get("photo");
+    const within = (by2, low, high, end) => Math.min(Math.max(by2, Math.min(0, -low)), Math.max(0, end - high));
+    const by = (
+      /** @type {const} */
+      [Math.trunc(within(dx, bounds[0], bounds[2], width)), Math.trunc(within(dy, bounds[1], bounds[3], height))]
+    );
+    if (by[0] !== 0 || by[1] !== 0) this.#soon(shapes.map((shape) => moved(shape, ...by)));
+    return true;
+  }
+  /** Let the region grow, or shrink. @param {1 | -1} sign */
+  grow(sign) {
+    const { shapes } = this;
+    if (shapes.length === 0) return false;
+    this.#soon(shapes.map((shape) => grown(shape, sign, this.pace, this.store.get("photo"))));
+    return true;
+  }
+  /** How far one key goes, in pixels of the picture. */
+  get pace() {
+    const { width, height } = this.store.get("photo");
+    return Math.max(1, Math.round(Math.min(width, height) / 64));
+  }
+  /** Take the hottest pixels of the selected object's map. */
+  takeHottest() {
+    const { selected } = this;
+    if (selected !== null && this.map) this.draw({ kind: "hottest", row: selected, share: this.store.get("share") }, false);
+  }
+  /** A box in the middle of the selected object, or of the picture. */
+  takeBox() {
+    const { width, height } = this.store.get("photo");
+    const { selected, subject } = this;
+    const [x1, y1, x2, y2] = selected === null || subject.whole ? [0, 0, width, height] : this.objects[selected].box;
+    const [across, down] = [(x2 - x1) / 4, (y2 - y1) / 4];
+    this.draw({ kind: "box", box: [Math.round(x1 + across), Math.round(y1 + down), Math.round(x2 - across), Math.round(y2 - down)] }, false);
+  }
+  undo() {
+    this.store.send({ type: "undo" });
+  }
+  redo() {
+    this.store.send({ type: "redo" });
+  }
+  /** Give up what is drawn or under way; the last answer stands. */
+  cancel() {
+    clearTimeout(this.#timer);
+    this.#timer = void 0;
+    this.#drawn = null;
+    this.store.send({ type: "cancel" });
+    this.store.notify("drawn");
+  }
+  /** The maps to show, or null. */
+  get maps() {
+    return this.result;
+  }
+  /** The selected object's map, or null. */
+  get map() {
+    const { selected, maps } = this;
+    return selected === null ? null : maps?.maps[selected] ?? null;
+  }
+  /** @returns {import("../shared/types.js").Range | null} */
+  get range() {
+    return this.maps && this.map ? colorRange(
+      this.maps,
+      /** @type {number} */
+      this.selected,
+      false
+    ) : null;
+  }
+  /** @param {boolean} fade */
+  table(fade) {
+    return this.coloring.table(this.maps?.signed ?? false, fade);
+  }
+  dispose() {
+    clearTimeout(this.#timer);
+  }
+};
+
+// src/what_if/paint.js
+var DARK = "rgba(0, 0, 0, 0.75)";
+var LIGHT2 = "#f0e442";
+var HAND = "rgba(240, 228, 66, 0.38)";
+var APPEARED = "#ffffff";
+var MOST_KEPT = 8;
+var Patches = class {
+  /** @type {Map<number, ImageBitmap>} */
+  #known = /* @__PURE__ */ new Map();
+  /** @type {Set<number>} */
+  #coming = /* @__PURE__ */ new Set();
+  /** @param {() => void} decoded @param {(text: string) => void} failed */
+  constructor(decoded, failed) {
+    this.decoded = decoded;
+    this.failed = failed;
+  }
+  /** Null until it is decoded. @param {Answer} answer */
+  of(answer) {
+    const known = this.#known.get(answer.number);
+    if (!known && !this.#coming.has(answer.number)) this.#decode(answer);
+    return known ?? null;
+  }
+  /** @param {Answer} answer */
+  async #decode({ number, patch }) {
+    this.#coming.add(number);
+    try {
+      this.#known.set(number, await createImageBitmap(new Blob([
+        /** @type {any} */
+        patch
+      ], { type: "image/png" })));
+      const [oldest] = this.#known.keys();
+      if (this.#known.size > MOST_KEPT) this.#known.delete(oldest);
+      this.decoded();
+    } catch (error) {
+      this.failed(`The changed picture cannot be shown: ${error}`);
+    } finally {
+      this.#coming.delete(number);
+    }
+  }
+};
+var ChangedPhoto = class {
+  canvas = document.createElement("canvas");
+  /** @type {unknown[]} */
+  #of = [];
+  /**
+   * @param {CanvasImageSource} photo
+   * @param {{width: number, height: number}} size of the photograph
+   * @param {Answer} answer
+   * @param {ImageBitmap} patch
+   */
+  draw(photo, size, answer, patch) {
+    if (this.#of[0] === photo && this.#of[1] === answer.number) return this.canvas;
+    this.#of = [photo, answer.number];
+    this.canvas.width = size.width;
+    this.canvas.height = size.height;
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      this.canvas.getContext("2d")
+    );
+    const [x1, y1] = answer.bounds;
+    context.drawImage(photo, 0, 0, size.width, size.height);
+    context.drawImage(patch, x1, y1);
+    return this.canvas;
+  }
+};
+var outlines = /* @__PURE__ */ new WeakMap();
+function outline(answer) {
+  const known = outlines.get(answer) ?? outlineOf(answer);
+  outlines.set(answer, known);
+  return known;
+}
+function paintOutline(context, view, unit, answer, by = [0, 0]) {
+  const scale = view.scale * unit;
+  context.beginPath();
+  for (const [x1, y1, x2, y2] of outline(answer)) {
+    context.moveTo((x1 + by[0] - view.x) * scale, (y1 + by[1] - view.y) * scale);
+    context.lineTo((x2 + by[0] - view.x) * scale, (y2 + by[1] - view.y) * scale);
+  }
+  strokeTwice(context, unit);
+}
+function strokeTwice(context, unit) {
+  context.lineCap = "square";
+  for (
+    const [color, width] of
+    /** @type {const} */
+    [
+      [DARK, 3],
+      [LIGHT2, 1.25]
+    ]
+  ) {
+    context.strokeStyle = color;
+    context.lineWidth = width * unit;
+    context.stroke();
+  }
+}
+function paintShapes(context, view, unit, shapes, answer) {
+  const scale = view.scale * unit;
+  const at2 = ([x, y]) => (
+    /** @type {const} */
+    [(x - view.x) * scale, (y - view.y) * scale]
+  );
+  for (const shape of shapes) {
+    context.beginPath();
+    if (shape.kind === "box") {
+      const [x1, y1, x2, y2] = shape.box;
+      context.rect(...at2([x1, y1]), (x2 - x1) * scale, (y2 - y1) * scale);
+      fillAndOutline(context, unit);
+    } else if (shape.kind === "stroke") {
+      const [first, ...rest] = shape.points;
+      context.moveTo(...at2(first));
+      for (const point of rest.length > 0 ? rest : [first]) context.lineTo(...at2(point));
+      context.lineCap = "round";
+      context.lineJoin = "round";
+      context.lineWidth = 2 * shape.radius * scale;
+      context.strokeStyle = HAND;
+      context.stroke();
+    } else if (shape.kind === "lasso") {
+      const [first, ...rest] = shape.points;
+      context.moveTo(...at2(first));
+      for (const point of rest) context.lineTo(...at2(point));
+      context.closePath();
+      fillAndOutline(context, unit);
+    } else if (answer) paintOutline(context, view, unit, answer, shift(shape, answer.shapes));
+  }
+}
+function fillAndOutline(context, unit) {
+  context.fillStyle = HAND;
+  context.fill("evenodd");
+  strokeTwice(context, unit);
+}
+function paintBrush(context, view, unit, [x, y], radius) {
+  const scale = view.scale * unit;
+  context.beginPath();
+  context.arc((x - view.x) * scale, (y - view.y) * scale, Math.max(1, radius * scale), 0, 2 * Math.PI);
+  strokeTwice(context, unit);
+}
+function boxesNow(whatIf, answer) {
+  const { objects, selected } = whatIf;
+  const listed = new Set(whatIf.listed);
+  const drawn = [...objects];
+  const hidden = /* @__PURE__ */ new Set();
+  const dashed = /* @__PURE__ */ new Set();
+  let chosen = selected;
+  answer.rows.forEach((row, i) => {
+    if (!listed.has(i) && i !== selected) return;
+    if (!row.kept || row.moved || row.changed) dashed.add(i);
+    else hidden.add(i);
+    if (!row.box || !row.kept) return;
+    if (i === selected) {
+      chosen = drawn.length;
+      if (!dashed.has(i)) hidden.add(i);
+    }
+    drawn.push({ ...objects[i], score: row.now, box: row.box });
+  });
+  for (const { name, score: score2, box } of answer.appeared) drawn.push({ name: `new: ${name}`, score: score2, box, color: APPEARED });
+  return { objects: drawn, selected: chosen, hidden, dashed };
+}
+
+// src/what_if/pair.js
+function pairView(whatIf, scene) {
+  const { store } = whatIf;
+  const sides = [0, 1].map(() => {
+    const canvas = element("canvas", { class: "dx-side", role: "img" });
+    const title = element("figcaption", { class: "dx-side-title" });
+    const root2 = element("figure", { class: "dx-pair-side" }, [canvas, title]);
+    return { root: root2, canvas, title };
+  });
+  const table = element("table", { class: "dx-scores" });
+  const root = element("div", { class: "dx-pair" }, [element("div", { class: "dx-sides" }, sides.map(({ root: side }) => side)), table]);
+  function both() {
+    const { answer, other } = whatIf;
+    return answer && other ? [[other, store.get("other")], [answer, store.get("step")]] : [];
+  }
+  function paint() {
+    const { width, height } = store.get("photo");
+    both().forEach(([answer], i) => {
+      const made = scene(answer);
+      const { canvas } = sides[i];
+      const room = canvas.clientWidth;
+      const context = canvas.getContext("2d");
+      if (!made || !context || room === 0) return;
+      const unit = window.devicePixelRatio || 1;
+      canvas.style.height = `${Math.round(room * height / width)}px`;
+      canvas.width = Math.round(room * unit);
+      canvas.height = Math.round(unit * room * height / width);
+      paintScene(context, { ...made, unnamed: true }, { scale: room / width, x: 0, y: 0 }, unit);
+    });
+  }
+  const observer = new ResizeObserver(() => paint());
+  observer.observe(root);
+  return {
+    root,
+    paint,
+    /** Whether two steps are compared. */
+    get on() {
+      return both().length > 0;
+    },
+    /** Both pictures in one, for a file. */
+    render() {
+      const [left, right] = sides.map(({ canvas }) => canvas);
+      const made = document.createElement("canvas");
+      made.width = left.width + right.width + 8;
+      made.height = Math.max(left.height, right.height) + 26;
+      const context = (
+        /** @type {CanvasRenderingContext2D} */
+        made.getContext("2d")
+      );
+      context.fillStyle = "#ffffff";
+      context.fillRect(0, 0, made.width, made.height);
+      context.fillStyle = "#1c1f24";
+      context.font = "13px system-ui, sans-serif";
+      sides.forEach(({ canvas, title }, i) => {
+        const x = i * (left.width + 8);
+        context.drawImage(canvas, x, 0);
+        context.fillText(title.textContent ?? "", x + 2, canvas.height + 17, canvas.width - 4);
+      });
+      return made;
+    },
+    show() {
+      const pair = both();
+      const steps = store.get("steps");
+      pair.forEach(([, step], i) => {
+        const { title, note } = steps[step] ?? { title: "", note: "" };
+        sides[i].title.textContent = `${step + 1}. ${title}${note ? ` — ${note}` : ""}`;
+        sides[i].canvas.setAttribute("aria-label", `Step ${step + 1}: ${title}`);
+      });
+      if (pair.length === 0) {
+        table.replaceChildren();
+        return;
+      }
+      const head = ["", "before", ...pair.map(([, step]) => `step ${step + 1}`)];
+      const rows = whatIf.objects.map((object, i) => {
+        const cells = pair.map(([answer]) => answer.rows[i]);
+        return element("tr", {}, [
+          element("th", { scope: "row", title: nameOf(object) }, [nameOf(object)]),
+          element("td", {}, [score(cells[0]?.before ?? object.score)]),
+          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? score(row.now) : ""]))
+        ]);
+      });
+      table.replaceChildren(
+        element("thead", {}, [element("tr", {}, head.map((text) => element("th", { scope: "col" }, [text])))]),
+        element("tbody", {}, rows)
+      );
+      paint();
+    },
+    dispose: () => observer.disconnect()
+  };
+}
+
+// src/what_if/panel.js
+var TOOLS = [
+  { name: "select", title: "Select" },
+  { name: "brush", title: "Brush" },
+  { name: "box", title: "Box" },
+  { name: "lasso", title: "Lasso" }
+];
+var MOST_LETTERS = "500";
+function whatIfPanel(whatIf, { download, ...pick }) {
+  const { store } = whatIf;
+  const answers = answerList(whatIf, pick);
+  const filter = filterControls(store);
+  const region = regionSection(whatIf);
+  const fill = fillSection(whatIf);
+  const steps = stepsSection(whatIf);
+  const method = selectControl("Method", (name) => store.commit({ method: name }));
+  const opacity = sliderControl(
+    "Opacity",
+    (value) => store.setLive("opacity", value),
+    (value) => store.commit({ opacity: value })
+  );
+  const signed = () => whatIf.maps?.signed ?? false;
+  const colors = selectControl("Colours", (name) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: name }));
+  const maps = section("Heat map", [method.row, opacity.row, colors.row]);
+  const count2 = element("span", { class: "dx-count" });
+  const root = element("div", { class: "dx-panel" }, [
+    section("Region", region.content),
+    section("Fill", fill.content),
+    section(whatIf.subject.title, [filter.root, answers.list], count2),
+    section("Steps", steps.content),
+    maps,
+    takeAway(download, () => store.get("code"))
+  ]);
+  return {
+    root,
+    /** Mark the object that is pointed at in the picture. @param {number | null} index */
+    point: (index) => answers.point(index),
+    /** Show the state of the traits. */
+    show() {
+      const { methods, colormaps, signed_colormaps: diverging } = store.get("choices");
+      const { objects, listed } = whatIf;
+      answers.show(listed);
+      filter.show(objects, listed);
+      count2.textContent = whatIf.answer ? `${countWords(objects, listed)}: before, now` : countWords(objects, listed);
+      region.show();
+      fill.show();
+      steps.show();
+      maps.hidden = methods.length === 0;
+      method.show(methods, store.get("method"));
+      opacity.show(store.get("opacity"));
+      colors.show(plain(signed() ? diverging : colormaps), store.get(signed() ? "signed_colormap" : "colormap"));
+    }
+  };
+}
+function regionSection(whatIf) {
+  const { store, subject } = whatIf;
+  const tool = segmentControl("Tool", TOOLS, (name) => store.commit({ tool: name }));
+  const radius = sliderControl(
+    "Brush",
+    (value) => store.setLive("radius", value),
+    (value) => store.commit({ radius: value }),
+    (value) => `${Math.round(value)} px`
+  );
+  radius.input.min = "1";
+  radius.input.step = "1";
+  const share = sliderControl(
+    "Hottest",
+    (value) => {
+      store.setLive("share", value);
+      show();
+    },
+    (value) => store.commit({ share: value }),
+    percent
+  );
+  share.input.min = "0.01";
+  share.input.max = "0.5";
+  const hottest = button("compute", "Take the hottest pixels (H)", () => whatIf.takeHottest(), "Take the hottest");
+  const box = button("frame", `Draw a box in the middle of the ${subject.whole ? "picture" : "object"} (B)`, () => whatIf.takeBox(), "Box");
+  const adding = takesKeys(element("input", { type: "checkbox" }));
+  adding.addEventListener("change", () => whatIf.adding = adding.checked);
+  const add = element("label", { class: "dx-check dx-adding", title: "What is drawn next is added to the region; so it is with Shift held down" }, [adding, element("span", {}, ["Add to the region"])]);
+  function show() {
+    const { width, height } = store.get("photo");
+    tool.show(store.get("tool"));
+    radius.input.max = String(Math.max(8, Math.round(Math.min(width, height) / 3), Math.ceil(store.get("radius"))));
+    radius.show(store.get("radius"));
+    radius.row.hidden = store.get("tool") !== "brush";
+    share.show(store.get("share"));
+    const able = whatIf.map !== null;
+    const words = `Take the hottest ${percent(store.get("share"))}`;
+    const caption = hottest.lastElementChild;
+    if (caption) caption.textContent = words;
+    hottest.disabled = !able;
+    const why = store.get("method") === "" ? "There is no heat map: the detector is a black box, and no maps were handed in" : "The selected object has no heat map yet";
+    hottest.title = able ? `${words} of the pixels of the selected ${subject.one}’s map (H)` : why;
+    hottest.setAttribute("aria-label", hottest.title);
+    share.row.hidden = store.get("method") === "";
+    hottest.hidden = store.get("method") === "";
+  }
+  return { content: [tool.row, radius.row, share.row, element("div", { class: "dx-actions" }, [hottest, box]), add], show };
+}
+function fillSection(whatIf) {
+  const { store } = whatIf;
+  const fill = selectControl("Fill with", (name) => store.commit({ fill: name }));
+  const again = button("renew", "Draw again: other noise, or pixels from another place", () => store.commit({ seed: store.get("seed") + 1 }), "Draw again");
+  const reasons = element("ul", { class: "dx-reasons dx-remark" });
+  let said = "";
+  return {
+    content: [fill.row, again, reasons],
+    show() {
+      const { fills } = store.get("choices");
+      fill.show(fills, store.get("fill"));
+      again.hidden = !["noise", "moved"].includes(store.get("fill"));
+      const missing = fills.filter((one) => one.missing);
+      const text = JSON.stringify(missing);
+      if (text === said) return;
+      said = text;
+      reasons.hidden = missing.length === 0;
+      reasons.replaceChildren(...missing.map((one) => element("li", {}, [`${one.title}: ${one.missing}`])));
+    }
+  };
+}
+function stepsSection(whatIf) {
+  const { store } = whatIf;
+  const undo = button("undo", "Go back one step (Ctrl + Z)", () => whatIf.undo(), "Undo");
+  const redo = button("redo", "Go forth one step (Ctrl + Shift + Z)", () => whatIf.redo(), "Redo");
+  const go = (row) => store.commit({ step: row === 0 ? null : row - 1 });
+  const shownRow = () => store.get("step") === null ? 0 : store.get("step") + 1;
+  const list = listBox(
+    {
+      label: "Steps",
+      select: go,
+      step: (by) => {
+        const row = shownRow() + by;
+        if (row >= 0 && row <= store.get("steps").length) go(row);
+      },
+      hover: () => {
+      }
+    },
+    ({ title, note: note2 }) => ({
+      said: note2 ? `${title}, note: ${note2}` : title,
+      content: [element("span", { class: "dx-lines" }, [element("span", { class: "dx-step", title }, [title]), ...note2 ? [element("span", { class: "dx-verdict", title: note2 }, [note2])] : []])]
+    })
+  );
+  list.list.classList.add("dx-steps");
+  const id = uniqueId("note");
+  const note = takesKeys(element("input", { type: "text", id, class: "dx-note", maxlength: MOST_LETTERS, placeholder: "what this step shows" }));
+  const noteRow = element("div", { class: "dx-row" }, [explained(element("label", { for: id, class: "dx-label" }, ["Note"]), note), note]);
+  note.addEventListener("change", () => store.send({ type: "note", text: note.value, step: store.get("step") }));
+  const other = selectControl("Compare", (name) => store.commit({ other: name === "" ? null : Number(name) }));
+  let filled = "";
+  let noted = null;
+  return {
+    content: [element("div", { class: "dx-actions" }, [undo, redo]), list.list, noteRow, other.row],
+    show() {
+      const steps = store.get("steps");
+      const step = store.get("step");
+      const { back, forth } = store.get("ways");
+      undo.disabled = !back;
+      redo.disabled = !forth;
+      const items = [{ title: "Unchanged picture", note: "" }, ...steps.map((one, i) => ({ ...one, title: `${i + 1}. ${one.title}` }))];
+      const now = JSON.stringify(items);
+      if (now !== filled) list.fill(items);
+      filled = now;
+      list.list.hidden = steps.length === 0;
+      list.show(shownRow());
+      noteRow.hidden = step === null;
+      const known = `${step} ${steps[step ?? -1]?.note ?? ""}`;
+      if (known !== noted) note.value = steps[step ?? -1]?.note ?? "";
+      noted = known;
+      const others = steps.flatMap((one, i) => i === step ? [] : [{ name: String(i), title: `${i + 1}. ${one.title}` }]);
+      const chosen = store.get("other");
+      other.show(step === null || others.length === 0 ? [] : [{ name: "", title: "with no other step" }, ...others], chosen === null || chosen === step ? "" : String(chosen));
+    }
+  };
+}
+
+// src/what_if/index.js
+var VIEWS = [
+  { name: "before", title: "Before" },
+  { name: "now", title: "Now" }
+];
+var WhatIfView = class {
+  #heat = new HeatLayer();
+  #changed = new ChangedPhoto();
+  #pair = [new ChangedPhoto(), new ChangedPhoto()];
+  /** Where the pointer is. @type {[number, number] | null} */
+  #at = null;
+  /**
+   * @param {WhatIf} whatIf
+   * @param {HTMLElement} host
+   */
+  constructor(whatIf, host) {
+    this.whatIf = whatIf;
+    this.store = whatIf.store;
+    this.parts = pictureParts(whatIf, {
+      scene: () => this.#scene(this.#heat),
+      painted: () => this.#painted(),
+      hovered: (index) => this.panel?.point(index),
+      pointed: (x, y) => {
+        this.#at = x === null || y === null ? null : [x, y];
+        if (this.store.get("tool") === "brush") this.parts?.stage.invalidate();
+      }
+    });
+    const { parts, store } = this;
+    this.patches = new Patches(
+      () => this.#decoded(),
+      (text) => parts.say(text)
+    );
+    const download = parts.downloads(() => this.#sheet(), () => this.#table(), (made) => this.#png(made));
+    this.panel = whatIfPanel(whatIf, { ...parts.list, download });
+    this.view = segmentControl("Show", VIEWS, (name) => store.commit({ view: name }));
+    this.facts = answerFacts(whatIf);
+    this.pair = pairView(whatIf, (answer) => this.#sceneOf(answer, this.#pair[answer === whatIf.answer ? 1 : 0]));
+    this.compared = section("Two steps", [this.pair.root]);
+    this.root = parts.arrange("what-if", "What the detector says when a part of the picture is changed", [this.view.row], this.panel.root);
+    this.root.querySelector(".dx-figure")?.append(element("div", { class: "dx-below" }, [section("Answer", [this.facts.root]), this.compared]));
+    this.hand = listenToDrawing(whatIf, parts.stage, () => parts.stage.invalidate());
+    listenToRegionKeys(whatIf, parts.stage, {
+      ",": () => parts.list.step(-1),
+      ".": () => parts.list.step(1),
+      v: () => store.commit({ view: store.get("view") === "now" ? "before" : "now" }),
+      Enter: () => whatIf.shapes.length > 0 && whatIf.ask(whatIf.shapes),
+      Escape: () => this.#escape()
+    });
+    parts.begin(host, this.root, {
+      changed: (key) => this.#heard(key),
+      decoded: () => {
+        parts.stage.fit();
+        this.pair.paint();
+      },
+      undo: () => whatIf.undo(),
+      redo: () => whatIf.redo()
+    });
+    this.#refresh();
+  }
+  dispose() {
+    this.parts.dispose();
+    this.pair.dispose();
+    this.whatIf.dispose();
+  }
+  /** Leave what is being drawn, or what is under way; else the stage deselects. */
+  #escape() {
+    if (this.hand.drop()) return true;
+    if (!this.whatIf.drawn) return false;
+    this.whatIf.cancel();
+    return true;
+  }
+  #decoded() {
+    this.parts.stage.invalidate();
+    this.pair.paint();
+  }
+  /** @param {string} key */
+  #heard(key) {
+    this.parts.progress.show(this.whatIf.status);
+    if (key === "status") this.facts.show();
+    else if (key !== "drawn") this.#refresh();
+    this.parts.stage.invalidate();
+  }
+  #refresh() {
+    const { whatIf, store, parts } = this;
+    parts.progress.show(whatIf.status);
+    this.panel.show();
+    this.view.show(whatIf.answer ? store.get("view") : "before");
+    this.view.row.hidden = whatIf.answer === null;
+    this.facts.show();
+    this.compared.hidden = !this.pair.on;
+    this.pair.show();
+    parts.changed();
+    parts.stage.canvas.style.touchAction = store.get("tool") === "select" ? "" : "none";
+    parts.stage.canvas.classList.toggle("dx-drawing", store.get("tool") !== "select");
+    const what = whatIf.subject.whole ? "" : ` with ${counted(whatIf.subject, whatIf.objects.length)}`;
+    const keys = "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
+    parts.stage.canvas.setAttribute("aria-label", `${whatIf.answer && store.get("view") === "now" ? "Changed picture" : "Picture"}${what}. ${keys}`);
+    parts.say(this.#words());
+    parts.stage.invalidate();
+  }
+  #words() {
+    const { whatIf, store } = this;
+    if (store.get("notice") && !whatIf.answer) return store.get("notice");
+    return answerWords(whatIf) || "Paint over a part of the picture and see what the detector says then.";
+  }
+  /** The answer's picture with its boxes. @param {Answer} answer @param {ChangedPhoto} changed @returns {import("../shared/painter.js").Scene | null} */
+  #sceneOf(answer, changed) {
+    const { whatIf, store, parts } = this;
+    const photo = parts.photo();
+    const patch = this.patches.of(answer);
+    if (!photo || !patch) return null;
+    const { width, height } = store.get("photo");
+    const size = { width, height };
+    return {
+      ...{ photo: changed.draw(photo, size, answer, patch), size, heat: null, opacity: 0, hovered: null, side: null, boxes: "all" },
+      ...boxesNow(whatIf, answer),
+      over: (context, view, unit) => paintOutline(context, view, unit, answer)
+    };
+  }
+  /**
+   * @param {HeatLayer} layer
+   * @param {boolean} [file] then without brush and what is under the hand
+   * @returns {import("../shared/painter.js").Scene | null}
+   */
+  #scene(layer, file = false) {
+    const { whatIf, store, parts } = this;
+    const { answer, map, range } = whatIf;
+    const photo = parts.photo();
+    if (!photo) return null;
+    const now = answer && store.get("view") === "now" ? this.#sceneOf(answer, this.#changed) : null;
+    const { width, height } = store.get("photo");
+    const heat = !now && map && range ? layer.draw(map, [height, width], range, whatIf.table(true), whatIf.coloring.signature(range)) : null;
+    const base = now ?? { photo, size: { width, height }, heat, opacity: store.get("opacity"), objects: whatIf.objects, selected: whatIf.selected, hovered: null, side: null, boxes: "all" };
+    return { ...base, over: (context, view, unit) => this.#over(context, view, unit, file) };
+  }
+  /**
+   * The region, what is under way, and the brush.
+   * @param {CanvasRenderingContext2D} context
+   * @param {import("../shared/types.js").View} view
+   * @param {number} unit
+   * @param {boolean} file
+   */
+  #over(context, view, unit, file) {
+    const { whatIf, store } = this;
+    const { answer, drawn } = whatIf;
+    const shape = file ? null : this.hand?.shape;
+    const fresh = !file && drawn && (shape === null || this.hand.added);
+    if (fresh) paintShapes(context, view, unit, drawn, answer);
+    else if (answer && (!shape || this.hand.added)) paintOutline(context, view, unit, answer);
+    if (shape) paintShapes(context, view, unit, [shape], answer);
+    else if (!file && this.#at && store.get("tool") === "brush") paintBrush(context, view, unit, this.#at, store.get("radius"));
+  }
+  #painted() {
+    const { whatIf, store, root } = this;
+    const { answer, elsewhere } = whatIf;
+    root.dataset.step = store.get("step") === null ? "" : String(store.get("step"));
+    root.dataset.answer = answer ? String(answer.number) : "";
+    root.dataset.elsewhere = elsewhere ? "known" : "";
+    root.dataset.shown = whatIf.map ? `${whatIf.maps?.key}#${whatIf.selected}` : "";
+    const patched = !answer || store.get("view") !== "now" || this.patches.of(answer) !== null;
+    root.dataset.ready = String(patched && !whatIf.waiting && whatIf.drawn === null);
+  }
+  /** @returns {import("../shared/sheet.js").Sheet | null} */
+  #sheet() {
+    const { whatIf, store, parts } = this;
+    const { answer, map, range, selected } = whatIf;
+    const scene = parts.scene(this.#scene(fullLayer(), true));
+    if (!scene) return null;
+    const step = store.get("step");
+    const note = step === null ? "" : store.get("steps")[step]?.note ?? "";
+    const title = selected === null ? counted(whatIf.subject, whatIf.objects.length) : `${boxLabel(whatIf.objects[selected])}${map ? `: ${whatIf.maps?.title}` : ""}`;
+    return {
+      scene,
+      part: parts.stage.viewport.visible,
+      words: answer ? [answerWords(whatIf), note].filter(Boolean) : [title],
+      bar: scene.heat && map && range ? { range, table: whatIf.table(false), unit: whatIf.maps?.unit } : null,
+      legend: [],
+      name: ["what-if", ...answer ? [answer.region, store.get("fill")] : [], ...selected === null ? [] : [whatIf.objects[selected].name, String(selected)]]
+    };
+  }
+  /** The picture, and two steps below it where they are compared. @param {import("../shared/sheet.js").Sheet} made */
+  #png(made) {
+    const picture = renderSheet(made);
+    if (!this.pair.on) return picture;
+    const pair = this.pair.render();
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(picture.width, pair.width);
+    canvas.height = picture.height + pair.height;
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      canvas.getContext("2d")
+    );
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(picture, 0, 0);
+    context.drawImage(pair, 0, picture.height);
+    return canvas;
+  }
+  #table() {
+    const { whatIf, store } = this;
+    const { answer, elsewhere, about } = whatIf;
+    const step = store.get("step");
+    const columns = ["selected", "step", "region", "fill", "score_now", "lost", "lost_elsewhere_in_object", "lost_on_background", "class_now", "its_score", "iou_of_boxes", "still_reported", "about", "note"];
+    const rows = whatIf.objects.map((object, i) => {
+      const row = answer?.rows[i];
+      const figures = row ? [row.now, row.before - row.now, elsewhere?.object.lost[i], elsewhere?.background.lost[i], row.label, row.label_score, row.iou, row.kept] : Array(8).fill(null);
+      return [...objectStart(object, i), i === whatIf.selected, step === null ? null : step + 1, answer?.region, answer?.fill, ...figures, i === about, step === null ? null : store.get("steps")[step]?.note];
+    });
+    return csvOf([...startColumns(whatIf.subject.whole), ...columns], rows);
+  }
+};
+var what_if_default = widget(
+  (model) => new WhatIf(model),
+  (whatIf, host) => new WhatIfView(whatIf, host)
+);
+export {
+  what_if_default as default
+};

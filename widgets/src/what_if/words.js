@@ -1,0 +1,78 @@
+// An answer in words.
+
+import { scoreName, subjectOf } from "../shared/subjects.js";
+import { nameOf } from "../shared/text.js";
+
+/** @typedef {import("./model.js").WhatIf} WhatIf */
+/** @typedef {import("./model.js").Answer} Answer */
+/** @typedef {import("./model.js").Row} Row */
+/** @typedef {import("./model.js").Place} Place */
+
+/** @param {number} value */
+export const score = (value) => value.toFixed(2);
+
+/** A change of a score with its sign. @param {number} lost */
+export const change = (lost) => {
+  const text = Math.abs(lost).toFixed(2);
+  if (text === "0.00") return "\u00b10.00";
+  return `${lost > 0 ? "\u2212" : "+"}${text}`;
+};
+
+/** @param {number} share */
+export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}%`;
+
+/** What became of an object besides its score. @param {Row} row */
+export function verdict(row) {
+  const said = [];
+  if (row.changed) said.push(`now ${row.label} ${score(row.label_score)}`);
+  if (!row.kept) said.push("no longer reported");
+  else if (row.moved && row.iou !== null) said.push(`box moved (IoU ${score(row.iou)})`);
+  return said.join(", ");
+}
+
+/** @param {Answer} answer */
+export const regionWords = ({ region, fill, area_share }) => `${region}, ${percent(area_share)} of the picture, filled with ${fill.toLowerCase()}`;
+
+/**
+ * What equal areas at a place do to an object.
+ * @param {Place | undefined} place
+ * @param {number} about
+ * @param {string} waiting what is said while that is not known
+ */
+export function placeWords(place, about, waiting) {
+  if (!place) return waiting;
+  const lost = place.lost[about];
+  if (place.count === 0 || lost === null || lost === undefined) return "no room for an equal area";
+  return `${change(lost)} (mean of ${place.count})`;
+}
+
+/** The answer, for those who do not see it. @param {WhatIf} whatIf */
+export function answerWords(whatIf) {
+  const { answer, about, elsewhere, store, objects } = whatIf;
+  if (!answer) return "";
+  const whole = subjectOf(store).whole;
+  const share = store.get("heat_share");
+  const said = [];
+  if (about !== null && answer.rows[about]) {
+    const row = answer.rows[about];
+    const more = verdict(row);
+    said.push(`${nameOf(objects[about])}, ${scoreName(objects[about])} ${score(row.before)}, now ${score(row.now)}${more ? `, ${more}` : ""} (${regionWords(answer)}).`);
+  } else said.push(`${answer.region[0].toUpperCase()}${regionWords(answer).slice(1)}.`);
+  if (share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
+  if (elsewhere && about !== null) {
+    const places = [
+      ...(whole ? [] : [`elsewhere in the object ${placeWords(elsewhere.object, about, "")}`]),
+      `on the background ${placeWords(elsewhere.background, about, "")}`,
+    ];
+    said.push(`Equal areas: ${places.join(", ")}.`);
+  }
+  const changes = [
+    [answer.rows.filter((row) => !row.kept).length + answer.went.length, "no longer reported"],
+    [answer.rows.filter((row) => row.changed).length, "of another class"],
+    [answer.rows.filter((row) => row.kept && row.moved).length, "moved"],
+    [answer.appeared.length, "new"],
+  ];
+  const counted = changes.filter(([count]) => Number(count) > 0).map(([count, what]) => `${count} ${what}`);
+  if (counted.length > 0) said.push(`In all: ${counted.join(", ")}.`);
+  return said.join(" ");
+}
