@@ -28,6 +28,11 @@ def pytest_collection() -> Iterator[Any]:
         gc.enable()
 
 
+def pytest_pycollect_makemodule() -> None:
+    """Where tests are collected, torchvision comes without the compiler, also if a file of tests imports it first."""
+    import detxai_nb.light_torchvision  # noqa: F401
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark browser tests in the JUnit report, `.ci/run` fails where one of them was skipped; the longest come first.
 

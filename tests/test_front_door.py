@@ -168,7 +168,7 @@ def test_any_public_name_can_be_the_first_that_is_used() -> None:
     """Nothing depends on the order in which the parts of the package are imported."""
     code = """if True:
         import importlib, sys
-        import torch, torchvision, pycocotools.mask, ipywidgets  # once, for all
+        import pycocotools.mask, ipywidgets, detxai_nb.light_torchvision  # once, for all
 
         for home in sys.argv[1:]:
             for module in [one for one in sys.modules if one.partition(".")[0] == "detxai_nb"]:
