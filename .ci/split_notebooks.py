@@ -79,6 +79,8 @@ def faults(source: Any) -> list[str]:
                 found.append(f"cell {number} checks {one} and is tagged neither exercise nor solution")
         if _has(cell, EXERCISE) and cell.cell_type == "code":
             found += [f"cell {number} gives the answer away: {text}" for text in _given_away(cell.source)]
+        if "dx.check.progress(" in cell.source and not _has(cell, SOLUTION) and any(asked.values()):
+            found.append(f"cell {number} shows the progress below a solution, as if students had solved it: move it up")
     found += [f"the exercise {one} has no solution below it" for one, solved in asked.items() if not solved]
     return found + list(_leaks(source))
 

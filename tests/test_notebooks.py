@@ -110,6 +110,8 @@ def exercises_are_answered(notebook: Any) -> None:
             said = cell.outputs[-1].data["text/plain"]
             expected = " Right." if "solution" in cell.metadata.get("tags", []) else "No answer yet."
             assert expected in said, f"{cell.source!r}: {said}"
+        if cell.cell_type == "code" and "dx.check.progress(" in cell.source:
+            assert "solved" not in cell.outputs[-1].data["text/plain"], "executed beside an old record of progress"
 
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS], ids=called)

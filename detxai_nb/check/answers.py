@@ -188,7 +188,7 @@ class _Choice(AnswerKind):
 
     def fits(self, taken: Sequence[str], truth: Mapping[str, Any]) -> bool:
         """Say whether exactly the right options were chosen."""
-        return list(taken) == truth["chosen"]
+        return bool(list(taken) == truth["chosen"])
 
 
 class _Order(AnswerKind):
@@ -225,7 +225,7 @@ class _Order(AnswerKind):
 
     def fits(self, taken: Sequence[str], truth: Mapping[str, Any]) -> bool:
         """Say whether the order is the right one."""
-        return list(taken) == truth["order"]
+        return bool(list(taken) == truth["order"])
 
 
 def _cells_of(box: Sequence[float], shift: float) -> tuple[float, list[str]]:
@@ -277,7 +277,8 @@ class _Point(AnswerKind):
 
     def fits(self, taken: Sequence[float], truth: Mapping[str, Any]) -> bool:
         """Say whether the point is inside the region, or not further outside than the tolerance."""
-        return _distance(taken[0], taken[1], truth) <= truth["tolerance"] + _slack(truth["tolerance"], *_around(truth))
+        tolerance = float(truth["tolerance"])
+        return _distance(taken[0], taken[1], truth) <= tolerance + _slack(tolerance, *_around(truth))
 
 
 def _around(region: Mapping[str, Any]) -> tuple[float, float, float, float]:
@@ -298,7 +299,8 @@ def _distance(x: float, y: float, region: Mapping[str, Any]) -> float:
         x1, y1, x2, y2 = region["box"]
         return math.hypot(max(x1 - x, x - x2, 0.0), max(y1 - y, y - y2, 0.0))
     if "circle" in region:
-        return max(0.0, math.hypot(x - region["circle"][0], y - region["circle"][1]) - region["circle"][2])
+        across, down, radius = region["circle"]
+        return max(0.0, math.hypot(x - across, y - down) - float(radius))
     corners = region["polygon"]
     edges = list(zip(corners, [*corners[1:], corners[0]]))
     crossed = sum(

@@ -12,6 +12,7 @@ import pytest
 
 import detxai_nb as dx
 from detxai_nb.check.authoring import read_authored
+from detxai_nb.lab import copy_notebooks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = sorted((REPOSITORY / "notebooks" / "solutions").glob("*.toml"))
@@ -68,3 +69,11 @@ def test_notebooks_ask_every_exercise_once_and_no_other() -> None:
         there.setdefault(one.notebook, []).append(one.id)
         assert one.notebook.startswith(one.id.partition(".")[0] + "_")
     assert asked == there
+
+
+def test_the_working_folder_of_students_holds_no_solutions(tmp_path: Path) -> None:
+    copied = [one.path for one in copy_notebooks(tmp_path)]
+    assert not [path for path in tmp_path.rglob("*") if "solutions" in path.parts or path.suffix == ".toml"]
+    for path in copied:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert not [cell for cell in cells if "solution" in cell["metadata"].get("tags", [])]

@@ -102,6 +102,7 @@ def test_the_solutions_are_a_source_of_their_own(script: ModuleType) -> None:
         ({3: ('dx.check("00.1", ...)',)}, "tagged neither exercise nor solution"),
         ({3: ('dx.check("00.1", 2)', "exercise")}, "gives the answer away"),
         ({7: ("print(answer)",), 3: ('dx.check("00.1", ...)', "exercise")}, "needs answer, which only"),
+        ({7: ("dx.check.progress()",)}, "shows the progress below a solution"),
         ({7: ("[answer for _ in numbers]",)}, "needs answer, which only"),
         ({7: ("def of():\n    return answer\n",)}, "needs answer, which only"),
         ({7: ("answer += 1",)}, "needs answer, which only"),
