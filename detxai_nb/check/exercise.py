@@ -168,7 +168,7 @@ def as_exercise(content: Mapping[str, Any], notebook: str) -> Exercise:
         The exercise.
 
     Raises:
-        ValueError: if the id is none, or a field is unknown.
+        ValueError: if the id is none, a field is unknown, or a step is not above 0.
         KeyError, TypeError: if a field is missing or of another type.
     """
     values = dict(content)
@@ -179,4 +179,6 @@ def as_exercise(content: Mapping[str, Any], notebook: str) -> Exercise:
     values["hints"] = tuple(map(str, values.get("hints", ())))
     values["options"] = {str(key): str(text) for key, text in values.get("options", {}).items()}
     values["sealed"] = tuple((float(one["step"]), tuple(one["boxes"])) for one in values.get("sealed", ()))
+    if values["kind"] in ("number", "point", "box") and not all(step > 0 for step, _ in values["sealed"]):
+        raise ValueError(f"the exercise {values['id']} is sealed by a grid without a step")
     return Exercise(**{**values, "notebook": notebook})

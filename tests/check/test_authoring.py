@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import detxai_nb as dx
 from detxai_nb.check.authoring import read_authored, seal_exercises
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -129,3 +130,15 @@ def test_two_exercises_of_one_id_are_refused(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ValueError, match="needs a line notebook"):
         read_authored(path)
+
+
+def test_a_file_that_holds_no_exercises_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with pytest.raises(FileNotFoundError, match="no file of exercises"):
+        dx.check.add_exercises(path)
+    good = seal_exercises(own(tolerance=1))
+    without_step = {**good, "exercises": [{**good["exercises"][0], "sealed": [{"step": 0, "boxes": []}]}]}
+    for content in ("{", "[]", json.dumps({**good, "format": 9}), json.dumps(without_step)):
+        path.write_text(content)
+        with pytest.raises(ValueError, match="make it again"):
+            dx.check.add_exercises(path)
