@@ -34,8 +34,10 @@ def main() -> int:
     widget = dx.widgets.Explorer(detector, image)
     with tempfile.TemporaryDirectory() as folder:
         copied = [copy.path.name for copy in copy_notebooks(folder)]
+    exercises = dx.check.all_exercises()
     print(f"{maps!r}, a picture of {len(picture):,} bytes, {type(widget).__name__}, notebooks {', '.join(copied)}")
-    return 0 if START in copied else 1
+    print(f"{len(exercises)} exercises")
+    return 0 if START in copied and exercises else 1
 
 
 if __name__ == "__main__":
