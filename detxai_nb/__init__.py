@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         plots,
         profiles,
         sanity,
+        survey,
         tiny,
         widgets,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "report",
     "reproduce",
     "sanity",
+    "survey",
     "tiny",
     "widgets",
     "wrap",

@@ -48,7 +48,7 @@ LAYERS = (
     ("data", "detectors", "methods", "nms"),
     ("explaining", "interventions"),
     ("metrics",),
-    ("check", "evaluation", "misses", "profiles", "sanity", "testing", "tiny", "training"),
+    ("check", "evaluation", "misses", "profiles", "sanity", "survey", "testing", "tiny", "training"),
     ("widgets", "cli", "lab", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -307,8 +307,9 @@ def test_class_names_are_read_by_one_function(path: Path) -> None:
     assert not made, f"as_names takes a dict too: {'; '.join(made)}"
 
 
-# The verbs of the callable modules: `dx.methods.register`, `dx.metrics.table` and so on.
-IN_EACH = {"register", "table"}
+# The verbs of the callable modules: `dx.methods.register`, `dx.metrics.table` and so on. A report is `dx.report` of an
+# evaluation and `dx.survey.report` of a class.
+IN_EACH = {"register", "report", "table"}
 
 
 def test_no_two_public_classes_or_functions_have_one_name() -> None:

@@ -1,0 +1,51 @@
+"""Survey: the ODAM paper's user studies in a class, from the study's file to its tables.
+
+``build_study`` makes a study of scenes and detectors, ``Study.seat`` is what one seat sees, ``SeatAnswers`` what it
+answers, ``merge`` the class, ``report`` its tables beside the paper's. ``power`` says beforehand what a class can show,
+``simulate`` rehearses.
+"""
+
+from detxai_nb.survey.answer_text import draw_qr, from_text, to_text
+from detxai_nb.survey.building import StudyDesign, build_study
+from detxai_nb.survey.codes import typed_code
+from detxai_nb.survey.comparisons import SurveyTest
+from detxai_nb.survey.expected_power import PowerEstimate, SurveyEffect, effects, power
+from detxai_nb.survey.figures import plot_by_discrimination
+from detxai_nb.survey.merging import ClassAnswers, gather, merge
+from detxai_nb.survey.rehearsal import CONSENT, rehearsal_study, simulate
+from detxai_nb.survey.reporting import SurveyReport, SurveySection, report
+from detxai_nb.survey.seat import KINDS, Seat, SeatQuestion
+from detxai_nb.survey.seat_answers import ItemAnswer, SeatAnswers
+from detxai_nb.survey.study import ItemKey, Study, StudyItem
+
+__all__ = [
+    "CONSENT",
+    "KINDS",
+    "ClassAnswers",
+    "ItemAnswer",
+    "ItemKey",
+    "PowerEstimate",
+    "Seat",
+    "SeatAnswers",
+    "SeatQuestion",
+    "Study",
+    "StudyDesign",
+    "StudyItem",
+    "SurveyEffect",
+    "SurveyReport",
+    "SurveySection",
+    "SurveyTest",
+    "build_study",
+    "draw_qr",
+    "effects",
+    "from_text",
+    "gather",
+    "merge",
+    "plot_by_discrimination",
+    "power",
+    "rehearsal_study",
+    "report",
+    "simulate",
+    "to_text",
+    "typed_code",
+]
