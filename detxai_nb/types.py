@@ -251,6 +251,10 @@ class Trace(Protocol):
 
     Everything before the explained layer ran without a graph; the features of the layer are leaves of the graph of what
     comes after it.
+
+    A trace may also have ``products(detections, targets)``, which yields the number of a target and, like ``chunks``,
+    what ``GradientChunk.products`` returns, where that costs less than gradients of all channels. Methods that need no
+    more than these sums are then handed them.
     """
 
     @property

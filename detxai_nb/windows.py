@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,6 +42,21 @@ class GradientChunk:
         if self.corner is None:
             return self.gradient
         return spread_windows(self.gradient, self.corner, (height, width))
+
+    def products(self, features: Tensor) -> GradientChunk:
+        """Return the gradients with respect to a gain of each location, by which all its channels are multiplied.
+
+        They are the products of gradient and activation, summed over the channels.
+
+        Args:
+            features: the level's activation ``[C,h,w]``.
+
+        Returns:
+            The same rows, level and windows with gradients ``[n,1,a,b]``; the activation that belongs to them is 1.
+        """
+        if self.corner is not None:
+            features = take_windows(features, self.corner, self.gradient.shape[-2:])
+        return replace(self, gradient=(self.gradient * features).sum(dim=1, keepdim=True))
 
 
 def take_windows(grid: Tensor, corner: Tensor, size: Sequence[int]) -> Tensor:

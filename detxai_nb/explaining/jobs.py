@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,11 +15,11 @@ from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import UNDERFLOWED, HeatMaps
 from detxai_nb.methods.registry import Context, Method, MethodResult
 from detxai_nb.types import COMBINED, Detections, Detector, Level, Progress, Target, Trace
-from detxai_nb.windows import spread_windows, take_windows
+from detxai_nb.windows import GradientChunk, spread_windows, take_windows
 
 COMBINE = ("maximum", "normalized")
 _TINY = 1e-30
-"""Gradients below it vanish in products of float32 numbers."""
+"""Gradients, and products of gradient and activation, below it are lost in the rounding of float32 numbers."""
 _ROUNDING = 1e-3
 """How far a difference of two scalars may be off, as a share of their size: rounding and no more."""
 _EXTREME = 1e-6
@@ -235,19 +235,28 @@ def _heat_maps(
     )
 
 
+@dataclass
+class _PartMaps:
+    """By row of the detections the native map and the level it lies on; the rows whose gradient is as good as zero."""
+
+    grids: dict[int, Tensor]
+    at: dict[int, Level]
+    vanished: list[int]
+
+
 def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps) -> MethodResult:
-    maps: list[list[Tensor]] = []
-    at: list[Level] = []
+    parts = _gradient_maps(job, trace, detections, steps)
+    rows = range(len(detections))
+    maps = [[part.grids[row] for row in rows] for part in parts]
+    at = [parts[-1].at[row] for row in rows]
     lost: set[int] = set()
-    for target in job.parts:
-        grids, at, vanished = _gradient_maps(job, trace, detections, target, steps)
-        maps.append(grids)
-        if vanished and target.part == "class" and target.score == "prob":
+    for target, part in zip(job.parts, parts):
+        if part.vanished and target.part == "class" and target.score == "prob":
             scores = trace.scalars(detections, replace(target, against=None)).double()
-            lost |= {row for row in vanished if not _EXTREME < float(scores[row]) < 1 - _EXTREME}
+            lost |= {row for row in part.vanished if not _EXTREME < float(scores[row]) < 1 - _EXTREME}
     combined = job.target.part == "combined"
     signed = job.signed
-    joined = [join_parts(parts, job.combine, signed) for parts in zip(*maps)] if combined else []
+    joined = [join_parts(each, job.combine, signed) for each in zip(*maps)] if combined else []
     return MethodResult(
         grids=[grid for grid, _ in joined] if combined else maps[0],
         strides=[level.stride for level in at],
@@ -260,39 +269,47 @@ def _from_gradients(job: Job, trace: Trace, detections: Detections, steps: Steps
     )
 
 
-def _gradient_maps(
-    job: Job, trace: Trace, detections: Detections, target: Target, steps: Steps
-) -> tuple[list[Tensor], list[Level], list[int]]:
-    """The native map of each detection, the level it lies on, and the rows whose gradient is as good as zero."""
-    grids: dict[int, Tensor] = {}
-    at: dict[int, Level] = {}
-    vanished: list[int] = []
+def _gradient_maps(job: Job, trace: Trace, detections: Detections, steps: Steps) -> list[_PartMaps]:
+    """The maps of each part of the target."""
+    products = getattr(trace, "products", None) if job.method.summed(job.settings) else None
+    chunks = _chunks(trace, detections, job.parts) if products is None else products(detections, job.parts)
+    found_of = [_PartMaps({}, {}, []) for _ in job.parts]
     steps.add(0)
-    for chunk in trace.chunks(detections, target):
+    for number, chunk in chunks:
         level = trace.levels[chunk.level]
         level = level if chunk.shift is None else replace(level, shift=chunk.shift)
+        mine = found_of[number]
         peaks = torch.linalg.vector_norm(chunk.gradient.flatten(1), float("inf"), dim=1).tolist()
-        vanished += [row for row, peak in zip(chunk.rows.tolist(), peaks) if peak < _TINY]
+        mine.vanished += [row for row, peak in zip(chunk.rows.tolist(), peaks) if peak < _TINY]
         height, width = level.features.shape[1:]
+        # Products come as gradients of one channel, whose activation is 1.
+        features = level.features if products is None else torch.ones_like(level.features[:1])
         boxes = _boxes_on_grid(trace, detections.boxes[chunk.rows], level)
         context = Context((height, width), boxes, trace.placement.input_size, getattr(trace, "two_stage", False))
         if chunk.corner is not None and job.method.compact(job.settings):
             context = replace(context, corner=chunk.corner)
-            found = job.method.run(level.features, chunk.gradient, context, settings=job.settings)
+            found = job.method.run(features, chunk.gradient, context, settings=job.settings)
         elif chunk.corner is not None and job.method.windowed(job.settings):
-            windows = take_windows(level.features, chunk.corner, chunk.gradient.shape[-2:])
+            windows = take_windows(features, chunk.corner, chunk.gradient.shape[-2:])
             found = job.method.run(windows, chunk.gradient, context, settings=job.settings)
             found = spread_windows(found, chunk.corner, (height, width))
             del windows
         else:
-            found = job.method.run(level.features, chunk.dense(height, width), context, settings=job.settings)
+            found = job.method.run(features, chunk.dense(height, width), context, settings=job.settings)
         for row, grid in zip(chunk.rows.tolist(), found.detach()):
-            grids[row], at[row] = grid.float(), level
+            mine.grids[row], mine.at[row] = grid.float(), level
         steps.add(len(chunk.rows))
         # Let go before the next chunk of the same size is made.
         del chunk, found
-    rows = range(len(detections))
-    return [grids[row] for row in rows], [at[row] for row in rows], vanished
+    return found_of
+
+
+def _chunks(trace: Trace, detections: Detections, parts: Sequence[Target]) -> Iterator[tuple[int, GradientChunk]]:
+    """The gradients of one part after another, with its number."""
+    for number, target in enumerate(parts):
+        for chunk in trace.chunks(detections, target):
+            yield number, chunk
+            del chunk
 
 
 def _boxes_on_grid(trace: Trace, boxes: Tensor, level: Level) -> Tensor:

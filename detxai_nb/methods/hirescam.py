@@ -6,12 +6,9 @@ import torch
 from torch import Tensor
 
 from detxai_nb.methods.products import summed_products
-from detxai_nb.methods.registry import Context, gradient_method
+from detxai_nb.methods.registry import Context, Method, register
 
 
-@gradient_method(
-    "hirescam", title="HiResCAM", source="Draelos & Carin, arXiv:2011.08891, 2020", windowed=lambda settings: True
-)
 def hirescam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
     """Compute ``relu(sum_C G * A)``: Grad-CAM without the mean over locations.
 
@@ -33,3 +30,15 @@ def hirescam(activation: Tensor, gradient: Tensor, context: Context) -> Tensor:
         the sum with its sign in places (``odam`` with ``direction="signed"`` is that).
     """
     return torch.relu(summed_products(activation, gradient))
+
+
+register(
+    Method(
+        "hirescam",
+        hirescam,
+        title="HiResCAM",
+        source="Draelos & Carin, arXiv:2011.08891, 2020",
+        windowed=lambda settings: True,
+        summed=lambda settings: True,
+    )
+)

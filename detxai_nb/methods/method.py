@@ -127,6 +127,8 @@ class Method:
             map, which is zero outside; of the complete settings.
         compact: whether it takes the gradient as such windows, with their corners in the context, and the whole
             activation, and returns the whole map; of the complete settings.
+        summed: whether it reads activation and gradient only as the sum over channels of their products, so that it may
+            be handed these sums as a gradient of one channel whose activation is 1; of the complete settings.
         signed: whether its maps can be negative; of the complete settings.
         prefers: the layers that it is meant for, best first; the first that a detector has is explained where the
             caller names none, and if it has none of them the detector's own default.
@@ -157,6 +159,7 @@ class Method:
     settings: type[Any] | None = None
     targeted: bool = False
     unit: str = ""
+    summed: Rule = never
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -181,7 +184,7 @@ class Method:
                 raise TypeError(f"{what} of method {self.name!r} is a tuple of names, got {getattr(self, what)!r}")
         if self.settings is not None and not (isinstance(self.settings, type) and is_dataclass(self.settings)):
             raise TypeError(f"settings of method {self.name!r} is a dataclass or None, got {self.settings!r}")
-        for what in ("windowed", "compact", "signed"):
+        for what in ("windowed", "compact", "signed", "summed"):
             if not callable(getattr(self, what)):
                 raise TypeError(
                     f"{what} of method {self.name!r} is a function of its settings, such as lambda settings: True; "

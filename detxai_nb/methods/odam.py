@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from detxai_nb.methods.products import summed_products
-from detxai_nb.methods.registry import Context, gradient_method
+from detxai_nb.methods.registry import Context, Method, register
 from detxai_nb.methods.smoothing import gaussian_matrix
 
 DIRECTIONS = ("positive", "negative", "signed", "absolute")
 
 
-@gradient_method(
-    "odam",
-    title="ODAM",
-    source="Zhao & Chan, ICLR 2023, eq. 2",
-    choices={"direction": DIRECTIONS, "smooth": (None, "box")},
-    windowed=lambda settings: settings["smooth"] is None,
-    signed=lambda settings: settings["direction"] == "signed",
-)
 def odam(
     activation: Tensor, gradient: Tensor, context: Context, *, direction: str = "positive", smooth: str | None = None
 ) -> Tensor:
@@ -48,6 +43,24 @@ def odam(
     if direction == "signed":
         return evidence
     return evidence.abs() if direction == "absolute" else torch.relu(evidence)
+
+
+def _unsmoothed(settings: Mapping[str, Any]) -> bool:
+    return settings["smooth"] is None
+
+
+register(
+    Method(
+        "odam",
+        odam,
+        title="ODAM",
+        source="Zhao & Chan, ICLR 2023, eq. 2",
+        choices={"direction": DIRECTIONS, "smooth": (None, "box")},
+        windowed=_unsmoothed,
+        summed=_unsmoothed,
+        signed=lambda settings: settings["direction"] == "signed",
+    )
+)
 
 
 def _smooth(gradient: Tensor, boxes: Tensor) -> Tensor:

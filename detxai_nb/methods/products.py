@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from torch import Tensor
+
+from detxai_nb.types import Detections, Target
+from detxai_nb.windows import GradientChunk
 
 
 def summed_products(activation: Tensor, gradient: Tensor) -> Tensor:
@@ -16,3 +22,24 @@ def summed_products(activation: Tensor, gradient: Tensor) -> Tensor:
         Signed maps ``[n,h,w]``, or windows ``[n,a,b]``.
     """
     return (gradient * activation).sum(dim=1)
+
+
+def product_chunks(trace: Any, detections: Detections, target: Target) -> Iterator[GradientChunk]:
+    """Compute these sums of all detections, where a trace can without the gradients of all channels.
+
+    Args:
+        trace: an open trace; one with a method ``products`` is asked for them, of any other they are computed from its
+            gradients.
+        detections: N detections of its image.
+        target: which scalar.
+
+    Yields:
+        Chunks whose ``gradient`` is the signed map, ``[n,1,h,w]`` or windows ``[n,1,a,b]``.
+    """
+    products = getattr(trace, "products", None)
+    if products is not None:
+        yield from (chunk for _, chunk in products(detections, [target]))
+        return
+    for chunk in trace.chunks(detections, target):
+        yield chunk.products(trace.levels[chunk.level].features)
+        del chunk

@@ -14,10 +14,9 @@ from detxai_nb.detections import as_detections, require_own
 from detxai_nb.float32 import exact_mode, in_full_float32
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, load_image
-from detxai_nb.methods.products import summed_products
+from detxai_nb.methods.products import product_chunks
 from detxai_nb.nms.similarity import cosines, unit_vectors
 from detxai_nb.types import Detections, Level, Progress, Target, Trace, TraceableDetector
-from detxai_nb.windows import take_windows
 
 SHORT_EDGE = 50
 """The shorter side of a map in cells, as in ODAM's section 3.3."""
@@ -217,20 +216,17 @@ def vectors_of_trace(
         values = torch.zeros(len(detections), *grid.size, device=device)
         regions: list[tuple[Tensor, Tensor, Level]] = []
         done = 0
-        for chunk in trace.chunks(detections, Target()) if len(detections) else ():
+        for chunk in product_chunks(trace, detections, Target()) if len(detections) else ():
             level = trace.levels[chunk.level]
             level = level if chunk.shift is None else replace(level, shift=chunk.shift)
-            features = level.features
-            if chunk.corner is not None:
-                features = take_windows(features, chunk.corner, chunk.gradient.shape[-2:])
-            maps = torch.relu(summed_products(features, chunk.gradient)).detach()
+            maps = torch.relu(chunk.gradient[:, 0]).detach()
             if level.corner is None:
                 values[chunk.rows] = grid.place(maps, level, chunk.corner).float()
             else:
                 # A grid for each prediction: placed together at the end.
                 regions.append((chunk.rows, maps, level))
             done += len(chunk.rows)
-            del chunk, features
+            del chunk
             if progress is not None:
                 progress(done, len(detections))
         for rows, placed in grid.place_regions(regions):

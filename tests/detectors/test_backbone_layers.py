@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.dense.backbone_layers import OpenBackbone, capture_parts
-from detxai_nb.detectors.dense.trace import Stages
+from detxai_nb.detectors.dense.stages import Stages
 from detxai_nb.windows import GradientChunk
 
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from detxai_nb.detectors.dense.convolutions import ConvStep, GroupNormTower, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.group_norm import GroupNormTower
 from detxai_nb.detectors.dense.winograd import convolve, transform_transposed_kernel
 
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
 import detxai_nb as dx
-from detxai_nb.detectors.dense.branch import Branch, BranchRun
+from detxai_nb.detectors.dense.branch import Branch
+from detxai_nb.detectors.dense.branch_run import BranchRun
 from detxai_nb.detectors.dense.convolutions import cut_windows
 from detxai_nb.testing import photograph
 from detxai_nb.windows import GradientChunk

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
-from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.detectors.dense.stages import BACKBONE, NECK, Stages
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.detectors.trace.strides import by_number, measure_strides

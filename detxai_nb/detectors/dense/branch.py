@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
-from detxai_nb.detectors.dense.convolutions import (
-    ConvStep,
-    GroupNormTower,
-    OpenTower,
-    cut_windows,
-    reach_of,
-    run_windows,
-)
+from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows, reach_of, run_windows
+from detxai_nb.detectors.dense.winograd import Kernels
 
 _POINTWISE = (
     nn.BatchNorm2d,
@@ -73,6 +66,7 @@ class Branch:
         self.parts = tuple(parts)
         self.ends = tuple(ends)
         self.stops = tuple(range(1, len(parts) + 1)) if stops is None else tuple(stops)
+        self.kernels = Kernels()
         self.local = all(part.norm is None for part in parts)
         if not self.local and any(part.norm is None for part in parts):
             raise ValueError(
@@ -144,127 +138,6 @@ class Branch:
         return torch.unflatten(run_windows(steps, windows, masks), 0, (len(maps), len(at)))
 
 
-class BranchRun:
-    """A branch on one pyramid level. Group normalisation takes its statistics from the whole level.
-
-    Args:
-        branch: the branch.
-        features: the level ``[C,h,w]``.
-        fixed: whether the statistics of group normalisation are constants, which makes the branch local.
-    """
-
-    def __init__(self, branch: Branch, features: Tensor, fixed: bool = False) -> None:
-        self._end = branch.end
-        self.features = features
-        self.reach = branch.reach
-        self.local = branch.local or fixed
-        self._tower: GroupNormTower | OpenTower | None = None
-        after = [part.after for part in branch.parts]
-        if not branch.local:
-            norms = [part.norm for part in branch.parts if part.norm is not None]
-            with torch.no_grad():
-                self._tower = GroupNormTower([part.conv for part in branch.parts], norms, features)
-            after = self._tower.fixed_norms()
-        self._steps = [*(ConvStep.of(part.conv, then) for part, then in zip(branch.parts, after)), branch.end]
-
-    @property
-    def depth(self) -> int:
-        """The number of convolutions."""
-        return len(self._steps)
-
-    def on_windows(self, windows: Tensor, mask: Tensor) -> Tensor:
-        """Return the outputs at the centres of windows of the level.
-
-        Args:
-            windows: ``[n,C,k,k]``, k = ``2 * reach + 1`` cells or wider.
-            mask: ``[n,1,k,k]``, 1 for cells on the level, else 0.
-
-        Returns:
-            Outputs ``[n,K]``, those of the last convolutions concatenated.
-        """
-        margin = windows.shape[-1] // 2 - self.reach
-        if margin:
-            windows, mask = (x[:, :, margin:-margin, margin:-margin] for x in (windows, mask))
-        return run_windows(self._steps, windows, mask)
-
-    def open_for(self, count: int) -> bool:
-        """Run the tower on the whole level if that takes less than running it on windows around predictions.
-
-        Args:
-            count: the number of predictions.
-
-        Returns:
-            Whether the tower is open, so that ``pull_windows`` can be called.
-        """
-        if self._tower is None and self.features.numel():
-            size, windows, level = 2 * self.reach + 1, 0, 0
-            for step in self._steps[:-1]:
-                size -= 2 * step.reach
-                windows += step.weight.numel() * size**2
-                level += step.weight.numel() * self.features[0].numel()
-            if level <= count * windows:
-                self._tower = OpenTower(self._steps[:-1], self.features)
-        return self._tower is not None
-
-    def pull_windows(self, slope: Tensor, at: Tensor) -> Tensor:
-        """Return what ``pull`` does for a local branch, on windows alone; the tower has to be open.
-
-        Args:
-            slope: ``[n,K]``, the gradient of each scalar with respect to the outputs at its cell.
-            at: int64 ``[n,2]``, (row, column) of each cell.
-
-        Returns:
-            Gradients ``[n,C,k,k]`` in a window around each cell, k = ``2 * reach + 1``; those of cells beyond the level
-            belong to its padding.
-
-        Raises:
-            RuntimeError: if the tower is not open.
-        """
-        patches = torch.einsum("nk,kcyx->ncyx", slope, self._end.weight)
-        if isinstance(self._tower, OpenTower):
-            return self._tower.backward(patches, at)
-        if self._tower is None:
-            raise RuntimeError("the tower was not run on the whole level; call open_for first")
-        return self._tower.backward_on_windows(patches, at)
-
-    def at_cells(self, at: Tensor) -> Tensor:
-        """Return the outputs at cells of the level.
-
-        Args:
-            at: int64 ``[n,2]``, (row, column) of each cell.
-
-        Returns:
-            Outputs ``[n,K]``, those of the last convolutions concatenated.
-        """
-        if self._tower is None:
-            return self.on_windows(*cut_windows(self.features, at, self.reach))
-        windows, _ = cut_windows(self._tower.output, at, self._end.reach)
-        return F.conv2d(windows, self._end.weight, self._end.bias)[:, :, 0, 0]
-
-    def pull(self, slope: Tensor, at: Tensor) -> Tensor:
-        """Return vector-Jacobian products: gradients at the outputs carried back to the level, exactly.
-
-        Args:
-            slope: ``[n,K]``, the gradient of each scalar with respect to the outputs at its cell.
-            at: int64 ``[n,2]``, (row, column) of each cell.
-
-        Returns:
-            Gradients ``[n,C,h,w]`` on the whole level.
-        """
-        if isinstance(self._tower, GroupNormTower):
-            return self._tower.backward(self._gradient_at_tower(slope, at, self._tower.output))
-        windows, mask = cut_windows(self.features, at, self.reach)
-        with torch.enable_grad():
-            windows.requires_grad_()
-            (gradient,) = torch.autograd.grad(self.on_windows(windows, mask), windows, slope)
-        return _scatter_patches(gradient * mask, at, self.reach, self.features.shape[1:])
-
-    def _gradient_at_tower(self, slope: Tensor, at: Tensor, output: Tensor) -> Tensor:
-        """The gradient ``[n,C,h,w]`` at the tower's output: the weights of the last convolutions around each cell."""
-        patches = torch.einsum("nk,kcyx->ncyx", slope, self._end.weight)
-        return _scatter_patches(patches, at, self._end.reach, output.shape[1:])
-
-
 def tower_branches(head: Any, outputs: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, Branch]:
     """Return the branches of a head that is built as torchvision's.
 
@@ -288,18 +161,6 @@ def tower_branches(head: Any, outputs: Mapping[str, tuple[str, Sequence[str]]]) 
             raise ValueError(f"expected a head with {wanted} as torchvision's has, got {type(head).__name__}")
         found[name] = Branch.of(modules[0], modules[1:])
     return found
-
-
-def _scatter_patches(patches: Tensor, at: Tensor, reach: int, size: Sequence[int]) -> Tensor:
-    """Patches ``[n,C,k,k]`` around the cells ``at`` ``[n,2]`` on grids of zeros, ``[n,C,h,w]``."""
-    height, width = size
-    count, channels = patches.shape[:2]
-    span = torch.arange(2 * reach + 1, device=at.device)
-    rows, columns = (at[:, axis, None] + span for axis in (0, 1))
-    full = patches.new_zeros(count, channels, height + 2 * reach, width + 2 * reach)
-    number = torch.arange(count, device=at.device)[:, None, None]
-    full[number, :, rows[:, :, None], columns[:, None, :]] = patches.permute(0, 2, 3, 1)
-    return full[:, :, reach : reach + height, reach : reach + width].contiguous()
 
 
 def _concatenate(ends: Sequence[nn.Conv2d]) -> ConvStep:

@@ -2,8 +2,7 @@
 
 A dense detection head reads only the cells around a prediction. If every layer is local, the gradients of many
 predictions are computed together on small windows; those of so many that their windows hold more cells than the map
-share one forward pass of the map. Group normalisation is not local, because its statistics depend on
-the whole map; for it the backward pass is written out on whole maps.
+share one forward pass of the map.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from detxai_nb.detectors.dense.winograd import convolve, transform_transposed_kernel
 from detxai_nb.windows import take_windows
 
 
@@ -146,6 +144,11 @@ class OpenTower:
             x = y.detach()
         self.output = x[0]
 
+    @property
+    def layers(self) -> list[tuple[ConvStep, Tensor]]:
+        """Each convolution, and the derivative ``[C',h,w]`` of what follows it, for ``backward_on_windows``."""
+        return list(zip(self._steps, self._slopes))
+
     def backward(self, gradient: Tensor, at: Tensor) -> Tensor:
         """Return exact vector-Jacobian products: gradients around cells of the output carried back to the map.
 
@@ -157,7 +160,7 @@ class OpenTower:
             Gradients ``[n,C,K,K]`` with respect to the map, K larger than k by twice the reach of the steps. What they
             hold beyond the map belongs to its padding.
         """
-        return backward_on_windows([(step, slope) for step, slope in zip(self._steps, self._slopes)], gradient, at)
+        return backward_on_windows(self.layers, gradient, at)
 
 
 def backward_on_windows(layers: Sequence[tuple[ConvStep, Tensor]], gradient: Tensor, at: Tensor) -> Tensor:
@@ -176,139 +179,3 @@ def backward_on_windows(layers: Sequence[tuple[ConvStep, Tensor]], gradient: Ten
         gradient = gradient * take_windows(slope, at - gradient.shape[-1] // 2, gradient.shape[-2:])
         gradient = F.conv_transpose2d(gradient, step.weight, groups=step.groups)
     return gradient
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """What the backward pass of convolution, GroupNorm and ReLU needs, and GroupNorm with its statistics fixed.
-
-    ``normed``: the normalised map before the affine one. ``gate``: the derivative of affine map and ReLU divided by the
-    standard deviation. Both are ``[C,h,w]``, or ``[h,w,C]`` if ``kernel``, the transformed kernel, is given. With the
-    map's statistics as constants the norm is ``factor * z + shift``, per channel.
-    """
-
-    step: ConvStep
-    normed: Tensor
-    gate: Tensor
-    factor: Tensor
-    shift: Tensor
-    groups: int
-    kernel: Tensor | None
-
-
-class GroupNormTower:
-    """A stack of convolution, GroupNorm and ReLU on one map, kept open for exact backward passes.
-
-    Its ``output`` is ``[C',h,w]``. ``backward`` is linear in its argument and can be called many times.
-
-    Args:
-        convs: the convolutions in order.
-        norms: the GroupNorm after each; each is followed by ReLU.
-        features: the map ``[C,h,w]``.
-    """
-
-    def __init__(self, convs: Sequence[nn.Conv2d], norms: Sequence[nn.GroupNorm], features: Tensor) -> None:
-        self._layers: list[_Layer] = []
-        x = features
-        for conv, norm in zip(convs, norms):
-            step = ConvStep.of(conv)
-            z = F.conv2d(x[None], step.weight, step.bias, padding=step.reach, groups=step.groups)[0]
-            grouped = z.reshape(norm.num_groups, -1)
-            variance, mean = torch.var_mean(grouped, dim=1, correction=0, keepdim=True)
-            rstd = torch.rsqrt(variance + norm.eps)
-            normed = ((grouped - mean) * rstd).reshape_as(z)
-            each = len(norm.weight) // norm.num_groups
-            factor = norm.weight[:, None, None] * rstd.repeat_interleave(each, 0)[:, :, None]
-            shift = norm.bias[:, None, None] - factor * mean.repeat_interleave(each, 0)[:, :, None]
-            x = torch.addcmul(norm.bias[:, None, None], normed, norm.weight[:, None, None]).relu_()
-            gate = factor * (x > 0)
-            kernel = None
-            if _prefers_winograd(step, features):
-                kernel = transform_transposed_kernel(step.weight)
-                normed, gate = normed.permute(1, 2, 0).contiguous(), gate.permute(1, 2, 0).contiguous()
-            self._layers.append(_Layer(step, normed, gate, factor, shift, norm.num_groups, kernel))
-        self.output = x
-
-    def fixed_norms(self) -> list[Callable[[Tensor], Tensor]]:
-        """Return each GroupNorm and ReLU as a pointwise function, with this map's statistics as constants.
-
-        Returns:
-            One function of maps ``[n,C,a,b]`` for each layer.
-        """
-        return [_affine_relu(layer.factor, layer.shift) for layer in self._layers]
-
-    def backward_on_windows(self, gradient: Tensor, at: Tensor) -> Tensor:
-        """Return what ``OpenTower.backward`` does, with this map's statistics as constants.
-
-        Args:
-            gradient: gradients ``[n,C',k,k]`` at the output in a window around each cell, k odd; outside of it zero.
-            at: int64 ``[n,2]``, (row, column) of the cells.
-
-        Returns:
-            Gradients ``[n,C,K,K]`` with respect to the map, K larger than k by twice the reach of the convolutions.
-        """
-        slopes = (layer.gate if layer.kernel is None else layer.gate.permute(2, 0, 1) for layer in self._layers)
-        return backward_on_windows([(layer.step, slope) for layer, slope in zip(self._layers, slopes)], gradient, at)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """Return exact vector-Jacobian products: gradients at the output carried back to the map.
-
-        Args:
-            gradient: gradients ``[n,C',h,w]`` at the output; changed in place.
-
-        Returns:
-            Gradients ``[n,C,h,w]`` with respect to the map.
-        """
-        kernels = [layer.kernel for layer in self._layers if layer.kernel is not None]
-        if len(kernels) == len(self._layers):
-            # One map at a time: the buffers of several do not fit the caches.
-            return torch.stack([self._backward_winograd(row, kernels) for row in gradient])
-        for layer in reversed(self._layers):
-            gradient = _group_norm_backward(gradient, layer)
-            gradient = F.conv_transpose2d(
-                gradient, layer.step.weight, padding=layer.step.reach, groups=layer.step.groups
-            )
-        return gradient
-
-    def _backward_winograd(self, gradient: Tensor, kernels: Sequence[Tensor]) -> Tensor:
-        """The same for one gradient ``[C',h,w]``, with channels last and Winograd convolutions."""
-        gradient = gradient.permute(1, 2, 0).contiguous()
-        for layer, kernel in zip(reversed(self._layers), reversed(kernels)):
-            gradient.mul_(layer.gate)
-            mean = _group_mean(gradient.mean(dim=(0, 1)), layer.groups)
-            slope = _group_mean((gradient * layer.normed).mean(dim=(0, 1)), layer.groups)
-            gradient.sub_(mean).addcmul_(layer.normed, slope, value=-1)
-            gradient = convolve(gradient, kernel)
-        return gradient.permute(2, 0, 1)
-
-
-def _prefers_winograd(step: ConvStep, features: Tensor) -> bool:
-    """Whether Winograd's tiles are faster: a 3x3 convolution of many channels on a large map, on the CPU."""
-    return (
-        features.device.type == "cpu"
-        and step.weight.shape[2:] == (3, 3)
-        and step.groups == 1
-        and min(step.weight.shape[:2]) >= 64
-        and features.numel() >= 2**17
-    )
-
-
-def _affine_relu(factor: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda z: torch.addcmul(shift, z, factor).relu()
-
-
-def _group_mean(channels: Tensor, groups: int) -> Tensor:
-    """The mean over each group of channels, repeated for its channels: ``[C]`` to ``[C]``."""
-    grouped = channels.reshape(groups, -1)
-    return grouped.mean(dim=1, keepdim=True).expand_as(grouped).reshape(-1)
-
-
-def _group_norm_backward(gradient: Tensor, layer: _Layer) -> Tensor:
-    """``g - mean(g) - normed * mean(g * normed)`` per group with ``g = gate * gradient``, in place."""
-    gradient.mul_(layer.gate)
-    grouped = gradient.reshape(len(gradient), layer.groups, -1)
-    normed = layer.normed.reshape(layer.groups, -1)
-    mean = grouped.mean(dim=2, keepdim=True)
-    slope = (grouped.transpose(0, 1) @ normed[:, :, None]).transpose(0, 1) / grouped.shape[2]
-    # Not in place where the gradient lies otherwise in memory than its groups, as that of a channels_last module does.
-    return grouped.sub_(mean).addcmul_(normed, slope, value=-1).reshape(gradient.shape)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import outside_inference_mode
-from detxai_nb.detectors.dense.branch import Branch, BranchRun
+from detxai_nb.detectors.dense.branch import Branch
+from detxai_nb.detectors.dense.branch_run import WINDOWS, BranchRun
 from detxai_nb.detectors.dense.convolutions import cut_windows
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.module_use import alone, exclusive
@@ -20,6 +21,8 @@ from detxai_nb.windows import GradientChunk
 Branches = Sequence[Mapping[str, Branch]]
 """The branches of a head by name ("class", "box"), for each pyramid level; one set if all levels share them."""
 HEAD = "head"
+_TOGETHER = 64
+"""Predictions whose maps on a whole level are handed on together."""
 
 
 class Rule(Protocol):
@@ -90,7 +93,9 @@ def head_layers(branches: Branches) -> dict[str, tuple[str, int]]:
 class DenseHead:
     """A head of branches on one image's pyramid, opened at the pyramid or at an activation inside the head.
 
-    Its ``features`` are the explained grids ``[C,h,w]``, one for each level, ``pyramid`` what the head reads.
+    Its ``features`` are the explained grids ``[C,h,w]``, one for each level, ``pyramid`` what the head reads. ``ways``
+    says how ``products`` were computed, by branch and level: "windows", or on whole levels "objects", "fields" or
+    "dense" (see ``BranchRun.way``); it depends on what costs least and changes no value beyond rounding.
 
     Args:
         head: the module that the branches are part of; it runs in evaluation mode.
@@ -116,6 +121,7 @@ class DenseHead:
         self._rule = rule
         self._fixed = fixed
         self._runs: dict[tuple[str, int], BranchRun] = {}
+        self.ways: dict[str, str] = {}
         self._opened: str | None = None
         self._stop = 0
         self.features = list(pyramid)
@@ -202,7 +208,7 @@ class DenseHead:
     def _chunks(self, level: int, at: Tensor, labels: Tensor, target: Target) -> Iterator[GradientChunk]:
         features = self.features[level]
         runs = self._run(level, target)
-        open_runs = [run for name, run in runs.items() if self._opened in (None, name)]
+        open_runs = list(self._open_runs(level, target).values())
         local = all(run.local for run in open_runs)
         opened = local and all(run.open_for(len(at)) for run in open_runs)
         reach = max((run.reach for run in open_runs), default=0)
@@ -220,6 +226,85 @@ class DenseHead:
                 gradient = self._on_whole_level(runs, *chunk)
             yield GradientChunk(level, rows, gradient, at[rows, :2] - reach if local else None)
             del gradient
+
+    def products(
+        self, level: int, at: Tensor, asked: Sequence[tuple[Tensor, Target]]
+    ) -> Iterator[tuple[int, GradientChunk]]:
+        """Yield the products of gradient and activation, summed over channels: those of ``chunks``, for less.
+
+        Args:
+            level, at: as for ``scalars``.
+            asked: labels and target of ``scalars``, for each of several scalars of the same predictions; together they
+                cost less than one after another.
+
+        Yields:
+            The number of what was asked for, and a chunk with gradients of one channel, as ``GradientChunk.products``
+            makes them.
+        """
+        return outside_inference_mode(self._products(level, at, asked), self._head)
+
+    def _products(
+        self, level: int, at: Tensor, asked: Sequence[tuple[Tensor, Target]]
+    ) -> Iterator[tuple[int, GradientChunk]]:
+        together = []
+        for number, (labels, target) in enumerate(asked):
+            runs = self._open_runs(level, target)
+            if all(run.local for run in runs.values()):
+                for chunk in self._local_products(runs, level, at, labels, target):
+                    yield number, chunk
+                    del chunk
+            else:
+                together.append(number)
+        for rows in torch.split(torch.arange(len(at), device=at.device), _TOGETHER) if together else ():
+            some = [(asked[number][0][rows], asked[number][1]) for number in together]
+            for number, maps in zip(together, self._whole_products(level, at[rows], some)):
+                yield number, GradientChunk(level, rows, maps[:, None])
+
+    def _whole_products(self, level: int, at: Tensor, asked: Sequence[tuple[Tensor, Target]]) -> list[Tensor]:
+        """The maps ``[n,h,w]`` of scalars on a whole level; those of one branch go through it together."""
+        features = self.features[level]
+        slopes: dict[str, list[tuple[int, Tensor]]] = {}
+        for number, (labels, target) in enumerate(asked):
+            for name, slope in self._slopes(self._run(level, target), level, at, labels, target).items():
+                slopes.setdefault(name, []).append((number, slope))
+        found = [features.new_zeros(len(at), *features.shape[1:]) for _ in asked]
+        with torch.no_grad():
+            for name, mine in slopes.items():
+                run = self._runs[name, level]
+                way = self.ways[f"{name} branch, level {level}"] = run.way(len(mine) * len(at))
+                maps = run.products(torch.cat([slope for _, slope in mine]), at[:, :2].repeat(len(mine), 1), way)
+                for (number, _), one in zip(mine, maps.split(len(at))):
+                    found[number] += one
+        return found
+
+    def _local_products(
+        self, runs: Mapping[str, BranchRun], level: int, at: Tensor, labels: Tensor, target: Target
+    ) -> Iterator[GradientChunk]:
+        """The same in windows around the predictions, if what depends on the explained grid is local."""
+        # Every one is opened, also if another was not.
+        opened = [run.open_for(len(at)) for run in runs.values()]
+        if not runs or not all(opened):
+            for chunk in self._chunks(level, at, labels, target):
+                yield chunk.products(self.features[level])
+                del chunk
+            return
+        self.ways.update({f"{name} branch, level {level}": WINDOWS for name in runs})
+        reach = max(run.reach for run in runs.values())
+        size = 2 * reach + 1
+        most = rows_per_chunk(self.features[level][:, :size, :size]) // sum(run.depth for run in runs.values())
+        for rows in torch.split(torch.arange(len(at), device=at.device), max(1, most)):
+            slopes = self._slopes(self._run(level, target), level, at[rows], labels[rows], target)
+            total = self.features[level].new_zeros(len(rows), 1, size, size)
+            with torch.no_grad():
+                for name, slope in slopes.items():
+                    inner = slice(reach - runs[name].reach, reach + runs[name].reach + 1)
+                    total[:, 0, inner, inner] += runs[name].window_products(slope, at[rows, :2], len(at))
+            yield GradientChunk(level, rows, total, at[rows, :2] - reach)
+            del total
+
+    def _open_runs(self, level: int, target: Target) -> dict[str, BranchRun]:
+        """The branches behind a target that depend on the explained grid."""
+        return {name: run for name, run in self._run(level, target).items() if self._opened in (None, name)}
 
     def _on_windows(
         self, runs: Mapping[str, BranchRun], reach: int, level: int, at: Tensor, labels: Tensor, target: Target

@@ -15,7 +15,8 @@ from detxai_nb.detectors.base import batches_of_one_shape, evaluating, gather_de
 from detxai_nb.detectors.dense.anchors import AnchorGrid
 from detxai_nb.detectors.dense.backbone_layers import PYRAMID, OpenBackbone
 from detxai_nb.detectors.dense.head import Branches, DenseHead, Rule, head_layers
-from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, NECK, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
+from detxai_nb.detectors.dense.stages import NECK
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement

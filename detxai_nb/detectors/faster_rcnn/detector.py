@@ -26,7 +26,8 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, Place, capture_parts, pyramid_above
-from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS, BACKBONE, NECK
+from detxai_nb.detectors.dense.stages import BACKBONE, NECK
+from detxai_nb.detectors.dense.trace import ANCHOR_FIELDS
 from detxai_nb.detectors.faster_rcnn.layers import BeforeNeck, BeforePyramid, LayerBelow, PooledMaps
 from detxai_nb.detectors.faster_rcnn.pooling import Pooling, with_scales
 from detxai_nb.detectors.faster_rcnn.proposals import AnchorProposals, propose

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.dense.backbone_layers import BEFORE
-from detxai_nb.detectors.dense.trace import BACKBONE
+from detxai_nb.detectors.dense.stages import BACKBONE
 from detxai_nb.detectors.faster_rcnn.pyramid_transpose import PyramidTranspose, Window
 from detxai_nb.geometry import sampler_shift
 from detxai_nb.types import Level

@@ -23,7 +23,8 @@ from detxai_nb.detectors.base import (
     tracing,
 )
 from detxai_nb.detectors.dense.head import Branches, DenseHead, head_layers
-from detxai_nb.detectors.dense.trace import NECK, ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
+from detxai_nb.detectors.dense.stages import NECK
+from detxai_nb.detectors.dense.trace import ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.candidates import Suppressing, survivors
 from detxai_nb.detectors.ultralytics.head import (

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.dense.trace import BACKBONE, NECK, Stages
+from detxai_nb.detectors.dense.stages import BACKBONE, NECK, Stages
 from detxai_nb.module_use import alone
 
 HEADS = ("Detect", "v10Detect")

@@ -22,15 +22,8 @@ from detxai_nb.detectors.base import (
 from detxai_nb.detectors.dense.backbone_layers import BEFORE, Place, capture_parts, pyramid_above
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import DenseHead, head_layers, needs_of
-from detxai_nb.detectors.dense.trace import (
-    BACKBONE,
-    NECK,
-    ORIGIN_FIELDS,
-    OneStageTrace,
-    PreparedPyramid,
-    Stages,
-    open_stages,
-)
+from detxai_nb.detectors.dense.stages import BACKBONE, NECK, Stages, open_stages
+from detxai_nb.detectors.dense.trace import ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.candidates import Suppressing, survivors
 from detxai_nb.detectors.yolox.blocks import BaseConv, DWConv

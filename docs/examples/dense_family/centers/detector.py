@@ -22,7 +22,8 @@ from detxai_nb.detectors.base import (
 )
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.head import DenseHead, head_layers
-from detxai_nb.detectors.dense.trace import BACKBONE, NECK, ORIGIN_FIELDS, OneStageTrace, open_stages
+from detxai_nb.detectors.dense.stages import BACKBONE, NECK, open_stages
+from detxai_nb.detectors.dense.trace import ORIGIN_FIELDS, OneStageTrace
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.weights import fit_weights, read_weights
 from detxai_nb.geometry import Placement
