@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detxai_nb.evaluation.parquet import identity_of, read_whole, to_bytes, to_columns, to_table
+from detxai_nb.evaluation.parquet import identity_of, read_parquet, to_bytes, to_columns, to_table
 from detxai_nb.evaluation.reports import Report
 from detxai_nb.evaluation.rows import COLUMNS, Record, summarize, to_frame
 from detxai_nb.evaluation.runner import ATTRIBUTE
@@ -76,7 +76,7 @@ def kept_evaluation(name: str | os.PathLike[str]) -> pandas.DataFrame:
                 + f". Known: {', '.join(kept_names())}; or name a {ENDING} file"
             )
         path = KEPT / f"{name}{ENDING}"
-    about, table = read_whole(path)
+    about, table = read_parquet(path)
     if _PACKED not in about:
         raise ValueError(f"{path} is part of a store, not a kept evaluation; read_evaluation takes the store's folder")
     told = json.loads(zlib.decompress(base64.b64decode(about[_PACKED])))

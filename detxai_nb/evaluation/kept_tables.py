@@ -65,8 +65,9 @@ def read_kept_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(f"{path} is no kept table of the format {FORMAT!r}")
     command, columns = found.get("command"), found.get("columns")
-    lists = isinstance(columns, dict) and all(isinstance(column, list) for column in columns.values())
-    if not isinstance(command, str) or not lists or len({len(column) for column in columns.values()}) != 1:
+    values = list(columns.values()) if isinstance(columns, dict) else []
+    lists = bool(values) and all(isinstance(column, list) for column in values)
+    if not isinstance(command, str) or not lists or len({len(column) for column in values}) != 1:
         raise ValueError(f"{path} is damaged: it needs a command, and columns of one length")
     table = pd.DataFrame(columns)
     table.attrs["command"] = command

@@ -227,12 +227,12 @@ def read_table(path: Path, identity: str) -> pyarrow.Table:
         ValueError: if the file is damaged or of another evaluation.
         FileNotFoundError: if there is no such file.
     """
-    about, table = read_whole(path)
+    about, table = read_parquet(path)
     _refuse_others(path, about, identity)
     return table
 
 
-def read_whole(path: Path) -> tuple[dict[str, Any], pyarrow.Table]:
+def read_parquet(path: Path) -> tuple[dict[str, Any], pyarrow.Table]:
     """Return what the footer of a file says, and its rows.
 
     Args:

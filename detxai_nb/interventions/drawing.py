@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def plot_intervention(one: Intervention) -> Figure:
     bars, _ = sheet.panel(0, 2)
     place, room = bars.get_position(), _TICKS / sheet.size[1]
     bars.set_position((place.x0, place.y0 + room, place.width, place.height - room))
-    _bars(bars, one)
+    _bars(bars, one, sheet.size[1])
     words = what_was_done(one)
     sheet.head(words if one.about is None else f"{words}: {says(one, one.about)}")
     return sheet.figure
@@ -96,7 +96,7 @@ def _outline(axes: Axes, mask: np.ndarray) -> None:
     axes.set_ylim(height, 0)
 
 
-def _bars(axes: Axes, one: Intervention) -> None:
+def _bars(axes: Axes, one: Intervention, inches: float) -> None:
     count = min(len(one), _MOST)
     places = np.arange(count)
     before, now = one.before.scores[:count].numpy(), one.after.scores[:count].numpy()
@@ -109,7 +109,7 @@ def _bars(axes: Axes, one: Intervention) -> None:
     beside = (one.found_scores > one.after.scores + BESIDE)[:count].numpy()
     if beside.any():
         found = one.found_scores[:count].numpy()
-        look = {"ms": 5, "mfc": "white", "mec": COLOURS["now"]}
+        look: dict[str, Any] = {"ms": 5, "mfc": "white", "mec": COLOURS["now"]}
         axes.plot(found[beside], places[beside] + 0.2, "D", **look, label="reported from beside")
     names = one.detections.label_names()
     for row in range(count):
@@ -117,7 +117,7 @@ def _bars(axes: Axes, one: Intervention) -> None:
     axes.set_yticks([])
     axes.set_xlim(0, 1)
     entries = len(axes.get_legend_handles_labels()[0])
-    height = axes.get_position().height * axes.figure.get_figheight()
+    height = axes.get_position().height * inches
     # The legend has room of its own below the bars.
     axes.set_ylim((count + 0.2) / max(0.4, 1 - (entries * _ENTRY + 0.15) / height) - 0.6, -0.6)
     axes.tick_params(axis="x", labelsize=7)

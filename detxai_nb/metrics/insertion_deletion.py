@@ -274,7 +274,6 @@ def _whole(mode: str) -> Callable[..., Measured]:
         ties: str = "random",
         score_threshold: float = SCORE_THRESHOLD,
         min_iou: float = MIN_IOU,
-        batch_size: int | None = None,
     ) -> Measured:
         """Area below the score itself over 50 equal steps through all pixels of the image, 0..1.
 
@@ -288,13 +287,7 @@ def _whole(mode: str) -> Callable[..., Measured]:
         height, width = case.size
         everything = torch.full((len(case),), float(height * width), dtype=torch.float64, device="cpu")
         areas = box_areas(case) if area == "box" else everything
-        asking: dict[str, Any] = {
-            "by": "iou",
-            "score_threshold": score_threshold,
-            "min_iou": min_iou,
-            "batch_size": batch_size,
-        }
-        curves = perturbation_curves(case, schedule, areas, **asking)
+        curves = perturbation_curves(case, schedule, areas, by="iou", score_threshold=score_threshold, min_iou=min_iou)
         shown = {"s1": curves.target, "s2": curves.target * curves.target_iou}
         return _measured(curves, shown[score], 1, {name: area_below(curve) for name, curve in shown.items()})
 
