@@ -58,10 +58,10 @@ def faults(count: int, seed: int) -> None:
     sys.path.insert(0, str(HERE.parents[1] / "misses"))
     from made_up_detector import FAULTS, MadeUpDetector
 
-    for planted, (settings, cause) in FAULTS.items():
-        for mode in ("plain", "tiny", "crowd", "one-class-crowd"):
-            samples = list(dx.data.scenes.Scenes(count, seed=seed, mode=mode))
-            healthy = _missed(dx.misses.explain_misses(MadeUpDetector(samples), samples))
+    for mode in ("plain", "tiny", "crowd", "one-class-crowd"):
+        samples = list(dx.data.scenes.Scenes(count, seed=seed, mode=mode))
+        healthy = _missed(dx.misses.explain_misses(MadeUpDetector(samples), samples))
+        for planted, (settings, cause) in FAULTS.items():
             faulty = _missed(dx.misses.explain_misses(MadeUpDetector(samples, **settings), samples))
             found = Counter(name for key, name in faulty.items() if key not in healthy)
             total = found.total()
