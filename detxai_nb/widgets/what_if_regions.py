@@ -58,7 +58,9 @@ class Drawn:
     @property
     def title(self) -> str:
         """What it is in words, such as "stroke" or "2 shapes"."""
-        return str(self.shapes[0]["kind"]) if len(self.shapes) == 1 else f"{len(self.shapes)} shapes"
+        kind = str(self.shapes[0]["kind"])
+        words = {"hottest": "hottest pixels", "given": "given region"}.get(kind, kind)
+        return words if len(self.shapes) == 1 else f"{len(self.shapes)} shapes"
 
 
 def drawn_of_region(size: tuple[int, int], region: Region, maps: MapsHere | None) -> Drawn:

@@ -1,6 +1,6 @@
 """What a person waits for in a notebook with widgets, and what its cells keep, measured in JupyterLab.
 
-python tests/bench/bench_widgets.py [--threads 2]
+python tests/bench/bench_widgets.py [--threads 2] [--only what-if]
 
 Wall time depends on what else the machine does; beside it stands the kernel's processor time.
 """
@@ -61,6 +61,7 @@ for widget in (explorer, comparison):
     widget.close()
 del explorer, comparison, widget
 gc.collect(); None""",
+    "what-if": "what_if = dx.widgets.WhatIf(detector, scene, radius=10.0)\nwhat_if",
     "again": "dx.widgets.Explorer(some, large)",
     "memory": "gc.collect(); print(resident())",
     "again2": "dx.widgets.Comparison(some, large)",
@@ -75,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--only", choices=["what-if"], help="measure nothing else")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     options = parser.parse_args()
     cells = [nbformat.v4.new_code_cell(text.replace("THREADS", str(options.threads))) for text in CELLS.values()]
@@ -87,8 +89,49 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             page.set_default_timeout(180_000)
             notebook = NotebookPage(page, server, "bench.ipynb")
-            _measure(notebook, options.runs)
+            notebook.run_cell(NAMES.index("begin"))
+            _ask(notebook)
+            if not options.only:
+                _measure(notebook, options.runs)
             browser.close()
+
+
+ANSWERED = """root => new Promise(resolve => {
+    const before = root.dataset.answer;
+    let begun = 0;
+    document.addEventListener("pointerup", () => (begun = performance.now()), { capture: true, once: true });
+    const seen = new MutationObserver(() => {
+        if (root.dataset.answer === before || root.dataset.ready !== "true") return;
+        seen.disconnect();
+        resolve(performance.now() - begun);
+    });
+    seen.observe(root, { attributes: true });
+})"""
+
+
+def _ask(notebook: NotebookPage, strokes: int = 12) -> None:
+    """From the end of a stroke to the picture with the answer, on the bundled detector."""
+    page: Any = notebook.page
+    notebook.run_cell(NAMES.index("what-if"))
+    root = page.locator(".dx-what-if[data-ready=true]")
+    root.wait_for(state="attached")
+    root.scroll_into_view_if_needed()
+    took = []
+    for number in range(strokes):
+        box = root.locator("canvas.dx-canvas").bounding_box()
+        x, y = box["x"] + box["width"] * (0.1 + 0.06 * number), box["y"] + 0.3 * box["height"]
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 30, y + 20, steps=4)
+        page.evaluate(f"window.timed = ({ANSWERED})(document.querySelector('.dx-what-if')); null")
+        page.mouse.up()
+        took.append(page.evaluate("window.timed"))
+        page.locator(".dx-what-if[data-elsewhere=known]").wait_for(state="attached")
+    ordered = sorted(took)
+    print(
+        f"WhatIf on tiny-fcos, from the stroke's end to the answer on screen, {strokes} strokes: "
+        f"median {ordered[strokes // 2]:.0f} ms, fastest {ordered[0]:.0f} ms, slowest {ordered[-1]:.0f} ms"
+    )
 
 
 def _measure(notebook: NotebookPage, runs: int) -> None:
@@ -97,7 +140,6 @@ def _measure(notebook: NotebookPage, runs: int) -> None:
     def run(name: str) -> str:
         return notebook.run_cell(NAMES.index(name)).strip()
 
-    run("begin")
     work, began = float(run("work")), time.monotonic()
     run("many")
     page.locator(".dx-comparison[data-shown^=odam]").wait_for(state="attached")

@@ -1702,7 +1702,7 @@ function placeWords(place, about, waiting) {
   if (place.count === 0 || lost === null || lost === void 0) return "no room for an equal area";
   return `${change(lost)} (mean of ${place.count})`;
 }
-function answerWords(whatIf) {
+function answerWords(whatIf, all = false) {
   const { answer, about, elsewhere, store, objects } = whatIf;
   if (!answer) return "";
   const whole = subjectOf(store).whole;
@@ -1713,13 +1713,19 @@ function answerWords(whatIf) {
     const more = verdict(row);
     said.push(`${nameOf(objects[about])}, ${scoreName(objects[about])} ${score(row.before)}, now ${score(row.now)}${more ? `, ${more}` : ""} (${regionWords(answer)}).`);
   } else said.push(`${answer.region[0].toUpperCase()}${regionWords(answer).slice(1)}.`);
-  if (share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
-  if (elsewhere && about !== null) {
+  if (all && share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
+  if (all && elsewhere && about !== null) {
     const places = [
       ...whole ? [] : [`elsewhere in the object ${placeWords(elsewhere.object, about, "")}`],
       `on the background ${placeWords(elsewhere.background, about, "")}`
     ];
     said.push(`Equal areas: ${places.join(", ")}.`);
+  }
+  const changed = (row) => Math.abs(row.before - row.now);
+  const most = answer.rows.reduce((best, row, i) => changed(row) > changed(answer.rows[best]) ? i : best, 0);
+  if (most !== about && answer.rows[most] && changed(answer.rows[most]) >= 0.01) {
+    const row = answer.rows[most];
+    said.push(`Most changed: ${nameOf(objects[most])}, ${score(row.before)} to ${score(row.now)}.`);
   }
   const changes = [
     [answer.rows.filter((row) => !row.kept).length + answer.went.length, "no longer reported"],
@@ -2818,7 +2824,7 @@ function pairView(whatIf, scene) {
         return element("tr", {}, [
           element("th", { scope: "row", title: nameOf(object) }, [nameOf(object)]),
           element("td", {}, [score(cells[0]?.before ?? object.score)]),
-          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? score(row.now) : ""]))
+          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? `${row.kept ? "" : "gone "}${score(row.now)}` : ""]))
         ]);
       });
       table.replaceChildren(
@@ -2888,6 +2894,7 @@ function whatIfPanel(whatIf, { download, ...pick }) {
 function regionSection(whatIf) {
   const { store, subject } = whatIf;
   const tool = segmentControl("Tool", TOOLS, (name) => store.commit({ tool: name }));
+  tool.row.classList.add("dx-tool");
   const radius = sliderControl(
     "Brush",
     (value) => store.setLive("radius", value),
@@ -3182,7 +3189,7 @@ var WhatIfView = class {
     return {
       scene,
       part: parts.stage.viewport.visible,
-      words: answer ? [answerWords(whatIf), note].filter(Boolean) : [title],
+      words: answer ? [answerWords(whatIf, true), note].filter(Boolean) : [title],
       bar: scene.heat && map && range ? { range, table: whatIf.table(false), unit: whatIf.maps?.unit } : null,
       legend: [],
       name: ["what-if", ...answer ? [answer.region, store.get("fill")] : [], ...selected === null ? [] : [whatIf.objects[selected].name, String(selected)]]

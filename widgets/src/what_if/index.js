@@ -207,7 +207,7 @@ class WhatIfView {
     return {
       scene,
       part: parts.stage.viewport.visible,
-      words: answer ? [answerWords(whatIf), note].filter(Boolean) : [title],
+      words: answer ? [answerWords(whatIf, true), note].filter(Boolean) : [title],
       bar: scene.heat && map && range ? { range, table: whatIf.table(false), unit: whatIf.maps?.unit } : null,
       legend: [],
       name: ["what-if", ...(answer ? [answer.region, store.get("fill")] : []), ...(selected === null ? [] : [whatIf.objects[selected].name, String(selected)])],

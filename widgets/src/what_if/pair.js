@@ -90,7 +90,7 @@ export function pairView(whatIf, scene) {
         return element("tr", {}, [
           element("th", { scope: "row", title: nameOf(object) }, [nameOf(object)]),
           element("td", {}, [score(cells[0]?.before ?? object.score)]),
-          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? score(row.now) : ""])),
+          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? `${row.kept ? "" : "gone "}${score(row.now)}` : ""])),
         ]);
       });
       table.replaceChildren(

@@ -75,6 +75,7 @@ export function whatIfPanel(whatIf, { download, ...pick }) {
 function regionSection(whatIf) {
   const { store, subject } = whatIf;
   const tool = segmentControl("Tool", TOOLS, (name) => store.commit({ tool: name }));
+  tool.row.classList.add("dx-tool");
   const radius = sliderControl(
     "Brush",
     (value) => store.setLive("radius", value),

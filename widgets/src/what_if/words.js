@@ -46,8 +46,12 @@ export function placeWords(place, about, waiting) {
   return `${change(lost)} (mean of ${place.count})`;
 }
 
-/** The answer, for those who do not see it. @param {WhatIf} whatIf */
-export function answerWords(whatIf) {
+/**
+ * The answer in a few sentences.
+ * @param {WhatIf} whatIf
+ * @param {boolean} [all] with the figures that stand below the picture
+ */
+export function answerWords(whatIf, all = false) {
   const { answer, about, elsewhere, store, objects } = whatIf;
   if (!answer) return "";
   const whole = subjectOf(store).whole;
@@ -58,13 +62,19 @@ export function answerWords(whatIf) {
     const more = verdict(row);
     said.push(`${nameOf(objects[about])}, ${scoreName(objects[about])} ${score(row.before)}, now ${score(row.now)}${more ? `, ${more}` : ""} (${regionWords(answer)}).`);
   } else said.push(`${answer.region[0].toUpperCase()}${regionWords(answer).slice(1)}.`);
-  if (share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
-  if (elsewhere && about !== null) {
+  if (all && share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
+  if (all && elsewhere && about !== null) {
     const places = [
       ...(whole ? [] : [`elsewhere in the object ${placeWords(elsewhere.object, about, "")}`]),
       `on the background ${placeWords(elsewhere.background, about, "")}`,
     ];
     said.push(`Equal areas: ${places.join(", ")}.`);
+  }
+  const changed = (/** @type {Row} */ row) => Math.abs(row.before - row.now);
+  const most = answer.rows.reduce((best, row, i) => (changed(row) > changed(answer.rows[best]) ? i : best), 0);
+  if (most !== about && answer.rows[most] && changed(answer.rows[most]) >= 0.01) {
+    const row = answer.rows[most];
+    said.push(`Most changed: ${nameOf(objects[most])}, ${score(row.before)} to ${score(row.now)}.`);
   }
   const changes = [
     [answer.rows.filter((row) => !row.kept).length + answer.went.length, "no longer reported"],
