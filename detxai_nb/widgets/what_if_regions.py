@@ -135,7 +135,7 @@ def _made(
 ) -> tuple[Region, str]:
     """A shape's region, and the source of it."""
     kind = shape.get("kind")
-    if kind not in _NEEDS:
+    if not isinstance(kind, str) or kind not in _NEEDS:
         raise ValueError(f"a shape is one of {', '.join(map(repr, _NEEDS))}; got {kind!r}")
     if missing := [name for name in _NEEDS[kind] if name not in shape]:
         raise ValueError(f"a shape of the kind {kind!r} has {' and '.join(map(repr, missing))}")

@@ -2423,7 +2423,6 @@ var WhatIf = class extends OneResultModel {
     this.#asked = this.#heard;
     this.store.subscribe((key) => {
       if (key === "status" && this.#settled) this.#drawn = null;
-      if (key === "answer" && this.#timer === void 0) this.#drawn = null;
     });
   }
   /** A black box has no map to wait for. */
@@ -2548,16 +2547,22 @@ var WhatIf = class extends OneResultModel {
     this.draw({ kind: "box", box: [Math.round(x1 + across), Math.round(y1 + down), Math.round(x2 - across), Math.round(y2 - down)] }, false);
   }
   undo() {
+    this.#leave();
     this.store.send({ type: "undo" });
   }
   redo() {
+    this.#leave();
     this.store.send({ type: "redo" });
   }
-  /** Give up what is drawn or under way; the last answer stands. */
-  cancel() {
+  /** What is drawn and not asked about is left. */
+  #leave() {
     clearTimeout(this.#timer);
     this.#timer = void 0;
     this.#drawn = null;
+  }
+  /** Give up what is drawn or under way; the last answer stands. */
+  cancel() {
+    this.#leave();
     this.store.send({ type: "cancel" });
     this.store.notify("drawn");
   }

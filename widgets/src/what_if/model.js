@@ -85,7 +85,6 @@ export class WhatIf extends OneResultModel {
     this.store.subscribe((key) => {
       // An answer, an error or the way back: what was drawn is no longer under way.
       if (key === "status" && this.#settled) this.#drawn = null;
-      if (key === "answer" && this.#timer === undefined) this.#drawn = null;
     });
   }
 
@@ -232,18 +231,25 @@ export class WhatIf extends OneResultModel {
   }
 
   undo() {
+    this.#leave();
     this.store.send({ type: "undo" });
   }
 
   redo() {
+    this.#leave();
     this.store.send({ type: "redo" });
+  }
+
+  /** What is drawn and not asked about is left. */
+  #leave() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#drawn = null;
   }
 
   /** Give up what is drawn or under way; the last answer stands. */
   cancel() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#drawn = null;
+    this.#leave();
     this.store.send({ type: "cancel" });
     this.store.notify("drawn");
   }
