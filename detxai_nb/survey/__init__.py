@@ -11,11 +11,12 @@ from detxai_nb.survey.codes import typed_code
 from detxai_nb.survey.comparisons import SurveyTest
 from detxai_nb.survey.expected_power import PowerEstimate, SurveyEffect, effects, power
 from detxai_nb.survey.figures import plot_by_discrimination
+from detxai_nb.survey.item_answer import ItemAnswer
 from detxai_nb.survey.merging import ClassAnswers, gather, merge
 from detxai_nb.survey.rehearsal import CONSENT, rehearsal_study, simulate
 from detxai_nb.survey.reporting import SurveyReport, SurveySection, report
 from detxai_nb.survey.seat import KINDS, Seat, SeatQuestion
-from detxai_nb.survey.seat_answers import ItemAnswer, SeatAnswers
+from detxai_nb.survey.seat_answers import SeatAnswers
 from detxai_nb.survey.study import ItemKey, Study, StudyItem
 
 __all__ = [

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detxai_nb.survey.codes import SIGNS
+from detxai_nb.survey.item_answer import ItemAnswer
 from detxai_nb.survey.seat import LETTERS, SIMILAR, Seat
-from detxai_nb.survey.seat_answers import ItemAnswer, SeatAnswers
+from detxai_nb.survey.seat_answers import SeatAnswers
+
+if TYPE_CHECKING:
+    from detxai_nb.survey.study import Study
 
 _VERSION = 1
 LONGEST = 4000
@@ -54,7 +58,7 @@ def to_text(answers: SeatAnswers) -> str:
     return found
 
 
-def from_text(text: Any, seats: Seat | Any = None) -> SeatAnswers:
+def from_text(text: Any, seats: Seat | Study | None = None) -> SeatAnswers:
     """Return the answers that a text holds.
 
     Args:

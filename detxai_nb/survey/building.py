@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detxai_nb.survey.codes import draw_codes
-from detxai_nb.survey.ordering import make_plan
+from detxai_nb.survey.ordering import deal_items
 from detxai_nb.survey.plain import checksum
 from detxai_nb.survey.rehearsal import CONSENT
 from detxai_nb.survey.seat import KINDS, LETTERS
@@ -46,8 +46,8 @@ class StudyDesign:
         objects: items of each kind, or a number for each kind by its name.
         per_seat: items of each kind at one seat, alike; None asks every seat about all.
         seats: how many.
-        methods: the methods of "rank", or by kind those of "rank" and "draw". "odam @ second" is ODAM on the detector
-            that is called "second".
+        methods: the methods of "rank" and "draw", or by these kinds those of each. "odam @ second" is ODAM on the
+            detector that is called "second".
         settings: by method its settings, such as ``{"d-rise": {"masks": 500}}``.
         seed: of the choice of objects, of codes and plan.
         consent: the text that a person agrees to first.
@@ -84,7 +84,7 @@ class StudyDesign:
         Returns:
             The number.
         """
-        return self.objects[kind] if isinstance(self.objects, Mapping) else self.objects
+        return self.objects.get(kind, 0) if isinstance(self.objects, Mapping) else self.objects
 
     def asked(self, kind: str) -> int:
         """Return how many items of a kind one seat is asked about.
@@ -97,20 +97,22 @@ class StudyDesign:
         """
         if self.per_seat is None:
             return self.count(kind)
-        return self.per_seat[kind] if isinstance(self.per_seat, Mapping) else self.per_seat
+        return self.per_seat.get(kind, 0) if isinstance(self.per_seat, Mapping) else self.per_seat
 
     def options(self, kind: str) -> tuple[str, ...]:
         """Return the methods or directions of a kind.
 
         Args:
-            kind: one of ``kinds``; "better" has detectors for options.
+            kind: one of ``kinds``.
 
         Returns:
-            Their names.
+            Their names; none for "better", whose options are detectors.
         """
         if kind == "directions":
             return DIRECTIONS
-        return tuple(self.methods[kind] if isinstance(self.methods, Mapping) else self.methods)
+        if kind == "better":
+            return ()
+        return tuple(self.methods.get(kind, ()) if isinstance(self.methods, Mapping) else self.methods)
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def build_study(
                 progress(len(items), total)
     of = {kind: [(one.name, len(one.pictures)) for one in items if one.kind == kind] for kind in asked.kinds}
     per_seat = {kind: asked.asked(kind) for kind in asked.kinds}
-    plan = make_plan(of, draw_codes(asked.seats, random), per_seat, random)
+    plan = deal_items(of, draw_codes(asked.seats, random), per_seat, random)
     return Study(title, asked.consent, tuple(items), pictures, plan, key, _references(asked, named))
 
 
@@ -218,9 +220,8 @@ def _references(asked: StudyDesign, named: Mapping[str, Any]) -> dict[str, str]:
     """What the others are compared with: ODAM if it is there, else the last method; the first detector."""
     found = {}
     for kind in asked.kinds:
-        some = asked.options(kind)
-        usual = {"better": next(iter(named)), "directions": "positive"}
-        found[kind] = usual.get(kind, "odam" if "odam" in some else some[-1])
+        some = {"better": tuple(named)[:1], "directions": ("positive",)}.get(kind, asked.options(kind))
+        found[kind] = "odam" if "odam" in some else some[-1]
     return found
 
 

@@ -36,7 +36,7 @@ def latin_square(size: int) -> list[tuple[int, ...]]:
     return rows if size % 2 == 0 or size == 1 else [*rows, *(row[::-1] for row in rows)]
 
 
-def make_plan(
+def deal_items(
     items: Mapping[str, Sequence[tuple[str, int]]],
     codes: Sequence[str],
     per_seat: Mapping[str, int],
@@ -68,10 +68,10 @@ def make_plan(
         shown = np.zeros(len(members), int)
         for seat, code in enumerate(codes):
             turns = []
-            for number in (np.arange(count) + seat * count) % len(members):
+            for number in ((np.arange(count) + seat * count) % len(members)).tolist():
                 name, options = members[number]
                 if kind == "draw":
-                    order: tuple[int, ...] = (int(number + shown[number]) % options,)
+                    order: tuple[int, ...] = ((number + int(shown[number])) % options,)
                 else:
                     rows = latin_square(options)
                     order = rows[int(starts[number] + shown[number]) % len(rows)]

@@ -24,7 +24,7 @@ def checksum(value: Any) -> str:
     return hashlib.blake2b(_canonical(value), digest_size=8).hexdigest()
 
 
-def to_bytes(fields: Mapping[str, Any]) -> bytes:
+def file_content(fields: Mapping[str, Any]) -> bytes:
     """Return the content of a file.
 
     Args:
@@ -37,7 +37,7 @@ def to_bytes(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(whole, ensure_ascii=True, allow_nan=False, indent=1).encode() + b"\n"
 
 
-def from_bytes(content: bytes, what: str, form: str) -> dict[str, Any]:
+def file_fields(content: bytes, what: str, form: str) -> dict[str, Any]:
     """Return the fields of a file.
 
     Args:

@@ -10,10 +10,11 @@ import numpy as np
 
 from detxai_nb.survey import paper_tables as paper
 from detxai_nb.survey.codes import draw_codes
+from detxai_nb.survey.item_answer import ItemAnswer
 from detxai_nb.survey.merging import ClassAnswers, gather, is_right
-from detxai_nb.survey.ordering import make_plan
+from detxai_nb.survey.ordering import deal_items
 from detxai_nb.survey.seat import LETTERS, SIMILAR
-from detxai_nb.survey.seat_answers import ItemAnswer, SeatAnswers
+from detxai_nb.survey.seat_answers import SeatAnswers
 from detxai_nb.survey.study import ItemKey, Study, StudyItem
 
 CONSENT = (
@@ -50,7 +51,9 @@ def rehearsal_study(seats: int = 30, objects: int = 10, per_seat: int | None = N
         ValueError: if a seat is asked about more items than there are.
     """
     random = np.random.default_rng(seed)
-    pictures, items, key = {}, [], {}
+    pictures: dict[str, bytes] = {}
+    items: list[StudyItem] = []
+    key: dict[str, ItemKey] = {}
     for kind, options in _OPTIONS.items():
         for number in range(objects):
             shown = []
@@ -69,7 +72,7 @@ def rehearsal_study(seats: int = 30, objects: int = 10, per_seat: int | None = N
             items.append(item)
     of = {kind: [(i.name, len(i.pictures)) for i in items if i.kind == kind] for kind in _OPTIONS}
     count = min(8, objects) if per_seat is None else per_seat
-    plan = make_plan(of, draw_codes(seats, random), dict.fromkeys(of, count), random)
+    plan = deal_items(of, draw_codes(seats, random), dict.fromkeys(of, count), random)
     return Study("Rehearsal", CONSENT, tuple(items), pictures, plan, key, _REFERENCES)
 
 

@@ -161,8 +161,8 @@ def _ranking(kind: str, rows: pandas.DataFrame, reference: str, others: list[str
     printed = paper.TABLE_2 if kind == "rank" else paper.TABLE_10
     if set(found) <= set(printed):
         for name, row in found.items():
-            shares = printed[name]
-            row["paper's average rank"] = sum(s * (place + 1) for place, s in enumerate(shares)) / sum(shares)
+            whole = sum(printed[name])
+            row["paper's average rank"] = sum(s * (place + 1) for place, s in enumerate(printed[name])) / whole
     places = rows.pivot_table(index=["seat", "item"], columns="option", values="rank", aggfunc="first").astype(float)
     tests = []
     for name in others:

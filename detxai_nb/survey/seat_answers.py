@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detxai_nb.files import as_path, write_whole
 from detxai_nb.survey.codes import check_code
-from detxai_nb.survey.plain import from_bytes, only, read_limited, take, to_bytes
-from detxai_nb.survey.seat import LETTERS, RANKINGS, SIMILAR, Seat, SeatQuestion
+from detxai_nb.survey.item_answer import ItemAnswer, check_answer, cut_box
+from detxai_nb.survey.plain import file_content, file_fields, only, read_limited, take
+from detxai_nb.survey.seat import Seat
+
+if TYPE_CHECKING:
+    from detxai_nb.survey.study import Study
 
 FORMAT = "detxai-nb answers 1"
 LARGEST = 200_000
 """The most bytes in a file of answers; those of a hundred items take a tenth of it."""
 ENDING = ".answers.json"
-_MOST_SECONDS = 86_400.0
 _STUDY = re.compile(r"[0-9a-f]{16}")
-_ITEM = re.compile(r"i\d{2,3}")
-_CHOICE = re.compile(rf"(?:[{LETTERS}]{{0,{len(LETTERS)}}}|{SIMILAR})")
-
-
-@dataclass(frozen=True)
-class ItemAnswer:
-    """The answer to one item.
-
-    Attributes:
-        item: its name.
-        choice: letters from best to worst for an order; a letter or "=" for which is better; empty for a drawn box.
-        box: xyxy in pixels of the picture, to a tenth; None where nothing was drawn.
-        confidence: 1 (least) to 5 (most) of a drawn box; None otherwise.
-        seconds: from showing the item to the answer, to a tenth.
-    """
-
-    item: str
-    choice: str = ""
-    box: tuple[float, float, float, float] | None = None
-    confidence: int | None = None
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.item, str) or not _ITEM.fullmatch(self.item):
-            raise ValueError(f"an item is called such as 'i07', got {str(self.item)[:40]!r}")
-        if not isinstance(self.choice, str) or not _CHOICE.fullmatch(self.choice):
-            raise ValueError(f"a choice is letters of {LETTERS} or {SIMILAR!r}, got {str(self.choice)[:40]!r}")
-        if self.confidence is not None and (type(self.confidence) is not int or not 1 <= self.confidence <= 5):
-            raise ValueError(f"a confidence is 1 to 5, got {str(self.confidence)[:40]!r}")
-        object.__setattr__(self, "seconds", _tenths(self.seconds, "seconds", _MOST_SECONDS))
-        if self.box is not None:
-            if isinstance(self.box, (str, bytes)) or len(self.box) != 4:
-                raise ValueError(f"a box is (x1, y1, x2, y2), got {str(self.box)[:40]!r}")
-            x1, y1, x2, y2 = (_tenths(side, "a side of a box", 10_000.0) for side in self.box)
-            if not (x2 > x1 and y2 > y1):
-                raise ValueError(f"a box is (x1, y1, x2, y2) with x1 < x2 and y1 < y2, got {(x1, y1, x2, y2)}")
-            object.__setattr__(self, "box", (x1, y1, x2, y2))
-        if (self.box is None) != (self.confidence is None) or (self.box is None) != bool(self.choice):
-            raise ValueError("an answer is a choice, or a box with a confidence")
 
 
 class SeatAnswers:
@@ -221,11 +183,7 @@ class SeatAnswers:
             OSError: if the file cannot be written; then the answer is not kept either.
         """
         question = seat.question(item)
-        drawn = None
-        if box is not None:
-            width, height = question.size
-            x1, y1, x2, y2 = box
-            drawn = (max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2))
+        drawn = None if box is None else cut_box(box, question.size)
         answer = ItemAnswer(item, choice, drawn, confidence, seconds)
         check_answer(question, answer)
         if (self.study, self.code) != (seat.study, seat.code):
@@ -263,10 +221,10 @@ class SeatAnswers:
         """
         rows = [{**vars(one), "box": None if one.box is None else list(one.box)} for one in self.answers]
         fields = {"format": FORMAT, "study": self.study, "seat": self.code, "consent": self.consent, "answers": rows}
-        return to_bytes(fields)
+        return file_content(fields)
 
     @classmethod
-    def from_bytes(cls, content: bytes, seats: Seat | Any = None) -> SeatAnswers:
+    def from_bytes(cls, content: bytes, seats: Seat | Study | None = None) -> SeatAnswers:
         """Read what was handed in, whole or not at all.
 
         Args:
@@ -282,7 +240,7 @@ class SeatAnswers:
         """
         if len(content) > LARGEST:
             raise ValueError(f"answers take at most {LARGEST / 1000:g} kB, got {len(content) / 1000:g}")
-        fields = from_bytes(content, "answers", FORMAT)
+        fields = file_fields(content, "answers", FORMAT)
         only(fields, ("format", "study", "seat", "consent", "answers"))
         rows = take(fields, "answers", list)
         if len(rows) > 1000:
@@ -297,7 +255,7 @@ class SeatAnswers:
         return found
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], seats: Seat | Any = None) -> SeatAnswers:
+    def load(cls, path: str | os.PathLike[str], seats: Seat | Study | None = None) -> SeatAnswers:
         """Read a file of answers, whole or not at all.
 
         Args:
@@ -318,7 +276,7 @@ class SeatAnswers:
         except ValueError as error:
             raise ValueError(f"{where.name}: {error}") from error
 
-    def check(self, seats: Seat | Any) -> None:
+    def check(self, seats: Seat | Study | None) -> None:
         """Raise an error if these are not answers to the questions of a study.
 
         Args:
@@ -347,27 +305,6 @@ class SeatAnswers:
             write_whole(self.path, self.to_bytes())
 
 
-def check_answer(question: SeatQuestion, answer: ItemAnswer) -> None:
-    """Raise an error if this is no answer to this question.
-
-    Args:
-        question: as the seat saw it.
-        answer: what was answered.
-
-    Raises:
-        ValueError: naming what is expected.
-    """
-    letters, kind = question.letters, question.kind
-    if kind in RANKINGS and sorted(answer.choice) != sorted(letters):
-        raise ValueError(f"{question.item} asks for each of {letters} once, from best to worst, got {answer.choice!r}")
-    if kind == "better" and (len(answer.choice) != 1 or answer.choice not in (*letters, SIMILAR)):
-        raise ValueError(f"{question.item} asks for one of {letters} or {SIMILAR!r}, got {answer.choice!r}")
-    if (kind == "draw") != (answer.box is not None):
-        raise ValueError(f"{question.item} asks for {'a box with a confidence' if kind == 'draw' else 'letters'}")
-    if answer.box is not None and (answer.box[2] > question.size[0] or answer.box[3] > question.size[1]):
-        raise ValueError(f"{question.item}: the box {answer.box} reaches beyond the picture of {question.size}")
-
-
 def _answer(row: Any) -> ItemAnswer:
     if not isinstance(row, Mapping):
         raise ValueError(f"an answer has named fields, got {str(row)[:40]!r}")
@@ -377,16 +314,6 @@ def _answer(row: Any) -> ItemAnswer:
     confidence = take(row, "confidence", (int, type(None)))
     seconds = take(row, "seconds", (int, float))
     return ItemAnswer(take(row, "item", str), take(row, "choice", str), sides, confidence, seconds)
-
-
-def _tenths(value: Any, what: str, most: float) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not (math.isfinite(value) and 0 <= value <= most)
-    ):
-        raise ValueError(f"{what} is a number from 0 to {most:g}, got {str(value)[:40]!r}")
-    return round(float(value), 1)
 
 
 def _file_name(study: str, code: str) -> str:

@@ -145,6 +145,30 @@ class Study:
             questions.append(SeatQuestion(name, item.kind, item.words, LETTERS[: len(order)], shown, item.size))
         return Seat(self.identity, self.title, self.consent, code, tuple(questions))
 
+    def revealed(self, code: str) -> dict[str, dict[str, str]]:
+        """Return what the letters of a seat were, for the reveal after the last answer.
+
+        Args:
+            code: of the seat, as it was typed.
+
+        Returns:
+            By the item's name the option at each letter.
+
+        Raises:
+            ValueError: if there is no such seat, or this copy has no key.
+
+        Example:
+            >>> import detxai_nb as dx
+            >>> study = dx.survey.rehearsal_study(seats=1, objects=1)
+            >>> sorted(study.revealed(study.codes[0])["i01"].values())
+            ['detector 1', 'detector 2']
+        """
+        key, seat = self.require_key(), self.seat(code)
+        return {
+            name: {letter: key[name].options[option] for letter, option in zip(LETTERS, order)}
+            for name, order in self.plan[seat.code]
+        }
+
     def require_key(self) -> Mapping[str, ItemKey]:
         """Return the key.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detxai_nb.survey.plain import from_bytes, only, read_limited, take, to_bytes
+from detxai_nb.survey.plain import file_content, file_fields, only, read_limited, take
 
 if TYPE_CHECKING:
     from detxai_nb.survey.study import Study
@@ -57,7 +57,7 @@ def study_bytes(study: Study) -> bytes:
             for name, key in study.key.items()
         }
         secret = {"items": options, "references": dict(study.references)}
-    return to_bytes({"format": FORMAT, **visible(study), "key": secret})
+    return file_content({"format": FORMAT, **visible(study), "key": secret})
 
 
 def read_study(path: Path) -> Study:
@@ -75,7 +75,7 @@ def read_study(path: Path) -> Study:
     """
     content = read_limited(path, "a study", LARGEST)
     try:
-        return _study(from_bytes(content, "a study", FORMAT))
+        return _study(file_fields(content, "a study", FORMAT))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, binascii.Error) as error:
         raise ValueError(f"{path} is no whole file of a study: {error}") from error
 

@@ -14,7 +14,7 @@ import pytest
 import detxai_nb as dx
 from detxai_nb.survey import ClassAnswers, ItemAnswer, Seat, SeatAnswers, Study, from_text, merge, simulate, to_text
 from detxai_nb.survey.codes import SIGNS, draw_codes
-from detxai_nb.survey.plain import to_bytes
+from detxai_nb.survey.plain import file_content
 
 CASES = int(os.environ.get("DETXAI_NB_FUZZ", "60"))
 
@@ -185,7 +185,7 @@ def hostile(one: SeatAnswers) -> dict[str, bytes]:
     del fields["checksum"]
 
     def changed(**new: Any) -> bytes:
-        return to_bytes({**fields, **new})
+        return file_content({**fields, **new})
 
     def first(**new: Any) -> bytes:
         return changed(answers=[{**fields["answers"][0], **new}, *fields["answers"][1:]])

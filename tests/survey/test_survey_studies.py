@@ -19,7 +19,7 @@ import detxai_nb as dx
 from detxai_nb.data.sample import Sample
 from detxai_nb.survey import Study, StudyDesign, rehearsal_study
 from detxai_nb.survey.codes import SIGNS, check_code, draw_codes
-from detxai_nb.survey.ordering import latin_square, make_plan
+from detxai_nb.survey.ordering import deal_items, latin_square
 from detxai_nb.survey.study import png_size
 
 METHODS = ["odam", "grad-cam", "grad-cam++", "eigen-cam"]
@@ -60,7 +60,7 @@ def test_latin_squares_have_every_option_at_every_place_and_after_every_other_eq
 def test_a_plan_is_balanced_and_shows_nobody_an_object_twice(members: int, count: int, seats: int) -> None:
     random = np.random.default_rng(1)
     of = {"rank": [(f"i{n:02d}", 4) for n in range(members)], "draw": [(f"i{n + 50}", 5) for n in range(members)]}
-    plan = make_plan(of, draw_codes(seats, random), {"rank": count, "draw": count}, random)
+    plan = deal_items(of, draw_codes(seats, random), {"rank": count, "draw": count}, random)
     assert len(plan) == seats
     for turns in plan.values():
         assert len({name for name, _ in turns}) == len(turns) == 2 * count
@@ -135,12 +135,12 @@ def test_a_study_is_one_file_that_is_read_as_it_was(study: Study, tmp_path: Path
 
 
 def changed(path: Path, change: Any) -> bytes:
-    from detxai_nb.survey.plain import to_bytes
+    from detxai_nb.survey.plain import file_content
 
     fields = json.loads(path.read_text())
     del fields["checksum"]
     change(fields)
-    return to_bytes(fields)
+    return file_content(fields)
 
 
 def no_turn(fields: dict[str, Any]) -> None:
