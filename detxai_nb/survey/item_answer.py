@@ -51,7 +51,7 @@ class ItemAnswer:
             raise ValueError("an answer is a choice, or a box with a confidence")
 
 
-def check_answer(question: SeatQuestion, answer: ItemAnswer) -> None:
+def check_item_answer(question: SeatQuestion, answer: ItemAnswer) -> None:
     """Raise an error if this is no answer to this question.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from detxai_nb.files import as_path, write_whole
 from detxai_nb.survey.codes import check_code
-from detxai_nb.survey.item_answer import ItemAnswer, check_answer, cut_box
+from detxai_nb.survey.item_answer import ItemAnswer, check_item_answer, cut_box
 from detxai_nb.survey.plain import file_content, file_fields, only, read_limited, take
 from detxai_nb.survey.seat import Seat
 
@@ -185,7 +185,7 @@ class SeatAnswers:
         question = seat.question(item)
         drawn = None if box is None else cut_box(box, question.size)
         answer = ItemAnswer(item, choice, drawn, confidence, seconds)
-        check_answer(question, answer)
+        check_item_answer(question, answer)
         if (self.study, self.code) != (seat.study, seat.code):
             raise ValueError(f"these are the answers of the seat {self.code}, not of {seat.code} of this study")
         self._add(answer)
@@ -291,7 +291,7 @@ class SeatAnswers:
         if seat is None or (seat.study, seat.code) != (self.study, self.code):
             raise ValueError(f"these answers are of the study {self.study} and the seat {self.code}, not of this one")
         for one in self.answers:
-            check_answer(seat.question(one.item), one)
+            check_item_answer(seat.question(one.item), one)
 
     def _add(self, answer: ItemAnswer) -> None:
         if not self.consent:
