@@ -111,7 +111,7 @@ def report(class_answers: ClassAnswers) -> SurveyReport:
     Example:
         >>> import detxai_nb as dx
         >>> found = dx.survey.report(dx.survey.simulate(30))
-        >>> found.section("rank").table.loc["odam", "average rank"] < 2
+        >>> bool(found.section("rank").table.loc["odam", "average rank"] < 2)
         True
         >>> found.section("draw").tests[0].decided
         True

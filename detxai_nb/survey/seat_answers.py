@@ -49,7 +49,7 @@ class SeatAnswers:
         >>> seat = study.seat(study.codes[0])
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     answers = dx.survey.SeatAnswers.begin(seat, folder, consent=True)
-        ...     answers.record(seat, seat.questions[0].item, choice="BDAC", seconds=12.3)
+        ...     answer = answers.record(seat, seat.questions[0].item, choice="BDAC", seconds=12.3)
         ...     again = dx.survey.SeatAnswers.resume(seat, folder)  # as after a restart
         >>> again == answers, len(again), again.open_items(seat) == [one.item for one in seat.questions[1:]]
         (True, 1, True)
