@@ -24,7 +24,7 @@ from detxai_nb.widgets.shared.options import KINDS, WidgetOptions, show_widget_o
 from detxai_nb.widgets.shared.traits import BOXES, Choice, Index, Limit, LookTraits, SomeOf, quoted
 from detxai_nb.widgets.shared.widget import IDLE, STATIC, WorkWidget
 from detxai_nb.widgets.shared.worker import COMPUTING, BackgroundWorker
-from detxai_nb.widgets.snapshots import picture, tiny_objects
+from detxai_nb.widgets.snapshots import pages, tiny_objects
 from detxai_nb.widgets.tiny_objects_options import RunOptions, TinyObjectsOptions, source_of
 from detxai_nb.widgets.tiny_objects_run import MEASURES, Rows, TinyObjectsRun, run_choices
 from detxai_nb.widgets.tiny_objects_view import View, ViewListener, bytes_of, pack_view, slim
@@ -396,5 +396,5 @@ class TinyObjects(WorkWidget, LookTraits):
         with self._lock:
             found, explained, things = self._found, self._shown(), self._chosen
         if found is None or not found.things:
-            return picture.words(self.status["text"] or self.notice or "Nothing has run yet.")
+            return pages.words(self.status["text"] or self.notice or "Nothing has run yet.")
         return tiny_objects.picture(found, self.measure, explained, [t["annotation"] for t in things], self.opacity)

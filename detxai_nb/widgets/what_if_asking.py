@@ -19,8 +19,8 @@ from detxai_nb.widgets.shared.traits import Choice, Count, Index
 from detxai_nb.widgets.shared.widget import IDLE, WorkWidget
 from detxai_nb.widgets.shared.worker import COMPUTING
 from detxai_nb.widgets.what_if_maps import MapsOfObjects
-from detxai_nb.widgets.what_if_regions import Drawn, MapsHere, drawn_of_region, drawn_of_shapes
-from detxai_nb.widgets.what_if_steps import ControlsQuestion, History, Question, Step, checked_note
+from detxai_nb.widgets.what_if_regions import DrawnRegion, MapsHere, drawn_of_region, drawn_of_shapes
+from detxai_nb.widgets.what_if_steps import AnsweredStep, ControlsQuestion, History, Question, checked_note
 from detxai_nb.widgets.what_if_view import WhatIfFill, answer_payload, controls_payload, step_title
 
 VIEWS = ("before", "now")
@@ -30,6 +30,10 @@ class AskingWidget(MapsOfObjects):
     """A widget that asks a detector about changed versions of its picture, step by step.
 
     What a subclass sets before this constructor is called: ``_fills``, ``_other_picture``, ``_controls``, ``_given``.
+
+    Args:
+        inputs: detector, picture and objects.
+        **traits: first values of traits.
     """
 
     _fills: list[dict[str, str]]
@@ -178,7 +182,7 @@ class AskingWidget(MapsOfObjects):
         self._ends += 1
         return {**IDLE, "key": "" if wanted is None else wanted.key, "end": self._ends, "heard": self._heard}
 
-    def _put(self, drawn: Drawn) -> Question:
+    def _put(self, drawn: DrawnRegion) -> Question:
         """Ask, in a thread; what is shown already is shown again."""
         if self._experiment is None:
             raise ValueError(self.notice or "there is no object to ask about")
@@ -281,7 +285,7 @@ class AskingWidget(MapsOfObjects):
         self.error = None
         if isinstance(request, Question):
             self._pending = None
-            self._history.add(Step(request, step_title(maps, request), answer_payload(maps, request), None))
+            self._history.add(AnsweredStep(request, step_title(maps, request), answer_payload(maps, request), None))
             self._show_step(view="now")
         elif isinstance(request, ControlsQuestion):
             self._worker.kept.remove(request.key)
@@ -365,7 +369,8 @@ class AskingWidget(MapsOfObjects):
         if (act := known.get(str(content.get("type")))) is None:
             return
         with self._lock:
-            if is_whole(number := content.get("ask")):
+            number: Any = content.get("ask")
+            if is_whole(number):
                 self._heard = int(number)
             try:
                 act()
@@ -384,7 +389,7 @@ class AskingWidget(MapsOfObjects):
         maps = self._drawn()
         return None if maps is None else MapsHere(maps, self._maps_source())
 
-    def _drawn_by_hand(self, shapes: Any) -> Drawn:
+    def _drawn_by_hand(self, shapes: Any) -> DrawnRegion:
         now = self._history.now
         given = None if now is None else now.question.drawn.given
         return drawn_of_shapes(self._size_here, shapes, self._maps_here, given)

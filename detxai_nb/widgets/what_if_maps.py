@@ -31,6 +31,7 @@ class GivenMaps:
 
     Attributes:
         title: of their method, in words.
+        method: "given", where else a method's name stands.
     """
 
     title: str
@@ -82,7 +83,9 @@ class MapsOfObjects(OneResultWidget):
 
     def _map_choices(self, inputs: WidgetInputs) -> dict[str, Any]:
         """What the controls offer."""
-        found = {"methods": [], "subject": inputs.subject.one} if self._options is None else self._options.to_payload()
+        found: dict[str, Any] = (
+            {"methods": [], "subject": inputs.subject.one} if self._options is None else self._options.to_payload()
+        )
         if self._given is not None:
             title = f"{method_title(self._given.method)}, as given"
             found["methods"] = [{"name": GIVEN, "title": title, "about": ""}, *found["methods"]]

@@ -35,7 +35,7 @@ class MapsHere:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnRegion:
     """A region and how it came about.
 
     Attributes:
@@ -63,7 +63,7 @@ class Drawn:
         return words if len(self.shapes) == 1 else f"{len(self.shapes)} shapes"
 
 
-def drawn_of_region(size: tuple[int, int], region: Region, maps: MapsHere | None) -> Drawn:
+def drawn_of_region(size: tuple[int, int], region: Region, maps: MapsHere | None) -> DrawnRegion:
     """Return how a region can be drawn and written.
 
     Args:
@@ -91,13 +91,15 @@ def drawn_of_region(size: tuple[int, int], region: Region, maps: MapsHere | None
     return drawn_of_shapes(size, [{"kind": "given"}], maps, region)
 
 
-def drawn_of_shapes(size: tuple[int, int], shapes: Any, maps: MapsHere | None, given: Region | None = None) -> Drawn:
+def drawn_of_shapes(
+    size: tuple[int, int], shapes: Any, maps: MapsHere | None, given: Region | None = None
+) -> DrawnRegion:
     """Return the region that some shapes are together.
 
     Args:
         size: the picture's (height, width).
-        shapes: dictionaries, as the browser sends them; see ``Drawn``. "moved" (two whole numbers) moves the pixels of
-            one.
+        shapes: dictionaries, as the browser sends them; see ``DrawnRegion``. "moved" (two whole numbers) moves the
+            pixels of one.
         maps: the heat maps that are shown, for "hottest", or None.
         given: the region that a shape of the kind "given" is.
 
@@ -125,7 +127,7 @@ def drawn_of_shapes(size: tuple[int, int], shapes: Any, maps: MapsHere | None, g
     if region is None:  # pragma: no cover - there is a shape
         raise ValueError("the region is empty")
     made_from = maps.source if maps is not None and "maps" in names else None
-    return Drawn(
+    return DrawnRegion(
         region, tuple(kept), " | ".join(sources), frozenset(names), given if "region" in names else None, made_from
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detxai_nb.interventions.fill import Fill
-from detxai_nb.widgets.what_if_regions import Drawn
+from detxai_nb.widgets.what_if_regions import DrawnRegion
 
 LONGEST_NOTE = 500
 """Letters of a note, at most."""
@@ -24,7 +24,7 @@ class Question:
         number: no other question of the widget has it.
     """
 
-    drawn: Drawn
+    drawn: DrawnRegion
     fill: Fill
     seed: int
     about: int | None
@@ -77,7 +77,7 @@ class ControlsQuestion:
 
 
 @dataclass(eq=False)
-class Step:
+class AnsweredStep:
     """A question that was answered.
 
     Attributes:
@@ -106,12 +106,12 @@ class History:
         shown: the number of the one that is shown, or None for the unchanged picture.
     """
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AnsweredStep] = field(default_factory=list)
     shown: int | None = None
     _ahead: list[int] = field(default_factory=list)
 
     @property
-    def now(self) -> Step | None:
+    def now(self) -> AnsweredStep | None:
         """The step that is shown, or None."""
         return None if self.shown is None else self.steps[self.shown]
 
@@ -125,7 +125,7 @@ class History:
         """Whether there is one to take again."""
         return bool(self._ahead)
 
-    def add(self, step: Step) -> None:
+    def add(self, step: AnsweredStep) -> None:
         """Show a new step, behind the one that is shown.
 
         Args:

@@ -23,8 +23,8 @@ from detxai_nb.widgets.shared.traits import SignedLookTraits
 STILL = "A still picture: run the cell to click."
 """What every still picture of a widget says."""
 
-_LONGER_SIDE, _NARROWEST = 640, 420
-_TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
+LONGER_SIDE, _NARROWEST = 640, 420
+TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
 _HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
 
 
@@ -251,7 +251,7 @@ def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
     Returns:
         A PNG file.
     """
-    view = draw_view(scene, _LONGER_SIDE / max(scene.image.shape[:2]))
+    view = draw_view(scene, LONGER_SIDE / max(scene.image.shape[:2]))
     width = max(view.width, _NARROWEST)
     lines = [*wrapped(caption, width - 8), STILL]
     bar = scene.maps is not None and scene.selected is not None
@@ -259,7 +259,7 @@ def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
     page.paste(view)
     draw = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
-        draw.text((4, view.height + 6 + 20 * number), line, fill=_MUTED if line == STILL else _TEXT, font=font(14))
+        draw.text((4, view.height + 6 + 20 * number), line, fill=_MUTED if line == STILL else TEXT, font=font(14))
     if scene.maps is not None and scene.selected is not None:
         low, high = scene.look.range_of(scene.maps, scene.drawn)
         colors = np.repeat(palette(scene.look.colormap)[None], 10, axis=0)
@@ -288,53 +288,6 @@ def still_png(page: Image.Image) -> bytes:
     file = io.BytesIO()
     still.save(file, "PNG")
     return file.getvalue()
-
-
-def words(text: str, width: int = _LONGER_SIDE) -> Image.Image:
-    """Draw nothing but a few words on white.
-
-    Args:
-        text: the words.
-        width: of the picture, in pixels.
-
-    Returns:
-        An RGB image.
-    """
-    lines = wrapped(text, width - 16)
-    page = Image.new("RGB", (width, 16 + 20 * len(lines)), "white")
-    draw = ImageDraw.Draw(page)
-    for number, line in enumerate(lines):
-        draw.text((8, 8 + 20 * number), line, fill=_TEXT, font=font(14))
-    return page
-
-
-def stacked(parts: Sequence[Image.Image]) -> Image.Image:
-    """Put pictures below each other.
-
-    Args:
-        parts: the pictures.
-
-    Returns:
-        An RGB image as wide as the widest.
-    """
-    page = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
-    top = 0
-    for part in parts:
-        page.paste(part, (0, top))
-        top += part.height
-    return page
-
-
-def drawn_figure(figure: Any) -> Image.Image:
-    """Return a figure of this package as a picture.
-
-    Args:
-        figure: one that a notebook shows as PNG.
-
-    Returns:
-        An RGB image.
-    """
-    return Image.open(io.BytesIO(figure._repr_png_())).convert("RGB")
 
 
 def wrapped(text: str, width: float, size: int = 14) -> list[str]:

@@ -8,7 +8,8 @@ from PIL import Image
 
 from detxai_nb.tiny.figures import crops_of, plot
 from detxai_nb.tiny.samples import ExplainedImage
-from detxai_nb.widgets.snapshots.picture import drawn_figure, stacked, still_png
+from detxai_nb.widgets.snapshots.pages import drawn_figure, stacked
+from detxai_nb.widgets.snapshots.picture import still_png
 from detxai_nb.widgets.tiny_objects_run import TinyObjectsRun
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from detxai_nb.interventions.drawing import COLOURS
 from detxai_nb.interventions.intervention import Intervention
-from detxai_nb.widgets.snapshots.picture import drawn_figure, stacked, words
+from detxai_nb.widgets.snapshots.pages import drawn_figure, stacked, words
 
 COLORS = {
     "before": COLOURS["before"],
