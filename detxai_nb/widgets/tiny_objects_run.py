@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from detxai_nb.plots.styles import method_styles
 from detxai_nb.tiny.figures import medians
 from detxai_nb.tiny.object_table import COLUMNS as OBJECT_COLUMNS
 from detxai_nb.tiny.object_table import object_rows
@@ -235,7 +236,10 @@ def run_payload(found: TinyObjectsRun, note: str, ended: bool) -> dict[str, Any]
         "total": found.total,
         "note": note,
         "ended": ended,
-        "methods": [{"name": m, "title": method_title(m)} for m in found.methods],
+        "methods": [
+            {"name": m, "title": method_title(m), "color": style.color, "mark": style.mark}
+            for m, style in method_styles(found.methods).items()
+        ],
         "labels": labels,
         "files": {str(thing["image"]): thing["file_name"] for thing in found.things},
         "objects": {

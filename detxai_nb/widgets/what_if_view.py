@@ -12,7 +12,7 @@ from PIL import Image
 from detxai_nb.detections import are_classes
 from detxai_nb.interventions.controls import PLACES
 from detxai_nb.interventions.fill import FILLS
-from detxai_nb.interventions.intervention import Intervention, says
+from detxai_nb.interventions.intervention import BESIDE, Intervention, says
 from detxai_nb.widgets.shared.serialize import pack_objects
 from detxai_nb.widgets.shared.traits import Choice
 from detxai_nb.widgets.what_if_steps import Question
@@ -99,12 +99,13 @@ def answer_payload(one: Intervention, question: Question) -> dict[str, Any]:
 
     Returns:
         "number" of the question and "about"; "rows": for each object its score before and now, the class that is
-        highest now and its score, the box now (None where there is none), its IoU with that before, and whether it is
-        still reported, has moved or has changed its class; "appeared" and "went" (of what is not asked about); "shapes"
-        and the region's "bounds" and bits; "patch": the new pixels as PNG, where the others are transparent.
+        highest now and its score, the box now (None where there is none), its IoU with that before, whether it is
+        still reported, has moved or has changed its class, and the score of a higher report from beside, or None;
+        "appeared" and "went" (of what is not asked about); "shapes" and the region's "bounds" and bits; "patch": the
+        new pixels as PNG, where the others are transparent.
     """
     names, whole = one.detections.names, are_classes(one.detections)
-    ious, boxes = one.box_iou.tolist(), one.after.boxes.tolist()
+    ious, boxes, reported = one.box_iou.tolist(), one.after.boxes.tolist(), one.found_scores.tolist()
     rows = []
     for row in range(len(one)):
         has_box = not whole and all(np.isfinite(boxes[row]))
@@ -116,6 +117,7 @@ def answer_payload(one: Intervention, question: Question) -> dict[str, Any]:
                 "label_score": float(one.after.label_scores[row]),
                 "changed": bool(one.changed_class[row]),
                 "kept": bool(one.kept[row]),
+                "beside": reported[row] if reported[row] > float(one.after.scores[row]) + BESIDE else None,
                 "box": boxes[row] if has_box else None,
                 "iou": ious[row] if has_box else None,
                 "moved": bool(has_box and ious[row] < MOVED),

@@ -227,7 +227,7 @@ def test_a_cancelled_question_leaves_the_last_answer(opened: PlainPage, root: An
     assert (root.get_attribute("data-answer"), len(widget.steps)) == (shown, begun + 1)
     assert not root.locator(".dx-progress").is_visible()
     opened.set(tool="brush")
-    drag(opened, root, [(-0.5, 60), (20, 60)])
+    drag(opened, root, [(2, 60), (20, 60)])
     answered(opened, root, begun + 2)
 
 

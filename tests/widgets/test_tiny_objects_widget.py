@@ -96,6 +96,9 @@ def test_a_run_finds_what_tiny_finds_and_leaves_no_hook(tiny: Any, detector: Any
     objects, pairs = tables
     pd.testing.assert_frame_equal(widget.objects, objects)
     pd.testing.assert_frame_equal(widget.pairs, pairs)
+    styles = dx.plots.method_styles(METHODS)
+    drawn = {one["name"]: (one["color"], one["mark"]) for one in widget.table["methods"]}
+    assert drawn == {name: (styles[name].color, styles[name].mark) for name in METHODS}, "as in every figure"
     assert [len(m._forward_hooks) + len(m._backward_hooks) for m in detector.module.modules()] == hooks
     assert [parameter.requires_grad for parameter in detector.module.parameters()] == before
     sent = widget.table

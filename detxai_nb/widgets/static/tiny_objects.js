@@ -2368,7 +2368,7 @@ var TinyObjects = class {
   get stale() {
     return this.found !== null && this.found.key !== this.store.get("wanted");
   }
-  /** The methods of what was found. @returns {Titled[]} */
+  /** The methods of what was found, each with colour and mark as in every figure. @returns {(Titled & {color: string, mark: string})[]} */
   get methods() {
     return this.found?.methods ?? [];
   }
@@ -2615,13 +2615,17 @@ var RIGHT = 10;
 var TOP = 10;
 var BOTTOM = 36;
 var FONT2 = '11px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
-var MARKS = [
-  null,
-  [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
-  [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]],
-  [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
-  [[0, 1.2], [1.1, -0.8], [-1.1, -0.8]]
-];
+var MARKS = {
+  o: null,
+  s: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
+  "^": [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]],
+  D: [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
+  v: [[0, 1.2], [1.1, -0.8], [-1.1, -0.8]],
+  P: [[-0.4, -1.2], [0.4, -1.2], [0.4, -0.4], [1.2, -0.4], [1.2, 0.4], [0.4, 0.4], [0.4, 1.2], [-0.4, 1.2], [-0.4, 0.4], [-1.2, 0.4], [-1.2, -0.4], [-0.4, -0.4]],
+  X: [[-1.1, -0.55], [-0.55, -1.1], [0, -0.55], [0.55, -1.1], [1.1, -0.55], [0.55, 0], [1.1, 0.55], [0.55, 1.1], [0, 0.55], [-0.55, 1.1], [-1.1, 0.55], [-0.55, 0]]
+};
+var BLACK = "#000000";
+var colorOf = ({ color }, text) => color === BLACK ? text : color;
 function along({ low, high, log }, value) {
   return log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
 }
@@ -2680,12 +2684,13 @@ function paintScatter(context, tiny, placed, { size, unit, ink }) {
   const { chosen } = tiny;
   const faint = chosen.length > 0 ? 0.35 : tiny.objects.count > 400 ? 0.55 : 0.8;
   for (let method = tiny.methods.length - 1; method >= 0; method--) {
-    const color = ink.dots[method % ink.dots.length];
+    const color = colorOf(tiny.methods[method], ink.text);
+    const { mark } = tiny.methods[method];
     paintLine(context, tiny.found.lines[tiny.measure][tiny.methods[method].name], placed, color, ink);
     const hits = tiny.objects.figure(method, "pointing");
     context.globalAlpha = faint;
     for (let i = 0; i < tiny.objects.count; i++) {
-      paintDot(context, method, placed.dots.x[i], placed.dots.y[method][i], 3.6, color, hits[i] > 0, ink.surface);
+      paintDot(context, mark, placed.dots.x[i], placed.dots.y[method][i], 3.6, color, hits[i] > 0, ink.surface);
     }
     context.globalAlpha = 1;
   }
@@ -2736,9 +2741,9 @@ function paintLine(context, [across, up], { x, y }, color, ink) {
     context.stroke();
   }
 }
-function paintDot(context, method, x, y, radius, color, filled, ground) {
+function paintDot(context, name, x, y, radius, color, filled, ground) {
   if (!Number.isFinite(y)) return;
-  const mark = MARKS[method % MARKS.length];
+  const mark = MARKS[name] ?? null;
   context.beginPath();
   if (mark === null) context.arc(x, y, radius, 0, 2 * Math.PI);
   else {
@@ -2758,11 +2763,11 @@ function paintChosen(context, tiny, { dots }, index, { height }, ink) {
   context.globalAlpha = 0.6;
   line(context, x, TOP, x, height - BOTTOM);
   context.globalAlpha = 1;
-  tiny.methods.forEach((_, method) => {
+  tiny.methods.forEach((one, method) => {
     const y = dots.y[method][index];
     const hit = tiny.objects.figure(method, "pointing")[index] > 0;
-    paintDot(context, method, x, y, 8.5, ink.text, false, ink.surface);
-    paintDot(context, method, x, y, 5.5, ink.dots[method % ink.dots.length], hit, ink.surface);
+    paintDot(context, one.mark, x, y, 8.5, ink.text, false, ink.surface);
+    paintDot(context, one.mark, x, y, 5.5, colorOf(one, ink.text), hit, ink.surface);
   });
 }
 function line(context, x1, y1, x2, y2) {
@@ -2780,8 +2785,7 @@ var PAPER = {
   text: "#1c1f24",
   muted: "#5b6270",
   line: "#dfe2e7",
-  surface: "#ffffff",
-  dots: ["#0072b2", "#c24e00", "#00805f", "#a8457f", "#7a6200"]
+  surface: "#ffffff"
 };
 var Scatter = class {
   /** @type {Dot | null} */
@@ -2903,7 +2907,7 @@ var Scatter = class {
     if (named === this.#named) return;
     this.#named = named;
     this.legend.replaceChildren(
-      ...tiny.methods.map(({ title }, method) => element("span", { class: "dx-marked" }, [markPicture(method), title]))
+      ...tiny.methods.map((method) => element("span", { class: "dx-marked" }, [markPicture(method), method.title]))
     );
   }
   /** @returns {Ink} */
@@ -2914,8 +2918,7 @@ var Scatter = class {
       text: color("--dx-text", PAPER.text),
       muted: color("--dx-muted", PAPER.muted),
       line: color("--dx-line", PAPER.line),
-      surface: color("--dx-surface", PAPER.surface),
-      dots: PAPER.dots.map((other, i) => color(`--dx-dot-${i}`, other))
+      surface: color("--dx-surface", PAPER.surface)
     };
   }
   /** The dot next to a point, if it is near enough. @param {number} x @param {number} y @returns {Dot | null} */
@@ -3024,9 +3027,10 @@ var Scatter = class {
 function markPicture(method) {
   const svg = document.createElementNS(SPACE, "svg");
   svg.setAttribute("viewBox", "-1.6 -1.6 3.2 3.2");
-  svg.setAttribute("class", `dx-mark dx-mark-${method}`);
+  svg.setAttribute("class", "dx-mark");
+  svg.style.fill = colorOf(method, "var(--dx-text)");
   svg.setAttribute("aria-hidden", "true");
-  const mark = MARKS[method % MARKS.length];
+  const mark = MARKS[method.mark] ?? null;
   const shape = document.createElementNS(SPACE, mark === null ? "circle" : "polygon");
   if (mark === null) shape.setAttribute("r", "1");
   else shape.setAttribute("points", mark.map((point) => point.join(",")).join(" "));
@@ -3104,9 +3108,9 @@ function pairList(tiny) {
   const list = listBox({ label: "Touching pairs", select, step, hover: () => {
   } }, (pair) => {
     const [first, second] = tiny.couple(pair).map((index) => tiny.thing(index));
-    const numbers = tiny.methods.map((_, method) => {
+    const numbers = tiny.methods.map((one, method) => {
       const cosine = tiny.pairFigure(method, "cosine", pair);
-      return element("span", { class: "dx-number dx-marked" }, [markPicture(method), cosine === null ? "–" : cosine.toFixed(2)]);
+      return element("span", { class: "dx-number dx-marked" }, [markPicture(one), cosine === null ? "–" : cosine.toFixed(2)]);
     });
     const said2 = tiny.methods.map(({ title }, method) => `${title} ${tiny.pairFigure(method, "cosine", pair)?.toFixed(2) ?? "no value"}`);
     return {
@@ -3155,7 +3159,7 @@ function summaryTables(tiny) {
     const head = columns.map(([name, meaning2]) => element("th", { scope: "col", title: meaning2 }, [name]));
     const lines = tiny.methods.map(
       ({ name, title: method }, i) => element("tr", {}, [
-        element("th", { scope: "row" }, [element("span", { class: "dx-marked" }, [markPicture(i), method])]),
+        element("th", { scope: "row" }, [element("span", { class: "dx-marked" }, [markPicture(tiny.methods[i]), method])]),
         ...columns.map(([, , value]) => element("td", {}, [value(tiny.found.summary[name])]))
       ])
     );
@@ -3476,7 +3480,7 @@ var TinyView = class {
     const { tiny, scatter } = this;
     const grid = tiny.chosen.length > 0 ? this.#grid : null;
     const chosen = tiny.chosen.map((index) => `${tiny.thing(index).name}-${index}`);
-    const methods = tiny.methods.map(({ title }, i) => ({ name: title, color: PAPER.dots[i % PAPER.dots.length] }));
+    const methods = tiny.methods.map((method) => ({ name: method.title, color: colorOf(method, PAPER.text) }));
     const boxes = [
       { name: "annotated box", color: ANNOTATED },
       { name: "annotated, nearest neighbour", color: NEIGHBOUR }

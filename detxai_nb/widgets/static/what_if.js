@@ -1692,6 +1692,7 @@ function verdict(row) {
   const said = [];
   if (row.changed) said.push(`now ${row.label} ${score(row.label_score)}`);
   if (!row.kept) said.push("no longer reported");
+  else if (row.beside !== null) said.push(`reported from beside with ${score(row.beside)}`);
   else if (row.moved && row.iou !== null) said.push(`box moved (IoU ${score(row.iou)})`);
   return said.join(", ");
 }

@@ -14,6 +14,7 @@ import { csvOf, objectStart } from "../shared/sheet.js";
 import { ANNOTATED, Crops, NEIGHBOUR } from "./crops.js";
 import { TinyObjects } from "./model.js";
 import { pairList, summaryTables, tinyPanel } from "./panel.js";
+import { colorOf } from "./paint.js";
 import { PAPER, Scatter } from "./scatter.js";
 import { chosenWords, objectWords } from "./words.js";
 
@@ -307,7 +308,7 @@ class TinyView {
     const { tiny, scatter } = this;
     const grid = tiny.chosen.length > 0 ? this.#grid : null;
     const chosen = tiny.chosen.map((index) => `${tiny.thing(index).name}-${index}`);
-    const methods = tiny.methods.map(({ title }, i) => ({ name: title, color: PAPER.dots[i % PAPER.dots.length] }));
+    const methods = tiny.methods.map((method) => ({ name: method.title, color: colorOf(method, PAPER.text) }));
     const boxes = [
       { name: "annotated box", color: ANNOTATED },
       { name: "annotated, nearest neighbour", color: NEIGHBOUR },

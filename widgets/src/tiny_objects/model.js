@@ -102,7 +102,7 @@ export class TinyObjects {
     return this.found !== null && this.found.key !== this.store.get("wanted");
   }
 
-  /** The methods of what was found. @returns {Titled[]} */
+  /** The methods of what was found, each with colour and mark as in every figure. @returns {(Titled & {color: string, mark: string})[]} */
   get methods() {
     return this.found?.methods ?? [];
   }

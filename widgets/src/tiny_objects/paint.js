@@ -4,7 +4,7 @@ import { percent, times } from "./words.js";
 
 /** @typedef {import("./model.js").TinyObjects} TinyObjects */
 /** @typedef {{width: number, height: number}} Size */
-/** Colours as the page has them. @typedef {{text: string, muted: string, line: string, surface: string, dots: string[]}} Ink */
+/** Colours as the page has them. @typedef {{text: string, muted: string, line: string, surface: string}} Ink */
 /** Where the dots are, by method: x and y in pixels, NaN for one without a value. @typedef {{x: Float32Array, y: Float32Array[]}} Dots */
 
 const LEFT = 46;
@@ -13,14 +13,26 @@ const TOP = 10;
 const BOTTOM = 36;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 
-/** Outlines of the marks about (0, 0), at a radius of 1; null is a circle. @type {([number, number][] | null)[]} */
-export const MARKS = [
-  null,
-  [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
-  [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]],
-  [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
-  [[0, 1.2], [1.1, -0.8], [-1.1, -0.8]],
-];
+/** Outlines of the marks about (0, 0), at a radius of 1, by their names in matplotlib; null is a circle. @type {Record<string, [number, number][] | null>} */
+export const MARKS = {
+  o: null,
+  s: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
+  "^": [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]],
+  D: [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
+  v: [[0, 1.2], [1.1, -0.8], [-1.1, -0.8]],
+  P: [[-0.4, -1.2], [0.4, -1.2], [0.4, -0.4], [1.2, -0.4], [1.2, 0.4], [0.4, 0.4], [0.4, 1.2], [-0.4, 1.2], [-0.4, 0.4], [-1.2, 0.4], [-1.2, -0.4], [-0.4, -0.4]],
+  X: [[-1.1, -0.55], [-0.55, -1.1], [0, -0.55], [0.55, -1.1], [1.1, -0.55], [0.55, 0], [1.1, 0.55], [0.55, 1.1], [0, 0.55], [-0.55, 1.1], [-1.1, 0.55], [-0.55, 0]],
+};
+
+/** What is drawn in black on paper has the colour of the page's text. */
+const BLACK = "#000000";
+
+/**
+ * The colour of a method, the same as in every figure.
+ * @param {{color: string}} method
+ * @param {string} text the colour of the page's text
+ */
+export const colorOf = ({ color }, text) => (color === BLACK ? text : color);
 
 /** One axis: from numbers to 0..1. @typedef {{low: number, high: number, log: boolean, ticks: number[]}} Axis */
 
@@ -106,12 +118,13 @@ export function paintScatter(context, tiny, placed, { size, unit, ink }) {
   const { chosen } = tiny;
   const faint = chosen.length > 0 ? 0.35 : tiny.objects.count > 400 ? 0.55 : 0.8;
   for (let method = tiny.methods.length - 1; method >= 0; method--) {
-    const color = ink.dots[method % ink.dots.length];
+    const color = colorOf(tiny.methods[method], ink.text);
+    const { mark } = tiny.methods[method];
     paintLine(context, tiny.found.lines[tiny.measure][tiny.methods[method].name], placed, color, ink);
     const hits = tiny.objects.figure(method, "pointing");
     context.globalAlpha = faint;
     for (let i = 0; i < tiny.objects.count; i++) {
-      paintDot(context, method, placed.dots.x[i], placed.dots.y[method][i], 3.6, color, hits[i] > 0, ink.surface);
+      paintDot(context, mark, placed.dots.x[i], placed.dots.y[method][i], 3.6, color, hits[i] > 0, ink.surface);
     }
     context.globalAlpha = 1;
   }
@@ -177,7 +190,7 @@ function paintLine(context, [across, up], { x, y }, color, ink) {
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {number} method
+ * @param {string} name of the mark
  * @param {number} x
  * @param {number} y
  * @param {number} radius
@@ -185,9 +198,9 @@ function paintLine(context, [across, up], { x, y }, color, ink) {
  * @param {boolean} filled
  * @param {string} ground
  */
-function paintDot(context, method, x, y, radius, color, filled, ground) {
+function paintDot(context, name, x, y, radius, color, filled, ground) {
   if (!Number.isFinite(y)) return;
-  const mark = MARKS[method % MARKS.length];
+  const mark = MARKS[name] ?? null;
   context.beginPath();
   if (mark === null) context.arc(x, y, radius, 0, 2 * Math.PI);
   else {
@@ -217,12 +230,12 @@ function paintChosen(context, tiny, { dots }, index, { height }, ink) {
   context.globalAlpha = 0.6;
   line(context, x, TOP, x, height - BOTTOM);
   context.globalAlpha = 1;
-  tiny.methods.forEach((_, method) => {
+  tiny.methods.forEach((one, method) => {
     const y = dots.y[method][index];
     const hit = tiny.objects.figure(method, "pointing")[index] > 0;
     // A ring of the page's own text colour, as the colours alone do not stand out.
-    paintDot(context, method, x, y, 8.5, ink.text, false, ink.surface);
-    paintDot(context, method, x, y, 5.5, ink.dots[method % ink.dots.length], hit, ink.surface);
+    paintDot(context, one.mark, x, y, 8.5, ink.text, false, ink.surface);
+    paintDot(context, one.mark, x, y, 5.5, colorOf(one, ink.text), hit, ink.surface);
   });
 }
 

@@ -96,9 +96,9 @@ export function pairList(tiny) {
   };
   const list = listBox({ label: "Touching pairs", select, step, hover: () => {} }, (/** @type {number} */ pair) => {
     const [first, second] = tiny.couple(pair).map((index) => tiny.thing(index));
-    const numbers = tiny.methods.map((_, method) => {
+    const numbers = tiny.methods.map((one, method) => {
       const cosine = tiny.pairFigure(method, "cosine", pair);
-      return element("span", { class: "dx-number dx-marked" }, [markPicture(method), cosine === null ? "\u2013" : cosine.toFixed(2)]);
+      return element("span", { class: "dx-number dx-marked" }, [markPicture(one), cosine === null ? "\u2013" : cosine.toFixed(2)]);
     });
     const said = tiny.methods.map(({ title }, method) => `${title} ${tiny.pairFigure(method, "cosine", pair)?.toFixed(2) ?? "no value"}`);
     return {
@@ -162,7 +162,7 @@ export function summaryTables(tiny) {
     const head = columns.map(([name, meaning]) => element("th", { scope: "col", title: meaning }, [name]));
     const lines = tiny.methods.map(({ name, title: method }, i) =>
       element("tr", {}, [
-        element("th", { scope: "row" }, [element("span", { class: "dx-marked" }, [markPicture(i), method])]),
+        element("th", { scope: "row" }, [element("span", { class: "dx-marked" }, [markPicture(tiny.methods[i]), method])]),
         ...columns.map(([, , value]) => element("td", {}, [value(tiny.found.summary[name])])),
       ]),
     );

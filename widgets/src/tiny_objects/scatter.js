@@ -3,7 +3,7 @@
 import { element, takesKeys, uniqueId } from "../shared/dom.js";
 import { neighbour } from "../shared/boxes.js";
 import { listenToKeys } from "../shared/keyboard.js";
-import { MARKS, layout, paintScatter } from "./paint.js";
+import { MARKS, colorOf, layout, paintScatter } from "./paint.js";
 import { dotWords, objectWords } from "./words.js";
 
 /** @typedef {import("./model.js").TinyObjects} TinyObjects */
@@ -20,7 +20,6 @@ export const PAPER = {
   muted: "#5b6270",
   line: "#dfe2e7",
   surface: "#ffffff",
-  dots: ["#0072b2", "#c24e00", "#00805f", "#a8457f", "#7a6200"],
 };
 
 export class Scatter {
@@ -150,7 +149,7 @@ export class Scatter {
     if (named === this.#named) return;
     this.#named = named;
     this.legend.replaceChildren(
-      ...tiny.methods.map(({ title }, method) => element("span", { class: "dx-marked" }, [markPicture(method), title])),
+      ...tiny.methods.map((method) => element("span", { class: "dx-marked" }, [markPicture(method), method.title])),
     );
   }
 
@@ -163,7 +162,6 @@ export class Scatter {
       muted: color("--dx-muted", PAPER.muted),
       line: color("--dx-line", PAPER.line),
       surface: color("--dx-surface", PAPER.surface),
-      dots: PAPER.dots.map((other, i) => color(`--dx-dot-${i}`, other)),
     };
   }
 
@@ -279,13 +277,14 @@ export class Scatter {
   }
 }
 
-/** The mark of a method, for a legend. @param {number} method */
+/** The mark of a method, for a legend. @param {{color: string, mark: string}} method */
 export function markPicture(method) {
   const svg = document.createElementNS(SPACE, "svg");
   svg.setAttribute("viewBox", "-1.6 -1.6 3.2 3.2");
-  svg.setAttribute("class", `dx-mark dx-mark-${method}`);
+  svg.setAttribute("class", "dx-mark");
+  svg.style.fill = colorOf(method, "var(--dx-text)");
   svg.setAttribute("aria-hidden", "true");
-  const mark = MARKS[method % MARKS.length];
+  const mark = MARKS[method.mark] ?? null;
   const shape = document.createElementNS(SPACE, mark === null ? "circle" : "polygon");
   if (mark === null) shape.setAttribute("r", "1");
   else shape.setAttribute("points", mark.map((point) => point.join(",")).join(" "));

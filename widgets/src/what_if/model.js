@@ -12,8 +12,9 @@ import { boundsOf, grown, moved } from "./shapes.js";
 /** @typedef {import("../shared/types.js").MapSet} MapSet */
 /** @typedef {import("./shapes.js").Shape} Shape */
 /**
- * What became of one object: `label` is the class that is highest now, `box` null where the detector gives none.
- * @typedef {{before: number, now: number, label: string, label_score: number, changed: boolean, kept: boolean,
+ * What became of one object: `label` is the class that is highest now, `box` null where the detector gives none; `beside`:
+ * the score with which another place of the network reports it, where that is higher.
+ * @typedef {{before: number, now: number, label: string, label_score: number, changed: boolean, kept: boolean, beside: number | null,
  *   box: [number, number, number, number] | null, iou: number | null, moved: boolean}} Row
  */
 /**

@@ -43,7 +43,7 @@ export function someTable(changes = {}) {
     total: 2,
     note: "",
     ended: true,
-    methods: [{ name: "odam", title: "ODAM" }, { name: "grad-cam", title: "<img src=m>" }],
+    methods: [{ name: "odam", title: "ODAM", color: "#0072B2", mark: "o" }, { name: "grad-cam", title: "<img src=m>", color: "#000000", mark: "X" }],
     labels: ["cup", "<img src=l>"],
     files: { 0: "<img src=f>", 1: "b.jpg" },
     objects: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import widget from "../../src/tiny_objects/index.js";
 import { TRAITS, TinyObjects } from "../../src/tiny_objects/model.js";
-import { layout, logAxis } from "../../src/tiny_objects/paint.js";
+import { MARKS, layout, logAxis } from "../../src/tiny_objects/paint.js";
 import { percent, worth } from "../../src/tiny_objects/words.js";
 import { FakeModel, someStatus } from "../shared/fake_model.js";
 import { KEY, someTable, someView, tinyState } from "./fake_model.js";
@@ -46,6 +46,16 @@ describe("TinyObjects", () => {
     const { dots } = layout(model(), { width: 400, height: 248 });
     expect([...dots.x].map((x, i, all) => x < all[0] || i === 0)).toEqual([true, true, true]);
     expect(Number.isNaN(dots.y[1][1])).toBe(true);
+  });
+
+  it("draws each method in its own colour and with its own mark, black as the text of the page", async () => {
+    const { all } = await show();
+    const marks = all(".dx-marks .dx-mark");
+    expect(marks.map((one) => [one.style.fill.toLowerCase(), one.firstElementChild?.tagName])).toEqual([
+      [expect.stringMatching(/^(#0072b2|rgb\(0, 114, 178\))$/), "circle"],
+      ["var(--dx-text)", "polygon"],
+    ]);
+    expect(Object.keys(MARKS)).toEqual([..."os^DvPX"]);
   });
 
   it("runs on demand, can be cancelled, and shows what there is so far", async () => {

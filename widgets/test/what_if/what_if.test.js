@@ -15,7 +15,7 @@ const BOX = { kind: "box", box: [4, 4, 10, 8] };
 
 /** @param {Record<string, unknown>} [changes] */
 function someRow(changes = {}) {
-  return { before: 0.9, now: 0.4, label: "cup", label_score: 0.4, changed: false, kept: true, box: [2, 2, 30, 18], iou: 1, moved: false, ...changes };
+  return { before: 0.9, now: 0.4, label: "cup", label_score: 0.4, changed: false, kept: true, beside: null, box: [2, 2, 30, 18], iou: 1, moved: false, ...changes };
 }
 
 /** An answer about the first of two objects. @param {number} number @param {Record<string, unknown>} [changes] */
@@ -95,6 +95,7 @@ describe("words", () => {
     expect([percent(0), percent(0.034), percent(0.25)]).toEqual(["0%", "3.4%", "25%"]);
     expect(verdict(/** @type {any} */ (someRow({ changed: true, label: "mug" })))).toBe("now mug 0.40");
     expect(verdict(/** @type {any} */ (someRow({ moved: true, iou: 0.61 })))).toBe("box moved (IoU 0.61)");
+    expect(verdict(/** @type {any} */ (someRow({ beside: 0.62 })))).toBe("reported from beside with 0.62");
     expect([placeWords(undefined, 0, "soon"), placeWords(ELSEWHERE.object, 0, ""), placeWords(ELSEWHERE.background, 1, "")]).toEqual(
       ["soon", "no room for an equal area", "+0.01 (mean of 4)"],
     );
