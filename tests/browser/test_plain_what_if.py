@@ -154,7 +154,7 @@ def test_three_fills_a_box_and_a_lasso_then_two_steps_side_by_side(opened: Plain
     assert root.locator("i").count() == 0
     with opened.page.expect_download() as waiting:
         root.get_by_role("button", name="PNG").click()
-    picture = Image.open(waiting.value.path())
+    picture = Image.open(io.BytesIO(waiting.value.path().read_bytes()))
     assert picture.height > 120 + 100, "the two steps stand below"
     with opened.page.expect_download() as waiting:
         root.get_by_role("button", name="CSV").click()
