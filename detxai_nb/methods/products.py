@@ -38,7 +38,9 @@ def product_chunks(trace: Any, detections: Detections, target: Target) -> Iterat
     """
     products = getattr(trace, "products", None)
     if products is not None:
-        yield from (chunk for _, chunk in products(detections, [target]))
+        for _, chunk in products(detections, [target]):
+            yield chunk
+            del chunk
         return
     for chunk in trace.chunks(detections, target):
         yield chunk.products(trace.levels[chunk.level].features)

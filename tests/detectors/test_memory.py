@@ -44,12 +44,18 @@ def test_twenty_five_explanations_leave_as_many_tensors_as_five() -> None:
     assert live_tensors() == after_five
 
 
-@pytest.mark.parametrize("name", ["tiny-fcos", "tiny-detr", "tiny-resnet"])
-def test_gradients_of_a_chunk_are_let_go_before_the_next_is_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("tiny-fcos", "odam"), ("tiny-fcos", "layer-cam"), ("tiny-detr", "odam"), ("tiny-resnet", "odam")],
+)
+def test_gradients_of_a_chunk_are_let_go_before_the_next_is_made(
+    name: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     detector, image = dx.load_detector(name, device="cpu"), photograph(64, 80)
     found = detector.detect([image], 0.0)[0][:4]
     for module in (answers_of_dense, answers_of_classifier):
         monkeypatch.setattr(module, "rows_per_chunk", lambda _: 1)
+    monkeypatch.setattr(answers_of_dense, "_TOGETHER", 1)
     monkeypatch.setattr(DetrTrace, "_rows_per_chunk", lambda _: 1)
     plain, made, held = GradientChunk.__init__, [], []
 
@@ -60,7 +66,7 @@ def test_gradients_of_a_chunk_are_let_go_before_the_next_is_made(name: str, monk
         plain(self, level, rows, gradient, *rest, **more)
 
     monkeypatch.setattr(GradientChunk, "__init__", watched)
-    dx.explain(detector, image, found, method="odam")
+    dx.explain(detector, image, found, method=method)
     assert len(held) >= 4
     assert not any(held)
 

@@ -116,6 +116,7 @@ def test_a_taken_name_is_refused_and_a_cell_may_be_run_twice() -> None:
         ({"scores": "prob"}, ValueError, "scores of method 'x': known are prob, logit, log-prob; got 'prob'"),
         ({"needs": "attention"}, TypeError, "needs of method 'x' is a tuple of names, got 'attention'"),
         ({"windowed": True}, TypeError, "windowed of method 'x' is a function of its settings, such as lambda .* True"),
+        ({"summed": True}, TypeError, "summed of method 'x' is a function of its settings, such as lambda .* True"),
         (
             {"function": lambda a, g: g},
             TypeError,

@@ -11,7 +11,7 @@ from torch import Tensor
 import detxai_nb as dx
 from detxai_nb.methods import METHODS, Context, find_method
 from detxai_nb.methods.odam import odam
-from detxai_nb.windows import spread_windows, take_windows
+from detxai_nb.windows import GradientChunk, spread_windows, take_windows
 
 SIZE = (5, 7)
 CONTEXT = Context(SIZE, torch.tensor([[1.0, 1.0, 4.0, 5.0], [0.0, 0.0, 2.0, 2.0]]), (40, 56))
@@ -193,6 +193,36 @@ def test_maps_that_reach_beyond_the_gradient_are_not_windowed(name: str) -> None
     gradient[:, :, :, 2:] = 0
     assert run(name, activation, gradient)[:, :, 2:].any()
     assert not METHODS[name].windowed(METHODS[name].complete({}))
+
+
+SUMMED: list[tuple[str, dict[str, object]]] = [
+    *((name, {}) for name in GRADIENT if METHODS[name].summed(METHODS[name].complete({}))),
+    *(("odam", {"direction": direction}) for direction in ("negative", "signed", "absolute")),
+]
+"""Every method that declares that it needs only sums over channels of products, and further settings."""
+
+
+def test_the_methods_that_need_only_sums_over_channels_say_so() -> None:
+    assert {name for name, _ in SUMMED} == {"odam", "hirescam"}
+    assert not METHODS["odam"].summed(METHODS["odam"].complete({"smooth": "box"}))
+
+
+@pytest.mark.parametrize(("name", "settings"), SUMMED)
+def test_sums_over_channels_give_the_same_maps(name: str, settings: dict[str, object]) -> None:
+    activation, gradient = pair()
+    chunk = GradientChunk(0, torch.arange(2), gradient).products(activation)
+    found = run(name, torch.ones_like(activation[:1]), chunk.gradient, **settings)
+    assert torch.allclose(found, run(name, activation, gradient, **settings))
+
+
+def test_products_of_windows_are_the_windows_of_the_products() -> None:
+    activation, _ = pair()
+    window = torch.randn(3, 4, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    chunk = GradientChunk(2, torch.arange(3), window, torch.tensor([[0, 1], [3, 6], [-1, -2]]), (0.5, 0.5))
+    small = chunk.products(activation)
+    whole = GradientChunk(2, chunk.rows, chunk.dense(*SIZE)).products(activation)
+    assert (small.level, small.shift, small.gradient.shape) == (2, chunk.shift, (3, 1, 3, 3))
+    assert torch.allclose(small.dense(*SIZE), whole.gradient)
 
 
 def test_directions_agree() -> None:

@@ -192,7 +192,7 @@ class BranchRun:
         """
         if way in (WINDOWS, DENSE) or self._norm_products is None:
             most = rows_per_chunk(self.features)
-            pulled = (self.pull(*part) * self.features for part in zip(slope.split(most), at.split(most)))
+            pulled = (self.pull(*part) * self.features for part in zip(torch.split(slope, most), torch.split(at, most)))
             return torch.cat([products.sum(dim=1) for products in pulled])
         return self._norm_products.maps(slope, at, way)
 

@@ -17,6 +17,8 @@ from detxai_nb.detectors.dense.convolutions import ConvStep, backward_on_windows
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.windows import take_windows
 
+_CELLS = 1024
+"""Cells whose products are summed together."""
 _ROWS = 32
 """Windows that are contracted together."""
 
@@ -77,7 +79,7 @@ class Contraction:
         index = rows[:, :, None] * width + columns[:, None, :]
         parts = [
             (self.added[some] @ part.permute(0, 2, 3, 1)[..., None])[..., 0].permute(0, 3, 1, 2)
-            for some, part in zip(index.split(_ROWS), gradient.split(_ROWS))
+            for some, part in zip(torch.split(index, _ROWS), torch.split(gradient, _ROWS))
         ]
         return _laid_over(torch.cat(parts), self._reach)
 
@@ -104,17 +106,17 @@ class Contraction:
             ``[groups,h,w]``.
         """
         found = self.added.new_empty(groups, self.added.shape[1], len(self.added))
-        for cells in torch.arange(len(self.added), device=self.added.device).split(1024):
-            start, stop = int(cells[0]), int(cells[-1]) + 1
+        for start in range(0, len(self.added), _CELLS):
+            stop = min(start + _CELLS, len(self.added))
             added = self.added[start:stop]
             added = added if factor is None else added * factor[start:stop, None]
-            found[:, :, start:stop] = added.unflatten(2, (groups, -1)).sum(3).permute(2, 1, 0)
+            found[:, :, start:stop] = torch.unflatten(added, 2, (groups, -1)).sum(3).permute(2, 1, 0)
         return self._inner(found)
 
     def _inner(self, each: Tensor) -> Tensor:
         """What all cells add, ``[n,k*k,h*w]``, as maps ``[n,h,w]``."""
         (height, width), reach = self.size, self._reach
-        laid = _laid_over(each.unflatten(2, self.size), reach)
+        laid = _laid_over(torch.unflatten(each, 2, self.size), reach)
         return laid[:, reach : reach + height, reach : reach + width]
 
 

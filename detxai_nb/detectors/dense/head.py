@@ -273,7 +273,7 @@ class DenseHead:
                 run = self._runs[name, level]
                 way = self.ways[f"{name} branch, level {level}"] = run.way(len(mine) * len(at))
                 maps = run.products(torch.cat([slope for _, slope in mine]), at[:, :2].repeat(len(mine), 1), way)
-                for (number, _), one in zip(mine, maps.split(len(at))):
+                for (number, _), one in zip(mine, torch.split(maps, len(at))):
                     found[number] += one
         return found
 

@@ -113,11 +113,12 @@ class NormProducts:
         if way == OBJECTS:
             work = _Work(self._layers, self._kernels, self._size)
             most = -(-len(at) // -(-len(at) // self._most))
-            parts = zip(patches.split(most), at.split(most))
+            parts = zip(torch.split(patches, most), torch.split(at, most))
             return torch.cat([self._of_objects(work, *part) for part in parts])
         if self._maps is None:
             self._maps = self._of_fields(_Work(self._layers, self._kernels, self._size))
-        found = [self._from_fields(*part, self._maps) for part in zip(patches.split(_WINDOWS), at.split(_WINDOWS))]
+        parts = zip(torch.split(patches, _WINDOWS), torch.split(at, _WINDOWS))
+        found = [self._from_fields(*part, self._maps) for part in parts]
         return torch.cat(found)
 
     def _of_objects(self, work: _Work, patches: Tensor, at: Tensor) -> Tensor:
@@ -166,7 +167,7 @@ class NormProducts:
         for number in range(len(self._layers) - 1, 0, -1):
             layer = self._layers[number]
             for some in (0, 1):
-                for numbers in torch.arange(layer.groups).split(self._most):
+                for numbers in torch.split(torch.arange(layer.groups), self._most):
                     each = len(layer.normed[0, 0]) // layer.groups
                     first, last = int(numbers[0]), int(numbers[-1]) + 1
                     fields = layer.normed.new_empty(last - first, *self._size, layer.groups * each)
@@ -181,7 +182,7 @@ class NormProducts:
 
     def _from_fields(self, patches: Tensor, at: Tensor, maps: Tensor) -> Tensor:
         """The sum of the fields' maps by each prediction's numbers, and the map of its window."""
-        numbers = []
+        numbers: list[Tensor] = []
         for layer in reversed(self._layers):
             side = patches.shape[1]
             gradient = patches * layer.around(layer.gate, at, side)
@@ -219,8 +220,9 @@ class _Fields:
 
     def per_group(self, sums: Tensor) -> Tensor:
         """The means ``[n,G]`` over all cells and a group's channels, of sums ``[n,C]`` over all cells."""
-        grouped = sums.unflatten(1, (self.groups, -1))
-        return grouped.sum(2) / (self.normed[..., 0].numel() * grouped.shape[2])
+        grouped = torch.unflatten(sums, 1, (self.groups, -1))
+        means: Tensor = grouped.sum(2) / (self.normed[..., 0].numel() * grouped.shape[2])
+        return means
 
     def per_channel(self, numbers: Tensor) -> Tensor:
         """Numbers ``[n,G]`` of groups for each channel, ``[n,C]``."""
@@ -241,9 +243,9 @@ class _Work:
     def gated(self, fields: Tensor, layer: _Fields) -> tuple[Tensor, Tensor]:
         """Multiply gradients at a layer's output by its gate; return the numbers ``[n,G]`` of its groups."""
         sums = fields.new_zeros(2, len(fields), self._channels)
-        gates, normed = (x.flatten(0, 1).split(_STRIP) for x in (layer.gate, layer.normed))
+        gates, normed = (torch.split(x.flatten(0, 1), _STRIP) for x in (layer.gate, layer.normed))
         for row, field in enumerate(fields.flatten(1, 2)):
-            for part, gate, of in zip(field.split(_STRIP), gates, normed):
+            for part, gate, of in zip(torch.split(field, _STRIP), gates, normed):
                 part.mul_(gate)
                 sums[0, row] += part.sum(0)
                 sums[1, row] += (part * of).sum(0)
@@ -253,7 +255,7 @@ class _Work:
         """Carry ``fields - mean - slope * normed`` through the transpose of a layer's convolution."""
         mean, slope = (layer.per_channel(numbers)[:, None, None] for numbers in (mean, slope))
         together = self._tiles.together if self._tiles is not None else len(fields)
-        for part, a, b in zip(*(x.split(together) for x in (fields, mean, slope))):
+        for part, a, b in zip(*(torch.split(x, together) for x in (fields, mean, slope))):
             if self._tiles is None:
                 through = torch.addcmul(part - a, layer.normed, b, value=-1).permute(0, 3, 1, 2)
                 part.copy_(F.conv_transpose2d(through, layer.weight, padding=1).permute(0, 2, 3, 1))
@@ -278,10 +280,10 @@ class _Work:
         height, width = self._size
         count = slope.shape[1]
         each = self._channels // layer.groups
-        kernel = layer.weight.flip(2, 3).unflatten(0, (layer.groups, each))[first : first + count]
+        kernel = torch.unflatten(layer.weight.flip(2, 3), 0, (layer.groups, each))[first : first + count]
         kernel = kernel.permute(0, 3, 4, 1, 2).reshape(count, 9 * each, -1)
         chosen = layer.normed[:, :, first * each : (first + count) * each]
-        padded = F.pad(chosen, (0, 0, 1, 1, 1, 1)).unflatten(2, (count, each))
+        padded = torch.unflatten(F.pad(chosen, (0, 0, 1, 1, 1, 1)), 2, (count, each))
         rows = max(1, _MIXED // width)
         for top in range(0, height, rows):
             some = min(rows, height - top)

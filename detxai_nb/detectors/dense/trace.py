@@ -221,6 +221,7 @@ class OneStageTrace(Again):
             rows = (levels == level).nonzero()[:, 0]
             for number, chunk in products(level, at[rows], [(labels[rows], own) for _, _, labels, own in resolved]):
                 yield number, GradientChunk(level, rows[chunk.rows], chunk.gradient, chunk.corner)
+                del chunk
 
     @property
     def ways(self) -> dict[str, str]:
