@@ -55,12 +55,23 @@ def reopened(request: Any, chromium: str, browser: Any, tmp_path_factory: Any) -
         context.close()
 
 
+def wait_or_reload(page: Any, selector: str) -> None:
+    """Wait for an element; on a busy machine JupyterLab sometimes restores no widget until the page is loaded again."""
+    from playwright.sync_api import TimeoutError as TooLong
+
+    try:
+        page.locator(selector).first.wait_for(state="attached", timeout=30_000)
+    except TooLong:
+        page.reload()
+        page.locator(selector).first.wait_for(state="attached")
+
+
 def test_opened_again_without_a_kernel_it_shows_widgets_or_their_pictures(reopened: tuple[bool, Any, Path]) -> None:
     kept, page, _ = reopened
     pictures = page.locator(STILL)
     if kept:
         for kind in ("explorer", "comparison"):
-            page.locator(f'.dx-{kind}[data-ready="true"]').wait_for(state="attached")
+            wait_or_reload(page, f'.dx-{kind}[data-ready="true"]')
         assert page.locator(".dx-comparison").get_attribute("data-shown") == "odam layer-cam"
         assert page.get_by_text("Error displaying widget").count() == 0
         assert not any(image.is_visible() for image in pictures.all())
