@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import detxai_nb as dx
-from detxai_nb.detectors.dense import norm_products
+from detxai_nb.detectors.dense import head, norm_products
 from detxai_nb.detectors.dense.branch import Branch
 from detxai_nb.detectors.dense.branch_run import BranchRun
 from detxai_nb.detectors.dense.contraction import Contraction
@@ -258,6 +258,17 @@ def test_explained_maps_say_how_they_were_made_and_do_not_depend_on_it(monkeypat
     for way, maps in made.items():
         for one, other in zip(maps, slow_maps):
             assert ((one - other).abs() <= 1e-4 * other.abs().max()).all(), way
+
+
+def test_what_predictions_share_pays_by_their_number_not_by_a_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = loaded("tiny-fcos")
+    found = detections_of(detector, PICTURE, 4)
+    counts = torch.bincount(found.origins[:, 0].long())
+    monkeypatch.setattr(head, "_TOGETHER", 1)
+    asked = []
+    monkeypatch.setattr(NormProducts, "costs", lambda self, count: asked.append(count) or {FIELDS: 1.0})
+    list(detector.trace(PICTURE).products(found, [Target()]))
+    assert sorted(asked) == sorted(n for n in counts.tolist() for _ in range(2 * n)), "of the class and the box branch"
 
 
 def test_products_of_any_trace_are_those_of_its_chunks() -> None:

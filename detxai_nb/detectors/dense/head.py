@@ -257,11 +257,16 @@ class DenseHead:
                 together.append(number)
         for rows in torch.split(torch.arange(len(at), device=at.device), _TOGETHER) if together else ():
             some = [(asked[number][0][rows], asked[number][1]) for number in together]
-            for number, maps in zip(together, self._whole_products(level, at[rows], some)):
+            for number, maps in zip(together, self._whole_products(level, at[rows], some, len(at))):
                 yield number, GradientChunk(level, rows, maps[:, None])
 
-    def _whole_products(self, level: int, at: Tensor, asked: Sequence[tuple[Tensor, Target]]) -> list[Tensor]:
-        """The maps ``[n,h,w]`` of scalars on a whole level; those of one branch go through it together."""
+    def _whole_products(
+        self, level: int, at: Tensor, asked: Sequence[tuple[Tensor, Target]], total: int
+    ) -> list[Tensor]:
+        """The maps ``[n,h,w]`` of scalars on a whole level; those of one branch go through it together.
+
+        ``total`` is how many predictions there are in all: what they can share pays by their number, not by a chunk's.
+        """
         features = self.features[level]
         slopes: dict[str, list[tuple[int, Tensor]]] = {}
         for number, (labels, target) in enumerate(asked):
@@ -271,7 +276,7 @@ class DenseHead:
         with torch.no_grad():
             for name, mine in slopes.items():
                 run = self._runs[name, level]
-                way = self.ways[f"{name} branch, level {level}"] = run.way(len(mine) * len(at))
+                way = self.ways[f"{name} branch, level {level}"] = run.way(len(mine) * total)
                 maps = run.products(torch.cat([slope for _, slope in mine]), at[:, :2].repeat(len(mine), 1), way)
                 for (number, _), one in zip(mine, torch.split(maps, len(at))):
                     found[number] += one
