@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         tiny,
         widgets,
     )
-    from detxai_nb.detectors import load_detector, wrap, wrap_predict
+    from detxai_nb.detectors import load_detector, wrap, wrap_module, wrap_predict
     from detxai_nb.evaluation import evaluate, paired, read_evaluation, report, reproduce
     from detxai_nb.explaining.explain import compare, explain
     from detxai_nb.heatmaps import HeatMaps
@@ -64,13 +64,14 @@ __all__ = [
     "tiny",
     "widgets",
     "wrap",
+    "wrap_module",
     "wrap_predict",
 ]
 
 # What is imported from where when it is first used: torch takes seconds, and `detxai-nb --help` needs none of it. The
 # imports above say the same to type checkers and editors; a test compares the two.
 _HOMES = {
-    "detectors": ("load_detector", "wrap", "wrap_predict"),
+    "detectors": ("load_detector", "wrap", "wrap_module", "wrap_predict"),
     "evaluation": ("evaluate", "paired", "read_evaluation", "report", "reproduce"),
     "explaining.explain": ("compare", "explain"),
     "heatmaps": ("HeatMaps",),

@@ -113,7 +113,10 @@ def exclusive(
 
 
 def with_hooks(
-    hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], run: Callable[[], _Result], before: bool = False
+    hooks: Sequence[tuple[nn.Module, Callable[..., Any]]],
+    run: Callable[[], _Result],
+    before: bool = False,
+    with_kwargs: bool = False,
 ) -> _Result:
     """Run something with forward hooks on some modules, which are gone afterwards.
 
@@ -121,6 +124,7 @@ def with_hooks(
         hooks: modules, each with what is called after (or before) it ran, as ``register_forward_hook`` takes it.
         run: runs the modules.
         before: register them as forward pre-hooks.
+        with_kwargs: hand them the keyword arguments too.
 
     Returns:
         What ``run`` returned.
@@ -128,13 +132,15 @@ def with_hooks(
 
     def register() -> None:
         for part, hook in hooks:
-            (part.register_forward_pre_hook if before else part.register_forward_hook)(hook)
+            (part.register_forward_pre_hook if before else part.register_forward_hook)(hook, with_kwargs=with_kwargs)
 
     def remove() -> None:
         for part, hook in hooks:
             registered: Any = part._forward_pre_hooks if before else part._forward_hooks
+            marked: Any = part._forward_pre_hooks_with_kwargs if before else part._forward_hooks_with_kwargs
             for key in [key for key, other in list(registered.items()) if other is hook]:
                 registered.pop(key, None)
+                marked.pop(key, None)
 
     return undone(register, run, remove)
 

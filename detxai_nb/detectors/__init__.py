@@ -6,10 +6,11 @@
 from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.callable_module import make_callable
 from detxai_nb.detectors.base import Adapter, Entry, Family, resize_image
-from detxai_nb.detectors.black_box import wrap_predict
 from detxai_nb.detectors.registry import fetch, load_detector, register, table, wrap
 from detxai_nb.detectors.trace.graph import GraphDetector, Predictions, box_side
 from detxai_nb.detectors.trace.graph_trace import GraphTrace
+from detxai_nb.detectors.wrapping.black_box import wrap_predict
+from detxai_nb.detectors.wrapping.module import wrap_module
 
 __all__ = [
     "Adapter",
@@ -25,6 +26,7 @@ __all__ = [
     "resize_image",
     "table",
     "wrap",
+    "wrap_module",
     "wrap_predict",
 ]
 

@@ -283,7 +283,7 @@ def _find(name: str) -> Entry:
         asked = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(
             f"unknown detector {name!r}; known: {', '.join(DETECTORS)}, and torchvision's image classifiers such as "
-            f"resnet50; {asked}for a module of your own use wrap, for a callable wrap_predict"
+            f"resnet50; {asked}for a module of your own use wrap or wrap_module, for a function wrap_predict"
         )
     return found
 
@@ -321,8 +321,9 @@ def wrap(
         _load_plug_ins()
     if family not in FAMILIES:
         raise ValueError(
-            f"unknown family {family!r}; known: {', '.join(FAMILIES)}. For a network of another kind write an adapter "
-            "(docs/adding/detector.md), or use wrap_predict, which perturbation methods can explain"
+            f"unknown family {family!r}; known: {', '.join(FAMILIES)}. A network of another kind is opened by "
+            "dx.wrap_module(module, predict=, score=, layer=, names=) for every method (docs/adding/detector.md), and "
+            "by dx.wrap_predict(predict, names) for those that only ask it"
         )
     record = FAMILIES[family]
     record.require()
@@ -330,8 +331,14 @@ def wrap(
     if isinstance(module, nn.Module):
         require_full_precision(module)
     _check_settings(f"family {family!r}", family, settings)
-    if names is None:
-        if not record.knows_names:
-            raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")
-        return at_precision(record.adapter(module, **settings), precision)
-    return at_precision(record.adapter(module, names, **settings), precision)
+    if names is None and not record.knows_names:
+        raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")
+    try:
+        detector = record.adapter(module, **settings) if names is None else record.adapter(module, names, **settings)
+    except TypeError as error:
+        if not isinstance(module, nn.Module):
+            raise
+        raise TypeError(
+            f"{error}; a module of another kind is opened by dx.wrap_module(module, predict=, score=, layer=, names=)"
+        ) from error
+    return at_precision(detector, precision)

@@ -229,7 +229,8 @@ def _check_abilities(detector: Detector, looking: Sequence[Method], layer: str |
     parts = Capabilities(detector).targets
     if target.part not in parts:
         asked = "x1" if target.part == "combined" else target.part
-        no_box = "a classifier has no box to explain" if parts == ("class",) else "it has no such part to explain"
+        classifier = Capabilities(detector).family == "classifier"
+        no_box = "a classifier has no box to explain" if classifier else "it has no such box side to explain"
         only = f"its only target is {parts[0]!r}" if len(parts) == 1 else f"its targets are {', '.join(parts)}"
         raise ValueError(f"{no_box}: {only}, got {asked!r}")
     if layer is not None and not looking:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import detxai_nb as dx
-from detxai_nb.detectors.black_box import PredictDetector, wrap_predict
+from detxai_nb.detectors.wrapping.black_box import PredictDetector, wrap_predict
 from detxai_nb.testing import photograph
 from detxai_nb.types import Detector, OpenDetector
 

@@ -55,7 +55,141 @@ class Predictions:
     objectness: Tensor | None = None
 
 
-class GraphDetector(Adapter, ABC):
+class HookedDetector(Adapter, ABC):
+    """A detector whose layers are submodules of its module, hooked while one picture runs through it."""
+
+    offers: tuple[str, ...] = ()
+
+    layer_modules: Mapping[str, LayerModules] = {}
+    """The layers by name, the default first. Each map ``[1,C,h,w]`` that its submodules return is an explained grid."""
+
+    origin_fields: tuple[str, ...] = ("query",)
+    """The columns of the origins. With a column "level" it says on which of a layer's grids each is explained."""
+
+    finds_level = False
+    """Whether a prediction whose origin names no level is explained on the one grid that its scalar depends on."""
+
+    @abstractmethod
+    def forward(self, batch: Tensor) -> Any:
+        """Run the network on an input ``[1,3,h,w]``.
+
+        Args:
+            batch: the input.
+
+        Returns:
+            The outputs, in any form that ``scalar`` reads; still part of the graph.
+        """
+
+    @abstractmethod
+    def scalar(self, outputs: Any, origin: tuple[int, ...], label: int, target: Target) -> Tensor:
+        """Compute the explained scalar of one prediction.
+
+        Args:
+            outputs: what ``forward`` returned.
+            origin: its row of the detections' origins.
+            label: the explained class.
+            target: which scalar.
+
+        Returns:
+            A tensor of one number, part of the graph.
+        """
+
+    def require_target(self, target: Target) -> None:
+        """Raise an error if a target has no scalar here; ``targets`` names the parts that have one.
+
+        Args:
+            target: which scalar is asked for.
+        """
+
+    def stride(self, layer: str, batch: Tensor, grid: Tensor) -> tuple[float, float]:
+        """Return the stride (y, x) of a grid in input pixels; override it if the network says so itself.
+
+        Unless it is overridden, strides are measured: ``forward`` runs on empty inputs of other sizes, and what counts
+        is how many cells these add. This is what is left for a network that takes inputs of one size only.
+
+        Args:
+            layer: the name of the layer.
+            batch: ``[1,3,H,W]``, the network's input.
+            grid: ``[1,C,h,w]``, a map that the layer made of it.
+
+        Returns:
+            The power of two that leaves as many cells, rounded up or down, else the plain quotient of the sizes.
+        """
+        return stride_by_shape(batch.shape[-2:], grid.shape[-2:])
+
+    def _strides(self, layer: str, batch: Tensor, grids: Sequence[Tensor]) -> list[tuple[float, float]]:
+        """The stride of each grid of a layer: what ``stride`` says if it is overridden, else measured."""
+        if type(self).stride is not HookedDetector.stride:
+            return [self.stride(layer, batch, grid) for grid in grids]
+
+        def run(blank: Tensor) -> dict[str, Tensor]:
+            maps: list[Tensor] = []
+            noted(lambda: capture(lambda: self.forward(blank), self._modules(layer), maps), maps)
+            return by_number(maps)
+
+        found = measure_strides(self.module, f"{type(self).__qualname__} {layer}", run, batch, by_number(grids))
+        return list(found.values())
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names in ``layer_modules``."""
+        return tuple(self.layer_modules)
+
+    @tracing
+    def trace(self, image: ImageSource, layer: str | None = None) -> GraphTrace:
+        """Run the detector on one image and keep the pass open at a layer.
+
+        Args:
+            image: what ``load_image`` takes.
+            layer: one of ``layers``; None for the first.
+
+        Returns:
+            The trace.
+
+        Raises:
+            ValueError: if there are no layers, or this one is unknown, did not run, or returned no map ``[1,C,h,w]``.
+        """
+        if not self.layers:
+            raise ValueError(
+                f"{type(self).__name__} has no layers: set layer_modules = {{'name': 'path.of.a.submodule'}}"
+            )
+        layer = check_layer(layer, self.layers)
+        of_image = self._for_image(image)
+        with torch.no_grad():
+            batch, placement = of_image._input(image)
+        return of_image._open(batch, placement, layer)
+
+    def _for_image(self, image: ImageSource) -> HookedDetector:
+        """The detector that a trace of this image keeps."""
+        return self
+
+    @exclusive("module")
+    @exact_mode
+    def _open(self, batch: Tensor, placement: Placement, layer: str) -> GraphTrace:
+        """The trace of an input ``[1,3,h,w]``."""
+        return GraphTrace(self, batch, placement, layer)
+
+    @abstractmethod
+    def _input(self, image: ImageSource) -> tuple[Tensor, Placement]:
+        """The network's input ``[1,3,h,w]`` and where the image lies in it."""
+
+    def _modules(self, layer: str) -> list[nn.Module]:
+        """The submodules of a layer."""
+        where = self.layer_modules[layer]
+        if callable(where):
+            found = where(self.module)
+            return [found] if isinstance(found, nn.Module) else list(found)
+        paths, known = [where] if isinstance(where, str) else list(where), dict(self.module.named_modules())
+        if missing := [path for path in paths if path not in known]:
+            near = ", ".join(path for path in known if path.count(".") < 2 and path)
+            raise ValueError(
+                f"layer {layer!r} of {type(self).__name__} names the submodule {missing[0]!r}, which "
+                f"{type(self.module).__name__} does not have; some that it has: {near}"
+            )
+        return [known[path] for path in paths]
+
+
+class GraphDetector(HookedDetector):
     """The base class of a first adapter: any differentiable detector of PyTorch, exact and slow.
 
     A subclass says where the layers are (``layer_modules``), how an image becomes the network's input (``prepare``),
@@ -74,12 +208,6 @@ class GraphDetector(Adapter, ABC):
 
     side_unit = "input pixels"
     """The unit of a box side as ``scalar`` returns it; that of ``box_side`` of boxes as ``decode`` returns them."""
-
-    layer_modules: Mapping[str, LayerModules] = {}
-    """The layers by name, the default first. Each map ``[1,C,h,w]`` that its submodules return is an explained grid."""
-
-    origin_fields: tuple[str, ...] = ("query",)
-    """The columns of ``Predictions.origins``. With a column "level" a layer may have several grids."""
 
     def __init__(self, module: nn.Module, names: ClassNames) -> None:
         if not isinstance(module, nn.Module):
@@ -135,40 +263,6 @@ class GraphDetector(Adapter, ABC):
             A tensor of one number, part of the graph.
         """
 
-    def stride(self, layer: str, batch: Tensor, grid: Tensor) -> tuple[float, float]:
-        """Return the stride (y, x) of a grid in input pixels; override it if the network says so itself.
-
-        Unless it is overridden, strides are measured: ``forward`` runs on empty inputs of other sizes, and what counts
-        is how many cells these add. This is what is left for a network that takes inputs of one size only.
-
-        Args:
-            layer: the name of the layer.
-            batch: ``[1,3,H,W]``, the network's input.
-            grid: ``[1,C,h,w]``, a map that the layer made of it.
-
-        Returns:
-            The power of two that leaves as many cells, rounded up or down, else the plain quotient of the sizes.
-        """
-        return stride_by_shape(batch.shape[-2:], grid.shape[-2:])
-
-    def _strides(self, layer: str, batch: Tensor, grids: Sequence[Tensor]) -> list[tuple[float, float]]:
-        """The stride of each grid of a layer: what ``stride`` says if it is overridden, else measured."""
-        if type(self).stride is not GraphDetector.stride:
-            return [self.stride(layer, batch, grid) for grid in grids]
-
-        def run(blank: Tensor) -> dict[str, Tensor]:
-            maps: list[Tensor] = []
-            noted(lambda: capture(lambda: self.forward(blank), self._modules(layer), maps), maps)
-            return by_number(maps)
-
-        found = measure_strides(self.module, f"{type(self).__qualname__} {layer}", run, batch, by_number(grids))
-        return list(found.values())
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The names in ``layer_modules``."""
-        return tuple(self.layer_modules)
-
     @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
         """Return what the detector finds in each image, one image at a time.
@@ -188,35 +282,6 @@ class GraphDetector(Adapter, ABC):
             batch, placement = self._input(image)
             found.append(self._report(self.decode(self.forward(batch)), placement, score_threshold))
         return found
-
-    @tracing
-    def trace(self, image: ImageSource, layer: str | None = None) -> GraphTrace:
-        """Run the detector on one image and keep the pass open at a layer.
-
-        Args:
-            image: what ``load_image`` takes.
-            layer: one of ``layers``; None for the first.
-
-        Returns:
-            The trace.
-
-        Raises:
-            ValueError: if there are no layers, or this one is unknown, did not run, or returned no map ``[1,C,h,w]``.
-        """
-        if not self.layers:
-            raise ValueError(
-                f"{type(self).__name__} has no layers: set layer_modules = {{'name': 'path.of.a.submodule'}}"
-            )
-        layer = check_layer(layer, self.layers)
-        with torch.no_grad():
-            batch, placement = self._input(image)
-        return self._open(batch, placement, layer)
-
-    @exclusive("module")
-    @exact_mode
-    def _open(self, batch: Tensor, placement: Placement, layer: str) -> GraphTrace:
-        """The trace of an input ``[1,3,h,w]``."""
-        return GraphTrace(self, batch, placement, layer)
 
     def _input(self, image: ImageSource) -> tuple[Tensor, Placement]:
         weight = next(w for w in self.module.parameters() if w.is_floating_point())
@@ -239,21 +304,6 @@ class GraphDetector(Adapter, ABC):
             highest_score=float(found.scores.max()) if len(found.scores) else 0.0,
             score_threshold=threshold,
         )
-
-    def _modules(self, layer: str) -> list[nn.Module]:
-        """The submodules of a layer."""
-        where = self.layer_modules[layer]
-        if callable(where):
-            found = where(self.module)
-            return [found] if isinstance(found, nn.Module) else list(found)
-        paths, known = [where] if isinstance(where, str) else list(where), dict(self.module.named_modules())
-        if missing := [path for path in paths if path not in known]:
-            near = ", ".join(path for path in known if path.count(".") < 2 and path)
-            raise ValueError(
-                f"layer {layer!r} of {type(self).__name__} names the submodule {missing[0]!r}, which "
-                f"{type(self.module).__name__} does not have; some that it has: {near}"
-            )
-        return [known[path] for path in paths]
 
 
 def box_side(boxes: Tensor, part: str) -> Tensor:

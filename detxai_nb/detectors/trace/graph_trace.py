@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torchvision.ops import MultiScaleRoIAlign, RoIAlign
 
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
@@ -15,11 +16,13 @@ from detxai_nb.detectors.trace.answers import check_scalar
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.capture import capture, replaying
 from detxai_nb.float32 import exact_mode
-from detxai_nb.geometry import Placement
-from detxai_nb.module_use import exclusive
+from detxai_nb.geometry import Placement, sampler_shift
+from detxai_nb.module_use import exclusive, with_hooks
 from detxai_nb.targets import logarithm
 from detxai_nb.types import Detections, Level, Target
 from detxai_nb.windows import GradientChunk
+
+_Result = TypeVar("_Result")
 
 GUIDE = "docs/adding/detector.md"
 MOST_ROWS = 16
@@ -33,7 +36,7 @@ class GraphTrace(Again):
     Further runs take one version at a time and run the whole network each.
 
     Args:
-        detector: a ``GraphDetector``, whose module runs.
+        detector: a ``HookedDetector``, whose module runs.
         batch: the network's input ``[1,3,h,w]``.
         placement: where the image lies in it.
         layer: one of the detector's layers.
@@ -50,14 +53,17 @@ class GraphTrace(Again):
         )
         with torch.no_grad():
             modules = detector._modules(layer)
-            self._leaves, self._outputs = capture(lambda: detector.forward(batch), modules)
+            pooled: set[int] = set()
+            self._leaves, self._outputs = _noting_pooled(
+                detector.module, pooled, lambda: capture(lambda: detector.forward(batch), modules)
+            )
         if not self._leaves:
             raise ValueError(
                 f"layer {layer!r} of {type(detector).__name__} returned no map [1,C,h,w] when the network ran "
                 f"(tokens [1,N,C] are no map): name a submodule of {type(detector.module).__name__} that runs and "
                 f"returns one ({GUIDE})"
             )
-        if len(self._leaves) > 1 and "level" not in detector.origin_fields:
+        if len(self._leaves) > 1 and "level" not in detector.origin_fields and not detector.finds_level:
             raise ValueError(
                 f"layer {layer!r} of {type(detector).__name__} has {len(self._leaves)} maps, and each prediction is "
                 f"explained on one of them: give origins a column 'level', or name each map as a layer ({GUIDE})"
@@ -66,7 +72,8 @@ class GraphTrace(Again):
         with torch.no_grad():
             strides = detector._strides(layer, batch, self._leaves)
         self.levels = tuple(
-            Level(name, leaf.detach()[0], stride) for name, leaf, stride in zip(names, self._leaves, strides)
+            Level(name, leaf.detach()[0], stride, shift=sampler_shift(stride) if id(leaf) in pooled else (0.0, 0.0))
+            for name, leaf, stride in zip(names, self._leaves, strides)
         )
 
     @exclusive("_detector.module")
@@ -172,8 +179,8 @@ class GraphTrace(Again):
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         asked, target = self._resolve(detections, target)
         by_level: dict[int, list[int]] = {}
-        for row, (origin, _) in enumerate(asked):
-            by_level.setdefault(self._level(origin), []).append(row)
+        for row, (origin, label) in enumerate(asked):
+            by_level.setdefault(self._level(origin, label, target), []).append(row)
         for level, mine in by_level.items():
             leaf = self._leaves[level]
             most = min(MOST_ROWS, rows_per_chunk(leaf))
@@ -210,13 +217,30 @@ class GraphTrace(Again):
         found = of_class(label)
         return found if target.against is None else found - of_class(int(target.against))
 
-    def _level(self, origin: tuple[int, ...]) -> int:
+    def _level(self, origin: tuple[int, ...], label: int, target: Target) -> int:
         if len(self._leaves) == 1:
             return 0
+        if "level" not in self._detector.origin_fields:
+            return self._level_of_scalar(origin, label, target)
         level: int = origin[self._detector.origin_fields.index("level")]
         if level >= len(self._leaves):
             raise ValueError(_ELSEWHERE)
         return level
+
+    def _level_of_scalar(self, origin: tuple[int, ...], label: int, target: Target) -> int:
+        """The number of the one level that a scalar depends on; the first if it depends on none."""
+        with torch.enable_grad():
+            value = self._scalar(origin, label, target)
+        if not value.requires_grad:
+            return 0
+        gradients = torch.autograd.grad(value, self._leaves, retain_graph=True, allow_unused=True)
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None and bool((gradient != 0).any())]
+        if len(used) > 1:
+            raise ValueError(
+                f"layer {self.layer!r} has {len(self._leaves)} maps, and this prediction depends on {len(used)} of "
+                f"them, but is explained on one: name one map as the layer, or give origins a column 'level' ({GUIDE})"
+            )
+        return used[0] if used else 0
 
     def _resolve(self, detections: Detections, target: Target) -> tuple[list[tuple[tuple[int, ...], int]], Target]:
         """The origin and explained class of each detection; the target with class numbers."""
@@ -227,6 +251,7 @@ class GraphTrace(Again):
                 f"{type(self._detector).__name__} has no target {target.part!r} (such as a box side); "
                 f"it has {', '.join(self._detector.targets)}"
             )
+        self._detector.require_target(target)
         origins, fields = detections.origins, self._detector.origin_fields
         if origins is None or detections.origin_fields != fields:
             raise ValueError(
@@ -237,3 +262,17 @@ class GraphTrace(Again):
             raise ValueError(_ELSEWHERE)
         labels, target = target.resolve(detections.labels, detections.names)
         return [(tuple(origin), label) for origin, label in zip(origins.tolist(), labels.tolist())], target
+
+
+def _noting_pooled(module: nn.Module, pooled: set[int], run: Callable[[], _Result]) -> _Result:
+    """Run a network and note the ids of the captured maps that torchvision's RoIAlign reads as they are."""
+
+    def note(_: nn.Module, args: tuple[Any, ...]) -> None:
+        maps = args[0].values() if isinstance(args[0], Mapping) else args[:1]
+        for copied in maps:
+            # What is handed on is a copy of a leaf: the copy's node leads to the leaf's own.
+            sources = getattr(copied.grad_fn, "next_functions", ()) if isinstance(copied, Tensor) else ()
+            pooled.update(id(node.variable) for node, _ in sources[:1] if hasattr(node, "variable"))
+
+    parts = [part for part in module.modules() if isinstance(part, (RoIAlign, MultiScaleRoIAlign))]
+    return with_hooks([(part, note) for part in parts], run, before=True)

@@ -105,7 +105,7 @@ class PredictDetector:
         if not pixels:
             return []
         answers = self._ask_for_all(pixels) if self.batched else [self.predict(image) for image in pixels]
-        return [self._check(answer, image.shape[:2], score_threshold) for answer, image in zip(answers, pixels)]
+        return [self.read(answer, image.shape[:2], score_threshold) for answer, image in zip(answers, pixels)]
 
     def _ask_for_all(self, pixels: list[np.ndarray]) -> Sequence[Any]:
         answers = self.predict(list(pixels))
@@ -117,8 +117,21 @@ class PredictDetector:
             raise ValueError(f"predict got {len(pixels)} images and returned {len(answers)} answers; expected as many")
         return answers
 
-    def _check(self, answer: Any, size: tuple[int, int], threshold: float) -> Detections:
-        """One answer as Detections."""
+    def read(self, answer: Any, size: tuple[int, ...], threshold: float, **about: Any) -> Detections:
+        """Return one answer of ``predict`` as Detections.
+
+        Args:
+            answer: boxes, scores, labels and the rest, as ``wrap_predict`` says.
+            size: (height, width) of the image.
+            threshold: the lowest score to report.
+            **about: further fields of ``Detections``; tensors have a row for each box of the answer.
+
+        Returns:
+            The detections, sorted by falling score.
+
+        Raises:
+            ValueError: if the answer has another form, size or range.
+        """
         found = {name: self._tensor(name, value) for name, value in _parts(answer).items()}
         count = _check_shapes(found, len(self.names))
         _check_ranges(found, self.names)
@@ -132,11 +145,15 @@ class PredictDetector:
                 f"predict returned the label {unknown[0]}, which names does not hold: it has the class numbers "
                 f"{', '.join(map(str, sorted(self._numbers)[:9]))}; do both count from the same number?"
             )
+        for name, value in about.items():
+            if isinstance(value, Tensor) and len(value) != count:
+                raise ValueError(f"predict's {name} have {len(value)} rows for {count} boxes; expected as many")
         scores = found.pop("scores")
         keep = scores >= threshold
         rows = {name: value[keep] for name, value in found.items()}
+        rows |= {name: value[keep] if isinstance(value, Tensor) else value for name, value in about.items()}
         return gather_detections(
-            Placement.identity(*size),
+            Placement.identity(size[0], size[1]),
             rows.pop("boxes"),
             scores[keep],
             rows.pop("labels").long(),

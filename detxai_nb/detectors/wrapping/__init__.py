@@ -1,0 +1,1 @@
+"""What is no family of ours as a detector: any function, and any module with the function that reads it."""
