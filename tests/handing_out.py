@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-APART = ("tests/test_notebooks.py", "tests/detectors/test_contract.py")
-"""Files whose tests share a model or a notebook only where their first parameter is the same."""
+APART = ("tests/detectors/test_contract.py",)
+"""Files whose tests share a model only where their first parameter is the same."""
 LAB = re.compile(r"tests/browser/test_(?!saved_)\w+_in_lab\.py|tests/browser/test_start_notebook\.py")
 """Files whose tests share one JupyterLab in one page, which takes long to start."""
-LONGEST = (LAB, *APART, "tests/browser/", "tests/detectors/test_yolox.py", "tests/training/test_zoo.py")
+NOTEBOOKS = "tests/test_notebooks.py"
+"""Its kernels are forked from one process."""
+LONGEST = (LAB, NOTEBOOKS, *APART, "tests/browser/", "tests/detectors/test_yolox.py", "tests/training/test_zoo.py")
 """What takes longest, the longest first."""
 
 

@@ -58,21 +58,20 @@ def test_the_wheel_holds_what_is_committed_and_nothing_else(script: Callable[[st
 
 
 def test_what_shares_a_page_a_model_or_a_notebook_is_one_unit() -> None:
-    contract, notebooks = "tests/detectors/test_contract.py", "tests/test_notebooks.py"
+    contract, notebooks = "tests/detectors/test_contract.py", "tests/test_notebooks.py::test_it_runs[01_odam]"
     kinds = [f"{contract}::test_{name}" for name in ("a[yolox_nano-x1-prob]", "b[yolox_nano]", "a[yolox_tiny-x1-prob]")]
     assert [handing_out.unit(kind)[len(contract) :] for kind in kinds] == [
         "[yolox_nano]",
         "[yolox_nano]",
         "[yolox_tiny]",
     ]
-    assert handing_out.unit(f"{notebooks}::test_it_runs[01_odam]") == f"{notebooks}[01_odam]"
-    assert handing_out.unit(f"{notebooks}::test_there_is_a_start") == notebooks
+    assert handing_out.unit(notebooks) == "tests/test_notebooks.py", "they share what their kernels are forked from"
     assert handing_out.unit("tests/browser/test_grid.py::test_c[one-two]") == "tests/browser/test_grid.py"
     sharing = ("tiny_in_lab", "sanity_in_lab", "start_notebook")
     assert {handing_out.unit(f"tests/browser/test_{name}.py::test_c") for name in sharing} == {"JupyterLab"}
     lab, last = "tests/browser/test_tiny_in_lab.py::test_c", "tests/data/test_coco.py::test_d"
-    order = sorted([last, "tests/browser/test_grid.py::test_c", *kinds, lab], key=handing_out.rank)
-    assert order[:4] == [lab, *kinds]
+    order = sorted([last, "tests/browser/test_grid.py::test_c", *kinds, notebooks, lab], key=handing_out.rank)
+    assert order[:5] == [lab, notebooks, *kinds]
     assert order[-1] == last
 
 

@@ -8,10 +8,12 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import forked_kernels
 import pytest
 from PIL import Image
 
@@ -52,6 +54,14 @@ def stripper() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def kernels() -> Iterator[forked_kernels.KernelParent]:
+    """Where kernels come from."""
+    parent = forked_kernels.KernelParent()
+    yield parent
+    parent.close()
+
+
 def read(path: Path) -> Any:
     import nbformat
 
@@ -73,13 +83,18 @@ def test_there_is_a_start() -> None:
 
 
 @pytest.mark.parametrize("path", RUN, ids=called)
-def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_in_the_quick_profile(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernels: forked_kernels.KernelParent
+) -> None:
     monkeypatch.setenv("DETXAI_NB_PROFILE", "quick")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     import nbclient
+    from jupyter_client.provisioning import local_provisioner
 
+    if forked_kernels.ARE_SAFE:
+        monkeypatch.setattr(local_provisioner, "launch_kernel", kernels.launch)
     notebook = read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -87,13 +102,13 @@ def test_it_runs_in_the_quick_profile(path: Path, tmp_path: Path, monkeypatch: p
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
-    kernels: list[Any] = []
-    client.on_notebook_start = lambda notebook: kernels.append(client.km.provisioner.process)
+    started: list[Any] = []
+    client.on_notebook_start = lambda notebook: started.append(client.km.provisioner.process)
     try:
         client.execute()
     finally:
         # On a busy machine the manager gives up after some seconds, and leaves a process that nobody has waited for.
-        for kernel in kernels:
+        for kernel in started:
             kernel.wait(60)
     complaints = [o.text for o in outputs(notebook) if o.output_type == "stream" and o.name == "stderr"]
     assert not complaints
@@ -228,6 +243,40 @@ def test_check_changes_nothing_and_fails(stripper: ModuleType, tmp_path: Path) -
     assert path.read_bytes() == before
     assert stripper.main([str(path)]) == 0
     assert stripper.main(["--check", str(path)]) == 0
+
+
+@pytest.mark.skipif(not forked_kernels.ARE_SAFE, reason="kernels are forked on Linux only")
+def test_kernels_of_one_parent_share_nothing(
+    kernels: forked_kernels.KernelParent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nbclient
+    import nbformat
+    from jupyter_client.provisioning import local_provisioner
+
+    def said(folder: str, source: str) -> str:
+        (tmp_path / folder).mkdir()
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        resources = {"metadata": {"path": str(tmp_path / folder)}}
+        nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
+        return str(outputs(notebook)[0].text)
+
+    monkeypatch.setattr(local_provisioner, "launch_kernel", kernels.launch)
+    monkeypatch.setenv("OF_ONE", "1")
+    ask = "import os; print(os.path.basename(os.getcwd()), os.environ.get('OF_ONE'), 'made' in globals())"
+    assert said("one", f"made = 1; {ask}") == "one 1 True\n"
+    monkeypatch.delenv("OF_ONE")
+    assert said("other", ask) == "other None False\n"
+
+
+@pytest.mark.skipif(not forked_kernels.ARE_SAFE, reason="kernels are forked on Linux only")
+def test_a_forked_kernel_that_is_killed_has_ended(kernels: forked_kernels.KernelParent, tmp_path: Path) -> None:
+    import signal
+
+    kernel = kernels.launch(["python", "-m", "ipykernel_launcher", "-f", str(tmp_path / "kernel.json")], {**os.environ})
+    assert kernel.poll() is None
+    kernel.kill()
+    assert kernel.wait(60) == kernel.poll() == -signal.SIGKILL
+    kernel.kill()
 
 
 def test_the_kernel_is_this_interpreter() -> None:

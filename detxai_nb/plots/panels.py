@@ -18,6 +18,8 @@ _NARROWEST = 1.3  # inches: a colour bar's numbers need that much
 _HEADING = 4.3  # inches: so wide is every figure, for its heading
 _TITLE, _BAR, _GAP = 0.3, 0.54, 0.14  # inches
 _DPI = 110
+PNG_LEVEL = 4
+"""Of zlib, for pictures that a notebook shows: a third of the time of its default, files a twentieth larger."""
 
 
 def to_png(figure: Figure, dpi: float = _DPI) -> bytes:
@@ -31,7 +33,7 @@ def to_png(figure: Figure, dpi: float = _DPI) -> bytes:
         The file's bytes; the same figure gives the same bytes.
     """
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": PNG_LEVEL})
     return out.getvalue()
 
 

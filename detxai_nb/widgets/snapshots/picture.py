@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots import heatmaps
 from detxai_nb.plots.limits import color_range
+from detxai_nb.plots.panels import PNG_LEVEL
 from detxai_nb.subjects import CLASSES, OBJECTS
 from detxai_nb.widgets.shared.serialize import is_class, palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
@@ -269,7 +270,7 @@ def draw_snapshot(scene: Snapshot, caption: str) -> bytes:
         words += f" ({scene.maps.unit})" if scene.maps.unit else ""
         draw.text((268, page.height - 26), words, fill=_MUTED, font=font(13))
     file = io.BytesIO()
-    page.save(file, "PNG")
+    page.save(file, "PNG", compress_level=PNG_LEVEL)
     return file.getvalue()
 
 
@@ -286,7 +287,7 @@ def still_png(page: Image.Image) -> bytes:
     still.paste(page)
     ImageDraw.Draw(still).text((4, page.height + 2), STILL, fill=_MUTED, font=font(14))
     file = io.BytesIO()
-    still.save(file, "PNG")
+    still.save(file, "PNG", compress_level=PNG_LEVEL)
     return file.getvalue()
 
 
