@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import atexit
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import select
@@ -39,8 +39,9 @@ IMPORTED = (
     "matplotlib.backends.backend_agg",
     "pandas",
     "pyarrow.parquet",
+    "transformers.models.conditional_detr.modeling_conditional_detr",
 )
-"""What the notebooks, or most of them, import."""
+"""What several notebooks import, where it is installed."""
 
 
 class ForkedKernel:
@@ -124,7 +125,8 @@ def _serve() -> None:
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel sets it
     for name in IMPORTED:
-        importlib.import_module(name)
+        if importlib.util.find_spec(name.partition(".")[0]) is not None:
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

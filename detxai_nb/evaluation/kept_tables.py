@@ -22,8 +22,9 @@ def kept_table(name: str) -> pandas.DataFrame:
 
     Args:
         name: "parts" (what the telling parts do, by detector and class), "agreement" (heat and
-            effect, by kind of picture and method), "misses" (causes, by kind of scene and detector) or "shortcut" (maps
-            and interventions of a detector that cheats and of one that does not, by scene).
+            effect, by kind of picture and method), "misses" (causes, by kind of scene and detector), "shortcut" (maps
+            and interventions of a detector that cheats and of one that does not, by scene) or "odam-train-steps" (the
+            separation loss in the first steps of ODAM-Train, by run).
 
     Returns:
         The table; ``attrs["command"]`` is the command that measured it.

@@ -52,6 +52,9 @@ def test_the_tables_of_the_package_hold_what_is_asked_of_them() -> None:
     shortcut = kept_table("shortcut")
     shares = shortcut[[name for name in shortcut if name.startswith("heat ")]].to_numpy()
     assert ((shares >= 0) & (shares <= 1) | np.isnan(shares)).all()
+    steps = kept_table("odam-train-steps")
+    assert (steps.groupby(["run", "loss"])["steps"].agg(list).map(tuple) == (0, 10, 20, 30)).all()
+    assert steps.loc[steps["steps"] == 0, "separation"].nunique() == 1, "every run begins with the same weights"
 
 
 @pytest.mark.parametrize(
