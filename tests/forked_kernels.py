@@ -8,6 +8,7 @@ environment of its own. (The notebook to start with also runs in JupyterLab, whe
 from __future__ import annotations
 
 import atexit
+import builtins
 import gc
 import importlib.util
 import json
@@ -17,6 +18,7 @@ import signal
 import subprocess
 import sys
 import traceback
+import types
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,6 +44,10 @@ IMPORTED = (
     "transformers.models.conditional_detr.modeling_conditional_detr",
 )
 """What several notebooks import, where it is installed."""
+
+
+_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+"""For glibc: the memory of a large tensor is used again, not handed back: a fourteenth of a forward pass."""
 
 
 class ForkedKernel:
@@ -107,7 +113,11 @@ class KernelParent:
         """
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=env
+                [sys.executable, __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env={**env, **_KEEP_MEMORY},
             )
         arguments = command[command.index("ipykernel_launcher") :]
         order = {"arguments": arguments, "env": env, "cwd": str(cwd or Path.cwd())}
@@ -123,10 +133,13 @@ class KernelParent:
 def _serve() -> None:
     """Import the libraries; then, for each order, fork a kernel, say its number, and its exit status at its end."""
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel sets it
+    # As in a kernel: matplotlib reads the one, pandas asks the other how wide its tables may be, both once for all.
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    vars(builtins)["get_ipython"] = lambda: types.SimpleNamespace(kernel=None)
     for name in IMPORTED:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
+    del vars(builtins)["get_ipython"]
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

@@ -266,6 +266,8 @@ def test_kernels_of_one_parent_share_nothing(
     assert said("one", f"made = 1; {ask}") == "one 1 True\n"
     monkeypatch.delenv("OF_ONE")
     assert said("other", ask) == "other None False\n"
+    told = "import matplotlib, pandas; print(matplotlib.get_backend(), pandas.get_option('display.max_columns'))"
+    assert re.fullmatch(r".*inline.* 20\n", said("third", told)), "as in a notebook, not as in a terminal"
 
 
 @pytest.mark.skipif(not forked_kernels.ARE_SAFE, reason="kernels are forked on Linux only")
