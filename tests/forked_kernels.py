@@ -27,8 +27,6 @@ ARE_SAFE = sys.platform == "linux"
 IMPORTED = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
-    "matplotlib_inline.backend_inline",
-    "IPython.core.pylabtools",
     "detxai_nb.light_torchvision",
     "detxai_nb.detectors.detr",
     "detxai_nb.evaluation",
@@ -43,7 +41,7 @@ IMPORTED = (
     "pyarrow.parquet",
     "transformers.models.conditional_detr.modeling_conditional_detr",
 )
-"""What several notebooks import, where it is installed."""
+"""What several notebooks import, where it is installed; nothing that looks for its kernel (the inline backend)."""
 
 
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
@@ -119,7 +117,7 @@ class KernelParent:
                 bufsize=0,
                 env={**env, **_KEEP_MEMORY},
             )
-        arguments = command[command.index("ipykernel_launcher") :]
+        arguments = command[command.index("ipykernel_launcher") + 1 :]
         order = {"arguments": arguments, "env": env, "cwd": str(cwd or Path.cwd())}
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         return ForkedKernel(self._process)
@@ -160,7 +158,7 @@ def _become_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> NoRet
         os.environ.clear()
         os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
         os.chdir(cwd)
-        sys.argv = arguments
+        sys.argv = [str(importlib.util.find_spec("ipykernel_launcher").origin), *arguments]
         sys.modules["ipykernel.kernelapp"].launch_new_instance()
         status = 0
     except BaseException:

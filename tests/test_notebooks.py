@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import json
 import os
 import re
 import sys
@@ -245,29 +246,49 @@ def test_check_changes_nothing_and_fails(stripper: ModuleType, tmp_path: Path) -
     assert stripper.main(["--check", str(path)]) == 0
 
 
+IMPORTS = """
+import json, os, sys
+import matplotlib.pyplot as plt
+import pandas, torch
+"""
+PROBE = """
+plt.plot([1, 2])
+plt.show()
+print(json.dumps({
+    "environment": {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"},
+    "folder, path": [os.getcwd(), sys.path, sys.argv[0]],
+    "flags": [sys.flags, sys.warnoptions],
+    "made before": "made" in globals(),
+    "matplotlib": dict(plt.rcParams),
+    "pandas": pandas.describe_option(_print_desc=False).lower(),
+    "torch": torch.__config__.parallel_info(),
+}, default=str))
+"""
+
+
 @pytest.mark.skipif(not forked_kernels.ARE_SAFE, reason="kernels are forked on Linux only")
-def test_kernels_of_one_parent_share_nothing(
+def test_a_forked_kernel_is_like_one_that_starts_by_itself(
     kernels: forked_kernels.KernelParent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import nbclient
     import nbformat
     from jupyter_client.provisioning import local_provisioner
 
-    def said(folder: str, source: str) -> str:
-        (tmp_path / folder).mkdir()
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-        resources = {"metadata": {"path": str(tmp_path / folder)}}
+    def said(*sources: str) -> list[Any]:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        resources = {"metadata": {"path": str(tmp_path)}}
         nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
-        return str(outputs(notebook)[0].text)
+        return outputs(notebook)
 
+    picture, told = said(IMPORTS, PROBE)
     monkeypatch.setattr(local_provisioner, "launch_kernel", kernels.launch)
-    monkeypatch.setenv("OF_ONE", "1")
-    ask = "import os; print(os.path.basename(os.getcwd()), os.environ.get('OF_ONE'), 'made' in globals())"
-    assert said("one", f"made = 1; {ask}") == "one 1 True\n"
-    monkeypatch.delenv("OF_ONE")
-    assert said("other", ask) == "other None False\n"
-    told = "import matplotlib, pandas; print(matplotlib.get_backend(), pandas.get_option('display.max_columns'))"
-    assert re.fullmatch(r".*inline.* 20\n", said("third", told)), "as in a notebook, not as in a terminal"
+    with monkeypatch.context() as other:
+        other.setenv("OF_ANOTHER", "1")
+        said("made = 1; import os; os.chdir('/')")
+    forked_picture, forked_told = said(IMPORTS, PROBE)
+    assert forked_picture.data[PICTURE] == picture.data[PICTURE]
+    by_itself, forked = json.loads(told.text), json.loads(forked_told.text)
+    assert {name: one for name, one in forked.items() if one != by_itself[name]} == {}
 
 
 @pytest.mark.skipif(not forked_kernels.ARE_SAFE, reason="kernels are forked on Linux only")
