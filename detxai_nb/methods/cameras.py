@@ -17,7 +17,7 @@ from detxai_nb.types import Cancelled, Detections, Progress, Target
 
 _MOST_SIZES = 1000
 _TOGETHER = 2**21
-"""So many numbers of channels at the input's size are held at once: few enough for a cache, which more than halves the time."""
+"""So many numbers of channels at the input's size are held at once: few enough for a cache."""
 
 
 @trace_method(
