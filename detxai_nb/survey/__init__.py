@@ -11,10 +11,12 @@ from detxai_nb.survey.codes import typed_code
 from detxai_nb.survey.comparisons import SurveyTest
 from detxai_nb.survey.expected_power import PowerEstimate, SurveyEffect, effects, power
 from detxai_nb.survey.figures import plot_by_discrimination
+from detxai_nb.survey.handing_in import HandedIn, hand_in
 from detxai_nb.survey.item_answer import ItemAnswer
 from detxai_nb.survey.merging import ClassAnswers, gather, merge
 from detxai_nb.survey.rehearsal import CONSENT, rehearsal_study, simulate
 from detxai_nb.survey.reporting import SurveyReport, SurveySection, report
+from detxai_nb.survey.revealing import RevealedItem, RevealedSeat, RevealedTable, reveal_seat
 from detxai_nb.survey.seat import KINDS, Seat, SeatQuestion
 from detxai_nb.survey.seat_answers import SeatAnswers
 from detxai_nb.survey.study import ItemKey, Study, StudyItem
@@ -23,9 +25,13 @@ __all__ = [
     "CONSENT",
     "KINDS",
     "ClassAnswers",
+    "HandedIn",
     "ItemAnswer",
     "ItemKey",
     "PowerEstimate",
+    "RevealedItem",
+    "RevealedSeat",
+    "RevealedTable",
     "Seat",
     "SeatAnswers",
     "SeatQuestion",
@@ -41,11 +47,13 @@ __all__ = [
     "effects",
     "from_text",
     "gather",
+    "hand_in",
     "merge",
     "plot_by_discrimination",
     "power",
     "rehearsal_study",
     "report",
+    "reveal_seat",
     "simulate",
     "to_text",
     "typed_code",

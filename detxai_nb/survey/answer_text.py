@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ def draw_qr(text: str) -> str:
         text: what ``to_text`` gave.
 
     Returns:
-        An SVG picture, black on white.
+        An SVG picture, black on white, for a page or a file.
 
     Raises:
         ImportError: if segno is not installed.
@@ -108,8 +109,10 @@ def draw_qr(text: str) -> str:
         import segno
     except ImportError as error:
         raise ImportError('QR codes are drawn by segno: pip install "detxai-nb[survey]"; or save a file') from error
-    drawn: str = segno.make_qr(text, error="m" if len(text) < 3000 else "l").svg_inline(scale=4, border=4, light="#fff")
-    return drawn
+    file = io.BytesIO()
+    made = segno.make_qr(text, error="m" if len(text) < 3000 else "l")
+    made.save(file, kind="svg", scale=4, border=4, light="#fff", xmldecl=False, nl=False)
+    return file.getvalue().decode()
 
 
 def _answers(content: bytes) -> Iterator[ItemAnswer]:

@@ -71,9 +71,25 @@ def typed_code(text: Any) -> str:
         TypeError: if it is no text.
         ValueError: if it is no seat code.
     """
+    return check_code(typed_signs(text, "a seat code"))
+
+
+def typed_signs(text: Any, what: str) -> str:
+    """Return the signs of a code that a person typed: small letters, hyphens and spaces are no mistakes.
+
+    Args:
+        text: what was typed; O is read as 0, I and L as 1.
+        what: it should be, for the error message.
+
+    Returns:
+        Signs of ``SIGNS`` if it is a code, else whatever it was.
+
+    Raises:
+        TypeError: if it is no text.
+    """
     if not isinstance(text, str):
-        return check_code(text)
-    return check_code(text.upper().replace("-", "").replace(" ", "").translate(_READ_AS))
+        raise TypeError(f"{what} is a text, got {type(text).__name__}")
+    return text.upper().replace("-", "").replace(" ", "").translate(_READ_AS)
 
 
 def _check_sign(signs: str) -> str:

@@ -36,6 +36,15 @@ class SeatQuestion:
     pictures: tuple[bytes, ...]
     size: tuple[int, int]
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return the same as plain values for a page.
+
+        Returns:
+            Texts, numbers, and pictures as data URLs.
+        """
+        pictures = ["data:image/png;base64," + base64.b64encode(one).decode() for one in self.pictures]
+        return {**vars(self), "size": list(self.size), "pictures": pictures}
+
 
 @dataclass(frozen=True)
 class Seat:
@@ -83,15 +92,5 @@ class Seat:
             "title": self.title,
             "consent": self.consent,
             "code": self.code,
-            "questions": [
-                {
-                    "item": one.item,
-                    "kind": one.kind,
-                    "words": one.words,
-                    "letters": one.letters,
-                    "size": list(one.size),
-                    "pictures": ["data:image/png;base64," + base64.b64encode(p).decode() for p in one.pictures],
-                }
-                for one in self.questions
-            ],
+            "questions": [one.to_plain() for one in self.questions],
         }

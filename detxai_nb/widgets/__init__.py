@@ -7,6 +7,7 @@ from detxai_nb.widgets.nms_explorer import NmsExplorer
 from detxai_nb.widgets.perturbation import Perturbation
 from detxai_nb.widgets.sanity_check import SanityCheck
 from detxai_nb.widgets.score_threshold import ScoreThreshold
+from detxai_nb.widgets.survey import Survey
 from detxai_nb.widgets.tiny_objects import TinyObjects
 from detxai_nb.widgets.what_if import WhatIf
 
@@ -18,6 +19,7 @@ __all__ = [
     "Perturbation",
     "SanityCheck",
     "ScoreThreshold",
+    "Survey",
     "TinyObjects",
     "WhatIf",
 ]

@@ -24,6 +24,7 @@ KINDS = (
     "Perturbation",
     "SanityCheck",
     "ScoreThreshold",
+    "Survey",
     "TinyObjects",
     "WhatIf",
 )
@@ -40,6 +41,8 @@ def shown(kind: str, image: np.ndarray) -> tuple[Any, Any]:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     if kind == "TinyObjects":
         widget: Any = dx.widgets.TinyObjects(detector, image)
+    elif kind == "Survey":
+        widget = dx.widgets.Survey(dx.survey.rehearsal_study(seats=1, objects=1))
     else:
         widget = getattr(dx.widgets, kind)(detector, image, detector.detect([image], 0.0)[0][:1])
     getattr(widget, "wait", lambda: None)()

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 KINDS = (
     "Explorer",
     "ScoreThreshold",
+    "Survey",
     "Comparison",
     "Discrimination",
     "NmsExplorer",
@@ -46,6 +47,8 @@ def made(kind: str) -> Any:
         scenes = dx.data.scenes.Scenes(1, mode="tiny")
         shown = scenes if kind == "TinyObjects" else scenes[0].image
         return getattr(dx.widgets, kind)(dx.load_detector("tiny-fcos", device="cpu"), shown)
+    if kind == "Survey":
+        return dx.widgets.Survey(dx.survey.rehearsal_study(seats=1, objects=1))
     detector = stub.Dimming() if kind == "Perturbation" else stub.StubDetector()
     return getattr(dx.widgets, kind)(detector, stub.photograph())
 

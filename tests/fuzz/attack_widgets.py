@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from functools import partial
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ KINDS = (
     "Perturbation",
     "SanityCheck",
     "ScoreThreshold",
+    "Survey",
     "TinyObjects",
     "WhatIf",
 )
@@ -36,8 +38,20 @@ MESSAGES = (
     "undo",
     "redo",
     "note",
+    "sit",
+    "consent",
+    "back",
+    "answer",
+    "stop",
+    "go on",
+    "reveal",
+    "look",
     "nothing",
     None,
+)
+FIELDS = (
+    *("method", "sure", "shapes", "ask", "text", "step"),
+    *("asked", "code", "agreed", "item", "choice", "box", "confidence", "seconds"),
 )
 TAKES = 20
 """Seconds after which a computation that a message began is taken for one that hangs."""
@@ -48,12 +62,13 @@ class BrowserAttack:
 
     def __init__(self) -> None:
         self.widgets: dict[str, Any] = {}
+        self._folder = tempfile.TemporaryDirectory()
 
     def __call__(self, random: Random) -> None:
         """Send one thing to one widget; it refuses it in words or takes it, and goes on working."""
         kind = random.choice(KINDS)
         if kind not in self.widgets:
-            self.widgets[kind] = _made(kind)
+            self.widgets[kind] = _made(kind, self._folder.name)
         widget = self.widgets[kind]
         # Those with a check of their own; the others only Python sets.
         own = widget.traits(sync=True).items()
@@ -66,7 +81,7 @@ class BrowserAttack:
         else:
             message = {
                 "type": random.choice(MESSAGES),
-                **{name: _any(random) for name in ("method", "sure", "shapes", "ask", "text", "step")},
+                **{name: _any(random) for name in FIELDS},
             }
             for listener in widget._msg_callbacks.callbacks:
                 _tried(partial(listener, widget, message, []), f"{kind} {message['type']}")
@@ -82,10 +97,16 @@ class BrowserAttack:
         """Close the widgets."""
         for widget in self.widgets.values():
             widget.close()
+        self._folder.cleanup()
 
 
-def _made(kind: str) -> Any:
+def _made(kind: str, folder: str) -> Any:
     make = getattr(dx.widgets, kind)
+    if kind == "Survey":
+        study = dx.survey.rehearsal_study(seats=1, objects=2)
+        widget = make(study, folder, seat=study.codes[0])
+        widget.agree()
+        return widget
     if kind == "SanityCheck":
         scene = dx.data.scenes.make(2, 11).image
         return make(dx.load_detector("tiny-fcos", device="cpu"), scene, methods=["odam"], seeds=[0])

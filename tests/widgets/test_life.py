@@ -26,6 +26,7 @@ KINDS = (
     "Perturbation",
     "SanityCheck",
     "ScoreThreshold",
+    "Survey",
     "TinyObjects",
     "WhatIf",
 )
@@ -35,6 +36,8 @@ def shown(kind: str, detector: Any, image: np.ndarray) -> Any:
     """A widget over one object, that has been shown and has computed."""
     if kind == "TinyObjects":
         widget: Any = dx.widgets.TinyObjects(detector, image)
+    elif kind == "Survey":
+        widget = dx.widgets.Survey(dx.survey.rehearsal_study(seats=1, objects=1))
     else:
         widget = getattr(dx.widgets, kind)(detector, image, detector.detect([image], 0.0)[0][:1])
     getattr(widget, "wait", lambda seconds: None)(60)
