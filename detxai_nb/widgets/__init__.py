@@ -5,6 +5,7 @@ from detxai_nb.widgets.discrimination import Discrimination
 from detxai_nb.widgets.explorer import Explorer
 from detxai_nb.widgets.nms_explorer import NmsExplorer
 from detxai_nb.widgets.perturbation import Perturbation
+from detxai_nb.widgets.predict import Predict
 from detxai_nb.widgets.sanity_check import SanityCheck
 from detxai_nb.widgets.score_threshold import ScoreThreshold
 from detxai_nb.widgets.survey import Survey
@@ -17,6 +18,7 @@ __all__ = [
     "Explorer",
     "NmsExplorer",
     "Perturbation",
+    "Predict",
     "SanityCheck",
     "ScoreThreshold",
     "Survey",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
 import os
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -16,8 +14,9 @@ from PIL import Image
 from detxai_nb.files import as_path
 from detxai_nb.survey import HandedIn, Seat, SeatAnswers, Study, draw_qr, hand_in, reveal_seat, to_text
 from detxai_nb.survey.seat_answers import ENDING
+from detxai_nb.widgets.shared.asked import AskedWidget
 from detxai_nb.widgets.shared.code import script_of
-from detxai_nb.widgets.shared.widget import STATIC, SnapshotWidget
+from detxai_nb.widgets.shared.widget import STATIC
 from detxai_nb.widgets.snapshots import pages
 
 _KEY_NOTE = (
@@ -26,7 +25,7 @@ _KEY_NOTE = (
 )
 
 
-class Survey(SnapshotWidget):
+class Survey(AskedWidget):
     """A user study at one seat: consent, one question after the other, handing in, and what the letters were.
 
     Every answer is on the disk before the next question shows. After a restart a new widget over the same folder goes
@@ -73,7 +72,6 @@ class Survey(SnapshotWidget):
     ending: Any = traitlets.Dict().tag(sync=True)
     handed: Any = traitlets.Dict().tag(sync=True)
     results: Any = traitlets.Dict().tag(sync=True)
-    heard = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -91,11 +89,9 @@ class Survey(SnapshotWidget):
         self._address = address
         self._seat: Seat | None = None
         self._stopped = self._declined = False
-        self._lock = threading.RLock()
         self.answers: SeatAnswers | None = None
         code = self._only_seat() if seat is None else self._study.seat(seat).code
         super().__init__(about={"title": self._study.title, "consent": self._study.consent})
-        self.on_msg(self._message)
         if code is None:
             self._show()
         else:
@@ -287,11 +283,8 @@ class Survey(SnapshotWidget):
         known = {"key": self._study.key is not None, "key_note": _KEY_NOTE}
         return {"file": file, "qr": qr, "qr_note": note, "whole": whole, "address": self._address, **known}
 
-    def _message(self, _: Any, content: Any, buffers: Any) -> None:
-        """Do what the browser asks for; what does not work is said in words."""
-        if not isinstance(content, Mapping):
-            return
-        steps: dict[str, Callable[[], Any]] = {
+    def _steps(self, content: Mapping[str, Any]) -> Mapping[str, Callable[[], Any]]:
+        return {
             "sit": lambda: self.sit(content.get("code", "")),
             "consent": lambda: self.agree(content.get("agreed") is True),
             "back": self._back,
@@ -302,19 +295,6 @@ class Survey(SnapshotWidget):
             "reveal": self.reveal,
             "look": lambda: self.look(content.get("item", "")),
         }
-        kind = content.get("type")
-        step = steps.get(kind) if isinstance(kind, str) else None
-        if step is None:
-            return
-        with self._lock:
-            self.notice = ""
-            try:
-                step()
-            except (ValueError, TypeError, OSError) as error:
-                self.notice = str(error) or type(error).__name__
-            finally:
-                asked = content.get("asked")
-                self.heard = asked if isinstance(asked, str) and len(asked) < 40 else ""
 
     def _back(self) -> None:
         self._declined = False
@@ -334,11 +314,6 @@ class Survey(SnapshotWidget):
             self.hand_in(content.get("address", ""), content.get("code", ""))
         except (ValueError, TypeError, OSError) as error:
             self.handed = {"state": "error", "text": str(error)}
-
-    def _picture(self) -> bytes:
-        file = io.BytesIO()
-        self._photo_picture().save(file, "PNG")
-        return file.getvalue()
 
     def _photo_picture(self) -> Image.Image:
         """Words only: the maps of a question are for the seat."""

@@ -22,6 +22,7 @@ KINDS = (
     "Explorer",
     "NmsExplorer",
     "Perturbation",
+    "Predict",
     "SanityCheck",
     "ScoreThreshold",
     "Survey",
@@ -41,6 +42,8 @@ def shown(kind: str, image: np.ndarray) -> tuple[Any, Any]:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     if kind == "TinyObjects":
         widget: Any = dx.widgets.TinyObjects(detector, image)
+    elif kind == "Predict":
+        widget = dx.widgets.Predict("Where?", kind="point", image=image)
     elif kind == "Survey":
         widget = dx.widgets.Survey(dx.survey.rehearsal_study(seats=1, objects=1))
     else:

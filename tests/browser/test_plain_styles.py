@@ -20,6 +20,7 @@ KINDS = (
     "Discrimination",
     "NmsExplorer",
     "Perturbation",
+    "Predict",
     "SanityCheck",
     "TinyObjects",
     "WhatIf",
@@ -47,6 +48,8 @@ def made(kind: str) -> Any:
         scenes = dx.data.scenes.Scenes(1, mode="tiny")
         shown = scenes if kind == "TinyObjects" else scenes[0].image
         return getattr(dx.widgets, kind)(dx.load_detector("tiny-fcos", device="cpu"), shown)
+    if kind == "Predict":
+        return dx.widgets.Predict("In which order?", kind="order", options=["a", "b"], image=stub.photograph())
     if kind == "Survey":
         return dx.widgets.Survey(dx.survey.rehearsal_study(seats=1, objects=1))
     detector = stub.Dimming() if kind == "Perturbation" else stub.StubDetector()

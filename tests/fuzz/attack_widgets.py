@@ -20,6 +20,7 @@ KINDS = (
     "Explorer",
     "NmsExplorer",
     "Perturbation",
+    "Predict",
     "SanityCheck",
     "ScoreThreshold",
     "Survey",
@@ -45,13 +46,15 @@ MESSAGES = (
     "stop",
     "go on",
     "reveal",
+    "lock",
+    "again",
     "look",
     "nothing",
     None,
 )
 FIELDS = (
     *("method", "sure", "shapes", "ask", "text", "step"),
-    *("asked", "code", "agreed", "item", "choice", "box", "confidence", "seconds"),
+    *("asked", "code", "agreed", "answer", "item", "choice", "box", "confidence", "seconds"),
 )
 TAKES = 20
 """Seconds after which a computation that a message began is taken for one that hangs."""
@@ -102,6 +105,8 @@ class BrowserAttack:
 
 def _made(kind: str, folder: str) -> Any:
     make = getattr(dx.widgets, kind)
+    if kind == "Predict":
+        return make("In which order?", kind="order", options=["a", "b"], truth=["b", "a"])
     if kind == "Survey":
         study = dx.survey.rehearsal_study(seats=1, objects=2)
         widget = make(study, folder, seat=study.codes[0])

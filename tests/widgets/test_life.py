@@ -24,6 +24,7 @@ KINDS = (
     "Explorer",
     "NmsExplorer",
     "Perturbation",
+    "Predict",
     "SanityCheck",
     "ScoreThreshold",
     "Survey",
@@ -36,6 +37,8 @@ def shown(kind: str, detector: Any, image: np.ndarray) -> Any:
     """A widget over one object, that has been shown and has computed."""
     if kind == "TinyObjects":
         widget: Any = dx.widgets.TinyObjects(detector, image)
+    elif kind == "Predict":
+        widget = dx.widgets.Predict("Where?", kind="point", image=image)
     elif kind == "Survey":
         widget = dx.widgets.Survey(dx.survey.rehearsal_study(seats=1, objects=1))
     else:

@@ -609,6 +609,12 @@ function orderList(label, things, { ends, moved }) {
     get order() {
       return rows.map(({ key }) => key);
     },
+    /** Show an order. @param {readonly string[]} order the keys, the best first */
+    put(order) {
+      rows.sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key));
+      root.append(...rows.map(({ item }) => item));
+      number();
+    },
     /** Nothing can be moved any more. */
     freeze() {
       frozen = true;
