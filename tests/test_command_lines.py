@@ -46,6 +46,8 @@ def usage() -> Iterator[tuple[str, ...]]:
     yield from (("evaluate", "odam", option, "0") for option in ("--scenes", "--limit", "--workers"))
     yield from (("example", "--number", value) for value in NO_WHOLES)
     yield from (("lab", "--port", value) for value in (*NO_WHOLES, "0", "65536"))
+    yield from (("survey",), ("survey", "nope"), ("survey", "collect"), ("survey", "collect", "in"))
+    yield from (("survey", "collect", "in", "--study", "a", "--port", value) for value in (*NO_WHOLES, "65536"))
 
 
 def quick() -> Iterator[tuple[str, ...]]:
@@ -81,6 +83,7 @@ def quick() -> Iterator[tuple[str, ...]]:
     yield from (("fetch", "fcos_resnet50_fpn", "--from", path) for path in (*NO_PATHS[1:], ".", "text.png"))
     yield ("fetch", "--from", "scene.png")
     yield from (("lab", path) for path in ("scene.png", "scene.png/a", "a\0b", "x" * 20_000))
+    yield from (("survey", "collect", "in", "--study", path) for path in (*NO_PATHS[1:], ".", "text.json", "coco.json"))
 
 
 def slow() -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import detxai_nb
-from detxai_nb.cli import commands
+from detxai_nb.cli import commands, surveys
 from detxai_nb.cli.wording import in_own_words, shortened
 
 TABLES = {"detectors": "detectors", "methods": "explanation methods", "metrics": "metrics"}
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         table = add(name, help=f"list the available {what}, or all about one of them")
         table.set_defaults(run=commands.show_table, table=name)
         table.add_argument("name", nargs="?", help="one of them, to see all about it with its settings")
+    _add_survey(add("survey", help="user studies: collect the answers of a class"))
     _add_lab(add("lab", help="copy the notebooks into a folder and open JupyterLab there"))
     return parser
 
@@ -257,6 +258,24 @@ def _add_fetch(fetch: argparse.ArgumentParser) -> None:
         dest="file",
         metavar="FILE",
         help="the file, downloaded on another machine: it is checked and put where it belongs",
+    )
+
+
+def _add_survey(survey: argparse.ArgumentParser) -> None:
+    add = survey.add_subparsers(required=True, metavar="command").add_parser
+    gather = add("collect", help="serve a page on the local network that answers are handed in to")
+    gather.set_defaults(run=surveys.run_collect)
+    gather.add_argument("folder", type=Path, help="the folder that files of answers are written to")
+    gather.add_argument(
+        "--study", type=Path, required=True, metavar="FILE", help="the file of the study, with or without its key"
+    )
+    gather.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="the address to listen on (%(default)s, this computer only); 0.0.0.0 opens it to the local network",
+    )
+    gather.add_argument(
+        "--port", type=_whole(0, 65535), default=8765, help="the port (%(default)s); 0 takes a free one"
     )
 
 

@@ -8,6 +8,7 @@ answers, ``merge`` the class, ``report`` its tables beside the paper's. ``power`
 from detxai_nb.survey.answer_text import draw_qr, from_text, to_text
 from detxai_nb.survey.building import StudyDesign, build_study
 from detxai_nb.survey.codes import typed_code
+from detxai_nb.survey.collecting import CollectedAnswers, collect_answers
 from detxai_nb.survey.comparisons import SurveyTest
 from detxai_nb.survey.expected_power import PowerEstimate, SurveyEffect, effects, power
 from detxai_nb.survey.figures import plot_by_discrimination
@@ -25,6 +26,7 @@ __all__ = [
     "CONSENT",
     "KINDS",
     "ClassAnswers",
+    "CollectedAnswers",
     "HandedIn",
     "ItemAnswer",
     "ItemKey",
@@ -43,6 +45,7 @@ __all__ = [
     "SurveySection",
     "SurveyTest",
     "build_study",
+    "collect_answers",
     "draw_qr",
     "effects",
     "from_text",

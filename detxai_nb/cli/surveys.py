@@ -1,0 +1,44 @@
+"""``detxai-nb survey collect``: a page on the local network that a class hands its answers in to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+
+
+def run_collect(options: argparse.Namespace) -> None:
+    """Collect answers until Ctrl-C, with a counter, and say at the end what is there.
+
+    Args:
+        options: the parsed command line.
+
+    Raises:
+        ValueError: for what is no study.
+        OSError: if the folder cannot be made or nothing can be served at the address.
+    """
+    from detxai_nb.survey import collect_answers, merge
+
+    server = collect_answers(options.folder, options.study, address=options.address, port=options.port)
+    with server as serving:
+        collected = serving.collected
+        print(f"Study    {collected.study.title}")
+        print(f"Address  {serving.url}")
+        print(f"Code     {collected.code[:3]}-{collected.code[3:]}")
+        print(f"Folder   {collected.folder}")
+        if options.address == "127.0.0.1":
+            print("Only this computer reaches it; --address 0.0.0.0 opens it to the local network.")
+        print("Ctrl-C ends it.", flush=True)
+
+        def counted(*_: object) -> None:
+            now = collected.counts()
+            text = f"{now['seats']} of {now['of']} seats, {now['answers']} answers"
+            print(f"\r{text}  " if sys.stdout.isatty() else text, end="" if sys.stdout.isatty() else "\n", flush=True)
+
+        collected.changed = counted
+        counted()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
+    print(merge(collected.folder, collected.study))
