@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from plain_page import PlainPage
+from survey_page import fill_in
 
 import detxai_nb as dx
 from detxai_nb.methods import all_methods
@@ -47,41 +48,6 @@ def names_told(page: PlainPage, whole: ClassAnswers) -> list[str]:
     return [name for name in methods if name in source] + [name for name in options if name in shown]
 
 
-def order_by_mouse(page: PlainPage, root: Any, wanted: str) -> None:
-    """Drag the maps one after the other to their places."""
-    for place, letter in enumerate(wanted):
-        letters = root.locator(".dx-letter").all_inner_texts()
-        cards = root.locator(".dx-order-card")
-        start, end = (cards.nth(n).bounding_box() for n in (letters.index(letter), place))
-        mouse = page.page.mouse
-        mouse.move(start["x"] + start["width"] / 2, start["y"] + 60)
-        mouse.down()
-        mouse.move(end["x"] + end["width"] / 2 + 3, end["y"] + 62, steps=4)
-        mouse.up()
-        assert root.locator(".dx-letter").all_inner_texts()[place] == letter
-
-
-def order_by_keys(root: Any, wanted: str) -> None:
-    for place, letter in enumerate(wanted):
-        letters = root.locator(".dx-letter").all_inner_texts()
-        root.locator(".dx-order-card").nth(letters.index(letter)).press(str(place + 1))
-    assert "".join(root.locator(".dx-letter").all_inner_texts()) == wanted
-
-
-def draw_by_mouse(page: PlainPage, root: Any, one: Any, size: tuple[int, int]) -> None:
-    field = root.locator(".dx-field")
-    place = field.bounding_box()
-    x1, y1, x2, y2 = (
-        place[axis] + place[side] * value / whole
-        for axis, side, value, whole in zip("xyxy", ("width", "height") * 2, one.box, size * 2)
-    )
-    page.page.mouse.move(x1, y1)
-    page.page.mouse.down()
-    page.page.mouse.move((x1 + x2) / 2, (y1 + y2) / 2)
-    page.page.mouse.move(x2, y2)
-    page.page.mouse.up()
-
-
 def test_a_seat_answers_in_the_browser_what_it_would_by_its_api(
     opened: PlainPage, whole: ClassAnswers, tmp_path: Path
 ) -> None:
@@ -95,15 +61,7 @@ def test_a_seat_answers_in_the_browser_what_it_would_by_its_api(
         kind = widget.question["kind"]
         root.locator(f".dx-kind-{kind}").wait_for()
         assert names_told(opened, whole) == []
-        if kind == "rank":
-            order_by_mouse(opened, root, one.choice)
-        elif kind == "directions":
-            order_by_keys(root, one.choice)
-        elif kind == "better":
-            root.get_by_role("radio", name="No difference" if one.choice == "=" else f"Map {one.choice}").check()
-        else:
-            draw_by_mouse(opened, root, one, whole.study.item(one.item).size)
-            root.locator(".dx-segment").nth(one.confidence - 1).click()
+        fill_in(opened, root, one, kind, whole.study.item(one.item).size)
         shot(opened, kind)
         root.get_by_role("button", name="Save answer").click()
         opened.until(lambda one=one: one.item in {a.item for a in widget.answers.answers}, "the answer is kept")

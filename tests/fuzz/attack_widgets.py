@@ -76,8 +76,8 @@ class BrowserAttack:
         # Those with a check of their own; the others only Python sets.
         own = widget.traits(sync=True).items()
         names = [name for name, trait in own if type(trait).__module__.startswith("detxai")]
-        name = random.choice(names)
-        if random.random() < 0.75:
+        if names and random.random() < 0.75:
+            name = random.choice(names)
             value = _value(getattr(widget, name), random)
             with contextlib.suppress(traitlets.TraitError):
                 _tried(lambda: widget.set_state({name: value}), f"{kind}.{name}")

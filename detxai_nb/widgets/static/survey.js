@@ -459,7 +459,7 @@ function endingPage(store, ask) {
     const state = JSON.stringify([shown, store.get("question").item]);
     if (state === drawn) return;
     drawn = state;
-    if (shown.tables) results.replaceChildren(...shown.tables.map(tableOf), itemOf(shown.items, store.get("question"), ask));
+    if (shown.tables) results.replaceChildren(element("div", { class: "dx-tables" }, shown.tables.map(tableOf)), itemOf(shown.items, store.get("question"), ask));
     else results.replaceChildren(...ending.key ? [] : [element("p", { class: "dx-plain" }, [ending.key_note])]);
   }
   refresh();
@@ -510,7 +510,8 @@ function itemOf(items, question, ask) {
   const boxes = shown.target ? " Yellow: your box. Green: the object that the map explains." : "";
   return element("div", { class: "dx-part" }, [
     element("div", { class: "dx-actions" }, [step("Previous", at - 1), step("Next", at + 1), element("span", { class: "dx-count" }, [`question ${at + 1} of ${items.length}`])]),
-    element("p", { class: "dx-plain" }, [`${shown.words} ${shown.answer}${boxes}`]),
+    element("p", { class: "dx-plain" }, [shown.words]),
+    element("p", { class: "dx-plain dx-yours" }, [`${shown.answer}${boxes}`]),
     element("div", { class: "dx-choices" }, pictures)
   ]);
 }
