@@ -115,7 +115,8 @@ def listen(address: str, port: int) -> socket.socket:
         raise ValueError(f"a port is a number from 0 to 65535, got {port!r:.40}")
     try:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        made = socket.create_server((address, port), family=family, backlog=128)
+        both = address == "::" and socket.has_dualstack_ipv6()
+        made = socket.create_server((address, port), family=family, backlog=128, dualstack_ipv6=both)
     except (OSError, ValueError) as error:
         raise OSError(
             f"nothing can be served at {address!r:.80}, port {port} ({error}); name an address of this computer, and "

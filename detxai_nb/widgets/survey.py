@@ -137,7 +137,7 @@ class Survey(AskedWidget):
             ValueError: before a seat is taken.
         """
         seat = self._sitting()
-        self._declined = not agreed
+        self._declined, self._stopped = not agreed, False
         if agreed and self.answers is None:
             self.answers = SeatAnswers.begin(seat, self._folder, consent=True)
         self._show()

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import widget, { TRAITS } from "../../src/survey/index.js";
 import { clean, cleanAfterEach, control, fire, open, painted, press, unmarked } from "../shared/page.js";
 import "../shared/browser_parts.js";
@@ -144,6 +144,20 @@ describe("Survey", () => {
     byText(all, "Next").click();
     expect(sent(model)[2]).toEqual({ type: "look", item: "i01" });
     expect(root.querySelector("img[onerror]")).toBe(null);
+  });
+
+  it("says so where no kernel answers, and hears it when it does", async () => {
+    const { model, all, get, root } = await show();
+    vi.useFakeTimers();
+    byText(all, "Save answer").click();
+    model.receive({ heard: "of another view" });
+    vi.advanceTimersByTime(7000);
+    expect([get("[role=alert]").hidden, root.dataset.ready]).toEqual([true, "false"]);
+    vi.advanceTimersByTime(2000);
+    expect(get("[role=alert]").textContent).toContain("run the cell of this widget again");
+    heard(model);
+    expect([get("[role=alert]").hidden, root.dataset.ready]).toEqual([true, "true"]);
+    vi.useRealTimers();
   });
 
   it("goes on where it stopped", async () => {
