@@ -76,7 +76,7 @@ def hand_in(address: str, code: str, answers: SeatAnswers) -> HandedIn:
             content = got.read(_LARGEST)
     except urllib.error.HTTPError as error:
         with error:
-            raise ValueError(_refusal(error.read(_LARGEST), where)) from error
+            raise ValueError(_refusal(error, where)) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ConnectionError(
@@ -120,8 +120,8 @@ def _handed_in(fields: Any, answers: SeatAnswers) -> HandedIn:
     return found
 
 
-def _refusal(content: bytes, where: str) -> str:
+def _refusal(got: urllib.error.HTTPError, where: str) -> str:
     try:
-        return str(take(json.loads(content.decode()), "error", str))[:300]
-    except (ValueError, AttributeError, TypeError):
+        return str(take(json.loads(got.read(_LARGEST).decode()), "error", str))[:300]
+    except (ValueError, AttributeError, TypeError, OSError, http.client.HTTPException):
         return f"{where} refused the answers without a reason; look at the address once more"

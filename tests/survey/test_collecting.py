@@ -252,9 +252,14 @@ def test_of_answers_that_are_none_nothing_is_taken(whole: ClassAnswers, tmp_path
 
 def test_the_command_collects_until_ctrl_c_and_says_what_is_there(whole: ClassAnswers, tmp_path: Path) -> None:
     whole.study.save(tmp_path / "a.study.json")
-    line = [sys.executable, "-m", "detxai_nb", "survey", "collect", str(tmp_path / "in"), "--port", "0"]
+    words = ["survey", "collect", str(tmp_path / "in"), "--port", "0", "--study", str(tmp_path / "a.study.json")]
+    # Where the tests run in the background, Ctrl-C is ignored, and so it would be in there.
+    code = f"""import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from detxai_nb.cli import main
+raise SystemExit(main({words!r}))"""
     with subprocess.Popen(
-        [*line, "--study", str(tmp_path / "a.study.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         told: dict[str, str] = {}
         assert process.stdout
