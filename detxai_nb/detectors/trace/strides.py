@@ -21,9 +21,9 @@ Run = Callable[[Tensor], Mapping[str, Tensor]]
 """Runs a network on a batch ``[1,C,H,W]`` and returns its maps ``[1,K,h,w]`` by name."""
 
 SIDES = (128, 384)
-"""The sides of two empty square inputs. The second is larger by a multiple of every power of two up to 256."""
+"""The sides of empty inputs. The second is larger by a multiple of every power of two up to 256."""
 FURTHER_SIDE = 1152
-"""The side of a third input, for strides that are no powers of two."""
+"""The side of further inputs, for strides that are no powers of two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ def measure_strides(
 ) -> dict[str, tuple[float, float]]:
     """Return the strides of some maps of a network, whatever the size of the input.
 
-    The network runs once on empty inputs of two sizes, without a graph. The result is kept as long as the module lives
-    and consists of the same submodules; it depends on nothing else, above all on no picture.
+    The network runs on an empty tall input and on a wide one, without a graph. The result is kept as long as the module
+    lives and consists of the same submodules; it depends on nothing else, above all on no picture.
 
     Args:
         module: the network, in evaluation mode.
@@ -92,24 +92,41 @@ def noted(run: Callable[[], object], maps: Sized) -> None:
 
 def _measure(run: Run, batch: Tensor) -> dict[str, tuple[float, float]]:
     """The stride of each map; empty if the network takes no input of another size."""
-    try:
-        seen = [_shapes(run, batch, side) for side in SIDES]
-        found = {name: _grown(SIDES, [shapes[name] for shapes in seen]) for name in seen[0]}
-        if any(stride is None for strides in found.values() for stride in strides):
-            seen.append(_shapes(run, batch, FURTHER_SIDE))
-            found = {name: _grown((*SIDES, FURTHER_SIDE), [shapes[name] for shapes in seen]) for name in found}
-    except (Cancelled, torch.OutOfMemoryError):
-        raise
-    except Exception:
-        # Whatever a network raises that takes one size of input only: its strides are those that this size shows.
-        return {}
+    for square in (False, True):
+        try:
+            return _measure_on(run, batch, square)
+        except (Cancelled, torch.OutOfMemoryError):
+            raise
+        except Exception:
+            # Whatever a network raises that takes square inputs only, or one size: then its strides are those that
+            # this size shows.
+            continue
+    return {}
+
+
+def _measure_on(run: Run, batch: Tensor, square: bool) -> dict[str, tuple[float, float]]:
+    """The stride of each map by inputs that are squares, or else tall and wide, which have fewer pixels."""
+    seen = _grids(run, batch, SIDES, square)
+    found = {name: _grown(SIDES, [shapes[name] for shapes in seen]) for name in seen[0]}
+    if any(stride is None for strides in found.values() for stride in strides):
+        seen += _grids(run, batch, (SIDES[0], FURTHER_SIDE), square)[1:]
+        found = {name: _grown((*SIDES, FURTHER_SIDE), [shapes[name] for shapes in seen]) for name in found}
     return {name: (y, x) for name, (y, x) in found.items() if y is not None and x is not None}
 
 
+def _grids(run: Run, batch: Tensor, sides: tuple[int, int], square: bool) -> list[dict[str, tuple[int, int]]]:
+    """(rows, columns) of each map that inputs as high and as wide as each of two sides have."""
+    short, long = sides
+    if square:
+        return [_shapes(run, batch, side, side) for side in sides]
+    tall, wide = _shapes(run, batch, long, short), _shapes(run, batch, short, long)
+    return [{name: (high[name][0], broad[name][1]) for name in tall} for high, broad in ((wide, tall), (tall, wide))]
+
+
 @torch.no_grad()
-def _shapes(run: Run, batch: Tensor, side: int) -> dict[str, tuple[int, int]]:
+def _shapes(run: Run, batch: Tensor, height: int, width: int) -> dict[str, tuple[int, int]]:
     """(rows, columns) of each map of an empty input."""
-    maps = run(batch.new_zeros(1, batch.shape[1], side, side))
+    maps = run(batch.new_zeros(1, batch.shape[1], height, width))
     return {name: (int(grid.shape[-2]), int(grid.shape[-1])) for name, grid in maps.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torchvision.models import VGG, ResNet
 from torchvision.models.resnet import BasicBlock
@@ -71,7 +72,10 @@ def tiny_vgg(num_classes: int = 10) -> VGG:
         ValueError: if ``num_classes`` is below 1.
     """
     _check_classes(num_classes)
-    model = VGG(make_layers(VGG_LAYERS, batch_norm=True), num_classes, init_weights=False)
+    # Drawing the 120 million weights of the linear layers, which are replaced, would take half a second.
+    with torch.device("meta"):
+        model = VGG(nn.Identity(), num_classes, init_weights=False)
+    model.features = make_layers(VGG_LAYERS, batch_norm=True)
     model.avgpool = nn.AdaptiveAvgPool2d((1, 1))
     model.classifier = nn.Sequential(
         nn.Linear(128, 128), nn.ReLU(inplace=True), nn.Dropout(p=0.1), nn.Linear(128, num_classes)
