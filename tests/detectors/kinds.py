@@ -15,6 +15,16 @@ KINDS: dict[str, Kind] = {
     name: kind for family in FAMILIES for name, kind in import_module(f"families.{family}").KINDS.items()
 }
 
+ALIKE = {
+    "tiny-fcos": "fcos",
+    "tiny-retinanet": "retinanet-v2",
+    "pvt-small-fcos": "tiny-pvt",
+    "resnet18": "tiny-resnet",
+}
+"""Kinds by which no other code of the package runs than by the kind behind them: the same adapter on a network of the
+same parts, in other numbers and widths. The checks that take long leave them out, unless everything is checked at full
+size (DETXAI_NB_FULL_SIZE=1); a network with a part of its own, such as another norm or pyramid, is never left out."""
+
 
 def build(kind: str, dtype: torch.dtype = torch.float32, **settings: Any) -> Any:
     """A detector of that kind."""

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from families.classifier import build
 from torch import Tensor, nn
-from torchvision.models import mobilenet_v3_small, swin_t, vgg11_bn
+from torchvision.models import mobilenet_v3_small, swin_t
+from torchvision.models.vgg import cfgs, make_layers
 from torchvision.transforms.functional import normalize, resize
 
 import detxai_nb as dx
@@ -203,7 +204,7 @@ def test_strides_are_powers_of_two_where_the_cells_allow(side: int, cells: int, 
 
 def test_vgg_of_torchvision_is_told_by_its_features() -> None:
     """A map's cell lies over the pixels that made it."""
-    network = vgg11_bn(num_classes=7).features
+    network = make_layers(cfgs["A"], batch_norm=True)
     head = nn.Sequential(network, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 7))
     detector = ClassifierDetector(head, NAMES, input_size=(64, 96))
     assert detector.layers[0] == "0"

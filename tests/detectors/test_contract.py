@@ -1,14 +1,19 @@
-"""What every detector has to keep, over every adapter: the checks of ``detxai_nb.testing`` on every kind."""
+"""What every detector has to keep, over every adapter: the checks of ``detxai_nb.testing`` on every kind.
+
+Those that take long, ``THOROUGH``, run once on each code path: see ``kinds.ALIKE``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 import torch
 from full_size import FULL_SIZE, of_a_kind
-from kinds import KINDS, build
+from kinds import ALIKE, FAMILIES, KINDS, build
 
 import detxai_nb as dx
 from detxai_nb.testing import Kind, behaviour, check_detector, forget, gradients, photograph, reruns, spread
@@ -21,6 +26,11 @@ IMAGE = photograph()
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.replace("-", "_"))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+def in_part(chosen: dx.Detections) -> dx.Detections:
+    """Still one or two of every level, where the same comparison is made many times; all at full size."""
+    return chosen if FULL_SIZE else chosen[::2]
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +67,11 @@ def chosen(about: Kind, detector: Any, trace: Any) -> dx.Detections:
     return (about.choose or spread)(about.everything(detector, IMAGE), trace)
 
 
-def test_is_an_open_detector(about: Kind, detector: Any) -> None:
+def test_is_an_open_detector(kind: str, about: Kind, detector: Any) -> None:
     behaviour.check_is_open(detector, IMAGE)
+    if kind in ALIKE:
+        other = build(ALIKE[kind])
+        assert (type(detector), detector.family, detector.targets) == (type(other), other.family, other.targets)
     assert set(SIDES) <= set(detector.targets) if about.sides else detector.targets == ("class",)
 
 
@@ -69,7 +82,8 @@ def test_gradients_equal_the_slow_loop(
     if target.part in SIDES and not about.sides:
         gradients.check_no_sides(trace, chosen, target)
     else:
-        gradients.check_gradients(detector, trace, chosen, about.scalar, target)
+        default = target == gradients.TARGETS[0]
+        gradients.check_gradients(detector, trace, chosen if default else in_part(chosen), about.scalar, target)
 
 
 def test_a_contrast_is_the_difference_of_two_classes(trace: Any, chosen: dx.Detections) -> None:
@@ -77,7 +91,7 @@ def test_a_contrast_is_the_difference_of_two_classes(trace: Any, chosen: dx.Dete
 
 
 def test_maps_in_float32_equal_the_slow_loop(about: Kind, detector: Any, single: Any, chosen: dx.Detections) -> None:
-    gradients.check_maps_in_float32(single, IMAGE, chosen, about.scalar, detector, about.float32)
+    gradients.check_maps_in_float32(single, IMAGE, in_part(chosen), about.scalar, detector, about.float32)
 
 
 def test_trace_gives_the_reported_scores(trace: Any, reported: dx.Detections) -> None:
@@ -132,8 +146,26 @@ def test_works_inside_inference_mode(detector: Any, reported: dx.Detections) -> 
     behaviour.check_inference_mode(detector, IMAGE, reported)
 
 
+THOROUGH = (
+    test_maps_in_float32_equal_the_slow_loop,
+    test_a_batch_equals_single_images,
+    test_other_layers_equal_the_whole_backward_pass,
+    test_runs_again_with_every_prediction_where_it_was,
+    test_the_module_is_left_as_it_was,
+    test_works_inside_inference_mode,
+)
+
+
+def test_every_family_is_checked_thoroughly() -> None:
+    assert ALIKE.keys() <= KINDS.keys() or not find_spec("transformers")
+    assert not set(ALIKE.values()) & set(ALIKE), "what stands for another kind has to be checked itself"
+    for family in FAMILIES:
+        kinds = import_module(f"families.{family}").KINDS
+        assert not kinds or set(kinds) - set(ALIKE), f"{family} has no kind that is checked thoroughly"
+
+
 def test_the_whole_contract_is_one_call() -> None:
-    about = KINDS["yolox-nano" if "yolox-nano" in KINDS else next(iter(KINDS))]
-    ran = check_detector(about.build(torch.float64), scalar=about.scalar)
+    about = KINDS["yolox-nano"]
+    ran = check_detector(about.build(torch.float64, input_size=(64, 96)), scalar=about.scalar)
     forget()
     assert {"open", "detections", "placement", "batches", "refusals", "restoration", "reruns", "gradients"} <= set(ran)

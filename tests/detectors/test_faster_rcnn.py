@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from families.faster_rcnn import CLASSES, SMALL, lively, mobile, pooling, version_1, version_2
+from full_size import smaller
 from torch import nn
 from torchvision.models.detection import (
     FasterRCNN,
@@ -29,17 +30,19 @@ from detxai_nb.types import Target
 from detxai_nb.windows import spread_windows, take_windows
 
 
-def full_version_2() -> FasterRCNN:
+def torchvisions_version_2() -> FasterRCNN:
     torch.manual_seed(0)
-    return lively(fasterrcnn_resnet50_fpn_v2(**SMALL, box_roi_pool=pooling()))
+    with smaller():
+        return lively(fasterrcnn_resnet50_fpn_v2(**SMALL, box_roi_pool=pooling()))
 
 
-def full_mobile() -> FasterRCNN:
+def finer_mobile() -> FasterRCNN:
     torch.manual_seed(0)
-    return lively(fasterrcnn_mobilenet_v3_large_fpn(**SMALL))
+    with smaller():
+        return lively(fasterrcnn_mobilenet_v3_large_fpn(**SMALL))
 
 
-@pytest.mark.parametrize("make", [version_1, version_2, full_version_2, full_mobile, mobile])
+@pytest.mark.parametrize("make", [version_1, version_2, torchvisions_version_2, finer_mobile, mobile])
 @pytest.mark.parametrize("size", [(150, 213), (97, 60)])
 def test_detections_equal_torchvisions(make: Any, size: tuple[int, int]) -> None:
     detector, image = FasterRcnnDetector(make(), CLASSES), photograph(*size)
@@ -66,7 +69,8 @@ def test_no_proposals_give_no_detections() -> None:
 def test_the_boxes_of_a_mask_rcnn_are_explained() -> None:
     settings = {**SMALL, "rpn_post_nms_top_n_test": 10}
     torch.manual_seed(0)
-    detector = FasterRcnnDetector(lively(maskrcnn_resnet50_fpn(**settings)), CLASSES)
+    with smaller():
+        detector = FasterRcnnDetector(lively(maskrcnn_resnet50_fpn(**settings)), CLASSES)
     found = detector.detect([photograph()], 0.05)[0][:3]
     maps = dx.explain(detector, photograph(), found)
     assert set(maps.status) == {"ok"}
@@ -252,8 +256,10 @@ def test_other_necks_are_explained_by_their_own_backward_pass(neck: str) -> None
 
 
 def test_mistakes_are_named() -> None:
+    with torch.device("meta"):
+        fcos: Any = fcos_resnet50_fpn(weights=None, weights_backbone=None)
     with pytest.raises(TypeError, match="expects a torchvision FasterRCNN module, got FCOS"):
-        FasterRcnnDetector(fcos_resnet50_fpn(weights=None, weights_backbone=None), CLASSES)  # type: ignore[arg-type]
+        FasterRcnnDetector(fcos, CLASSES)
     with pytest.raises(ValueError, match="8 class outputs, the background first, but 7 names were given"):
         FasterRcnnDetector(version_2(), CLASSES[1:])
     module = version_2()

@@ -42,7 +42,7 @@ def test_the_background_is_no_detection() -> None:
 def test_windows_of_a_head_without_layers_are_single_kernels() -> None:
     detector, image = KINDS["tiny-ssd"].build(), photograph()
     trace = detector.trace(image)
-    assert trace.placement.input_size == trace.placement.resized == (256, 320)
+    assert trace.placement.input_size == trace.placement.resized == (128, 160)
     assert [level.stride for level in trace.levels] == [(8.0, 8.0), (16.0, 16.0), (32.0, 32.0)]
     found = detector.detect([image], 0.0)[0][:4]
     chunks = list(trace.chunks(found, Target()))

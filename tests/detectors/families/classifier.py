@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 import torch
+from full_size import FULL_SIZE, ONE_EACH
 from torch import Tensor, nn
 from torchvision.models import resnet18
+from torchvision.models.resnet import BasicBlock, ResNet
 
 import detxai_nb as dx
 from detxai_nb.detectors.classifier.detector import ClassifierDetector
@@ -33,6 +35,11 @@ def build(network: Callable[..., nn.Module], dtype: torch.dtype = torch.float32,
         last.bias /= spread
     module.to(dtype)
     return detector
+
+
+def shallow(**settings: Any) -> ResNet:
+    """A ResNet-18 but for its depth."""
+    return ResNet(BasicBlock, list(ONE_EACH), **settings)
 
 
 def after(module: nn.Module, layer: str) -> list[nn.Module]:
@@ -72,5 +79,9 @@ def choose(detections: dx.Detections, trace: Any) -> dx.Detections:
 
 KINDS: dict[str, Kind] = {
     name: Kind(partial(build, network), scalar, everything, choose, scalar, sides=False)
-    for name, network in {"tiny-resnet": tiny_resnet, "tiny-vgg": tiny_vgg, "resnet18": resnet18}.items()
+    for name, network in {
+        "tiny-resnet": tiny_resnet,
+        "tiny-vgg": tiny_vgg,
+        "resnet18": resnet18 if FULL_SIZE else shallow,
+    }.items()
 }

@@ -17,10 +17,11 @@ from torchvision.models.detection import (
     fasterrcnn_resnet50_fpn,
 )
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import RPNHead, concat_box_prediction_layers
+from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, clip_boxes_to_image
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -76,22 +77,16 @@ def pooling(**settings: Any) -> MultiScaleRoIAlign:
 
 
 def version_1(**settings: Any) -> FasterRCNN:
-    """torchvision's full-size R50-FPN at a small input."""
+    """torchvision's R50-FPN at a small input."""
     torch.manual_seed(0)
-    return lively(fasterrcnn_resnet50_fpn(**SMALL, **{"box_roi_pool": pooling(), **settings}))
-
-
-def smaller_version_1() -> FasterRCNN:
     with smaller():
-        return version_1()
+        return lively(fasterrcnn_resnet50_fpn(**SMALL, **{"box_roi_pool": pooling(), **settings}))
 
 
 def version_2() -> FasterRCNN:
     """Built as torchvision's second version, but narrow: norms in the pyramid and the box head, two proposal layers."""
     torch.manual_seed(0)
-    backbone = resnet_fpn_backbone(
-        backbone_name="resnet18", weights=None, trainable_layers=5, norm_layer=nn.BatchNorm2d
-    )
+    backbone = _resnet_fpn_extractor(ResNet(BasicBlock, [1, 1, 1, 1]), 5, norm_layer=nn.BatchNorm2d)
     backbone.fpn = FeaturePyramidNetwork([64, 128, 256, 512], 24, LastLevelMaxPool(), norm_layer=nn.BatchNorm2d)
     backbone.out_channels = 24
     settings = {name: value for name, value in SMALL.items() if not name.startswith("weights")}
@@ -109,13 +104,15 @@ def version_2() -> FasterRCNN:
 
 def mobile() -> FasterRCNN:
     torch.manual_seed(0)
-    return lively(fasterrcnn_mobilenet_v3_large_320_fpn(**SMALL, rpn_score_thresh=0.0))
+    with smaller():
+        return lively(fasterrcnn_mobilenet_v3_large_320_fpn(**SMALL, rpn_score_thresh=0.0))
 
 
 def bundled() -> FasterRCNN:
     torch.manual_seed(0)
     module = lively(tiny_faster_rcnn(len(CLASSES)))
     module.rpn._pre_nms_top_n["testing"] = 16
+    module.transform.min_size = (128,)
     return module
 
 
@@ -243,7 +240,7 @@ def pyramid_from(detector: Any, trace: Any, *leaves: Tensor) -> list[Tensor]:
 
 
 KINDS = {
-    "faster-rcnn": kind_of(smaller_version_1),
+    "faster-rcnn": kind_of(version_1),
     "faster-rcnn-v2": kind_of(version_2),
     "faster-rcnn-mobile": kind_of(mobile),
     "tiny-faster-rcnn": kind_of(bundled),

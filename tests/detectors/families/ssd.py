@@ -33,6 +33,12 @@ def on_vgg() -> SSD:
     return SSD(backbone, anchors, (128, 96), CLASSES)
 
 
+def bundled() -> SSD:
+    module = tiny_ssd(CLASSES)
+    module.transform.fixed_size = (160, 128)
+    return module
+
+
 def lite() -> SSD:
     """The full-size architecture at a small input."""
     module = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=CLASSES)
@@ -101,4 +107,4 @@ def from_stage(detector: Any, start: int, leaf: Tensor) -> list[Tensor]:
     return found
 
 
-KINDS = {"ssd": kind_of(on_vgg), "ssdlite": kind_of(lite), "tiny-ssd": kind_of(lambda: tiny_ssd(CLASSES))}
+KINDS = {"ssd": kind_of(on_vgg), "ssdlite": kind_of(lite), "tiny-ssd": kind_of(bundled)}

@@ -22,12 +22,11 @@ INPUT = 160
 
 def network(name: str) -> Any:
     """The DetectionModel of that yaml with 7 classes and lively random weights."""
-    from ultralytics import YOLO
-    from ultralytics.nn.tasks import DetectionModel
+    from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = DetectionModel({**YOLO(f"{name}.yaml").model.yaml, "nc": len(NAMES)}, verbose=False)
+        model = DetectionModel({**yaml_model_load(f"{name}.yaml"), "nc": len(NAMES)}, verbose=False)
     return lively(model)
 
 
