@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_inputs import HEIGHT, WIDTH, load_small
 
 import detxai_nb as dx
 from detxai_nb.data.scenes import Scenes
@@ -273,8 +274,8 @@ BUNDLED += ["tiny-detr"] if find_spec("transformers") else []
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_changed_boxes_are_refused_in_every_family(name: str) -> None:
-    detector = dx.load_detector(name, device="cpu")
-    image = dx.data.scenes.Scenes(1, width=160, height=128)[0].image
+    detector = load_small(name)
+    image = dx.data.scenes.Scenes(1, width=WIDTH, height=HEIGHT)[0].image
     found = detector.detect([image], 0.05)[0][:3]
     for how, boxes in moved(found).items():
         for claimed in (replace(found, boxes=boxes), replace(found, boxes=boxes, found_boxes=None)):

@@ -11,6 +11,7 @@ import pydoc
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,25 +107,48 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     assert not {line: modules for line, modules in found.items() if modules}
 
 
-def test_a_heat_map_needs_no_table_no_drawing_and_no_compiler() -> None:
-    """And the compiler's function that torchvision was told of is the compiler's when it is called."""
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Any]:
+    """What one new interpreter answers to several questions, since each takes seconds to import PyTorch."""
     code = """if True:
-        import json, sys
-        import detxai_nb as dx
+        import json, pickle, sys
+        explain = pickle.loads(bytes.fromhex(sys.argv[1]))
+        answers = {"unpickled": explain.__name__}
 
+        import detxai_nb as dx
         detector = dx.load_detector("tiny-fcos", device="cpu")
         image = dx.data.scenes.make(3, seed=1).image
-        dx.explain(detector, image, detector.detect([image], score_threshold=0.3)[0][:1]).values
-        found = sorted(set(sys.argv[1:]) & set(sys.modules))
+        explain(detector, image, detector.detect([image], score_threshold=0.3)[0][:1]).values
+        answers["explained"] = sorted(set(sys.argv[2:]) & set(sys.modules))
 
         from torchvision.ops.roi_align import is_compile_supported
         answer = is_compile_supported("cpu")
         import torch._dynamo.utils
         real = torch._dynamo.utils
         same = answer == real.is_compile_supported("cpu") and sys.modules["torch._dynamo.utils"] is real
-        print(json.dumps([found, same and hasattr(real, "counters") and "site-packages" in real.__file__]))
+        answers["compiler"] = same and hasattr(real, "counters") and "site-packages" in real.__file__
+
+        import numpy as np
+        import detxai_nb.plots.heatmaps
+        from detxai_nb import *
+        answers["everything imported"] = "matplotlib" in sys.modules
+        detxai_nb.plots.heatmaps.overlay(np.zeros((2, 3, 3), np.uint8), np.eye(2, 3))
+        answers["painted"] = "matplotlib.pyplot" in sys.modules
+        print(json.dumps(answers))
     """
-    assert json.loads(run_apart(code, *UNUSED)) == [[], True]
+    found: dict[str, Any] = json.loads(run_apart(code, pickle.dumps(dx.explain).hex(), *UNUSED))
+    return found
+
+
+def test_a_heat_map_needs_no_table_no_drawing_and_no_compiler(answers: dict[str, Any]) -> None:
+    """And the compiler's function that torchvision was told of is the compiler's when it is called."""
+    assert answers["explained"] == []
+    assert answers["compiler"]
+
+
+def test_nothing_loads_matplotlib_or_pyplot_before_a_picture_is_drawn(answers: dict[str, Any]) -> None:
+    assert not answers["everything imported"]
+    assert not answers["painted"]
 
 
 def test_what_stands_in_for_a_module_is_that_module_for_whoever_got_hold_of_it(
@@ -205,13 +229,10 @@ def test_what_goes_wrong_in_an_import_is_said_in_its_own_words(
         exec("from detxai_nb import explain")
 
 
-def test_public_functions_travel_to_other_processes() -> None:
+def test_public_functions_travel_to_other_processes(answers: dict[str, Any]) -> None:
+    assert answers["unpickled"] == "explain"
     for name in ("explain", "load_detector", "Target", "HeatMaps"):
-        sent = pickle.dumps(getattr(dx, name))
-        code = "import pickle, sys; print(pickle.loads(bytes.fromhex(sys.argv[1])).__name__)"
-        if name == "explain":
-            assert run_apart(code, sent.hex()) == "explain\n"
-        assert pickle.loads(sent) is getattr(dx, name)
+        assert pickle.loads(pickle.dumps(getattr(dx, name))) is getattr(dx, name)
 
 
 def test_help_is_that_of_the_function() -> None:

@@ -25,12 +25,14 @@ KINDS = (
     "TinyObjects",
     "WhatIf",
 )
-LOOKS = """root => [root, ...root.querySelectorAll('*')].map(e => {
-  const style = getComputedStyle(e), box = e.getBoundingClientRect();
-  const names = [...style].filter(name => !/^(perspective|transform)-origin|inline-size|block-size/.test(name));
-  const name = e.className?.baseVal ?? e.className;
-  return [e.tagName, name, Math.round(box.width), Math.round(box.height), ...names.map(n => style[n])].join(' ');
-})"""
+LOOKS = """root => {
+  const names = [...getComputedStyle(root)].filter(n => !/^(perspective|transform)-origin|(inline|block)-size/.test(n));
+  return [root, ...root.querySelectorAll('*')].map(e => {
+    const style = getComputedStyle(e), box = e.getBoundingClientRect(), name = e.className?.baseVal ?? e.className;
+    const looks = names.map(n => style.getPropertyValue(n));
+    return [e.tagName, name, Math.round(box.width), Math.round(box.height), ...looks].join(' ');
+  });
+}"""
 UNEXPLAINED = "labels => labels.filter(label => !label.title).map(label => label.textContent)"
 LAST = """name => { for (const sheet of [...document.styleSheets])
     if (sheet.href?.endsWith(`?${name}`)) document.head.append(sheet.ownerNode); }"""

@@ -127,6 +127,16 @@ def processes() -> Any:
     return context
 
 
+def begin_processes() -> str:
+    """How ``processes`` starts them, by the name of multiprocessing; their server runs, and has imported everything."""
+    context = processes()
+    if context.get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+    return str(context.get_start_method())
+
+
 def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     """The same table to the last bit, also the order of its rows, the curves, and what is said about it."""
     plain = [frame.drop(columns=["curve", "extras", "map_figures"]) for frame in (one, other)]

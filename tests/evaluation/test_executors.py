@@ -19,7 +19,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_evaluation import FEW_STEPS, METRICS, NAMES, Squares, assert_same, colours, find_colours, processes
+from small_evaluation import (
+    FEW_STEPS,
+    METRICS,
+    NAMES,
+    Squares,
+    assert_same,
+    begin_processes,
+    colours,
+    find_colours,
+    processes,
+)
 
 import detxai_nb as dx
 from detxai_nb.evaluation import evaluate, parallel
@@ -70,11 +80,11 @@ def test_processes(alone: pd.DataFrame, tmp_path: Path) -> None:
 
 
 def test_worker_processes_of_this_machine(alone: pd.DataFrame) -> None:
-    with worker_processes(2) as executor:
+    """One is enough for what is new here: a process that is spawned, and imports everything, which takes seconds."""
+    with worker_processes(1) as executor:
         assert_same(run(executor, detector=colours), alone)
-        workers = list(executor.map(_process_id, range(8)))
-    assert os.getpid() not in workers
-    assert 1 <= len(set(workers)) <= 2
+        (worker,) = set(executor.map(_process_id, range(8)))
+    assert worker != os.getpid()
 
 
 def test_an_error_ends_the_worker_processes_at_once() -> None:
@@ -144,7 +154,9 @@ def test_worker_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_dask_cluster_of_two_workers(alone: pd.DataFrame, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
+    dask = pytest.importorskip("dask")
     with (
+        dask.config.set({"distributed.worker.multiprocessing-method": begin_processes()}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
         ) as cluster,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -229,16 +227,6 @@ def _lightness(name: str) -> np.ndarray:
     color = colormaps[name](np.linspace(0, 1, 32))[:, :3]
     linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
     return 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16
-
-
-def test_nothing_loads_matplotlib_or_pyplot_before_a_picture_is_drawn() -> None:
-    code = (
-        "import sys, detxai_nb.plots.heatmaps as p, numpy as np\nfrom detxai_nb import *\n"
-        "assert 'matplotlib' not in sys.modules, 'matplotlib loaded by the import'\n"
-        "p.overlay(np.zeros((2, 3, 3), np.uint8), np.eye(2, 3))\n"
-        "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot loaded'\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_what_a_method_says_of_a_map_stands_on_its_panel() -> None:

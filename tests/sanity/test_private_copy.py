@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from sanity_cases import found_in, narrow_fcos, scene, whole_state
+from small_inputs import load_small
 
 import detxai_nb as dx
 from detxai_nb import sanity
@@ -59,7 +60,7 @@ def test_a_copy_has_tensors_of_its_own_in_the_same_memory(image: Any) -> None:
 def test_the_detector_is_the_trained_one_beside_a_check(name: str, image: Any) -> None:
     if name == "tiny-detr":
         pytest.importorskip("transformers", reason="tiny-detr needs transformers")
-    detector = dx.load_detector(name, device="cpu")
+    detector = load_small(name)
     found = found_in(detector, image, most=1)
     wanted, seen = grids_of(detector, image, found), []
 

@@ -13,6 +13,7 @@ import pytest
 import stub
 from frontend import check_traits
 from PIL import Image
+from small_inputs import HEIGHT, WIDTH, load_small
 from traitlets import TraitError
 
 import detxai_nb as dx
@@ -28,13 +29,13 @@ STATES = 6
 
 @pytest.fixture(scope="module")
 def detector() -> Any:
-    return dx.load_detector("tiny-fcos", device="cpu")
+    return load_small("tiny-fcos")
 
 
 @pytest.fixture
 def check(make_any: Any, detector: Any) -> Any:
     """``check(**options)``: a SanityCheck by ODAM alone with one seed, closed after the test."""
-    image = scenes.make(2, 11).image
+    image = scenes.make(2, 11, width=WIDTH, height=HEIGHT).image
     given = {"methods": ["odam"], "seeds": [0]}
     return lambda **options: make_any(dx.widgets.SanityCheck, detector, image, **{**given, **options})
 
