@@ -48,6 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: handing_out.rank(item.nodeid))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[Any]:
+    """Whatever a test, such as one of a command with ``--threads``, does to the number of threads ends with it."""
+    with handing_out.same_threads():
+        return (yield)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Whole files go to one process, but for those whose tests have less in common; pytest-xdist need not be there."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -31,6 +33,23 @@ def unit(nodeid: str) -> str:
 def rank(nodeid: str) -> int:
     """By this number tests are sorted: a long unit that begins last would keep one process busy and the others idle."""
     return next((number for number, which in enumerate(LONGEST) if _is_of(nodeid, which)), len(LONGEST))
+
+
+@contextmanager
+def same_threads() -> Iterator[None]:
+    """Leave PyTorch as many threads as it had.
+
+    A process that a test left with two of them, where each of several processes has one, spends its time waiting: at
+    every operation each thread waits for the other's turn on a core, and takes ten times as long, or more.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def _is_of(nodeid: str, which: str | re.Pattern[str]) -> bool:

@@ -82,3 +82,14 @@ def test_what_is_handed_out_first_is_there(which: str | re.Pattern[str]) -> None
     else:
         files = [path.relative_to(CI.parent).as_posix() for path in (CI.parent / "tests").rglob("test_*.py")]
         assert sum(bool(which.match(path)) for path in files) > 1
+
+
+def test_a_test_that_takes_more_threads_leaves_none_to_the_next(pytestconfig: pytest.Config) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    with handing_out.same_threads():
+        torch.set_num_threads(before + 1)
+    assert torch.get_num_threads() == before
+    hooks = pytestconfig.pluginmanager.hook.pytest_runtest_protocol.get_hookimpls()
+    assert any(Path(hook.function.__code__.co_filename) == Path(__file__).with_name("conftest.py") for hook in hooks)

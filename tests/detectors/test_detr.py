@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from families.detr import builder, choose, everything, module_of, scalar
+from full_size import of_a_kind
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr import trace as detr_trace
@@ -108,7 +109,7 @@ def test_gradients_of_the_other_variants_equal_the_slow_loop(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["detr", "conditional-detr", "deformable-detr", "rt-detr"])
 def test_gradients_in_batches_equal_those_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = builder(kind)(torch.float64)
-    for layer in detector.layers:
+    for layer in of_a_kind(detector.layers):
         single = detector.trace(IMAGE, layer)
         chosen = choose(everything(detector, IMAGE), single)
         with monkeypatch.context() as patched:
