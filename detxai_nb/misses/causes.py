@@ -167,21 +167,6 @@ def _owners(
     double = (evidence.reported < 0) & (doubled.max(axis=1) > overlaps[:, counted].max(axis=1))
     owners[double] = of_detections[doubled.argmax(axis=1)][double]
     return owners
-    own = candidates.labels.numpy()[reported]
-    right = np.array([np.isin(own, labels[number]) for number in labels])
-    iou = overlaps[np.ix_(reported, counted)].T
-    mistaken = (iou > limits.iou) & (iou >= iou.max(axis=0))
-    weights = np.where(right, (iou >= NEAR) * (iou + limits.iou), mistaken * iou)
-    shares = share_out(weights)
-    owners[reported] = np.where(shares >= 0, counted[shares], -1)
-    # By row of the detections, whose each is.
-    of_detections = np.full(len(evidence.detections), -1, np.int64)
-    of_detections[evidence.reported[reported]] = owners[reported]
-    for row in np.flatnonzero(evidence.reported < 0).tolist():
-        first, by = _remover(row, evidence)
-        if first >= 0 and by > overlaps[row, counted].max():
-            owners[row] = of_detections[first]
-    return owners
 
 
 def _overlaps(boxes: Tensor, sample: Sample) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Why objects are missed: five bundled families on scenes, planted faults, and YOLOX-nano on COCO photographs.
 
     python tests/bench/measure_misses.py [families] [faults] [photographs] [--count 200] [--seed 11] [--shared FOLDER]
-        [--modes tiny crowd] [--out FILE]
+        [--modes tiny crowd] [--detectors NAME ...] [--out FILE]
 
 ``families``: on tiny and crowd scenes the causes of the misses of each detector; the command fails unless every
 annotation without a detection has exactly one; ``--out`` keeps them as JSON. ``faults``: on hand-made detectors with a
@@ -29,13 +29,15 @@ FAMILIES = ("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-yolox", "ti
 HERE = Path(__file__).resolve()
 
 
-def families(count: int, seed: int, modes: Sequence[str], out: Path | None = None) -> None:
+def families(
+    count: int, seed: int, modes: Sequence[str], detectors: Sequence[str] = FAMILIES, out: Path | None = None
+) -> None:
     """Print the causes of each family, and compare them with the annotations that no detection is matched to."""
     kept: list[dict[str, object]] = []
     print(f"{'scenes':<7} {'detector':<17} {'objects':>7} {'missed':>6}  " + " ".join(f"{one:>13}" for one in CAUSES))
     for mode in modes:
         samples = list(dx.data.scenes.Scenes(count, seed=seed, mode=mode))
-        for name in FAMILIES:
+        for name in detectors:
             detector = dx.load_detector(name, device="cpu")
             report = dx.misses.explain_misses(detector, samples)
             wanted = []
@@ -98,13 +100,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--shared", type=Path, default=HERE.parents[3] / "shared")
     parser.add_argument("--modes", nargs="+", default=["tiny", "crowd"], help="of the families' scenes")
+    parser.add_argument("--detectors", nargs="+", default=FAMILIES, choices=FAMILIES, help="of the families")
     parser.add_argument("--out", type=Path, help="a JSON file to keep the families' table in")
     options = parser.parse_args()
     chosen = options.parts or parts
     if unknown := set(chosen) - set(parts):
         parser.error(f"unknown part {', '.join(sorted(unknown))}; known: {', '.join(parts)}")
     if "families" in chosen:
-        families(options.count, options.seed, options.modes, options.out)
+        families(options.count, options.seed, options.modes, options.detectors, options.out)
     if "faults" in chosen:
         faults(options.count, options.seed)
     if "photographs" in chosen:
