@@ -8,6 +8,7 @@ from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import load_image
 from detxai_nb.misses.report import KINDS, SIZES, MissReport
 from detxai_nb.misses.signed_maps import image_of
+from detxai_nb.misses.words import candidate_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,15 +157,6 @@ def plot_miss(image_or_dataset: Any, report: MissReport, row: int, maps: HeatMap
         named = maps.detections.names[report.labels[row]]
         title = f"{maps.method}: {'for and against ' if maps.signed else ''}{named}"
         draw_map(axes, bar, maps, ranges(maps, "object")[0], title, style, part)
-    sheet.head(f"miss {row}, {miss['label']}: {miss['cause']}{_details(miss) if known else ''}")
+    about = f" ({candidate_in_words(miss)})" if known else ""
+    sheet.head(f"miss {row}, {miss['label']}: {miss['cause']}{about}")
     return sheet.figure
-
-
-def _details(miss: Any) -> str:
-    """What is known of the best candidate, in words."""
-    said = f" (IoU {miss['iou']:.2f}"
-    if miss["score"] == miss["score"]:
-        said += f", score {miss['score']:.2f}"
-    if miss["predicted"] != miss["label"]:
-        said += f", taken for {miss['predicted']} {miss['predicted_score']:.2f}"
-    return said + ")"

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from detxai_nb.data.sample import Sample
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.image import ImageSource, load_image
 from detxai_nb.interventions.intervention import Intervention
 from detxai_nb.types import Detections, Detector
 from detxai_nb.widgets.shared.filters import FilterTraits
 from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.missed import missed_in_words
 from detxai_nb.widgets.shared.options import show_widget_options, split_options
 from detxai_nb.widgets.shared.trait_types import Positive, Share, is_whole
 from detxai_nb.widgets.shared.traits import Choice
@@ -49,6 +51,9 @@ class WhatIf(AskingWidget, FilterTraits):
     Answers are computed in a thread beside the kernel; a newer question supersedes an older one, and after one that was
     cancelled or failed the last answer stands. Do not use the detector in a cell while the widget computes with it.
 
+    With the picture's annotations (``sample``) the objects that were missed are listed greyed below those that were
+    found, each with its cause (``dx.misses``); choosing one shows what speaks for its best candidate, and what against.
+
     By keyboard: with the picture in focus, arrow keys move the region, "]" and "[" let it grow and shrink, "," and "."
     choose the object, "h" takes the hottest pixels, "b" draws a box in the middle, "v" shows the picture before or now.
 
@@ -64,12 +69,15 @@ class WhatIf(AskingWidget, FilterTraits):
         fill: first value of the trait below.
         maps: heat maps of the objects, from ``dx.explain``, to be shown instead: the only way for a black box.
         picture: another picture, from which the fill "picture" takes pixels.
+        sample: the unchanged picture with its annotations: then missed objects are listed too.
         **options: ``controls`` (how many equal areas elsewhere in the object, and on the background, are filled after
             each answer, 4 by default, 0 for none), ``score_threshold`` (0..1, as in the Explorer), and first values of
             the traits.
 
     Attributes:
         selected: index of the selected object or class, or None; the next question is about it.
+        miss: number of the chosen missed object, or None.
+        misses: the missed objects, see ``missed`` for all that is known of them.
         method, opacity, hide_below, colormap, signed_colormap: of the heat map, as in the Explorer.
         tool: what a drag does: "select" (click objects and move the picture), "brush", "box" or "lasso".
         radius: of the brush, in pixels of the picture.
@@ -84,7 +92,8 @@ class WhatIf(AskingWidget, FilterTraits):
 
     Raises:
         TypeError: for an unknown option, or what is no detector, Detections or HeatMaps.
-        ValueError: for detections or maps of another picture or detector.
+        ValueError: for detections, maps or annotations of another picture, maps of another detector, or annotations
+            beside an image classifier.
         TraitError: for a wrong value of a trait, also later; the message names the allowed ones.
 
     Example:
@@ -116,6 +125,7 @@ class WhatIf(AskingWidget, FilterTraits):
         fill: str = "blur",
         maps: HeatMaps | None = None,
         picture: ImageSource | None = None,
+        sample: Sample | None = None,
         **options: Any,
     ) -> None:
         traits, settings = split_options(options, WhatIfOptions)
@@ -135,6 +145,7 @@ class WhatIf(AskingWidget, FilterTraits):
         self._take_options(inputs)
         with COMPUTING:
             self._take_inputs(inputs)
+        self._take_sample(inputs, sample)
         super().__init__(
             inputs,
             choices={**self._map_choices(inputs), "fills": self._fills, "colors": what_if.COLORS},
@@ -152,16 +163,18 @@ class WhatIf(AskingWidget, FilterTraits):
             Python source.
         """
         drawn = self._drawn()
-        maps = None if drawn is None else (self._maps_source(), self.selected)
+        maps = None if drawn is None else (self._maps_source(), self._row)
         question = None if self._history.now is None else self._history.now.question
-        return answer_code(self._inputs.recipe, question, maps, self._controls, self._filter_code())
+        return answer_code(self._names(), question, maps, self._controls, self._miss_code(), self._filter_code())
 
     def _scene(self) -> still.Snapshot:
         """The unchanged picture with the heat map, to be drawn here."""
-        maps = None if self.selected is None else self._drawn()
+        maps = None if self._thing is None else self._drawn()
         colormap = self.signed_colormap if maps is not None and maps.signed else self.colormap
         look = still.Look(self.opacity, self.hide_below, colormap, False)
-        return still.Snapshot(self._inputs.image, self.objects, self.selected, maps, look, hidden=self._hidden)
+        return still.Snapshot(
+            self._inputs.image, self._things, self._thing, maps, look, self._row, hidden=self._hidden_things
+        )
 
     def _shown_answer(self) -> Intervention | None:
         """The answer that is shown, as far as it is kept; does not wait."""
@@ -186,8 +199,11 @@ class WhatIf(AskingWidget, FilterTraits):
     def _caption(self) -> str:
         if self.status["state"] == "error":
             return str(self.status["text"])
+        if self.miss is not None:
+            return f"{missed_in_words(self.misses[self.miss])}. Nothing was asked yet."
         if self.selected is None:
-            return self.notice or self._inputs.subject.counted(len(self.objects))
+            missed = f", {len(self.misses)} missed" if self.misses else ""
+            return self.notice or f"{self._inputs.subject.counted(len(self.objects))}{missed}"
         title = "" if self._shown is None else f": {self._shown.title}"
         return f"{still.label_of(self.objects[self.selected])}{title}. Nothing was asked yet."
 

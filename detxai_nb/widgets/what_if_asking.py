@@ -245,7 +245,7 @@ class AskingWidget(MapsOfObjects):
             one: Intervention | None = self._worker.kept.get(request.question.key)
             one = self._answered(request.question, progress) if one is None else one
             return self._experiment_here.with_controls(one, request.question.fill, request.count, progress)
-        return self._compute_maps(request, progress)
+        return super()._compute(request, progress)
 
     def show_busy(self, request: Any) -> None:
         """Publish that a computation has begun; called by the worker.
@@ -344,7 +344,7 @@ class AskingWidget(MapsOfObjects):
             other = None if self.other is None else steps[self.other]
             self.other_answer = {} if other is None else other.answer
 
-    @traitlets.observe("selected")
+    @traitlets.observe("selected", "miss")
     def _heat_changed(self, _: Any = None) -> None:
         """Say which share of the selected object's heat lies under the region."""
         if self._ready:

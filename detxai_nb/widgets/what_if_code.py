@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from detxai_nb.widgets.shared.code import CodeRecipe, script_of
+from detxai_nb.widgets.shared.code import script_of
 from detxai_nb.widgets.shared.filters import FilterOptions
 from detxai_nb.widgets.what_if_steps import Question
 
@@ -32,26 +32,28 @@ class WhatIfOptions(FilterOptions, total=False):
 
 
 def answer_code(
-    recipe: CodeRecipe,
+    known: Mapping[str, str | None],
     question: Question | None,
     maps: tuple[str | None, int | None] | None,
     controls: int,
+    first: Sequence[str] = (),
     more: Sequence[str] = (),
 ) -> str:
     """Return the code that makes an answer, and the share of the heat under the region.
 
     Args:
-        recipe: where detector, image and objects came from.
+        known: the sources of detector, image, detections and what else there is; None for what came in as an object.
         question: what was asked; None for the maps alone.
         maps: the source of the maps that are shown (None for maps that came in as an object) and the number of the
             selected object; None where there is no map.
         controls: how many equal areas elsewhere are filled in each place.
+        first: lines at the beginning.
         more: lines at the end.
 
     Returns:
         Python source.
     """
-    names, lines = recipe.names(), []
+    names, lines = dict(known), list(first)
     shown = None if maps is None else maps[0]
 
     def take_maps(source: str | None) -> None:

@@ -16,6 +16,7 @@ from detxai_nb.types import Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.code import keywords
 from detxai_nb.widgets.shared.inputs import WidgetInputs
+from detxai_nb.widgets.shared.missed import MissedObjects, MissRequest
 from detxai_nb.widgets.shared.one_result import OneResultWidget
 from detxai_nb.widgets.shared.options import Request, WidgetOptions, method_title
 from detxai_nb.widgets.shared.trait_types import Share
@@ -43,7 +44,7 @@ class GivenMaps:
         return GIVEN
 
 
-class MapsOfObjects(OneResultWidget):
+class MapsOfFound(OneResultWidget):
     """A widget that shows the heat map of the selected object, of one method.
 
     What a subclass sets before this constructor is called: ``_given``, the maps that it was given, or None.
@@ -55,7 +56,7 @@ class MapsOfObjects(OneResultWidget):
         hide_below: evidence below this share of the range of colours is not drawn, 0..1.
     """
 
-    _choice = ("method",)
+    _choice = ("method", "miss")
     _given: HeatMaps | None
     _options: WidgetOptions | None
 
@@ -115,10 +116,12 @@ class MapsOfObjects(OneResultWidget):
         options: WidgetOptions = self._options  # type: ignore[assignment]
         return options.request(self.method, "class", "", "positive")
 
-    def _choice_of(self, request: Request | GivenMaps) -> dict[str, Any]:
-        return {"method": request.method}
+    def _choice_of(self, request: Request | GivenMaps | MissRequest) -> dict[str, Any]:
+        if isinstance(request, MissRequest):
+            return {"method": self.method, "miss": request.row}
+        return {"method": request.method, "miss": None}
 
-    def _compute_maps(self, request: Request | GivenMaps, progress: Progress | None) -> HeatMaps:
+    def _compute(self, request: Request | GivenMaps, progress: Progress | None) -> HeatMaps:
         if isinstance(request, GivenMaps):
             given: HeatMaps = self._given  # type: ignore[assignment]
             return given
@@ -131,17 +134,30 @@ class MapsOfObjects(OneResultWidget):
     def _pack(self, request: Any, result: HeatMaps) -> dict[str, Any]:
         return serialize.pack_maps(request.key, request.title, result)
 
+
+class MapsOfObjects(MissedObjects, MapsOfFound):
+    """The same, with the maps of missed objects."""
+
+    def _map_of_misses(self) -> Request | None:
+        if self._options is None:
+            return None
+        method = self._options.first(1)[0] if self.method in ("", GIVEN) else self.method
+        return self._options.request(method, "class", "", "signed")
+
     def _heat_of(self, share: Callable[[Any], float]) -> float | None:
         """What a function gives of the selected object's map ``[H,W]``; None where there is no map or no number."""
         maps: HeatMaps | None = self._drawn()
-        if maps is None or self.selected is None or self.selected >= len(maps):
+        row = self._row
+        if maps is None or row is None or row >= len(maps):
             return None
-        found = share(maps.values_of([self.selected])[0].detach().cpu().numpy())
+        found = share(maps.values_of([row])[0].detach().cpu().numpy())
         return found if found == found else None
 
     def _maps_source(self) -> str | None:
         """Python that makes the maps; None for maps that were handed in."""
         request = self._wanted
+        if isinstance(request, MissRequest):
+            return self._miss_source()
         if isinstance(request, GivenMaps) or request is None:
             return None
         options: WidgetOptions = self._options  # type: ignore[assignment]

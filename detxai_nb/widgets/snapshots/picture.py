@@ -27,6 +27,8 @@ STILL = "A still picture: run the cell to click."
 LONGER_SIDE, _NARROWEST = 640, 420
 TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
 _HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
+_CANDIDATE = (255, 255, 255, 255)
+_DASH, _GAP = 6, 4
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Snapshot:
 
     Attributes:
         image: the photograph, uint8 ``[H,W,3]``.
-        objects: name, score and box of each object, as from ``pack_objects``.
+        objects: name, score and box of each object, as from ``pack_objects``; those with "missed" are drawn in broken
+            lines.
         selected: index of the selected object, or None.
         maps: heat maps, or None.
         look: how the map is drawn.
@@ -151,11 +154,13 @@ def label_of(thing: Mapping[str, Any]) -> str:
     """Return what is written on an object's box, as in the browser.
 
     Args:
-        thing: an object, as from ``pack_objects``.
+        thing: an object, as from ``pack_objects``, or a missed one.
 
     Returns:
-        Such as "#3 cup 0.91", of a class "cup 0.91".
+        Such as "#3 cup 0.91", of a class "cup 0.91", of a missed object "cup, missed (regressor)".
     """
+    if "missed" in thing:
+        return f"{thing['name']}, missed ({thing['missed']})"
     number = f"#{thing['number']} " if "number" in thing else ""
     subject = CLASSES if is_class(thing) else OBJECTS
     return f"{number}{thing['name']} {subject.score_in_words(thing['score'])}"
@@ -229,12 +234,15 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
         return Image.alpha_composite(base, layer).convert("RGB")
     for index, thing in enumerate(scene.objects):
         if index != scene.selected and index not in scene.hidden and scene.look.all_boxes:
-            _box(draw, thing["box"], factor, line=2 if index in scene.tints else 1, light=scene.tint(index))
+            line = 2 if index in scene.tints else 1
+            _box(draw, thing["box"], factor, line=line, light=scene.tint(index), broken="missed" in thing)
             if scene.look.all_names:
                 _chip(draw, thing, factor, base.size)
     if scene.selected is not None:
         thing = scene.objects[scene.selected]
-        _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected))
+        if scene.maps is not None and thing.get("candidate"):
+            _box(draw, thing["candidate"]["box"], factor, line=2, light=_CANDIDATE)
+        _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected), broken="missed" in thing)
         if scene.maps is not None:
             _side(draw, thing["box"], factor, scene.maps.target.part)
         if name:
@@ -312,12 +320,32 @@ def wrapped(text: str, width: float, size: int = 14) -> list[str]:
     return lines[:4]
 
 
-def _box(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, *, line: int, light: tuple[int, ...]) -> None:
+def _box(
+    draw: ImageDraw.ImageDraw,
+    box: Sequence[float],
+    factor: float,
+    *,
+    line: int,
+    light: tuple[int, ...],
+    broken: bool = False,
+) -> None:
     x1, y1, x2, y2 = (round(v * factor) for v in box)
     x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
     out = line // 2
+    if broken:
+        for ends in _dashes(x1, y1, x2, y2):
+            draw.line(ends, fill=_HALO, width=line + 2)
+            draw.line(ends, fill=light, width=line)
+        return
     draw.rectangle((x1 - out - 1, y1 - out - 1, x2 + out + 1, y2 + out + 1), outline=_HALO, width=line + 2)
     draw.rectangle((x1 - out, y1 - out, x2 + out, y2 + out), outline=light, width=line)
+
+
+def _dashes(x1: int, y1: int, x2: int, y2: int) -> list[tuple[int, int, int, int]]:
+    """A box in broken lines."""
+    across = [(x, min(x + _DASH, x2)) for x in range(x1, x2, _DASH + _GAP)]
+    down = [(y, min(y + _DASH, y2)) for y in range(y1, y2, _DASH + _GAP)]
+    return [(a, y, b, y) for y in (y1, y2) for a, b in across] + [(x, a, x, b) for x in (x1, x2) for a, b in down]
 
 
 def _crop(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, shape: tuple[int, ...]) -> None:

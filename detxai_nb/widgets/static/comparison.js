@@ -198,6 +198,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
@@ -209,11 +210,15 @@ function placeInBox([x1, y1, x2, y2], [x, y], what = "box") {
   if (row === "middle") return column === "centre" ? `in the middle of the ${what}` : `in the ${column} part of the ${what}`;
   return column === "centre" ? `in the ${row} part of the ${what}` : `in the ${row} ${column} of the ${what}`;
 }
+function missedWords({ name, why = "", about = "", candidate, explained: explained2 }) {
+  const known = candidate ? ` Best candidate (white box): ${about}.` : " No prediction comes near enough to be explained.";
+  return `${name}, missed, ${why}.${known}${candidate && !explained2 ? " It cannot be explained: the detector is a black box." : ""}`;
+}
 function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const { whole } = kindOf(object);
   const place = whole ? "" : `, box ${x1}, ${y1} to ${x2}, ${y2}`;
-  const what = `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
+  const what = object.missed ? missedWords(object) : `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
@@ -825,8 +830,8 @@ function classLegend(scene) {
   const classes = /* @__PURE__ */ new Map();
   const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
   for (const index of drawn) {
-    const { name, color } = scene.objects[index];
-    if (color) classes.set(name, color);
+    const { name, color, missed } = scene.objects[index];
+    if (color) classes.set(missed ? "missed" : name, color);
   }
   return [...classes].map(([name, color]) => ({ name, color }));
 }
@@ -904,7 +909,7 @@ function startColumns(whole) {
 }
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
+var objectStart = ({ name, score, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score];
 
 // src/shared/boxes.js
 function neighbour(selected, step, count2) {

@@ -197,6 +197,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
@@ -514,8 +515,8 @@ function classLegend(scene) {
   const classes = /* @__PURE__ */ new Map();
   const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
   for (const index of drawn) {
-    const { name, color } = scene.objects[index];
-    if (color) classes.set(name, color);
+    const { name, color, missed } = scene.objects[index];
+    if (color) classes.set(missed ? "missed" : name, color);
   }
   return [...classes].map(([name, color]) => ({ name, color }));
 }
@@ -687,7 +688,7 @@ function startColumns(whole) {
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
+var objectStart = ({ name, score, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score];
 
 // src/shared/terms.js
 var TERMS = {
@@ -1564,7 +1565,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const objects = () => shared.objects ?? store.get("objects");
   const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, ...shared.choose?.(index) ?? { selected: index } });
   }
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
@@ -1636,9 +1637,12 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const found = numbers().length;
+      const all = objects();
+      const found = numbers().filter((i) => !all[i]?.missed).length;
+      const missed = numbers().length - found;
       const count2 = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
-      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+      const also = missed > 0 ? ` and ${missed} missed` : "";
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}${also}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
       parts.dispose();
@@ -1914,12 +1918,15 @@ var OneResultModel = class {
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));
   }
+  /** Whether there is nothing to show. @returns {boolean} */
+  get nothing() {
+    return this.store.get("objects").length === 0 || "selected" in this.store.get("request").choice && this.selected === null;
+  }
   /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
   get wanted() {
     const { store } = this;
     const { choice } = store.get("request");
-    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
-    if (nothing) return "";
+    if (this.nothing) return "";
     return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
   }
   /**
@@ -2101,6 +2108,23 @@ function decode(sent) {
   return { key, title, facts, takers, rows, columns, step, own: decodeMaps(sent.own), difference: decodeMaps(sent.difference) };
 }
 
+// src/shared/missed.js
+function missedLine(object) {
+  const { missed = "", why = "", about = "", score, candidate } = object;
+  const cause = element("span", { class: "dx-cause", title: why }, [missed]);
+  const names = element("span", { class: "dx-lines" }, [element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), cause]);
+  const shown = candidate ? score.toFixed(2) : "–";
+  return {
+    said: `${nameOf(object)}, missed, ${why}${about ? `; best candidate: ${about}` : ""}`,
+    missed: true,
+    content: [
+      element("span", { class: "dx-class dx-none", "aria-hidden": "true" }),
+      names,
+      element("span", { class: "dx-number", title: candidate ? "The score of this class at the best candidate" : "There is no candidate" }, [shown])
+    ]
+  };
+}
+
 // src/shared/listbox.js
 function objectList({ label, select, step, hover }) {
   let numbers = [];
@@ -2111,6 +2135,7 @@ function objectList({ label, select, step, hover }) {
     hover: (row2) => hover(row2 === null ? null : numbers[row2])
   };
   const box = listBox(rows, (object) => {
+    if (object.missed) return missedLine(object);
     const score = scoreWords(object);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
@@ -2148,9 +2173,10 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said, content, plain: plain2 = false } = show(item);
+    const { said, content, plain: plain2 = false, missed = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.classList.toggle("dx-plain", plain2);
+    made.classList.toggle("dx-missed", missed);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));

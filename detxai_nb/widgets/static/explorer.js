@@ -204,6 +204,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
@@ -215,11 +216,15 @@ function placeInBox([x1, y1, x2, y2], [x, y], what = "box") {
   if (row === "middle") return column === "centre" ? `in the middle of the ${what}` : `in the ${column} part of the ${what}`;
   return column === "centre" ? `in the ${row} part of the ${what}` : `in the ${row} ${column} of the ${what}`;
 }
+function missedWords({ name, why = "", about = "", candidate, explained: explained2 }) {
+  const known = candidate ? ` Best candidate (white box): ${about}.` : " No prediction comes near enough to be explained.";
+  return `${name}, missed, ${why}.${known}${candidate && !explained2 ? " It cannot be explained: the detector is a black box." : ""}`;
+}
 function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const { whole } = kindOf(object);
   const place = whole ? "" : `, box ${x1}, ${y1} to ${x2}, ${y2}`;
-  const what = `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
+  const what = object.missed ? missedWords(object) : `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);
@@ -716,290 +721,6 @@ function listenToKeys(target, actions) {
   });
 }
 
-// src/shared/listbox.js
-function objectList({ label, select, step, hover }) {
-  let numbers = [];
-  const rows = {
-    label,
-    step,
-    select: (row2) => numbers[row2] !== void 0 && select(numbers[row2]),
-    hover: (row2) => hover(row2 === null ? null : numbers[row2])
-  };
-  const box = listBox(rows, (object) => {
-    const score = scoreWords(object);
-    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
-    bar.style.setProperty("--dx-score", String(object.score));
-    const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
-    swatch.style.background = object.color ?? "transparent";
-    return {
-      said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
-      plain: object.label !== void 0,
-      content: [...object.label === void 0 ? [swatch] : [], element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
-    };
-  });
-  const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
-  return {
-    list: box.list,
-    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} [shown] by default all */
-    fill(objects, shown = objects.map((_, i) => i)) {
-      numbers = shown;
-      box.fill(shown.map((i) => objects[i]));
-    },
-    /** @param {number | null} selected */
-    show: (selected) => box.show(row(selected)),
-    /** Mark the one that is pointed at in the picture. @param {number | null} index */
-    point: (index) => box.point(row(index))
-  };
-}
-function listBox({ label, select, step, hover }, show) {
-  const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
-  let options = [];
-  listenToKeys(list, {
-    ArrowDown: () => step(1),
-    ArrowRight: () => step(1),
-    ArrowUp: () => step(-1),
-    ArrowLeft: () => step(-1),
-    Home: () => select(0),
-    End: () => select(options.length - 1)
-  });
-  function option(item, index) {
-    const { said, content, plain: plain2 = false } = show(item);
-    const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
-    made.classList.toggle("dx-plain", plain2);
-    made.addEventListener("click", () => select(index));
-    made.addEventListener("pointerenter", () => hover(index));
-    made.addEventListener("pointerleave", () => hover(null));
-    return made;
-  }
-  function reveal(option2) {
-    const above = option2.offsetTop - (option2.offsetParent === list ? 0 : list.offsetTop);
-    if (above < list.scrollTop) list.scrollTop = above;
-    const below = above + option2.offsetHeight - list.clientHeight;
-    if (below > list.scrollTop) list.scrollTop = below;
-  }
-  return {
-    list,
-    /** @param {readonly Item[]} items */
-    fill(items) {
-      options = items.map(option);
-      list.replaceChildren(...options);
-    },
-    /** @param {number | null} selected */
-    show(selected) {
-      options.forEach((made, i) => made.setAttribute("aria-selected", String(i === selected)));
-      const current = selected === null ? null : options[selected];
-      if (!current) {
-        list.removeAttribute("aria-activedescendant");
-        return;
-      }
-      list.setAttribute("aria-activedescendant", current.id);
-      reveal(current);
-    },
-    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
-    point(index) {
-      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
-      if (index !== null) reveal(options[index]);
-    }
-  };
-}
-
-// src/shared/panel.js
-function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
-  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
-}
-function takeAway(download, code, store) {
-  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
-  const copied = element("span", { class: "dx-copied", role: "status" });
-  const files = [
-    button("download", "Download this view as a PNG file", png, "PNG"),
-    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
-    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
-  ];
-  return element("div", { class: "dx-actions" }, [
-    ...files,
-    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
-    ...store ? wayBack(store) : [],
-    copied
-  ]);
-}
-function wayBack(store) {
-  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
-  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
-  const show = () => {
-    const { past, moved } = store.changes;
-    undo.disabled = !past;
-    reset.disabled = !moved;
-  };
-  let seen = false;
-  const stop = store.subscribe(() => {
-    if (seen && !undo.isConnected) stop();
-    seen ||= undo.isConnected;
-    show();
-  });
-  show();
-  return [undo, reset];
-}
-async function copy(text, report) {
-  try {
-    await navigator.clipboard.writeText(text);
-    report.textContent = "Copied";
-  } catch {
-    report.textContent = "Not allowed here: use to_code()";
-  }
-  setTimeout(() => report.textContent = "", 2500);
-}
-
-// src/explorer/panel.js
-var scales = ({ one }) => [
-  { name: "object", title: `Per ${one}` },
-  { name: "shared", title: "Shared" }
-];
-var JOINS = [
-  { name: "maximum", title: "Maximum" },
-  { name: "normalized", title: "Normalized" }
-];
-var BOXES = [
-  { name: "all", title: "All" },
-  { name: "selected", title: "Selected" }
-];
-function explorerPanel(explorer, { select, step, hover, download }) {
-  const { store, subject } = explorer;
-  const choose = (key) => (value) => store.commit({ [key]: value });
-  const slide = (label, key) => sliderControl(
-    label,
-    (value) => store.setLive(key, value),
-    (value) => store.commit({ [key]: value })
-  );
-  const count2 = element("span", { class: "dx-count" });
-  const filter = filterControls(store);
-  const typed = classField(store);
-  const objects = objectList({ label: subject.found, select, step, hover });
-  const method = selectControl("Method", choose("method"));
-  const elsewhere = element("p", { class: "dx-remark" });
-  const target = selectControl("Explain", choose("target"));
-  const against = selectControl("Rather than", choose("against"));
-  const combine = segmentControl("Join", JOINS, choose("combine"));
-  const direction = selectControl("Evidence", choose("direction"));
-  const layer = selectControl("Layer", choose("layer"));
-  const opacity = slide("Opacity", "opacity");
-  const hideBelow = slide("Hide below", "hide_below");
-  const upper = upperControl(store);
-  const scale = segmentControl("Scale", scales(subject), choose("scale"));
-  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
-  const signed = () => explorer.maps?.signed ?? false;
-  const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
-  const root = element("div", { class: "dx-panel" }, [
-    section(subject.title, [filter.root, objects.list, typed.root], count2),
-    section("Explanation", [method.row, target.row, against.row, combine.row, direction.row, layer.row, elsewhere]),
-    section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
-    takeAway(download, () => store.get("code"), store)
-  ]);
-  let filled = null;
-  return {
-    root,
-    /** Mark the object that is pointed at in the picture. @param {number | null} index */
-    point: (index) => objects.point(index),
-    /** Show the state of the traits. */
-    show() {
-      const choices = store.get("choices");
-      const found = store.get("objects");
-      const { listed } = explorer;
-      const filling = JSON.stringify([found, listed]);
-      if (filled !== filling) {
-        filled = filling;
-        objects.fill(found, listed);
-        count2.textContent = countWords(found, listed);
-      }
-      filter.show(found, listed);
-      typed.show();
-      objects.show(explorer.selected);
-      method.show(choices.methods, store.get("method"));
-      elsewhere.textContent = choices.elsewhere ?? "";
-      target.show(subject.whole ? [] : choices.targets, store.get("target"));
-      against.show(explorer.others, store.get("against"));
-      combine.show(store.get("combine"));
-      combine.row.hidden = store.get("target") !== "combined";
-      const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
-      direction.show(directions, store.get("direction"));
-      layer.show(layerChoices(choices.layers), store.get("layer"));
-      const maps = signed() ? choices.signed_colormaps : choices.colormaps;
-      colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
-      scale.show(store.get("scale"));
-      boxes.show(store.get("boxes"));
-      boxes.row.hidden = subject.whole;
-      opacity.show(store.get("opacity"));
-      hideBelow.show(store.get("hide_below"));
-      upper.show();
-    }
-  };
-}
-
-// src/shared/palette.js
-var ENTRIES = 1024;
-var FADE = 0.25;
-function decodePalettes(sent) {
-  const { buffer, byteOffset } = sent.data;
-  return new Map(sent.names.map((name, i) => [name, new Uint8Array(buffer, byteOffset + i * 768, 768)]));
-}
-function fadeIn(strength, threshold) {
-  return strength < threshold ? 0 : Math.min(1, strength / FADE);
-}
-function colorTable(palette, { signed, threshold, fade }) {
-  const table = new Uint32Array(ENTRIES);
-  const bytes = new Uint8Array(table.buffer);
-  for (let i = 0; i < ENTRIES; i++) {
-    const t = i / (ENTRIES - 1);
-    const strength = signed ? Math.abs(2 * t - 1) : t;
-    const entry = Math.min(255, Math.floor(t * 256)) * 3;
-    bytes.set(palette.subarray(entry, entry + 3), i * 4);
-    bytes[i * 4 + 3] = Math.round(255 * (fade ? fadeIn(strength, threshold) : Number(strength >= threshold)));
-  }
-  return table;
-}
-function colorize(values, range, table, out) {
-  const span = range.high - range.low;
-  if (!(span > 0)) {
-    out.fill(0);
-    return;
-  }
-  const factor = (ENTRIES - 1) / span;
-  const shift = 0.5 - range.low * factor;
-  for (let i = 0; i < values.length; i++) {
-    const index = Math.floor(values[i] * factor + shift);
-    out[i] = table[index < 0 ? 0 : index >= ENTRIES ? ENTRIES - 1 : index];
-  }
-}
-
-// src/shared/coloring.js
-var Coloring = class {
-  #palettes;
-  /** @param {import("./state.js").Store} store with the trait `palettes` */
-  constructor(store) {
-    this.store = store;
-    this.#palettes = decodePalettes(store.get("palettes"));
-  }
-  /**
-   * The colour table for maps of that kind.
-   * @param {boolean} signed
-   * @param {boolean} fade false for a colour bar
-   */
-  table(signed, fade) {
-    const { store } = this;
-    const palette = (
-      /** @type {Uint8Array} */
-      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
-    );
-    return colorTable(palette, { signed, threshold: store.get("hide_below"), fade });
-  }
-  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
-  signature(range) {
-    const { low, high } = range ?? { low: 0, high: 0 };
-    const { store } = this;
-    return [store.get("colormap"), store.get("signed_colormap"), store.get("hide_below"), low, high].join();
-  }
-};
-
 // src/shared/state.js
 var MOST_STEPS = 100;
 var Store = class {
@@ -1174,12 +895,15 @@ var OneResultModel = class {
   get listed() {
     return listedObjects(this.store, this.store.get("objects"));
   }
+  /** Whether there is nothing to show. @returns {boolean} */
+  get nothing() {
+    return this.store.get("objects").length === 0 || "selected" in this.store.get("request").choice && this.selected === null;
+  }
   /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
   get wanted() {
     const { store } = this;
     const { choice } = store.get("request");
-    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
-    if (nothing) return "";
+    if (this.nothing) return "";
     return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
   }
   /**
@@ -1220,6 +944,389 @@ var OneResultModel = class {
   }
 };
 var signature = (values) => JSON.stringify(values);
+
+// src/shared/missed.js
+var ModelWithMisses = class extends OneResultModel {
+  /** @type {{objects: readonly DetectedObject[], misses: readonly DetectedObject[], things: readonly DetectedObject[]}} */
+  #made = { objects: [], misses: [], things: [] };
+  /** @returns {readonly DetectedObject[]} */
+  get things() {
+    const [objects, misses] = [this.store.get("objects"), this.store.get("misses")];
+    if (this.#made.objects !== objects || this.#made.misses !== misses) this.#made = { objects, misses, things: [...objects, ...misses] };
+    return this.#made.things;
+  }
+  /** The number of the chosen miss, or null. @returns {number | null} */
+  get miss() {
+    const miss = this.store.get("miss");
+    return miss !== null && miss < this.store.get("misses").length ? miss : null;
+  }
+  /** The chosen missed object, or null. @returns {DetectedObject | null} */
+  get missed() {
+    return this.miss === null ? null : this.store.get("misses")[this.miss];
+  }
+  /** The number among all things of what is selected or chosen, or null. */
+  get thing() {
+    return this.miss === null ? this.selected : this.store.get("objects").length + this.miss;
+  }
+  /** The traits that select or choose a thing. @param {number | null} thing */
+  choose(thing) {
+    const found = this.store.get("objects").length;
+    return thing !== null && thing >= found ? { selected: null, miss: thing - found } : { selected: thing, miss: null };
+  }
+  /** The things that pass the filters; scores do not count for what was missed. @returns {number[]} */
+  get listedThings() {
+    const found = this.store.get("objects").length;
+    const only = this.store.get("only_class");
+    const words = this.store.get("search").trim().toLowerCase();
+    const passes = ({ name }) => (only === "" || name === only) && name.toLowerCase().includes(words);
+    const missed = this.store.get("misses").flatMap((one, i) => passes(one) ? [found + i] : []);
+    return [...this.listed, ...missed];
+  }
+  /** Give up what is under way. */
+  cancel() {
+    this.store.send({ type: "cancel" });
+  }
+  get nothing() {
+    const { missed } = this;
+    return missed ? !missed.explained : super.nothing;
+  }
+  /** Which of the shown maps is that of what is selected or chosen; null while there is none. */
+  get place() {
+    if ((this.choice?.miss ?? null) !== this.miss) return null;
+    return this.miss === null ? this.selected : 0;
+  }
+  /** What `pictureParts` takes: everything can be pointed at, stepped to and chosen. */
+  get picked() {
+    const model = this;
+    return {
+      store: this.store,
+      get selected() {
+        return model.thing;
+      },
+      get status() {
+        return model.status;
+      },
+      get objects() {
+        return model.things;
+      },
+      get listed() {
+        return model.listedThings;
+      },
+      get lower() {
+        return model.lower;
+      },
+      cancel: () => this.cancel(),
+      choose: (thing) => this.choose(thing)
+    };
+  }
+};
+function drawnThings(things, missed) {
+  const dashed = new Set(things.flatMap((thing, i) => thing.missed ? [i] : []));
+  const { candidate } = missed ?? {};
+  return { objects: candidate ? [...things, { ...candidate, name: `best candidate: ${candidate.name}` }] : things, dashed };
+}
+function missedLine(object) {
+  const { missed = "", why = "", about = "", score, candidate } = object;
+  const cause = element("span", { class: "dx-cause", title: why }, [missed]);
+  const names = element("span", { class: "dx-lines" }, [element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), cause]);
+  const shown = candidate ? score.toFixed(2) : "–";
+  return {
+    said: `${nameOf(object)}, missed, ${why}${about ? `; best candidate: ${about}` : ""}`,
+    missed: true,
+    content: [
+      element("span", { class: "dx-class dx-none", "aria-hidden": "true" }),
+      names,
+      element("span", { class: "dx-number", title: candidate ? "The score of this class at the best candidate" : "There is no candidate" }, [shown])
+    ]
+  };
+}
+var withMissedCount = (found, missed) => missed > 0 ? `${found}, ${missed} missed` : found;
+
+// src/shared/listbox.js
+function objectList({ label, select, step, hover }) {
+  let numbers = [];
+  const rows = {
+    label,
+    step,
+    select: (row2) => numbers[row2] !== void 0 && select(numbers[row2]),
+    hover: (row2) => hover(row2 === null ? null : numbers[row2])
+  };
+  const box = listBox(rows, (object) => {
+    if (object.missed) return missedLine(object);
+    const score = scoreWords(object);
+    const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
+    bar.style.setProperty("--dx-score", String(object.score));
+    const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
+    swatch.style.background = object.color ?? "transparent";
+    return {
+      said: `${nameOf(object)}, ${scoreName(object)} ${score}`,
+      plain: object.label !== void 0,
+      content: [...object.label === void 0 ? [swatch] : [], element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), bar, element("span", { class: "dx-number" }, [score])]
+    };
+  });
+  const row = (index) => index === null || !numbers.includes(index) ? null : numbers.indexOf(index);
+  return {
+    list: box.list,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} [shown] by default all */
+    fill(objects, shown = objects.map((_, i) => i)) {
+      numbers = shown;
+      box.fill(shown.map((i) => objects[i]));
+    },
+    /** @param {number | null} selected */
+    show: (selected) => box.show(row(selected)),
+    /** Mark the one that is pointed at in the picture. @param {number | null} index */
+    point: (index) => box.point(row(index))
+  };
+}
+function listBox({ label, select, step, hover }, show) {
+  const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
+  let options = [];
+  listenToKeys(list, {
+    ArrowDown: () => step(1),
+    ArrowRight: () => step(1),
+    ArrowUp: () => step(-1),
+    ArrowLeft: () => step(-1),
+    Home: () => select(0),
+    End: () => select(options.length - 1)
+  });
+  function option(item, index) {
+    const { said, content, plain: plain2 = false, missed = false } = show(item);
+    const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
+    made.classList.toggle("dx-plain", plain2);
+    made.classList.toggle("dx-missed", missed);
+    made.addEventListener("click", () => select(index));
+    made.addEventListener("pointerenter", () => hover(index));
+    made.addEventListener("pointerleave", () => hover(null));
+    return made;
+  }
+  function reveal(option2) {
+    const above = option2.offsetTop - (option2.offsetParent === list ? 0 : list.offsetTop);
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option2.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  }
+  return {
+    list,
+    /** @param {readonly Item[]} items */
+    fill(items) {
+      options = items.map(option);
+      list.replaceChildren(...options);
+    },
+    /** @param {number | null} selected */
+    show(selected) {
+      options.forEach((made, i) => made.setAttribute("aria-selected", String(i === selected)));
+      const current = selected === null ? null : options[selected];
+      if (!current) {
+        list.removeAttribute("aria-activedescendant");
+        return;
+      }
+      list.setAttribute("aria-activedescendant", current.id);
+      reveal(current);
+    },
+    /** Mark the one that is pointed at elsewhere. @param {number | null} index */
+    point(index) {
+      options.forEach((made, i) => made.classList.toggle("dx-pointed", i === index));
+      if (index !== null) reveal(options[index]);
+    }
+  };
+}
+
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
+  ];
+  return element("div", { class: "dx-actions" }, [
+    ...files,
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
+    copied
+  ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
+// src/explorer/panel.js
+var scales = ({ one }) => [
+  { name: "object", title: `Per ${one}` },
+  { name: "shared", title: "Shared" }
+];
+var JOINS = [
+  { name: "maximum", title: "Maximum" },
+  { name: "normalized", title: "Normalized" }
+];
+var BOXES = [
+  { name: "all", title: "All" },
+  { name: "selected", title: "Selected" }
+];
+function explorerPanel(explorer, { select, step, hover, download }) {
+  const { store, subject } = explorer;
+  const choose = (key) => (value) => store.commit({ [key]: value });
+  const slide = (label, key) => sliderControl(
+    label,
+    (value) => store.setLive(key, value),
+    (value) => store.commit({ [key]: value })
+  );
+  const count2 = element("span", { class: "dx-count" });
+  const filter = filterControls(store);
+  const typed = classField(store);
+  const objects = objectList({ label: subject.found, select, step, hover });
+  const method = selectControl("Method", choose("method"));
+  const elsewhere = element("p", { class: "dx-remark" });
+  const target = selectControl("Explain", choose("target"));
+  const against = selectControl("Rather than", choose("against"));
+  const combine = segmentControl("Join", JOINS, choose("combine"));
+  const direction = selectControl("Evidence", choose("direction"));
+  const layer = selectControl("Layer", choose("layer"));
+  const opacity = slide("Opacity", "opacity");
+  const hideBelow = slide("Hide below", "hide_below");
+  const upper = upperControl(store);
+  const scale = segmentControl("Scale", scales(subject), choose("scale"));
+  const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
+  const signed = () => explorer.maps?.signed ?? false;
+  const colors = selectControl("Colours", (value) => store.commit({ [signed() ? "signed_colormap" : "colormap"]: value }));
+  const root = element("div", { class: "dx-panel" }, [
+    section(subject.title, [filter.root, objects.list, typed.root], count2),
+    section("Explanation", [method.row, target.row, against.row, combine.row, direction.row, layer.row, elsewhere]),
+    section("Display", [colors.row, scale.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
+    takeAway(download, () => store.get("code"), store)
+  ]);
+  let filled = null;
+  return {
+    root,
+    /** Mark the object that is pointed at in the picture. @param {number | null} thing */
+    point: (thing) => objects.point(thing),
+    /** Show the state of the traits. */
+    show() {
+      const choices = store.get("choices");
+      const found = store.get("objects");
+      const { listed, listedThings, things, missed } = explorer;
+      const filling = JSON.stringify([things, listedThings]);
+      if (filled !== filling) {
+        filled = filling;
+        objects.fill(things, listedThings);
+        count2.textContent = withMissedCount(countWords(found, listed), listedThings.length - listed.length);
+      }
+      filter.show(found, listed);
+      typed.show();
+      objects.show(explorer.thing);
+      method.show(choices.methods, store.get("method"));
+      elsewhere.textContent = choices.elsewhere ?? "";
+      target.show(subject.whole || missed ? [] : choices.targets, store.get("target"));
+      against.show(missed ? [] : explorer.others, store.get("against"));
+      combine.show(store.get("combine"));
+      combine.row.hidden = store.get("target") !== "combined" || missed !== null;
+      const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
+      direction.show(missed ? [] : directions, store.get("direction"));
+      layer.show(layerChoices(choices.layers), store.get("layer"));
+      const maps = signed() ? choices.signed_colormaps : choices.colormaps;
+      colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));
+      scale.show(store.get("scale"));
+      boxes.show(store.get("boxes"));
+      boxes.row.hidden = subject.whole;
+      opacity.show(store.get("opacity"));
+      hideBelow.show(store.get("hide_below"));
+      upper.show();
+    }
+  };
+}
+
+// src/shared/palette.js
+var ENTRIES = 1024;
+var FADE = 0.25;
+function decodePalettes(sent) {
+  const { buffer, byteOffset } = sent.data;
+  return new Map(sent.names.map((name, i) => [name, new Uint8Array(buffer, byteOffset + i * 768, 768)]));
+}
+function fadeIn(strength, threshold) {
+  return strength < threshold ? 0 : Math.min(1, strength / FADE);
+}
+function colorTable(palette, { signed, threshold, fade }) {
+  const table = new Uint32Array(ENTRIES);
+  const bytes = new Uint8Array(table.buffer);
+  for (let i = 0; i < ENTRIES; i++) {
+    const t = i / (ENTRIES - 1);
+    const strength = signed ? Math.abs(2 * t - 1) : t;
+    const entry = Math.min(255, Math.floor(t * 256)) * 3;
+    bytes.set(palette.subarray(entry, entry + 3), i * 4);
+    bytes[i * 4 + 3] = Math.round(255 * (fade ? fadeIn(strength, threshold) : Number(strength >= threshold)));
+  }
+  return table;
+}
+function colorize(values, range, table, out) {
+  const span = range.high - range.low;
+  if (!(span > 0)) {
+    out.fill(0);
+    return;
+  }
+  const factor = (ENTRIES - 1) / span;
+  const shift = 0.5 - range.low * factor;
+  for (let i = 0; i < values.length; i++) {
+    const index = Math.floor(values[i] * factor + shift);
+    out[i] = table[index < 0 ? 0 : index >= ENTRIES ? ENTRIES - 1 : index];
+  }
+}
+
+// src/shared/coloring.js
+var Coloring = class {
+  #palettes;
+  /** @param {import("./state.js").Store} store with the trait `palettes` */
+  constructor(store) {
+    this.store = store;
+    this.#palettes = decodePalettes(store.get("palettes"));
+  }
+  /**
+   * The colour table for maps of that kind.
+   * @param {boolean} signed
+   * @param {boolean} fade false for a colour bar
+   */
+  table(signed, fade) {
+    const { store } = this;
+    const palette = (
+      /** @type {Uint8Array} */
+      this.#palettes.get(store.get(signed ? "signed_colormap" : "colormap"))
+    );
+    return colorTable(palette, { signed, threshold: store.get("hide_below"), fade });
+  }
+  /** A text that changes with everything that the colours of a map depend on. @param {Range | null} range */
+  signature(range) {
+    const { low, high } = range ?? { low: 0, high: 0 };
+    const { store } = this;
+    return [store.get("colormap"), store.get("signed_colormap"), store.get("hide_below"), low, high].join();
+  }
+};
 
 // src/shared/result_cache.js
 var ResultCache = class {
@@ -1270,6 +1377,8 @@ var TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "misses",
+  "miss",
   "min_score",
   "only_class",
   "search",
@@ -1303,7 +1412,7 @@ function mapsInPlace(sent) {
   sent.rows.forEach((row, i) => maps[row] = found.maps[i]);
   return { ...found, maps };
 }
-var Explorer = class extends OneResultModel {
+var Explorer = class extends ModelWithMisses {
   /** @param {AnyModel} model */
   constructor(model) {
     super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: mapsInPlace, lingers: true });
@@ -1313,7 +1422,7 @@ var Explorer = class extends OneResultModel {
   /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
   get status() {
     const status = super.status;
-    if (status.state !== "idle" || this.selected === null || !this.maps || this.map || this.itself) return status;
+    if (status.state !== "idle" || this.thing === null || this.nothing || !this.maps || this.map || this.itself) return status;
     return { ...status, state: "busy", text: WAITING };
   }
   /** As for every widget of one result; nothing is to come where every object is of the other class itself. */
@@ -1325,10 +1434,10 @@ var Explorer = class extends OneResultModel {
   get maps() {
     return this.result;
   }
-  /** The selected object's map, or null. */
+  /** The map of the selected object or of the chosen miss, or null. */
   get map() {
-    const { selected, maps } = this;
-    return selected === null || this.itself ? null : maps?.maps[selected] ?? null;
+    const { place, maps } = this;
+    return place === null || this.itself ? null : maps?.maps[place] ?? null;
   }
   /** Give up what is under way: in the kernel, or, where that has not even heard of it, the choice itself. */
   cancel() {
@@ -1369,10 +1478,10 @@ var Explorer = class extends OneResultModel {
   }
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
-    const { selected, maps } = this;
-    if (!maps || selected === null || !maps.maps[selected]) return null;
+    const { place, maps } = this;
+    if (!maps || place === null || !maps.maps[place]) return null;
     const [shared, percentile] = [this.store.get("scale") === "shared", this.store.get("percentile")];
-    return shared ? colorRange({ ...maps, maps: maps.maps.filter(Boolean) }, 0, true, percentile) : colorRange(maps, selected, false, percentile);
+    return shared ? colorRange({ ...maps, maps: maps.maps.filter(Boolean) }, 0, true, percentile) : colorRange(maps, place, false, percentile);
   }
   /** @param {boolean} fade */
   table(fade) {
@@ -1600,8 +1709,8 @@ function classLegend(scene) {
   const classes = /* @__PURE__ */ new Map();
   const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
   for (const index of drawn) {
-    const { name, color } = scene.objects[index];
-    if (color) classes.set(name, color);
+    const { name, color, missed } = scene.objects[index];
+    if (color) classes.set(missed ? "missed" : name, color);
   }
   return [...classes].map(([name, color]) => ({ name, color }));
 }
@@ -1773,7 +1882,7 @@ function startColumns(whole) {
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
+var objectStart = ({ name, score, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score];
 
 // src/shared/progress.js
 var PATIENCE = 500;
@@ -2383,7 +2492,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const objects = () => shared.objects ?? store.get("objects");
   const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, ...shared.choose?.(index) ?? { selected: index } });
   }
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
@@ -2455,9 +2564,12 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const found = numbers().length;
+      const all = objects();
+      const found = numbers().filter((i) => !all[i]?.missed).length;
+      const missed = numbers().length - found;
       const count2 = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
-      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+      const also = missed > 0 ? ` and ${missed} missed` : "";
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}${also}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
       parts.dispose();
@@ -2497,7 +2609,7 @@ var ExplorerView = class {
   constructor(explorer, host) {
     this.explorer = explorer;
     this.store = explorer.store;
-    this.parts = pictureParts(explorer, {
+    this.parts = pictureParts(explorer.picked, {
       scene: () => this.#scene(this.#heat),
       pointed: (x, y) => this.#point(x, y),
       hovered: (index) => this.panel.point(index),
@@ -2533,7 +2645,8 @@ var ExplorerView = class {
   }
   #words() {
     const { explorer, store } = this;
-    const selected = explorer.selected;
+    const { selected, missed } = explorer;
+    if (missed) return describe(missed, explorer.map, explorer.maps?.title ?? "");
     if (store.get("notice")) return store.get("notice");
     if (selected === null) return explorer.subject.whole ? "Choose a class in the list, or type the name of another, to see its heat map." : "Click an object, or use the arrow keys, to see its heat map.";
     if (explorer.itself) return `${nameOf(store.get("objects")[selected])} is of the very class that the others are explained against: choose another one after “Rather than”.`;
@@ -2555,8 +2668,8 @@ var ExplorerView = class {
       size: { width, height },
       heat: drawn,
       opacity: store.get("opacity"),
-      objects: store.get("objects"),
-      selected: explorer.selected,
+      ...drawnThings(explorer.things, explorer.missed),
+      selected: explorer.thing,
       hovered: null,
       side: map ? explorer.side : null,
       boxes: store.get("boxes")
@@ -2579,9 +2692,9 @@ var ExplorerView = class {
   }
   #painted() {
     const { explorer, root, store } = this;
-    root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.selected}` : "";
+    root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.thing}` : "";
     root.dataset.opacity = String(store.get("opacity"));
-    const waits = explorer.selected !== null && !explorer.map && !explorer.itself && explorer.status.state !== "error";
+    const waits = explorer.thing !== null && !explorer.nothing && !explorer.map && !explorer.itself && explorer.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
   /** @returns {import("../shared/sheet.js").Sheet | null} */
@@ -2589,9 +2702,10 @@ var ExplorerView = class {
     const { explorer, store, parts } = this;
     const scene = parts.scene(this.#scene(fullLayer()));
     if (!scene) return null;
-    const { selected, map, maps, range } = explorer;
-    const objects = store.get("objects");
-    const what = selected === null ? counted(explorer.subject, objects.length) : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    const { thing, things, missed, map, maps, range } = explorer;
+    const misses = store.get("misses").length;
+    const found = withMissedCount(counted(explorer.subject, store.get("objects").length), misses);
+    const what = missed ? describe(missed, map, maps?.title ?? "") : thing === null ? found : `${boxLabel(things[thing])}${maps ? `: ${maps.title}` : ""}`;
     const choice = explorer.choice ?? {};
     return {
       scene,
@@ -2600,7 +2714,7 @@ var ExplorerView = class {
       bar: map && range ? { range, table: explorer.table(false), unit: maps?.unit } : null,
       legend: classLegend(scene),
       // How parts are joined names no file of a map that is not joined.
-      name: [...Object.entries(choice).filter(([key]) => key !== "combine" || choice.target === "combined").map(([, value]) => value), ...selected === null ? ["photograph"] : [objects[selected].name, String(selected)]]
+      name: [...Object.entries(choice).filter(([key]) => key !== "miss" && (key !== "combine" || choice.target === "combined")).map(([, value]) => value), ...thing === null ? ["photograph"] : [...missed ? ["missed"] : [], things[thing].name, String(missed ? explorer.miss : thing)]]
     };
   }
   #table() {
@@ -2608,12 +2722,16 @@ var ExplorerView = class {
     const columns = ["method", "target", "layer", "direction", "against", "combine"];
     const { whole } = explorer.subject;
     const figures = ["status", "low", "high", "peak_x", "peak_y", ...whole ? [] : ["energy_inside"]];
-    const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {
-      const map = explorer.maps?.maps[i];
+    const { things, listedThings, thing, place } = explorer;
+    const missed = store.get("misses").length > 0;
+    const rows = objectCells(things, listedThings, thing).map((cells, i) => {
+      const map = things[i].missed || explorer.miss !== null ? i === thing && place !== null ? explorer.map : null : explorer.maps?.maps[i];
       const found = map ? [map.status, map.low, map.high, ...map.peak, ...whole ? [] : [map.inside]] : [];
-      return [...cells, ...columns.map((name) => explorer.choice?.[name]), ...found];
+      const cause = missed ? [things[i].missed, things[i].about] : [];
+      return [...cells, ...cause, ...columns.map((name) => explorer.choice?.[name]), ...found];
     });
-    return csvOf([...whole ? CLASS_COLUMNS : OBJECT_COLUMNS, ...columns, ...figures], rows);
+    const causes = missed ? ["missed", "best_candidate"] : [];
+    return csvOf([...whole ? CLASS_COLUMNS : OBJECT_COLUMNS, ...causes, ...columns, ...figures], rows);
   }
 };
 var explorer_default = widget(

@@ -197,6 +197,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
@@ -934,8 +935,8 @@ function classLegend(scene) {
   const classes = /* @__PURE__ */ new Map();
   const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
   for (const index of drawn) {
-    const { name, color } = scene.objects[index];
-    if (color) classes.set(name, color);
+    const { name, color, missed } = scene.objects[index];
+    if (color) classes.set(missed ? "missed" : name, color);
   }
   return [...classes].map(([name, color]) => ({ name, color }));
 }
@@ -1013,7 +1014,7 @@ function startColumns(whole) {
 }
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
+var objectStart = ({ name, score, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score];
 
 // src/shared/boxes.js
 function neighbour(selected, step, count2) {
@@ -2453,6 +2454,23 @@ function classField(store) {
   };
 }
 
+// src/shared/missed.js
+function missedLine(object) {
+  const { missed = "", why = "", about = "", score, candidate } = object;
+  const cause = element("span", { class: "dx-cause", title: why }, [missed]);
+  const names = element("span", { class: "dx-lines" }, [element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), cause]);
+  const shown = candidate ? score.toFixed(2) : "–";
+  return {
+    said: `${nameOf(object)}, missed, ${why}${about ? `; best candidate: ${about}` : ""}`,
+    missed: true,
+    content: [
+      element("span", { class: "dx-class dx-none", "aria-hidden": "true" }),
+      names,
+      element("span", { class: "dx-number", title: candidate ? "The score of this class at the best candidate" : "There is no candidate" }, [shown])
+    ]
+  };
+}
+
 // src/shared/listbox.js
 function objectList({ label, select, step, hover }) {
   let numbers = [];
@@ -2463,6 +2481,7 @@ function objectList({ label, select, step, hover }) {
     hover: (row2) => hover(row2 === null ? null : numbers[row2])
   };
   const box = listBox(rows2, (object) => {
+    if (object.missed) return missedLine(object);
     const score = scoreWords(object);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
@@ -2500,9 +2519,10 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said, content, plain: plain2 = false } = show(item);
+    const { said, content, plain: plain2 = false, missed = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.classList.toggle("dx-plain", plain2);
+    made.classList.toggle("dx-missed", missed);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));

@@ -294,6 +294,126 @@ function filterControls(store) {
 }
 var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
 
+// src/shared/state.js
+var MOST_STEPS = 100;
+var Store = class {
+  /** @type {Map<string, unknown>} */
+  #live = /* @__PURE__ */ new Map();
+  /** @type {Set<(key: string) => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} keys every trait that is read or written; others are refused
+   */
+  constructor(model, keys) {
+    this.model = model;
+    this.keys = new Set(keys);
+    for (const key of keys) {
+      const changed = () => {
+        this.#live.delete(key);
+        this.notify(key);
+      };
+      model.on(`change:${key}`, changed);
+      this.#undo.push(() => model.off(`change:${key}`, changed));
+    }
+  }
+  /** @param {string} key */
+  #known(key) {
+    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
+  }
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    this.#known(key);
+    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
+  }
+  /**
+   * Show a value without telling the kernel.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  setLive(key, value) {
+    this.#known(key);
+    this.#live.set(key, value);
+    this.notify(key);
+  }
+  /**
+   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
+   * @param {Record<string, unknown>} values
+   */
+  commit(values) {
+    const before = {};
+    for (const [key, value] of Object.entries(values)) {
+      this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
+      this.#live.delete(key);
+      if (this.model.get(key) !== value) {
+        this.model.set(key, value);
+        changed = true;
+      }
+    }
+    if (changed) this.model.save_changes();
+  }
+  /**
+   * Ask the kernel for something that is no trait.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    this.model.send(message);
+  }
+  /**
+   * @param {(key: string) => void} listener called with the key that changed
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** @param {string} key */
+  notify(key) {
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#listeners.clear();
+  }
+};
+
 // src/shared/maps.js
 var MOST_BYTES = 64 * 2 ** 20;
 
@@ -306,11 +426,29 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
 function fileName(parts) {
   return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+}
+
+// src/shared/missed.js
+function missedLine(object) {
+  const { missed = "", why = "", about = "", score, candidate } = object;
+  const cause = element("span", { class: "dx-cause", title: why }, [missed]);
+  const names = element("span", { class: "dx-lines" }, [element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), cause]);
+  const shown = candidate ? score.toFixed(2) : "–";
+  return {
+    said: `${nameOf(object)}, missed, ${why}${about ? `; best candidate: ${about}` : ""}`,
+    missed: true,
+    content: [
+      element("span", { class: "dx-class dx-none", "aria-hidden": "true" }),
+      names,
+      element("span", { class: "dx-number", title: candidate ? "The score of this class at the best candidate" : "There is no candidate" }, [shown])
+    ]
+  };
 }
 
 // src/shared/listbox.js
@@ -323,6 +461,7 @@ function objectList({ label, select, step, hover }) {
     hover: (row2) => hover(row2 === null ? null : numbers[row2])
   };
   const box = listBox(rows, (object) => {
+    if (object.missed) return missedLine(object);
     const score = scoreWords(object);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
@@ -360,9 +499,10 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said, content, plain = false } = show(item);
+    const { said, content, plain = false, missed = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.classList.toggle("dx-plain", plain);
+    made.classList.toggle("dx-missed", missed);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -625,8 +765,8 @@ function classLegend(scene) {
   const classes = /* @__PURE__ */ new Map();
   const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
   for (const index of drawn) {
-    const { name, color } = scene.objects[index];
-    if (color) classes.set(name, color);
+    const { name, color, missed } = scene.objects[index];
+    if (color) classes.set(missed ? "missed" : name, color);
   }
   return [...classes].map(([name, color]) => ({ name, color }));
 }
@@ -798,127 +938,7 @@ function startColumns(whole) {
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var objectCells = (objects, listed, selected) => objects.map((object, i) => [...objectStart(object, i), listed.includes(i), i === selected]);
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
-
-// src/shared/state.js
-var MOST_STEPS = 100;
-var Store = class {
-  /** @type {Map<string, unknown>} */
-  #live = /* @__PURE__ */ new Map();
-  /** @type {Set<(key: string) => void>} */
-  #listeners = /* @__PURE__ */ new Set();
-  /** @type {Array<() => void>} */
-  #undo = [];
-  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
-  #past = [];
-  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
-  #first = /* @__PURE__ */ new Map();
-  /**
-   * @param {AnyModel} model
-   * @param {readonly string[]} keys every trait that is read or written; others are refused
-   */
-  constructor(model, keys) {
-    this.model = model;
-    this.keys = new Set(keys);
-    for (const key of keys) {
-      const changed = () => {
-        this.#live.delete(key);
-        this.notify(key);
-      };
-      model.on(`change:${key}`, changed);
-      this.#undo.push(() => model.off(`change:${key}`, changed));
-    }
-  }
-  /** @param {string} key */
-  #known(key) {
-    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
-  }
-  /**
-   * @param {string} key
-   * @returns {any}
-   */
-  get(key) {
-    this.#known(key);
-    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
-  }
-  /**
-   * Show a value without telling the kernel.
-   * @param {string} key
-   * @param {unknown} value
-   */
-  setLive(key, value) {
-    this.#known(key);
-    this.#live.set(key, value);
-    this.notify(key);
-  }
-  /**
-   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
-   * @param {Record<string, unknown>} values
-   */
-  commit(values) {
-    const before = {};
-    for (const [key, value] of Object.entries(values)) {
-      this.#known(key);
-      if (this.model.get(key) !== value) before[key] = this.model.get(key);
-    }
-    if (Object.keys(before).length > 0) {
-      this.#past.push(before);
-      if (this.#past.length > MOST_STEPS) this.#past.shift();
-      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
-    }
-    this.#set(values);
-  }
-  /** Whether there is anything to undo, and anything to set back. */
-  get changes() {
-    const moved = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
-    return { past: this.#past.length > 0, moved };
-  }
-  /** Take back what the person did last. */
-  undo() {
-    const before = this.#past.pop();
-    if (before) this.#set(before);
-  }
-  /** Everything as it was before the person changed it; that is one step, which can be undone. */
-  reset() {
-    this.commit(Object.fromEntries(this.#first));
-  }
-  /** @param {Record<string, unknown>} values */
-  #set(values) {
-    let changed = false;
-    for (const [key, value] of Object.entries(values)) {
-      this.#live.delete(key);
-      if (this.model.get(key) !== value) {
-        this.model.set(key, value);
-        changed = true;
-      }
-    }
-    if (changed) this.model.save_changes();
-  }
-  /**
-   * Ask the kernel for something that is no trait.
-   * @param {{type: string, [key: string]: unknown}} message
-   */
-  send(message) {
-    this.model.send(message);
-  }
-  /**
-   * @param {(key: string) => void} listener called with the key that changed
-   * @returns {() => void} ends the subscription
-   */
-  subscribe(listener) {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-  /** @param {string} key */
-  notify(key) {
-    for (const listener of [...this.#listeners]) listener(key);
-  }
-  dispose() {
-    for (const undo of this.#undo) undo();
-    this.#undo = [];
-    this.#listeners.clear();
-  }
-};
+var objectStart = ({ name, score, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score];
 
 // src/shared/progress.js
 var PATIENCE = 500;
@@ -1528,7 +1548,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const objects = () => shared.objects ?? store.get("objects");
   const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, ...shared.choose?.(index) ?? { selected: index } });
   }
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
@@ -1600,9 +1620,12 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const found = numbers().length;
+      const all = objects();
+      const found = numbers().filter((i) => !all[i]?.missed).length;
+      const missed = numbers().length - found;
       const count2 = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
-      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+      const also = missed > 0 ? ` and ${missed} missed` : "";
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}${also}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
       parts.dispose();

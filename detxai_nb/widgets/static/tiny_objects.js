@@ -226,6 +226,7 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
@@ -1229,7 +1230,7 @@ function startColumns(whole) {
 }
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score, box, number, label }, i) => label === void 0 ? [number ?? i, name, score, ...box] : [label, name, score];
+var objectStart = ({ name, score, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score];
 
 // src/shared/theme.js
 function currentTheme() {
@@ -2522,9 +2523,10 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said: said2, content, plain: plain2 = false } = show(item);
+    const { said: said2, content, plain: plain2 = false, missed = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said2 }, content);
     made.classList.toggle("dx-plain", plain2);
+    made.classList.toggle("dx-missed", missed);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));

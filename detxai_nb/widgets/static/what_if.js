@@ -485,9 +485,14 @@ function formatValue(value) {
   return (size >= 1e3 && size < 1e5 ? String(Math.round(value)) : text).replace("-", "−");
 }
 function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 var nameOf = ({ name, number }) => number === void 0 ? name : `#${number} ${name}`;
+function missedWords({ name, why = "", about = "", candidate, explained: explained2 }) {
+  const known = candidate ? ` Best candidate (white box): ${about}.` : " No prediction comes near enough to be explained.";
+  return `${name}, missed, ${why}.${known}${candidate && !explained2 ? " It cannot be explained: the detector is a black box." : ""}`;
+}
 function fileName(parts) {
   return parts.join("-").toLowerCase().replace(/\+/g, "p").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
 }
@@ -657,6 +662,380 @@ function downloadFile(file, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
+
+// src/shared/filter.js
+var MANY = 7;
+var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
+function listedObjects(store, objects) {
+  const trait = scoreTrait(store);
+  const least = trait ? Math.fround(store.get(trait)) : 0;
+  const only = store.get("only_class");
+  const words = store.get("search").trim().toLowerCase();
+  const number = words.replace(/^#/, "");
+  const passes = ({ name, score: score2 }, i) => score2 >= least && (only === "" || name === only) && (number === "" || name.toLowerCase().includes(words) || number === String(i));
+  return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
+}
+function nextAmong(among, from, by) {
+  if (among.length === 0) return null;
+  const rest = from === null ? [] : among.filter((i) => by > 0 ? i > from : i < from);
+  return by > 0 ? rest[0] ?? among[0] : rest[rest.length - 1] ?? among[among.length - 1];
+}
+function filterControls(store) {
+  const trait = scoreTrait(store);
+  const subject = subjectOf(store);
+  const id = uniqueId("search");
+  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: subject.whole ? "part of a name" : "name or #number", "aria-label": `Search ${subject.many}` }));
+  search.addEventListener("input", () => store.commit({ search: search.value }));
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  const only = selectControl("Class", (value) => store.commit({ only_class: value }));
+  const score2 = sliderControl(
+    subject.whole ? "Min. probability" : "Min. score",
+    (value) => trait && store.setLive(trait, value),
+    (value) => trait && store.commit({ [trait]: value }),
+    (value) => value.toFixed(2)
+  );
+  const clear = button("close", `Show all ${subject.many} again`, () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
+  const nothing = element("p", { class: "dx-remark" }, [`No ${subject.one} passes these filters.`]);
+  const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
+  const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score2.row] : [], empty]);
+  return {
+    root,
+    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} listed */
+    show(objects, listed) {
+      root.hidden = objects.length < MANY && listed.length === objects.length;
+      if (search.value !== store.get("search")) search.value = store.get("search");
+      const counts = /* @__PURE__ */ new Map();
+      for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+      const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+      const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
+      only.show(classes.length > 1 && !subject.whole ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
+      if (trait) score2.show(store.get(trait));
+      empty.hidden = listed.length > 0 || objects.length === 0;
+    }
+  };
+}
+var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
+
+// src/shared/state.js
+var MOST_STEPS = 100;
+var Store = class {
+  /** @type {Map<string, unknown>} */
+  #live = /* @__PURE__ */ new Map();
+  /** @type {Set<(key: string) => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** @type {Array<() => void>} */
+  #undo = [];
+  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
+  #past = [];
+  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
+  #first = /* @__PURE__ */ new Map();
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} keys every trait that is read or written; others are refused
+   */
+  constructor(model, keys) {
+    this.model = model;
+    this.keys = new Set(keys);
+    for (const key of keys) {
+      const changed = () => {
+        this.#live.delete(key);
+        this.notify(key);
+      };
+      model.on(`change:${key}`, changed);
+      this.#undo.push(() => model.off(`change:${key}`, changed));
+    }
+  }
+  /** @param {string} key */
+  #known(key) {
+    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
+  }
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    this.#known(key);
+    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
+  }
+  /**
+   * Show a value without telling the kernel.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  setLive(key, value) {
+    this.#known(key);
+    this.#live.set(key, value);
+    this.notify(key);
+  }
+  /**
+   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
+   * @param {Record<string, unknown>} values
+   */
+  commit(values) {
+    const before = {};
+    for (const [key, value] of Object.entries(values)) {
+      this.#known(key);
+      if (this.model.get(key) !== value) before[key] = this.model.get(key);
+    }
+    if (Object.keys(before).length > 0) {
+      this.#past.push(before);
+      if (this.#past.length > MOST_STEPS) this.#past.shift();
+      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
+    }
+    this.#set(values);
+  }
+  /** Whether there is anything to undo, and anything to set back. */
+  get changes() {
+    const moved2 = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
+    return { past: this.#past.length > 0, moved: moved2 };
+  }
+  /** Take back what the person did last. */
+  undo() {
+    const before = this.#past.pop();
+    if (before) this.#set(before);
+  }
+  /** Everything as it was before the person changed it; that is one step, which can be undone. */
+  reset() {
+    this.commit(Object.fromEntries(this.#first));
+  }
+  /** @param {Record<string, unknown>} values */
+  #set(values) {
+    let changed = false;
+    for (const [key, value] of Object.entries(values)) {
+      this.#live.delete(key);
+      if (this.model.get(key) !== value) {
+        this.model.set(key, value);
+        changed = true;
+      }
+    }
+    if (changed) this.model.save_changes();
+  }
+  /**
+   * Ask the kernel for something that is no trait.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    this.model.send(message);
+  }
+  /**
+   * @param {(key: string) => void} listener called with the key that changed
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** @param {string} key */
+  notify(key) {
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+  dispose() {
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#listeners.clear();
+  }
+};
+
+// src/shared/one_result_model.js
+var WAITING = "Waiting for the kernel; if it was restarted, run this cell again";
+var COMMON = ["request", "map_key", "map_data", "status"];
+var OneResultModel = class {
+  /** @type {Map<string, string>} */
+  #keys = /* @__PURE__ */ new Map();
+  /** @type {Map<string, Choice>} */
+  #choices = /* @__PURE__ */ new Map();
+  /** @type {Result | null} */
+  #shown = null;
+  #asked = "";
+  #decode;
+  #lingers;
+  /**
+   * @param {AnyModel} model
+   * @param {readonly string[]} traits every trait that the front end reads or sets
+   * @param {{cache: import("./result_cache.js").ResultCache<Result>, decode: (sent: any) => Result, lingers?: boolean}} options
+   *   `lingers`: the result before stays visible until the chosen one has arrived
+   */
+  constructor(model, traits, { cache, decode, lingers = false }) {
+    this.store = new Store(model, traits);
+    this.cache = cache;
+    this.#decode = decode;
+    this.#lingers = lingers;
+    this.#choose();
+    this.store.subscribe((key) => {
+      if (this.chooses(key)) this.#choose();
+    });
+  }
+  /** Whether a trait decides which result is shown. @param {string} trait */
+  chooses(trait) {
+    return trait in this.store.get("request").choice || COMMON.includes(trait);
+  }
+  /** What is shown, or null. */
+  get result() {
+    return this.#shown;
+  }
+  /** The choice that the shown result stands for, or null. @returns {Choice | null} */
+  get choice() {
+    return this.#shown && (this.#choices.get(this.#shown.key) ?? null);
+  }
+  /** The selected object's index, or null. @returns {number | null} */
+  get selected() {
+    const selected = this.store.get("selected");
+    return selected !== null && selected < this.store.get("objects").length ? selected : null;
+  }
+  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
+  get lower() {
+    return this.store.get("lower_score");
+  }
+  /** The objects that pass the filters. @returns {number[]} */
+  get listed() {
+    return listedObjects(this.store, this.store.get("objects"));
+  }
+  /** Whether there is nothing to show. @returns {boolean} */
+  get nothing() {
+    return this.store.get("objects").length === 0 || "selected" in this.store.get("request").choice && this.selected === null;
+  }
+  /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
+  get wanted() {
+    const { store } = this;
+    const { choice } = store.get("request");
+    if (this.nothing) return "";
+    return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
+  }
+  /**
+   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
+   * @returns {Status}
+   */
+  get status() {
+    const { store, cache, wanted } = this;
+    const status = store.get("status");
+    if (status.key === wanted) return status;
+    const settled = wanted === "" || cache.has(wanted);
+    const text = settled ? "" : WAITING;
+    return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
+  }
+  /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
+  #choose() {
+    const { store, cache } = this;
+    const sent = store.get("map_data");
+    if (sent.key) this.#learn(sent);
+    this.#learn(store.get("request"));
+    if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
+    const { wanted } = this;
+    const ready = store.get("map_key");
+    if (ready && (this.#lingers || ready === wanted) && !cache.has(ready) && this.#asked !== ready) {
+      this.#asked = ready;
+      store.send({ type: "maps", key: ready });
+    }
+    if (cache.has(ready)) this.#asked = "";
+    if (cache.has(wanted) || !this.#lingers) this.#shown = cache.get(wanted);
+    else if (cache.has(ready)) this.#shown = cache.get(ready);
+    else if (this.status.state === "error") this.#shown = null;
+  }
+  /** Remember which choice a key stands for. @param {{key: string, choice: Choice}} said */
+  #learn({ key, choice }) {
+    if (!key) return;
+    this.#keys.set(signature(Object.values(choice)), key);
+    this.#choices.set(key, choice);
+  }
+};
+var signature = (values) => JSON.stringify(values);
+
+// src/shared/missed.js
+var ModelWithMisses = class extends OneResultModel {
+  /** @type {{objects: readonly DetectedObject[], misses: readonly DetectedObject[], things: readonly DetectedObject[]}} */
+  #made = { objects: [], misses: [], things: [] };
+  /** @returns {readonly DetectedObject[]} */
+  get things() {
+    const [objects, misses] = [this.store.get("objects"), this.store.get("misses")];
+    if (this.#made.objects !== objects || this.#made.misses !== misses) this.#made = { objects, misses, things: [...objects, ...misses] };
+    return this.#made.things;
+  }
+  /** The number of the chosen miss, or null. @returns {number | null} */
+  get miss() {
+    const miss = this.store.get("miss");
+    return miss !== null && miss < this.store.get("misses").length ? miss : null;
+  }
+  /** The chosen missed object, or null. @returns {DetectedObject | null} */
+  get missed() {
+    return this.miss === null ? null : this.store.get("misses")[this.miss];
+  }
+  /** The number among all things of what is selected or chosen, or null. */
+  get thing() {
+    return this.miss === null ? this.selected : this.store.get("objects").length + this.miss;
+  }
+  /** The traits that select or choose a thing. @param {number | null} thing */
+  choose(thing) {
+    const found = this.store.get("objects").length;
+    return thing !== null && thing >= found ? { selected: null, miss: thing - found } : { selected: thing, miss: null };
+  }
+  /** The things that pass the filters; scores do not count for what was missed. @returns {number[]} */
+  get listedThings() {
+    const found = this.store.get("objects").length;
+    const only = this.store.get("only_class");
+    const words = this.store.get("search").trim().toLowerCase();
+    const passes = ({ name }) => (only === "" || name === only) && name.toLowerCase().includes(words);
+    const missed = this.store.get("misses").flatMap((one, i) => passes(one) ? [found + i] : []);
+    return [...this.listed, ...missed];
+  }
+  /** Give up what is under way. */
+  cancel() {
+    this.store.send({ type: "cancel" });
+  }
+  get nothing() {
+    const { missed } = this;
+    return missed ? !missed.explained : super.nothing;
+  }
+  /** Which of the shown maps is that of what is selected or chosen; null while there is none. */
+  get place() {
+    if ((this.choice?.miss ?? null) !== this.miss) return null;
+    return this.miss === null ? this.selected : 0;
+  }
+  /** What `pictureParts` takes: everything can be pointed at, stepped to and chosen. */
+  get picked() {
+    const model = this;
+    return {
+      store: this.store,
+      get selected() {
+        return model.thing;
+      },
+      get status() {
+        return model.status;
+      },
+      get objects() {
+        return model.things;
+      },
+      get listed() {
+        return model.listedThings;
+      },
+      get lower() {
+        return model.lower;
+      },
+      cancel: () => this.cancel(),
+      choose: (thing) => this.choose(thing)
+    };
+  }
+};
+function drawnThings(things, missed) {
+  const dashed = new Set(things.flatMap((thing, i) => thing.missed ? [i] : []));
+  const { candidate } = missed ?? {};
+  return { objects: candidate ? [...things, { ...candidate, name: `best candidate: ${candidate.name}` }] : things, dashed };
+}
+function missedLine(object) {
+  const { missed = "", why = "", about = "", score: score2, candidate } = object;
+  const cause = element("span", { class: "dx-cause", title: why }, [missed]);
+  const names = element("span", { class: "dx-lines" }, [element("span", { class: "dx-name", title: nameOf(object) }, [nameOf(object)]), cause]);
+  const shown = candidate ? score2.toFixed(2) : "–";
+  return {
+    said: `${nameOf(object)}, missed, ${why}${about ? `; best candidate: ${about}` : ""}`,
+    missed: true,
+    content: [
+      element("span", { class: "dx-class dx-none", "aria-hidden": "true" }),
+      names,
+      element("span", { class: "dx-number", title: candidate ? "The score of this class at the best candidate" : "There is no candidate" }, [shown])
+    ]
+  };
+}
+var withMissedCount = (found, missed) => missed > 0 ? `${found}, ${missed} missed` : found;
 
 // src/shared/colorbar.js
 function rangeWords({ low, high, cutLow, cutHigh }) {
@@ -836,60 +1215,7 @@ function startColumns(whole) {
 }
 var OBJECT_COLUMNS = [...startColumns(false), "listed", "selected"];
 var CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
-var objectStart = ({ name, score: score2, box, number, label }, i) => label === void 0 ? [number ?? i, name, score2, ...box] : [label, name, score2];
-
-// src/shared/filter.js
-var MANY = 7;
-var scoreTrait = (store) => store.keys.has("min_score") ? "min_score" : null;
-function listedObjects(store, objects) {
-  const trait = scoreTrait(store);
-  const least = trait ? Math.fround(store.get(trait)) : 0;
-  const only = store.get("only_class");
-  const words = store.get("search").trim().toLowerCase();
-  const number = words.replace(/^#/, "");
-  const passes = ({ name, score: score2 }, i) => score2 >= least && (only === "" || name === only) && (number === "" || name.toLowerCase().includes(words) || number === String(i));
-  return objects.flatMap((object, i) => passes(object, i) ? [i] : []);
-}
-function nextAmong(among, from, by) {
-  if (among.length === 0) return null;
-  const rest = from === null ? [] : among.filter((i) => by > 0 ? i > from : i < from);
-  return by > 0 ? rest[0] ?? among[0] : rest[rest.length - 1] ?? among[among.length - 1];
-}
-function filterControls(store) {
-  const trait = scoreTrait(store);
-  const subject = subjectOf(store);
-  const id = uniqueId("search");
-  const search = takesKeys(element("input", { id, type: "search", class: "dx-select", maxlength: "200", placeholder: subject.whole ? "part of a name" : "name or #number", "aria-label": `Search ${subject.many}` }));
-  search.addEventListener("input", () => store.commit({ search: search.value }));
-  search.addEventListener("keydown", (event) => event.stopPropagation());
-  const only = selectControl("Class", (value) => store.commit({ only_class: value }));
-  const score2 = sliderControl(
-    subject.whole ? "Min. probability" : "Min. score",
-    (value) => trait && store.setLive(trait, value),
-    (value) => trait && store.commit({ [trait]: value }),
-    (value) => value.toFixed(2)
-  );
-  const clear = button("close", `Show all ${subject.many} again`, () => store.commit({ search: "", only_class: "", ...trait ? { [trait]: 0 } : {} }), "Show all");
-  const nothing = element("p", { class: "dx-remark" }, [`No ${subject.one} passes these filters.`]);
-  const empty = element("div", { class: "dx-actions", hidden: "" }, [nothing, clear]);
-  const root = element("div", { class: "dx-filter" }, [search, only.row, ...trait ? [score2.row] : [], empty]);
-  return {
-    root,
-    /** @param {readonly DetectedObject[]} objects @param {readonly number[]} listed */
-    show(objects, listed) {
-      root.hidden = objects.length < MANY && listed.length === objects.length;
-      if (search.value !== store.get("search")) search.value = store.get("search");
-      const counts = /* @__PURE__ */ new Map();
-      for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
-      const classes = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
-      const offered = classes.map(([name, count2]) => ({ name, title: `${name} (${count2})` }));
-      only.show(classes.length > 1 && !subject.whole ? [{ name: "", title: `All ${classes.length} classes` }, ...offered] : [], store.get("only_class"));
-      if (trait) score2.show(store.get(trait));
-      empty.hidden = listed.length > 0 || objects.length === 0;
-    }
-  };
-}
-var countWords = (objects, listed) => listed.length === objects.length ? String(objects.length) : `${listed.length} of ${objects.length}`;
+var objectStart = ({ name, score: score2, box, number, label, missed }, i) => label === void 0 ? [number ?? (missed ? "" : i), name, score2, ...box] : [label, name, score2];
 
 // src/shared/progress.js
 var PATIENCE = 500;
@@ -1515,7 +1841,7 @@ function pictureParts(shared, { scene, painted, pointed = () => {
   const objects = () => shared.objects ?? store.get("objects");
   const numbers = () => shared.listed ?? [...objects().keys()];
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, ...shared.choose?.(index) ?? { selected: index } });
   }
   function step(by) {
     const next = nextAmong(numbers(), shared.selected, by);
@@ -1587,9 +1913,12 @@ function pictureParts(shared, { scene, painted, pointed = () => {
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const found = numbers().length;
+      const all = objects();
+      const found = numbers().filter((i) => !all[i]?.missed).length;
+      const missed = numbers().length - found;
       const count2 = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
-      stage.canvas.setAttribute("aria-label", `${what} with ${count2}. Arrow keys select, plus and minus zoom.`);
+      const also = missed > 0 ? ` and ${missed} missed` : "";
+      stage.canvas.setAttribute("aria-label", `${what} with ${count2}${also}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
       parts.dispose();
@@ -1640,9 +1969,10 @@ function listBox({ label, select, step, hover }, show) {
     End: () => select(options.length - 1)
   });
   function option(item, index) {
-    const { said, content, plain: plain2 = false } = show(item);
+    const { said, content, plain: plain2 = false, missed = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.classList.toggle("dx-plain", plain2);
+    made.classList.toggle("dx-missed", missed);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));
@@ -1714,7 +2044,7 @@ function answerWords(whatIf, all = false) {
     const more = verdict(row);
     said.push(`${nameOf(objects[about])}, ${scoreName(objects[about])} ${score(row.before)}, now ${score(row.now)}${more ? `, ${more}` : ""} (${regionWords(answer)}).`);
   } else said.push(`${answer.region[0].toUpperCase()}${regionWords(answer).slice(1)}.`);
-  if (all && share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
+  if (all && share !== null && whatIf.thing !== null) said.push(`${percent(share)} of the heat of ${nameOf(whatIf.things[whatIf.thing])} lay under it.`);
   if (all && elsewhere && about !== null) {
     const places = [
       ...whole ? [] : [`elsewhere in the object ${placeWords(elsewhere.object, about, "")}`],
@@ -1755,6 +2085,7 @@ function answerList(whatIf, { select, step, hover }) {
       hover: (row) => hover(row === null ? null : numbers[row])
     },
     ({ object, row, marks }) => {
+      if (object.missed) return missedLine(object);
       const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
       swatch.style.background = object.color ?? "transparent";
       const said = row ? verdict(row) : "";
@@ -1783,12 +2114,12 @@ function answerList(whatIf, { select, step, hover }) {
     list: box.list,
     /** Mark the one that is pointed at in the picture. @param {number | null} index */
     point: (index) => box.point(rowOf(index)),
-    /** @param {readonly number[]} listed */
+    /** @param {readonly number[]} listed things */
     show(listed) {
-      const { objects, answer, elsewhere, about } = whatIf;
+      const { things, answer, elsewhere, about } = whatIf;
       numbers = listed;
       const items = listed.map((i) => {
-        const object = objects[i];
+        const object = things[i];
         const row = answer?.rows[i] ?? null;
         const marks = [];
         if (row && elsewhere && i === about) {
@@ -1806,7 +2137,7 @@ function answerList(whatIf, { select, step, hover }) {
       const now = JSON.stringify(items);
       if (now !== filled) box.fill(items);
       filled = now;
-      box.show(rowOf(whatIf.selected));
+      box.show(rowOf(whatIf.thing));
     }
   };
 }
@@ -1823,7 +2154,7 @@ function answerFacts(whatIf) {
   return {
     root,
     show() {
-      const { answer, elsewhere, objects } = whatIf;
+      const { answer, elsewhere, objects, things, thing } = whatIf;
       const row = whatIf.about === null ? void 0 : answer?.rows[whatIf.about];
       empty.hidden = answer !== null;
       about.hidden = answer === null;
@@ -1834,12 +2165,11 @@ function answerFacts(whatIf) {
         more.replaceChildren();
         return;
       }
-      const selected = whatIf.selected;
       const share = store.get("heat_share");
       about.textContent = row && whatIf.about !== null ? `${nameOf(objects[whatIf.about])}: ${answer.region}, ${answer.fill.toLowerCase()}` : `${answer.region}, ${answer.fill.toLowerCase()}, on no object`;
       const { state, what } = store.get("status");
       const waiting = state === "busy" && what === "controls" ? "computing…" : "not computed";
-      const heat = share === null || selected === null ? [] : [{ name: selected === whatIf.about ? "Its heat under the region" : `Heat of ${nameOf(objects[selected])} there`, value: percent(share), title: "The share of the selected map’s energy that lay under the region" }];
+      const heat = share === null || thing === null ? [] : [{ name: thing === whatIf.about ? "Its heat under the region" : `Heat of ${nameOf(things[thing])} there`, value: percent(share), title: "The share of the selected map’s energy that lay under the region" }];
       const figures = row ? [
         { name: "Score now", value: `${score(row.now)} of ${score(row.before)}` },
         { name: "Change", value: change(row.before - row.now) },
@@ -2106,227 +2436,6 @@ var Coloring = class {
   }
 };
 
-// src/shared/state.js
-var MOST_STEPS = 100;
-var Store = class {
-  /** @type {Map<string, unknown>} */
-  #live = /* @__PURE__ */ new Map();
-  /** @type {Set<(key: string) => void>} */
-  #listeners = /* @__PURE__ */ new Set();
-  /** @type {Array<() => void>} */
-  #undo = [];
-  /** What each commit replaced, the last one last. @type {Record<string, unknown>[]} */
-  #past = [];
-  /** Every value as it was before the person first changed it. @type {Map<string, unknown>} */
-  #first = /* @__PURE__ */ new Map();
-  /**
-   * @param {AnyModel} model
-   * @param {readonly string[]} keys every trait that is read or written; others are refused
-   */
-  constructor(model, keys) {
-    this.model = model;
-    this.keys = new Set(keys);
-    for (const key of keys) {
-      const changed = () => {
-        this.#live.delete(key);
-        this.notify(key);
-      };
-      model.on(`change:${key}`, changed);
-      this.#undo.push(() => model.off(`change:${key}`, changed));
-    }
-  }
-  /** @param {string} key */
-  #known(key) {
-    if (!this.keys.has(key)) throw new Error(`"${key}" is not a trait of this widget`);
-  }
-  /**
-   * @param {string} key
-   * @returns {any}
-   */
-  get(key) {
-    this.#known(key);
-    return this.#live.has(key) ? this.#live.get(key) : this.model.get(key);
-  }
-  /**
-   * Show a value without telling the kernel.
-   * @param {string} key
-   * @param {unknown} value
-   */
-  setLive(key, value) {
-    this.#known(key);
-    this.#live.set(key, value);
-    this.notify(key);
-  }
-  /**
-   * Set traits and tell the kernel, in one message; nothing is sent where nothing changes.
-   * @param {Record<string, unknown>} values
-   */
-  commit(values) {
-    const before = {};
-    for (const [key, value] of Object.entries(values)) {
-      this.#known(key);
-      if (this.model.get(key) !== value) before[key] = this.model.get(key);
-    }
-    if (Object.keys(before).length > 0) {
-      this.#past.push(before);
-      if (this.#past.length > MOST_STEPS) this.#past.shift();
-      for (const [key, value] of Object.entries(before)) if (!this.#first.has(key)) this.#first.set(key, value);
-    }
-    this.#set(values);
-  }
-  /** Whether there is anything to undo, and anything to set back. */
-  get changes() {
-    const moved2 = [...this.#first].some(([key, value]) => this.model.get(key) !== value);
-    return { past: this.#past.length > 0, moved: moved2 };
-  }
-  /** Take back what the person did last. */
-  undo() {
-    const before = this.#past.pop();
-    if (before) this.#set(before);
-  }
-  /** Everything as it was before the person changed it; that is one step, which can be undone. */
-  reset() {
-    this.commit(Object.fromEntries(this.#first));
-  }
-  /** @param {Record<string, unknown>} values */
-  #set(values) {
-    let changed = false;
-    for (const [key, value] of Object.entries(values)) {
-      this.#live.delete(key);
-      if (this.model.get(key) !== value) {
-        this.model.set(key, value);
-        changed = true;
-      }
-    }
-    if (changed) this.model.save_changes();
-  }
-  /**
-   * Ask the kernel for something that is no trait.
-   * @param {{type: string, [key: string]: unknown}} message
-   */
-  send(message) {
-    this.model.send(message);
-  }
-  /**
-   * @param {(key: string) => void} listener called with the key that changed
-   * @returns {() => void} ends the subscription
-   */
-  subscribe(listener) {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-  /** @param {string} key */
-  notify(key) {
-    for (const listener of [...this.#listeners]) listener(key);
-  }
-  dispose() {
-    for (const undo of this.#undo) undo();
-    this.#undo = [];
-    this.#listeners.clear();
-  }
-};
-
-// src/shared/one_result_model.js
-var WAITING = "Waiting for the kernel; if it was restarted, run this cell again";
-var COMMON = ["request", "map_key", "map_data", "status"];
-var OneResultModel = class {
-  /** @type {Map<string, string>} */
-  #keys = /* @__PURE__ */ new Map();
-  /** @type {Map<string, Choice>} */
-  #choices = /* @__PURE__ */ new Map();
-  /** @type {Result | null} */
-  #shown = null;
-  #asked = "";
-  #decode;
-  #lingers;
-  /**
-   * @param {AnyModel} model
-   * @param {readonly string[]} traits every trait that the front end reads or sets
-   * @param {{cache: import("./result_cache.js").ResultCache<Result>, decode: (sent: any) => Result, lingers?: boolean}} options
-   *   `lingers`: the result before stays visible until the chosen one has arrived
-   */
-  constructor(model, traits, { cache, decode, lingers = false }) {
-    this.store = new Store(model, traits);
-    this.cache = cache;
-    this.#decode = decode;
-    this.#lingers = lingers;
-    this.#choose();
-    this.store.subscribe((key) => {
-      if (this.chooses(key)) this.#choose();
-    });
-  }
-  /** Whether a trait decides which result is shown. @param {string} trait */
-  chooses(trait) {
-    return trait in this.store.get("request").choice || COMMON.includes(trait);
-  }
-  /** What is shown, or null. */
-  get result() {
-    return this.#shown;
-  }
-  /** The choice that the shown result stands for, or null. @returns {Choice | null} */
-  get choice() {
-    return this.#shown && (this.#choices.get(this.#shown.key) ?? null);
-  }
-  /** The selected object's index, or null. @returns {number | null} */
-  get selected() {
-    const selected = this.store.get("selected");
-    return selected !== null && selected < this.store.get("objects").length ? selected : null;
-  }
-  /** A score threshold with which something is found, where nothing was. @returns {number | null} */
-  get lower() {
-    return this.store.get("lower_score");
-  }
-  /** The objects that pass the filters. @returns {number[]} */
-  get listed() {
-    return listedObjects(this.store, this.store.get("objects"));
-  }
-  /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
-  get wanted() {
-    const { store } = this;
-    const { choice } = store.get("request");
-    const nothing = store.get("objects").length === 0 || "selected" in choice && this.selected === null;
-    if (nothing) return "";
-    return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
-  }
-  /**
-   * What the kernel does, as far as it is known here: it may still be busy with a cell, or gone.
-   * @returns {Status}
-   */
-  get status() {
-    const { store, cache, wanted } = this;
-    const status = store.get("status");
-    if (status.key === wanted) return status;
-    const settled = wanted === "" || cache.has(wanted);
-    const text = settled ? "" : WAITING;
-    return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
-  }
-  /** Show what is here at once; ask the kernel to send again what it has and the page no longer holds. */
-  #choose() {
-    const { store, cache } = this;
-    const sent = store.get("map_data");
-    if (sent.key) this.#learn(sent);
-    this.#learn(store.get("request"));
-    if (sent.key && !cache.has(sent.key)) cache.add(this.#decode(sent));
-    const { wanted } = this;
-    const ready = store.get("map_key");
-    if (ready && (this.#lingers || ready === wanted) && !cache.has(ready) && this.#asked !== ready) {
-      this.#asked = ready;
-      store.send({ type: "maps", key: ready });
-    }
-    if (cache.has(ready)) this.#asked = "";
-    if (cache.has(wanted) || !this.#lingers) this.#shown = cache.get(wanted);
-    else if (cache.has(ready)) this.#shown = cache.get(ready);
-    else if (this.status.state === "error") this.#shown = null;
-  }
-  /** Remember which choice a key stands for. @param {{key: string, choice: Choice}} said */
-  #learn({ key, choice }) {
-    if (!key) return;
-    this.#keys.set(signature(Object.values(choice)), key);
-    this.#choices.set(key, choice);
-  }
-};
-var signature = (values) => JSON.stringify(values);
-
 // src/shared/result_cache.js
 var ResultCache = class {
   /** @type {Map<string, Result>} */
@@ -2376,6 +2485,8 @@ var TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "misses",
+  "miss",
   "min_score",
   "only_class",
   "search",
@@ -2407,7 +2518,7 @@ var TRAITS = [
   "code"
 ];
 var QUIET = 300;
-var WhatIf = class extends OneResultModel {
+var WhatIf = class extends ModelWithMisses {
   /** The region that is drawn and not answered yet. @type {Shape[] | null} */
   #drawn = null;
   /** The number of the question that the kernel was sent last. */
@@ -2536,14 +2647,14 @@ var WhatIf = class extends OneResultModel {
   }
   /** Take the hottest pixels of the selected object's map. */
   takeHottest() {
-    const { selected } = this;
-    if (selected !== null && this.map) this.draw({ kind: "hottest", row: selected, share: this.store.get("share") }, false);
+    const { place } = this;
+    if (place !== null && this.map) this.draw({ kind: "hottest", row: place, share: this.store.get("share") }, false);
   }
-  /** A box in the middle of the selected object, or of the picture. */
+  /** A box in the middle of the selected object or the chosen miss, or of the picture. */
   takeBox() {
     const { width, height } = this.store.get("photo");
-    const { selected, subject } = this;
-    const [x1, y1, x2, y2] = selected === null || subject.whole ? [0, 0, width, height] : this.objects[selected].box;
+    const { thing, subject } = this;
+    const [x1, y1, x2, y2] = thing === null || subject.whole ? [0, 0, width, height] : this.things[thing].box;
     const [across, down] = [(x2 - x1) / 4, (y2 - y1) / 4];
     this.draw({ kind: "box", box: [Math.round(x1 + across), Math.round(y1 + down), Math.round(x2 - across), Math.round(y2 - down)] }, false);
   }
@@ -2571,17 +2682,17 @@ var WhatIf = class extends OneResultModel {
   get maps() {
     return this.result;
   }
-  /** The selected object's map, or null. */
+  /** The map of the selected object or of the chosen miss, or null. */
   get map() {
-    const { selected, maps } = this;
-    return selected === null ? null : maps?.maps[selected] ?? null;
+    const { place, maps } = this;
+    return place === null ? null : maps?.maps[place] ?? null;
   }
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
     return this.maps && this.map ? colorRange(
       this.maps,
       /** @type {number} */
-      this.selected,
+      this.place,
       false
     ) : null;
   }
@@ -2731,12 +2842,12 @@ function paintBrush(context, view, unit, [x, y], radius) {
   strokeTwice(context, unit);
 }
 function boxesNow(whatIf, answer) {
-  const { objects, selected } = whatIf;
+  const { objects, things, selected, thing } = whatIf;
   const listed = new Set(whatIf.listed);
-  const drawn = [...objects];
+  const drawn = [...things];
   const hidden = /* @__PURE__ */ new Set();
-  const dashed = /* @__PURE__ */ new Set();
-  let chosen = selected;
+  const dashed = new Set(things.flatMap((one, i) => one.missed ? [i] : []));
+  let chosen = thing;
   answer.rows.forEach((row, i) => {
     if (!listed.has(i) && i !== selected) return;
     if (!row.kept || row.moved || row.changed) dashed.add(i);
@@ -2883,10 +2994,11 @@ function whatIfPanel(whatIf, { download, ...pick }) {
     /** Show the state of the traits. */
     show() {
       const { methods, colormaps, signed_colormaps: diverging } = store.get("choices");
-      const { objects, listed } = whatIf;
-      answers.show(listed);
+      const { objects, listed, listedThings } = whatIf;
+      answers.show(listedThings);
       filter.show(objects, listed);
-      count2.textContent = whatIf.answer ? `${countWords(objects, listed)}: before, now` : countWords(objects, listed);
+      const counts = withMissedCount(countWords(objects, listed), listedThings.length - listed.length);
+      count2.textContent = whatIf.answer ? `${counts}: before, now` : counts;
       region.show();
       fill.show();
       steps.show();
@@ -3039,7 +3151,7 @@ var WhatIfView = class {
   constructor(whatIf, host) {
     this.whatIf = whatIf;
     this.store = whatIf.store;
-    this.parts = pictureParts(whatIf, {
+    this.parts = pictureParts(whatIf.picked, {
       scene: () => this.#scene(this.#heat),
       painted: () => this.#painted(),
       hovered: (index) => this.panel?.point(index),
@@ -3115,7 +3227,7 @@ var WhatIfView = class {
     parts.changed();
     parts.stage.canvas.style.touchAction = store.get("tool") === "select" ? "" : "none";
     parts.stage.canvas.classList.toggle("dx-drawing", store.get("tool") !== "select");
-    const what = whatIf.subject.whole ? "" : ` with ${counted(whatIf.subject, whatIf.objects.length)}`;
+    const what = whatIf.subject.whole ? "" : ` with ${withMissedCount(counted(whatIf.subject, whatIf.objects.length), store.get("misses").length)}`;
     const keys = "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
     parts.stage.canvas.setAttribute("aria-label", `${whatIf.answer && store.get("view") === "now" ? "Changed picture" : "Picture"}${what}. ${keys}`);
     parts.say(this.#words());
@@ -3124,7 +3236,8 @@ var WhatIfView = class {
   #words() {
     const { whatIf, store } = this;
     if (store.get("notice") && !whatIf.answer) return store.get("notice");
-    return answerWords(whatIf) || "Paint over a part of the picture and see what the detector says then.";
+    const { missed } = whatIf;
+    return answerWords(whatIf) || missed && missedWords(missed) || "Paint over a part of the picture and see what the detector says then.";
   }
   /** The answer's picture with its boxes. @param {Answer} answer @param {ChangedPhoto} changed @returns {import("../shared/painter.js").Scene | null} */
   #sceneOf(answer, changed) {
@@ -3153,7 +3266,7 @@ var WhatIfView = class {
     const now = answer && store.get("view") === "now" ? this.#sceneOf(answer, this.#changed) : null;
     const { width, height } = store.get("photo");
     const heat = !now && map && range ? layer.draw(map, [height, width], range, whatIf.table(true), whatIf.coloring.signature(range)) : null;
-    const base = now ?? { photo, size: { width, height }, heat, opacity: store.get("opacity"), objects: whatIf.objects, selected: whatIf.selected, hovered: null, side: null, boxes: "all" };
+    const base = now ?? { photo, size: { width, height }, heat, opacity: store.get("opacity"), ...drawnThings(whatIf.things, whatIf.missed), selected: whatIf.thing, hovered: null, side: null, boxes: "all" };
     return { ...base, over: (context, view, unit) => this.#over(context, view, unit, file) };
   }
   /**
@@ -3179,26 +3292,27 @@ var WhatIfView = class {
     root.dataset.step = store.get("step") === null ? "" : String(store.get("step"));
     root.dataset.answer = answer ? String(answer.number) : "";
     root.dataset.elsewhere = elsewhere ? "known" : "";
-    root.dataset.shown = whatIf.map ? `${whatIf.maps?.key}#${whatIf.selected}` : "";
+    root.dataset.shown = whatIf.map ? `${whatIf.maps?.key}#${whatIf.thing}` : "";
     const patched = !answer || store.get("view") !== "now" || this.patches.of(answer) !== null;
     root.dataset.ready = String(patched && !whatIf.waiting && whatIf.drawn === null);
   }
   /** @returns {import("../shared/sheet.js").Sheet | null} */
   #sheet() {
     const { whatIf, store, parts } = this;
-    const { answer, map, range, selected } = whatIf;
+    const { answer, map, range, thing, things, missed } = whatIf;
     const scene = parts.scene(this.#scene(fullLayer(), true));
     if (!scene) return null;
     const step = store.get("step");
     const note = step === null ? "" : store.get("steps")[step]?.note ?? "";
-    const title = selected === null ? counted(whatIf.subject, whatIf.objects.length) : `${boxLabel(whatIf.objects[selected])}${map ? `: ${whatIf.maps?.title}` : ""}`;
+    const count2 = withMissedCount(counted(whatIf.subject, whatIf.objects.length), store.get("misses").length);
+    const title = missed ? missedWords(missed) : thing === null ? count2 : `${boxLabel(things[thing])}${map ? `: ${whatIf.maps?.title}` : ""}`;
     return {
       scene,
       part: parts.stage.viewport.visible,
       words: answer ? [answerWords(whatIf, true), note].filter(Boolean) : [title],
       bar: scene.heat && map && range ? { range, table: whatIf.table(false), unit: whatIf.maps?.unit } : null,
       legend: [],
-      name: ["what-if", ...answer ? [answer.region, store.get("fill")] : [], ...selected === null ? [] : [whatIf.objects[selected].name, String(selected)]]
+      name: ["what-if", ...answer ? [answer.region, store.get("fill")] : [], ...thing === null ? [] : [...missed ? ["missed"] : [], things[thing].name, String(missed ? whatIf.miss : thing)]]
     };
   }
   /** The picture, and two steps below it where they are compared. @param {import("../shared/sheet.js").Sheet} made */
@@ -3224,12 +3338,13 @@ var WhatIfView = class {
     const { answer, elsewhere, about } = whatIf;
     const step = store.get("step");
     const columns = ["selected", "step", "region", "fill", "score_now", "lost", "lost_elsewhere_in_object", "lost_on_background", "class_now", "its_score", "iou_of_boxes", "still_reported", "about", "note"];
-    const rows = whatIf.objects.map((object, i) => {
+    const missed = store.get("misses").length > 0;
+    const rows = whatIf.things.map((object, i) => {
       const row = answer?.rows[i];
       const figures = row ? [row.now, row.before - row.now, elsewhere?.object.lost[i], elsewhere?.background.lost[i], row.label, row.label_score, row.iou, row.kept] : Array(8).fill(null);
-      return [...objectStart(object, i), i === whatIf.selected, step === null ? null : step + 1, answer?.region, answer?.fill, ...figures, i === about, step === null ? null : store.get("steps")[step]?.note];
+      return [...objectStart(object, i), i === whatIf.thing, step === null ? null : step + 1, answer?.region, answer?.fill, ...figures, i === about, step === null ? null : store.get("steps")[step]?.note, ...missed ? [object.missed, object.about] : []];
     });
-    return csvOf([...startColumns(whatIf.subject.whole), ...columns], rows);
+    return csvOf([...startColumns(whatIf.subject.whole), ...columns, ...missed ? ["missed", "best_candidate"] : []], rows);
   }
 };
 var what_if_default = widget(

@@ -6,6 +6,7 @@ import { explorerPanel } from "./panel.js";
 import { Explorer } from "./model.js";
 import { HeatLayer } from "../shared/heat.js";
 import { valueAt } from "../shared/maps.js";
+import { drawnThings, withMissedCount } from "../shared/missed.js";
 import { fullLayer } from "../shared/png.js";
 import { CLASS_COLUMNS, OBJECT_COLUMNS, classLegend, csvOf, objectCells } from "../shared/sheet.js";
 import { counted } from "../shared/subjects.js";
@@ -25,7 +26,7 @@ class ExplorerView {
   constructor(explorer, host) {
     this.explorer = explorer;
     this.store = explorer.store;
-    this.parts = pictureParts(explorer, {
+    this.parts = pictureParts(explorer.picked, {
       scene: () => this.#scene(this.#heat),
       pointed: (x, y) => this.#point(x, y),
       hovered: (index) => this.panel.point(index),
@@ -66,7 +67,8 @@ class ExplorerView {
 
   #words() {
     const { explorer, store } = this;
-    const selected = explorer.selected;
+    const { selected, missed } = explorer;
+    if (missed) return describe(missed, explorer.map, explorer.maps?.title ?? "");
     if (store.get("notice")) return store.get("notice");
     if (selected === null) return explorer.subject.whole ? "Choose a class in the list, or type the name of another, to see its heat map." : "Click an object, or use the arrow keys, to see its heat map.";
     if (explorer.itself) return `${nameOf(store.get("objects")[selected])} is of the very class that the others are explained against: choose another one after \u201cRather than\u201d.`;
@@ -89,8 +91,8 @@ class ExplorerView {
       size: { width, height },
       heat: drawn,
       opacity: store.get("opacity"),
-      objects: store.get("objects"),
-      selected: explorer.selected,
+      ...drawnThings(explorer.things, explorer.missed),
+      selected: explorer.thing,
       hovered: null,
       side: map ? explorer.side : null,
       boxes: store.get("boxes"),
@@ -115,9 +117,9 @@ class ExplorerView {
 
   #painted() {
     const { explorer, root, store } = this;
-    root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.selected}` : "";
+    root.dataset.shown = explorer.map ? `${explorer.maps?.key}#${explorer.thing}` : "";
     root.dataset.opacity = String(store.get("opacity"));
-    const waits = explorer.selected !== null && !explorer.map && !explorer.itself && explorer.status.state !== "error";
+    const waits = explorer.thing !== null && !explorer.nothing && !explorer.map && !explorer.itself && explorer.status.state !== "error";
     root.dataset.ready = String(!waits);
   }
 
@@ -126,9 +128,10 @@ class ExplorerView {
     const { explorer, store, parts } = this;
     const scene = parts.scene(this.#scene(fullLayer()));
     if (!scene) return null;
-    const { selected, map, maps, range } = explorer;
-    const objects = store.get("objects");
-    const what = selected === null ? counted(explorer.subject, objects.length) : `${boxLabel(objects[selected])}${maps ? `: ${maps.title}` : ""}`;
+    const { thing, things, missed, map, maps, range } = explorer;
+    const misses = store.get("misses").length;
+    const found = withMissedCount(counted(explorer.subject, store.get("objects").length), misses);
+    const what = missed ? describe(missed, map, maps?.title ?? "") : thing === null ? found : `${boxLabel(things[thing])}${maps ? `: ${maps.title}` : ""}`;
     const choice = explorer.choice ?? {};
     return {
       scene,
@@ -137,7 +140,7 @@ class ExplorerView {
       bar: map && range ? { range, table: explorer.table(false), unit: maps?.unit } : null,
       legend: classLegend(scene),
       // How parts are joined names no file of a map that is not joined.
-      name: [...Object.entries(choice).filter(([key]) => key !== "combine" || choice.target === "combined").map(([, value]) => value), ...(selected === null ? ["photograph"] : [objects[selected].name, String(selected)])],
+      name: [...Object.entries(choice).filter(([key]) => key !== "miss" && (key !== "combine" || choice.target === "combined")).map(([, value]) => value), ...(thing === null ? ["photograph"] : [...(missed ? ["missed"] : []), things[thing].name, String(missed ? explorer.miss : thing)])],
     };
   }
 
@@ -146,12 +149,16 @@ class ExplorerView {
     const columns = ["method", "target", "layer", "direction", "against", "combine"];
     const { whole } = explorer.subject;
     const figures = ["status", "low", "high", "peak_x", "peak_y", ...(whole ? [] : ["energy_inside"])];
-    const rows = objectCells(store.get("objects"), explorer.listed, explorer.selected).map((cells, i) => {
-      const map = explorer.maps?.maps[i];
+    const { things, listedThings, thing, place } = explorer;
+    const missed = store.get("misses").length > 0;
+    const rows = objectCells(things, listedThings, thing).map((cells, i) => {
+      const map = things[i].missed || explorer.miss !== null ? (i === thing && place !== null ? explorer.map : null) : explorer.maps?.maps[i];
       const found = map ? [map.status, map.low, map.high, ...map.peak, ...(whole ? [] : [map.inside])] : [];
-      return [...cells, ...columns.map((name) => explorer.choice?.[name]), ...found];
+      const cause = missed ? [things[i].missed, things[i].about] : [];
+      return [...cells, ...cause, ...columns.map((name) => explorer.choice?.[name]), ...found];
     });
-    return csvOf([...(whole ? CLASS_COLUMNS : OBJECT_COLUMNS), ...columns, ...figures], rows);
+    const causes = missed ? ["missed", "best_candidate"] : [];
+    return csvOf([...(whole ? CLASS_COLUMNS : OBJECT_COLUMNS), ...causes, ...columns, ...figures], rows);
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { Coloring } from "../shared/coloring.js";
 import { MOST_BYTES, bytesOfMaps, colorRange, decodeMaps } from "../shared/maps.js";
-import { OneResultModel, WAITING } from "../shared/one_result_model.js";
+import { ModelWithMisses } from "../shared/missed.js";
+import { WAITING } from "../shared/one_result_model.js";
 import { ResultCache } from "../shared/result_cache.js";
 import { subjectOf } from "../shared/subjects.js";
 
@@ -16,6 +17,8 @@ export const TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "misses",
+  "miss",
   "min_score",
   "only_class",
   "search",
@@ -56,8 +59,8 @@ export function mapsInPlace(sent) {
   return { ...found, maps };
 }
 
-/** @extends {OneResultModel<MapSet>} */
-export class Explorer extends OneResultModel {
+/** @extends {ModelWithMisses<MapSet>} */
+export class Explorer extends ModelWithMisses {
   /** @param {AnyModel} model */
   constructor(model) {
     super(model, TRAITS, { cache: new ResultCache(MOST_BYTES, bytesOfMaps), decode: mapsInPlace, lingers: true });
@@ -68,7 +71,7 @@ export class Explorer extends OneResultModel {
   /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
   get status() {
     const status = super.status;
-    if (status.state !== "idle" || this.selected === null || !this.maps || this.map || this.itself) return status;
+    if (status.state !== "idle" || this.thing === null || this.nothing || !this.maps || this.map || this.itself) return status;
     return { ...status, state: "busy", text: WAITING };
   }
 
@@ -83,10 +86,10 @@ export class Explorer extends OneResultModel {
     return this.result;
   }
 
-  /** The selected object's map, or null. */
+  /** The map of the selected object or of the chosen miss, or null. */
   get map() {
-    const { selected, maps } = this;
-    return selected === null || this.itself ? null : (maps?.maps[selected] ?? null);
+    const { place, maps } = this;
+    return place === null || this.itself ? null : (maps?.maps[place] ?? null);
   }
 
   /** Give up what is under way: in the kernel, or, where that has not even heard of it, the choice itself. */
@@ -134,11 +137,11 @@ export class Explorer extends OneResultModel {
 
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
-    const { selected, maps } = this;
-    if (!maps || selected === null || !maps.maps[selected]) return null;
+    const { place, maps } = this;
+    if (!maps || place === null || !maps.maps[place]) return null;
     const [shared, percentile] = [this.store.get("scale") === "shared", this.store.get("percentile")];
     // Classes without a map have no part in a scale over all.
-    return shared ? colorRange({ ...maps, maps: maps.maps.filter(Boolean) }, 0, true, percentile) : colorRange(maps, selected, false, percentile);
+    return shared ? colorRange({ ...maps, maps: maps.maps.filter(Boolean) }, 0, true, percentile) : colorRange(maps, place, false, percentile);
   }
 
   /** @param {boolean} fade */

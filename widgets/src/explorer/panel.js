@@ -5,6 +5,7 @@ import { classField } from "../shared/class_field.js";
 import { element } from "../shared/dom.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
+import { withMissedCount } from "../shared/missed.js";
 import { section, takeAway } from "../shared/panel.js";
 
 /** @typedef {import("./model.js").Explorer} Explorer */
@@ -68,30 +69,31 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
   let filled = null;
   return {
     root,
-    /** Mark the object that is pointed at in the picture. @param {number | null} index */
-    point: (index) => objects.point(index),
+    /** Mark the object that is pointed at in the picture. @param {number | null} thing */
+    point: (thing) => objects.point(thing),
     /** Show the state of the traits. */
     show() {
       const choices = store.get("choices");
       const found = store.get("objects");
-      const { listed } = explorer;
-      const filling = JSON.stringify([found, listed]);
+      const { listed, listedThings, things, missed } = explorer;
+      const filling = JSON.stringify([things, listedThings]);
       if (filled !== filling) {
         filled = filling;
-        objects.fill(found, listed);
-        count.textContent = countWords(found, listed);
+        objects.fill(things, listedThings);
+        count.textContent = withMissedCount(countWords(found, listed), listedThings.length - listed.length);
       }
       filter.show(found, listed);
       typed.show();
-      objects.show(explorer.selected);
+      objects.show(explorer.thing);
       method.show(choices.methods, store.get("method"));
       elsewhere.textContent = choices.elsewhere ?? "";
-      target.show(subject.whole ? [] : choices.targets, store.get("target"));
-      against.show(explorer.others, store.get("against"));
+      // Of what was missed the score of the annotated class is explained, for and against it.
+      target.show(subject.whole || missed ? [] : choices.targets, store.get("target"));
+      against.show(missed ? [] : explorer.others, store.get("against"));
       combine.show(store.get("combine"));
-      combine.row.hidden = store.get("target") !== "combined";
+      combine.row.hidden = store.get("target") !== "combined" || missed !== null;
       const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
-      direction.show(directions, store.get("direction"));
+      direction.show(missed ? [] : directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
       const maps = signed() ? choices.signed_colormaps : choices.colormaps;
       colors.show(plain(maps), store.get(signed() ? "signed_colormap" : "colormap"));

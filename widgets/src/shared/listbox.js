@@ -2,6 +2,7 @@
 
 import { element, takesKeys, uniqueId } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
+import { missedLine } from "./missed.js";
 import { scoreName, scoreWords } from "./subjects.js";
 import { nameOf } from "./text.js";
 
@@ -20,6 +21,7 @@ export function objectList({ label, select, step, hover }) {
     hover: (/** @type {number | null} */ row) => hover(row === null ? null : numbers[row]),
   };
   const box = listBox(rows, (/** @type {DetectedObject} */ object) => {
+    if (object.missed) return missedLine(object);
     const score = scoreWords(object);
     const bar = element("span", { class: "dx-score-bar", "aria-hidden": "true" });
     bar.style.setProperty("--dx-score", String(object.score));
@@ -49,8 +51,8 @@ export function objectList({ label, select, step, hover }) {
 /**
  * @template Item
  * @param {{label: string} & ListActions} actions
- * @param {(item: Item) => {said: string, content: Node[], plain?: boolean}} show what stands in a line, and how it is read
- *   out; `plain`: without a swatch in front
+ * @param {(item: Item) => {said: string, content: Node[], plain?: boolean, missed?: boolean}} show what stands in a line, and
+ *   how it is read out; `plain`: without a swatch in front; `missed`: greyed
  */
 export function listBox({ label, select, step, hover }, show) {
   const list = takesKeys(element("ul", { class: "dx-list", role: "listbox", tabindex: "0", "aria-label": label }));
@@ -70,9 +72,10 @@ export function listBox({ label, select, step, hover }, show) {
    * @param {number} index
    */
   function option(item, index) {
-    const { said, content, plain = false } = show(item);
+    const { said, content, plain = false, missed = false } = show(item);
     const made = element("li", { class: "dx-option", role: "option", id: uniqueId("option"), "aria-label": said }, content);
     made.classList.toggle("dx-plain", plain);
+    made.classList.toggle("dx-missed", missed);
     made.addEventListener("click", () => select(index));
     made.addEventListener("pointerenter", () => hover(index));
     made.addEventListener("pointerleave", () => hover(null));

@@ -79,12 +79,16 @@ export class OneResultModel {
     return listedObjects(this.store, this.store.get("objects"));
   }
 
+  /** Whether there is nothing to show. @returns {boolean} */
+  get nothing() {
+    return this.store.get("objects").length === 0 || ("selected" in this.store.get("request").choice && this.selected === null);
+  }
+
   /** The key of what is chosen: empty where there is nothing to show, null while the kernel has not said it. */
   get wanted() {
     const { store } = this;
     const { choice } = store.get("request");
-    const nothing = store.get("objects").length === 0 || ("selected" in choice && this.selected === null);
-    if (nothing) return "";
+    if (this.nothing) return "";
     return this.#keys.get(signature(Object.keys(choice).map((trait) => store.get(trait)))) ?? null;
   }
 

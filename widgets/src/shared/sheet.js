@@ -32,8 +32,8 @@ export function classLegend(scene) {
   const classes = new Map();
   const drawn = [...new Set(drawnBoxes(scene).boxes.map(({ index }) => index))].sort((a, b) => a - b);
   for (const index of drawn) {
-    const { name, color } = scene.objects[index];
-    if (color) classes.set(name, color);
+    const { name, color, missed } = scene.objects[index];
+    if (color) classes.set(missed ? "missed" : name, color);
   }
   return [...classes].map(([name, color]) => ({ name, color }));
 }
@@ -270,4 +270,4 @@ export const objectCells = (objects, listed, selected) =>
 export const CLASS_COLUMNS = [...startColumns(true), "listed", "selected"];
 
 /** Number, name, score and box of an object; of a class there is no box. @param {import("./types.js").DetectedObject} object @param {number} i @returns {(string | number)[]} */
-export const objectStart = ({ name, score, box, number, label }, i) => (label === undefined ? [number ?? i, name, score, ...box] : [label, name, score]);
+export const objectStart = ({ name, score, box, number, label, missed }, i) => (label === undefined ? [number ?? (missed ? "" : i), name, score, ...box] : [label, name, score]);

@@ -20,6 +20,7 @@ export function formatValue(value) {
 
 /** @param {DetectedObject} object */
 export function boxLabel(object) {
+  if (object.missed) return `${nameOf(object)}, missed (${object.missed})`;
   return `${nameOf(object)} ${scoreWords(object)}`;
 }
 
@@ -47,6 +48,12 @@ export function placeInBox([x1, y1, x2, y2], [x, y], what = "box") {
   return column === "centre" ? `in the ${row} part of the ${what}` : `in the ${row} ${column} of the ${what}`;
 }
 
+/** Why an object was missed, and what is known of its best candidate. @param {DetectedObject} object */
+export function missedWords({ name, why = "", about = "", candidate, explained }) {
+  const known = candidate ? ` Best candidate (white box): ${about}.` : " No prediction comes near enough to be explained.";
+  return `${name}, missed, ${why}.${known}${candidate && !explained ? " It cannot be explained: the detector is a black box." : ""}`;
+}
+
 /**
  * @param {DetectedObject} object
  * @param {HeatMap | null} map
@@ -56,7 +63,7 @@ export function describe(object, map, title) {
   const [x1, y1, x2, y2] = object.box.map(Math.round);
   const { whole } = kindOf(object);
   const place = whole ? "" : `, box ${x1}, ${y1} to ${x2}, ${y2}`;
-  const what = `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
+  const what = object.missed ? missedWords(object) : `${nameOf(object)}, ${scoreName(object)} ${scoreWords(object)}${place}.`;
   if (!map) return what;
   if (map.status !== "ok") return `${what} ${title}: ${statusWords(map.status, title)}.`;
   const [x, y] = map.peak.map(Math.round);

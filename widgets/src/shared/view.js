@@ -153,9 +153,9 @@ function againButton(store) {
  * The parts of a view with one picture, in which objects are selected.
  * @param {{store: Store, selected: number | null, status: import("./types.js").Status, cancel?: () => void,
  *   objects?: readonly import("./types.js").DetectedObject[], listed?: number[], along?: Record<string, unknown>,
- *   lower?: number | null}} shared `objects`: those there are, by
+ *   lower?: number | null, choose?: (index: number | null) => Record<string, unknown>}} shared `objects`: those there are, by
  *   default all; `along`: traits that are set with each selection; `listed`: numbers of those that pass the filters, by default all; `lower`: a threshold with which
- *   something is found where nothing was
+ *   something is found where nothing was; `choose`: the traits that select an object, by default its index
  * @param {Pick<StageActions, "scene" | "painted"> & Partial<Pick<StageActions, "pointed" | "hovered">>} actions
  */
 export function pictureParts(shared, { scene, painted, pointed = () => {}, hovered = () => {} }) {
@@ -169,7 +169,7 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
 
   /** @param {number | null} index */
   function select(index) {
-    if (index === null || objects()[index]) store.commit({ ...shared.along, selected: index });
+    if (index === null || objects()[index]) store.commit({ ...shared.along, ...(shared.choose?.(index) ?? { selected: index }) });
   }
 
   /** @param {1 | -1} by */
@@ -249,9 +249,12 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
     },
     /** Say what the picture is. @param {string} what */
     label(what) {
-      const found = numbers().length;
+      const all = objects();
+      const found = numbers().filter((i) => !all[i]?.missed).length;
+      const missed = numbers().length - found;
       const count = subject.whole ? `its map for one of ${counted(subject, found)}` : `${found} detected ${found === 1 ? "object" : "objects"}`;
-      stage.canvas.setAttribute("aria-label", `${what} with ${count}. Arrow keys select, plus and minus zoom.`);
+      const also = missed > 0 ? ` and ${missed} missed` : "";
+      stage.canvas.setAttribute("aria-label", `${what} with ${count}${also}. Arrow keys select, plus and minus zoom.`);
     },
     dispose() {
       parts.dispose();

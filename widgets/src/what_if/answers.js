@@ -3,6 +3,7 @@
 import { element } from "../shared/dom.js";
 import { factRows } from "../shared/facts.js";
 import { listBox } from "../shared/listbox.js";
+import { missedLine } from "../shared/missed.js";
 import { scoreName, scoreWords } from "../shared/subjects.js";
 import { nameOf } from "../shared/text.js";
 import { change, percent, placeWords, score, verdict } from "./words.js";
@@ -33,6 +34,7 @@ export function answerList(whatIf, { select, step, hover }) {
       hover: (row) => hover(row === null ? null : numbers[row]),
     },
     (/** @type {{object: import("../shared/types.js").DetectedObject, row: Row | null, marks: {place: string, value: number}[]}} */ { object, row, marks }) => {
+      if (object.missed) return missedLine(object);
       const swatch = element("span", { class: "dx-class", "aria-hidden": "true" });
       swatch.style.background = object.color ?? "transparent";
       const said = row ? verdict(row) : "";
@@ -61,12 +63,12 @@ export function answerList(whatIf, { select, step, hover }) {
     list: box.list,
     /** Mark the one that is pointed at in the picture. @param {number | null} index */
     point: (index) => box.point(rowOf(index)),
-    /** @param {readonly number[]} listed */
+    /** @param {readonly number[]} listed things */
     show(listed) {
-      const { objects, answer, elsewhere, about } = whatIf;
+      const { things, answer, elsewhere, about } = whatIf;
       numbers = listed;
       const items = listed.map((i) => {
-        const object = objects[i];
+        const object = things[i];
         const row = answer?.rows[i] ?? null;
         /** @type {{place: string, value: number}[]} */
         const marks = [];
@@ -81,7 +83,7 @@ export function answerList(whatIf, { select, step, hover }) {
       const now = JSON.stringify(items);
       if (now !== filled) box.fill(items);
       filled = now;
-      box.show(rowOf(whatIf.selected));
+      box.show(rowOf(whatIf.thing));
     },
   };
 }
@@ -101,7 +103,7 @@ export function answerFacts(whatIf) {
   return {
     root,
     show() {
-      const { answer, elsewhere, objects } = whatIf;
+      const { answer, elsewhere, objects, things, thing } = whatIf;
       const row = whatIf.about === null ? undefined : answer?.rows[whatIf.about];
       empty.hidden = answer !== null;
       about.hidden = answer === null;
@@ -112,12 +114,11 @@ export function answerFacts(whatIf) {
         more.replaceChildren();
         return;
       }
-      const selected = whatIf.selected;
       const share = store.get("heat_share");
       about.textContent = row && whatIf.about !== null ? `${nameOf(objects[whatIf.about])}: ${answer.region}, ${answer.fill.toLowerCase()}` : `${answer.region}, ${answer.fill.toLowerCase()}, on no object`;
       const { state, what } = store.get("status");
       const waiting = state === "busy" && what === "controls" ? "computing\u2026" : "not computed";
-      const heat = share === null || selected === null ? [] : [{ name: selected === whatIf.about ? "Its heat under the region" : `Heat of ${nameOf(objects[selected])} there`, value: percent(share), title: "The share of the selected map\u2019s energy that lay under the region" }];
+      const heat = share === null || thing === null ? [] : [{ name: thing === whatIf.about ? "Its heat under the region" : `Heat of ${nameOf(things[thing])} there`, value: percent(share), title: "The share of the selected map\u2019s energy that lay under the region" }];
       const figures = row
         ? [
             { name: "Score now", value: `${score(row.now)} of ${score(row.before)}` },

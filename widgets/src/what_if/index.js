@@ -5,9 +5,10 @@ import { segmentControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { section } from "../shared/panel.js";
 import { fullLayer } from "../shared/png.js";
+import { drawnThings, withMissedCount } from "../shared/missed.js";
 import { csvOf, objectStart, renderSheet, startColumns } from "../shared/sheet.js";
 import { counted } from "../shared/subjects.js";
-import { boxLabel, nameOf } from "../shared/text.js";
+import { boxLabel, missedWords, nameOf } from "../shared/text.js";
 import { pictureParts, widget } from "../shared/view.js";
 import { answerFacts } from "./answers.js";
 import { listenToDrawing, listenToRegionKeys } from "./drawing.js";
@@ -39,7 +40,7 @@ class WhatIfView {
   constructor(whatIf, host) {
     this.whatIf = whatIf;
     this.store = whatIf.store;
-    this.parts = pictureParts(whatIf, {
+    this.parts = pictureParts(whatIf.picked, {
       scene: () => this.#scene(this.#heat),
       painted: () => this.#painted(),
       hovered: (index) => this.panel?.point(index),
@@ -121,7 +122,7 @@ class WhatIfView {
     parts.changed();
     parts.stage.canvas.style.touchAction = store.get("tool") === "select" ? "" : "none";
     parts.stage.canvas.classList.toggle("dx-drawing", store.get("tool") !== "select");
-    const what = whatIf.subject.whole ? "" : ` with ${counted(whatIf.subject, whatIf.objects.length)}`;
+    const what = whatIf.subject.whole ? "" : ` with ${withMissedCount(counted(whatIf.subject, whatIf.objects.length), store.get("misses").length)}`;
     const keys = "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
     parts.stage.canvas.setAttribute("aria-label", `${whatIf.answer && store.get("view") === "now" ? "Changed picture" : "Picture"}${what}. ${keys}`);
     parts.say(this.#words());
@@ -131,7 +132,8 @@ class WhatIfView {
   #words() {
     const { whatIf, store } = this;
     if (store.get("notice") && !whatIf.answer) return store.get("notice");
-    return answerWords(whatIf) || "Paint over a part of the picture and see what the detector says then.";
+    const { missed } = whatIf;
+    return answerWords(whatIf) || (missed && missedWords(missed)) || "Paint over a part of the picture and see what the detector says then.";
   }
 
   /** The answer's picture with its boxes. @param {Answer} answer @param {ChangedPhoto} changed @returns {import("../shared/painter.js").Scene | null} */
@@ -162,7 +164,7 @@ class WhatIfView {
     const now = answer && store.get("view") === "now" ? this.#sceneOf(answer, this.#changed) : null;
     const { width, height } = store.get("photo");
     const heat = !now && map && range ? layer.draw(map, [height, width], range, whatIf.table(true), whatIf.coloring.signature(range)) : null;
-    const base = now ?? { photo, size: { width, height }, heat, opacity: store.get("opacity"), objects: whatIf.objects, selected: whatIf.selected, hovered: null, side: null, boxes: "all" };
+    const base = now ?? { photo, size: { width, height }, heat, opacity: store.get("opacity"), ...drawnThings(whatIf.things, whatIf.missed), selected: whatIf.thing, hovered: null, side: null, boxes: "all" };
     return { ...base, over: (context, view, unit) => this.#over(context, view, unit, file) };
   }
 
@@ -190,7 +192,7 @@ class WhatIfView {
     root.dataset.step = store.get("step") === null ? "" : String(store.get("step"));
     root.dataset.answer = answer ? String(answer.number) : "";
     root.dataset.elsewhere = elsewhere ? "known" : "";
-    root.dataset.shown = whatIf.map ? `${whatIf.maps?.key}#${whatIf.selected}` : "";
+    root.dataset.shown = whatIf.map ? `${whatIf.maps?.key}#${whatIf.thing}` : "";
     const patched = !answer || store.get("view") !== "now" || this.patches.of(answer) !== null;
     root.dataset.ready = String(patched && !whatIf.waiting && whatIf.drawn === null);
   }
@@ -198,19 +200,20 @@ class WhatIfView {
   /** @returns {import("../shared/sheet.js").Sheet | null} */
   #sheet() {
     const { whatIf, store, parts } = this;
-    const { answer, map, range, selected } = whatIf;
+    const { answer, map, range, thing, things, missed } = whatIf;
     const scene = parts.scene(this.#scene(fullLayer(), true));
     if (!scene) return null;
     const step = store.get("step");
     const note = step === null ? "" : (store.get("steps")[step]?.note ?? "");
-    const title = selected === null ? counted(whatIf.subject, whatIf.objects.length) : `${boxLabel(whatIf.objects[selected])}${map ? `: ${whatIf.maps?.title}` : ""}`;
+    const count = withMissedCount(counted(whatIf.subject, whatIf.objects.length), store.get("misses").length);
+    const title = missed ? missedWords(missed) : thing === null ? count : `${boxLabel(things[thing])}${map ? `: ${whatIf.maps?.title}` : ""}`;
     return {
       scene,
       part: parts.stage.viewport.visible,
       words: answer ? [answerWords(whatIf, true), note].filter(Boolean) : [title],
       bar: scene.heat && map && range ? { range, table: whatIf.table(false), unit: whatIf.maps?.unit } : null,
       legend: [],
-      name: ["what-if", ...(answer ? [answer.region, store.get("fill")] : []), ...(selected === null ? [] : [whatIf.objects[selected].name, String(selected)])],
+      name: ["what-if", ...(answer ? [answer.region, store.get("fill")] : []), ...(thing === null ? [] : [...(missed ? ["missed"] : []), things[thing].name, String(missed ? whatIf.miss : thing)])],
     };
   }
 
@@ -235,12 +238,13 @@ class WhatIfView {
     const { answer, elsewhere, about } = whatIf;
     const step = store.get("step");
     const columns = ["selected", "step", "region", "fill", "score_now", "lost", "lost_elsewhere_in_object", "lost_on_background", "class_now", "its_score", "iou_of_boxes", "still_reported", "about", "note"];
-    const rows = whatIf.objects.map((object, i) => {
+    const missed = store.get("misses").length > 0;
+    const rows = whatIf.things.map((object, i) => {
       const row = answer?.rows[i];
       const figures = row ? [row.now, row.before - row.now, elsewhere?.object.lost[i], elsewhere?.background.lost[i], row.label, row.label_score, row.iou, row.kept] : Array(8).fill(null);
-      return [...objectStart(object, i), i === whatIf.selected, step === null ? null : step + 1, answer?.region, answer?.fill, ...figures, i === about, step === null ? null : store.get("steps")[step]?.note];
+      return [...objectStart(object, i), i === whatIf.thing, step === null ? null : step + 1, answer?.region, answer?.fill, ...figures, i === about, step === null ? null : store.get("steps")[step]?.note, ...(missed ? [object.missed, object.about] : [])];
     });
-    return csvOf([...startColumns(whatIf.subject.whole), ...columns], rows);
+    return csvOf([...startColumns(whatIf.subject.whole), ...columns, ...(missed ? ["missed", "best_candidate"] : [])], rows);
   }
 }
 

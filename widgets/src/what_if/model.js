@@ -2,7 +2,8 @@
 
 import { Coloring } from "../shared/coloring.js";
 import { MOST_BYTES, bytesOfMaps, colorRange, decodeMaps } from "../shared/maps.js";
-import { OneResultModel, WAITING } from "../shared/one_result_model.js";
+import { ModelWithMisses } from "../shared/missed.js";
+import { WAITING } from "../shared/one_result_model.js";
 import { ResultCache } from "../shared/result_cache.js";
 import { subjectOf } from "../shared/subjects.js";
 import { boundsOf, grown, moved } from "./shapes.js";
@@ -32,6 +33,8 @@ export const TRAITS = [
   "choices",
   "palettes",
   "selected",
+  "misses",
+  "miss",
   "min_score",
   "only_class",
   "search",
@@ -66,8 +69,8 @@ export const TRAITS = [
 /** Milliseconds without a key after which a moved region is asked about. */
 export const QUIET = 300;
 
-/** @extends {OneResultModel<MapSet>} */
-export class WhatIf extends OneResultModel {
+/** @extends {ModelWithMisses<MapSet>} */
+export class WhatIf extends ModelWithMisses {
   /** The region that is drawn and not answered yet. @type {Shape[] | null} */
   #drawn = null;
   /** The number of the question that the kernel was sent last. */
@@ -218,15 +221,15 @@ export class WhatIf extends OneResultModel {
 
   /** Take the hottest pixels of the selected object's map. */
   takeHottest() {
-    const { selected } = this;
-    if (selected !== null && this.map) this.draw({ kind: "hottest", row: selected, share: this.store.get("share") }, false);
+    const { place } = this;
+    if (place !== null && this.map) this.draw({ kind: "hottest", row: place, share: this.store.get("share") }, false);
   }
 
-  /** A box in the middle of the selected object, or of the picture. */
+  /** A box in the middle of the selected object or the chosen miss, or of the picture. */
   takeBox() {
     const { width, height } = this.store.get("photo");
-    const { selected, subject } = this;
-    const [x1, y1, x2, y2] = selected === null || subject.whole ? [0, 0, width, height] : this.objects[selected].box;
+    const { thing, subject } = this;
+    const [x1, y1, x2, y2] = thing === null || subject.whole ? [0, 0, width, height] : this.things[thing].box;
     const [across, down] = [(x2 - x1) / 4, (y2 - y1) / 4];
     this.draw({ kind: "box", box: [Math.round(x1 + across), Math.round(y1 + down), Math.round(x2 - across), Math.round(y2 - down)] }, false);
   }
@@ -260,15 +263,15 @@ export class WhatIf extends OneResultModel {
     return this.result;
   }
 
-  /** The selected object's map, or null. */
+  /** The map of the selected object or of the chosen miss, or null. */
   get map() {
-    const { selected, maps } = this;
-    return selected === null ? null : (maps?.maps[selected] ?? null);
+    const { place, maps } = this;
+    return place === null ? null : (maps?.maps[place] ?? null);
   }
 
   /** @returns {import("../shared/types.js").Range | null} */
   get range() {
-    return this.maps && this.map ? colorRange(this.maps, /** @type {number} */ (this.selected), false) : null;
+    return this.maps && this.map ? colorRange(this.maps, /** @type {number} */ (this.place), false) : null;
   }
 
   /** @param {boolean} fade */

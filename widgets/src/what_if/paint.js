@@ -174,14 +174,14 @@ export function paintBrush(context, view, unit, [x, y], radius) {
  * @returns {Pick<import("../shared/painter.js").Scene, "objects" | "selected" | "hidden" | "dashed">}
  */
 export function boxesNow(whatIf, answer) {
-  const { objects, selected } = whatIf;
+  const { objects, things, selected, thing } = whatIf;
   const listed = new Set(whatIf.listed);
   /** @type {import("../shared/types.js").DetectedObject[]} */
-  const drawn = [...objects];
+  const drawn = [...things];
   const hidden = new Set();
-  const dashed = new Set();
+  const dashed = new Set(things.flatMap((one, i) => (one.missed ? [i] : [])));
   /** @type {number | null} */
-  let chosen = selected;
+  let chosen = thing;
   answer.rows.forEach((row, i) => {
     if (!listed.has(i) && i !== selected) return;
     if (!row.kept || row.moved || row.changed) dashed.add(i);

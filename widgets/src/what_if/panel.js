@@ -4,6 +4,7 @@ import { plain, segmentControl, selectControl, sliderControl } from "../shared/c
 import { button, element, takesKeys, uniqueId } from "../shared/dom.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { listBox } from "../shared/listbox.js";
+import { withMissedCount } from "../shared/missed.js";
 import { section, takeAway } from "../shared/panel.js";
 import { explained } from "../shared/terms.js";
 import { answerList } from "./answers.js";
@@ -56,10 +57,11 @@ export function whatIfPanel(whatIf, { download, ...pick }) {
     /** Show the state of the traits. */
     show() {
       const { methods, colormaps, signed_colormaps: diverging } = store.get("choices");
-      const { objects, listed } = whatIf;
-      answers.show(listed);
+      const { objects, listed, listedThings } = whatIf;
+      answers.show(listedThings);
       filter.show(objects, listed);
-      count.textContent = whatIf.answer ? `${countWords(objects, listed)}: before, now` : countWords(objects, listed);
+      const counts = withMissedCount(countWords(objects, listed), listedThings.length - listed.length);
+      count.textContent = whatIf.answer ? `${counts}: before, now` : counts;
       region.show();
       fill.show();
       steps.show();

@@ -63,7 +63,7 @@ export function answerWords(whatIf, all = false) {
     const more = verdict(row);
     said.push(`${nameOf(objects[about])}, ${scoreName(objects[about])} ${score(row.before)}, now ${score(row.now)}${more ? `, ${more}` : ""} (${regionWords(answer)}).`);
   } else said.push(`${answer.region[0].toUpperCase()}${regionWords(answer).slice(1)}.`);
-  if (all && share !== null && whatIf.selected !== null) said.push(`${percent(share)} of the heat of ${nameOf(objects[whatIf.selected])} lay under it.`);
+  if (all && share !== null && whatIf.thing !== null) said.push(`${percent(share)} of the heat of ${nameOf(whatIf.things[whatIf.thing])} lay under it.`);
   if (all && elsewhere && about !== null) {
     const places = [
       ...(whole ? [] : [`elsewhere in the object ${placeWords(elsewhere.object, about, "")}`]),

@@ -304,4 +304,35 @@ describe("Explorer of a class rather than another", () => {
     expect(decidingAt(decodeMaps(sent).maps[0], 39, 1)).toBe(-1);
     expect(decidingAt(decodeMaps(sent).maps[0], 1, 1)).toBe(0);
   });
+
+  it("lists what was missed after what was found, and shows the map of the best candidate of the one that is chosen", async () => {
+    const miss = { name: "<b>lid</b>", score: 0.2, box: [1, 1, 9, 9], color: "#b4b8be", missed: "background", why: "background: a box, but no class", about: "IoU 0.60, score 0.20" };
+    const misses = [
+      { ...miss, candidate: { name: "cup", score: 0.21, box: [2, 2, 9, 9] }, explained: true },
+      { ...miss, missed: "proposal", about: "", candidate: null, explained: false },
+    ];
+    const { model, canvas, root, el, get } = await show({ misses });
+    const found = /** @type {unknown[]} */ (model.get("objects")).length;
+    const options = () => [...el.querySelectorAll("[role=option]")];
+    expect(options().map((one) => one.classList.contains("dx-missed"))).toEqual([...Array(found).fill(false), true, true]);
+    expect(options()[found].textContent).toBe("<b>lid</b>background0.20");
+    expect(el.querySelector("b")).toBe(null);
+    for (let i = 0; i < found; i++) press(canvas, "ArrowRight");
+    expect([model.get("selected"), model.get("miss")]).toEqual([null, 0]);
+    expect(root.querySelectorAll("[aria-selected=true]").length).toBe(1);
+    await painted();
+    expect([root.dataset.ready, root.dataset.shown]).toEqual(["false", ""]);
+    const choice = someChoice({ miss: 0 });
+    model.receive({ request: someRequest("miss 0|odam", choice), map_data: { ...somePackage("miss 0|odam"), choice }, map_key: "miss 0|odam", status: someStatus("miss 0|odam") });
+    await painted();
+    expect([root.dataset.ready, root.dataset.shown]).toEqual(["true", `miss 0|odam#${found}`]);
+    expect(get("[role=status]").textContent).toContain("<b>lid</b>, missed, background: a box, but no class. Best candidate (white box): IoU 0.60, score 0.20.");
+    press(canvas, "ArrowRight");
+    model.receive({ request: someRequest("", someChoice({ miss: 1 })) });
+    await painted();
+    expect([model.get("miss"), root.dataset.ready, root.dataset.shown]).toEqual([1, "true", ""]);
+    expect(get("[role=status]").textContent).toContain("No prediction comes near enough to be explained.");
+    press(canvas, "ArrowRight");
+    expect([model.get("selected"), model.get("miss")]).toEqual([0, null]);
+  });
 });

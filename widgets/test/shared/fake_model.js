@@ -153,6 +153,8 @@ export function someState(changes = {}) {
     palettes: { names: ["gray", "inverse"], data: new DataView(Uint8Array.from([...grey, ...inverse]).buffer) },
     notice: "",
     selected: 0,
+    misses: [],
+    miss: null,
     min_score: 0,
     lower_score: null,
     class_answer: { typed: "", text: "", near: [] },

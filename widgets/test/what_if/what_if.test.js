@@ -42,7 +42,7 @@ function state(changes = {}) {
       { number: 0, name: NAME, score: 0.9, box: [2, 2, 30, 18], color: "#56b4e9" },
       { number: 1, name: "lid", score: 0.5, box: [4, 4, 10, 10], color: "#e69f00" },
     ],
-    ...{ selected: 0, method: "odam", opacity: 0.7, hide_below: 0, min_score: 0, only_class: "", search: "", colormap: "gray", signed_colormap: "inverse", heat_share: null },
+    ...{ selected: 0, misses: [], miss: null, method: "odam", opacity: 0.7, hide_below: 0, min_score: 0, only_class: "", search: "", colormap: "gray", signed_colormap: "inverse", heat_share: null },
     ...{ tool: "brush", radius: 3, share: 0.1, fill: "blur", seed: 0, view: "before", step: null, other: null, steps: [], ways: { back: false, forth: false } },
     ...{ answer: {}, elsewhere: {}, other_answer: {}, request: someRequest(KEY, CHOICE), map_key: KEY, map_data: { ...somePackage(KEY), choice: CHOICE } },
     ...{ status: someStatus(KEY), notice: "", lower_score: null, code: "one = 1", ...changes },
