@@ -12,7 +12,7 @@ import os
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
 from operator import attrgetter, methodcaller
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -201,18 +201,23 @@ class ModuleUse:
         if self._evaluate:
             # Noted only now: a call that was waited for had flags of its own.
             self._training = [(part, part.training) for part in self._parts]
-            for part in self._parts:
-                part.training = False
+            _set_training((part, False) for part in self._parts)
 
     def end(self) -> None:
         """Put the flags back and let others have the module; a second time it does nothing."""
-        for part, training in self._training:
-            part.training = training
+        _set_training(self._training)
         self._training = []
         for lock, had in zip(self._locks, self._had):
             if not had and lock.mine:
                 lock.reason = None
                 lock.release()
+
+
+def _set_training(flags: Iterable[tuple[nn.Module, bool]]) -> None:
+    """Set flags that are not so already: a module looks at what it is given, which takes longer than to look here."""
+    for part, training in flags:
+        if part.training is not training:
+            part.training = training
 
 
 class _ModuleLock:

@@ -1,11 +1,13 @@
 """Why objects are missed: five bundled families on scenes, planted faults, and YOLOX-nano on COCO photographs.
 
     python tests/bench/measure_misses.py [families] [faults] [photographs] [--count 200] [--seed 11] [--shared FOLDER]
-        [--modes tiny crowd] [--detectors NAME ...] [--out FILE]
+        [--modes MODE ...] [--detectors NAME ...] [--out FILE]
 
 ``families``: on tiny and crowd scenes the causes of the misses of each detector; the command fails unless every
 annotation without a detection has exactly one; ``--out`` keeps them as JSON. ``faults``: on hand-made detectors with a
-planted fault, how many of the misses that are there for the fault alone have the cause that was planted.
+planted fault, how many of the misses that are there for the fault alone have the cause that was planted; of the others
+whether the object's own prediction, which these detectors know, is reported and overlaps a neighbour of its class more,
+or was removed by a neighbour's.
 ``photographs``: the causes and the kinds of false alarms, with Wilson's 95% intervals.
 """
 
@@ -16,8 +18,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import torch
+from torchvision.ops import box_iou
 
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
@@ -26,6 +31,8 @@ from detxai_nb.metrics import match
 from detxai_nb.misses import CAUSES, MissReport
 
 FAMILIES = ("tiny-fcos", "tiny-retinanet", "tiny-faster-rcnn", "tiny-yolox", "tiny-detr")
+FAMILY_MODES = ("tiny", "crowd")
+FAULT_MODES = ("plain", "tiny", "crowd", "one-class-crowd")
 HERE = Path(__file__).resolve()
 
 
@@ -55,23 +62,39 @@ def families(
         write_kept_table(out, pd.DataFrame(kept), f"python tests/bench/measure_misses.py families --count {count}")
 
 
-def faults(count: int, seed: int) -> None:
+def faults(count: int, seed: int, modes: Sequence[str]) -> None:
     """Print for each planted fault how many of its misses have the planted cause."""
     sys.path.insert(0, str(HERE.parents[1] / "misses"))
     from made_up_detector import FAULTS, MadeUpDetector
 
-    for mode in ("plain", "tiny", "crowd", "one-class-crowd"):
+    for mode in modes:
         samples = list(dx.data.scenes.Scenes(count, seed=seed, mode=mode))
         healthy = _missed(dx.misses.explain_misses(MadeUpDetector(samples), samples))
         for planted, (settings, cause) in FAULTS.items():
-            faulty = _missed(dx.misses.explain_misses(MadeUpDetector(samples, **settings), samples))
+            detector = MadeUpDetector(samples, **settings)
+            faulty = _missed(dx.misses.explain_misses(detector, samples))
             found = Counter(name for key, name in faulty.items() if key not in healthy)
             total = found.total()
             share = f"{found[cause] / total:.3f}" if total else "-"
-            others = ", ".join(f"{name} {number}" for name, number in found.most_common() if name != cause)
+            wrong = [key for key, name in faulty.items() if key not in healthy and name != cause]
+            behind = Counter(_behind(detector, samples[image], annotation) for image, annotation in wrong)
+            told = [f"{name} {number}" for name, number in found.most_common() if name != cause]
+            others = "; ".join([", ".join(told), *(f"{why} {number}" for why, number in behind.items())])
             print(
                 f"{planted:<26} {mode:<16} {cause:<15} {found[cause]:>5} of {total:<5} {share:<6} {others}", flush=True
             )
+
+
+def _behind(detector: Any, sample: Sample, annotation: int) -> str:
+    """Where an object's own prediction with the highest score is, of a detector that knows whose it is."""
+    every, kept = detector.candidates(detector.trace(sample.image)), detector.detect([sample.image])[0]
+    number = every.origin_fields.index("number")
+    own = kept[kept.origins[:, number] == annotation]
+    if not len(own):
+        return "removed by a neighbour's" if bool((every.origins[:, number] == annotation).any()) else "not predicted"
+    overlaps = box_iou(own.boxes[:1].double(), torch.from_numpy(sample.boxes).double())[0]
+    alike = torch.from_numpy(sample.labels == sample.labels[annotation])
+    return "reported, more on a neighbour" if overlaps[alike].max() > overlaps[annotation] else "reported"
 
 
 def _missed(report: MissReport) -> dict[tuple[int, int], str]:
@@ -99,7 +122,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="scenes of each kind")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--shared", type=Path, default=HERE.parents[3] / "shared")
-    parser.add_argument("--modes", nargs="+", default=["tiny", "crowd"], help="of the families' scenes")
+    parser.add_argument("--modes", nargs="+", help=f"of the scenes; by default {FAMILY_MODES} and {FAULT_MODES}")
     parser.add_argument("--detectors", nargs="+", default=FAMILIES, choices=FAMILIES, help="of the families")
     parser.add_argument("--out", type=Path, help="a JSON file to keep the families' table in")
     options = parser.parse_args()
@@ -107,9 +130,9 @@ def main() -> None:
     if unknown := set(chosen) - set(parts):
         parser.error(f"unknown part {', '.join(sorted(unknown))}; known: {', '.join(parts)}")
     if "families" in chosen:
-        families(options.count, options.seed, options.modes, options.detectors, options.out)
+        families(options.count, options.seed, options.modes or FAMILY_MODES, options.detectors, options.out)
     if "faults" in chosen:
-        faults(options.count, options.seed)
+        faults(options.count, options.seed, options.modes or FAULT_MODES)
     if "photographs" in chosen:
         photographs(options.shared)
 
