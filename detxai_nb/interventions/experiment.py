@@ -209,7 +209,7 @@ class Experiment:
         for number, (_, area, _) in enumerate(found):
             _tell(progress, 1 + number, 1 + len(found))
             picture = fill.paint(self.image, area, one.seed + 1 + number, self._avoid)
-            scores.append(self._reader.read(picture)[0].scores)
+            scores.append(self._reader.scores(picture))
         _tell(progress, 1 + len(found), 1 + len(found))
         if not found:
             return one

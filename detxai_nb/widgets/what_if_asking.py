@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ from detxai_nb.widgets.what_if_steps import AnsweredStep, ControlsQuestion, Hist
 from detxai_nb.widgets.what_if_view import WhatIfFill, answer_payload, controls_payload, step_title
 
 VIEWS = ("before", "now")
+REST = 0.08
+"""Seconds between an answer and the computation of what equal areas elsewhere do; a newer question does not wait."""
 
 
 class AskingWidget(MapsOfObjects):
@@ -61,6 +64,7 @@ class AskingWidget(MapsOfObjects):
     other_answer: Any = traitlets.Dict().tag(sync=True)
 
     def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
+        self._newer = threading.Event()
         super().__init__(inputs, **traits)
         self.observe(self._asked_anew, ["fill", "seed"])
 
@@ -173,6 +177,7 @@ class AskingWidget(MapsOfObjects):
     def _give_up(self) -> None:
         """Drop whatever runs; what is shown stays."""
         self._pending = None
+        self._newer.set()
         self._worker.drop()
         self.status = self._idle()
 
@@ -201,6 +206,7 @@ class AskingWidget(MapsOfObjects):
             self._continue()
         else:
             self._pending = question
+            self._newer.set()
             self._worker.ask(question)
         return question
 
@@ -242,6 +248,8 @@ class AskingWidget(MapsOfObjects):
         if isinstance(request, Question):
             return self._answered(request, progress)
         if isinstance(request, ControlsQuestion):
+            # Both would want all of a small machine: first the browser draws the answer.
+            self._newer.wait(REST)
             one: Intervention | None = self._worker.kept.get(request.question.key)
             one = self._answered(request.question, progress) if one is None else one
             return self._experiment_here.with_controls(one, request.question.fill, request.count, progress)
@@ -327,6 +335,7 @@ class AskingWidget(MapsOfObjects):
         elif wanted is not None and wanted.key not in (self.map_key, self._failed):
             self._worker.ask(wanted)
         elif now is not None and now.controls is None and self._controls:
+            self._newer.clear()
             self._worker.ask(ControlsQuestion(now.question, self._controls))
 
     @traitlets.observe("step")

@@ -29,6 +29,8 @@ _TITLES = {
     "picture": "Pixels of another picture",
 }
 _LIBRARIES = {"biharmonic": ("skimage", "scikit-image"), "telea": ("cv2", "OpenCV")}
+FEW_PIXELS = 2**16
+"""A region whose box has no more pixels than this is sent as it is."""
 RANDOM = ("noise", "moved")
 """Fills that the seed changes."""
 
@@ -102,7 +104,8 @@ def answer_payload(one: Intervention, question: Question) -> dict[str, Any]:
         highest now and its score, the box now (None where there is none), its IoU with that before, whether it is
         still reported, has moved or has changed its class, and the score of a higher report from beside, or None;
         "appeared" and "went" (of what is not asked about); "shapes" and the region's "bounds" and bits; "patch": the
-        new pixels as PNG, where the others are transparent.
+        new pixels, where the others are transparent: RGBA bytes if they are few ("raw"), which a browser draws at once,
+        else PNG.
     """
     names, whole = one.detections.names, are_classes(one.detections)
     ious, boxes, reported = one.box_iou.tolist(), one.after.boxes.tolist(), one.found_scores.tolist()
@@ -144,7 +147,7 @@ def answer_payload(one: Intervention, question: Question) -> dict[str, Any]:
         "area_share": one.region.area / one.region.mask.size,
         "bounds": [x1, y1, x2, y2],
         "bits": np.packbits(one.region.mask[y1:y2, x1:x2]).tobytes(),
-        "patch": _patch(one),
+        **_patch(one),
     }
 
 
@@ -173,10 +176,12 @@ def _plain(thing: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in thing.items() if name != "number"}
 
 
-def _patch(one: Intervention) -> bytes:
+def _patch(one: Intervention) -> dict[str, Any]:
     x1, y1, x2, y2 = one.region.bounds
     alpha = one.region.mask[y1:y2, x1:x2, None] * np.uint8(255)
     pixels = np.concatenate([one.picture[y1:y2, x1:x2], alpha], axis=2)
+    if alpha.size <= FEW_PIXELS:
+        return {"patch": pixels.tobytes(), "raw": True}
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    return {"patch": file.getvalue(), "raw": False}

@@ -1,4 +1,4 @@
-"""Discrimination and Perturbation in JupyterLab, in a real browser."""
+"""Discrimination, Perturbation and WhatIf in JupyterLab, in a real browser, one after the other in one notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detxai_nb.widgets.discrimination import paint_takers
 
 pytestmark = pytest.mark.browser
 
-WALK, APART, WALKED, SET_APART = range(4)
+WALK, APART, WALKED, SET_APART, ASK, ASKED = range(6)
 CELLS = [
     f"""
 import sys
@@ -30,6 +30,13 @@ apart = dx.widgets.Discrimination(stub.StubDetector(), stub.photograph())
 apart""",
     "print(f'walk={walk.selected} {walk.mode} {walk.step}.')",
     "print(f'apart={apart.selected} {apart.view}.')",
+    """
+asked = dx.widgets.WhatIf(stub.Dimming(), stub.photograph(), controls=1, fill="mean", radius=8.0)
+asked""",
+    """
+asked.wait()
+now = asked.step is not None and asked.intervention.after.scores[0].item()
+print(f'step={asked.step} of {len(asked.steps)} controls={bool(asked.elsewhere)} now={now:.4f}.')""",
 ]
 
 
@@ -120,9 +127,50 @@ def test_hovering_says_whose_pixel_it_is(apart: Shown) -> None:
     apart.root.get_by_text("most for #2 <b>tin</b>").wait_for()
 
 
-def test_both_are_accessible(walk: Shown, apart: Shown) -> None:
+@pytest.fixture(scope="module")
+def asked(notebook: NotebookPage, apart: Shown) -> Shown:
+    notebook.run_cell(ASK)
+    widget = Shown(notebook, "what-if")
+    widget.expect("shown", "odam|class||positive#0")
+    return widget
+
+
+def test_a_stroke_is_answered_taken_back_and_done_again(asked: Shown) -> None:
+    canvas = asked.root.locator("canvas.dx-canvas")
+    before = asked.notebook.cells()
+    asked.page.mouse.move(*asked.at(canvas, 35, 50))
+    asked.page.mouse.down()
+    asked.page.mouse.move(*asked.at(canvas, 60, 60), steps=4)
+    asked.page.mouse.up()
+    for attribute, value in (("step", "0"), ("ready", "true"), ("elsewhere", "known")):
+        asked.expect(attribute, value)
+    said = asked.notebook.run_until(ASKED, "step=0 of 1 controls=True ")
+    now = float(said.rpartition("now=")[2].strip(".\n"))
+    assert 0 < now < stub.SCORES[0] - 0.01, "the score falls with the pixels"
+    line = asked.root.locator(".dx-answers [role=option]").first.get_attribute("aria-label")
+    assert line.startswith(f"#0 cup, score 0.91, now {now:.2f}")
+    asked.page.mouse.move(1, 1)
+    mean = stub.photograph().reshape(-1, 3).mean(axis=0)
+    asked.until(lambda: np.abs(asked.pixel(canvas, 50, 56) - mean).max() < 3, "the fill is seen")
+    canvas.focus()
+    asked.page.keyboard.press("Control+z")
+    asked.expect("answer", "")
+    asked.notebook.run_until(ASKED, "step=None of 1 ")
+    canvas.focus()
+    asked.page.keyboard.press("Control+Shift+Z")
+    asked.expect("answer", "1")
+    asked.notebook.run_until(ASKED, f"step=0 of 1 controls=True now={now:.4f}")
+    # Keys that draw, move and choose do not reach the notebook.
+    canvas.focus()
+    for key in ("b", "h", "v", "x", "d", "d", "a", "ArrowDown"):
+        asked.page.keyboard.press(key)
+    assert asked.notebook.cells() == before
+
+
+def test_all_are_accessible(walk: Shown, apart: Shown, asked: Shown) -> None:
     walk.assert_accessible()
     apart.assert_accessible()
+    asked.assert_accessible()
 
 
 def test_nothing_left_the_machine_and_nothing_broke(notebook: NotebookPage) -> None:

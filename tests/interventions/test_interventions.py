@@ -67,6 +67,7 @@ def test_scores_boxes_and_classes_are_read_at_the_origin(name: str, load: Load, 
     answer = asked.ask(corner, "blur", controls=0)
     picture = Fill("blur").paint(scene.image, corner)
     assert np.array_equal(answer.picture, picture)
+    assert torch.equal(asked._reader.scores(picture), answer.after.scores), "scores alone, as controls are read"
     now = detector.detect([picture], 0.2)[0]
     assert torch.allclose(now.boxes, answer.found.boxes, atol=1e-4)
     assert len(now) == len(answer.found)

@@ -87,13 +87,25 @@ def test_a_question_is_answered_for_all_objects_with_equal_areas_elsewhere(asked
     x1, y1, x2, y2 = widget.answer["bounds"]
     inside = np.unpackbits(np.frombuffer(widget.answer["bits"], np.uint8))[: (x2 - x1) * (y2 - y1)]
     assert np.array_equal(inside.reshape(y2 - y1, x2 - x1).astype(bool), one.region.mask[y1:y2, x1:x2])
-    patch = np.asarray(Image.open(io.BytesIO(widget.answer["patch"])))
+    assert widget.answer["raw"]
+    patch = np.frombuffer(widget.answer["patch"], np.uint8).reshape(y2 - y1, x2 - x1, 4)
     assert np.array_equal(patch[..., :3], one.picture[y1:y2, x1:x2])
+    assert np.array_equal(patch[..., 3] == 255, one.region.mask[y1:y2, x1:x2])
     assert (widget.view, widget.answer["about"], widget.answer["area"]) == ("now", 2, one.region.area)
     widget.only_class = "cup"
     assert run(widget)["listed"] == widget.listed == [0]
     widget.selected = None
     assert widget.heat_share is None
+
+
+def test_a_large_region_is_sent_as_png(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detxai_nb.widgets.what_if_view.FEW_PIXELS", 100)
+    widget = asked()
+    one = widget.ask(Region.box(PHOTO, TIN), "noise")
+    x1, y1, x2, y2 = widget.answer["bounds"]
+    patch = np.asarray(Image.open(io.BytesIO(widget.answer["patch"])))
+    assert not widget.answer["raw"]
+    assert np.array_equal(patch[..., :3], one.picture[y1:y2, x1:x2])
 
 
 def test_the_code_makes_what_is_shown_with_every_kind_of_region_and_fill(tiny: Any, scene: Any, make_any: Any) -> None:

@@ -2712,7 +2712,7 @@ var HAND = "rgba(240, 228, 66, 0.38)";
 var APPEARED = "#ffffff";
 var MOST_KEPT = 8;
 var Patches = class {
-  /** @type {Map<number, ImageBitmap>} */
+  /** @type {Map<number, ImageBitmap | HTMLCanvasElement>} */
   #known = /* @__PURE__ */ new Map();
   /** @type {Set<number>} */
   #coming = /* @__PURE__ */ new Set();
@@ -2724,19 +2724,30 @@ var Patches = class {
   /** Null until it is decoded. @param {Answer} answer */
   of(answer) {
     const known = this.#known.get(answer.number);
-    if (!known && !this.#coming.has(answer.number)) this.#decode(answer);
-    return known ?? null;
+    if (known) return known;
+    if (answer.raw) return this.#keep(answer.number, pixelsOf(answer));
+    if (!this.#coming.has(answer.number)) this.#decode(answer);
+    return null;
+  }
+  /**
+   * @template {ImageBitmap | HTMLCanvasElement} Pixels
+   * @param {number} number
+   * @param {Pixels} pixels
+   */
+  #keep(number, pixels) {
+    this.#known.set(number, pixels);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MOST_KEPT) this.#known.delete(oldest);
+    return pixels;
   }
   /** @param {Answer} answer */
   async #decode({ number, patch }) {
     this.#coming.add(number);
     try {
-      this.#known.set(number, await createImageBitmap(new Blob([
+      this.#keep(number, await createImageBitmap(new Blob([
         /** @type {any} */
         patch
       ], { type: "image/png" })));
-      const [oldest] = this.#known.keys();
-      if (this.#known.size > MOST_KEPT) this.#known.delete(oldest);
       this.decoded();
     } catch (error) {
       this.failed(`The changed picture cannot be shown: ${error}`);
@@ -2745,6 +2756,15 @@ var Patches = class {
     }
   }
 };
+function pixelsOf({ bounds: [x1, y1, x2, y2], patch }) {
+  const canvas = document.createElement("canvas");
+  canvas.width = x2 - x1;
+  canvas.height = y2 - y1;
+  const pixels = new ImageData(canvas.width, canvas.height);
+  pixels.data.set(new Uint8Array(patch.buffer, patch.byteOffset, patch.byteLength));
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
+}
 var ChangedPhoto = class {
   canvas = document.createElement("canvas");
   /** @type {unknown[]} */
@@ -2753,7 +2773,7 @@ var ChangedPhoto = class {
    * @param {CanvasImageSource} photo
    * @param {{width: number, height: number}} size of the photograph
    * @param {Answer} answer
-   * @param {ImageBitmap} patch
+   * @param {ImageBitmap | HTMLCanvasElement} patch
    */
   draw(photo, size, answer, patch) {
     if (this.#of[0] === photo && this.#of[1] === answer.number) return this.canvas;
@@ -3144,6 +3164,8 @@ var WhatIfView = class {
   #pair = [new ChangedPhoto(), new ChangedPhoto()];
   /** Where the pointer is. @type {[number, number] | null} */
   #at = null;
+  /** What is not shown yet of the traits' changes. @type {"" | "facts" | "all"} */
+  #stale = "";
   /**
    * @param {WhatIf} whatIf
    * @param {HTMLElement} host
@@ -3211,9 +3233,18 @@ var WhatIfView = class {
   /** @param {string} key */
   #heard(key) {
     this.parts.progress.show(this.whatIf.status);
-    if (key === "status") this.facts.show();
-    else if (key !== "drawn") this.#refresh();
+    if (key !== "drawn") {
+      if (!this.#stale) queueMicrotask(() => this.#catchUp());
+      this.#stale = this.#stale === "all" || key !== "status" ? "all" : "facts";
+    }
     this.parts.stage.invalidate();
+  }
+  #catchUp() {
+    const stale = this.#stale;
+    this.#stale = "";
+    if (!this.root.isConnected) return;
+    if (stale === "all") this.#refresh();
+    else this.facts.show();
   }
   #refresh() {
     const { whatIf, store, parts } = this;

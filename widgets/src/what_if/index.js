@@ -32,6 +32,8 @@ class WhatIfView {
   #pair = [new ChangedPhoto(), new ChangedPhoto()];
   /** Where the pointer is. @type {[number, number] | null} */
   #at = null;
+  /** What is not shown yet of the traits' changes. @type {"" | "facts" | "all"} */
+  #stale = "";
 
   /**
    * @param {WhatIf} whatIf
@@ -104,10 +106,21 @@ class WhatIfView {
   /** @param {string} key */
   #heard(key) {
     this.parts.progress.show(this.whatIf.status);
-    // The facts say whether equal areas are being computed.
-    if (key === "status") this.facts.show();
-    else if (key !== "drawn") this.#refresh();
+    if (key !== "drawn") {
+      // One message brings many traits: all is shown once for them together. The facts say whether equal areas are being
+      // computed, nothing else follows from the status.
+      if (!this.#stale) queueMicrotask(() => this.#catchUp());
+      this.#stale = this.#stale === "all" || key !== "status" ? "all" : "facts";
+    }
     this.parts.stage.invalidate();
+  }
+
+  #catchUp() {
+    const stale = this.#stale;
+    this.#stale = "";
+    if (!this.root.isConnected) return;
+    if (stale === "all") this.#refresh();
+    else this.facts.show();
   }
 
   #refresh() {

@@ -19,10 +19,10 @@ import { boundsOf, grown, moved } from "./shapes.js";
  *   box: [number, number, number, number] | null, iou: number | null, moved: boolean}} Row
  */
 /**
- * `bits`: the region's pixels within `bounds` (xyxy), eight in a byte; `patch`: their new colours as PNG.
+ * `bits`: the region's pixels within `bounds` (xyxy), eight in a byte; `patch`: their new colours, `raw`: as RGBA, else as PNG.
  * @typedef {{number: number, about: number | null, fill: string, region: string, shapes: Shape[], rows: Row[],
  *   appeared: DetectedObject[], went: DetectedObject[], area: number, area_share: number,
- *   bounds: [number, number, number, number], bits: DataView, patch: DataView}} Answer
+ *   bounds: [number, number, number, number], bits: DataView, patch: DataView, raw: boolean}} Answer
  */
 /** What equal areas at one place do. @typedef {{count: number, lost: (number | null)[], same: boolean}} Place */
 

@@ -16,7 +16,7 @@ const MOST_KEPT = 8;
 
 /** The new pixels of answers, decoded. */
 export class Patches {
-  /** @type {Map<number, ImageBitmap>} */
+  /** @type {Map<number, ImageBitmap | HTMLCanvasElement>} */
   #known = new Map();
   /** @type {Set<number>} */
   #coming = new Set();
@@ -30,17 +30,29 @@ export class Patches {
   /** Null until it is decoded. @param {Answer} answer */
   of(answer) {
     const known = this.#known.get(answer.number);
-    if (!known && !this.#coming.has(answer.number)) this.#decode(answer);
-    return known ?? null;
+    if (known) return known;
+    if (answer.raw) return this.#keep(answer.number, pixelsOf(answer));
+    if (!this.#coming.has(answer.number)) this.#decode(answer);
+    return null;
+  }
+
+  /**
+   * @template {ImageBitmap | HTMLCanvasElement} Pixels
+   * @param {number} number
+   * @param {Pixels} pixels
+   */
+  #keep(number, pixels) {
+    this.#known.set(number, pixels);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MOST_KEPT) this.#known.delete(oldest);
+    return pixels;
   }
 
   /** @param {Answer} answer */
   async #decode({ number, patch }) {
     this.#coming.add(number);
     try {
-      this.#known.set(number, await createImageBitmap(new Blob([/** @type {any} */ (patch)], { type: "image/png" })));
-      const [oldest] = this.#known.keys();
-      if (this.#known.size > MOST_KEPT) this.#known.delete(oldest);
+      this.#keep(number, await createImageBitmap(new Blob([/** @type {any} */ (patch)], { type: "image/png" })));
       this.decoded();
     } catch (error) {
       this.failed(`The changed picture cannot be shown: ${error}`);
@@ -48,6 +60,17 @@ export class Patches {
       this.#coming.delete(number);
     }
   }
+}
+
+/** New pixels that were sent as they are. @param {Answer} answer */
+function pixelsOf({ bounds: [x1, y1, x2, y2], patch }) {
+  const canvas = document.createElement("canvas");
+  canvas.width = x2 - x1;
+  canvas.height = y2 - y1;
+  const pixels = new ImageData(canvas.width, canvas.height);
+  pixels.data.set(new Uint8Array(patch.buffer, patch.byteOffset, patch.byteLength));
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
 }
 
 /** Photographs with the new pixels of an answer, made once for each. */
@@ -60,7 +83,7 @@ export class ChangedPhoto {
    * @param {CanvasImageSource} photo
    * @param {{width: number, height: number}} size of the photograph
    * @param {Answer} answer
-   * @param {ImageBitmap} patch
+   * @param {ImageBitmap | HTMLCanvasElement} patch
    */
   draw(photo, size, answer, patch) {
     if (this.#of[0] === photo && this.#of[1] === answer.number) return this.canvas;
