@@ -2031,7 +2031,7 @@ function placeWords(place, about, waiting) {
   if (!place) return waiting;
   const lost = place.lost[about];
   if (place.count === 0 || lost === null || lost === void 0) return "no room for an equal area";
-  return `${change(lost)} (mean of ${place.count})`;
+  return `${change(lost)} (mean of ${place.count})`;
 }
 function answerWords(whatIf, all = false) {
   const { answer, about, elsewhere, store, objects } = whatIf;
@@ -2884,6 +2884,10 @@ function boxesNow(whatIf, answer) {
 }
 
 // src/what_if/pair.js
+function goneCell(row) {
+  const number = element("span", {}, [score(row.now)]);
+  return element("td", { class: "dx-gone", title: "no longer reported" }, [element("span", { class: "dx-gone-word" }, ["gone "]), number]);
+}
 function pairView(whatIf, scene) {
   const { store } = whatIf;
   const sides = [0, 1].map(() => {
@@ -2893,7 +2897,8 @@ function pairView(whatIf, scene) {
     return { root: root2, canvas, title };
   });
   const table = element("table", { class: "dx-scores" });
-  const root = element("div", { class: "dx-pair" }, [element("div", { class: "dx-sides" }, sides.map(({ root: side }) => side)), table]);
+  const struck = element("p", { class: "dx-remark dx-struck", "aria-hidden": "true" }, ["Struck through: no longer reported."]);
+  const root = element("div", { class: "dx-pair" }, [element("div", { class: "dx-sides" }, sides.map(({ root: side }) => side)), table, struck]);
   function both() {
     const { answer, other } = whatIf;
     return answer && other ? [[other, store.get("other")], [answer, store.get("step")]] : [];
@@ -2961,13 +2966,14 @@ function pairView(whatIf, scene) {
         return element("tr", {}, [
           element("th", { scope: "row", title: nameOf(object) }, [nameOf(object)]),
           element("td", {}, [score(cells[0]?.before ?? object.score)]),
-          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? `${row.kept ? "" : "gone "}${score(row.now)}` : ""]))
+          ...cells.map((row) => row && !row.kept ? goneCell(row) : element("td", {}, [row ? score(row.now) : ""]))
         ]);
       });
       table.replaceChildren(
         element("thead", {}, [element("tr", {}, head.map((text) => element("th", { scope: "col" }, [text])))]),
         element("tbody", {}, rows)
       );
+      struck.hidden = !pair.some(([answer]) => answer.rows.some((row) => !row.kept));
       paint();
     },
     dispose: () => observer.disconnect()

@@ -8,6 +8,12 @@ import { score } from "./words.js";
 /** @typedef {import("./model.js").WhatIf} WhatIf */
 /** @typedef {import("./model.js").Answer} Answer */
 
+/** The score of an object that is no longer reported; a narrow page strikes it through. @param {import("./model.js").Row} row */
+function goneCell(row) {
+  const number = element("span", {}, [score(row.now)]);
+  return element("td", { class: "dx-gone", title: "no longer reported" }, [element("span", { class: "dx-gone-word" }, ["gone "]), number]);
+}
+
 /**
  * @param {WhatIf} whatIf
  * @param {(answer: Answer) => import("../shared/painter.js").Scene | null} scene
@@ -21,7 +27,8 @@ export function pairView(whatIf, scene) {
     return { root, canvas, title };
   });
   const table = element("table", { class: "dx-scores" });
-  const root = element("div", { class: "dx-pair" }, [element("div", { class: "dx-sides" }, sides.map(({ root: side }) => side)), table]);
+  const struck = element("p", { class: "dx-remark dx-struck", "aria-hidden": "true" }, ["Struck through: no longer reported."]);
+  const root = element("div", { class: "dx-pair" }, [element("div", { class: "dx-sides" }, sides.map(({ root: side }) => side)), table, struck]);
 
   /** The two answers, the one that is shown last. @returns {[Answer, number][]} */
   function both() {
@@ -90,13 +97,14 @@ export function pairView(whatIf, scene) {
         return element("tr", {}, [
           element("th", { scope: "row", title: nameOf(object) }, [nameOf(object)]),
           element("td", {}, [score(cells[0]?.before ?? object.score)]),
-          ...cells.map((row) => element("td", row && !row.kept ? { class: "dx-gone", title: "no longer reported" } : {}, [row ? `${row.kept ? "" : "gone "}${score(row.now)}` : ""])),
+          ...cells.map((row) => (row && !row.kept ? goneCell(row) : element("td", {}, [row ? score(row.now) : ""]))),
         ]);
       });
       table.replaceChildren(
         element("thead", {}, [element("tr", {}, head.map((text) => element("th", { scope: "col" }, [text])))]),
         element("tbody", {}, rows),
       );
+      struck.hidden = !pair.some(([answer]) => answer.rows.some((row) => !row.kept));
       paint();
     },
     dispose: () => observer.disconnect(),

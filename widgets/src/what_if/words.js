@@ -44,7 +44,8 @@ export function placeWords(place, about, waiting) {
   if (!place) return waiting;
   const lost = place.lost[about];
   if (place.count === 0 || lost === null || lost === undefined) return "no room for an equal area";
-  return `${change(lost)} (mean of ${place.count})`;
+  // It stays together on a narrow page.
+  return `${change(lost)} (mean\u00a0of\u00a0${place.count})`;
 }
 
 /**

@@ -97,7 +97,7 @@ describe("words", () => {
     expect(verdict(/** @type {any} */ (someRow({ moved: true, iou: 0.61 })))).toBe("box moved (IoU 0.61)");
     expect(verdict(/** @type {any} */ (someRow({ beside: 0.62 })))).toBe("reported from beside with 0.62");
     expect([placeWords(undefined, 0, "soon"), placeWords(ELSEWHERE.object, 0, ""), placeWords(ELSEWHERE.background, 1, "")]).toEqual(
-      ["soon", "no room for an equal area", "+0.01 (mean of 4)"],
+      ["soon", "no room for an equal area", "+0.01 (mean\u00a0of\u00a04)"],
     );
   });
 });
@@ -134,7 +134,7 @@ describe("WhatIf", () => {
       `#0 ${NAME}, score 0.90, now 0.40 (box, 3.0% of the picture, filled with blur). In all: 1 no longer reported, 1 of another class, 1 new.`,
     );
     expect(all(".dx-figures .dx-fact").map((one) => one.textContent)).toEqual([
-      ...["Score now0.40 of 0.90", "Change\u22120.50", "Elsewhere in the objectno room for an equal area", "On the background\u22120.02 (mean of 4)"],
+      ...["Score now0.40 of 0.90", "Change\u22120.50", "Elsewhere in the objectno room for an equal area", "On the background\u22120.02 (mean\u00a0of\u00a04)"],
       ...["Its heat under the region25%", "Area of the picture3.0%"],
     ]);
     expect(get(".dx-more").textContent).toBe(`New: ${NAME} 0.60`);
