@@ -21,12 +21,8 @@ from detxai_nb.widgets.shared.widget import IDLE, WorkWidget
 from detxai_nb.widgets.shared.worker import COMPUTING
 from detxai_nb.widgets.what_if_maps import MapsOfObjects
 from detxai_nb.widgets.what_if_regions import DrawnRegion, MapsHere, drawn_of_region, drawn_of_shapes
-from detxai_nb.widgets.what_if_steps import AnsweredStep, ControlsQuestion, History, Question, checked_note
-from detxai_nb.widgets.what_if_view import WhatIfFill, answer_payload, controls_payload, step_title
-
-VIEWS = ("before", "now")
-REST = 0.08
-"""Seconds between an answer and the computation of what equal areas elsewhere do; a newer question does not wait."""
+from detxai_nb.widgets.what_if_steps import REST, AnsweredStep, ControlsQuestion, History, Question, checked_note
+from detxai_nb.widgets.what_if_view import VIEWS, WhatIfFill, answer_payload, controls_payload, step_title
 
 
 class AskingWidget(MapsOfObjects):
@@ -248,7 +244,6 @@ class AskingWidget(MapsOfObjects):
         if isinstance(request, Question):
             return self._answered(request, progress)
         if isinstance(request, ControlsQuestion):
-            # Both would want all of a small machine: first the browser draws the answer.
             self._newer.wait(REST)
             one: Intervention | None = self._worker.kept.get(request.question.key)
             one = self._answered(request.question, progress) if one is None else one

@@ -8,6 +8,9 @@ from typing import Any
 from detxai_nb.interventions.fill import Fill
 from detxai_nb.widgets.what_if_regions import DrawnRegion
 
+REST = 0.08
+"""Seconds between an answer and the computation of what equal areas elsewhere do; a newer question does not wait. Both
+would want all of a small machine: first the browser draws the answer."""
 LONGEST_NOTE = 500
 """Letters of a note, at most."""
 

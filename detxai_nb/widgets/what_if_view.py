@@ -17,6 +17,8 @@ from detxai_nb.widgets.shared.serialize import pack_objects
 from detxai_nb.widgets.shared.traits import Choice
 from detxai_nb.widgets.what_if_steps import Question
 
+VIEWS = ("before", "now")
+"""What the picture shows."""
 MOVED = 0.9
 """A box has moved if its IoU with the one before is below this."""
 _TITLES = {

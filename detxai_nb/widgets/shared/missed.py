@@ -36,6 +36,7 @@ class MissRequest:
         row: the number of the miss.
         name: the class of the annotation.
         maps: how the map is made.
+        rows: none: it is no map of the found objects.
     """
 
     row: int
