@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -100,6 +101,22 @@ def test_another_method_explains_a_miss_too(make: Any, tiny: Any, sample: Sample
     right = dx.misses.explain_candidate(tiny, sample, widget.missed, row, method="grad-cam")
     assert torch.equal(widget._drawn().values, right.values)
     assert torch.equal(run(widget, sample)["maps"].values, right.values)
+
+
+def test_a_cancelled_miss_leads_back_to_the_object(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: Any, progress: Any, **__: Any) -> None:
+        while True:
+            time.sleep(0.01)
+            progress(0, 1)
+
+    widget = make(selected=2)
+    shown = widget.map_key
+    monkeypatch.setattr("detxai_nb.widgets.shared.missed.explain_candidate", slow)
+    widget.set_state({"selected": None, "miss": first(widget)})
+    assert widget.status["state"] == "busy"
+    widget.cancel()
+    assert widget.wait(30)
+    assert (widget.miss, widget.selected, widget.map_key, widget.status["state"]) == (None, 2, shown, "idle")
 
 
 def test_one_without_a_candidate_has_no_map_and_says_so(make: Any, sample: Sample) -> None:

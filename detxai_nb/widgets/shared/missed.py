@@ -76,6 +76,8 @@ class MissedObjects(OneResultWidget):
 
     _sample: Sample | None = None
     _report: MissReport | None = None
+    _left: int | None = None
+    """The object that was selected last."""
     _options: WidgetOptions | None
 
     misses: Any = traitlets.List().tag(sync=True)
@@ -86,6 +88,14 @@ class MissedObjects(OneResultWidget):
 
     def __init__(self, inputs: WidgetInputs, **traits: Any) -> None:
         super().__init__(inputs, misses=self._packed_misses(inputs), **traits)
+
+    def cancel(self) -> None:
+        """Stop the running computation, if there is one; from a miss go back to the object that was selected before."""
+        with self._lock:
+            leaves = isinstance(self._worker.busy, MissRequest)
+            super().cancel()
+            if leaves and self.miss is None and self.selected is None:
+                self.selected = self._left
 
     def _take_sample(self, inputs: WidgetInputs, sample: Sample | None) -> None:
         """Look for what was missed; raises as ``WidgetInputs.check_sample`` and ``explain_misses``."""
@@ -99,7 +109,7 @@ class MissedObjects(OneResultWidget):
         super()._take_inputs(inputs)
         if self._sample is not None and self._ready:
             self._take_sample(inputs, self._sample)
-            self.miss = None
+            self.miss = self._left = None
             self.misses = self._packed_misses(inputs)
 
     def _packed_misses(self, inputs: WidgetInputs) -> list[dict[str, Any]]:
@@ -191,7 +201,9 @@ class MissedObjects(OneResultWidget):
 
     @traitlets.observe("selected")
     def _chose_object(self, change: Any) -> None:
-        if change["new"] is not None and self.miss is not None:
+        if change["new"] is None:
+            self._left = change["old"]
+        elif self.miss is not None:
             self.miss = None
 
 
