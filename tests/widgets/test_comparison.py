@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -369,10 +370,13 @@ def test_d_rise_shows_its_maps_as_they_improve(compare: Any, monkeypatch: pytest
     early = [one for one in seen if one.get("unfinished")]
     assert early
     assert early[0]["rows"] == [2, 0]
-    assert early[0]["grids"][0]["status"] == "after 4 masks"
+    # How far it has come when the first is shown depends on what else runs.
+    masks = re.fullmatch(r"after (\d+) masks", early[0]["grids"][0]["status"])
+    assert masks is not None
+    assert 4 <= int(masks[1]) < 40
     cell = early[0]["grids"][0]["stride"][0]
     assert (cell, early[0]["grids"][0]["shape"]) == (4, [30, 50])
-    assert any(text.startswith("4 of up to 40 masks, split-half correlation") for text in said)
+    assert any(re.match(r"\d+ of up to 40 masks, split-half correlation", text) for text in said)
     assert not seen[-1].get("unfinished")
     assert widget.rows["d-rise"]["text"] == ""
     first = dx.explain(
