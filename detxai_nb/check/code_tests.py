@@ -97,3 +97,53 @@ def share_inside(function: Callable[..., Any]) -> str | None:
         if not close:
             return f"{what} it makes {float(got):.3f}, not {expected:.3f}"
     return None
+
+
+@code_test("ss-grad-cam")
+def ss_grad_cam(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns SSGrad-CAM's map of one object.
+
+    Args:
+        function: takes an activation and a gradient, tensors float32 ``[C,H,W]`` of PyTorch; returns the map ``[H,W]``.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(3)
+    activation, gradient = torch.randn(2, 3, 4, 5, generator=generator).unbind()
+    one = torch.zeros(3, 4, 5)
+    one[0, 1, 2], one[0, 3, 3] = 2.0, -1.0
+    for g, what in (
+        (one, "of a gradient that is 0 but for two places of one channel"),
+        (gradient, "of an activation and a gradient of random numbers"),
+        (gradient * torch.tensor([1.0, 0.01, 0.0])[:, None, None], "of channels with large, small and no gradients"),
+    ):
+        expected = torch.zeros(4, 5)
+        for channel, strength in zip(activation, g):
+            if strength.any():
+                expected += strength.mean() * channel * strength.abs() / strength.abs().max()
+        if wrong := _of_map(function(activation.clone(), g.clone()), expected.clamp(min=0), what):
+            return wrong
+    return None
+
+
+def _of_map(got: Any, expected: Any, what: str) -> str | None:
+    """Compare a student's map with the right one: None, or what is wrong in a sentence."""
+    import torch
+
+    if not isinstance(got, torch.Tensor):
+        return f"it returns {type(got).__name__}, not a tensor"
+    if got.shape != expected.shape:
+        return f"{what} it makes a map of {list(got.shape)}, not {list(expected.shape)}"
+    if not got.isfinite().all():
+        return f"{what} its map has places that are no number: is something divided by 0?"
+    if got.dtype.is_complex or got.dtype == torch.bool:
+        return f"{what} it makes a map of {got.dtype}, not of float32"
+    off = (got.to(expected) - expected).abs()
+    if float(off.max()) > 1e-4 * max(1.0, float(expected.abs().max())):
+        row, column = divmod(int(off.argmax()), expected.shape[1])
+        value, right = float(got[row, column]), float(expected[row, column])
+        return f"{what} the map at row {row}, column {column} is {value:.3f}, not {right:.3f}"
+    return None
