@@ -89,13 +89,8 @@ def share_inside(function: Callable[..., Any]) -> str | None:
         (one, 0.75, "of a map with 3 inside the mask and 1 outside"),
         (signed, 0.75, "of a map with 3 inside the mask, and 1 and -4 outside (only positive values are heat),"),
     ):
-        got = function(heat.clone(), mask.clone())
-        try:
-            close = abs(float(got) - expected) < 1e-4
-        except (TypeError, ValueError, RuntimeError):
-            return f"it returns {type(got).__name__}, not a number"
-        if not close:
-            return f"{what} it makes {float(got):.3f}, not {expected:.3f}"
+        if wrong := _of_number(function(heat.clone(), mask.clone()), expected, what):
+            return wrong
     return None
 
 
@@ -127,6 +122,48 @@ def ss_grad_cam(function: Callable[..., Any]) -> str | None:
         if wrong := _of_map(function(activation.clone(), g.clone()), expected.clamp(min=0), what):
             return wrong
     return None
+
+
+@code_test("difference-map")
+def difference_map(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns the difference map of one object among several.
+
+    Args:
+        function: takes maps, a tensor float32 ``[N,H,W]`` of PyTorch with N of 2 or more, and the object's number;
+            returns the signed map ``[H,W]``.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(5)
+    maps = torch.rand(3, 4, 5, generator=generator)
+    weak = maps * torch.tensor([1.0, 0.01, 30.0])[:, None, None]
+    floor = maps + torch.tensor([0.0, 2.0, 5.0])[:, None, None]
+    for given, index, what in (
+        (maps, 1, "of three maps with values from 0 to 1"),
+        (weak, 0, "of maps of which one is weak and one is strong"),
+        (floor, 2, "of maps that are nowhere 0"),
+        (maps[:2], 0, "of two maps"),
+    ):
+        scaled = [(one - one.min()) / (one.max() - one.min()) for one in given]
+        highest = torch.zeros(4, 5)
+        for number, one in enumerate(scaled):
+            if number != index:
+                highest = torch.maximum(highest, one)
+        if wrong := _of_map(function(given.clone(), index), scaled[index] - highest, what):
+            return wrong
+    return None
+
+
+def _of_number(got: Any, expected: float, what: str) -> str | None:
+    """Compare a student's number with the right one: None, or what is wrong in a sentence."""
+    try:
+        number = float(got)
+    except (TypeError, ValueError, RuntimeError):
+        return f"it returns {type(got).__name__}, not a number"
+    return None if abs(number - expected) < 1e-4 else f"{what} it makes {number:.3f}, not {expected:.3f}"
 
 
 def _of_map(got: Any, expected: Any, what: str) -> str | None:
