@@ -157,6 +157,33 @@ def difference_map(function: Callable[..., Any]) -> str | None:
     return None
 
 
+@code_test("gaussian-mask")
+def gaussian_mask(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns G-CAME's mask of a layer.
+
+    Args:
+        function: takes a cell's row and column, the layer's height and width, all in cells, and the Gaussian's width in
+            cells; returns the mask, a tensor ``[height,width]`` of PyTorch that runs from 0 to 1.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import math
+
+    import torch
+
+    for row, column, height, width, sigma in ((1, 3, 4, 6, 1.5), (0, 0, 5, 3, 0.7), (2, 1, 3, 8, 9.0)):
+        expected = torch.zeros(height, width)
+        for y in range(height):
+            for x in range(width):
+                expected[y, x] = math.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * sigma**2))
+        expected = (expected - expected.min()) / (expected.max() - expected.min())
+        what = f"of the cell in row {row}, column {column} of a layer of {height}x{width}, sigma {sigma},"
+        if wrong := _of_map(function(row, column, height, width, sigma), expected, what):
+            return wrong
+    return None
+
+
 def _of_number(got: Any, expected: float, what: str) -> str | None:
     """Compare a student's number with the right one: None, or what is wrong in a sentence."""
     try:
