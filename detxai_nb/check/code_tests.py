@@ -184,6 +184,45 @@ def gaussian_mask(function: Callable[..., Any]) -> str | None:
     return None
 
 
+@code_test("told-apart")
+def told_apart(function: Callable[..., Any]) -> str | None:
+    """Try a function that says whether the maps of two objects can be told apart.
+
+    Args:
+        function: takes the maps of two objects, tensors float32 ``[H,W]`` of PyTorch, and the bool masks ``[H,W]`` of
+            the first object's box and of the second's; returns whether each map has more energy in its own box.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    own, other = torch.zeros(2, 4, 6, dtype=torch.bool).unbind()
+    own[1:3, 0:3], other[1:3, 2:6] = True, True
+    left, right, between = torch.zeros(3, 4, 6).unbind()
+    left[1, 0], left[2, 4], right[2, 5], right[1, 1], right[0, 3] = 3.0, 1.0, 5.0, 2.0, 9.0
+    between[1:3, 2], between[1, 3] = 4.0, 0.5
+    spread = torch.zeros(4, 6)
+    spread[2, 0], spread[1:3, 3:6] = 2.0, 0.5
+    for first, second, expected, what in (
+        (left, right, True, "each map has more energy in its own box"),
+        (left * 0.1, right, True, "each map has more energy in its own box, and the first is the weaker of the two"),
+        (right, left, False, "each map has more energy in the other's box"),
+        (left, left, False, "both maps are the same, and lie in the first box"),
+        (right, right, False, "both maps are the same, and lie in the second box"),
+        (between, right, False, "the first map lies where the boxes overlap, and a little in the second"),
+        (spread, right, False, "the first map is highest in its own box, with more energy in the other"),
+    ):
+        got = function(first.clone(), second.clone(), own.clone(), other.clone())
+        try:
+            said = bool(got)
+        except (TypeError, ValueError, RuntimeError):
+            return f"it returns {type(got).__name__}, not True or False"
+        if said is not expected:
+            return f"where {what}, it says {said}, not {expected}"
+    return None
+
+
 def _of_number(got: Any, expected: float, what: str) -> str | None:
     """Compare a student's number with the right one: None, or what is wrong in a sentence."""
     try:
