@@ -223,6 +223,36 @@ def told_apart(function: Callable[..., Any]) -> str | None:
     return None
 
 
+@code_test("rank-correlation")
+def rank_correlation(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns Spearman's rank correlation of two maps.
+
+    Args:
+        function: takes two maps, tensors float32 ``[H,W]`` of PyTorch in which no value occurs twice; returns a number
+            from -1 to 1.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(7)
+    one, other = (torch.randperm(20, generator=generator).view(4, 5).float() / 19 for _ in range(2))
+    for first, second, what in (
+        (one, one, "of a map and itself"),
+        (one, one**4, "of a map and its fourth power, which ranks the pixels alike,"),
+        (one, -one, "of a map and its negative"),
+        (one, other.exp() * 100, "of two unlike maps"),
+    ):
+        ranks = [[sum(bool(b < a) for b in heat.flatten()) for a in heat.flatten()] for heat in (first, second)]
+        squares = sum((a - b) ** 2 for a, b in zip(*ranks))
+        count = first.numel()
+        expected = 1 - 6 * squares / (count * (count**2 - 1))
+        if wrong := _of_number(function(first.clone(), second.clone()), expected, what):
+            return wrong
+    return None
+
+
 def _of_number(got: Any, expected: float, what: str) -> str | None:
     """Compare a student's number with the right one: None, or what is wrong in a sentence."""
     try:
