@@ -253,6 +253,35 @@ def rank_correlation(function: Callable[..., Any]) -> str | None:
     return None
 
 
+@code_test("global-guidance")
+def global_guidance(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns global guidance's map of one class, not smoothed.
+
+    Args:
+        function: takes an activation and a gradient, tensors float32 ``[C,H,W]`` of PyTorch; returns the map ``[H,W]``.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(11)
+    activation, gradient = torch.randn(2, 3, 4, 5, generator=generator).unbind()
+    even = gradient.mean((1, 2), keepdim=True).expand(-1, 4, 5)
+    for g, what in (
+        (even, "of a gradient that is the same at every place"),
+        (gradient, "of an activation and a gradient of random numbers"),
+    ):
+        expected = torch.zeros(4, 5)
+        for y in range(4):
+            for x in range(5):
+                guide = max(0.0, sum(float(g[k, y, x] * activation[k, y, x]) for k in range(3)))
+                expected[y, x] = sum(float(g[k].mean() * activation[k, y, x]) * guide for k in range(3))
+        if wrong := _of_map(function(activation.clone(), g.clone()), expected.clamp(min=0), what):
+            return wrong
+    return None
+
+
 def _of_number(got: Any, expected: float, what: str) -> str | None:
     """Compare a student's number with the right one: None, or what is wrong in a sentence."""
     try:
