@@ -154,6 +154,31 @@ def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
     assert notebook.cells[0].source.startswith("# ")
 
 
+# What a card says, in this order.
+CARD = ("Question", "Goals", "Before this", "Time", "Needed")
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=called)
+def test_a_lesson_has_its_parts(path: Path) -> None:
+    """A card whose minutes add up, a misconception, when to use the method, and where to go on."""
+    from detxai_nb.check.authoring import read_authored
+
+    texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    exercises = read_authored(path.with_name(f"{path.name[:2]}.toml"))["exercises"]
+    card = texts[1]
+    assert card.startswith("## On one card")
+    assert re.findall(r"^- \*\*(.+?)\.\*\*", card, re.MULTILINE)[: len(CARD)] == list(CARD)
+    assert re.search(r"^- \*\*Papers?\.\*\* .*\*.+\*", card, re.MULTILINE), "it names no paper"
+    whole, parts = re.search(r"About (\d+) minutes: (.+)\.", card).groups()  # type: ignore[union-attr]
+    minutes = [int(one) for one in re.findall(r" (\d+)(?:,|$)", parts)]
+    assert sum(minutes) == int(whole)
+    assert minutes[-1] == sum(one["minutes"] for one in exercises), "the last part is the exercises"
+    assert {one["kind"] for one in exercises} - {"choice"}
+    everything = "\n".join(texts)
+    for part in ("**A common misconception:", "**Strengths", "**Limits", "When to use", "ext steps\n"):
+        assert part in everything, f"it has no {part.strip()!r}"
+
+
 def bad_formulas(text: str) -> list[str]:
     """The formulas of a markdown cell that JupyterLab would not render, or other than they are meant."""
     plain = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
