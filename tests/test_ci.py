@@ -47,12 +47,15 @@ def test_a_skipped_browser_test_is_a_fault(script: Callable[[str], ModuleType]) 
 
 def test_the_wheel_holds_what_is_committed_and_nothing_else(script: Callable[[str], ModuleType]) -> None:
     module = script("check_wheel")
-    committed = {"detxai_nb/cli.py", "notebooks/00_start_here.ipynb", *module.NEEDED[:-1]}
-    whole = {*module.NEEDED, "detxai_nb/cli.py", "x.dist-info/METADATA", "x.dist-info/licenses/LICENSE"}
+    solved, answers = "notebooks/solutions/00_start_here.ipynb", "notebooks/solutions/00.toml"
+    committed = {"detxai_nb/cli.py", "notebooks/00_start_here.ipynb", solved, answers, *module.NEEDED[:-1]}
+    own = {*module.NEEDED, "detxai_nb/cli.py", f"detxai_nb/{answers}"}
+    whole = {*own, "x.dist-info/METADATA", "x.dist-info/licenses/LICENSE"}
     assert module.faults(whole, committed, 1000) == []
     weights = "detxai_nb/detectors/zoo/tiny-fcos.safetensors"
     assert module.faults(whole - {weights}, committed, 1000) == [f"{weights} is missing"]
-    assert module.faults({*whole, "tests/test_cli.py"}, committed, 1000) == ["tests/test_cli.py does not belong there"]
+    for other in ("tests/test_cli.py", f"detxai_nb/{solved}"):
+        assert module.faults({*whole, other}, committed, 1000) == [f"{other} does not belong there"]
     assert module.faults(whole - {"x.dist-info/licenses/LICENSE"}, committed, 1000) == ["the licence is missing"]
     assert "more than" in module.faults(whole, committed, 10**9)[0]
 

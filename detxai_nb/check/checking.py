@@ -142,7 +142,7 @@ def _what_next(exercise: Exercise, record: ExerciseRecord) -> str:
     if record.misses < HINT_AFTER and exercise.hints:
         return "After another miss there is a hint."
     if record.misses + 1 - HINT_AFTER > len(exercise.hints):
-        return "The solutions lie in notebooks/solutions, in the repository and in the installed package."
+        return "The solutions lie in notebooks/solutions: in the repository as notebooks, in the package as text."
     return ""
 
 
