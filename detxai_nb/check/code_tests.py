@@ -65,7 +65,7 @@ def run_code_test(name: str, function: Any) -> str | None:
 
 
 @code_test("share-inside")
-def share_inside(function: Callable[..., Any]) -> str | None:
+def try_share_inside(function: Callable[..., Any]) -> str | None:
     """Try a function that returns the share of a heat map's positive values that lies in a mask.
 
     Args:
@@ -95,7 +95,7 @@ def share_inside(function: Callable[..., Any]) -> str | None:
 
 
 @code_test("ss-grad-cam")
-def ss_grad_cam(function: Callable[..., Any]) -> str | None:
+def try_ss_grad_cam(function: Callable[..., Any]) -> str | None:
     """Try a function that returns SSGrad-CAM's map of one object.
 
     Args:
@@ -125,7 +125,7 @@ def ss_grad_cam(function: Callable[..., Any]) -> str | None:
 
 
 @code_test("difference-map")
-def difference_map(function: Callable[..., Any]) -> str | None:
+def try_difference_map(function: Callable[..., Any]) -> str | None:
     """Try a function that returns the difference map of one object among several.
 
     Args:
@@ -158,7 +158,7 @@ def difference_map(function: Callable[..., Any]) -> str | None:
 
 
 @code_test("gaussian-mask")
-def gaussian_mask(function: Callable[..., Any]) -> str | None:
+def try_gaussian_mask(function: Callable[..., Any]) -> str | None:
     """Try a function that returns G-CAME's mask of a layer.
 
     Args:
@@ -185,7 +185,7 @@ def gaussian_mask(function: Callable[..., Any]) -> str | None:
 
 
 @code_test("told-apart")
-def told_apart(function: Callable[..., Any]) -> str | None:
+def try_told_apart(function: Callable[..., Any]) -> str | None:
     """Try a function that says whether the maps of two objects can be told apart.
 
     Args:
@@ -224,7 +224,7 @@ def told_apart(function: Callable[..., Any]) -> str | None:
 
 
 @code_test("rank-correlation")
-def rank_correlation(function: Callable[..., Any]) -> str | None:
+def try_rank_correlation(function: Callable[..., Any]) -> str | None:
     """Try a function that returns Spearman's rank correlation of two maps.
 
     Args:
@@ -254,7 +254,7 @@ def rank_correlation(function: Callable[..., Any]) -> str | None:
 
 
 @code_test("global-guidance")
-def global_guidance(function: Callable[..., Any]) -> str | None:
+def try_global_guidance(function: Callable[..., Any]) -> str | None:
     """Try a function that returns global guidance's map of one class, not smoothed.
 
     Args:
