@@ -77,3 +77,30 @@ def test_the_working_folder_of_students_holds_no_solutions(tmp_path: Path) -> No
     for path in copied:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         assert not [cell for cell in cells if "solution" in cell["metadata"].get("tags", [])]
+
+
+def test_the_packages_own_methods_pass_the_tests_of_students_code() -> None:
+    import torch
+
+    from detxai_nb.check.code_tests import run_code_test
+    from detxai_nb.methods.global_guidance import global_guidance
+    from detxai_nb.methods.method import Context
+    from detxai_nb.methods.ss_grad_cam import ss_grad_cam
+    from detxai_nb.statistics import rank_correlation
+
+    def own(method: Any, **settings: Any) -> Any:
+        """The package's method as a function of one object's activation and gradient."""
+
+        def of_one(activation: Any, gradient: Any) -> Any:
+            context = Context(tuple(activation.shape[1:]), torch.zeros(1, 4))
+            return method(activation, gradient[None], context, **settings)[0]
+
+        return of_one
+
+    assert run_code_test("ss-grad-cam", own(ss_grad_cam)) is None
+    assert run_code_test("global-guidance", own(global_guidance, smoothing=0)) is None
+
+    def of_rows(one: Any, other: Any) -> Any:
+        return rank_correlation(one.flatten()[None], other.flatten()[None])[0]
+
+    assert run_code_test("rank-correlation", of_rows) is None
