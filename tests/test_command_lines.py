@@ -34,7 +34,9 @@ def usage() -> Iterator[tuple[str, ...]]:
     """Lines that the parser refuses."""
     yield from ((), ("--nope",), ("nope",), ("",), ("\0",), ("explain",), ("explain", "scene.png"), ("evaluate",))
     yield from (("explain", "--out", "out.png"), (*EXPLAIN, "more"), (*EXPLAIN, "--nope"), ("--traceback",))
-    yield from ((command, "--nope") for command in ("evaluate", "example", "fetch", "lab", "detectors", "methods"))
+    yield from (
+        (command, "--nope") for command in ("evaluate", "example", "fetch", "lab", "detectors", "methods", "doctor")
+    )
     yield from ((command, "a", "b") for command in ("detectors", "methods", "metrics", "example", "fetch", "lab"))
     yield from (
         (*EXPLAIN, option) for option in ("--method", "--layer", "--object", "--setting", "--weights", "--names")

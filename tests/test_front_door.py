@@ -96,6 +96,7 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
             "--help", "--version", "", "no-such", "explain", "explain --help", "evaluate --help", "lab --help",
             "methods --help", "explain a.png --out a.gif", "explain a.png --out no/such/folder/a.png",
             "evaluate", "evaluate odam --scenes none", "evaluate odam --no-such", "fetch --help", "example --number -1",
+            "doctor --help",
         ):
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 with contextlib.suppress(SystemExit):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import detxai_nb
-from detxai_nb.cli import commands, surveys
+from detxai_nb.cli import commands, doctors, surveys
 from detxai_nb.cli.wording import in_own_words, shortened
 
 TABLES = {"detectors": "detectors", "methods": "explanation methods", "metrics": "metrics"}
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``detxai-nb``, by default those of the process.
 
     Returns:
-        The exit status: 0; 2 for an error, with one sentence on stderr; 130 for Ctrl-C.
+        The exit status: 0; 1 where a command looked for faults and found some; 2 for an error, with one sentence on
+        stderr; 130 for Ctrl-C.
 
     Raises:
         SystemExit: from argparse, for ``--help``, ``--version`` and wrong arguments.
@@ -53,7 +54,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     """Run one command; what it prints can be written."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough.
         sys.stdout = None
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         table.set_defaults(run=commands.show_table, table=name)
         table.add_argument("name", nargs="?", help="one of them, to see all about it with its settings")
     _add_survey(add("survey", help="user studies: collect the answers of a class"))
+    _add_doctor(add("doctor", help="check that everything that the notebooks need is there"))
     _add_lab(add("lab", help="copy the notebooks into a folder and open JupyterLab there"))
     return parser
 
@@ -277,6 +279,11 @@ def _add_survey(survey: argparse.ArgumentParser) -> None:
     gather.add_argument(
         "--port", type=_whole(0, 65535), default=8765, help="the port (%(default)s); 0 takes a free one"
     )
+
+
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.set_defaults(run=doctors.run_doctor)
+    doctor.add_argument("--json", action="store_true", help="print everything that was looked at, for a program")
 
 
 def _add_lab(lab: argparse.ArgumentParser) -> None:
