@@ -49,7 +49,7 @@ LAYERS = (
     ("explaining", "interventions"),
     ("metrics",),
     ("check", "evaluation", "misses", "profiles", "sanity", "survey", "testing", "tiny", "training"),
-    ("widgets", "cli", "installation", "lab", "__main__"),
+    ("widgets", "cli", "installation", "lab", "workshop", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What draws itself imports that inside the function, so that nothing loads matplotlib before.

@@ -48,6 +48,8 @@ def usage() -> Iterator[tuple[str, ...]]:
     yield from (("evaluate", "odam", option, "0") for option in ("--scenes", "--limit", "--workers"))
     yield from (("example", "--number", value) for value in NO_WHOLES)
     yield from (("lab", "--port", value) for value in (*NO_WHOLES, "0", "65536"))
+    yield from (("workshop",), ("workshop", "nope"), ("workshop", "prepare"), ("workshop", "check"))
+    yield from (("workshop", "prepare", "a", "--seats", value) for value in (*NO_WHOLES, "0", "1001"))
     yield from (("survey",), ("survey", "nope"), ("survey", "collect"), ("survey", "collect", "in"))
     yield from (("survey", "collect", "in", "--study", "a", "--port", value) for value in (*NO_WHOLES, "65536"))
 
@@ -85,6 +87,8 @@ def quick() -> Iterator[tuple[str, ...]]:
     yield from (("fetch", "fcos_resnet50_fpn", "--from", path) for path in (*NO_PATHS[1:], ".", "text.png"))
     yield ("fetch", "--from", "scene.png")
     yield from (("lab", path) for path in ("scene.png", "scene.png/a", "a\0b", "x" * 20_000))
+    yield from (("workshop", "check", path) for path in (*NO_PATHS, ".", "scene.png"))
+    yield from (("workshop", "prepare", path) for path in ("scene.png", "a\0b", "x" * 20_000, "https://example.com/a"))
     yield from (("survey", "collect", "in", "--study", path) for path in (*NO_PATHS[1:], ".", "text.json", "coco.json"))
 
 

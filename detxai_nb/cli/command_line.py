@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import detxai_nb
-from detxai_nb.cli import commands, doctors, surveys
+from detxai_nb.cli import commands, doctors, surveys, workshops
 from detxai_nb.cli.wording import in_own_words, shortened
 
 TABLES = {"detectors": "detectors", "methods": "explanation methods", "metrics": "metrics"}
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         table.set_defaults(run=commands.show_table, table=name)
         table.add_argument("name", nargs="?", help="one of them, to see all about it with its settings")
     _add_survey(add("survey", help="user studies: collect the answers of a class"))
+    _add_workshop(add("workshop", help="prepare and check the folder of a workshop without a network"))
     _add_doctor(add("doctor", help="check that everything that the notebooks need is there"))
     _add_lab(add("lab", help="copy the notebooks into a folder and open JupyterLab there"))
     return parser
@@ -279,6 +280,37 @@ def _add_survey(survey: argparse.ArgumentParser) -> None:
     gather.add_argument(
         "--port", type=_whole(0, 65535), default=8765, help="the port (%(default)s); 0 takes a free one"
     )
+
+
+def _add_workshop(workshop: argparse.ArgumentParser) -> None:
+    add = workshop.add_subparsers(required=True, metavar="command").add_parser
+    prepare = add("prepare", help="write studies, notebooks, wheels and checksums into a folder; resumes what is there")
+    prepare.set_defaults(run=workshops.run_prepare)
+    prepare.add_argument("folder", type=Path, help="the folder to prepare")
+    prepare.add_argument("--seats", type=_whole(1, 1000), default=30, help="of each study (%(default)s)")
+    prepare.add_argument(
+        "--masks", type=_whole(2), default=500, metavar="N", help="masks of D-RISE for each object (%(default)s)"
+    )
+    prepare.add_argument(
+        "--platform",
+        action="append",
+        metavar="NAME",
+        help="the laptops' kind: linux, windows or mac; may be repeated; by default that of this computer",
+    )
+    prepare.add_argument("--no-wheels", action="store_true", help="download no packages")
+    prepare.add_argument("--wheel", type=Path, metavar="FILE", help="the wheel of this package, if there is one")
+    prepare.add_argument(
+        "--torch-index",
+        default="https://download.pytorch.org/whl/cpu",
+        metavar="URL",
+        help="the index with PyTorch's builds for the CPU (%(default)s); '' takes PyTorch from where all others are",
+    )
+    prepare.add_argument(
+        "--force", action="store_true", help="overwrite what was changed, and studies of other settings"
+    )
+    check = add("check", help="check that a folder is as it was prepared")
+    check.set_defaults(run=workshops.run_check)
+    check.add_argument("folder", type=Path, help="the folder, or a copy without teacher/")
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
