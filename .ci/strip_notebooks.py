@@ -23,6 +23,7 @@ PICTURE = "image/png"
 LARGEST = 8_000_000  # bytes
 LEVELS = 32  # for each colour channel: half the bytes of a photograph with noise, and hardly to be seen
 COLORS = 256  # of a picture: two fifths of the bytes less again, by half a level of 255 in the mean
+RARE = 96  # of these: colours of few pixels that the others miss most, such as those of thin lines
 WIDEST = 1100  # pixels; a notebook's page is no wider, so that it would be drawn smaller anyway
 
 
@@ -67,8 +68,21 @@ def lighten(picture: str) -> str | None:
     steps = np.round(np.asarray(opened) * ((LEVELS - 1) / 255))
     rounded = Image.fromarray(np.round(steps * (255 / (LEVELS - 1))).astype(np.uint8))
     out = io.BytesIO()
-    rounded.quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    rounded.quantize(palette=palette_of(rounded), dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return base64.b64encode(out.getvalue()).decode()
+
+
+def palette_of(picture: Image.Image) -> Image.Image:
+    """A picture whose palette is made for another: by median cut, and then the colours that this misses most."""
+    common = picture.quantize(COLORS - RARE, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    found = np.asarray(common.getpalette(), np.uint8).reshape(-1, 3)[: COLORS - RARE]
+    colors, at, pixels = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_index=True, return_counts=True)
+    taken = np.asarray(common.convert("RGB")).reshape(-1, 3)[at]
+    off = np.square(colors.astype(int) - taken).sum(axis=1)
+    worst = np.argsort(-off * pixels, kind="stable")[:RARE]
+    made = Image.new("P", (1, 1))
+    made.putpalette(np.concatenate([found, colors[worst]]).tobytes())
+    return made
 
 
 def faults(notebook: Any, size: int) -> list[str]:

@@ -291,6 +291,22 @@ print(json.dumps({
 """
 
 
+def test_the_colours_of_thin_lines_stay_apart(stripper: ModuleType) -> None:
+    """Beside a photograph, which takes most of a palette."""
+    import numpy as np
+
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    lines = [(31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75)]
+    for number, color in enumerate(lines):
+        pixels[280 + 3 * number, 20:60] = color
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    lighter = stripper.lighten(base64.b64encode(out.getvalue()).decode())
+    seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(lighter))).convert("RGB"))
+    for number, color in enumerate(lines):
+        assert np.abs(seen[280 + 3 * number, 20:60].astype(int) - color).max() <= 24, color
+
+
 @pytest.mark.skipif(not forked_kernels.ARE_SAFE, reason="kernels are forked on Linux only")
 def test_a_forked_kernel_is_like_one_that_starts_by_itself(
     kernels: forked_kernels.KernelParent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
