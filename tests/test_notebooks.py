@@ -63,6 +63,11 @@ def kernels() -> Iterator[forked_kernels.KernelParent]:
     parent.close()
 
 
+def with_this_package() -> str:
+    """The same for all kernels: what they are forked from has read it once for all."""
+    return os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+
+
 def read(path: Path) -> Any:
     import nbformat
 
@@ -88,7 +93,7 @@ def test_it_runs_in_the_quick_profile(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernels: forked_kernels.KernelParent
 ) -> None:
     monkeypatch.setenv("DETXAI_NB_PROFILE", "quick")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", with_this_package())
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     import nbclient
@@ -321,6 +326,7 @@ def test_a_forked_kernel_is_like_one_that_starts_by_itself(
         nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
         return outputs(notebook)
 
+    monkeypatch.setenv("PYTHONPATH", with_this_package())
     picture, told = said(IMPORTS, PROBE)
     monkeypatch.setattr(local_provisioner, "launch_kernel", kernels.launch)
     with monkeypatch.context() as other:

@@ -311,6 +311,7 @@ class _Workers(ProcessPoolExecutor):
             lifeline: the connection whose end is theirs.
         """
         manager: Any = self._executor_manager_thread
+        tasks: Any = getattr(self, "_call_queue", None)
         processes = list((self._processes or {}).values())
         self.shutdown(wait=False, cancel_futures=True)
         # Python's manager of the processes must have let go of cancelled tasks before it finds the processes gone.
@@ -322,10 +323,13 @@ class _Workers(ProcessPoolExecutor):
         lifeline.close()
         for process in processes:
             process.terminate()
-        if manager is not None:
-            manager.join()
         for process in processes:
             process.join()
+        if tasks is not None and not hasattr(tasks, "_terminate_broken"):
+            # Before Python 3.11.5 a task that is larger than a pipe is written for ever, to nobody, and waited for.
+            tasks._reader.close()
+        if manager is not None:
+            manager.join()
 
 
 def threads_each(count: int) -> int:
