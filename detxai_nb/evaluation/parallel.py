@@ -64,10 +64,18 @@ class WorkerState:
         self._making = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self.pack()
+        return _unpack, (self._token, self._packed)
+
+    def pack(self) -> None:
+        """Make what is sent to other processes, once.
+
+        Raises:
+            TypeError: if the detector, a method or a metric cannot be sent.
+        """
         with self._making:
             if self._packed is None:
                 self._packed = self._pack()
-        return _unpack, (self._token, self._packed)
 
     @property
     def _module(self) -> Any:
@@ -214,7 +222,13 @@ def map_images(executor: Executor, state: WorkerState, samples: Iterable[tuple[i
 
     Yields:
         The rows of each image, in the order in which the executor finishes them.
+
+    Raises:
+        TypeError: if the detector, a method or a metric cannot be sent to another process.
     """
+    if isinstance(executor, ProcessPoolExecutor):
+        # Here, where an error ends the work: in its own thread that sends tasks, such an executor may hang by it.
+        state.pack()
     waiting: set[Future[ImageRows]] = set()
     source = iter(samples)
     try:
