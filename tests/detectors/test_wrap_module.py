@@ -312,3 +312,25 @@ def test_widgets_and_evaluations_take_it(tmp_path: Path) -> None:
     sample = dx.data.scenes.Scenes(1, seed=3)
     frame = dx.evaluate(detector, sample, ["odam"], ["pointing-game-box"], store=tmp_path, progress=False)
     assert len(frame) >= 1
+
+
+def test_a_layer_of_the_same_name_elsewhere_has_strides_of_its_own() -> None:
+    """Strides are kept with the module, which may be wrapped again."""
+    detector, image = pair(), photograph(40, 60)
+    module = nn.Sequential(nn.MaxPool2d(2), detector.module)
+
+    def predict(module: nn.Module, image: np.ndarray) -> Any:
+        return detector.predict(module, np.repeat(np.repeat(image, 2, 0), 2, 1))
+
+    def strides(path: str) -> tuple[float, float]:
+        wrapped = dx.wrap_module(
+            module,
+            predict=predict,
+            score=detector.score,
+            layer={"one": path},
+            names=["cat", "dog"],
+            origin_fields=("row", "column"),
+        )
+        return wrapped.trace(image).levels[0].stride
+
+    assert [strides("0"), strides("1.body")] == [(2, 2), (4, 4)]

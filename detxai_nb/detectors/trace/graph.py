@@ -127,7 +127,8 @@ class HookedDetector(Adapter, ABC):
             noted(lambda: capture(lambda: self.forward(blank), self._modules(layer), maps), maps)
             return by_number(maps)
 
-        found = measure_strides(self.module, f"{type(self).__qualname__} {layer}", run, batch, by_number(grids))
+        what = f"{type(self).__qualname__} {layer} {self.layer_modules[layer]}"
+        found = measure_strides(self.module, what, run, batch, by_number(grids))
         return list(found.values())
 
     @property

@@ -268,7 +268,7 @@ def _noting_pooled(module: nn.Module, pooled: set[int], run: Callable[[], _Resul
     """Run a network and note the ids of the captured maps that torchvision's RoIAlign reads as they are."""
 
     def note(_: nn.Module, args: tuple[Any, ...]) -> None:
-        maps = args[0].values() if isinstance(args[0], Mapping) else args[:1]
+        maps = args[0].values() if args and isinstance(args[0], Mapping) else args[:1]
         for copied in maps:
             # What is handed on is a copy of a leaf: the copy's node leads to the leaf's own.
             sources = getattr(copied.grad_fn, "next_functions", ()) if isinstance(copied, Tensor) else ()
