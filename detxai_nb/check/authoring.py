@@ -12,6 +12,7 @@ from typing import Any
 from detxai_nb.check.answers import KINDS
 from detxai_nb.check.code_tests import CODE_TESTS
 from detxai_nb.check.exercise import FORMAT, Exercise, as_exercise
+from detxai_nb.check.lesson import as_lesson
 from detxai_nb.check.sealing import fraction, seal
 
 KINDS_OF_EXERCISES = (*KINDS, "code")
@@ -23,10 +24,11 @@ def read_authored(path: Path) -> dict[str, Any]:
     """Read an author's file of exercises.
 
     Args:
-        path: a file in TOML: ``notebook``, and an ``[[exercises]]`` for each, with the fields of ``Exercise`` but for
-            ``salt`` and ``sealed``, and besides ``answer`` (the right one), ``also`` (a list of others that are right),
-            ``why`` (said after a right answer), ``remarks`` (a list of ``{answer, say}`` for wrong answers that many
-            give) and ``wrong`` (a list of wrong answers, which tests try).
+        path: a file in TOML: ``notebook``, for a lesson ``goals`` (three texts) and ``minutes`` as its card says them,
+            and an ``[[exercises]]`` for each, with the fields of ``Exercise`` but for ``salt`` and ``sealed``, and
+            besides ``answer`` (the right one), ``also`` (a list of others that are right), ``why`` (said after a right
+            answer), ``remarks`` (a list of ``{answer, say}`` for wrong answers that many give) and ``wrong`` (a list of
+            wrong answers, which tests try).
 
     Returns:
         Its content.
@@ -57,7 +59,7 @@ def seal_exercises(authored: Mapping[str, Any], known: Mapping[str, Any] | None 
 
     Raises:
         ValueError: if an exercise lacks something, has an unknown field or kind, no answer, or a wrong answer that is
-            right; or if two have one id.
+            right; if two have one id; or if the goals are not three, or without minutes.
         TypeError: if an answer is of another type than its kind.
     """
     before = {one["id"]: one for one in (known or {}).get("exercises", ()) if isinstance(one, dict) and "id" in one}
@@ -74,7 +76,9 @@ def seal_exercises(authored: Mapping[str, Any], known: Mapping[str, Any] | None 
             sealed[name] = content if content and content == before[name] else _sealed(own, secrets.token_hex(8))
         except (ValueError, TypeError) as error:
             raise type(error)(f"the exercise {name}: {error}") from error
-    return {"format": FORMAT, "notebook": str(authored["notebook"]), "exercises": list(sealed.values())}
+    lesson = as_lesson(authored)
+    card = {} if lesson is None else {"goals": list(lesson.goals), "minutes": lesson.minutes}
+    return {"format": FORMAT, "notebook": str(authored["notebook"]), **card, "exercises": list(sealed.values())}
 
 
 def sealed_text(content: Mapping[str, Any]) -> str:

@@ -80,7 +80,8 @@ def check_answer(exercise: str, answer: Any = ..., *, folder: str | os.PathLike[
     found = find_exercise(exercise)
     if answer is ... or answer is None:
         words = f"{found}\nNo answer yet. Expected: {_expects(found)}."
-        return Verdict(found.id, None, read_record(record_path(folder)).get(found.id, ExerciseRecord()).misses, words)
+        before = read_record(record_path(folder)).exercises.get(found.id, ExerciseRecord())
+        return Verdict(found.id, None, before.misses, words)
     taken, right, said = _judged(found, answer)
     digest = None if right else answer_digest(found.id, taken)
     record, kept = note_answer(record_path(folder), found.id, digest)
@@ -169,7 +170,7 @@ def progress(notebook: str | None = None, *, folder: str | os.PathLike[str] | No
         every = [one for one in every if one.id.partition(".")[0] == wanted]
         if not every:
             raise ValueError(f"there are no exercises of a notebook {notebook!r}, but of {', '.join(numbers)}")
-    record = read_record(record_path(folder))
+    record = read_record(record_path(folder)).exercises
     rows = []
     for one in every:
         done = record.get(one.id, ExerciseRecord())
@@ -181,7 +182,7 @@ def progress(notebook: str | None = None, *, folder: str | os.PathLike[str] | No
 
 
 def start_over(exercise: str | None = None, *, folder: str | os.PathLike[str] | None = None) -> None:
-    """Forget what was done of an exercise, or of all.
+    """Forget what was done of an exercise, or of all; answers to questionnaires stay.
 
     Args:
         exercise: its id; by default all.

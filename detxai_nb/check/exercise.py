@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from detxai_nb.check.lesson import Lesson, as_lesson
 from detxai_nb.files import as_path
 from detxai_nb.names import nearest_names
 
@@ -71,10 +72,11 @@ class Exercise:
 
 
 _ADDED: dict[str, Exercise] = {}
+_ADDED_LESSONS: dict[str, Lesson] = {}
 
 
 def add_exercises(path: str | os.PathLike[str]) -> list[str]:
-    """Add the exercises of a file to those of the package, until Python ends.
+    """Add the exercises of a file to those of the package, and its lesson, until Python ends.
 
     Args:
         path: a file that ``seal_exercises`` made, in JSON.
@@ -86,8 +88,10 @@ def add_exercises(path: str | os.PathLike[str]) -> list[str]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is no file of exercises.
     """
-    found = _read(as_path(path, "a file of exercises"))
+    found, lesson = _read(as_path(path, "a file of exercises"))
     _ADDED.update(found)
+    if lesson is not None:
+        _ADDED_LESSONS[lesson.number] = lesson
     return list(found)
 
 
@@ -100,7 +104,42 @@ def all_exercises() -> dict[str, Exercise]:
     Raises:
         ValueError: if a file of the package is damaged.
     """
-    return {**_packaged(), **_ADDED}
+    return {**{name: one for found, _ in _packaged() for name, one in found.items()}, **_ADDED}
+
+
+def all_lessons() -> dict[str, Lesson]:
+    """Return every lesson with goals, by the number of its notebook.
+
+    Returns:
+        Those of the package in the order of the notebooks, then those that were added.
+
+    Raises:
+        ValueError: if a file of the package is damaged.
+    """
+    return {**{one.number: one for _, one in _packaged() if one is not None}, **_ADDED_LESSONS}
+
+
+def find_lesson(wanted: str) -> Lesson:
+    """Return the lesson of a notebook.
+
+    Args:
+        wanted: its number, such as "03", or the name of the notebook.
+
+    Returns:
+        The lesson.
+
+    Raises:
+        TypeError: if it is no text.
+        ValueError: if there is no such lesson; the message names all.
+    """
+    if not isinstance(wanted, str):
+        example = f'"{wanted:02d}"' if isinstance(wanted, int) and not isinstance(wanted, bool) else '"03"'
+        raise TypeError(f"a lesson is named by a text such as {example}, got {wanted!r}: put it in quotation marks")
+    every = all_lessons()
+    number = wanted.strip().partition("_")[0].casefold()
+    if number not in every:
+        raise ValueError(f"there is no lesson {_shown(wanted)}; there are {', '.join(every) or 'none'}")
+    return every[number]
 
 
 def find_exercise(wanted: str) -> Exercise:
@@ -127,8 +166,11 @@ def find_exercise(wanted: str) -> Exercise:
     near = [name for name in every if name.partition(".")[0] == of_notebook]
     near = near or list(nearest_names(wanted, list(every)))
     told = f"did you mean {' or '.join(map(repr, near[:4]))}?" if near else _which(every)
-    shown = repr(wanted[:40]) + ("..." if len(wanted) > 40 else "")
-    raise ValueError(f"there is no exercise {shown}; {told} dx.check.progress() lists all")
+    raise ValueError(f"there is no exercise {_shown(wanted)}; {told} dx.check.progress() lists all")
+
+
+def _shown(wanted: str) -> str:
+    return repr(wanted[:40]) + ("..." if len(wanted) > 40 else "")
 
 
 def _which(every: Iterable[str]) -> str:
@@ -137,16 +179,17 @@ def _which(every: Iterable[str]) -> str:
 
 
 @functools.cache
-def _packaged() -> dict[str, Exercise]:
-    return {name: one for path in sorted(FOLDER.glob("*.json")) for name, one in _read(path).items()}
+def _packaged() -> tuple[tuple[dict[str, Exercise], Lesson | None], ...]:
+    return tuple(_read(path) for path in sorted(FOLDER.glob("*.json")))
 
 
-def _read(path: Path) -> dict[str, Exercise]:
+def _read(path: Path) -> tuple[dict[str, Exercise], Lesson | None]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, not {FORMAT}")
         found = [as_exercise(one, str(content["notebook"])) for one in content["exercises"]]
+        lesson = as_lesson(content)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"there is no file of exercises {path}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -154,7 +197,7 @@ def _read(path: Path) -> dict[str, Exercise]:
             f"{path} is no file of exercises, or a damaged one ({type(error).__name__}: {error}); make it again, or "
             "install detxai-nb again if it belongs to the package"
         ) from error
-    return {one.id: one for one in found}
+    return {one.id: one for one in found}, lesson
 
 
 def as_exercise(content: Mapping[str, Any], notebook: str) -> Exercise:

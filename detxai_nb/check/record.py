@@ -1,4 +1,4 @@
-"""What a student has done so far: a small file in the notebook's folder, which never leaves it."""
+"""What a student has done and said so far: a small file in the notebook's folder, which never leaves it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import json
 import os
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from detxai_nb.check.lesson_feedback import LessonFeedback, feedback_fields, read_feedback
 from detxai_nb.files import as_path, write_atomically
 
 RECORD_FILE = ".detxai-nb-progress.json"
 """The file's name in the notebook's folder, the folder in which Jupyter starts the kernel."""
 _BROKEN = ".detxai-nb-progress.broken.json"
-_FORMAT = 1
+FORMAT = 1
+"""Of the record."""
 _MOST_WRONG = 200
 
 
@@ -34,6 +37,19 @@ class ExerciseRecord:
     misses: int = 0
 
 
+@dataclass(frozen=True)
+class ProgressRecord:
+    """What was done so far.
+
+    Attributes:
+        exercises: by the id of each exercise that was tried what was done.
+        feedback: by the number of each lesson whose questionnaire was answered the last answer.
+    """
+
+    exercises: Mapping[str, ExerciseRecord] = field(default_factory=dict)
+    feedback: Mapping[str, LessonFeedback] = field(default_factory=dict)
+
+
 def record_path(folder: str | os.PathLike[str] | None = None) -> Path:
     """Return where the record lies.
 
@@ -49,7 +65,7 @@ def record_path(folder: str | os.PathLike[str] | None = None) -> Path:
     return (Path.cwd() if folder is None else as_path(folder, "the folder of the progress")) / RECORD_FILE
 
 
-def read_record(path: Path) -> dict[str, ExerciseRecord]:
+def read_record(path: Path) -> ProgressRecord:
     """Read what was done so far.
 
     A file that cannot be read as a record is put aside under another name, with a warning, and counts as empty.
@@ -58,12 +74,12 @@ def read_record(path: Path) -> dict[str, ExerciseRecord]:
         path: the file.
 
     Returns:
-        By the id of each exercise that was tried what was done.
+        What was done.
     """
     try:
         content = path.read_bytes()
     except OSError:
-        return {}
+        return ProgressRecord()
     try:
         return _parsed(json.loads(content.decode("utf-8")))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -73,7 +89,7 @@ def read_record(path: Path) -> dict[str, ExerciseRecord]:
         except OSError:
             aside = path
         warnings.warn(f"{path.name} is damaged; it is kept as {aside.name}, and the progress begins anew", stacklevel=2)
-        return {}
+        return ProgressRecord()
 
 
 def note_answer(path: Path, exercise: str, digest: str | None) -> tuple[ExerciseRecord, bool]:
@@ -88,7 +104,7 @@ def note_answer(path: Path, exercise: str, digest: str | None) -> tuple[Exercise
         What was done of the exercise now, and whether it could be kept in the file.
     """
     known = read_record(path)
-    before = known.get(exercise, ExerciseRecord())
+    before = known.exercises.get(exercise, ExerciseRecord())
     after = before
     if digest is None:
         after = replace(before, solved=True)
@@ -96,11 +112,28 @@ def note_answer(path: Path, exercise: str, digest: str | None) -> tuple[Exercise
         after = replace(before, wrong=(*before.wrong, digest)[-_MOST_WRONG:], misses=before.misses + 1)
     if after == before:
         return after, True
-    return after, _write(path, {**known, exercise: after})
+    return after, _write(path, replace(known, exercises={**known.exercises, exercise: after}))
+
+
+def note_feedback(path: Path, lesson: str, feedback: LessonFeedback) -> bool:
+    """Note the answer to a lesson's questionnaire in place of the one before.
+
+    Args:
+        path: the record's file, which is read again before.
+        lesson: its number.
+        feedback: the answer.
+
+    Returns:
+        Whether it is in the file.
+    """
+    known = read_record(path)
+    if known.feedback.get(lesson) == feedback:
+        return True
+    return _write(path, replace(known, feedback={**known.feedback, lesson: feedback}))
 
 
 def forget_exercises(path: Path, exercises: list[str] | None) -> bool:
-    """Remove exercises from the record.
+    """Remove exercises from the record; what was said of lessons stays.
 
     Args:
         path: the record's file.
@@ -110,8 +143,8 @@ def forget_exercises(path: Path, exercises: list[str] | None) -> bool:
         Whether the record could be written.
     """
     known = read_record(path)
-    kept = {name: one for name, one in known.items() if exercises is not None and name not in exercises}
-    return kept == known or _write(path, kept)
+    kept = {name: one for name, one in known.exercises.items() if exercises is not None and name not in exercises}
+    return kept == known.exercises or _write(path, replace(known, exercises=kept))
 
 
 def answer_digest(exercise: str, taken: Any) -> str:
@@ -127,25 +160,30 @@ def answer_digest(exercise: str, taken: Any) -> str:
     return hashlib.blake2b(json.dumps([exercise, taken]).encode(), digest_size=8).hexdigest()
 
 
-def _parsed(content: Any) -> dict[str, ExerciseRecord]:
-    if content["format"] != _FORMAT:
+def _parsed(content: Any) -> ProgressRecord:
+    if content["format"] != FORMAT:
         raise ValueError("another format")
-    return {
+    exercises = {
         str(name): ExerciseRecord(
             bool(one.get("solved", False)), tuple(map(str, one.get("wrong", ()))), int(one.get("misses", 0))
         )
         for name, one in content["exercises"].items()
     }
+    return ProgressRecord(
+        exercises, {str(name): read_feedback(one) for name, one in content.get("feedback", {}).items()}
+    )
 
 
-def _write(path: Path, record: dict[str, ExerciseRecord]) -> bool:
-    content = {
-        "format": _FORMAT,
+def _write(path: Path, record: ProgressRecord) -> bool:
+    content: dict[str, Any] = {
+        "format": FORMAT,
         "exercises": {
             name: {"solved": one.solved, "misses": one.misses, "wrong": list(one.wrong)}
-            for name, one in sorted(record.items())
+            for name, one in sorted(record.exercises.items())
         },
     }
+    if record.feedback:
+        content["feedback"] = {name: feedback_fields(one) for name, one in sorted(record.feedback.items())}
     text = json.dumps(content, indent=1).encode()
     try:
         write_atomically(path, lambda file: file.write(text))
