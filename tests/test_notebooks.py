@@ -132,6 +132,9 @@ def exercises_are_answered(notebook: Any) -> None:
             said = cell.outputs[-1].data["text/plain"]
             expected = " Right." if "solution" in cell.metadata.get("tags", []) else "No answer yet."
             assert expected in said, f"{cell.source!r}: {said}"
+        if cell.cell_type == "code" and "dx.check.feedback(" in cell.source:
+            said = cell.outputs[-1].data["text/plain"]
+            assert "No answer yet.\n" in said, f"executed beside an old record of progress: {said}"
         if cell.cell_type == "code" and "dx.check.progress(" in cell.source:
             assert "solved" not in cell.outputs[-1].data["text/plain"], "executed beside an old record of progress"
 
@@ -161,15 +164,18 @@ def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
 
 # What a card says, in this order.
 CARD = ("Question", "Goals", "Before this", "Time", "Needed")
+# Lessons that are being written, and have no questionnaire yet.
+WITHOUT_QUESTIONNAIRE = ("01a", "01b", "01c", "01d", "10")
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=called)
 def test_a_lesson_has_its_parts(path: Path) -> None:
-    """A card whose minutes add up, a misconception, when to use the method, and where to go on."""
+    """A card whose minutes add up, a misconception, when to use the method, a questionnaire, and where to go on."""
     from detxai_nb.check.authoring import read_authored
 
-    texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
-    exercises = read_authored(path.with_name(f"{path.name[:2]}.toml"))["exercises"]
+    cells, number = read(path).cells, path.name.partition("_")[0]
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    exercises = read_authored(path.with_name(f"{number}.toml"))["exercises"]
     card = texts[1]
     assert card.startswith("## On one card")
     assert re.findall(r"^- \*\*(.+?)\.\*\*", card, re.MULTILINE)[: len(CARD)] == list(CARD)
@@ -182,6 +188,11 @@ def test_a_lesson_has_its_parts(path: Path) -> None:
     everything = "\n".join(texts)
     for part in ("**A common misconception:", "**Strengths", "**Limits", "When to use", "ext steps\n"):
         assert part in everything, f"it has no {part.strip()!r}"
+    if number not in WITHOUT_QUESTIONNAIRE:
+        told, asked, last = cells[-3:]
+        assert told.source.startswith("## How was it?\n")
+        assert asked.source == f'dx.check.feedback("{number}", goals=..., minutes=..., unclear="")'
+        assert "ext steps\n" in last.source
 
 
 def bad_formulas(text: str) -> list[str]:
