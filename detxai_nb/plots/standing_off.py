@@ -58,18 +58,20 @@ def paint_map(
     return found
 
 
-def as_gray(image: np.ndarray) -> np.ndarray:
+def as_gray(image: np.ndarray, color: float = 0.0) -> np.ndarray:
     """Return a picture in greys of less contrast, on which every colour map is seen.
 
     Args:
         image: uint8 ``[H,W,3]``.
+        color: how much of its colours it keeps, 0..1; a quarter tells things apart that overlap, and few maps are lost
+            on it.
 
     Returns:
         uint8 ``[H,W,3]``.
     """
-    light = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    soft = np.round(128 + (light - 128) * _PALER).astype(np.uint8)
-    return np.repeat(soft[..., None], 3, axis=2)
+    light = (image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    soft = 128 + (light - 128) * _PALER + (image - light) * color
+    return np.clip(np.round(soft), 0, 255).astype(np.uint8)
 
 
 def is_hidden(image: np.ndarray, painted: np.ndarray, strength: np.ndarray) -> bool:

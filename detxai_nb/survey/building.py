@@ -26,6 +26,10 @@ DIRECTIONS = ("positive", "negative", "signed", "absolute")
 _SIDES = {"x1": "left", "y1": "top", "x2": "right", "y2": "bottom"}
 _LARGEST = 640
 """The longest side of a picture; larger ones are scaled down."""
+_OPACITY, _COLOR = 0.8, 0.25
+"""Of the strongest evidence, and how much of its colours the picture below keeps: strong colours are heat."""
+_MOST_OVERLAP = 0.5
+"""Of a "draw" object with another: above this IoU one drawn box would be right for both."""
 _WORDS = {
     "rank": "The detector found the framed object and called it {name}. Order the maps, from the one that best "
     "explains how it was found to the one that explains it least.",
@@ -49,8 +53,9 @@ class StudyDesign:
         methods: the methods of "rank" and "draw", or by these kinds those of each. "odam @ second" is ODAM on the
             detector that is called "second".
         settings: by method its settings, such as ``{"d-rise": {"masks": 500}}``.
-        seed: of the choice of objects, of codes and plan.
+        seed: of the choice of objects, of codes and plan; studies of one seed and number of seats share their codes.
         consent: the text that a person agrees to first.
+        smallest: the shorter side that an object's box has at least, in pixels of the picture.
     """
 
     kinds: Sequence[str] = KINDS
@@ -61,6 +66,7 @@ class StudyDesign:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     seed: int = 0
     consent: str = CONSENT
+    smallest: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.kinds or len(set(self.kinds)) < len(self.kinds) or not set(self.kinds) <= set(KINDS):
@@ -74,6 +80,8 @@ class StudyDesign:
                 raise ValueError(f"{kind}: 2 to {len(LETTERS)} methods, each once, got {list(some)}")
         if isinstance(self.seats, bool) or not isinstance(self.seats, int) or not 1 <= self.seats <= 1000:
             raise ValueError(f"seats are a whole number from 1 to 1000, got {self.seats!r:.40}")
+        if isinstance(self.smallest, bool) or not isinstance(self.smallest, (int, float)) or not self.smallest >= 0:
+            raise ValueError(f"smallest is a number of pixels, 0 or more, got {self.smallest!r:.40}")
 
     def count(self, kind: str) -> int:
         """Return how many items of a kind there are.
@@ -137,7 +145,7 @@ def build_study(
 
     Objects are annotated ones that every detector found, of the right class and with an IoU above 0.5, at most one of a
     picture for each kind of question, in an order drawn by the seed. No object is used twice. For "draw" it is the one
-    that overlaps its neighbours most.
+    that overlaps a neighbour most, by an IoU of at most 0.5. Maps lie over the picture in pale colours.
 
     Args:
         samples: annotated pictures, such as ``dx.data.scenes.Scenes(60)``.
@@ -191,7 +199,8 @@ def build_study(
                 progress(len(items), total)
     of = {kind: [(one.name, len(one.pictures)) for one in items if one.kind == kind] for kind in asked.kinds}
     per_seat = {kind: asked.asked(kind) for kind in asked.kinds}
-    plan = deal_items(of, draw_codes(asked.seats, random), per_seat, random)
+    codes = draw_codes(asked.seats, np.random.default_rng([asked.seed, asked.seats]))
+    plan = deal_items(of, codes, per_seat, random)
     return Study(title, asked.consent, tuple(items), pictures, plan, key, _references(asked, named))
 
 
@@ -255,7 +264,9 @@ def _objects(
         detections = {name: named[name].detect([sample.image])[0] for name in needed}
         rows = {name: match(some, sample).tolist() for name, some in detections.items()}
         there = set.intersection(*(set(some) for some in rows.values())) - {-1}
-        free = sorted(one for one in there if (group, index, one) not in taken)
+        free = sorted(one for one in there if (group, index, one) not in taken and _side(sample, one) >= asked.smallest)
+        if kind == "draw":
+            free = [one for one in free if _crowding(sample.boxes, one) <= _MOST_OVERLAP]
         if not free:
             continue
         if kind == "draw":
@@ -270,6 +281,12 @@ def _objects(
             f"{kind!r} needs {wanted} objects that {' and '.join(needed)} found, each of another picture; "
             f"{len(source)} pictures gave {found}: hand in more"
         )
+
+
+def _side(sample: Sample, number: int) -> float:
+    """The shorter side of an annotated box."""
+    x1, y1, x2, y2 = (float(side) for side in sample.boxes[number])
+    return min(x2 - x1, y2 - y1)
 
 
 def _crowding(boxes: np.ndarray, number: int) -> float:
@@ -343,13 +360,15 @@ def _mixed(key: ItemKey, order: np.ndarray, scale: float) -> ItemKey:
 
 
 def _picture(maps: HeatMaps, box: np.ndarray | None) -> tuple[bytes, tuple[int, int], float]:
-    """The PNG file of a map over its photograph, its size, and the scale of its pixels; framed if there is a box."""
+    """The PNG file of a map over its pale photograph, its size and its pixels' scale; framed if there is a box."""
     from PIL import Image, ImageDraw
 
     from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, overlay
+    from detxai_nb.plots.standing_off import as_gray
 
-    colors = DIVERGING[0] if maps.signed else SEQUENTIAL[0]
-    picture = Image.fromarray(overlay(maps.image, maps.values[0].cpu().numpy(), colormap=colors, signed=maps.signed))
+    colors, values = DIVERGING[0] if maps.signed else SEQUENTIAL[0], maps.values[0].cpu().numpy()
+    pale = as_gray(maps.image, _COLOR)
+    picture = Image.fromarray(overlay(pale, values, colormap=colors, opacity=_OPACITY, signed=maps.signed))
     scale = min(1.0, _LARGEST / max(picture.size))
     if scale < 1:
         width, height = (max(1, round(side * scale)) for side in picture.size)

@@ -2,6 +2,7 @@
 
 from detxai_nb.workshop.contents import STUDIES, WorkshopStudy
 from detxai_nb.workshop.kit import Kit
+from detxai_nb.workshop.opening import open_study
 from detxai_nb.workshop.preparing import PreparedWorkshop, prepare_workshop
 from detxai_nb.workshop.verifying import VerifiedWorkshop, verify_workshop
 from detxai_nb.workshop.wheelhouse import PLATFORMS, WheelOptions, fill_wheelhouse
@@ -15,6 +16,7 @@ __all__ = [
     "WheelOptions",
     "WorkshopStudy",
     "fill_wheelhouse",
+    "open_study",
     "prepare_workshop",
     "verify_workshop",
 ]

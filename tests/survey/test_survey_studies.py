@@ -266,10 +266,38 @@ def test_the_key_of_a_drawn_box_has_all_boxes_and_the_discrimination_of_each_map
         maps.values, torch.tensor([annotation]), dx.metrics.box_masks(torch.from_numpy(sample.boxes), 128, 160)
     )
     assert key.discrimination[key.options.index("odam")] == pytest.approx(float(value[0]), abs=1e-6)
-    # The map over the photograph, without a frame that would tell the answer.
-    painted = dx.plots.overlay(sample.image, maps.values[0].numpy())
+    # The map over the pale photograph, without a frame that would tell the answer.
+    from detxai_nb.plots.standing_off import as_gray
+
+    painted = dx.plots.overlay(as_gray(sample.image, 0.25), maps.values[0].numpy(), opacity=0.8)
     shown = np.array(Image.open(io.BytesIO(made.pictures[item.pictures[key.options.index("odam")]])))
     assert np.array_equal(shown, painted)
+
+
+def test_no_object_is_too_small_or_hidden_and_studies_of_one_class_share_their_codes() -> None:
+    import torch
+    from torchvision.ops import box_iou
+
+    detector = dx.load_detector("tiny-fcos", device="cpu")
+    crowds = dx.data.scenes.Scenes(12, mode="crowd")
+    designs = [
+        StudyDesign(kinds=[kind], objects=3, seats=4, methods=["odam", "grad-cam"], smallest=30)
+        for kind in ("draw", "rank")
+    ]
+    studies = [dx.survey.build_study(crowds, detector, design=design) for design in designs]
+    assert studies[0].codes == studies[1].codes
+    assert studies[0].identity != studies[1].identity
+    for study in studies:
+        for item in study.items:
+            index, one = (int(word.strip("s,")) for word in (item.subject.split()[1], item.subject.split()[3]))
+            boxes = torch.from_numpy(crowds[index].boxes)
+            assert float((boxes[one, 2:] - boxes[one, :2]).min()) >= 30
+            if item.kind == "draw":
+                overlaps = box_iou(boxes[[one]], boxes)[0]
+                overlaps[one] = 0
+                assert 0 < float(overlaps.max()) <= 0.5
+    with pytest.raises(ValueError, match="smallest is a number"):
+        StudyDesign(smallest=-1)
 
 
 def test_too_few_objects_or_detectors_are_said_in_words() -> None:

@@ -18,6 +18,7 @@ from detxai_nb.workshop import (
     WorkshopStudy,
     contents,
     fill_wheelhouse,
+    open_study,
     prepare_workshop,
     verify_workshop,
 )
@@ -221,3 +222,19 @@ def test_bad_input(tmp_path: Path) -> None:
 
 def test_recipes_are_plain_values() -> None:
     assert json.loads(json.dumps(SMALL.recipe(4, 5))) == SMALL.recipe(4, 5)
+
+
+def test_a_notebook_opens_what_was_handed_out_else_makes_a_small_one(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    made = open_study("small", tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert (len(made.items), made.key is None, told) == (2, False, [(1, 2), (2, 2)])
+    kit = tmp_path / "kit"
+    prepare_workshop(kit, seats=4)
+    for folder in (kit, kit / "notebooks", kit / "studies"):
+        opened = open_study("small", folder)
+        assert (opened.key, opened.identity) == (None, dx.survey.Study.load(kit / "teacher/small.study.json").identity)
+    with pytest.raises(ValueError, match="there is no study 'x' in a workshop; there are 'small'"):
+        open_study("x", tmp_path)
+    (kit / "studies/small.study.json").write_bytes(b"{}")
+    with pytest.raises(ValueError, match="no whole file of a study"):
+        open_study("small", kit)
