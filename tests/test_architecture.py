@@ -32,6 +32,7 @@ LAYERS = (
         "heatmap_files",
         "image",
         "light_torchvision",
+        "module_state",
         "module_use",
         "names",
         "options",
