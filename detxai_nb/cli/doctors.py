@@ -10,6 +10,16 @@ import sys
 from detxai_nb.installation import diagnose
 
 
+def add_doctor(doctor: argparse.ArgumentParser) -> None:
+    """Add what the command takes.
+
+    Args:
+        doctor: the parser of the command.
+    """
+    doctor.set_defaults(run=run_doctor)
+    doctor.add_argument("--json", action="store_true", help="print everything that was looked at, for a program")
+
+
 def run_doctor(options: argparse.Namespace) -> int:
     """Print one green line, or what is missing with its remedy and a code for the ticket.
 

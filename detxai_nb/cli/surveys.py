@@ -5,6 +5,32 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from pathlib import Path
+
+from detxai_nb.cli.argument_types import whole_number
+
+
+def add_survey(survey: argparse.ArgumentParser) -> None:
+    """Add what the command takes.
+
+    Args:
+        survey: the parser of the command.
+    """
+    add = survey.add_subparsers(required=True, metavar="command").add_parser
+    gather = add("collect", help="serve a page on the local network that answers are handed in to")
+    gather.set_defaults(run=run_collect)
+    gather.add_argument("folder", type=Path, help="the folder that files of answers are written to")
+    gather.add_argument(
+        "--study", type=Path, required=True, metavar="FILE", help="the file of the study, with or without its key"
+    )
+    gather.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="the address to listen on (%(default)s, this computer only); 0.0.0.0 opens it to the local network",
+    )
+    gather.add_argument(
+        "--port", type=whole_number(0, 65535), default=8765, help="the port (%(default)s); 0 takes a free one"
+    )
 
 
 def run_collect(options: argparse.Namespace) -> None:
