@@ -50,6 +50,7 @@ LAYERS = (
     ("explaining", "interventions"),
     ("metrics",),
     ("check", "evaluation", "misses", "profiles", "sanity", "survey", "testing", "tiny", "training"),
+    ("doctor",),
     ("widgets", "cli", "installation", "lab", "workshop", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,199 @@
+"""Checks of heat maps: they show something, and they lie where the evidence is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detxai_nb.doctor.layer_place import layer_offsets
+from detxai_nb.doctor.pairs import mirrored, pair_detections
+from detxai_nb.doctor.patient import CONFIDENT, Patient
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.views import Views, make_views
+from detxai_nb.explaining.explain import explain
+from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.types import Detections
+
+METHOD = "odam"
+"""The method whose maps are looked at: the plain product of gradient and activation, the same in every family."""
+EMPTY, ALL = 0.5, 0.999
+"""The share of maps without positive evidence that is suspicious, and wrong."""
+MOVED, FAR = 1.0, 1.5
+"""How many cells maps may be off, in the median: beyond the first it is suspicious, beyond the second wrong. Half a
+cell is between two conventions, as a convolution of stride 2 reads it and as it is drawn."""
+FEWEST = 2
+MOST = 3
+"""How many pictures are looked at."""
+_OBJECTS = 6
+
+
+def check_maps(patient: Patient) -> CheckResult:
+    """Check that maps are not all zero.
+
+    Args:
+        patient: the detector and its pictures.
+
+    Returns:
+        What was found.
+
+    Raises:
+        NotChecked: for a black box, or without detections.
+    """
+    patient.white_box()
+    status = []
+    for number, picture in enumerate(patient.pictures[:MOST]):
+        found = patient.confident(number, _OBJECTS)
+        if len(found):
+            status += list(explain(patient.detector, picture, found, method=METHOD).status)
+    if not status:
+        raise NotChecked("nothing is found in these pictures, so that there is nothing to explain")
+    empty = sum(one != "ok" for one in status) / len(status)
+    measured: dict[str, float | int | str | None] = {"maps": len(status), "share without evidence": empty}
+    means = "there is nothing to see in the maps"
+    remedy = "take a layer on which the score depends, without detach, no_grad or numpy between it and the score"
+    if empty > EMPTY:
+        what = next(one for one in status if one != "ok")
+        said = f"{empty:.0%} of {len(status)} maps show nothing ({what})"
+        return CheckResult("maps", WRONG if empty > ALL else SUSPICIOUS, said, measured, means, remedy)
+    return CheckResult("maps", OK, f"{1 - empty:.0%} of {len(status)} maps show evidence", measured)
+
+
+def check_place(patient: Patient) -> CheckResult:
+    """Check that maps lie where the evidence is.
+
+    Where a small square of the picture is inverted the layer has to change in the cells that lie there. Maps of the same objects in two crops, one moved against the other, have to lie over each other in what both crops
+    show, and those of the mirror image once they are turned back. How far they are apart is where they resemble each
+    other most.
+
+    Args:
+        patient: the detector and its pictures.
+
+    Returns:
+        What was found.
+
+    Raises:
+        NotChecked: for a black box or a classifier, and if too few objects are found again.
+    """
+    detector = patient.white_box()
+    patient.require_boxes()
+    off = {}
+    if layer := [one for picture in patient.pictures[:MOST] for one in layer_offsets(detector, picture)]:
+        off["changed"] = _middle(layer)
+    moved: list[tuple[float, float]] = []
+    turned: list[tuple[float, float]] = []
+    for picture in patient.pictures[:MOST]:
+        views = make_views(picture, patient.detect)
+        moved += _apart(patient, views, _moved)
+        turned += [(y / 2, x / 2) for y, x in _apart(patient, views, _turned)]
+    off |= {name: _middle(one) for name, one in (("moved", moved), ("mirrored", turned)) if len(one) >= FEWEST}
+    if len(off) < 3 and all(max(map(abs, one)) <= MOVED for one in off.values()):
+        raise NotChecked(
+            f"{len(moved)} objects are found again in a moved picture and {len(turned)} in its mirror image",
+            "take pictures with more objects",
+        )
+    measured: dict[str, float | int | str | None] = {"objects": min(len(moved), len(turned))}
+    measured |= {
+        f"cells off when {name} ({axis})": value for name, both in off.items() for axis, value in zip("yx", both)
+    }
+    worst = max(abs(value) for both in off.values() for value in both)
+    if worst <= MOVED:
+        said = f"maps move and turn with the picture, to {worst:.2f} cells"
+        return CheckResult("place", OK, said, measured)
+    how = max(off, key=lambda name: max(map(abs, off[name])))
+    what = "cells of the layer" if how == "changed" else "maps"
+    said = f"{what} of the {how} picture lie {worst:.1f} cells from where they should"
+    means = "the evidence is shown in the wrong place"
+    remedy = "compare the placement (where the picture lies in the input, its padding) and the layer's stride"
+    return CheckResult("place", WRONG if worst > FAR else SUSPICIOUS, said, measured, means, remedy)
+
+
+def _middle(apart: list[tuple[float, float]]) -> tuple[float, float]:
+    y, x = (float(np.median(values)) for values in zip(*apart))
+    return y, x
+
+
+def _sure(found: Detections) -> Detections:
+    return found[found.scores >= CONFIDENT][:_OBJECTS]
+
+
+_Other = Callable[
+    [Views], tuple[np.ndarray, Detections, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
+]
+
+
+def _moved(
+    views: Views,
+) -> tuple[np.ndarray, Detections, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """The second crop: its picture and detections, their boxes in the first, and what both maps have in common."""
+    right, down = views.move
+    height, width = views.size
+    second = views.found[1]
+    boxes = second.boxes + second.boxes.new_tensor([right, down, right, down])
+    return (
+        views.pictures[1],
+        second,
+        boxes,
+        lambda maps: maps[:, down:, right:],
+        lambda maps: maps[:, : height - down, : width - right],
+    )
+
+
+def _turned(
+    views: Views,
+) -> tuple[np.ndarray, Detections, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """The mirror image in the same way."""
+    third = views.found[2]
+    return views.pictures[2], third, mirrored(third.boxes, views.size[1]), lambda maps: maps, lambda maps: maps.flip(2)
+
+
+def _apart(patient: Patient, views: Views, other: _Other) -> list[tuple[float, float]]:
+    """How far the maps of each object that is found in both views are apart, (y, x) in cells of the layer."""
+    own = _sure(views.found[0])
+    picture, found, boxes, cut_own, cut_other = other(views)
+    pairs = pair_detections(own, found, boxes)
+    pairs = [(i, j) for i, j in pairs if float(found.scores[j]) >= CONFIDENT / 2]
+    if not pairs:
+        return []
+    rows, others = [i for i, _ in pairs], [j for _, j in pairs]
+    first = explain(patient.detector, views.pictures[0], own[rows], method=METHOD)
+    second = explain(patient.detector, picture, found[others], method=METHOD)
+    maps, theirs = cut_own(first.values.cpu()), cut_other(second.values.cpu())
+    moves = []
+    for row in range(len(pairs)):
+        same = first.strides[row] == second.strides[row]
+        if (
+            same
+            and first.status[row] == second.status[row] == "ok"
+            and float(maps[row].std()) > 0 < float(theirs[row].std())
+        ):
+            y, x = best_move(maps[row], theirs[row])
+            cell = _cell(first, row)
+            moves.append((y / cell[0], x / cell[1]))
+    return moves
+
+
+def _cell(maps: HeatMaps, row: int) -> tuple[float, float]:
+    """The size of a cell of a map, (y, x) in pixels of the picture."""
+    scale = maps.placement.scale
+    return maps.strides[row][0] / scale[0], maps.strides[row][1] / scale[1]
+
+
+def best_move(first: Tensor, second: Tensor) -> tuple[int, int]:
+    """Return how far a map has to be moved to resemble another one most: where their correlation is largest.
+
+    Args:
+        first, second: two maps ``[H,W]``.
+
+    Returns:
+        (y, x) in pixels: ``second`` moved by it lies over ``first``.
+    """
+    height, width = first.shape
+    size = (2 * height, 2 * width)
+    spectra = [torch.fft.rfft2(one.double() - one.double().mean(), s=size) for one in (first, second)]
+    product = torch.fft.irfft2(spectra[0] * spectra[1].conj(), s=size)
+    place = int(product.argmax())
+    y, x = divmod(place, size[1])
+    return (y if y < height else y - size[0]), (x if x < width else x - size[1])
