@@ -160,6 +160,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
             store=options.store,
             seed=options.seed,
             limit=options.limit,
+            fast=options.fast,
             executor=executor,
             progress=sys.stderr.isatty(),
             **protocol,

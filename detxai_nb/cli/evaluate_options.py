@@ -68,6 +68,12 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--include-slow", action="store_true", help="include d-rise, which takes minutes per image on a CPU"
     )
+    evaluate.add_argument(
+        "--no-fast",
+        dest="fast",
+        action="store_false",
+        help="always ask the network itself about changed pictures, not a fast copy with the same scores to 1e-5",
+    )
     evaluate.add_argument("--exclude", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
     evaluate.add_argument(
         "--workers",

@@ -64,7 +64,7 @@ def _measure_image(plan: EvaluationPlan, detector: Detector, sample: Sample, num
     if len(selected.detections):
         objects = _objects(selected, sample, number)
         # Shared by all methods and metrics, so that the detector runs only once on each perturbed image.
-        cache = DetectionCache(detector)
+        cache = DetectionCache(detector, fast=plan.fast)
         count = len(selected.detections)
         for row, values_of, signed, diagnostics in _maps(plan, detector, sample, selected):
             figures, parts = _cells(diagnostics, count), []

@@ -93,12 +93,14 @@ class EvaluationPlan:
         metrics: the metrics of the table.
         protocol: which objects are measured.
         seed: of everything random.
+        fast: whether metrics may query a fast copy of the network.
     """
 
     methods: tuple[MethodRow, ...]
     metrics: tuple[MetricRow, ...]
     protocol: Protocol
     seed: int
+    fast: bool = True
 
     def needs(self, what: str) -> bool:
         """Return whether one of the metrics needs something.
@@ -115,7 +117,7 @@ class EvaluationPlan:
         """Return the plan as plain values with every default filled in.
 
         Returns:
-            Methods and metrics by name with their settings, the protocol and the seed.
+            Methods and metrics by name with their settings, the protocol, the seed and whether copies may answer.
         """
         rule = {n: getattr(self.protocol, n) for n in ("name", "iou", "score", "at_least", "at_most")}
         if self.protocol.classes:
@@ -125,6 +127,7 @@ class EvaluationPlan:
             "metrics": {row.name: _metric_record(row) for row in self.metrics},
             "protocol": rule,
             "seed": self.seed,
+            "fast": self.fast,
         }
 
 
@@ -137,11 +140,12 @@ def make_plan(
     method_settings: Settings | None = None,
     metric_settings: Settings | None = None,
     controls: bool = True,
+    fast: bool = True,
 ) -> EvaluationPlan:
     """Return the plan of an evaluation.
 
     Args:
-        methods, metrics, seed, method_settings, metric_settings, controls: as in ``evaluate``.
+        methods, metrics, seed, method_settings, metric_settings, controls, fast: as in ``evaluate``.
         protocol: which objects are measured.
 
     Returns:
@@ -155,14 +159,16 @@ def make_plan(
         raise TypeError("methods and metrics are lists of names, such as methods=['odam']")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed is a whole number, 0 or more; got {seed!r}")
+    if not isinstance(fast, bool):
+        raise TypeError(f"fast is True or False, got {fast!r}")
     given = {name: dict(settings) for name, settings in (method_settings or {}).items()}
-    rows = [_method_row(method, given) for method in methods]
+    rows = [_method_row(method, given, fast) for method in methods]
     rows += [MethodRow(name, None) for name in CONTROLS if controls]
     measured = {name: dict(settings) for name, settings in (metric_settings or {}).items()}
     wanted = [_metric_row(metric, measured) for metric in metrics]
     _check_names("methods", [row.name for row in rows], set(given) - _bases(rows))
     _check_names("metrics", [row.name for row in wanted], set(measured))
-    return EvaluationPlan(tuple(rows), tuple(wanted), protocol, seed)
+    return EvaluationPlan(tuple(rows), tuple(wanted), protocol, seed, fast)
 
 
 def _bases(rows: Sequence[MethodRow]) -> set[str]:
@@ -184,23 +190,25 @@ def _check_names(what: str, names: list[str], given: set[str]) -> None:
         raise ValueError(f"settings for {', '.join(stray)}, which are not among the {what}: {', '.join(names)}")
 
 
-def _method_row(method: MethodLike, given: Mapping[str, dict[str, Any]]) -> MethodRow:
+def _method_row(method: MethodLike, given: Mapping[str, dict[str, Any]], fast: bool) -> MethodRow:
     if not isinstance(method, str):
         name = find_method(method).name
-        return MethodRow(name, _map_run(method, given.get(name, {})))
+        return MethodRow(name, _map_run(method, given.get(name, {}), fast))
     if method in CONTROLS:
         raise ValueError(f"{method!r} is added by itself; leave it out, or pass controls=False to have no controls")
     base = method.removeprefix(DIFFERENCE)
     settings = dict(given.get(base, {}))
     if base != method and method in given:
         raise ValueError(f"a difference map is made of the maps of {base!r}; give its settings under that name")
-    return MethodRow(method, _map_run(settings.pop("method", base), settings), base != method)
+    return MethodRow(method, _map_run(settings.pop("method", base), settings, fast), base != method)
 
 
-def _map_run(method: MethodLike, given: Mapping[str, Any]) -> MapRun:
+def _map_run(method: MethodLike, given: Mapping[str, Any], fast: bool) -> MapRun:
     settings = dict(given)
     target, layer = Target.of(settings.pop("target", "class")), settings.pop("layer", None)
     known = find_method(method)
+    if not fast and "fast" in known.defaults:
+        settings.setdefault("fast", False)
     Job.of(known, target, dict(settings))
     return MapRun(method, settings, target, layer, "seed" in known.defaults and "seed" not in settings)
 

@@ -50,7 +50,7 @@ def reproduce(
         **options: the keyword arguments below, which are those of ``evaluate``.
         protocol: by default (None) that of the paper, or "default" if the paper does not say.
         method_settings: as in ``evaluate``; the paper's target is added for every method without one.
-        seed, limit, metric_settings, controls, strict, executor, progress: as in ``evaluate``, with its defaults.
+        seed, limit, metric_settings, controls, strict, fast, executor, progress: as in ``evaluate``, with its defaults.
 
     Returns:
         The report, with a note on everything that was left out.

@@ -79,6 +79,9 @@ def evaluate(
             box) are added; False leaves them out.
         strict: by default an image that cannot be read (or its masks, if a metric needs them) is reported and left out;
             True ends the evaluation.
+        fast: by default a fast copy of the network (see ``passes``) answers about the changed pictures of a photograph
+            if its scores agree with the network's to 1e-5; False always asks the network, also in d-rise and
+            sodex where their own setting says nothing.
 
     Returns:
         A table sorted by image, method, metric and falling score, with the columns ``image`` (its number in the
@@ -112,6 +115,7 @@ def evaluate(
         method_settings=chosen["method_settings"],
         metric_settings=chosen["metric_settings"],
         controls=chosen["controls"],
+        fast=chosen["fast"],
     )
     count = _check(dataset, plan, chosen["limit"])
     if executor is not None:

@@ -21,6 +21,7 @@ class EvaluationOptions(TypedDict, total=False):
         metric_settings: by metric name, the settings of the metric.
         controls: add "control: random" and "control: Gaussian" to the methods.
         strict: an image that cannot be read ends the evaluation instead of being left out.
+        fast: fast copies of the network answer about changed pictures where their scores agree to 1e-5.
     """
 
     protocol: str | Protocol
@@ -30,6 +31,7 @@ class EvaluationOptions(TypedDict, total=False):
     metric_settings: Mapping[str, Mapping[str, Any]] | None
     controls: bool
     strict: bool
+    fast: bool
 
 
 class ReproductionOptions(EvaluationOptions, total=False):
@@ -52,4 +54,5 @@ EVALUATION_DEFAULTS: EvaluationOptions = {
     "metric_settings": None,
     "controls": True,
     "strict": False,
+    "fast": True,
 }

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.image import FloatImage
+from detxai_nb.passes import PLAIN, FastPasses
 from detxai_nb.types import Detections, Detector
 
 LARGEST_BATCH = 64
+LEAST_FOR_A_COPY = 16
+"""Fewer queries do not pay for a fast copy of the network."""
 _SHARE_OF_FREE_MEMORY = 0.6
 
 
@@ -31,12 +34,22 @@ class BatchedDetector:
         batch_size: how many images go through the detector together; by default on the CPU 4 of a small image through a
             small network, else 1 (``Capabilities.batch_on_cpu``), and on a GPU as many as fit into its free memory. It
             is halved whenever the device runs out of memory.
+        fast: whether a fast copy of the network answers where it gives the same answers (see ``passes``), and there
+            are enough queries for it to pay.
     """
 
     def __init__(
-        self, detector: Detector, image: np.ndarray, *, score_threshold: float, batch_size: int | None = None
+        self,
+        detector: Detector,
+        image: np.ndarray,
+        *,
+        score_threshold: float,
+        batch_size: int | None = None,
+        fast: bool = True,
     ) -> None:
         self.detector = detector
+        self._image, self._fast = image, fast
+        self._passes: FastPasses | None = None
         self.exact = Capabilities(detector).traceable
         self.pixels = torch.from_numpy(image).to(detector.device).permute(2, 0, 1).float().contiguous()
         self.score_threshold = score_threshold
@@ -58,6 +71,9 @@ class BatchedDetector:
         Raises:
             torch.OutOfMemoryError: if a single image is too much; what the detector raises goes on to the caller.
         """
+        if self._passes is None:
+            wanted = self._fast and most >= LEAST_FOR_A_COPY
+            self._passes = FastPasses(self.detector, self._image, self.score_threshold, wanted)
         while True:
             count = min(self.batch_size, most)
             found = self._answers(make, count) if not self._measure else self._first_answer(make)
@@ -68,11 +84,16 @@ class BatchedDetector:
             if self.pixels.device.type == "cuda":
                 torch.cuda.empty_cache()
 
+    @property
+    def passes(self) -> str:
+        """Who answered so far: "fast", a copy of the network, or "plain", the detector itself."""
+        return self._passes.kind if self._passes is not None else PLAIN
+
     @torch.no_grad()
     def _answers(self, make: Callable[[int], Tensor], count: int) -> list[Detections] | None:
         """None where the memory did not suffice for several."""
         try:
-            return self.detector.detect(self._hand_over(make(count)), self.score_threshold)
+            return (self._passes or self.detector).detect(self._hand_over(make(count)), self.score_threshold)
         except torch.OutOfMemoryError:
             if count == 1:
                 raise

@@ -52,7 +52,11 @@ def picture(detector: Any, shared: Path, objects: int) -> tuple[np.ndarray, dx.D
 def overhead(detector: Any, image: np.ndarray, found: dx.Detections, options: argparse.Namespace) -> None:
     """Asking against plain passes, in turns of ten masks."""
     answers = MaskedDetections(
-        detector, image, found, DRiseSettings(masks=options.masks, stop_agreement=None, batch_size=options.batch)
+        detector,
+        image,
+        found,
+        # Both sides are the network itself: bench_passes.py measures its fast copy.
+        DRiseSettings(masks=options.masks, stop_agreement=None, batch_size=options.batch, fast=False),
     )
     ratios, plain = [], []
     while answers.done < options.masks:
@@ -103,9 +107,10 @@ def beside_other(detector: Any, image: np.ndarray, found: dx.Detections, options
 
     def ours() -> object:
         batch = options.batch if detector.device.type == "cpu" else None
-        return list(improving(detector, image, found, masks=options.masks, stop_agreement=None, batch_size=batch))[
-            -1
-        ].maps()
+        estimates = improving(
+            detector, image, found, masks=options.masks, stop_agreement=None, batch_size=batch, fast=False
+        )
+        return list(estimates)[-1].maps()
 
     times = [(seconds(theirs), seconds(ours)) for _ in range(options.repeats)]
     for name, column in (("theirs", 0), ("ours", 1)):

@@ -38,7 +38,7 @@ from detxai_nb.methods.sodex.surrogate import draw_shown, fit, nearness
 def asking(detector: Any, image: np.ndarray, found: dx.Detections, samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Asking over plain passes, and seconds of a plain pass: each wall and processor."""
     labels, count = superpixels(image, SodexSettings.segments, SodexSettings.compactness, SodexSettings.sigma)
-    asker = BatchedDetector(detector, image, score_threshold=SodexSettings.score_threshold)
+    asker = BatchedDetector(detector, image, score_threshold=SodexSettings.score_threshold, fast=False)
     hiding, shown = Hiding(asker.pixels, labels, SodexSettings.hidden), draw_shown(samples, count, SodexSettings.seed)
     ratios, plain = [], []
     for rows in shown.split(10):

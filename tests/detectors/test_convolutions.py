@@ -9,7 +9,7 @@ from torch import nn
 
 from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows, reach_of, run_windows
 from detxai_nb.detectors.dense.group_norm import GroupNormTower
-from detxai_nb.detectors.dense.winograd import convolve, transform_transposed_kernel
+from detxai_nb.winograd import convolve, transform_transposed_kernel
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (4, 4), (17, 30), (100, 135)])

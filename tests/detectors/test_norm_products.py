@@ -18,7 +18,7 @@ from detxai_nb.detectors.dense.branch_run import BranchRun
 from detxai_nb.detectors.dense.contraction import Contraction
 from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows
 from detxai_nb.detectors.dense.norm_products import FIELDS, OBJECTS, NormProducts
-from detxai_nb.detectors.dense.winograd import Tiles, convolve, transform_kernel
+from detxai_nb.winograd import Tiles, convolve, transform_kernel
 from detxai_nb.methods.products import product_chunks
 from detxai_nb.testing import photograph
 from detxai_nb.types import Detections, Target
@@ -170,7 +170,7 @@ def test_tiles_convolve_many_maps_and_strips(monkeypatch: pytest.MonkeyPatch) ->
     weight, x = torch.randn(6, 5, 3, 3).double(), torch.randn(3, 5, 18, 11).double()
     expected = F.conv2d(x, weight, padding=1).permute(0, 2, 3, 1)
     for most in (2, 7, 40):
-        monkeypatch.setattr("detxai_nb.detectors.dense.winograd._TOGETHER", most)
+        monkeypatch.setattr("detxai_nb.winograd._TOGETHER", most)
         tiles, out = Tiles((18, 11), 5, 6, x), x.new_empty(3, 18, 11, 6)
         for part, into in zip(x.split(tiles.together), out.split(tiles.together)):
             tiles.inside(len(part)).copy_(part.permute(0, 2, 3, 1))

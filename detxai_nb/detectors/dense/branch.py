@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows, reach_of, run_windows
-from detxai_nb.detectors.dense.winograd import Kernels
+from detxai_nb.winograd import Kernels
 
 _POINTWISE = (
     nn.BatchNorm2d,

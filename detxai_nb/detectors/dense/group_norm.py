@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detxai_nb.detectors.dense.convolutions import ConvStep, backward_on_windows
-from detxai_nb.detectors.dense.winograd import Kernels, Tiles, convolve
+from detxai_nb.winograd import Kernels, Tiles, convolve
 
 
 @dataclass(frozen=True, eq=False)

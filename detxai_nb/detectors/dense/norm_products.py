@@ -22,7 +22,7 @@ from torch import Tensor
 from detxai_nb.detectors.dense.contraction import Contraction
 from detxai_nb.detectors.dense.convolutions import ConvStep
 from detxai_nb.detectors.dense.group_norm import GroupNormTower, NormLayer
-from detxai_nb.detectors.dense.winograd import Kernels, Tiles
+from detxai_nb.winograd import Kernels, Tiles
 
 OBJECTS, FIELDS = "objects", "fields"
 _STRIP = 1024

@@ -50,6 +50,7 @@ class DRiseSettings:
             never.
         seed: of the masks, at least 0; the same seed always gives the same masks, and the same number of them.
         batch_size: masked images that go through the detector together; by default see ``BatchedDetector``.
+        fast: whether a fast copy of the network answers if its scores agree to 1e-5 (see ``passes``).
 
     Raises:
         ValueError: for a value out of range.
@@ -64,6 +65,7 @@ class DRiseSettings:
     stop_agreement: float | None = 0.8
     seed: int = 0
     batch_size: int | None = None
+    fast: bool = True
 
     def __post_init__(self) -> None:
         for name, known in (("sampling", SAMPLINGS), ("weights", WEIGHTS)):
@@ -156,7 +158,11 @@ class MaskedDetections:
         self.settings = settings
         self.targets = detections.to(detector.device)
         self.asker = BatchedDetector(
-            detector, image, score_threshold=settings.score_threshold, batch_size=settings.batch_size
+            detector,
+            image,
+            score_threshold=settings.score_threshold,
+            batch_size=settings.batch_size,
+            fast=settings.fast,
         )
         self.grid = MaskGrid((height, width), settings.cells, detector.device)
         self.drawn = draw(
@@ -366,6 +372,7 @@ def d_rise(
             "stopped": last.stopped,
             "rounded": not answers.asker.exact,
             "precision": Capabilities(detector).precision,
+            "passes": answers.asker.passes,
         },
         seed=settings.seed,
         unit="similarity" if target.against is None else "",

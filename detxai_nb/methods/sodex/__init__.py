@@ -44,6 +44,7 @@ class SodexSettings:
         score_threshold: of the detections in changed images, 0..1.
         seed: of the samples, at least 0.
         batch_size: images that go through the detector together; by default see ``BatchedDetector``.
+        fast: whether a fast copy of the network answers if its scores agree to 1e-5 (see ``passes``).
 
     Raises:
         ValueError: for a value out of range.
@@ -59,6 +60,7 @@ class SodexSettings:
     score_threshold: float = 0.05
     seed: int = 0
     batch_size: int | None = None
+    fast: bool = True
 
     def __post_init__(self) -> None:
         if self.hidden not in HIDDEN:
@@ -144,7 +146,13 @@ def sodex(
         require_class_scores(detections)
     progress(0, settings.samples)
     labels, count = superpixels(image, settings.segments, settings.compactness, settings.sigma)
-    asker = BatchedDetector(detector, image, score_threshold=settings.score_threshold, batch_size=settings.batch_size)
+    asker = BatchedDetector(
+        detector,
+        image,
+        score_threshold=settings.score_threshold,
+        batch_size=settings.batch_size,
+        fast=settings.fast,
+    )
     shown = draw_shown(settings.samples, count, settings.seed)
     hiding = Hiding(asker.pixels, labels, settings.hidden)
     targets = detections.to(detector.device)
@@ -158,6 +166,7 @@ def sodex(
             "superpixels": count,
             "rounded": not asker.exact,
             "precision": Capabilities(detector).precision,
+            "passes": asker.passes,
         },
         seed=settings.seed,
         unit="score times IoU" if target.against is None else "",
