@@ -282,6 +282,59 @@ def try_global_guidance(function: Callable[..., Any]) -> str | None:
     return None
 
 
+@code_test("odam-nms")
+def try_odam_nms(function: Callable[..., Any]) -> str | None:
+    """Try a function that says which predictions ODAM-NMS keeps, with an IoU of 0.5, T_low = 0.2 and T_high = 0.8.
+
+    Args:
+        function: takes the IoU of each prediction with each and the correlation of their maps, tensors float32
+            ``[N,N]`` of PyTorch, and their scores ``[N]``; returns the numbers of the kept ones by falling score.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(13)
+    noise = torch.rand(2, 12, 12, generator=generator)
+    mixed, maps = ((one + one.T) / 2 for one in noise)
+    chain, follow = torch.eye(3), torch.eye(3)
+    chain[0, 1] = chain[1, 0] = chain[1, 2] = chain[2, 1] = 0.6
+    follow[0, 1] = follow[1, 0] = follow[1, 2] = follow[2, 1] = 0.5
+    pair, all_scores = torch.eye(2), torch.rand(12, generator=generator)
+    near, few, much = pair.clone(), pair.clone(), pair.clone()
+    near[0, 1] = near[1, 0] = 0.7
+    few[0, 1] = few[1, 0] = 0.1
+    much[0, 1] = much[1, 0] = 0.9
+    two = torch.tensor([0.4, 0.9])
+    for iou, alike, scores, what in (
+        (near, much, two, "two boxes overlap by 0.7, and their maps correlate by 0.9"),
+        (near, few, two, "two boxes overlap by 0.7, and their maps correlate by 0.1"),
+        (pair, much, two, "two boxes lie apart, and their maps correlate by 0.9"),
+        (pair, near, two, "two boxes lie apart, and their maps correlate by 0.7"),
+        (
+            chain,
+            follow,
+            torch.tensor([0.9, 0.8, 0.7]),
+            "the second is a duplicate of the first, the third of the second",
+        ),
+        (mixed, maps, all_scores, "twelve predictions have random overlaps and correlations"),
+    ):
+        expected: list[int] = []
+        for one in sorted(range(len(scores)), key=lambda number: -float(scores[number])):
+            limits = [0.2 if float(iou[one, other]) >= 0.5 else 0.8 for other in expected]
+            if not any(float(alike[one, other]) > limit for other, limit in zip(expected, limits)):
+                expected.append(one)
+        got = function(iou.clone(), alike.clone(), scores.clone())
+        if isinstance(got, torch.Tensor):
+            got = got.tolist()
+        if not isinstance(got, (list, tuple)):
+            return f"it returns {type(got).__name__}, not a list of numbers"
+        if list(got) != expected:
+            return f"where {what}, it keeps {list(got)!r}, not {expected!r}"[:300]
+    return None
+
+
 def _of_number(got: Any, expected: float, what: str) -> str | None:
     """Compare a student's number with the right one: None, or what is wrong in a sentence."""
     try:

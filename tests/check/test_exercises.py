@@ -86,6 +86,7 @@ def test_the_packages_own_methods_pass_the_tests_of_students_code() -> None:
     from detxai_nb.methods.global_guidance import global_guidance
     from detxai_nb.methods.method import Context
     from detxai_nb.methods.ss_grad_cam import ss_grad_cam
+    from detxai_nb.nms.rules import OdamNms, first_of_each
     from detxai_nb.statistics import rank_correlation
 
     def own(method: Any, **settings: Any) -> Any:
@@ -104,3 +105,10 @@ def test_the_packages_own_methods_pass_the_tests_of_students_code() -> None:
         return rank_correlation(one.flatten()[None], other.flatten()[None])[0]
 
     assert run_code_test("rank-correlation", of_rows) is None
+
+    def of_pairs(iou: Any, correlation: Any, scores: Any) -> Any:
+        order = scores.argsort(descending=True)
+        duplicates = OdamNms().by_correlation(iou[order][:, order], correlation[order][:, order])
+        return order[first_of_each(duplicates)]
+
+    assert run_code_test("odam-nms", of_pairs) is None

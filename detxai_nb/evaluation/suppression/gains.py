@@ -48,7 +48,7 @@ def orderings(results: SuppressionResults) -> PaperTable:
         results: what was measured.
 
     Returns:
-        A row for each claim, family and figure: whether it holds, is the other way round or is undecided.
+        A row for each claim, family and metric: whether it holds, is the other way round or is undecided.
     """
     words = {verdict: verdict for verdict in (HOLDS, REVERSED, UNDECIDED)}
     return _contrasts(results, "claim", "The paper's orderings, differences in percentage points", words)
@@ -158,4 +158,4 @@ def _contrasts(results: SuppressionResults, kind: str, title: str, words: Mappin
             }
         )
     notes = ("of MR lower is better; crowd, sparse and found are recalls at the best JI of each",)
-    return paper_table(title, rows, names, ("what", "family", "figure"), results, notes)
+    return paper_table(title, rows, names, ("what", "family", "metric"), results, notes)

@@ -219,7 +219,7 @@ def _notes(about: dict[str, Any], trained: list[TrainedRun], truths: list[SceneT
         f"{about['seed']}, which no training has seen: {objects} objects, {crowd} of them with a neighbour whose box "
         "has an IoU above 0.5 with theirs (the crowd set); each scene holds one of ten classes",
         "AP50 and MR are means over the ten classes, with false positives a scene counted over all scenes; in the "
-        "paper there is one class, and the models, data and training are others: its figures are beside for the "
+        "paper there is one class, and the models, data and training are others: its values are beside for the "
         "order, not for the height",
         f"predictions with a score of at least {about['score_threshold']:g}, the best {about['most']} of a scene "
         f"(which left something out in at most {max(about['cut'].values()):.0%} of the scenes of a training), at most "

@@ -35,7 +35,7 @@ class PaperTable:
 
     Attributes:
         title: what it shows.
-        table: the cells as texts, "mean ± deviation | the paper's figure".
+        table: the cells as texts, "mean ± deviation | the paper's value".
         notes: sentences on this table.
         about: sentences on what was measured, the same for all tables.
     """
@@ -85,7 +85,7 @@ def table_5(results: SuppressionResults) -> PaperTable:
             rows.append(cells)
             names.append((title, mark_of(odam)))
     notes = (
-        "in percent; JI at its best score threshold; recall of all detections; after the bar the paper's figure, which "
+        "in percent; JI at its best score threshold; recall of all detections; after the bar the paper's value, which "
         "trains its NMS, Soft-NMS and FeatureNMS without ODAM-Train",
         "time: wall time of the whole pipeline as a multiple of that with NMS, in turns on the same scenes, of "
         "the model with ODAM-Train; after the bar the paper's seconds divided by each other",
@@ -144,7 +144,7 @@ def table_8(results: SuppressionResults) -> PaperTable:
         )
         names.append((title, mark_of(odam), high, low))
     notes = (
-        "in percent; after the bar the paper's figure. Which of its two rows of NMS is the one with ODAM-Train cannot "
+        "in percent; after the bar the paper's value. Which of its two rows of NMS is the one with ODAM-Train cannot "
         "be told from its text: the first is taken to be without",
     )
     return paper_table(
@@ -184,7 +184,7 @@ def table_9(results: SuppressionResults) -> PaperTable:
 
 _RECALL_NOTE = (
     "recall in percent of the objects of each set, at the score threshold of the best JI of each seed and rule; after "
-    "the bar the paper's figure (of 99,481, 78,273 and 21,208 objects)"
+    "the bar the paper's value (of 99,481, 78,273 and 21,208 objects)"
 )
 Values = Mapping[int, float]
 
@@ -221,7 +221,7 @@ def _cell(
 
 
 def _texts(values: Values, paper: float | None = None, sign: str = "") -> str:
-    """Mean and deviation over seeds in percent, and the paper's figure."""
+    """Mean and deviation over seeds in percent, and the paper's value."""
     numbers = 100 * np.array(list(values.values()), float)
     if not len(numbers):
         return NOT_TRAINED
