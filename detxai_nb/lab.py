@@ -15,6 +15,8 @@ from detxai_nb.files import as_path, write_atomically
 
 START = "00_start_here.ipynb"
 """The notebook that JupyterLab opens."""
+GLOSSARY = "glossary.md"
+"""The words of the notebooks, which lies beside them."""
 RECORD = ".detxai-nb-notebooks.json"
 """The file in the working folder that records the copied notebooks and the SHA-256 of what was written."""
 
@@ -23,10 +25,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class NotebookCopy:
-    """The result of copying one notebook.
+    """The result of copying one notebook, or the glossary.
 
     Attributes:
-        path: the notebook in the working folder.
+        path: the file in the working folder.
         state: "copied", "unchanged", "updated" or "kept" (not overwritten, because the user has changed it).
     """
 
@@ -56,8 +58,21 @@ def notebook_folder() -> Path:
     raise FileNotFoundError(f"there is no {START} in {places[0]} or {places[1]}; install detxai-nb again")
 
 
+def series_files(source: Path) -> list[Path]:
+    """Return what belongs to the notebook series.
+
+    Args:
+        source: the folder of the notebooks.
+
+    Returns:
+        The notebooks by name, then their glossary if it is there.
+    """
+    glossary = source / GLOSSARY
+    return sorted(source.glob("*.ipynb")) + ([glossary] if glossary.is_file() else [])
+
+
 def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -> list[NotebookCopy]:
-    """Copy the notebook series into a folder.
+    """Copy the notebook series into a folder, and its glossary.
 
     A missing notebook is copied. One that is still, byte for byte, what an earlier call wrote is updated. Any other
     belongs to the user, who has edited it, or run and saved it: it is kept as it is.
@@ -67,7 +82,7 @@ def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -
         source: the folder of the notebooks, by default that of this installation.
 
     Returns:
-        One result for each notebook, by name.
+        One result for each notebook, by name, and for the glossary.
 
     Raises:
         ValueError: if ``folder`` is a file.
@@ -78,9 +93,9 @@ def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -
         raise ValueError(f"{folder} is not a folder; name the folder to work in")
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() == source.resolve():
-        return [NotebookCopy(path, "unchanged") for path in sorted(source.glob("*.ipynb"))]
+        return [NotebookCopy(path, "unchanged") for path in series_files(source)]
     known = _read_record(folder / RECORD)
-    copies = [_copy(path, folder / path.name, known) for path in sorted(source.glob("*.ipynb"))]
+    copies = [_copy(path, folder / path.name, known) for path in series_files(source)]
     record = json.dumps(known, indent=1, sort_keys=True).encode()
     write_atomically(folder / RECORD, lambda file: file.write(record))
     return copies

@@ -11,7 +11,7 @@ from typing import Any
 
 from detxai_nb._version import __version__
 from detxai_nb.files import as_path
-from detxai_nb.lab import notebook_folder
+from detxai_nb.lab import notebook_folder, series_files
 from detxai_nb.workshop import contents
 from detxai_nb.workshop.kit import TEACHER, Kit
 from detxai_nb.workshop.wheelhouse import FOLDER, WheelOptions, fill_wheelhouse
@@ -98,7 +98,7 @@ def prepare_workshop(
     problems: list[str] = []
     for one in contents.STUDIES:
         states |= _study(kit, one, seats, masks, force, progress, problems)
-    for path in sorted(notebook_folder().glob("*.ipynb")):
+    for path in series_files(notebook_folder()):
         name = f"notebooks/{path.name}"
         states[name] = kit.put(name, path.read_bytes(), force=force)
     states["README.txt"] = kit.put("README.txt", _read_me(seats), force=force)
