@@ -1,4 +1,4 @@
-"""Files that are downloaded once: where they are kept, whether they are whole, and what to do without a network."""
+"""Files that are downloaded once: where they are kept, whether they are whole, and what to do without the internet."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ def table(name: str | None = None) -> pandas.DataFrame:
 
 
 def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bool = True) -> Path:
-    """Download the weights of a detector now, so that ``load_detector`` needs no network later.
+    """Download the weights of a detector now, so that ``load_detector`` needs no internet connection later.
 
     Args:
         name: a detector of the table ``dx.detectors()`` whose weights are downloaded, or a classifier of torchvision.
@@ -212,7 +212,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
         ValueError: for an unknown name, a detector whose weights are not downloaded, or a file with other content than
             its address states.
         FileNotFoundError: if ``file`` is missing.
-        RuntimeError: if the download failed; the message says what to do without a network.
+        RuntimeError: if the download failed; the message says what to do without an internet connection.
     """
     entry = _find(name)
     if entry.download is None:

@@ -147,7 +147,7 @@ def _small(table: pyarrow.Table, images: set[int], curves: bool) -> pyarrow.Tabl
 
 
 def beside(reports: Mapping[str, Report]) -> pandas.DataFrame:
-    """Return several reports on the same metrics beside each other, and a paper's figures last.
+    """Return several reports on the same metrics beside each other, and a paper's values last.
 
     Args:
         reports: by title, such as "here" and "kept".

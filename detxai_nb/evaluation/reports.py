@@ -43,7 +43,7 @@ class Report:
         """Return a table with methods as rows and metrics as columns.
 
         Returns:
-            A DataFrame of texts: "mean (low to high)", and the paper's figure after a bar.
+            A DataFrame of texts: "mean (low to high)", and the paper's value after a bar.
         """
         rows = self.table.reset_index()
         cells = [_cell(row) for row in rows.to_dict("records")]
@@ -71,7 +71,7 @@ def report(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Report:
-    """Return a table as in the papers: mean, 95% bootstrap interval, counts, and the paper's figures beside them.
+    """Return a table as in the papers: mean, 95% bootstrap interval, counts, and the paper's values beside them.
 
     Args:
         evaluation: what ``evaluate`` returned, or its store, also one that is still being filled.
@@ -285,7 +285,7 @@ def _classifies(about: Mapping[str, Any]) -> bool:
 
 
 def _paper_notes(about: Mapping[str, Any], paper: Paper) -> list[str]:
-    """What the paper's figures were made with, and what these were."""
+    """What the paper's values were made with, and what these were."""
     settings = about["settings"]
     detector, data = settings["detector"], settings["dataset"]
     notes = [

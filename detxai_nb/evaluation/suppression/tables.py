@@ -1,4 +1,4 @@
-"""Tables 5, 7, 8 and 9 of the ODAM paper in its layout, with its figures beside."""
+"""Tables 5, 7, 8 and 9 of the ODAM paper in its layout, with its values beside."""
 
 from __future__ import annotations
 
