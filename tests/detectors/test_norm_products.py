@@ -18,10 +18,10 @@ from detxai_nb.detectors.dense.branch_run import BranchRun
 from detxai_nb.detectors.dense.contraction import Contraction
 from detxai_nb.detectors.dense.convolutions import ConvStep, cut_windows
 from detxai_nb.detectors.dense.norm_products import FIELDS, OBJECTS, NormProducts
-from detxai_nb.winograd import Tiles, convolve, transform_kernel
 from detxai_nb.methods.products import product_chunks
 from detxai_nb.testing import photograph
 from detxai_nb.types import Detections, Target
+from detxai_nb.winograd import Tiles, convolve, transform_kernel
 
 CHANNELS = 8
 SIZES = [(13, 17), (3, 9), (3, 3), (2, 5), (1, 4)]
