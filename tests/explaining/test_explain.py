@@ -190,3 +190,17 @@ def test_a_gradient_lost_in_a_saturated_score_is_told_from_no_evidence() -> None
 
 def test_one_method_may_come_without_a_list(detector: Any, image: np.ndarray, found: dx.Detections) -> None:
     assert list(dx.compare(detector, image, found, methods="grad-cam")) == ["grad-cam"]
+
+
+@pytest.mark.parametrize("target", ["class", "x1", "y2"])
+def test_evidence_below_a_head_that_normalises_adds_up_to_nothing(target: str) -> None:
+    """GroupNorm right behind the neck: if that is multiplied, the head answers the same, but for biases before it."""
+    image = dx.data.scenes.make(5, seed=3, width=192, height=128).image
+    shares = {}
+    for name in ("tiny-retinanet", "tiny-fcos", "tiny-faster-rcnn"):
+        detector = dx.load_detector(name, device="cpu")
+        maps = dx.explain(detector, image, detector.detect([image], 0.0)[0][:3], target=target, direction="signed")
+        shares[name] = max(abs(float(grid.sum() / grid.abs().sum())) for grid in maps.grids)
+    assert shares["tiny-retinanet"] < 1e-4
+    assert shares["tiny-fcos"] < 5e-3
+    assert shares["tiny-faster-rcnn"] > 0.05, "its head normalises nothing"
