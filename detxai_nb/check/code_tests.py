@@ -94,6 +94,57 @@ def try_share_inside(function: Callable[..., Any]) -> str | None:
     return None
 
 
+@code_test("odam")
+def try_odam(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns ODAM's map of one object, without smoothing.
+
+    Args:
+        function: takes an activation and a gradient, tensors float32 ``[C,H,W]`` of PyTorch; returns the map ``[H,W]``.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(13)
+    activation, gradient = torch.randn(2, 3, 4, 5, generator=generator).unbind()
+    even = gradient.mean((1, 2), keepdim=True).expand(-1, 4, 5)
+    against = -gradient.abs() * activation.sign()
+    for g, what in (
+        (even, "of a gradient that is the same at every place"),
+        (gradient, "of an activation and a gradient of random numbers"),
+        (against, "where every channel speaks against the object"),
+    ):
+        expected = torch.zeros(4, 5)
+        for channel, weights in zip(activation, g):
+            expected += weights * channel
+        if wrong := _of_map(function(activation.clone(), g.clone()), expected.clamp(min=0), what):
+            return wrong
+    return None
+
+
+@code_test("reach")
+def try_reach(function: Callable[..., Any]) -> str | None:
+    """Try a function that returns how far convolutions see: the size of their receptive field on one axis.
+
+    Args:
+        function: takes two lists of whole numbers, the convolutions' kernel sizes and their strides, the first entry of
+            each being of the first convolution; returns the number of cells of its input that one cell of the last
+            convolution's output depends on, along one axis.
+
+    Returns:
+        None if it is right, otherwise what is wrong.
+    """
+    for kernels, strides in (([3], [1]), ([3, 3], [1, 1]), ([5, 1, 3], [1, 1, 1]), ([3, 3], [2, 1]), ([7, 3], [2, 2])):
+        seen = {0}
+        for kernel, stride in zip(kernels[::-1], strides[::-1]):
+            seen = {cell * stride + offset for cell in seen for offset in range(kernel)}
+        what = f"of kernels {kernels} and strides {strides}"
+        if wrong := _of_number(function(list(kernels), list(strides)), max(seen) - min(seen) + 1, what):
+            return wrong
+    return None
+
+
 @code_test("ss-grad-cam")
 def try_ss_grad_cam(function: Callable[..., Any]) -> str | None:
     """Try a function that returns SSGrad-CAM's map of one object.

@@ -85,6 +85,7 @@ def test_the_packages_own_methods_pass_the_tests_of_students_code() -> None:
     from detxai_nb.check.code_tests import run_code_test
     from detxai_nb.methods.global_guidance import global_guidance
     from detxai_nb.methods.method import Context
+    from detxai_nb.methods.odam import odam
     from detxai_nb.methods.ss_grad_cam import ss_grad_cam
     from detxai_nb.nms.rules import OdamNms, first_of_each
     from detxai_nb.statistics import rank_correlation
@@ -98,6 +99,7 @@ def test_the_packages_own_methods_pass_the_tests_of_students_code() -> None:
 
         return of_one
 
+    assert run_code_test("odam", own(odam)) is None
     assert run_code_test("ss-grad-cam", own(ss_grad_cam)) is None
     assert run_code_test("global-guidance", own(global_guidance, smoothing=0)) is None
 
@@ -112,3 +114,21 @@ def test_the_packages_own_methods_pass_the_tests_of_students_code() -> None:
         return order[first_of_each(duplicates)]
 
     assert run_code_test("odam-nms", of_pairs) is None
+
+
+def test_a_reach_that_gradients_find_passes_the_test_of_students_code() -> None:
+    import torch
+
+    from detxai_nb.check.code_tests import run_code_test
+
+    def reach(kernels: list[int], strides: list[int]) -> int:
+        """How many cells of the input have a gradient of one cell behind the convolutions."""
+        layer = torch.zeros(1, 1, 64, requires_grad=True)
+        out = layer
+        for kernel, stride in zip(kernels, strides):
+            out = torch.nn.functional.conv1d(out, torch.ones(1, 1, kernel), stride=stride)
+        (gradient,) = torch.autograd.grad(out[0, 0, out.shape[2] // 2], layer)
+        return int((gradient > 0).sum())
+
+    assert run_code_test("reach", reach) is None
+    assert "not 5" in str(run_code_test("reach", lambda kernels, strides: sum(kernels)))
