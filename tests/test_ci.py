@@ -61,7 +61,7 @@ def test_the_wheel_holds_what_is_committed_and_nothing_else(script: Callable[[st
 
 
 def test_what_shares_a_page_a_model_or_a_notebook_is_one_unit() -> None:
-    contract, notebooks = "tests/detectors/test_contract.py", "tests/test_notebooks.py::test_it_runs[01_odam]"
+    contract, notebooks = "tests/detectors/test_contract.py", "tests/test_notebooks.py::test_it_runs[02_ssgradcam]"
     kinds = [f"{contract}::test_{name}" for name in ("a[yolox_nano-x1-prob]", "b[yolox_nano]", "a[yolox_tiny-x1-prob]")]
     assert [handing_out.unit(kind)[len(contract) :] for kind in kinds] == [
         "[yolox_nano]",

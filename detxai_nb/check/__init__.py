@@ -1,4 +1,4 @@
-"""Exercises that check themselves: ``dx.check("01.3", answer)``.
+"""Exercises that check themselves: ``dx.check("03.2", answer)``.
 
 ``dx.check`` is this module, and it can be called: with an exercise's id it shows the exercise, with an answer it says
 whether that is right, and after the second miss it gives a hint. ``dx.check.progress()`` is the table of what is done,

@@ -52,13 +52,13 @@ class Verdict:
 
 
 def check_answer(exercise: str, answer: Any = ..., *, folder: str | os.PathLike[str] | None = None) -> Verdict:
-    """Check an answer; ``dx.check("01.3", answer)`` is the same.
+    """Check an answer; ``dx.check("03.2", answer)`` is the same.
 
     Nothing is sent anywhere. What was done is kept in a small file in the notebook's folder, which ``progress`` shows.
     The same wrong answer again is no second miss.
 
     Args:
-        exercise: its id, such as "01.3".
+        exercise: its id, such as "03.2".
         answer: a number, an option, a point (x, y), a box (x1, y1, x2, y2), a list in order or a function, as the
             exercise asks. ``...`` or None, what stands there before you answer, shows the exercise and is no miss.
         folder: where the record lies, by default the working folder, in which Jupyter starts a notebook's kernel.
@@ -151,7 +151,7 @@ def progress(notebook: str | None = None, *, folder: str | os.PathLike[str] | No
     """Return what is done and what is left.
 
     Args:
-        notebook: the number of one, such as "01"; by default all.
+        notebook: the number of one, such as "03"; by default all.
         folder: where the record lies, by default the working folder.
 
     Returns:

@@ -20,7 +20,7 @@ FORMAT = 1
 FOLDER = Path(__file__).parent / "exercises"
 """The package's exercises: one file for each notebook that has some."""
 EXERCISE_ID = re.compile(r"[A-Za-z0-9][\w-]{0,30}\.[1-9][0-9]{0,2}")
-"""The notebook's number, a dot, and the exercise's: ``01.3``."""
+"""The notebook's number, a dot, and the exercise's: ``03.2``, ``01a.3``."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Exercise:
     """One exercise, without its answer.
 
     Attributes:
-        id: such as "01.3", the third of notebook 01.
+        id: such as "03.2", the second of notebook 03.
         title: a few words.
         question: what is asked, in one or a few sentences.
         kind: "number", "choice", "order", "point", "box" or "code".
@@ -146,7 +146,7 @@ def find_exercise(wanted: str) -> Exercise:
     """Return the exercise of an id.
 
     Args:
-        wanted: its id, such as "01.3".
+        wanted: its id, such as "03.2".
 
     Returns:
         The exercise, without its answer.
