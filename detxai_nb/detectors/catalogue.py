@@ -183,6 +183,7 @@ def from_torchvision(
     classes: str,
     anchors: int = 1,
     published_eps: float | None = None,
+    lengths: Mapping[str, str] | None = None,
 ) -> Entry:
     """Return the entry of a detector of torchvision, with COCO weights or those of a file.
 
@@ -195,6 +196,8 @@ def from_torchvision(
         anchors: how many outputs that tensor has for each class.
         published_eps: the eps of batch normalisation that torchvision's own weights were trained with, where it is not
             that of the layers; the file itself does not hold it.
+        lengths: further arguments of torchvision's function that a file's weights tell: by the argument, the name of
+            the tensor whose length it is.
 
     Returns:
         The entry.
@@ -210,7 +213,9 @@ def from_torchvision(
         state = read_weights(weights)
         outputs = tensor_called(state, classes)
         count = len(usual) if outputs is None else len(outputs) // anchors
-        module = get_model(name, weights=None, weights_backbone=None, num_classes=count)
+        told = {argument: tensor_called(state, tensor) for argument, tensor in (lengths or {}).items()}
+        more = {argument: len(tensor) for argument, tensor in told.items() if tensor is not None}
+        module = get_model(name, weights=None, weights_backbone=None, num_classes=count, **more)
         fit_weights(module, state, name)
         require_stated_input(module, weights, name)
         if published_eps is not None and Download(coco.url).is_content_of(as_path(weights, "a file of weights")):
@@ -224,8 +229,8 @@ def from_torchvision(
 
         return Download(get_model_weights(name).DEFAULT.url)
 
-    told = f"COCO, {megabytes} MB, downloaded by torchvision on first use"
-    return Entry(name, adapter.family, told, about, build, "torchvision", download)
+    source = f"COCO, {megabytes} MB, downloaded by torchvision on first use"
+    return Entry(name, adapter.family, source, about, build, "torchvision", download)
 
 
 def _made(

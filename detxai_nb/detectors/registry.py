@@ -46,6 +46,13 @@ DETECTORS: dict[str, Entry] = {
 }
 """The entries by name, in the order of the table."""
 
+DOORS = (
+    "a module of any other kind is opened by dx.wrap_module(module, predict=, score=, layer=, names=) for every method "
+    "(docs/adding/detector.md), a function from a picture to boxes by dx.wrap_predict(predict, names) for those that "
+    "only ask it"
+)
+"""What refusals say of the doors that are open to anything."""
+
 _Record = TypeVar("_Record", Family, Entry)
 
 
@@ -302,7 +309,7 @@ def wrap(
         module: the network (also compiled, or in DataParallel), of the kind that the family expects: for "fcos",
             "retinanet", "faster_rcnn", "ssd", "yolox", "detr", "pvt" and "ultralytics" their libraries' own modules,
             for "classifier" any network from image to logits.
-        family: the name of a family.
+        family: the name of a family; "faster-rcnn" is "faster_rcnn".
         names: a name for each class output, as a list or a dict {number: name}; the modules of "detr" and
             "ultralytics" know theirs.
         precision: as in ``load_detector``.
@@ -313,32 +320,32 @@ def wrap(
 
     Raises:
         TypeError: if the module is not of the kind that the family expects, or for an unknown setting; the message
-            says what was expected.
+            says what was expected, and which doors are open to a module or function of another kind.
         ValueError: if the family is unknown, the module or names do not fit it, or its weights are in half precision.
         ImportError: if the family needs a library that is not installed.
     """
-    if family not in FAMILIES:
-        _load_plug_ins()
-    if family not in FAMILIES:
-        raise ValueError(
-            f"unknown family {family!r}; known: {', '.join(FAMILIES)}. A network of another kind is opened by "
-            "dx.wrap_module(module, predict=, score=, layer=, names=) for every method (docs/adding/detector.md), and "
-            "by dx.wrap_predict(predict, names) for those that only ask it"
-        )
-    record = FAMILIES[family]
+    record = _family_called(family)
     record.require()
     module = bare_module(module)
     if isinstance(module, nn.Module):
         require_full_precision(module)
-    _check_settings(f"family {family!r}", family, settings)
+    _check_settings(f"family {record.name!r}", record.name, settings)
     if names is None and not record.knows_names:
-        raise ValueError(f"a module of family {family!r} does not know its classes; hand in names=[...], one each")
+        raise ValueError(f"a module of family {record.name!r} does not know its classes; hand in names=[...], one each")
     try:
         detector = record.adapter(module, **settings) if names is None else record.adapter(module, names, **settings)
     except TypeError as error:
-        if not isinstance(module, nn.Module):
-            raise
-        raise TypeError(
-            f"{error}; a module of another kind is opened by dx.wrap_module(module, predict=, score=, layer=, names=)"
-        ) from error
+        raise TypeError(f"{error}; {DOORS}") from error
     return at_precision(detector, precision)
+
+
+def _family_called(name: str) -> Family:
+    """The family of that name, written with either dash, also one that an installed package brings."""
+    if name not in FAMILIES:
+        _load_plug_ins()
+    found = FAMILIES.get(name, FAMILIES.get(str(name).replace("-", "_")))
+    if found is None:
+        near = nearest_names(str(name), list(FAMILIES))
+        asked = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"unknown family {name!r}; known: {', '.join(FAMILIES)}.{asked} Otherwise {DOORS}")
+    return found

@@ -17,6 +17,7 @@ from torchvision.models import vgg
 from torchvision.models.detection import ssd
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, _resnet_fpn_extractor
 from torchvision.models.detection.faster_rcnn import TwoMLPHead
+from torchvision.models.detection.keypoint_rcnn import KeypointRCNNHeads
 from torchvision.models.resnet import Bottleneck, ResNet, resnet50
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
@@ -41,7 +42,7 @@ def smaller() -> Iterator[None]:
     """
     with ExitStack() as patches:
         if not FULL_SIZE:
-            for name in ("faster_rcnn", "fcos", "mask_rcnn", "retinanet"):
+            for name in ("faster_rcnn", "fcos", "keypoint_rcnn", "mask_rcnn", "retinanet"):
                 module = import_module(f"torchvision.models.detection.{name}")
                 for replaced, by in _REPLACED.items():
                     if hasattr(module, replaced.__name__):
@@ -71,6 +72,11 @@ def _box_head(in_channels: int, representation_size: int) -> TwoMLPHead:
     return head
 
 
+def _keypoint_head(in_channels: int, layers: Sequence[int]) -> KeypointRCNNHeads:
+    """Keypoint R-CNN's convolutions, narrow but for the last."""
+    return KeypointRCNNHeads(in_channels, (*(16 for _ in layers[1:]), layers[-1]))
+
+
 def _pyramid(
     body: ResNet,
     trainable: int,
@@ -94,6 +100,7 @@ _REPLACED: dict[Any, Any] = {
     _resnet_fpn_extractor: _pyramid,
     LastLevelP6P7: _coarser,
     TwoMLPHead: _box_head,
+    KeypointRCNNHeads: _keypoint_head,
 }
 
 

@@ -19,6 +19,8 @@ ALIKE = {
     "tiny-fcos": "fcos",
     "tiny-retinanet": "retinanet-v2",
     "pvt-small-fcos": "tiny-pvt",
+    "mask-rcnn": "faster-rcnn",
+    "keypoint-rcnn": "faster-rcnn",
     "resnet18": "tiny-resnet",
 }
 """Kinds by which no other code of the package runs than by the kind behind them: the same adapter on a network of the

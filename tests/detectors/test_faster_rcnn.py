@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from families.faster_rcnn import CLASSES, SMALL, lively, mobile, pooling, version_1, version_2
+from families.faster_rcnn import CLASSES, SMALL, keypoint, lively, mask, mobile, pooling, version_1, version_2
 from full_size import smaller
 from torch import nn
 from torchvision.models.detection import (
@@ -14,7 +14,7 @@ from torchvision.models.detection import (
     fasterrcnn_mobilenet_v3_large_fpn,
     fasterrcnn_resnet50_fpn_v2,
     fcos_resnet50_fpn,
-    maskrcnn_resnet50_fpn,
+    maskrcnn_resnet50_fpn_v2,
 )
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import FeaturePyramidNetwork, roi_align
@@ -42,7 +42,16 @@ def finer_mobile() -> FasterRCNN:
         return lively(fasterrcnn_mobilenet_v3_large_fpn(**SMALL))
 
 
-@pytest.mark.parametrize("make", [version_1, version_2, torchvisions_version_2, finer_mobile, mobile])
+def mask_version_2() -> FasterRCNN:
+    torch.manual_seed(0)
+    with smaller():
+        return lively(maskrcnn_resnet50_fpn_v2(**SMALL, box_roi_pool=pooling()))
+
+
+MAKERS = [version_1, version_2, torchvisions_version_2, finer_mobile, mobile, mask, mask_version_2, keypoint]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("size", [(150, 213), (97, 60)])
 def test_detections_equal_torchvisions(make: Any, size: tuple[int, int]) -> None:
     detector, image = FasterRcnnDetector(make(), CLASSES), photograph(*size)
@@ -66,15 +75,14 @@ def test_no_proposals_give_no_detections() -> None:
     assert found.highest_score == 0
 
 
-def test_the_boxes_of_a_mask_rcnn_are_explained() -> None:
-    settings = {**SMALL, "rpn_post_nms_top_n_test": 10}
-    torch.manual_seed(0)
-    with smaller():
-        detector = FasterRcnnDetector(lively(maskrcnn_resnet50_fpn(**settings)), CLASSES)
+@pytest.mark.parametrize(("make", "branch"), [(mask, "mask"), (keypoint, "keypoint")])
+def test_only_the_box_branch_of_a_mask_or_keypoint_rcnn_runs(make: Any, branch: str) -> None:
+    detector, runs = dx.wrap(make(), family="faster-rcnn", names=CLASSES), []
+    handle = getattr(detector.module.roi_heads, f"{branch}_head").register_forward_hook(lambda *_: runs.append(1))
     found = detector.detect([photograph()], 0.05)[0][:3]
-    maps = dx.explain(detector, photograph(), found)
-    assert set(maps.status) == {"ok"}
-    assert "masks" not in detector.module.__dict__
+    assert set(dx.explain(detector, photograph(), found).status) == {"ok"}
+    assert not runs
+    handle.remove()
 
 
 BOXES = torch.tensor(

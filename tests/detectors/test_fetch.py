@@ -163,7 +163,7 @@ def test_names_that_state_no_digest_are_not_checked(tmp_path: Path) -> None:
     assert Download("https://x.org/a/model.pth").is_content_of(tmp_path / "any")
 
 
-@pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn"])
+@pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn", "keypointrcnn_resnet50_fpn"])
 def test_torchvisions_own_file_means_the_same_by_path_and_by_name(
     name: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from detxai_nb.detectors.yolox.network import SIZES, Yolox
 from detxai_nb.detectors.zoo.networks.classifiers import tiny_resnet
 from detxai_nb.detectors.zoo.networks.detr import tiny_detr
 from detxai_nb.detectors.zoo.networks.pvt import tiny_pvt
+from detxai_nb.detectors.zoo.networks.torchvision import tiny_faster_rcnn
 
 BUNDLED = [name for name, entry in DETECTORS.items() if entry.weights == "bundled"]
 TORCHVISION = [name for name, entry in DETECTORS.items() if "torchvision" in entry.weights]
@@ -57,12 +58,23 @@ def test_torchvisions_detectors_open_from_a_file(name: str, tmp_path: Path) -> N
             torch.manual_seed(0)
             module = get_model(name, weights=None, weights_backbone=None, num_classes=3)
         save_file(module.state_dict(), path)
-        with pytest.raises(ValueError, match="3 classes instead of 91; hand in names"):
+        usual = 2 if name == "keypointrcnn_resnet50_fpn" else 91
+        with pytest.raises(ValueError, match=f"3 classes instead of {usual}; hand in names"):
             dx.load_detector(name, weights=path, device="cpu")
         detector = dx.load_detector(name, weights=path, names=["__background__", "cat", "dog"], device="cpu")
     assert detector.family == DETECTORS[name].family
     assert detector.names == ("__background__", "cat", "dog")
     assert torch.equal(next(detector.module.parameters()), next(module.parameters()))
+
+
+def test_the_number_of_keypoints_is_read_from_the_file(tmp_path: Path) -> None:
+    name, path = "keypointrcnn_resnet50_fpn", tmp_path / "weights.safetensors"
+    with smaller(), torch.random.fork_rng():
+        module = get_model(name, weights=None, weights_backbone=None, num_classes=3, num_keypoints=6)
+        save_file(module.state_dict(), path)
+        detector = dx.load_detector(name, weights=path, names=["nobody", "cat", "dog"], device="cpu")
+    assert detector.module.roi_heads.keypoint_predictor.out_channels == 6  # type: ignore[union-attr]
+    assert detector.names == ("nobody", "cat", "dog")
 
 
 def test_any_classifier_of_torchvision_opens(tmp_path: Path) -> None:
@@ -241,8 +253,24 @@ def test_a_missing_library_of_a_family_names_the_command() -> None:
 
 
 def test_an_unknown_family_names_the_guide() -> None:
-    with pytest.raises(ValueError, match=r"docs/adding/detector\.md.*wrap_predict"):
+    with pytest.raises(
+        ValueError, match=r"Did you mean 'faster_rcnn'.*dx\.wrap_module.*detector\.md.*dx\.wrap_predict"
+    ):
         dx.wrap(torch.nn.Identity(), family="rcnn", names=["a"])
+
+
+@pytest.mark.parametrize("family", ["fcos", "faster-rcnn", "ssd", "yolox", "detr", "pvt", "ultralytics", "classifier"])
+@pytest.mark.parametrize("given", [torch.nn.Identity(), len, "resnet50"], ids=["module", "function", "text"])
+def test_what_no_family_opens_is_refused_with_the_doors_that_do(family: str, given: Any) -> None:
+    if family == "classifier" and isinstance(given, torch.nn.Module):
+        return  # Any network from a picture to logits is one; that this is none shows when it runs.
+    with pytest.raises(TypeError, match=r"dx\.wrap_module\(.*dx\.wrap_predict\("):
+        dx.wrap(given, family=family, names=["a", "b"])
+
+
+def test_families_are_written_with_either_dash() -> None:
+    module = tiny_faster_rcnn(2)
+    assert dx.wrap(module, family="faster-rcnn", names=["background", "a"]).family == "faster_rcnn"
 
 
 def test_every_family_has_one_record() -> None:
@@ -262,6 +290,7 @@ def test_the_table_keeps_its_order() -> None:
     torchvision = [
         *("fcos_resnet50_fpn", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "fasterrcnn_resnet50_fpn"),
         *("fasterrcnn_resnet50_fpn_v2", "fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_mobilenet_v3_large_320_fpn"),
+        *("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2", "keypointrcnn_resnet50_fpn"),
         *("ssd300_vgg16", "ssdlite320_mobilenet_v3_large"),
     ]
     others = ["detr", "ultralytics", "pvt-small-retinanet", "pvt-small-fcos"]

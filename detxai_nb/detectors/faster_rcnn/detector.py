@@ -1,4 +1,4 @@
-"""The Faster R-CNN adapter: torchvision's on any backbone, the bundled tiny-faster-rcnn, or a user's own module."""
+"""The Faster R-CNN adapter: torchvision's on any backbone, with masks or keypoints too, and the bundled one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FasterRcnnDetector(Suppressing, Adapter):
 
     Args:
         module: a ``torchvision.models.detection.FasterRCNN`` with any backbone. Mask R-CNN and Keypoint R-CNN are
-            subclasses of it; their boxes are explained.
+            subclasses of it: their boxes are found and explained, and the branches beside them never run.
         names: a name for each class output, the background first (torchvision's COCO models have 91 outputs). The
             background is never reported.
         nms_threshold: IoU above which class-wise NMS drops a box; by default the module's own.

@@ -1,4 +1,5 @@
-"""Faster R-CNN: torchvision's with a ResNet-50 (both versions), one on MobileNetV3, and the bundled small one."""
+"""Faster R-CNN: torchvision's with a ResNet-50 (both versions), one on MobileNetV3, the bundled small one, and the
+boxes of Mask R-CNN and Keypoint R-CNN."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from torchvision.models.detection import (
     FasterRCNN,
     fasterrcnn_mobilenet_v3_large_320_fpn,
     fasterrcnn_resnet50_fpn,
+    keypointrcnn_resnet50_fpn,
+    maskrcnn_resnet50_fpn,
 )
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
@@ -106,6 +109,18 @@ def mobile() -> FasterRCNN:
     torch.manual_seed(0)
     with smaller():
         return lively(fasterrcnn_mobilenet_v3_large_320_fpn(**SMALL, rpn_score_thresh=0.0))
+
+
+def mask() -> FasterRCNN:
+    torch.manual_seed(0)
+    with smaller():
+        return lively(maskrcnn_resnet50_fpn(**SMALL, box_roi_pool=pooling()))
+
+
+def keypoint() -> FasterRCNN:
+    torch.manual_seed(0)
+    with smaller():
+        return lively(keypointrcnn_resnet50_fpn(**SMALL, num_keypoints=5, box_roi_pool=pooling()))
 
 
 def bundled() -> FasterRCNN:
@@ -244,4 +259,6 @@ KINDS = {
     "faster-rcnn-v2": kind_of(version_2),
     "faster-rcnn-mobile": kind_of(mobile),
     "tiny-faster-rcnn": kind_of(bundled),
+    "mask-rcnn": kind_of(mask),
+    "keypoint-rcnn": kind_of(keypoint),
 }
