@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import urllib.error
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,15 @@ def test_fetch_lists_brings_and_refuses(
     assert "dx." not in said
 
 
+def raised(call: Callable[[], object]) -> Exception:
+    """What a call raises."""
+    try:
+        call()
+    except Exception as error:
+        return error
+    raise AssertionError("it raised nothing")
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -262,6 +272,7 @@ def test_fetch_lists_brings_and_refuses(
             "see `detxai-nb methods` or `detxai-nb fetch resnet50`",
         ),
         ("take seed=1 instead", "take --seed 1 instead"),
+        (str(raised(lambda: dx.load_detector("resnt50"))).split("? ")[1], "a network of your own is opened in Python"),
         ("class 7 of 5, got x1=3", "class 7 of 5, got x1=3"),
     ],
 )

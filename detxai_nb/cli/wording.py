@@ -6,7 +6,10 @@ import re
 
 # What the package's errors advise, and what does the same here; each is tried in this order.
 _PHRASES = (
-    (r"for a module of your own use wrap, for a callable wrap_predict", "a network of your own is opened in Python"),
+    (
+        r"for a module of your own use wrap or wrap_module, for a function wrap_predict",
+        "a network of your own is opened in Python",
+    ),
     (r", or use wrap_predict, which perturbation methods can explain", ""),
     (r" \(in Python: dx\.[^)]*\)\)", ""),
     (r"\bhand in (weights|names|settings)=", r"give \1="),
