@@ -8,17 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def add_detector_options(command: argparse.ArgumentParser) -> None:
+def add_detector_options(command: argparse.ArgumentParser, default: str | None = "tiny-fcos") -> None:
     """Add the options that select the detector.
 
     Args:
         command: the parser of a command.
+        default: the detector where none is named; None if there is none.
     """
     command.add_argument(
         "--detector",
-        default="tiny-fcos",
-        help="a name of `detxai-nb detectors` (%(default)s, which knows synthetic scenes only; for photographs take "
-        "ssdlite320_mobilenet_v3_large, 14 MB, or fcos_resnet50_fpn, 124 MB), or an image classifier such as resnet50",
+        default=default,
+        help=f"a name of `detxai-nb detectors` ({default or 'such as tiny-fcos'}, which knows synthetic scenes only; "
+        "for photographs take ssdlite320_mobilenet_v3_large, 14 MB, or fcos_resnet50_fpn, 124 MB), or an image "
+        "classifier such as resnet50",
     )
     command.add_argument("--weights", type=Path, help="a file of weights for the detector")
     command.add_argument(

@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         table.add_argument("name", nargs="?", help="one of them, to see all about it with its settings")
     surveys.add_survey(add("survey", help="user studies: collect the answers of a class"))
     workshops.add_workshop(add("workshop", help="prepare and check the folder of a workshop without a network"))
-    doctors.add_doctor(add("doctor", help="check that everything that the notebooks need is there"))
+    doctors.add_doctor(
+        add("doctor", help="check that the notebooks have what they need, or what is wrong with a detector")
+    )
     _add_lab(add("lab", help="copy the notebooks into a folder and open JupyterLab there"))
     return parser
 

@@ -55,7 +55,7 @@ def run_explain(options: argparse.Namespace) -> None:
     from detxai_nb.doubts import doubt_of
     from detxai_nb.subjects import class_titles, first_predictions, subject_of
 
-    detector = _detector(options)()
+    detector = detector_opener(options)()
     subject = subject_of(detector)
     found = first_predictions(detector, image, options.score_threshold)
     if doubt := doubt_of(detector, image):
@@ -149,7 +149,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         raise ValueError(f"--runs and --models are of `detxai-nb evaluate {CROWDS}`")
     dataset = _dataset(options)
     protocol = _protocol(options)
-    detector, alone = _detector(options), options.workers is None
+    detector, alone = detector_opener(options), options.workers is None
     with nullcontext() if alone else dx.evaluation.worker_processes(options.workers) as executor:
         found = dx.reproduce(
             options.paper,
@@ -316,8 +316,18 @@ def open_lab(options: argparse.Namespace) -> None:
     run_lab(lab_arguments(options.folder, browser=not options.no_browser, port=options.port, ip=options.ip))
 
 
-def _detector(options: argparse.Namespace) -> Callable[[], OpenDetector]:
-    """A function that loads the detector, in this process or in another."""
+def detector_opener(options: argparse.Namespace) -> Callable[[], OpenDetector]:
+    """Return a function that loads the detector, in this process or in another.
+
+    Args:
+        options: the parsed command line, with what ``add_detector_options`` adds.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: for settings that are options of their own, or no names.
+    """
     settings = _settings(options.detector_setting)
     own = {"name", "weights", "names", "device"} & set(settings)
     if own:

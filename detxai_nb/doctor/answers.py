@@ -6,7 +6,7 @@ import torch
 
 from detxai_nb.doctor.expected import compare_answers
 from detxai_nb.doctor.patient import CONFIDENT, Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.doubts import doubt_of
 from detxai_nb.types import Detections
 
@@ -30,7 +30,7 @@ def check_answers(patient: Patient) -> CheckResult:
         said = f"detect raises {type(error).__name__}: {error}"
         return CheckResult("answers", WRONG, said, {}, "nothing else can be checked", "mend what the message says")
     faults = [fault for one in found for fault in _faults(one)]
-    measured = {
+    measured: dict[str, Value] = {
         "pictures": len(found),
         "detections": sum(map(len, found)),
         "confident": sum(int((one.scores >= CONFIDENT).sum()) for one in found),
@@ -84,7 +84,7 @@ def check_expected(patient: Patient) -> CheckResult:
         )
     size = [picture.shape for picture in patient.pictures]
     own = [compare_answers(patient.everything[i], patient.expected[i], size[i]) for i in known]  # type: ignore[arg-type]
-    measured = {
+    measured: dict[str, Value] = {
         "expected": sum(one.expected for one in own),
         "missing": sum(one.missing for one in own),
         "more": sum(one.more for one in own),

@@ -12,7 +12,7 @@ from torchvision.ops import box_iou
 
 from detxai_nb.doctor.pairs import SAME, mirrored
 from detxai_nb.doctor.patient import CONFIDENT, Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.doctor.views import Views, make_views
 from detxai_nb.types import Detections
 
@@ -83,6 +83,7 @@ def check_boxes(patient: Patient) -> CheckResult:
         NotChecked: for a classifier, and if there are too few objects.
     """
     patient.require_boxes()
+    patient.require_probabilities()
     views = [make_views(picture, patient.detect, scale) for picture in patient.pictures[:MOST] for scale in SCALES]
     shares = {name: _share(views, read) for name, read in READINGS.items()}
     if (placed := _input_pixels(patient)) is not None:
@@ -92,7 +93,7 @@ def check_boxes(patient: Patient) -> CheckResult:
         raise NotChecked(f"there are {objects} objects to follow", "take pictures with two objects or more")
     best = max(shares, key=lambda name: shares[name][0])
     slopes, offset = _motion(views)
-    measured = {
+    measured: dict[str, Value] = {
         "objects": objects,
         "share that moves with the picture": own,
         "best other reading": max((name for name in shares if name != RIGHT), key=lambda name: shares[name][0]),
@@ -137,8 +138,9 @@ def _input_pixels(patient: Patient) -> Reading | None:
             y, x = trace.placement.scale
             top, left = trace.placement.offset
             placements[size] = torch.tensor([[left, top, left, top], [x, y, x, y]], dtype=torch.float64)
-        offset, factor = placements[size]
-        return (boxes - offset) / factor
+        offset, factor = placements[size].unbind(0)
+        back: Tensor = (boxes - offset) / factor
+        return back
 
     try:
         read(torch.zeros(0, 4, dtype=torch.float64), (patient.pictures[0].shape[0], patient.pictures[0].shape[1]))

@@ -38,7 +38,7 @@ class Entry:
     def order(self) -> str:
         """The order of the colours: "RGB", "BGR", or "" if it is neither."""
         held = [value > 0.5 for value in self.red.tolist()]
-        return {(True, False, False): "RGB", (False, False, True): "BGR"}.get(tuple(held), "")  # type: ignore[call-overload]
+        return {(True, False, False): "RGB", (False, False, True): "BGR"}.get(tuple(held), "")
 
     def shares(self, inputs: Tensor) -> Tensor:
         """Return inputs in shares of their range, in the order of their channels.

@@ -12,11 +12,12 @@ import numpy as np
 from detxai_nb.data.sample import Sample
 from detxai_nb.doctor.answers import check_answers, check_expected
 from detxai_nb.doctor.boxes import check_boxes
+from detxai_nb.doctor.colours import check_colours
 from detxai_nb.doctor.expected import as_expected
 from detxai_nb.doctor.gradients import check_explained_score, check_gradient
 from detxai_nb.doctor.maps import check_maps, check_place
 from detxai_nb.doctor.names import check_names
-from detxai_nb.doctor.network_input import check_colours, check_normalisation
+from detxai_nb.doctor.normalisation import check_normalisation
 from detxai_nb.doctor.patient import Patient
 from detxai_nb.doctor.report import DoctorReport
 from detxai_nb.doctor.result import NOT_CHECKED, WRONG, CheckResult, NotChecked

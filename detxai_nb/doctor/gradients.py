@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.doctor.patient import Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.float32 import in_full_float32
 from detxai_nb.types import Detections, Target, Trace
 
@@ -40,7 +40,7 @@ def check_explained_score(patient: Patient) -> CheckResult:
     trace = detector.trace(patient.pictures[number])
     scalars = trace.scalars(found.to(detector.device), Target()).detach().float().cpu()
     apart = float((scalars - found.scores).abs().max())
-    measured = {"detections": len(found), "largest difference": apart, "layer": trace.layer}
+    measured: dict[str, Value] = {"detections": len(found), "largest difference": apart, "layer": trace.layer}
     if apart <= OFF:
         return CheckResult(
             "explained score", OK, f"the score that is explained is the reported one, to {apart:.1g}", measured
@@ -77,7 +77,7 @@ def check_gradient(patient: Patient) -> CheckResult:
     if not known:
         raise NotChecked("the score does not change with the activations of any cell that was tried")
     middle = float(torch.tensor(known, dtype=torch.float64).median())
-    measured = {
+    measured: dict[str, Value] = {
         "detections": len(known),
         "median relative error": middle,
         "largest relative error": max(known),

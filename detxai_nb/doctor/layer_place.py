@@ -1,4 +1,4 @@
-"""Where a layer's cells lie in the picture, seen from outside: what a small change of the picture changes in the layer."""
+"""Where a layer's cells lie in the picture, seen from outside: which of them a small change of the picture changes."""
 
 from __future__ import annotations
 

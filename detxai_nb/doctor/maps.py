@@ -11,7 +11,7 @@ from torch import Tensor
 from detxai_nb.doctor.layer_place import layer_offsets
 from detxai_nb.doctor.pairs import mirrored, pair_detections
 from detxai_nb.doctor.patient import CONFIDENT, Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.doctor.views import Views, make_views
 from detxai_nb.explaining.explain import explain
 from detxai_nb.heatmaps import HeatMaps
@@ -51,7 +51,7 @@ def check_maps(patient: Patient) -> CheckResult:
     if not status:
         raise NotChecked("nothing is found in these pictures, so that there is nothing to explain")
     empty = sum(one != "ok" for one in status) / len(status)
-    measured: dict[str, float | int | str | None] = {"maps": len(status), "share without evidence": empty}
+    measured: dict[str, Value] = {"maps": len(status), "share without evidence": empty}
     means = "there is nothing to see in the maps"
     remedy = "take a layer on which the score depends, without detach, no_grad or numpy between it and the score"
     if empty > EMPTY:
@@ -64,9 +64,9 @@ def check_maps(patient: Patient) -> CheckResult:
 def check_place(patient: Patient) -> CheckResult:
     """Check that maps lie where the evidence is.
 
-    Where a small square of the picture is inverted the layer has to change in the cells that lie there. Maps of the same objects in two crops, one moved against the other, have to lie over each other in what both crops
-    show, and those of the mirror image once they are turned back. How far they are apart is where they resemble each
-    other most.
+    Where a small square of the picture is inverted the layer has to change in the cells that lie there. Maps of the
+    same objects in two crops, one moved against the other, have to lie over each other in what both crops show, and
+    those of the mirror image once they are turned back: how far they are apart is where they resemble each other most.
 
     Args:
         patient: the detector and its pictures.
@@ -79,6 +79,7 @@ def check_place(patient: Patient) -> CheckResult:
     """
     detector = patient.white_box()
     patient.require_boxes()
+    patient.require_probabilities()
     off = {}
     if layer := [one for picture in patient.pictures[:MOST] for one in layer_offsets(detector, picture)]:
         off["changed"] = _middle(layer)
@@ -94,7 +95,7 @@ def check_place(patient: Patient) -> CheckResult:
             f"{len(moved)} objects are found again in a moved picture and {len(turned)} in its mirror image",
             "take pictures with more objects",
         )
-    measured: dict[str, float | int | str | None] = {"objects": min(len(moved), len(turned))}
+    measured: dict[str, Value] = {"objects": min(len(moved), len(turned))}
     measured |= {
         f"cells off when {name} ({axis})": value for name, both in off.items() for axis, value in zip("yx", both)
     }

@@ -6,7 +6,7 @@ import torch
 from torchvision.ops import box_iou
 
 from detxai_nb.doctor.patient import CONFIDENT, Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.names import BACKGROUND
 
 SHIFTS = (-2, -1, 1, 2)
@@ -34,13 +34,14 @@ def check_names(patient: Patient) -> CheckResult:
     Raises:
         NotChecked: if the class of no object is known.
     """
+    patient.require_probabilities()
     names = patient.names
     found = [one[one.scores >= CONFIDENT] for one in patient.found]
     labels = torch.cat([one.labels for one in found])
     means = "every object is called by another class's name"
     remedy = "count names and labels from the same class: is there a background class 0, and is it among the names?"
     empty = [name for name in {names[label] for label in labels.tolist()} if name.strip().casefold() in _PLACEHOLDERS]
-    measured: dict[str, float | int | str | None] = {"objects": len(labels), "names": len(names)}
+    measured: dict[str, Value] = {"objects": len(labels), "names": len(names)}
     if empty:
         said = f"objects are reported as {empty[0]!r}, which names no object"
         return CheckResult("names", WRONG, said, measured, means, remedy)

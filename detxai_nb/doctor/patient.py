@@ -19,6 +19,8 @@ from detxai_nb.types import Detections, Detector, TraceableDetector
 
 CONFIDENT = 0.3
 """The score from which a detection counts as one that the detector is sure of."""
+SLACK = 1e-3
+"""How far a probability may lie outside 0..1, by rounding."""
 LOWEST = 0.05
 """The score below which nothing is looked at where detections of two pictures are compared."""
 
@@ -96,6 +98,18 @@ class Patient:
         """
         if self.classifies:
             raise NotChecked("an image classifier predicts classes of the whole picture, which has no place")
+
+    def require_probabilities(self) -> None:
+        """Raise ``NotChecked`` if scores say nothing of how sure the detector is.
+
+        Raises:
+            NotChecked: if some lie outside 0..1.
+        """
+        ends = [float(value) for one in self.everything if len(one) for value in (one.scores.min(), one.scores.max())]
+        if ends and (min(ends) < -SLACK or max(ends) > 1 + SLACK):
+            raise NotChecked(
+                "scores are no probabilities, so that objects cannot be told from the rest", "mend them first"
+            )
 
     def white_box(self) -> TraceableDetector:
         """Return the detector as one that can be looked into.

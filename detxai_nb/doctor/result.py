@@ -9,7 +9,8 @@ OK, SUSPICIOUS, WRONG, NOT_CHECKED = "ok", "suspicious", "wrong", "not checked"
 VERDICTS = (OK, SUSPICIOUS, WRONG, NOT_CHECKED)
 """What a check can say, the best first."""
 
-Measured = Mapping[str, float | int | str | None]
+Value = float | int | str | None
+Measured = Mapping[str, Value]
 """What was measured, by name."""
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from detxai_nb.doctor.pairs import pair_detections
 from detxai_nb.doctor.patient import LOWEST, Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.module_use import alone, with_hooks
 from detxai_nb.types import Detections
 
@@ -39,7 +39,7 @@ def check_repeatable(patient: Patient) -> CheckResult:
     first, second = patient.found[0], patient.detect([picture])[0]
     together = patient.detect([other, picture, other])[1]
     again, batch = _difference(first, second), _difference(first, together)
-    measured: dict[str, float | int | str | None] = {
+    measured: dict[str, Value] = {
         "difference from run to run": again,
         "difference in a batch": batch,
         "buffers that change": len(changed),
@@ -126,7 +126,7 @@ def check_precision(patient: Patient) -> CheckResult:
         NotChecked: for a black box of which too few scores are known.
     """
     asked = patient.about.precision
-    measured: dict[str, float | int | str | None] = {"precision of detect": asked}
+    measured: dict[str, Value] = {"precision of detect": asked}
     means = "rounding of half precision is as large as the differences that gradients and finite changes measure"
     if patient.module is None:
         return _by_scores(patient, measured, means)
@@ -152,10 +152,10 @@ def check_precision(patient: Patient) -> CheckResult:
     return CheckResult("precision", OK, said, measured)
 
 
-def _by_scores(patient: Patient, measured: dict[str, float | int | str | None], means: str) -> CheckResult:
+def _by_scores(patient: Patient, measured: dict[str, Value], means: str) -> CheckResult:
     """The precision of a black box: scores that half precision could hold too, all of them, were computed in it."""
     scores = torch.cat([one.scores for one in patient.everything]).float()
-    scores = scores[(scores > 0) & (scores < 1)].unique()
+    scores = torch.unique(scores[(scores > 0) & (scores < 1)])
     if len(scores) < 5:
         raise NotChecked("a black box shows its precision by its scores, and there are too few", "", measured)
     for name, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):

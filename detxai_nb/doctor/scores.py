@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from detxai_nb.doctor.patient import Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.patient import SLACK, Patient
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 
 MANY, FEW = 20, 5
 """How many scores it takes to be sure of a pattern, and to suspect one."""
@@ -16,7 +16,6 @@ SIGMOID = (0.5, 1 / (1 + math.exp(-1)))
 """Where the sigmoid of a number in 0..1 lies."""
 NATS = 1.0
 """The softmax of numbers in 0..1 has values whose logarithms differ by at most this much."""
-SLACK = 1e-3
 
 
 def check_scores(patient: Patient) -> CheckResult:
@@ -39,7 +38,7 @@ def check_scores(patient: Patient) -> CheckResult:
     classes = torch.cat(rows).double() if rows else None
     if not len(scores):
         raise NotChecked("there are no scores", "take pictures with objects")
-    measured: dict[str, float | int | str | None] = {
+    measured: dict[str, Value] = {
         "scores": len(scores),
         "lowest": float(scores.min()),
         "highest": float(scores.max()),
@@ -80,7 +79,7 @@ def _differences(patient: Patient) -> int:
 
 
 def _applied_twice(
-    scores: Tensor, classes: Tensor | None, count: int, measured: dict[str, float | int | str | None]
+    scores: Tensor, classes: Tensor | None, count: int, measured: dict[str, Value]
 ) -> tuple[str, str, str] | None:
     """The function that was applied twice, the verdict and what was seen; None if none was."""
     if classes is not None and classes.shape[1] > 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detxai_nb.doctor.maps import METHOD
 from detxai_nb.doctor.patient import Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.sanity.runner import check
 from detxai_nb.sanity.settings import Randomization, Similarity
 
@@ -43,7 +43,11 @@ def check_weights(patient: Patient) -> CheckResult:
         comparison=measure,
     )
     row = result.verdict().loc[METHOD]
-    measured = {"maps": int(row["maps"]), "resemblance": float(row["resemblance"]), "vanished": int(row["vanished"])}
+    measured: dict[str, Value] = {
+        "maps": int(row["maps"]),
+        "resemblance": float(row["resemblance"]),
+        "vanished": int(row["vanished"]),
+    }
     if not measured["maps"]:
         raise NotChecked("no map could be compared", "", measured)
     likeness = float(row["resemblance"])

@@ -1,8 +1,7 @@
-"""Checks of the network's input: RGB or BGR, and the normalisation, by what the network makes of the alternatives."""
+"""The check of the normalisation: what the network makes of its input written in other conventions."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,19 +11,11 @@ from torch import nn
 
 from detxai_nb.doctor.conventions import CONVENTIONS, Convention, named
 from detxai_nb.doctor.entry import Entry
-from detxai_nb.doctor.expected import compare_answers
-from detxai_nb.doctor.pairs import mirrored, pair_detections, shared_evidence
-from detxai_nb.doctor.patient import CONFIDENT, LOWEST, Patient
-from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked
+from detxai_nb.doctor.pairs import mirrored, shared_evidence
+from detxai_nb.doctor.patient import CONFIDENT, Patient
+from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
 from detxai_nb.module_use import alone, with_hooks
-from detxai_nb.types import Detections
 
-FEWEST = 8
-"""How many objects it takes at least to say that their scores rise."""
-SURE, LIKELY = 4.0, 3.0
-"""How many standard errors the mean rise of the scores has to be above 0 to be wrong, or suspicious."""
-CLOSER = 5.0
-"""How many times nearer to the expected answers an alternative has to be."""
 FAR, TIMES = 0.35, 2.5
 """Wrong statistics: this divergence from the norms' own, and this many times that of the best alternative."""
 RISE, GAIN = 1.5, 1.0
@@ -35,81 +26,6 @@ NORMS = 6
 """How many of the first norms are looked at."""
 MOST = 4
 """How many pictures are tried in every convention."""
-
-
-def check_colours(patient: Patient) -> CheckResult:
-    """Check that colours come in the order in which the network was trained.
-
-    The detector looks at each picture with red and blue exchanged. What decides is, if the user's own answers were
-    handed in, which of the two reproduces them; else whether the scores of the same objects rise.
-
-    Args:
-        patient: the detector and its pictures.
-
-    Returns:
-        What was found.
-
-    Raises:
-        NotChecked: if the scores are as high either way.
-    """
-    own = patient.found
-    turned = [patient.detect([np.ascontiguousarray(picture[..., ::-1])])[0] for picture in patient.pictures]
-    rises = np.concatenate([_rises(one, other) for one, other in zip(own, turned)])
-    error = float(rises.std(ddof=1) / math.sqrt(len(rises))) if len(rises) > 1 else math.inf
-    mean = float(rises.mean()) if len(rises) else 0.0
-    entry = patient.entry
-    measured = {
-        "order at the network": "unknown" if entry is None else entry.order or "neither RGB nor BGR",
-        "objects": len(rises),
-        "mean rise of scores with red and blue exchanged": mean,
-        "standard errors": mean / error if error else 0.0,
-    }
-    wrong = "the network gets red for blue and blue for red"
-    remedy = "exchange the channels before the network: image[..., ::-1], or the adapter's setting for BGR"
-    if (near := _nearer(patient, own, turned)) is not None:
-        first, second = near
-        measured |= {"difference from the expected scores": first, "the same, exchanged": second}
-        if second * CLOSER < first:
-            said = f"with red and blue exchanged the answers differ from yours by {second:.3g} in place of {first:.3g}"
-            return CheckResult("colours", WRONG, said, measured, wrong, remedy)
-        if first * CLOSER < second or first <= LOWEST:
-            said = f"your own answers are met as colours are, to {first:.3g}, and missed by {second:.3g} exchanged"
-            return CheckResult("colours", OK, said, measured)
-    z = measured["standard errors"]
-    if len(rises) >= FEWEST and z > LIKELY and mean > 0.02:
-        said = f"with red and blue exchanged the scores of {len(rises)} objects rise by {mean:.2g} on average"
-        return CheckResult("colours", WRONG if z > SURE else SUSPICIOUS, said, measured, wrong, remedy)
-    if len(rises) >= FEWEST and z < -LIKELY:
-        said = f"with red and blue exchanged the scores of {len(rises)} objects fall by {-mean:.2g} on average"
-        return CheckResult("colours", OK, said, measured)
-    raise NotChecked(
-        f"these pictures do not tell: with red and blue exchanged the scores of {len(rises)} objects change by "
-        f"{mean:+.2g} on average, {abs(z):.1f} standard errors",
-        "hand in expected= of your own inference, or more pictures",
-        measured,
-    )
-
-
-def _rises(own: Detections, other: Detections) -> np.ndarray:
-    """By how much the score of each object rises from one answer to the other, for those that one is sure of."""
-    pairs = pair_detections(own, other)
-    first, second = dict(pairs), {j: i for i, j in pairs}
-    found = [(float(own.scores[i]), float(other.scores[j])) for i, j in pairs]
-    found += [(float(own.scores[i]), LOWEST) for i in range(len(own)) if i not in first]
-    found += [(LOWEST, float(other.scores[j])) for j in range(len(other)) if j not in second]
-    return np.array([after - before for before, after in found if max(before, after) >= CONFIDENT], dtype=float)
-
-
-def _nearer(patient: Patient, own: Any, other: Any) -> tuple[float, float] | None:
-    """How far two answers are from the expected ones, in sums of scores; None if nothing was expected."""
-    known = [i for i, one in enumerate(patient.expected) if one is not None and len(one)]
-    if not known:
-        return None
-    totals = []
-    for answers in (own, other):
-        apart = [compare_answers(answers[i], patient.expected[i], patient.pictures[i].shape) for i in known]  # type: ignore[arg-type]
-        totals.append(sum(one.total for one in apart))
-    return totals[0], totals[1]
 
 
 def check_normalisation(patient: Patient) -> CheckResult:
@@ -135,7 +51,7 @@ def check_normalisation(patient: Patient) -> CheckResult:
     entry = patient.entry
     if entry is None:
         raise NotChecked("no part of the network is handed a picture [1,3,h,w] of its own")
-    measured: dict[str, Any] = {"convention": named(entry)}
+    measured: dict[str, Value] = {"convention": named(entry)}
     by_norms = _by_norms(patient, patient.module, entry)
     if by_norms is not None:
         return _judged_by_norms(by_norms, measured)
@@ -146,7 +62,7 @@ def _others(entry: Entry) -> list[Convention]:
     return [one for one in CONVENTIONS if one.distance(entry) > 0.02]
 
 
-def _judged_by_norms(found: dict[str, float], measured: dict[str, Any]) -> CheckResult:
+def _judged_by_norms(found: dict[str, float], measured: dict[str, Value]) -> CheckResult:
     own = found.pop("own")
     best = min(found, key=lambda name: found[name])
     measured |= {"divergence from the norms' statistics": own, "best alternative": best, "its divergence": found[best]}
@@ -171,14 +87,15 @@ def _remedy(convention: str) -> str:
     return f"prepare pictures as in training; likely {convention}"
 
 
-def _judged_by_scores(patient: Patient, entry: Entry, measured: dict[str, Any]) -> CheckResult:
+def _judged_by_scores(patient: Patient, entry: Entry, measured: dict[str, Value]) -> CheckResult:
     patient.require_boxes()
+    patient.require_probabilities()
     numbers = range(min(MOST, len(patient.pictures)))
-    own = sum(_evidence(patient, i) for i in numbers)
+    own = float(sum(_evidence(patient, i) for i in numbers))
     best, most = "", 0.0
     for one in _others(entry):
         write = one.write(entry)
-        evidence = sum(entry.replaced(write, lambda i=i: _evidence(patient, i)) for i in numbers)  # type: ignore[misc]
+        evidence = float(sum(entry.replaced(write, lambda i=i: _evidence(patient, i)) for i in numbers))  # type: ignore[misc]
         if not one.small and evidence > most:
             noise = sum(entry.replaced(write, lambda i=i: _in_pieces(patient, i)) for i in numbers)  # type: ignore[misc]
             evidence = 0.0 if noise > FALSE_ALARMS * evidence else evidence
