@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,14 +21,19 @@ SCALES = (1.0, 1.5)
 """How much pictures are enlarged: boxes in pixels of the network's input stay as they are then."""
 MOST = 3
 """How many pictures are looked at."""
-FEWEST = 2
-"""How many objects it takes at least."""
+FEWEST = 3
+"""How many objects it takes at least; one that is seen in both sizes counts twice."""
 AGREE, DISAGREE = 0.5, 0.25
 """The share of the evidence that moves as it should: at least this where boxes are right, at most that where wrong."""
 BETTER = 0.3
 """By how much larger the share of another reading has to be."""
 SLOPE, SHIFT = 0.1, 0.03
 """Wrong: how far boxes move too much or too little, and how far all lie to one side, as a share of the width."""
+
+SEVERAL, SURE = 4, 3.0
+"""How many objects it takes to say so, and how many standard errors."""
+MARGIN = 0.02
+"""What lies nearer to the end of a crop, as a share of its width, may be cut off there."""
 
 Reading = Callable[[Tensor, tuple[int, int]], Tensor]
 
@@ -58,14 +64,6 @@ RIGHT = next(iter(READINGS))
 INPUT = "xyxy in pixels of the network's input"
 
 
-@dataclass(frozen=True)
-class _Moved:
-    """What becomes of one object in another view: its score, whether it is where it should be, and its boxes."""
-
-    score: float
-    there: bool
-
-
 def check_boxes(patient: Patient) -> CheckResult:
     """Check that boxes are xyxy in pixels of the picture, and objects where the detector says.
 
@@ -92,27 +90,27 @@ def check_boxes(patient: Patient) -> CheckResult:
     if objects < FEWEST:
         raise NotChecked(f"there are {objects} objects to follow", "take pictures with two objects or more")
     best = max(shares, key=lambda name: shares[name][0])
-    slopes, offset = _motion(views)
+    x, y, offset = _motion(views)
     measured: dict[str, Value] = {
         "objects": objects,
         "share that moves with the picture": own,
         "best other reading": max((name for name in shares if name != RIGHT), key=lambda name: shares[name][0]),
         "its share": max(share for name, (share, _) in shares.items() if name != RIGHT),
-        "movement in x": slopes[0],
-        "movement in y": slopes[1],
-        "offset in x": offset,
+        "movement in x": x.median,
+        "movement in y": y.median,
+        "offset in x": offset.median,
     }
     means = "boxes are not where the objects are: maps, metrics and pictures pair them with the wrong place"
     if own < AGREE and shares[best][0] > own + BETTER:
         said = f"boxes move and turn as {best} ({shares[best][0]:.0%} of them; as {RIGHT} {own:.0%})"
         return CheckResult("boxes", WRONG, said, measured, means, _REMEDIES.get(best, "convert them to xyxy in pixels"))
-    known = slopes[0] is not None and slopes[1] is not None and offset is not None
-    if known and max(abs(slopes[0] - 1), abs(slopes[1] - 1)) > SLOPE:  # type: ignore[operator]
-        said = f"where the picture moves by 1, boxes move by {slopes[0]:.2f} in x and {slopes[1]:.2f} in y"
+    if x.differs(1, SLOPE) or y.differs(1, SLOPE):
+        said = f"where the picture moves by 1, boxes move by {x.median:.2f} in x and {y.median:.2f} in y"
         remedy = "scale boxes back by the factor of each axis with which the picture was resized"
         return CheckResult("boxes", WRONG, said, measured, means, remedy)
-    if known and abs(offset) > SHIFT:  # type: ignore[arg-type]
-        said = f"boxes lie {abs(offset):.1%} of the picture's width too far to the {'right' if offset > 0 else 'left'}"  # type: ignore[arg-type, operator]
+    if offset.median is not None and offset.differs(0, SHIFT):
+        side = "right" if offset.median > 0 else "left"
+        said = f"boxes lie {abs(offset.median):.1%} of the picture's width too far to the {side}"
         return CheckResult("boxes", WRONG, said, measured, means, "subtract the padding before boxes are scaled back")
     if own >= AGREE:
         said = f"{own:.0%} of {objects} objects move and turn with the picture, in its pixels"
@@ -149,7 +147,7 @@ def _input_pixels(patient: Patient) -> Reading | None:
     return read
 
 
-def _sure(found: Detections, size: tuple[int, int]) -> Detections:
+def _sure(found: Detections) -> Detections:
     """The detections that can be followed: those that the detector is sure of."""
     return found[found.scores >= CONFIDENT][:20]
 
@@ -161,7 +159,7 @@ def _share(views: Sequence[Views], read: Reading) -> tuple[float, int]:
     for one in views:
         size = one.size
         first, second, turned = one.found
-        own = _sure(first, size)
+        own = _sure(first)
         boxes, moved, back = (read(found.boxes.double(), size) for found in (own, second, turned))
         objects += len(own)
         back = mirrored(back, size[1])
@@ -182,8 +180,9 @@ def _inside(boxes: Tensor, views: Views) -> list[bool]:
     right, down = views.move
     height, width = views.size
     low, high = boxes[:, :2], boxes[:, 2:]
-    start, end = boxes.new_tensor([right, down]), boxes.new_tensor([width, height])
-    found: list[bool] = ((low >= start - 1) & (high <= end + 1)).all(dim=1).tolist()
+    margin = MARGIN * width
+    start, end = boxes.new_tensor([right, down]) + margin, boxes.new_tensor([width, height]) - margin
+    found: list[bool] = ((low >= start) & (high <= end)).all(dim=1).tolist()
     return found
 
 
@@ -195,16 +194,40 @@ def _overlap(box: Tensor, others: Tensor, own: Detections, found: Detections, ro
     return float(box_iou(box[None], others[alike]).nan_to_num(0.0).max())
 
 
-def _motion(views: Sequence[Views]) -> tuple[tuple[float | None, float | None], float | None]:
-    """How far boxes move for each pixel that the picture moves, in x and y, and their offset in x; medians.
+@dataclass(frozen=True)
+class _Estimate:
+    """A median of some values and its uncertainty."""
 
-    The offset is a share of the picture's width. None where no object was found again.
+    median: float | None
+    error: float
+    count: int
+
+    @classmethod
+    def of(cls, values: list[float]) -> _Estimate:
+        """The median with its standard error, from the median absolute deviation of normal values."""
+        if not values:
+            return cls(None, 0.0, 0)
+        middle = float(np.median(values))
+        spread = 1.4826 * float(np.median(np.abs(np.array(values) - middle)))
+        return cls(middle, 1.25 * spread / math.sqrt(len(values)), len(values))
+
+    def differs(self, value: float, least: float) -> bool:
+        """Whether it is surely further from a value than that."""
+        if self.median is None or self.count < SEVERAL:
+            return False
+        return abs(self.median - value) > max(least, SURE * self.error)
+
+
+def _motion(views: Sequence[Views]) -> tuple[_Estimate, _Estimate, _Estimate]:
+    """How far boxes move for each pixel that the picture moves, in x and y, and their offset in x.
+
+    The offset is a share of the picture's width.
     """
     slopes: tuple[list[float], list[float]] = ([], [])
     offsets = []
     for one in views:
         first, second, turned = one.found
-        own = _sure(first, one.size)
+        own = _sure(first)
         width = one.size[1]
         moved = second.boxes.double() + second.boxes.new_tensor([*one.move, *one.move])
         back = mirrored(turned.boxes.double(), width)
@@ -217,8 +240,8 @@ def _motion(views: Sequence[Views]) -> tuple[tuple[float | None, float | None], 
         for row, other in _nearest(own, turned, back):
             middle = own.boxes[row, [0, 2]].double().mean() - back[other, [0, 2]].mean()
             offsets.append(float(middle) / 2 / width)
-    x, y, offset = (float(np.median(values)) if values else None for values in (*slopes, offsets))
-    return (x, y), offset
+    x, y = (_Estimate.of(values) for values in slopes)
+    return x, y, _Estimate.of(offsets)
 
 
 def _nearest(own: Detections, found: Detections, boxes: Tensor) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from detxai_nb.types import Level, TraceableDetector
 
-_PLACES = ((0.32, 0.36), (0.34, 0.66), (0.65, 0.33), (0.68, 0.64))
+_PLACES = ((0.32, 0.26), (0.28, 0.52), (0.34, 0.74), (0.65, 0.23), (0.71, 0.48), (0.68, 0.76))
 """Where the picture is changed, (y, x) as shares of its sides."""
 _CELLS = 1.5
 """The side of the changed square in cells of the layer."""
@@ -21,9 +21,9 @@ _PEAK = 0.25
 def layer_offsets(detector: TraceableDetector, picture: np.ndarray) -> list[tuple[float, float]]:
     """Return how far the cells of the default layer that a change of the picture changes most are from that change.
 
-    The picture is inverted in a small square, at four places one after the other. The layer's finest grid changes
-    around the cell that lies there; the centre of that change is taken back to the picture by the trace's placement and
-    the level's stride.
+    A small square of the picture gets the opposite colours, at some places one after the other. The layer's finest grid
+    changes around the cell that lies there; the centre of that change is taken back to the picture by the trace's
+    placement and the level's stride.
 
     Args:
         detector: a detector with a trace.
@@ -46,7 +46,7 @@ def layer_offsets(detector: TraceableDetector, picture: np.ndarray) -> list[tupl
         half = [max(2, round(_CELLS * side / 2)) for side in cell]
         changed = picture.copy()
         part = (slice(max(0, y - half[0]), y + half[0]), slice(max(0, x - half[1]), x + half[1]))
-        changed[part] = 255 - changed[part]
+        changed[part] = np.where(changed[part] < 128, 255, 0)
         after: Any = detector.trace(changed)
         change = (after.levels[number].features - level.features).detach().double().square().sum(0)
         if float(change.max()) > 0:

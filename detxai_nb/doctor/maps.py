@@ -64,7 +64,7 @@ def check_maps(patient: Patient) -> CheckResult:
 def check_place(patient: Patient) -> CheckResult:
     """Check that maps lie where the evidence is.
 
-    Where a small square of the picture is inverted the layer has to change in the cells that lie there. Maps of the
+    Where a small square of the picture is changed the layer has to change in the cells that lie there. Maps of the
     same objects in two crops, one moved against the other, have to lie over each other in what both crops show, and
     those of the mirror image once they are turned back: how far they are apart is where they resemble each other most.
 
