@@ -78,6 +78,14 @@ def quick() -> Iterator[tuple[str, ...]]:
     )
     yield from (("evaluate", "odam", "--coco", "coco.json", "--images", path) for path in (*NO_PATHS[1:], "text.png"))
     yield ("evaluate", "odam", "--images", ".")
+    yield from (
+        ("doctor", option, "scene.png") for option in ("--image", "--coco", "--images", "--expected", "--weights")
+    )
+    examine = ("doctor", "--detector", "tiny-fcos")
+    yield from (examine, (*examine, "--image", "scene.png", "--coco", "coco.json"))
+    yield (*examine, "--image", "scene.png", "--images", ".")
+    yield from ((*examine, "--image", path) for path in (*NO_PATHS, ".", "text.png", "cut.png"))
+    yield from ((*examine, "--image", "scene.png", "--expected", path) for path in (*NO_PATHS[1:], ".", "text.json"))
     yield from ((*EVALUATE, "--store", path) for path in ("scene.png", ".", *NO_PATHS[2:6]))
     yield from (
         ("example", path) for path in ("a", "a.jpg", "no/a.png", "scene.png", "text.png", "a\0.png", "x" * 999 + ".png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from detxai_nb.cli.argument_types import add_detector_options, whole_number
 from detxai_nb.cli.commands import detector_opener
+from detxai_nb.cli.wording import in_own_words
 from detxai_nb.installation import diagnose
 
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ def _examine(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report.to_json(), indent=1))
     else:
-        _print(str(report), report.healthy)
+        # The columns stay: only single spaces are within what is said.
+        said = re.sub(r"\S+(?: \S+)*", lambda found: in_own_words(found[0]), str(report))
+        _print(said, report.healthy)
     return 0 if report.healthy else 1
 
 

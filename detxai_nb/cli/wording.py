@@ -12,6 +12,8 @@ _PHRASES = (
     ),
     (r", or use wrap_predict, which perturbation methods can explain", ""),
     (r" \(in Python: dx\.[^)]*\)\)", ""),
+    (r"\bhand in expected=(?:\([^)]*\))? ?", "give --expected FILE "),
+    (r"\bhand in samples of a dataset with annotations in place of pictures", "give --coco FILE in place of --image"),
     (r"\bhand in (weights|names|settings)=", r"give \1="),
     (r"\bweights=(?:'[^']*'|\"[^\"]*\"|\.\.\.)", "--weights FILE"),
     (r"\bnames=(?:\[[^\]]*\]|\.\.\.)", "--names NAME,NAME,..."),

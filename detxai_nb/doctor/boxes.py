@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from detxai_nb.doctor.estimate import Estimate
 from detxai_nb.doctor.pairs import SAME, mirrored
 from detxai_nb.doctor.patient import CONFIDENT, Patient
 from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
@@ -30,8 +29,6 @@ BETTER = 0.3
 SLOPE, SHIFT = 0.1, 0.03
 """Wrong: how far boxes move too much or too little, and how far all lie to one side, as a share of the width."""
 
-SEVERAL, SURE = 4, 3.0
-"""How many objects it takes to say so, and how many standard errors."""
 MARGIN = 0.02
 """What lies nearer to the end of a crop, as a share of its width, may be cut off there."""
 
@@ -83,47 +80,50 @@ def check_boxes(patient: Patient) -> CheckResult:
     patient.require_boxes()
     patient.require_probabilities()
     views = [make_views(picture, patient.detect, scale) for picture in patient.pictures[:MOST] for scale in SCALES]
-    shares = {name: _share(views, read) for name, read in READINGS.items()}
+    readings = dict(READINGS)
     if (placed := _input_pixels(patient)) is not None:
-        shares[INPUT] = _share(views, placed)
-    own, objects = shares[RIGHT]
+        readings[INPUT] = placed
+    shares = {name: _share(views, read) for name, read in readings.items()}
+    objects = _count(views)
     if objects < FEWEST:
         raise NotChecked(f"there are {objects} objects to follow", "take pictures with two objects or more")
-    best = max(shares, key=lambda name: shares[name][0])
+    own = shares.pop(RIGHT)
+    other = max(shares, key=lambda name: shares[name])
     x, y, offset = _motion(views)
-    measured: dict[str, Value] = {
-        "objects": objects,
-        "share that moves with the picture": own,
-        "best other reading": max((name for name in shares if name != RIGHT), key=lambda name: shares[name][0]),
-        "its share": max(share for name, (share, _) in shares.items() if name != RIGHT),
-        "movement in x": x.median,
-        "movement in y": y.median,
-        "offset in x": offset.median,
-    }
-    means = "boxes are not where the objects are: maps, metrics and pictures pair them with the wrong place"
-    if own < AGREE and shares[best][0] > own + BETTER:
-        said = f"boxes move and turn as {best} ({shares[best][0]:.0%} of them; as {RIGHT} {own:.0%})"
-        return CheckResult("boxes", WRONG, said, measured, means, _REMEDIES.get(best, "convert them to xyxy in pixels"))
-    if x.differs(1, SLOPE) or y.differs(1, SLOPE):
-        said = f"where the picture moves by 1, boxes move by {x.median:.2f} in x and {y.median:.2f} in y"
-        remedy = "scale boxes back by the factor of each axis with which the picture was resized"
-        return CheckResult("boxes", WRONG, said, measured, means, remedy)
-    if offset.median is not None and offset.differs(0, SHIFT):
-        side = "right" if offset.median > 0 else "left"
-        said = f"boxes lie {abs(offset.median):.1%} of the picture's width too far to the {side}"
-        return CheckResult("boxes", WRONG, said, measured, means, "subtract the padding before boxes are scaled back")
+    measured: dict[str, Value] = {"objects": objects, "share that moves with the picture": own}
+    measured |= {"best other reading": other, "its share": shares[other]}
+    measured |= {"movement in x": x.median, "movement in y": y.median, "offset in x": offset.median}
+    if own < AGREE and shares[other] > own + BETTER:
+        said = f"boxes move and turn as {other} ({shares[other]:.0%} of them; as {RIGHT} {own:.0%})"
+        remedy = _REMEDIES.get(other, "convert them to xyxy in pixels")
+        return CheckResult("boxes", WRONG, said, measured, _MEANS, remedy)
+    if (displaced := _displaced(x, y, offset)) is not None:
+        return CheckResult("boxes", WRONG, displaced[0], measured, _MEANS, displaced[1])
     if own >= AGREE:
         said = f"{own:.0%} of {objects} objects move and turn with the picture, in its pixels"
         return CheckResult("boxes", OK, said, measured)
     verdict = WRONG if own < DISAGREE else SUSPICIOUS
     said = f"only {own:.0%} of {objects} objects move and turn with the picture, and no other reading explains it"
-    return CheckResult("boxes", verdict, said, measured, means, "draw them: maps.plot(), or dx.plots.plot_detections")
+    return CheckResult("boxes", verdict, said, measured, _MEANS, "draw them: dx.plots.plot_detections(image, found)")
 
 
+_MEANS = "boxes are not where the objects are: maps, metrics and pictures pair them with the wrong place"
 _REMEDIES = {
     INPUT: "scale them back: placement.boxes_to_image(boxes), or hand them on in pixels of the picture",
     "xyxy in shares of the picture's size": "multiply x by the picture's width and y by its height",
 }
+
+
+def _displaced(x: Estimate, y: Estimate, offset: Estimate) -> tuple[str, str] | None:
+    """What is wrong with boxes that move too much or too little or lie to one side, and the remedy; None if nothing."""
+    if x.beyond(1, SLOPE) or y.beyond(1, SLOPE):
+        said = f"where the picture moves by 1, boxes move by {x.median:.2f} in x and {y.median:.2f} in y"
+        return said, "scale boxes back by the factor of each axis with which the picture was resized"
+    if offset.median is not None and offset.beyond(0, SHIFT):
+        side = "right" if offset.median > 0 else "left"
+        said = f"boxes lie {abs(offset.median):.1%} of the picture's width too far to the {side}"
+        return said, "subtract the padding before boxes are scaled back"
+    return None
 
 
 def _input_pixels(patient: Patient) -> Reading | None:
@@ -152,27 +152,26 @@ def _sure(found: Detections) -> Detections:
     return found[found.scores >= CONFIDENT][:20]
 
 
-def _share(views: Sequence[Views], read: Reading) -> tuple[float, int]:
-    """The share of the evidence that moves with the picture as it should, in one reading, and the number of objects."""
+def _count(views: Sequence[Views]) -> int:
+    """The number of objects to follow."""
+    return sum(len(_sure(one.found[0])) for one in views)
+
+
+def _share(views: Sequence[Views], read: Reading) -> float:
+    """The share of the evidence that moves and turns with the picture as it should, in one reading."""
     kept = total = 0.0
-    objects = 0
     for one in views:
-        size = one.size
         first, second, turned = one.found
         own = _sure(first)
-        boxes, moved, back = (read(found.boxes.double(), size) for found in (own, second, turned))
-        objects += len(own)
-        back = mirrored(back, size[1])
-        moved = moved + moved.new_tensor([*one.move, *one.move])
+        boxes, moved, back = (read(found.boxes.double(), one.size) for found in (own, second, turned))
+        moved, back = moved + moved.new_tensor([*one.move, *one.move]), mirrored(back, one.size[1])
         inside = _inside(boxes, one)
         for row in range(len(own)):
             score = float(own.scores[row])
-            places = [_overlap(boxes[row], back, own, turned, row)]
-            if inside[row]:
-                places.append(_overlap(boxes[row], moved, own, second, row))
-            total += score
-            kept += score * (min(places) > SAME)
-    return kept / total if total else 0.0, objects
+            there = _overlap(boxes[row], back, own, turned, row) > SAME
+            there = there and (not inside[row] or _overlap(boxes[row], moved, own, second, row) > SAME)
+            total, kept = total + score, kept + score * there
+    return kept / total if total else 0.0
 
 
 def _inside(boxes: Tensor, views: Views) -> list[bool]:
@@ -194,31 +193,7 @@ def _overlap(box: Tensor, others: Tensor, own: Detections, found: Detections, ro
     return float(box_iou(box[None], others[alike]).nan_to_num(0.0).max())
 
 
-@dataclass(frozen=True)
-class _Estimate:
-    """A median of some values and its uncertainty."""
-
-    median: float | None
-    error: float
-    count: int
-
-    @classmethod
-    def of(cls, values: list[float]) -> _Estimate:
-        """The median with its standard error, from the median absolute deviation of normal values."""
-        if not values:
-            return cls(None, 0.0, 0)
-        middle = float(np.median(values))
-        spread = 1.4826 * float(np.median(np.abs(np.array(values) - middle)))
-        return cls(middle, 1.25 * spread / math.sqrt(len(values)), len(values))
-
-    def differs(self, value: float, least: float) -> bool:
-        """Whether it is surely further from a value than that."""
-        if self.median is None or self.count < SEVERAL:
-            return False
-        return abs(self.median - value) > max(least, SURE * self.error)
-
-
-def _motion(views: Sequence[Views]) -> tuple[_Estimate, _Estimate, _Estimate]:
+def _motion(views: Sequence[Views]) -> tuple[Estimate, Estimate, Estimate]:
     """How far boxes move for each pixel that the picture moves, in x and y, and their offset in x.
 
     The offset is a share of the picture's width.
@@ -240,8 +215,8 @@ def _motion(views: Sequence[Views]) -> tuple[_Estimate, _Estimate, _Estimate]:
         for row, other in _nearest(own, turned, back):
             middle = own.boxes[row, [0, 2]].double().mean() - back[other, [0, 2]].mean()
             offsets.append(float(middle) / 2 / width)
-    x, y = (_Estimate.of(values) for values in slopes)
-    return x, y, _Estimate.of(offsets)
+    x, y = (Estimate.of(values) for values in slopes)
+    return x, y, Estimate.of(offsets)
 
 
 def _nearest(own: Detections, found: Detections, boxes: Tensor) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detxai_nb.doctor.expected import compare_answers
+from detxai_nb.doctor.expected import score_distance
 from detxai_nb.doctor.pairs import pair_detections
 from detxai_nb.doctor.patient import CONFIDENT, LOWEST, Patient
 from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
@@ -54,14 +54,12 @@ def _by_expected(
     patient: Patient, own: Sequence[Detections], turned: Sequence[Detections], measured: dict[str, Value]
 ) -> CheckResult | None:
     """The verdict by the user's own answers; None if there are none, or neither order is much nearer to them."""
-    known = [i for i, one in enumerate(patient.expected) if one is not None and len(one)]
+    known = [(i, one) for i, one in enumerate(patient.expected) if one is not None and len(one)]
     if not known:
         return None
 
     def apart(answers: Sequence[Detections]) -> float:
-        expected, pictures = patient.expected, patient.pictures
-        pairs = [(i, one) for i in known if (one := expected[i]) is not None]
-        return sum(compare_answers(answers[i], one, pictures[i].shape).total for i, one in pairs)
+        return sum(score_distance(answers[i], one) for i, one in known)
 
     first, second = apart(own), apart(turned)
     measured |= {"difference from the expected scores": first, "the same, exchanged": second}

@@ -49,7 +49,9 @@ CHECKS: Mapping[str, Check] = {
 }
 """The checks by name, in the order in which they are made."""
 FIRST = "answers"
-"""The check without which no other can be made."""
+"""The check without which hardly another can be made."""
+WITHOUT_ANSWERS = ("precision",)
+"""Checks that say why a detector may not answer."""
 
 
 def examine(
@@ -155,7 +157,7 @@ def _run(patient: Patient, wanted: list[str], progress: Progress | None) -> tupl
         started = time.perf_counter()
         if name == FIRST:
             result = answers
-        elif answers.verdict == WRONG and not _answered(patient):
+        elif name not in WITHOUT_ANSWERS and answers.verdict == WRONG and not _answered(patient):
             result = CheckResult(name, NOT_CHECKED, "detect gives no answer", {}, "", "mend detect first")
         else:
             result = _one(patient, name)

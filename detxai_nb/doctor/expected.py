@@ -28,7 +28,6 @@ class Agreement:
         more: how many it finds besides, with a score above the lowest expected one.
         score: the largest difference of a score.
         box: the largest difference of a box side, as a share of the picture's longer side.
-        total: the sum of all differences of scores, a missing or additional one counting with its own.
     """
 
     expected: int
@@ -36,7 +35,6 @@ class Agreement:
     more: int
     score: float
     box: float
-    total: float
 
     def within(self, tolerance: float) -> bool:
         """Say whether nothing is missing or additional and all differences are small.
@@ -65,13 +63,29 @@ def compare_answers(found: Detections, expected: Detections, size: tuple[int, ..
     rows, others = [i for i, _ in pairs], [j for _, j in pairs]
     apart = (expected.scores[rows] - found.scores[others]).abs()
     sides = (expected.boxes[rows] - found.boxes[others]).abs() / max(size[:2])
-    missing = sorted(set(range(len(expected))) - set(rows))
     # One that is expected just above the lowest expected score may fall just below it.
     lowest = float(expected.scores.min()) + 1e-3 if len(expected) else 1.0
     more = [j for j in range(len(found)) if j not in set(others) and float(found.scores[j]) > lowest]
-    total = float(apart.sum() + expected.scores[missing].sum() + found.scores[more].sum())
     largest = [float(one.max()) if one.numel() else 0.0 for one in (apart, sides)]
-    return Agreement(len(expected), len(missing), len(more), largest[0], largest[1], total)
+    return Agreement(len(expected), len(expected) - len(pairs), len(more), largest[0], largest[1])
+
+
+def score_distance(found: Detections, expected: Detections) -> float:
+    """Return how far scores are from the expected ones, whatever boxes and labels are.
+
+    Args:
+        found: of the detector, from low scores on.
+        expected: of the user's own inference, N detections.
+
+    Returns:
+        The sum of the differences of the N highest scores, the highest with the highest and so on.
+    """
+    count = len(expected)
+    own, theirs = (torch.zeros(count), torch.zeros(count))
+    for into, scores in ((own, found.scores), (theirs, expected.scores)):
+        highest = scores.sort(descending=True).values[:count]
+        into[: len(highest)] = highest
+    return float((own - theirs).abs().sum())
 
 
 def as_expected(expected: Any, pictures: Sequence[np.ndarray], names: Sequence[str]) -> tuple[Detections | None, ...]:
@@ -103,10 +117,20 @@ def as_expected(expected: Any, pictures: Sequence[np.ndarray], names: Sequence[s
 
 
 def _is_answer(value: Any) -> bool:
-    """Whether a tuple or list is (boxes, scores, labels), not one answer for each of three pictures."""
+    """Whether a tuple or list is (boxes, scores, labels), not a list with one answer for each of three pictures."""
     if not isinstance(value, (tuple, list)) or len(value) != len(_FIELDS):
         return False
-    return not any(one is None or isinstance(one, (Detections, Mapping)) or _is_answer(one) for one in value)
+    return not all(one is None or isinstance(one, (Detections, Mapping)) or _has_boxes(one) for one in value)
+
+
+def _has_boxes(value: Any) -> bool:
+    """Whether the first of three things is a list of boxes."""
+    if not isinstance(value, (tuple, list)) or len(value) != len(_FIELDS):
+        return False
+    boxes = value[0]
+    if not isinstance(boxes, (tuple, list)):
+        return getattr(boxes, "ndim", None) == 2
+    return not boxes or (hasattr(boxes[0], "__len__") and len(boxes[0]) == 4)
 
 
 def _as_detections(given: Any, names: Sequence[str]) -> Detections:
@@ -122,7 +146,7 @@ def _as_detections(given: Any, names: Sequence[str]) -> Detections:
             "an expected answer is Detections, (boxes, scores, labels) or a dict with these names; got a "
             f"{type(given).__name__}"
         )
-    boxes, scores = (_numbers(name, value) for name, value in zip(_FIELDS, given))
+    boxes, scores = (_numbers(name, value) for name, value in zip(_FIELDS[:2], given))
     labels = torch.tensor(as_labels(given[2], scores.numel(), names), dtype=torch.int64)
     return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels, tuple(names))
 

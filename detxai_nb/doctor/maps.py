@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.doctor.estimate import SEVERAL, Estimate
 from detxai_nb.doctor.layer_place import layer_offsets
 from detxai_nb.doctor.pairs import mirrored, pair_detections
 from detxai_nb.doctor.patient import CONFIDENT, Patient
@@ -24,7 +25,6 @@ EMPTY, ALL = 0.5, 0.999
 MOVED, FAR = 1.0, 1.5
 """How many cells maps may be off, in the median: beyond the first it is suspicious, beyond the second wrong. Half a
 cell is between two conventions, as a convolution of stride 2 reads it and as it is drawn."""
-FEWEST = 2
 MOST = 3
 """How many pictures are looked at."""
 _OBJECTS = 6
@@ -80,40 +80,31 @@ def check_place(patient: Patient) -> CheckResult:
     detector = patient.white_box()
     patient.require_boxes()
     patient.require_probabilities()
-    off = {}
-    if layer := [one for picture in patient.pictures[:MOST] for one in layer_offsets(detector, picture)]:
-        off["changed"] = _middle(layer)
-    moved: list[tuple[float, float]] = []
-    turned: list[tuple[float, float]] = []
+    apart: dict[str, list[tuple[float, float]]] = {"changed": [], "moved": [], "mirrored": []}
     for picture in patient.pictures[:MOST]:
         views = make_views(picture, patient.detect)
-        moved += _apart(patient, views, _moved)
-        turned += [(y / 2, x / 2) for y, x in _apart(patient, views, _turned)]
-    off |= {name: _middle(one) for name, one in (("moved", moved), ("mirrored", turned)) if len(one) >= FEWEST}
-    if len(off) < 3 and all(max(map(abs, one)) <= MOVED for one in off.values()):
-        raise NotChecked(
-            f"{len(moved)} objects are found again in a moved picture and {len(turned)} in its mirror image",
-            "take pictures with more objects",
-        )
-    measured: dict[str, Value] = {"objects": min(len(moved), len(turned))}
-    measured |= {
-        f"cells off when {name} ({axis})": value for name, both in off.items() for axis, value in zip("yx", both)
+        apart["changed"] += layer_offsets(detector, picture)
+        apart["moved"] += _apart(patient, views, _moved)
+        apart["mirrored"] += [(y / 2, x / 2) for y, x in _apart(patient, views, _turned)]
+    off = {
+        (how, axis): Estimate.of([one[number] for one in values])
+        for how, values in apart.items()
+        for number, axis in enumerate("yx")
     }
-    worst = max(abs(value) for both in off.values() for value in both)
-    if worst <= MOVED:
-        said = f"maps move and turn with the picture, to {worst:.2f} cells"
-        return CheckResult("place", OK, said, measured)
-    how = max(off, key=lambda name: max(map(abs, off[name])))
-    what = "cells of the layer" if how == "changed" else "maps"
-    said = f"{what} of the {how} picture lie {worst:.1f} cells from where they should"
+    measured: dict[str, Value] = {f"objects, {how}": len(values) for how, values in apart.items()}
+    measured |= {f"cells off when {how} ({axis})": one.median for (how, axis), one in off.items()}
+    worst = {limit: [key for key, one in off.items() if one.beyond(0, limit)] for limit in (MOVED, FAR)}
+    if not worst[MOVED]:
+        if all(one.count < SEVERAL for one in off.values()):
+            raise NotChecked("too few objects are found again", "take pictures with more objects", measured)
+        largest = max(abs(one.median) for one in off.values() if one.median is not None and one.count >= SEVERAL)
+        return CheckResult("place", OK, f"maps lie where they should, to {largest:.2f} cells", measured)
+    how, axis = max(worst[MOVED], key=lambda key: abs(off[key].median or 0))
+    what = "the cells of the layer that change" if how == "changed" else "the maps"
+    said = f"in a {how} picture {what} lie {abs(off[how, axis].median or 0):.1f} cells in {axis} from where they should"
     means = "the evidence is shown in the wrong place"
     remedy = "compare the placement (where the picture lies in the input, its padding) and the layer's stride"
-    return CheckResult("place", WRONG if worst > FAR else SUSPICIOUS, said, measured, means, remedy)
-
-
-def _middle(apart: list[tuple[float, float]]) -> tuple[float, float]:
-    y, x = (float(np.median(values)) for values in zip(*apart))
-    return y, x
+    return CheckResult("place", WRONG if worst[FAR] else SUSPICIOUS, said, measured, means, remedy)
 
 
 def _sure(found: Detections) -> Detections:

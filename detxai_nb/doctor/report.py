@@ -123,7 +123,9 @@ class DoctorReport:
 
         rows = []
         for one in self.results:
-            numbers = "<br>".join(f"{escape(name)}: {escape(_short(value))}" for name, value in one.measured.items())
+            numbers = "<br>".join(
+                f"{escape(name)}: {escape(_short(value))}" for name, value in one.measured.items() if value is not None
+            )
             more = "<br>".join(f"<i>{escape(text)}</i>" for text in (one.means, one.remedy) if text)
             said = escape(one.said) + (f"<br>{more}" if more else "")
             cells = (f"<b>{escape(one.check)}</b>", f'<b data-verdict="{one.verdict}">{one.verdict}</b>', said, numbers)

@@ -131,6 +131,11 @@ def check_precision(patient: Patient) -> CheckResult:
     if patient.module is None:
         return _by_scores(patient, measured, means)
     kept = [name for name, value in _tensors(patient.module) if value.dtype in _HALF]
+    measured["tensors in half precision"] = len(kept)
+    remedy = "module.float(), and no autocast inside"
+    if kept:
+        said = f"{len(kept)} tensors of the network are in half precision, the first {kept[0]}"
+        return CheckResult("precision", WRONG, said, measured, means, remedy)
     half: dict[str, None] = {}
 
     def look(path: str, _: nn.Module, output: Any) -> None:
@@ -139,12 +144,10 @@ def check_precision(patient: Patient) -> CheckResult:
 
     _watch(patient, look, lambda: patient.detect([patient.pictures[0]]))
     compiled = [path or "the network" for path, part in patient.module.named_modules() if _is_compiled(part)]
-    measured |= {"weights in half precision": len(kept), "parts run in half precision": len(half)}
-    measured["compiled parts"] = len(compiled)
-    if kept or (half and asked == "fp32"):
-        where = f"{len(kept)} tensors are in half precision, the first {kept[0]}" if kept else ""
-        where = where or f"{len(half)} parts of the network run in half precision, the first {next(iter(half))}"
-        return CheckResult("precision", WRONG, where, measured, means, "module.float(), and no autocast inside")
+    measured |= {"parts run in half precision": len(half), "compiled parts": len(compiled)}
+    if half and asked == "fp32":
+        said = f"{len(half)} parts of the network run in half precision, the first {next(iter(half))}"
+        return CheckResult("precision", WRONG, said, measured, means, remedy)
     if compiled:
         said = f"{compiled[0]} is compiled or scripted: hooks inside it are not called, and layers cannot be opened"
         return CheckResult("precision", SUSPICIOUS, said, measured, "", "hand in the module that was compiled")

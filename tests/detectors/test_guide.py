@@ -34,7 +34,7 @@ def run(name: str) -> ModuleType:
 
 
 def test_it_has_the_files_of_a_first_adapter() -> None:
-    assert set(FILES) == {"two_functions", "my_detector", "test_my_detector", "use", "by_hand"}
+    assert set(FILES) == {"two_functions", "my_detector", "test_my_detector", "use", "examine", "by_hand"}
     adapter = FILES["my_detector"].split("class CellsDetector")[1]
     assert len(adapter.splitlines()) <= 60
 
@@ -48,9 +48,10 @@ def test_it_can_be_used_and_registered(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("two_functions", "use", "by_hand"):
+    for name in ("two_functions", "use", "examine", "by_hand"):
         run(name)
-    assert capsys.readouterr().out.splitlines() == ["backbone 4", "backbone (4, 120, 200)", "cells True"]
+    told = ["backbone 4", "backbone (4, 120, 200)", "ok ok", "cells True"]
+    assert capsys.readouterr().out.splitlines() == told
     assert (tmp_path / "maps.png").stat().st_size > 1000
 
 
