@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from detxai_nb.types import Detections, Target, Trace
 
 OFF = 1e-3
 """How far the explained score may be from the reported one, for rounding."""
-CHANGES = (0.03, 0.01, 0.003)
-"""The changes of the scalar, to first order, with which a slope is measured; that which fits the gradient best counts,
-as a large one is bent and a small one rounded."""
+CHANGES = (0.03, 0.01, 0.003, 0.001)
+"""The changes of the scalar, to first order, with which a slope is measured. Large ones are bent, small ones rounded:
+the two next to each other that agree best are taken, whatever the gradient says."""
 ERROR, LARGE_ERROR = 0.05, 0.2
-"""The median relative error of a gradient that is suspicious, and wrong."""
+"""The median error of a gradient that is suspicious, and wrong, as a share of the larger of it and the slope."""
 MOST = 4
 """How many detections are looked at."""
 
@@ -125,7 +126,10 @@ def _error(trace: Any, one: Detections, target: Target) -> float | None:
     if slope == 0:
         reach = 0.1 * float(features.flatten(1)[:, cell].norm())
         return 1.0 if reach and abs(measured(reach)) * reach > 1e-5 else None
-    return min(abs(measured(change / slope) - slope) / slope for change in _changes(trace, one, target))
+    slopes = [measured(change / slope) for change in _changes(trace, one, target)]
+    apart = [abs(first - second) for first, second in pairwise(slopes)]
+    found = slopes[apart.index(min(apart)) + 1]
+    return abs(found - slope) / max(abs(found), slope)
 
 
 def _changes(trace: Trace, one: Detections, target: Target) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -91,6 +92,8 @@ def check_place(patient: Patient) -> CheckResult:
         for how, values in apart.items()
         for number, axis in enumerate("yx")
     }
+    # Turned left to right a place on the left lies as far to the right as one on the right lies to the left.
+    off["changed", "y and x"] = Estimate.of([math.hypot(*one) for one in apart["changed"]])
     measured: dict[str, Value] = {f"objects, {how}": len(values) for how, values in apart.items()}
     measured |= {f"cells off when {how} ({axis})": one.median for (how, axis), one in off.items()}
     worst = {limit: [key for key, one in off.items() if one.beyond(0, limit)] for limit in (MOVED, FAR)}
