@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from detxai_nb.doctor.estimate import Estimate
+from detxai_nb.doctor.estimate import MedianEstimate
 from detxai_nb.doctor.pairs import SAME, mirrored
 from detxai_nb.doctor.patient import CONFIDENT, Patient
 from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
@@ -61,7 +61,7 @@ RIGHT = next(iter(READINGS))
 INPUT = "xyxy in pixels of the network's input"
 
 
-def check_boxes(patient: Patient) -> CheckResult:
+def check_box_frame(patient: Patient) -> CheckResult:
     """Check that boxes are xyxy in pixels of the picture, and objects where the detector says.
 
     The detector looks at two crops of a picture, one moved against the other, and at a mirror image, in two sizes.
@@ -92,7 +92,7 @@ def check_boxes(patient: Patient) -> CheckResult:
     x, y, offset = _motion(views)
     measured: dict[str, Value] = {"objects": objects, "share that moves with the picture": own}
     measured |= {"best other reading": other, "its share": shares[other]}
-    measured |= {"movement in x": x.median, "movement in y": y.median, "offset in x": offset.median}
+    measured |= {"movement in x": x.known, "movement in y": y.known, "offset in x": offset.known}
     if own < AGREE and shares[other] > own + BETTER:
         said = f"boxes move and turn as {other} ({shares[other]:.0%} of them; as {RIGHT} {own:.0%})"
         remedy = _REMEDIES.get(other, "convert them to xyxy in pixels")
@@ -114,7 +114,7 @@ _REMEDIES = {
 }
 
 
-def _displaced(x: Estimate, y: Estimate, offset: Estimate) -> tuple[str, str] | None:
+def _displaced(x: MedianEstimate, y: MedianEstimate, offset: MedianEstimate) -> tuple[str, str] | None:
     """What is wrong with boxes that move too much or too little or lie to one side, and the remedy; None if nothing."""
     if x.beyond(1, SLOPE) or y.beyond(1, SLOPE):
         said = f"where the picture moves by 1, boxes move by {x.median:.2f} in x and {y.median:.2f} in y"
@@ -193,7 +193,7 @@ def _overlap(box: Tensor, others: Tensor, own: Detections, found: Detections, ro
     return float(box_iou(box[None], others[alike]).nan_to_num(0.0).max())
 
 
-def _motion(views: Sequence[Views]) -> tuple[Estimate, Estimate, Estimate]:
+def _motion(views: Sequence[Views]) -> tuple[MedianEstimate, MedianEstimate, MedianEstimate]:
     """How far boxes move for each pixel that the picture moves, in x and y, and their offset in x.
 
     The offset is a share of the picture's width.
@@ -215,8 +215,8 @@ def _motion(views: Sequence[Views]) -> tuple[Estimate, Estimate, Estimate]:
         for row, other in _nearest(own, turned, back):
             middle = own.boxes[row, [0, 2]].double().mean() - back[other, [0, 2]].mean()
             offsets.append(float(middle) / 2 / width)
-    x, y = (Estimate.of(values) for values in slopes)
-    return x, y, Estimate.of(offsets)
+    x, y = (MedianEstimate.of(values) for values in slopes)
+    return x, y, MedianEstimate.of(offsets)
 
 
 def _nearest(own: Detections, found: Detections, boxes: Tensor) -> list[tuple[int, int]]:

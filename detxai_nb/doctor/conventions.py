@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import IMAGENET_MEAN, IMAGENET_STD
-from detxai_nb.doctor.entry import Entry
+from detxai_nb.doctor.entry import NetworkEntry
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Convention:
     std: tuple[float, float, float]
     small: bool = True
 
-    def write(self, entry: Entry) -> Callable[[Tensor], Tensor]:
+    def write(self, entry: NetworkEntry) -> Callable[[Tensor], Tensor]:
         """Return a function that rewrites a network's input in this convention, with its channels in their order.
 
         Args:
@@ -44,7 +44,7 @@ class Convention:
 
         return rewrite
 
-    def distance(self, entry: Entry) -> float:
+    def distance(self, entry: NetworkEntry) -> float:
         """Return how far an input is from this convention.
 
         Args:
@@ -71,7 +71,7 @@ CONVENTIONS = (
 """The conventions that a detector is tried in."""
 
 
-def named(entry: Entry) -> str:
+def named(entry: NetworkEntry) -> str:
     """Return the name of the convention that an input follows.
 
     Args:

@@ -17,7 +17,7 @@ _COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "red": (255, 0, 0)}
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class NetworkEntry:
     """Where a picture enters a network, and how its colours are written there.
 
     Attributes:
@@ -77,7 +77,7 @@ class _Seen(BaseException):
     """Leaves the detector as soon as its input is known; not an ``Exception``, which it may catch."""
 
 
-def find_entry(module: nn.Module, run: Callable[[np.ndarray], Any], picture: np.ndarray) -> Entry | None:
+def find_entry(module: nn.Module, run: Callable[[np.ndarray], Any], picture: np.ndarray) -> NetworkEntry | None:
     """Find where a picture enters a network and what its colours become there.
 
     Args:
@@ -105,7 +105,7 @@ def find_entry(module: nn.Module, run: Callable[[np.ndarray], Any], picture: np.
     if bool((reach == 0).any()):
         return None
     red = (values["red"] - values["black"]) / reach
-    return Entry(part, values["black"], values["white"], red, (black.shape[1], black.shape[2]))
+    return NetworkEntry(part, values["black"], values["white"], red, (black.shape[1], black.shape[2]))
 
 
 def _plain(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:

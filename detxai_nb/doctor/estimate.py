@@ -17,7 +17,7 @@ _MEDIAN = 1.2533
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MedianEstimate:
     """A median of some values and its uncertainty.
 
     Attributes:
@@ -31,7 +31,7 @@ class Estimate:
     count: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Estimate:
+    def of(cls, values: Sequence[float]) -> MedianEstimate:
         """Return the median of values.
 
         Args:
@@ -46,6 +46,11 @@ class Estimate:
         spread = _NORMAL * float(np.median(np.abs(np.array(values) - middle)))
         return cls(middle, _MEDIAN * spread / math.sqrt(len(values)), len(values))
 
+    @property
+    def known(self) -> float | None:
+        """The median, if there are enough values for it to count."""
+        return self.median if self.count >= SEVERAL else None
+
     def beyond(self, value: float, least: float) -> bool:
         """Say whether the median is surely further from a value than that.
 
@@ -56,6 +61,6 @@ class Estimate:
         Returns:
             Whether it is further, by its error too; of fewer than ``SEVERAL`` values never.
         """
-        if self.median is None or self.count < SEVERAL:
+        if self.known is None:
             return False
-        return abs(self.median - value) > max(least, SURE * self.error)
+        return abs(self.known - value) > max(least, SURE * self.error)

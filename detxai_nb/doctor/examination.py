@@ -11,7 +11,7 @@ import numpy as np
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.doctor.answers import check_answers, check_expected
-from detxai_nb.doctor.boxes import check_boxes
+from detxai_nb.doctor.boxes import check_box_frame
 from detxai_nb.doctor.colours import check_colours
 from detxai_nb.doctor.expected import as_expected
 from detxai_nb.doctor.gradients import check_explained_score, check_gradient
@@ -22,7 +22,7 @@ from detxai_nb.doctor.patient import Patient
 from detxai_nb.doctor.report import DoctorReport
 from detxai_nb.doctor.result import NOT_CHECKED, WRONG, CheckResult, NotChecked
 from detxai_nb.doctor.running import check_precision, check_repeatable
-from detxai_nb.doctor.scores import check_scores
+from detxai_nb.doctor.scores import check_score_range
 from detxai_nb.doctor.weights import check_weights
 from detxai_nb.image import FloatImage, ImageSource, load_image
 from detxai_nb.module_state import ModuleState, NumberState
@@ -36,11 +36,11 @@ CHECKS: Mapping[str, Check] = {
     "expected": check_expected,
     "repeatable": check_repeatable,
     "precision": check_precision,
-    "scores": check_scores,
+    "scores": check_score_range,
     "names": check_names,
     "colours": check_colours,
     "normalisation": check_normalisation,
-    "boxes": check_boxes,
+    "boxes": check_box_frame,
     "explained score": check_explained_score,
     "gradient": check_gradient,
     "maps": check_maps,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.doctor.estimate import SEVERAL, Estimate
+from detxai_nb.doctor.estimate import MedianEstimate
 from detxai_nb.doctor.layer_place import layer_offsets
 from detxai_nb.doctor.pairs import mirrored, pair_detections
 from detxai_nb.doctor.patient import CONFIDENT, Patient
@@ -85,22 +86,23 @@ def check_place(patient: Patient) -> CheckResult:
     for picture in patient.pictures[:MOST]:
         views = make_views(picture, patient.detect)
         apart["changed"] += layer_offsets(detector, picture)
-        apart["moved"] += _apart(patient, views, _moved)
-        apart["mirrored"] += [(y / 2, x / 2) for y, x in _apart(patient, views, _turned)]
+        apart["moved"] += _apart(patient, views, _moved(views))
+        apart["mirrored"] += [(y / 2, x / 2) for y, x in _apart(patient, views, _turned(views))]
     off = {
-        (how, axis): Estimate.of([one[number] for one in values])
+        (how, axis): MedianEstimate.of([one[number] for one in values])
         for how, values in apart.items()
         for number, axis in enumerate("yx")
     }
     # Turned left to right a place on the left lies as far to the right as one on the right lies to the left.
-    off["changed", "y and x"] = Estimate.of([math.hypot(*one) for one in apart["changed"]])
+    off["changed", "y and x"] = MedianEstimate.of([math.hypot(*one) for one in apart["changed"]])
     measured: dict[str, Value] = {f"objects, {how}": len(values) for how, values in apart.items()}
-    measured |= {f"cells off when {how} ({axis})": one.median for (how, axis), one in off.items()}
+    measured |= {f"cells off when {how} ({axis})": one.known for (how, axis), one in off.items()}
     worst = {limit: [key for key, one in off.items() if one.beyond(0, limit)] for limit in (MOVED, FAR)}
     if not worst[MOVED]:
-        if all(one.count < SEVERAL for one in off.values()):
+        known = [abs(one.known) for one in off.values() if one.known is not None]
+        if not known:
             raise NotChecked("too few objects are found again", "take pictures with more objects", measured)
-        largest = max(abs(one.median) for one in off.values() if one.median is not None and one.count >= SEVERAL)
+        largest = max(known)
         return CheckResult("place", OK, f"maps lie where they should, to {largest:.2f} cells", measured)
     how, axis = max(worst[MOVED], key=lambda key: abs(off[key].median or 0))
     what = "the cells of the layer that change" if how == "changed" else "the maps"
@@ -114,59 +116,66 @@ def _sure(found: Detections) -> Detections:
     return found[found.scores >= CONFIDENT][:_OBJECTS]
 
 
-_Other = Callable[
-    [Views], tuple[np.ndarray, Detections, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
-]
+@dataclass(frozen=True, eq=False)
+class _Other:
+    """Another view of a picture than the first.
+
+    Attributes:
+        picture: the view.
+        found: the detections in it.
+        boxes: where these lie in the first view.
+        cut_first, cut: bring maps of the first view, and of this one, to what both have in common.
+    """
+
+    picture: np.ndarray
+    found: Detections
+    boxes: Tensor
+    cut_first: Callable[[Tensor], Tensor]
+    cut: Callable[[Tensor], Tensor]
 
 
-def _moved(
-    views: Views,
-) -> tuple[np.ndarray, Detections, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """The second crop: its picture and detections, their boxes in the first, and what both maps have in common."""
+def _moved(views: Views) -> _Other:
+    """The second crop."""
     right, down = views.move
     height, width = views.size
-    second = views.found[1]
-    boxes = second.boxes + second.boxes.new_tensor([right, down, right, down])
-    return (
-        views.pictures[1],
-        second,
-        boxes,
-        lambda maps: maps[:, down:, right:],
-        lambda maps: maps[:, : height - down, : width - right],
-    )
+    found = views.found[1]
+    boxes = found.boxes + found.boxes.new_tensor([right, down, right, down])
+
+    def cut_first(maps: Tensor) -> Tensor:
+        return maps[:, down:, right:]
+
+    def cut(maps: Tensor) -> Tensor:
+        return maps[:, : height - down, : width - right]
+
+    return _Other(views.pictures[1], found, boxes, cut_first, cut)
 
 
-def _turned(
-    views: Views,
-) -> tuple[np.ndarray, Detections, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """The mirror image in the same way."""
-    third = views.found[2]
-    return views.pictures[2], third, mirrored(third.boxes, views.size[1]), lambda maps: maps, lambda maps: maps.flip(2)
+def _turned(views: Views) -> _Other:
+    """The mirror image."""
+    found = views.found[2]
+    boxes = mirrored(found.boxes, views.size[1])
+    return _Other(views.pictures[2], found, boxes, lambda maps: maps, lambda maps: maps.flip(2))
 
 
 def _apart(patient: Patient, views: Views, other: _Other) -> list[tuple[float, float]]:
     """How far the maps of each object that is found in both views are apart, (y, x) in cells of the layer."""
     own = _sure(views.found[0])
-    picture, found, boxes, cut_own, cut_other = other(views)
-    pairs = pair_detections(own, found, boxes)
-    pairs = [(i, j) for i, j in pairs if float(found.scores[j]) >= CONFIDENT / 2]
+    pairs = pair_detections(own, other.found, other.boxes)
+    pairs = [(i, j) for i, j in pairs if float(other.found.scores[j]) >= CONFIDENT / 2]
     if not pairs:
         return []
-    rows, others = [i for i, _ in pairs], [j for _, j in pairs]
-    first = explain(patient.detector, views.pictures[0], own[rows], method=METHOD)
-    second = explain(patient.detector, picture, found[others], method=METHOD)
-    maps, theirs = cut_own(first.values.cpu()), cut_other(second.values.cpu())
+    first = explain(patient.detector, views.pictures[0], own[[i for i, _ in pairs]], method=METHOD)
+    second = explain(patient.detector, other.picture, other.found[[j for _, j in pairs]], method=METHOD)
+    maps, theirs = other.cut_first(first.values.cpu()), other.cut(second.values.cpu())
     moves = []
     for row in range(len(pairs)):
-        same = first.strides[row] == second.strides[row]
-        if (
-            same
-            and first.status[row] == second.status[row] == "ok"
-            and float(maps[row].std()) > 0 < float(theirs[row].std())
-        ):
-            y, x = best_move(maps[row], theirs[row])
-            cell = _cell(first, row)
-            moves.append((y / cell[0], x / cell[1]))
+        shown = first.status[row] == second.status[row] == "ok" and float(maps[row].std()) > 0 < float(
+            theirs[row].std()
+        )
+        # The same object may be found on another grid of a pyramid, whose map looks otherwise.
+        if shown and first.strides[row] == second.strides[row]:
+            move, cell = best_move(maps[row], theirs[row]), _cell(first, row)
+            moves.append((move[0] / cell[0], move[1] / cell[1]))
     return moves
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from detxai_nb.doctor.conventions import CONVENTIONS, Convention, named
-from detxai_nb.doctor.entry import Entry
+from detxai_nb.doctor.entry import NetworkEntry
 from detxai_nb.doctor.pairs import mirrored, shared_evidence
 from detxai_nb.doctor.patient import CONFIDENT, Patient
 from detxai_nb.doctor.result import OK, SUSPICIOUS, WRONG, CheckResult, NotChecked, Value
@@ -58,7 +58,7 @@ def check_normalisation(patient: Patient) -> CheckResult:
     return _judged_by_scores(patient, entry, measured)
 
 
-def _others(entry: Entry) -> list[Convention]:
+def _others(entry: NetworkEntry) -> list[Convention]:
     return [one for one in CONVENTIONS if one.distance(entry) > 0.02]
 
 
@@ -87,7 +87,7 @@ def _remedy(convention: str) -> str:
     return f"prepare pictures as in training; likely {convention}"
 
 
-def _judged_by_scores(patient: Patient, entry: Entry, measured: dict[str, Value]) -> CheckResult:
+def _judged_by_scores(patient: Patient, entry: NetworkEntry, measured: dict[str, Value]) -> CheckResult:
     patient.require_boxes()
     patient.require_probabilities()
     numbers = range(min(MOST, len(patient.pictures)))
@@ -131,7 +131,7 @@ def _in_pieces(patient: Patient, number: int, side: int = 32) -> float:
     return shared_evidence(own, other, mirrored(other.boxes, picture.shape[1]))
 
 
-def _by_norms(patient: Patient, module: nn.Module, entry: Entry) -> dict[str, float] | None:
+def _by_norms(patient: Patient, module: nn.Module, entry: NetworkEntry) -> dict[str, float] | None:
     """How far the activations before the first norms are from their statistics, as it is and by convention."""
     norms = [part for part in module.modules() if _has_statistics(part)]
     if not norms:

@@ -13,7 +13,7 @@ from torch import nn
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
 from detxai_nb.detections import are_classes
-from detxai_nb.doctor.entry import Entry, find_entry
+from detxai_nb.doctor.entry import NetworkEntry, find_entry
 from detxai_nb.doctor.result import NotChecked
 from detxai_nb.types import Detections, Detector, TraceableDetector
 
@@ -34,6 +34,7 @@ class Patient:
         pictures: uint8 RGB ``[H,W,3]`` each.
         samples: for each picture its annotations, or None.
         expected: for each picture what the user's own inference finds in it, or None.
+        about: what the detector says of itself.
     """
 
     detector: Detector
@@ -79,7 +80,7 @@ class Patient:
         return tuple(one[one.scores >= LOWEST] for one in self.everything)
 
     @cached_property
-    def entry(self) -> Entry | None:
+    def entry(self) -> NetworkEntry | None:
         """Where pictures enter the network; None for a black box, or if that cannot be seen."""
         if self.module is None:
             return None

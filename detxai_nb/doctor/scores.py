@@ -18,7 +18,7 @@ NATS = 1.0
 """The softmax of numbers in 0..1 has values whose logarithms differ by at most this much."""
 
 
-def check_scores(patient: Patient) -> CheckResult:
+def check_score_range(patient: Patient) -> CheckResult:
     """Check that scores are probabilities.
 
     Outside 0..1 they are logits. A sigmoid or softmax of what is a probability already leaves a narrow band that no

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 import torch
 
 import detxai_nb as dx
+from detxai_nb.doctor import gradients
 from detxai_nb.doctor.boxes import READINGS
 from detxai_nb.doctor.conventions import CONVENTIONS, named
-from detxai_nb.doctor.entry import Entry, find_entry
+from detxai_nb.doctor.entry import NetworkEntry, find_entry
+from detxai_nb.doctor.estimate import MedianEstimate
 from detxai_nb.doctor.expected import compare_answers, score_distance
 from detxai_nb.doctor.layer_place import layer_offsets
 from detxai_nb.doctor.maps import best_move
@@ -93,7 +96,7 @@ def test_the_networks_input_is_seen(convention: Any, turned: bool) -> None:
 
 def test_an_input_is_rewritten_in_another_convention() -> None:
     black, white = torch.tensor([-2.0] * 3), torch.tensor([2.0] * 3)
-    entry = Entry(torch.nn.Identity(), black, white, torch.tensor([1.0, 0.0, 0.0]), (4, 4))
+    entry = NetworkEntry(torch.nn.Identity(), black, white, torch.tensor([1.0, 0.0, 0.0]), (4, 4))
     inputs = torch.tensor([-2.0, 0.0, 2.0])[None, :, None, None]
     unit, _, imagenet, large, _ = CONVENTIONS
     assert unit.write(entry)(inputs).flatten().tolist() == [0.0, 0.5, 1.0]
@@ -240,3 +243,38 @@ def test_weights_in_half_precision_are_wrong() -> None:
     found = dx.doctor(detector, dx.data.scenes.Scenes(1, seed=100)[0], checks="precision")["precision"]
     assert found.verdict == "wrong"
     assert "_table" in found.said
+
+
+def test_a_median_counts_with_its_error() -> None:
+    few = MedianEstimate.of([2.0, 2.0, 2.0])
+    assert few.median == 2
+    assert few.known is None
+    assert not few.beyond(0, 1)
+    assert MedianEstimate.of([2.0] * 4).beyond(0, 1)
+    assert not MedianEstimate.of([2.0] * 4).beyond(0, 2)
+    # The median absolute deviation of 0, 1, 2, 3, 4 is 1, so the error 1.2533 * 1.4826 / sqrt(5).
+    scattered = MedianEstimate.of([0.0, 1.0, 2.0, 3.0, 4.0])
+    assert scattered.error == pytest.approx(0.8310, abs=1e-4)
+    assert not scattered.beyond(0, 1)
+    assert MedianEstimate.of([]).median is None
+
+
+def test_the_slope_at_a_cell_is_measured() -> None:
+    """A scalar with a known derivative, claimed as it is and by half."""
+
+    class Trace:
+        levels = (SimpleNamespace(features=torch.tensor([[[0.5, 1.5]], [[1.0, -1.0]]])),)
+
+        def __init__(self, claimed: float) -> None:
+            self.claimed = claimed
+
+        def scalars_of_features(self, features: torch.Tensor, *_: Any) -> torch.Tensor:
+            return features.square().sum(dim=(1, 2, 3))[:, None]
+
+        def gradients(self, *_: Any) -> Any:
+            yield 0, torch.tensor([0]), self.claimed * 2 * self.levels[0].features[None]
+
+    one, target = detections([[0, 0, 1, 1]], [0.5], [0]), dx.Target(score="logit")
+    for claimed, error in ((1.0, 0.0), (0.5, 0.5), (2.0, 0.5), (0.0, 1.0), (-1.0, 2.0)):
+        found = gradients._error(Trace(claimed), one, target)
+        assert found == pytest.approx(error, abs=2e-3), claimed
