@@ -94,7 +94,7 @@ def check_place(patient: Patient) -> CheckResult:
         for number, axis in enumerate("yx")
     }
     # Turned left to right a place on the left lies as far to the right as one on the right lies to the left.
-    off["changed", "y and x"] = MedianEstimate.of([math.hypot(*one) for one in apart["changed"]])
+    off["changed", "y and x"] = MedianEstimate.of([math.hypot(*one) / math.sqrt(2) for one in apart["changed"]])
     measured: dict[str, Value] = {f"objects, {how}": len(values) for how, values in apart.items()}
     measured |= {f"cells off when {how} ({axis})": one.known for (how, axis), one in off.items()}
     worst = {limit: [key for key, one in off.items() if one.beyond(0, limit)] for limit in (MOVED, FAR)}

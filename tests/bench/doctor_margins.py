@@ -101,12 +101,12 @@ def faults(options: argparse.Namespace) -> None:
     print(f"{right} of {total} faults were found, {exact} of them with no other check wrong")
 
 
-def examine_all(cases: Iterator[tuple[str, Any, Any]]) -> None:
+def examine_all(cases: Iterator[tuple[str, Any, Any]], checks: list[str] | None) -> None:
     """Examine healthy detectors, each on its pictures."""
     well = total = 0
     everything: dict[tuple[str, str], list[float]] = {}
     for name, detector, pictures in cases:
-        report = dx.doctor(detector, pictures)
+        report = dx.doctor(detector, pictures, checks=checks)
         total, well = total + 1, well + report.healthy
         print(f"{'healthy' if report.healthy else 'NOT HEALTHY'}  {name:26} {took(report)}  {told(report)}", flush=True)
         for key, value in numbers(report):
@@ -126,7 +126,7 @@ def healthy(options: argparse.Namespace) -> None:
                 for samples in scenes(options.scenes, options.sets, mode, options.seed):
                     yield name, detector, samples
 
-    examine_all(cases())
+    examine_all(cases(), options.checks)
 
 
 def photographs(options: argparse.Namespace) -> None:
@@ -134,7 +134,8 @@ def photographs(options: argparse.Namespace) -> None:
     detector = dx.load_detector("yolox-nano", weights=options.weights, device="cpu")
     dataset = dx.data.coco.CocoDataset(options.data)
     numbers_of = range(0, len(dataset), max(1, len(dataset) // options.sets))
-    examine_all((f"photograph {number}", detector, dataset[number]) for number in numbers_of)
+    cases = ((f"photograph {number}", detector, dataset[number]) for number in numbers_of)
+    examine_all(cases, options.checks)
 
 
 def main() -> None:
@@ -150,7 +151,8 @@ def main() -> None:
         command.add_argument("--scenes", type=int, default=2)
         command.add_argument("--sets", type=int, default=sets)
         command.add_argument("--seed", type=int, default=100)
-        command.add_argument("--only", default="")
+        command.add_argument("--only", default="", help="only faults, or detectors, with this in their name")
+        command.add_argument("--checks", nargs="+", help="of healthy detectors only these")
     options = parser.parse_args()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
