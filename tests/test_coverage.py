@@ -31,6 +31,7 @@ OWN = {
     "05": "G-CAME",
     "07": "Global guidance",
     "09": "ODAM",
+    "10": "ODAM",
 }
 TAGS = {
     "odam": "ODAM",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PLACES = (".", "studies", "../studies")
 """Where the studies lie, seen from the folder of the notebooks."""
-_SEATS, _MASKS = 4, 40
+_SEATS, _MASKS = 4, 30
 
 
 def open_study(
