@@ -21,7 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "examples", "workshop/slides.md"]
 html_theme = "furo"
 html_title = "detxai-nb"
 myst_enable_extensions = ["colon_fence"]

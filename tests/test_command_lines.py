@@ -52,6 +52,7 @@ def usage() -> Iterator[tuple[str, ...]]:
     yield from (("workshop", "prepare", "a", "--seats", value) for value in (*NO_WHOLES, "0", "1001"))
     yield from (("survey",), ("survey", "nope"), ("survey", "collect"), ("survey", "collect", "in"))
     yield from (("survey", "collect", "in", "--study", "a", "--port", value) for value in (*NO_WHOLES, "65536"))
+    yield from (("survey", "print", "a", "a.html", "--seats", value) for value in (*NO_WHOLES, "0", "1001"))
 
 
 def quick() -> Iterator[tuple[str, ...]]:
@@ -98,6 +99,9 @@ def quick() -> Iterator[tuple[str, ...]]:
     yield from (("workshop", "check", path) for path in (*NO_PATHS, ".", "scene.png"))
     yield from (("workshop", "prepare", path) for path in ("scene.png", "a\0b", "x" * 20_000, "https://example.com/a"))
     yield from (("survey", "collect", "in", "--study", path) for path in (*NO_PATHS[1:], ".", "text.json", "coco.json"))
+    yield from (("survey", "print", path, "a.html") for path in (*NO_PATHS[1:], ".", "text.json", "coco.json"))
+    yield from (("survey", "print", "text.json", path) for path in (*NO_PATHS, ".", "a.txt", "no/a.html"))
+    yield ("survey", "print", "text.json", "a.html", "--key", "a.html")
 
 
 def slow() -> Iterator[tuple[str, ...]]:

@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         table = add(name, help=f"list the available {what}, or all about one of them")
         table.set_defaults(run=commands.show_table, table=name)
         table.add_argument("name", nargs="?", help="one of them, to see all about it with its settings")
-    surveys.add_survey(add("survey", help="user studies: collect the answers of a class"))
+    surveys.add_survey(add("survey", help="user studies: collect the answers of a class, print sheets of paper"))
     workshops.add_workshop(add("workshop", help="prepare and check the folder of a workshop without a network"))
     doctors.add_doctor(
         add("doctor", help="check that the notebooks have what they need, or what is wrong with a detector")

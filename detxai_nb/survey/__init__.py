@@ -15,6 +15,7 @@ from detxai_nb.survey.figures import plot_by_discrimination
 from detxai_nb.survey.handing_in import HandedIn, hand_in
 from detxai_nb.survey.item_answer import ItemAnswer
 from detxai_nb.survey.merging import ClassAnswers, gather, merge
+from detxai_nb.survey.printing import print_key, print_sheets
 from detxai_nb.survey.rehearsal import CONSENT, rehearsal_study, simulate
 from detxai_nb.survey.reporting import SurveyReport, SurveySection, report
 from detxai_nb.survey.revealing import RevealedItem, RevealedSeat, RevealedTable, reveal_seat
@@ -54,6 +55,8 @@ __all__ = [
     "merge",
     "plot_by_discrimination",
     "power",
+    "print_key",
+    "print_sheets",
     "rehearsal_study",
     "report",
     "reveal_seat",

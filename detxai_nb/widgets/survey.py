@@ -319,7 +319,7 @@ class Survey(AskedWidget):
         """Words only: the maps of a question are for the seat."""
         done, of = self.progress["done"], self.progress["of"]
         said = f"{done} of {of} questions are answered." if of else "No seat is taken yet."
-        return pages.words(f"User study \"{self._study.title}\": {said} Run the cell to go on.")
+        return pages.words(f'User study "{self._study.title}": {said} Run the cell to go on.')
 
 
 def _qr(answers: SeatAnswers) -> tuple[str, str]:
