@@ -164,8 +164,6 @@ def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
 
 # What a card says, in this order.
 CARD = ("Question", "Goals", "Before this", "Time", "Needed")
-# Lessons that are being written, and have no questionnaire yet.
-WITHOUT_QUESTIONNAIRE = ("10",)
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=called)
@@ -188,11 +186,10 @@ def test_a_lesson_has_its_parts(path: Path) -> None:
     everything = "\n".join(texts)
     for part in ("**A common misconception:", "**Strengths", "**Limits", "When to use", "ext steps\n"):
         assert part in everything, f"it has no {part.strip()!r}"
-    if number not in WITHOUT_QUESTIONNAIRE:
-        told, asked, last = cells[-3:]
-        assert "## How was it?" in told.source.splitlines()
-        assert asked.source == f'dx.check.feedback("{number}", goals=..., minutes=..., unclear="")'
-        assert "ext steps\n" in last.source
+    told, asked, last = cells[-3:]
+    assert "## How was it?" in told.source.splitlines()
+    assert asked.source == f'dx.check.feedback("{number}", goals=..., minutes=..., unclear="")'
+    assert "ext steps\n" in last.source
 
 
 def bad_formulas(text: str) -> list[str]:

@@ -35,7 +35,9 @@ def add_survey(survey: argparse.ArgumentParser) -> None:
     sheets.set_defaults(run=run_print)
     sheets.add_argument("study", type=Path, help="the file of the study; with its key if --key is wanted")
     sheets.add_argument("page", type=Path, help="the page that is written, HTML")
-    sheets.add_argument("--key", type=Path, metavar="FILE", help="the teacher's page: slips with codes, and the letters")
+    sheets.add_argument(
+        "--key", type=Path, metavar="FILE", help="the teacher's page: slips with codes, and the letters"
+    )
     sheets.add_argument("--seats", type=whole_number(1, 1000), help="how many seats, by default all")
 
 
