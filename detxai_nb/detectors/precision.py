@@ -160,6 +160,8 @@ def require_full_precision(module: nn.Module) -> None:
     Raises:
         ValueError: naming the first such tensor, and what to do instead.
     """
+    if _is_whole_float32(module):
+        return
     weights = [(name, tensor) for name, tensor in module.named_parameters() if tensor.is_floating_point()]
     kinds = {(tensor.dtype, tensor.device): name for name, tensor in reversed(weights)}
     if any(device.type == "meta" for _, device in kinds):
@@ -186,6 +188,23 @@ def require_full_precision(module: nn.Module) -> None:
             "scores, boxes and gradients are computed in float32: call module.float() first. For a faster detect open "
             "the detector with precision='bf16' or 'fp16', which keeps float32 weights"
         )
+
+
+def _is_whole_float32(module: nn.Module) -> bool:
+    """Whether all weights are float32 on one device: most are, and this runs before every pass.
+
+    Names take longer to find than tensors; a part that is there twice is looked at twice.
+    """
+    waiting, devices = [module], set()
+    while waiting:
+        part = waiting.pop()
+        waiting += [child for child in part._modules.values() if child is not None]
+        for tensor in (*part._parameters.values(), *part._buffers.values()):
+            if tensor is not None and tensor.is_floating_point():
+                if tensor.dtype is not torch.float32:
+                    return False
+                devices.add(tensor.device)
+    return len(devices) <= 1 and torch.device("meta") not in devices
 
 
 def require_differentiable(module: nn.Module) -> None:
