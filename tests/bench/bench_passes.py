@@ -16,6 +16,7 @@ the same objects.
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    # Masked scenes look like no scene.
+    warnings.simplefilter("ignore")
     print(f"torch {torch.__version__}, {options.threads} threads, {options.pictures} pictures")
     for name in options.names:
         compare(name, options)
