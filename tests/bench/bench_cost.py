@@ -1,7 +1,7 @@
 """What explaining N objects of one photograph costs, as a ratio to one plain forward pass of the same detector.
 
     python tests/bench/bench_cost.py [--repeats 5] [--threads 1] [--objects 1 10 50 100] [--loop 1 10] [--patience 15]
-                                     [--markdown] [--detectors yolox-nano ...] [--device cpu]
+                                     [--markdown] [--detectors yolox-nano ...] [--layer NAME] [--device cpu]
 
 Every family, full size, random weights: the cost does not depend on them. The picture is 640x480. A plain forward pass
 is `detect` on that picture, threshold and NMS included. "class" and "combined" are `explain` with ODAM for the class
@@ -101,7 +101,7 @@ def rows_of(name: str, detector: Any, image: np.ndarray, options: argparse.Names
                 detector.norm_statistics = way
             # The objects are made up, so that explain would refuse their scores.
             with dx.detections.accepting_changes():
-                return dx.explain(detector, image, found, target=target)
+                return dx.explain(detector, image, found, target=target, layer=options.layer)
 
         return work
 
@@ -112,7 +112,7 @@ def rows_of(name: str, detector: Any, image: np.ndarray, options: argparse.Names
                 for target in family.targets:
                     what = target if way == "exact" else f"{target}, {way}"
                     rows.append(Row(name, what, count, explained(found, target, way)))
-        if count in options.loop:
+        if count in options.loop and options.layer is None:
             rows.append(Row(name, "loop", count, lambda found=found: loop(family, detector, image, found), once=True))
     return rows
 
@@ -175,6 +175,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--loop", type=int, nargs="*", default=[1, 10], help="for so many objects also the usual way")
     parser.add_argument("--patience", type=float, default=15.0, help="seconds; a row that took longer is timed once")
     parser.add_argument("--detectors", nargs="+", default=list(FAMILIES), choices=list(FAMILIES), metavar="NAME")
+    parser.add_argument("--layer", help="explained instead of each detector's default layer; then without the loop")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--markdown", action="store_true", help="the table for a README; the lines go to stderr")
     return parser.parse_args()

@@ -121,7 +121,7 @@ def _detections(detector: Any, image: np.ndarray, boxes: Tensor, origins: Tensor
         origins=origins,
         origin_fields=fields,
         image_size=image.shape[:2],
-    )
+    ).to(detector.device)
 
 
 def on_levels(detector: Any, image: np.ndarray, count: int) -> dx.Detections:
