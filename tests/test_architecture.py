@@ -53,6 +53,7 @@ LAYERS = (
     ("metrics",),
     ("check", "evaluation", "misses", "profiles", "sanity", "survey", "testing", "tiny", "training"),
     ("doctor",),
+    ("pages",),
     ("widgets", "cli", "installation", "lab", "workshop", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -4,7 +4,8 @@ import { basename, dirname } from "node:path";
 import { build } from "esbuild";
 import { scopeStyles } from "./scope.mjs";
 
-// Every folder beside shared/ is a widget; one without a style of its own looks like any picture with a panel.
+// Every folder beside shared/ is a widget, but for page/, what stands around the widgets of a saved page. A widget without
+// a style of its own looks like any picture with a panel.
 const widgets = readdirSync("src").filter((name) => name !== "shared");
 const style = (name) => (existsSync(`src/${name}/style.css`) ? `src/${name}/style.css` : "src/shared/picture.css");
 
@@ -26,5 +27,5 @@ const { outputFiles } = await build({
 for (const { path, text } of outputFiles) {
   const kind = `dx-${basename(path, ".css").replaceAll("_", "-")}`;
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, path.endsWith(".css") ? scopeStyles(text, kind) : text);
+  writeFileSync(path, path.endsWith(".css") && kind !== "dx-page" ? scopeStyles(text, kind) : text);
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import traitlets
@@ -25,6 +25,24 @@ class ComparisonRows(DetectingAndComparing):
     order: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows: Any = traitlets.Dict().tag(sync=True)
     requests = traitlets.Dict().tag(sync=True)
+
+    @classmethod
+    def _page_traits(cls) -> tuple[str, ...]:
+        return "target", "layer", "sort", "sort_object"
+
+    @classmethod
+    def _page_state(cls, state: dict[str, Any]) -> dict[str, Any]:
+        """Methods that are not in the grid have no maps."""
+        there = [one for one in state["choices"]["methods"] if one["name"] in state["methods"]]
+        return {**state, "choices": {**state["choices"], "methods": there}}
+
+    def _page_fetch(self) -> None:
+        self._message(self, {"type": "maps"}, [])
+
+    def _page_choices(self) -> list[Mapping[str, Any]]:
+        """Every order of the rows that can be asked for."""
+        widget: Any = self
+        return [{"sort": ["", *(m.name for m in widget._scorer.metrics)], "sort_object": [None, *widget.shown]}]
 
     def _publish(self) -> None:
         """Bring ``rows``, ``order`` and ``requests`` up to date."""

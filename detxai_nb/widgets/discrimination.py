@@ -231,6 +231,10 @@ class Discrimination(OneResultWidget, FilterTraits, MethodTraits, TargetTraits, 
         scorer = MapScorer.of(inputs.image, inputs.detections, self._sample, None)
         self._scorer = scorer.only("odi-box", "odi-mask")
 
+    def _page_choices(self) -> list[Mapping[str, Any]]:
+        """Every object against the others: their maps are there together."""
+        return [*super()._page_choices(), {"selected": [None, *range(len(self.detections))]}]
+
     def close(self) -> None:
         """Close the widget: cancel its computation and drop its maps."""
         if hasattr(self, "_bases"):

@@ -57,6 +57,11 @@ class ExplainedOnDemand(OneResultWidget, TypedClasses):
         elif len(self.detections):
             self.code = self.to_code()
 
+    def _page_prepare(self) -> None:
+        """Every listed class is explained, so that all can be selected."""
+        if self._inputs.subject.whole and self._wanted is not None:
+            self._all_maps()
+
     def _with_rows(self, request: Request) -> Request:
         if not request.against:
             return replace(request, rows=self._rows)

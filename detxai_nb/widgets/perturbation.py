@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -241,6 +241,13 @@ class Perturbation(TypedClasses, OneResultWidget, FilterTraits, MethodTraits, La
     def _take_class(self, inputs: WidgetInputs) -> None:
         """Go on with one more class: what was found for the others stays."""
         self._take_inputs(inputs)
+
+    def _page_choices(self) -> list[Mapping[str, Any]]:
+        """The objects whose path is there already; further ones take a while, and are kept where they are asked for."""
+        now = self._wanted
+        paths = [] if now is None else [replace(now, index=index) for index in range(len(self.detections))]
+        there = [path.index for path in paths if self._worker.kept.get(path.key) is not None]
+        return [*super()._page_choices(), {"selected": [None, *there]}]
 
     def close(self) -> None:
         """Close the widget: cancel its computation and drop its maps."""

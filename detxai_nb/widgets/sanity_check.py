@@ -228,6 +228,15 @@ class SanityCheck(TypedClasses, FilterTraits, SignedLookTraits):
             result = found.result()
             self._publish(found, result, unfinished, check_payload(found, result, False, unfinished))
 
+    @classmethod
+    def _page_state(cls, state: dict[str, Any]) -> dict[str, Any]:
+        """What is shown is what was checked."""
+        return {**state, "wanted": state["map_data"].get("key", ""), "question": ""}
+
+    def _page_prepare(self) -> None:
+        """There is a result, or ``RuntimeError``."""
+        self.result  # noqa: B018
+
     def to_code(self) -> str:
         """Return the Python code that runs the check that is chosen.
 

@@ -97,6 +97,12 @@ class Survey(AskedWidget):
         else:
             self.sit(code)
 
+    def _page_prepare(self) -> None:
+        raise NotImplementedError(
+            "a survey's answers are kept by its notebook, and a page could not keep any; "
+            "dx.survey.report(...) has pages of its results, and `detxai-nb survey collect` a page to hand in to"
+        )
+
     def _only_seat(self) -> str | None:
         """The seat whose answers are in the folder; None if there are none, or of several seats."""
         found = set()

@@ -26,6 +26,7 @@ from detxai_nb.widgets.shared.widget import IDLE, STATIC, WorkWidget
 from detxai_nb.widgets.shared.worker import COMPUTING, BackgroundWorker
 from detxai_nb.widgets.snapshots import pages, tiny_objects
 from detxai_nb.widgets.tiny_objects_options import RunOptions, TinyObjectsOptions, source_of
+from detxai_nb.widgets.tiny_objects_page import TinyObjectsPage
 from detxai_nb.widgets.tiny_objects_run import MEASURES, Rows, TinyObjectsRun, run_choices
 from detxai_nb.widgets.tiny_objects_view import View, ViewListener, bytes_of, pack_view, slim
 
@@ -33,13 +34,11 @@ if TYPE_CHECKING:
     import pandas
 
 MOST_METHODS = 5
-_PUBLISH_EVERY = 0.4
-_MOST_KEPT = 64 * 2**20
-_PARTS = 100
+_PUBLISH_EVERY, _MOST_KEPT, _PARTS = 0.4, 64 * 2**20, 100
 
 
 @show_widget_options(TinyObjectsOptions, settings=False, at_most=TINY, gap=1.0)
-class TinyObjects(WorkWidget, LookTraits):
+class TinyObjects(TinyObjectsPage, WorkWidget, LookTraits):
     """Every object of an image or a dataset as a dot, its size against a measure of its map; a click shows the maps.
 
     The measures are those of ``tiny.objects`` and ``tiny.pairs``: energy pointing and pointing game in the object's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,29 @@ class WhatIf(AskingWidget, FilterTraits):
         maps = None if drawn is None else (self._maps_source(), self._row)
         question = None if self._history.now is None else self._history.now.question
         return answer_code(self._names(), question, maps, self._controls, self._miss_code(), self._filter_code())
+
+    @classmethod
+    def _page_traits(cls) -> tuple[str, ...]:
+        return "method", "miss", "selected", "step", "other"
+
+    @classmethod
+    def _page_apart(cls) -> tuple[str, ...]:
+        return ("other",)
+
+    @classmethod
+    def _page_state(cls, state: dict[str, Any]) -> dict[str, Any]:
+        """Nothing is drawn on a page."""
+        return {**state, "tool": "select", "ways": {"back": False, "forth": False}}
+
+    def _page_choices(self) -> list[Mapping[str, Any]]:
+        """Every step with every object, and every step beside another."""
+        steps = [None, *range(len(self.steps))]
+        things = {"selected": [None, *range(len(self.objects))], "miss": [None, *range(len(self.misses))]}
+        return [*super()._page_choices(), {**things, "step": steps, "other": steps}]
+
+    def _page_choice(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """A missed object is chosen instead of one that was found."""
+        return choice if choice.get("miss") is None else {**choice, "selected": None}
 
     def _scene(self) -> still.Snapshot:
         """The unchanged picture with the heat map, to be drawn here."""

@@ -149,6 +149,10 @@ class MissedObjects(OneResultWidget):
         call, inputs = options.arguments(request.maps), self._inputs
         return explain_candidate(inputs.detector, inputs.image, self.missed, request.row, progress=progress, **call)
 
+    def _page_choices(self) -> list[Mapping[str, Any]]:
+        """All misses: their best candidates are few."""
+        return [*super()._page_choices(), {"miss": [None, *range(len(self.misses))]}]
+
     def _miss_source(self) -> str:
         """Python that makes the map of the chosen miss from ``report``."""
         options: WidgetOptions = self._options  # type: ignore[assignment]

@@ -48,6 +48,14 @@ class OneResultWidget(DetectingAgain):
         self.observe(self._choice_changed, [*dict.fromkeys([*self._choice, "selected"])])
         self.observe(self._look_changed, [name for name in _IN_CODE if self.has_trait(name)])
 
+    @classmethod
+    def _page_traits(cls) -> tuple[str, ...]:
+        return cls._choice
+
+    def _page_fetch(self) -> None:
+        if self.map_key and self.map_data.get("key") != self.map_key:
+            self._message(self, {"type": "maps", "key": self.map_key}, [])
+
     @property
     def _wanted(self) -> Keyed | None:
         raise NotImplementedError

@@ -10,22 +10,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import anywidget
 import traitlets
 from PIL import Image
 
 from detxai_nb.doubts import doubt_of
 from detxai_nb.files import as_path, write_atomically
+from detxai_nb.pages import document
 from detxai_nb.types import Detections, Progress
 from detxai_nb.widgets.shared import serialize
 from detxai_nb.widgets.shared.forecast import left_in_words
 from detxai_nb.widgets.shared.inputs import WidgetInputs
 from detxai_nb.widgets.shared.options import empty_notice
 from detxai_nb.widgets.shared.outputs import CELL_OUTPUTS
+from detxai_nb.widgets.shared.saved_page import SavedAsPage
 from detxai_nb.widgets.shared.traits import Index
 from detxai_nb.widgets.shared.worker import BackgroundWorker, Keyed, bytes_of_maps
 
-STATIC = Path(__file__).parents[1] / "static"
+STATIC = document.STATIC
 IDLE: Mapping[str, Any] = {"state": "idle", "key": "", "text": "", "done": 0, "total": 0}
 
 
@@ -57,8 +58,8 @@ class BundleText:
         return self._path.read_text(encoding="utf-8") + self._more
 
 
-class SnapshotWidget(anywidget.AnyWidget):
-    """A widget with a still picture, for where no kernel runs, and with Python code that reproduces it.
+class SnapshotWidget(SavedAsPage):
+    """A widget with a still picture, for where no kernel runs, with Python code that reproduces it, and with a page.
 
     A subclass defines ``to_code``, ``_picture`` and ``_photo_picture``.
 

@@ -1608,7 +1608,7 @@ var Grid = class {
     if (row.state === "busy") parts.push(...this.#work(share, row.text));
     if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (["error", "stopped", "asked"].includes(row.state)) {
+    if (!comparison.store.saved && ["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -1873,6 +1873,21 @@ var Store = class {
     if (changed) this.model.save_changes();
   }
   /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
+  }
+  /**
    * Ask the kernel for something that is no trait.
    * @param {{type: string, [key: string]: unknown}} message
    */
@@ -2087,7 +2102,7 @@ var Comparison = class {
     const { store } = this;
     const status = store.get("status");
     if (status.state !== "idle" || store.get("objects").length === 0) return status;
-    const unheard = this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
+    const unheard = !store.saved && this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
     return unheard ? { ...status, state: "busy", text: "Waiting for the kernel; if it was restarted, run this cell again", done: 0, total: 0 } : status;
   }
   /** The key of a method's maps, null while the kernel has not said it. @param {string} method */
@@ -2290,6 +2305,10 @@ function section(title, content, aside) {
   const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
+function needsKernel(store, part) {
+  part.hidden = store.saved !== null;
+  return part;
+}
 function takeAway(download, code, store) {
   const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
@@ -2415,6 +2434,7 @@ function comparisonPanel(comparison, { download }) {
       typed.show();
       count2.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
+      needsKernel(store, objects.root);
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = basisOf(comparison);

@@ -816,6 +816,21 @@ var Store = class {
     if (changed) this.model.save_changes();
   }
   /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
+  }
+  /**
    * Ask the kernel for something that is no trait.
    * @param {{type: string, [key: string]: unknown}} message
    */
@@ -914,7 +929,7 @@ var OneResultModel = class {
     const { store, cache, wanted } = this;
     const status = store.get("status");
     if (status.key === wanted) return status;
-    const settled = wanted === "" || cache.has(wanted);
+    const settled = wanted === "" || cache.has(wanted) || store.saved !== null;
     const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
@@ -1247,7 +1262,7 @@ function explorerPanel(explorer, { select, step, hover, download }) {
       target.show(subject.whole || missed ? [] : choices.targets, store.get("target"));
       against.show(missed ? [] : explorer.others, store.get("against"));
       combine.show(store.get("combine"));
-      combine.row.hidden = store.get("target") !== "combined" || missed !== null;
+      combine.row.hidden = store.get("target") !== "combined" || missed !== null || store.settled("combine");
       const directions = choices.directions.filter((d) => explorer.directions.includes(d.name));
       direction.show(missed ? [] : directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
@@ -1422,7 +1437,7 @@ var Explorer = class extends ModelWithMisses {
   /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
   get status() {
     const status = super.status;
-    if (status.state !== "idle" || this.thing === null || this.nothing || !this.maps || this.map || this.itself) return status;
+    if (status.state !== "idle" || this.thing === null || this.nothing || !this.maps || this.map || this.itself || this.store.saved) return status;
     return { ...status, state: "busy", text: WAITING };
   }
   /** As for every widget of one result; nothing is to come where every object is of the other class itself. */

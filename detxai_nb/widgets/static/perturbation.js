@@ -1620,6 +1620,21 @@ var Store = class {
     if (changed) this.model.save_changes();
   }
   /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
+  }
+  /**
    * Ask the kernel for something that is no trait.
    * @param {{type: string, [key: string]: unknown}} message
    */
@@ -1718,7 +1733,7 @@ var OneResultModel = class {
     const { store, cache, wanted } = this;
     const status = store.get("status");
     if (status.key === wanted) return status;
-    const settled = wanted === "" || cache.has(wanted);
+    const settled = wanted === "" || cache.has(wanted) || store.saved !== null;
     const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
@@ -2164,6 +2179,7 @@ function perturbationPanel(perturbation, { select, step, hover, download }) {
       method.show(choices.methods, store.get("method"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
       mode.show(store.get("mode"));
+      mode.row.hidden = store.settled("mode");
       area.show(choices.areas, store.get("area"));
       fill.show(choices.fills, store.get("fill"));
       const { walk } = perturbation;

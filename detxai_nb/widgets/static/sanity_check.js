@@ -1713,7 +1713,7 @@ var Grid = class {
     if (row.state === "busy") parts.push(...this.#work(share, row.text));
     if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (["error", "stopped", "asked"].includes(row.state)) {
+    if (!comparison.store.saved && ["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -2100,6 +2100,21 @@ var Store = class {
       }
     }
     if (changed) this.model.save_changes();
+  }
+  /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
   }
   /**
    * Ask the kernel for something that is no trait.
@@ -2565,6 +2580,10 @@ function section(title, content, aside) {
   const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
 }
+function needsKernel(store, part) {
+  part.hidden = store.saved !== null;
+  return part;
+}
 function takeAway(download, code, store) {
   const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
   const copied = element("span", { class: "dx-copied", role: "status" });
@@ -2655,9 +2674,9 @@ function sanityPanel(check, { run, select, step, download }) {
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section(subject.whole ? subject.title : "Object", [filter.root, objects.list, typed.root], count2),
-    section("Methods", [methods.root, most]),
-    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
+    needsKernel(store, section(subject.whole ? subject.title : "Object", [filter.root, objects.list, typed.root], count2)),
+    needsKernel(store, section("Methods", [methods.root, most])),
+    needsKernel(store, section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale])),
     section("Shown", [measure.row, seed.row]),
     section("Display", [colors.row, signed.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
@@ -2691,7 +2710,7 @@ function sanityPanel(check, { run, select, step, download }) {
       now
     );
     start.disabled = first.disabled = store.get("wanted") === "";
-    first.hidden = check.found !== null;
+    first.hidden = check.found !== null || store.saved !== null;
     question.hidden = store.get("question") === "";
     asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : check.found?.note ?? "";

@@ -170,6 +170,21 @@ var Store = class {
     if (changed) this.model.save_changes();
   }
   /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
+  }
+  /**
    * Ask the kernel for something that is no trait.
    * @param {{type: string, [key: string]: unknown}} message
    */

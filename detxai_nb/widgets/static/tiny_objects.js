@@ -487,6 +487,57 @@ function segmentControl(label, choices, chosen) {
   };
 }
 
+// src/shared/panel.js
+function section(title, content, aside) {
+  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
+  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function needsKernel(store, part) {
+  part.hidden = store.saved !== null;
+  return part;
+}
+function takeAway(download, code, store) {
+  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
+  const copied = element("span", { class: "dx-copied", role: "status" });
+  const files = [
+    button("download", "Download this view as a PNG file", png, "PNG"),
+    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
+    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
+  ];
+  return element("div", { class: "dx-actions" }, [
+    ...files,
+    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
+    ...store ? wayBack(store) : [],
+    copied
+  ]);
+}
+function wayBack(store) {
+  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
+  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
+  const show = () => {
+    const { past, moved } = store.changes;
+    undo.disabled = !past;
+    reset.disabled = !moved;
+  };
+  let seen = false;
+  const stop = store.subscribe(() => {
+    if (seen && !undo.isConnected) stop();
+    seen ||= undo.isConnected;
+    show();
+  });
+  show();
+  return [undo, reset];
+}
+async function copy(text, report) {
+  try {
+    await navigator.clipboard.writeText(text);
+    report.textContent = "Copied";
+  } catch {
+    report.textContent = "Not allowed here: use to_code()";
+  }
+  setTimeout(() => report.textContent = "", 2500);
+}
+
 // src/shared/progress.js
 var PATIENCE = 500;
 function progressView(cancel) {
@@ -1704,7 +1755,7 @@ var Grid = class {
     if (row.state === "busy") parts.push(...this.#work(share2, row.text));
     if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (["error", "stopped", "asked"].includes(row.state)) {
+    if (!comparison.store.saved && ["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }
@@ -2269,6 +2320,21 @@ var Store = class {
     if (changed) this.model.save_changes();
   }
   /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
+  }
+  /**
    * Ask the kernel for something that is no trait.
    * @param {{type: string, [key: string]: unknown}} message
    */
@@ -2562,53 +2628,6 @@ function listBox({ label, select, step, hover }, show) {
       if (index !== null) reveal(options[index]);
     }
   };
-}
-
-// src/shared/panel.js
-function section(title, content, aside) {
-  const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
-  return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
-}
-function takeAway(download, code, store) {
-  const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
-  const copied = element("span", { class: "dx-copied", role: "status" });
-  const files = [
-    button("download", "Download this view as a PNG file", png, "PNG"),
-    ...svg ? [button("download", `Download this view as an SVG file, with ${store && subjectOf(store).whole ? "" : "boxes and "}texts that can be edited`, svg, "SVG")] : [],
-    ...csv ? [button("download", `Download the ${store ? subjectOf(store).many : "objects"} and their figures as a CSV file`, csv, "CSV")] : []
-  ];
-  return element("div", { class: "dx-actions" }, [
-    ...files,
-    button("code", "Copy the Python code for this", () => copy(code(), copied), "Copy code"),
-    ...store ? wayBack(store) : [],
-    copied
-  ]);
-}
-function wayBack(store) {
-  const undo = button("undo", "Undo the last change (Ctrl + Z)", () => store.undo());
-  const reset = button("renew", "Set everything back as it was at first", () => store.reset());
-  const show = () => {
-    const { past, moved } = store.changes;
-    undo.disabled = !past;
-    reset.disabled = !moved;
-  };
-  let seen = false;
-  const stop = store.subscribe(() => {
-    if (seen && !undo.isConnected) stop();
-    seen ||= undo.isConnected;
-    show();
-  });
-  show();
-  return [undo, reset];
-}
-async function copy(text, report) {
-  try {
-    await navigator.clipboard.writeText(text);
-    report.textContent = "Copied";
-  } catch {
-    report.textContent = "Not allowed here: use to_code()";
-  }
-  setTimeout(() => report.textContent = "", 2500);
 }
 
 // src/tiny_objects/paint.js
@@ -3068,8 +3087,8 @@ function tinyPanel(tiny, { download }) {
   const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Methods", [methods.root, most]),
-    section("Run", [limit.row, stale]),
+    needsKernel(store, section("Methods", [methods.root, most])),
+    needsKernel(store, section("Run", [limit.row, stale])),
     section("Display of the maps", [colors.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store)
   ]);
@@ -3266,7 +3285,7 @@ var TinyView = class {
   #arrange() {
     const { scatter, bar, panel, pairs, summary, seeing } = this;
     const { words, progress, frame } = this.parts;
-    const over = element("div", { class: "dx-over" }, [this.start, this.note, progress.busy]);
+    const over = element("div", { class: "dx-over" }, [needsKernel(this.store, this.start), this.note, progress.busy]);
     const plot = element("div", { class: "dx-figure" }, [this.measure.row, scatter.root]);
     const lines = element("p", { class: "dx-remark dx-lines" }, [
       element("span", { class: "dx-box-line" }, ["detected"]),

@@ -404,6 +404,22 @@ function segmentControl(label, choices, chosen) {
   };
 }
 
+// src/shared/keyboard.js
+function keyName(event) {
+  const shift2 = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  return shift2 + event.key;
+}
+function listenToKeys(target, actions) {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions[keyName(event)];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
 // src/shared/subjects.js
 var OBJECTS = { one: "object", many: "objects", title: "Objects", found: "Detected objects", whole: false };
 var CLASSES = { one: "class", many: "classes", title: "Classes", found: "Classes and their probabilities", whole: true };
@@ -433,6 +449,10 @@ function overlayOf(objects, { width, height }) {
 function section(title, content, aside) {
   const head = element("div", { class: "dx-head" }, [explained(element("span", {}, [title])), ...aside ? [aside] : []]);
   return element("div", { class: "dx-section", role: "group", "aria-label": title }, [head, ...content]);
+}
+function needsKernel(store, part) {
+  part.hidden = store.saved !== null;
+  return part;
 }
 function takeAway(download, code, store) {
   const { png, svg, csv } = typeof download === "function" ? { png: download } : download;
@@ -811,6 +831,21 @@ var Store = class {
     if (changed) this.model.save_changes();
   }
   /**
+   * On a saved page, which has no kernel: by trait the values that can still be chosen, of those traits that only a kernel
+   * answers; null where there is a kernel.
+   * @returns {Map<string, unknown[]> | null}
+   */
+  get saved() {
+    return (
+      /** @type {{offered?: Map<string, unknown[]>}} */
+      this.model.offered ?? null
+    );
+  }
+  /** Whether there is nothing to choose: a saved page has one value of the trait, or none. @param {string} key */
+  settled(key) {
+    return this.saved !== null && (this.saved.get(key)?.length ?? 0) < 2;
+  }
+  /**
    * Ask the kernel for something that is no trait.
    * @param {{type: string, [key: string]: unknown}} message
    */
@@ -909,7 +944,7 @@ var OneResultModel = class {
     const { store, cache, wanted } = this;
     const status = store.get("status");
     if (status.key === wanted) return status;
-    const settled = wanted === "" || cache.has(wanted);
+    const settled = wanted === "" || cache.has(wanted) || store.saved !== null;
     const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }
@@ -1380,22 +1415,6 @@ function flash(hint) {
     hint,
     setTimeout(() => hint.classList.remove("dx-shown"), 1200)
   );
-}
-
-// src/shared/keyboard.js
-function keyName(event) {
-  const shift2 = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
-  return shift2 + event.key;
-}
-function listenToKeys(target, actions) {
-  target.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = actions[keyName(event)];
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation();
-    action();
-  });
 }
 
 // src/shared/tools.js
@@ -3006,8 +3025,8 @@ function whatIfPanel(whatIf, { download, ...pick }) {
   const maps = section("Heat map", [method.row, opacity.row, colors.row]);
   const count2 = element("span", { class: "dx-count" });
   const root = element("div", { class: "dx-panel" }, [
-    section("Region", region.content),
-    section("Fill", fill.content),
+    needsKernel(store, section("Region", region.content)),
+    needsKernel(store, section("Fill", fill.content)),
     section(whatIf.subject.title, [filter.root, answers.list], count2),
     section("Steps", steps.content),
     maps,
@@ -3135,7 +3154,7 @@ function stepsSection(whatIf) {
   let filled = "";
   let noted = null;
   return {
-    content: [element("div", { class: "dx-actions" }, [undo, redo]), list.list, noteRow, other.row],
+    content: [needsKernel(store, element("div", { class: "dx-actions" }, [undo, redo])), list.list, noteRow, other.row],
     show() {
       const steps = store.get("steps");
       const step = store.get("step");
@@ -3148,7 +3167,7 @@ function stepsSection(whatIf) {
       filled = now;
       list.list.hidden = steps.length === 0;
       list.show(shownRow());
-      noteRow.hidden = step === null;
+      noteRow.hidden = step === null || store.saved !== null;
       const known = `${step} ${steps[step ?? -1]?.note ?? ""}`;
       if (known !== noted) note.value = steps[step ?? -1]?.note ?? "";
       noted = known;
@@ -3202,21 +3221,20 @@ var WhatIfView = class {
     this.root = parts.arrange("what-if", "What the detector says when a part of the picture is changed", [this.view.row], this.panel.root);
     this.root.querySelector(".dx-figure")?.append(element("div", { class: "dx-below" }, [section("Answer", [this.facts.root]), this.compared]));
     this.hand = listenToDrawing(whatIf, parts.stage, () => parts.stage.invalidate());
-    listenToRegionKeys(whatIf, parts.stage, {
+    const own = {
       ",": () => parts.list.step(-1),
       ".": () => parts.list.step(1),
-      v: () => store.commit({ view: store.get("view") === "now" ? "before" : "now" }),
-      Enter: () => whatIf.shapes.length > 0 && whatIf.ask(whatIf.shapes),
-      Escape: () => this.#escape()
-    });
+      v: () => store.commit({ view: store.get("view") === "now" ? "before" : "now" })
+    };
+    if (store.saved) listenToKeys(parts.stage.canvas, own);
+    else listenToRegionKeys(whatIf, parts.stage, { ...own, Enter: () => whatIf.shapes.length > 0 && whatIf.ask(whatIf.shapes), Escape: () => this.#escape() });
     parts.begin(host, this.root, {
       changed: (key) => this.#heard(key),
       decoded: () => {
         parts.stage.fit();
         this.pair.paint();
       },
-      undo: () => whatIf.undo(),
-      redo: () => whatIf.redo()
+      ...store.saved ? {} : { undo: () => whatIf.undo(), redo: () => whatIf.redo() }
     });
     this.#refresh();
   }
@@ -3265,7 +3283,7 @@ var WhatIfView = class {
     parts.stage.canvas.style.touchAction = store.get("tool") === "select" ? "" : "none";
     parts.stage.canvas.classList.toggle("dx-drawing", store.get("tool") !== "select");
     const what = whatIf.subject.whole ? "" : ` with ${withMissedCount(counted(whatIf.subject, whatIf.objects.length), store.get("misses").length)}`;
-    const keys = "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
+    const keys = store.saved ? "Arrow keys choose, V changes the picture, plus and minus zoom." : "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
     parts.stage.canvas.setAttribute("aria-label", `${whatIf.answer && store.get("view") === "now" ? "Changed picture" : "Picture"}${what}. ${keys}`);
     parts.say(this.#words());
     parts.stage.invalidate();
@@ -3274,7 +3292,7 @@ var WhatIfView = class {
     const { whatIf, store } = this;
     if (store.get("notice") && !whatIf.answer) return store.get("notice");
     const { missed } = whatIf;
-    return answerWords(whatIf) || missed && missedWords(missed) || "Paint over a part of the picture and see what the detector says then.";
+    return answerWords(whatIf) || missed && missedWords(missed) || (store.saved ? "Choose a step to see what the detector said then." : "Paint over a part of the picture and see what the detector says then.");
   }
   /** The answer's picture with its boxes. @param {Answer} answer @param {ChangedPhoto} changed @returns {import("../shared/painter.js").Scene | null} */
   #sceneOf(answer, changed) {

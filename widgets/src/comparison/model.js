@@ -230,7 +230,7 @@ export class Comparison {
     const { store } = this;
     const status = store.get("status");
     if (status.state !== "idle" || store.get("objects").length === 0) return status;
-    const unheard = this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
+    const unheard = !store.saved && this.order.some((m) => store.get("rows")[m]?.key !== this.#key(m));
     return unheard ? { ...status, state: "busy", text: "Waiting for the kernel; if it was restarted, run this cell again", done: 0, total: 0 } : status;
   }
 

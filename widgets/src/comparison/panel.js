@@ -5,7 +5,7 @@ import { layerChoices, plain, segmentControl, selectControl, sliderControl, uppe
 import { element } from "../shared/dom.js";
 import { classField } from "../shared/class_field.js";
 import { countWords, filterControls } from "../shared/filter.js";
-import { section, takeAway } from "../shared/panel.js";
+import { needsKernel, section, takeAway } from "../shared/panel.js";
 import { oneOf, scoreWords } from "../shared/subjects.js";
 import { nameOf } from "../shared/text.js";
 
@@ -108,6 +108,8 @@ export function comparisonPanel(comparison, { download }) {
       typed.show();
       count.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
+      // The means are those of the objects that were shown.
+      needsKernel(store, objects.root);
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = basisOf(comparison);

@@ -71,7 +71,7 @@ export class Explorer extends ModelWithMisses {
   /** What the kernel does: also where the class that was chosen is not explained yet. @returns {import("../shared/types.js").Status} */
   get status() {
     const status = super.status;
-    if (status.state !== "idle" || this.thing === null || this.nothing || !this.maps || this.map || this.itself) return status;
+    if (status.state !== "idle" || this.thing === null || this.nothing || !this.maps || this.map || this.itself || this.store.saved) return status;
     return { ...status, state: "busy", text: WAITING };
   }
 

@@ -91,7 +91,7 @@ export function explorerPanel(explorer, { select, step, hover, download }) {
       target.show(subject.whole || missed ? [] : choices.targets, store.get("target"));
       against.show(missed ? [] : explorer.others, store.get("against"));
       combine.show(store.get("combine"));
-      combine.row.hidden = store.get("target") !== "combined" || missed !== null;
+      combine.row.hidden = store.get("target") !== "combined" || missed !== null || store.settled("combine");
       const directions = choices.directions.filter((/** @type {{name: string}} */ d) => explorer.directions.includes(d.name));
       direction.show(missed ? [] : directions, store.get("direction"));
       layer.show(layerChoices(choices.layers), store.get("layer"));

@@ -68,6 +68,7 @@ export function perturbationPanel(perturbation, { select, step, hover, download 
       method.show(choices.methods, store.get("method"));
       layer.show(layerChoices(choices.layers), store.get("layer"));
       mode.show(store.get("mode"));
+      mode.row.hidden = store.settled("mode");
       area.show(choices.areas, store.get("area"));
       fill.show(choices.fills, store.get("fill"));
       const { walk } = perturbation;

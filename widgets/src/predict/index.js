@@ -80,9 +80,11 @@ class PredictView {
     root.dataset.stage = stage;
     const { words, right, hints, others_words: others } = store.get("outcome");
     this.#part?.show();
-    this.lock.hidden = stage !== "asking";
-    this.reveal.hidden = stage !== "locked" || !store.get("can_reveal");
-    this.again.hidden = !store.get("outcome").again;
+    // Locking and revealing are Python's: a saved page shows how far it had come.
+    const saved = store.saved !== null;
+    this.lock.hidden = stage !== "asking" || saved;
+    this.reveal.hidden = stage !== "locked" || !store.get("can_reveal") || saved;
+    this.again.hidden = !store.get("outcome").again || saved;
     this.state.textContent = stage !== "locked" ? "" : store.get("can_reveal") ? "Locked" : "Locked. The truth comes from a cell below.";
     this.outcome.className = `dx-outcome${right === true ? " dx-right" : right === false ? " dx-wrong" : ""}`;
     const hinted = (hints ?? []).map((/** @type {string} */ hint) => `Hint: ${hint}`);

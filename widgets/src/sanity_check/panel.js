@@ -6,7 +6,7 @@ import { button, element } from "../shared/dom.js";
 import { classField } from "../shared/class_field.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
-import { section, takeAway } from "../shared/panel.js";
+import { needsKernel, section, takeAway } from "../shared/panel.js";
 
 /** @typedef {import("./model.js").SanityCheck} SanityCheck */
 
@@ -64,9 +64,9 @@ export function sanityPanel(check, { run, select, step, download }) {
   // Before the first check the button is also where its maps will be.
   const first = button("compute", "Start the check that is chosen", () => run(false), "Run");
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section(subject.whole ? subject.title : "Object", [filter.root, objects.list, typed.root], count),
-    section("Methods", [methods.root, most]),
-    section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale]),
+    needsKernel(store, section(subject.whole ? subject.title : "Object", [filter.root, objects.list, typed.root], count)),
+    needsKernel(store, section("Methods", [methods.root, most])),
+    needsKernel(store, section("Check", [mode.row, layers.row, seeds.row, element("div", { class: "dx-actions" }, [start]), question, stale])),
     section("Shown", [measure.row, seed.row]),
     section("Display", [colors.row, signed.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store),
@@ -103,7 +103,7 @@ export function sanityPanel(check, { run, select, step, download }) {
       now,
     );
     start.disabled = first.disabled = store.get("wanted") === "";
-    first.hidden = check.found !== null;
+    first.hidden = check.found !== null || store.saved !== null;
     question.hidden = store.get("question") === "";
     asked.textContent = store.get("question");
     stale.textContent = check.stale ? "What is shown above is another check: run this one to see it." : (check.found?.note ?? "");

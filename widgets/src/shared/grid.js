@@ -186,7 +186,7 @@ export class Grid {
     if (row.state === "busy") parts.push(...this.#work(share, row.text));
     if (row.state === "asked") parts.push(element("span", { class: "dx-question", role: "status" }, [row.text]));
     if (row.state === "error") parts.push(element("span", { class: "dx-wrong" }, [row.text]));
-    if (["error", "stopped", "asked"].includes(row.state)) {
+    if (!comparison.store.saved && ["error", "stopped", "asked"].includes(row.state)) {
       const title = comparison.title(method);
       parts.push(button("compute", `Compute ${title}`, () => actions.compute(method), "Compute"));
     }

@@ -100,7 +100,7 @@ export class OneResultModel {
     const { store, cache, wanted } = this;
     const status = store.get("status");
     if (status.key === wanted) return status;
-    const settled = wanted === "" || cache.has(wanted);
+    const settled = wanted === "" || cache.has(wanted) || store.saved !== null;
     const text = settled ? "" : WAITING;
     return { state: settled ? "idle" : "busy", key: wanted ?? "", text, done: 0, total: 0 };
   }

@@ -15,6 +15,18 @@ export function section(title, content, aside) {
 }
 
 /**
+ * A part of a panel that only a kernel can answer: a saved page is without it.
+ * @template {HTMLElement} Part
+ * @param {import("./state.js").Store} store
+ * @param {Part} part
+ * @returns {Part}
+ */
+export function needsKernel(store, part) {
+  part.hidden = store.saved !== null;
+  return part;
+}
+
+/**
  * What can be taken away: the picture as a file, the figures, the Python that makes it; and the way back.
  * @param {(() => void) | {png: () => void, svg?: () => void, csv?: () => void}} download one function writes a PNG
  * @param {() => string} code

@@ -4,6 +4,7 @@ import { neighbour } from "../shared/boxes.js";
 import { colorBar } from "../shared/colorbar.js";
 import { selectControl } from "../shared/controls.js";
 import { button, element } from "../shared/dom.js";
+import { needsKernel } from "../shared/panel.js";
 import { progressView } from "../shared/progress.js";
 import { Stage } from "../shared/stage.js";
 import { fullScreenButton } from "../shared/tools.js";
@@ -77,7 +78,7 @@ class TinyView {
   #arrange() {
     const { scatter, bar, panel, pairs, summary, seeing } = this;
     const { words, progress, frame } = this.parts;
-    const over = element("div", { class: "dx-over" }, [this.start, this.note, progress.busy]);
+    const over = element("div", { class: "dx-over" }, [needsKernel(this.store, this.start), this.note, progress.busy]);
     const plot = element("div", { class: "dx-figure" }, [this.measure.row, scatter.root]);
     const lines = element("p", { class: "dx-remark dx-lines" }, [
       element("span", { class: "dx-box-line" }, ["detected"]),

@@ -4,7 +4,7 @@ import { checkList } from "../shared/checklist.js";
 import { plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
 import { listBox } from "../shared/listbox.js";
-import { section, takeAway } from "../shared/panel.js";
+import { needsKernel, section, takeAway } from "../shared/panel.js";
 import { markPicture } from "./scatter.js";
 import { worth } from "./words.js";
 
@@ -45,8 +45,8 @@ export function tinyPanel(tiny, { download }) {
   const upper = upperControl(store);
   const boxes = segmentControl("Boxes", BOXES, choose("boxes"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section("Methods", [methods.root, most]),
-    section("Run", [limit.row, stale]),
+    needsKernel(store, section("Methods", [methods.root, most])),
+    needsKernel(store, section("Run", [limit.row, stale])),
     section("Display of the maps", [colors.row, opacity.row, upper.row, hideBelow.row, boxes.row]),
     takeAway(download, () => store.get("code"), store),
   ]);

@@ -3,6 +3,7 @@
 import { HeatLayer } from "../shared/heat.js";
 import { segmentControl } from "../shared/controls.js";
 import { element } from "../shared/dom.js";
+import { listenToKeys } from "../shared/keyboard.js";
 import { section } from "../shared/panel.js";
 import { fullLayer } from "../shared/png.js";
 import { drawnThings, withMissedCount } from "../shared/missed.js";
@@ -65,21 +66,20 @@ class WhatIfView {
     this.root = parts.arrange("what-if", "What the detector says when a part of the picture is changed", [this.view.row], this.panel.root);
     this.root.querySelector(".dx-figure")?.append(element("div", { class: "dx-below" }, [section("Answer", [this.facts.root]), this.compared]));
     this.hand = listenToDrawing(whatIf, parts.stage, () => parts.stage.invalidate());
-    listenToRegionKeys(whatIf, parts.stage, {
+    const own = {
       ",": () => parts.list.step(-1),
       ".": () => parts.list.step(1),
       v: () => store.commit({ view: store.get("view") === "now" ? "before" : "now" }),
-      Enter: () => whatIf.shapes.length > 0 && whatIf.ask(whatIf.shapes),
-      Escape: () => this.#escape(),
-    });
+    };
+    if (store.saved) listenToKeys(parts.stage.canvas, own);
+    else listenToRegionKeys(whatIf, parts.stage, { ...own, Enter: () => whatIf.shapes.length > 0 && whatIf.ask(whatIf.shapes), Escape: () => this.#escape() });
     parts.begin(host, this.root, {
       changed: (key) => this.#heard(key),
       decoded: () => {
         parts.stage.fit();
         this.pair.paint();
       },
-      undo: () => whatIf.undo(),
-      redo: () => whatIf.redo(),
+      ...(store.saved ? {} : { undo: () => whatIf.undo(), redo: () => whatIf.redo() }),
     });
     this.#refresh();
   }
@@ -136,7 +136,7 @@ class WhatIfView {
     parts.stage.canvas.style.touchAction = store.get("tool") === "select" ? "" : "none";
     parts.stage.canvas.classList.toggle("dx-drawing", store.get("tool") !== "select");
     const what = whatIf.subject.whole ? "" : ` with ${withMissedCount(counted(whatIf.subject, whatIf.objects.length), store.get("misses").length)}`;
-    const keys = "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
+    const keys = store.saved ? "Arrow keys choose, V changes the picture, plus and minus zoom." : "Arrow keys move the region, square brackets change its size; H takes the hottest pixels, B draws a box, comma and full stop choose, V changes the picture, plus and minus zoom.";
     parts.stage.canvas.setAttribute("aria-label", `${whatIf.answer && store.get("view") === "now" ? "Changed picture" : "Picture"}${what}. ${keys}`);
     parts.say(this.#words());
     parts.stage.invalidate();
@@ -146,7 +146,7 @@ class WhatIfView {
     const { whatIf, store } = this;
     if (store.get("notice") && !whatIf.answer) return store.get("notice");
     const { missed } = whatIf;
-    return answerWords(whatIf) || (missed && missedWords(missed)) || "Paint over a part of the picture and see what the detector says then.";
+    return answerWords(whatIf) || (missed && missedWords(missed)) || (store.saved ? "Choose a step to see what the detector said then." : "Paint over a part of the picture and see what the detector says then.");
   }
 
   /** The answer's picture with its boxes. @param {Answer} answer @param {ChangedPhoto} changed @returns {import("../shared/painter.js").Scene | null} */

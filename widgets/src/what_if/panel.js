@@ -5,7 +5,7 @@ import { button, element, takesKeys, uniqueId } from "../shared/dom.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { listBox } from "../shared/listbox.js";
 import { withMissedCount } from "../shared/missed.js";
-import { section, takeAway } from "../shared/panel.js";
+import { needsKernel, section, takeAway } from "../shared/panel.js";
 import { explained } from "../shared/terms.js";
 import { answerList } from "./answers.js";
 import { percent } from "./words.js";
@@ -42,8 +42,8 @@ export function whatIfPanel(whatIf, { download, ...pick }) {
   const maps = section("Heat map", [method.row, opacity.row, colors.row]);
   const count = element("span", { class: "dx-count" });
   const root = element("div", { class: "dx-panel" }, [
-    section("Region", region.content),
-    section("Fill", fill.content),
+    needsKernel(store, section("Region", region.content)),
+    needsKernel(store, section("Fill", fill.content)),
     section(whatIf.subject.title, [filter.root, answers.list], count),
     section("Steps", steps.content),
     maps,
@@ -180,7 +180,7 @@ function stepsSection(whatIf) {
   let noted = null;
 
   return {
-    content: [element("div", { class: "dx-actions" }, [undo, redo]), list.list, noteRow, other.row],
+    content: [needsKernel(store, element("div", { class: "dx-actions" }, [undo, redo])), list.list, noteRow, other.row],
     show() {
       const steps = store.get("steps");
       const step = store.get("step");
@@ -193,7 +193,7 @@ function stepsSection(whatIf) {
       filled = now;
       list.list.hidden = steps.length === 0;
       list.show(shownRow());
-      noteRow.hidden = step === null;
+      noteRow.hidden = step === null || store.saved !== null;
       // What the person is writing stays.
       const known = `${step} ${steps[step ?? -1]?.note ?? ""}`;
       if (known !== noted) note.value = steps[step ?? -1]?.note ?? "";
