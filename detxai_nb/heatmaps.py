@@ -77,10 +77,8 @@ class HeatMaps:
         >>> image = dx.data.scenes.Scenes(1)[0].image
         >>> maps = dx.explain(detector, image, detector.detect([image])[0])
         >>> first = maps[0]
-        >>> len(first), first.status
-        (1, ('ok',))
-        >>> first.values.shape == (1, *image.shape[:2])
-        True
+        >>> len(first), first.status, first.values.shape == (1, *image.shape[:2])
+        (1, ('ok',), True)
         >>> float(first.normalized().min()), float(first.normalized().max())
         (0.0, 1.0)
         >>> maps.difference().signed
@@ -107,10 +105,9 @@ class HeatMaps:
     detector: str = ""
 
     def __post_init__(self) -> None:
-        if not self.corners:
-            object.__setattr__(self, "corners", (None,) * len(self.grids))
-        if not self.shifts:
-            object.__setattr__(self, "shifts", ((0.0, 0.0),) * len(self.grids))
+        for name, usual in (("corners", None), ("shifts", (0.0, 0.0))):
+            if not getattr(self, name):
+                object.__setattr__(self, name, (usual,) * len(self.grids))
         counts = [len(self.grids), len(self.strides), len(self.corners), len(self.shifts)]
         if set(counts) != {len(self.detections)}:
             raise ValueError(
@@ -177,8 +174,7 @@ class HeatMaps:
     def _placed(self) -> Tensor:
         """All maps at the image's size, those on grids alike together."""
         height, width = self.placement.image_size
-        device = self.grids[0].device if self.grids else torch.device("cpu")
-        placed = torch.empty(len(self), height, width, device=device, dtype=torch.float32)
+        placed = torch.empty(len(self), height, width, device=self._device, dtype=torch.float32)
         alike: dict[Any, list[int]] = {}
         for i, (grid, *where) in enumerate(zip(self.grids, self.strides, self.corners, self.shifts)):
             alike.setdefault((tuple(grid.shape), *where), []).append(i)
@@ -276,8 +272,8 @@ class HeatMaps:
         Returns:
             The numbers of the maps of each batch, one after the other.
         """
-        height, width = self.placement.image_size
-        step, count = max(1, _TOGETHER // (4 * height * width)), len(self) if count is None else count
+        step = max(1, _TOGETHER // (4 * self.placement.image_size[0] * self.placement.image_size[1]))
+        count = len(self) if count is None else count
         return [list(range(first, min(first + step, count))) for first in range(0, count, step)]
 
     def _require_budget(self, what: str, instead: str, count: int) -> None:
@@ -345,6 +341,27 @@ class HeatMaps:
         write_maps(path, {one.name: getattr(self, one.name) for one in fields(self)})
         return path
 
+    def save_html(
+        self, path: str | os.PathLike[str], *others: HeatMaps, title: str | None = None, overwrite: bool = False
+    ) -> Path:
+        """Write the maps as one HTML file, an Explorer that works without a kernel and without a network.
+
+        Args:
+            path: the file, which ends in .html; an existing one is replaced only with ``overwrite``.
+            *others: further maps of the same detections, of other methods say, for a menu.
+            title, overwrite: of the page, by default the maps in words; whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError, FileExistsError: if its folder does not exist, or the file does.
+            TypeError, ValueError: for others that are no maps of these detections, or a name that is no HTML file's.
+        """
+        from detxai_nb.widgets.shared.maps_page import save_maps_page
+
+        return save_maps_page(path, (self, *others), title, overwrite)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> HeatMaps:
         """Read what ``save`` wrote.
@@ -359,8 +376,7 @@ class HeatMaps:
             FileNotFoundError: if there is no such file.
             ValueError: for anything else than a whole heat map file of this version's format.
         """
-        known = {one.name for one in fields(cls)}
-        found = read_maps(as_path(path, "a file of heat maps"))
+        known, found = {one.name for one in fields(cls)}, read_maps(as_path(path, "a file of heat maps"))
         try:
             return cls(**{name: value for name, value in found.items() if name in known})
         except (ValueError, TypeError) as error:

@@ -36,6 +36,7 @@ LAYERS = (
         "module_use",
         "names",
         "options",
+        "pages",
         "passes",
         "scaling",
         "stated_input",
@@ -53,12 +54,11 @@ LAYERS = (
     ("metrics",),
     ("check", "evaluation", "misses", "profiles", "sanity", "survey", "testing", "tiny", "training"),
     ("doctor",),
-    ("pages",),
     ("widgets", "cli", "installation", "lab", "workshop", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# What draws itself imports that inside the function, so that nothing loads matplotlib before.
-ON_USE = {("heatmaps", "plots")}
+# What draws itself, or writes itself as a page, imports that inside the function, so that nothing loads it before.
+ON_USE = {("heatmaps", "plots"), ("heatmaps", "widgets")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from detxai_nb.evaluation.runner import ATTRIBUTE, read_evaluation
 from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, OK
 from detxai_nb.metrics.registry import METRICS
 from detxai_nb.metrics.zones import EMPTY_ZONE, FULL_ZONE, ZONE_SHARE
+from detxai_nb.pages.report import write_report
 
 if TYPE_CHECKING:
     import pandas
@@ -56,6 +58,25 @@ class Report:
 
         with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_rows", None):
             return "\n".join([str(self.table.round(4)), "", *(f"- {note}" for note in self.notes)])
+
+    def save_html(self, path: str | os.PathLike[str], *, title: str = "Evaluation", overwrite: bool = False) -> Path:
+        """Write the tables and notes as one HTML file.
+
+        Args:
+            path: the file, which ends in .html.
+            title: of the page.
+            overwrite: whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            ValueError: if the name is no HTML file's.
+        """
+        parts = [self.wide(), "# All figures", self.table.round(4), "# Notes", list(self.notes)]
+        return write_report(path, title, parts, overwrite)
 
     def _repr_html_(self) -> str:
         from html import escape

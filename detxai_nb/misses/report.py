@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detxai_nb.misses.causes import CAUSES
 from detxai_nb.misses.false_alarms import FALSE_ALARMS
+from detxai_nb.pages.report import write_report
 from detxai_nb.statistics import share_interval
 from detxai_nb.types import Detections
 
@@ -170,6 +173,32 @@ class MissReport:
         with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_rows", None):
             said += [str(self.table(of=of).round(3)) for of in KINDS if len(self.table(of=of))]
         return "\n".join([*said, *(f"- {note}" for note in self.notes)])
+
+    def save_html(
+        self, path: str | os.PathLike[str], *, title: str = "Missed objects and false alarms", overwrite: bool = False
+    ) -> Path:
+        """Write the tables and notes as one HTML file.
+
+        Args:
+            path: the file, which ends in .html.
+            title: of the page.
+            overwrite: whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            ValueError: if the name is no HTML file's.
+        """
+        said = str(self).split("\n", 1)[0]
+        parts: list[Any] = [said]
+        for of in KINDS:
+            for by, words in ((None, ""), ("size", " by size"), ("label", " by class")):
+                if len(table := self.table(by, of)):
+                    parts += [f"# {of.capitalize()}{words}", table.round(3)]
+        return write_report(path, title, [*parts, "# Notes", list(self.notes)], overwrite)
 
     def _repr_html_(self) -> str:
         from html import escape

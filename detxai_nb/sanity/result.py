@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from detxai_nb.heatmaps import HeatMaps
+from detxai_nb.pages.report import PagePicture, write_report
 from detxai_nb.types import Detections, Target
 
 if TYPE_CHECKING:
@@ -214,6 +217,34 @@ class SanityResult:
         from detxai_nb.sanity.figures import plot_sanity
 
         return plot_sanity(self, number, **options)
+
+    def save_html(
+        self, path: str | os.PathLike[str], *, title: str = "Sanity check of explanations", overwrite: bool = False
+    ) -> Path:
+        """Write the verdict, the curves and a figure of each object as one HTML file.
+
+        Args:
+            path: the file, which ends in .html.
+            title: of the page.
+            overwrite: whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            ValueError: if the name is no HTML file's.
+        """
+        from detxai_nb.sanity.figures import to_png
+
+        names = self.detections.label_names()
+        pictures = [PagePicture(to_png(self.plot(n)), f"Object {n}, {name}") for n, name in enumerate(names)]
+        words = (
+            f"{self.mode.capitalize()} randomization, {len(self.steps)} steps, seeds {', '.join(map(str, self.seeds))}."
+        )
+        parts = [words, "# Verdict", self.verdict().round(3), "# Similarity step by step", self.curve().round(3)]
+        return write_report(path, title, [*parts, "# Maps step by step", *pictures], overwrite)
 
     def _repr_png_(self) -> bytes:
         from detxai_nb.sanity.figures import to_png

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from detxai_nb.pages.report import write_report
 from detxai_nb.survey import paper_tables as paper
 from detxai_nb.survey.comparisons import (
     SurveyTest,
@@ -83,6 +86,29 @@ class SurveyReport:
                 return one
         there = ", ".join(one.kind for one in self.sections)
         raise ValueError(f"nothing of the kind {kind!r:.40} was answered; there is {there or 'nothing at all'}")
+
+    def save_html(self, path: str | os.PathLike[str], *, title: str = "Survey", overwrite: bool = False) -> Path:
+        """Write the tables and tests as one HTML file.
+
+        Args:
+            path: the file, which ends in .html.
+            title: of the page.
+            overwrite: whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            ValueError: if the name is no HTML file's.
+        """
+        parts: list[Any] = []
+        for one in self.sections:
+            parts += [f"# {one.title}", one.table.round(2), [str(test) for test in one.tests]]
+            if one.by_discrimination is not None and len(one.by_discrimination):
+                parts += ["By the object discrimination index of the map:", one.by_discrimination.round(2)]
+        return write_report(path, title, parts, overwrite)
 
     def __str__(self) -> str:
         return "\n\n".join([str(self.class_answers), *map(str, self.sections)])

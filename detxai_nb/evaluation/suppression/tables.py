@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from detxai_nb.evaluation.suppression.paper import (
     PrintedRow,
 )
 from detxai_nb.evaluation.suppression.results import SuppressionResults
+from detxai_nb.pages.report import write_report
 
 if TYPE_CHECKING:
     import pandas
@@ -52,6 +55,25 @@ class PaperTable:
             "display.width", 250, "display.max_columns", None, "display.max_rows", None, "display.max_colwidth", None
         ):
             return "\n".join([self.title, str(self.table), *(f"- {note}" for note in self.notes)])
+
+    def save_html(self, path: str | os.PathLike[str], *, title: str | None = None, overwrite: bool = False) -> Path:
+        """Write the table and notes as one HTML file.
+
+        Args:
+            path: the file, which ends in .html.
+            title: of the page; by default that of the table.
+            overwrite: whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            ValueError: if the name is no HTML file's.
+        """
+        parts = [self.table, list(self.notes), "# What was measured", list(self.about)]
+        return write_report(path, self.title if title is None else title, parts[: 4 if self.about else 2], overwrite)
 
     def _repr_html_(self) -> str:
         from html import escape
