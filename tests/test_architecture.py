@@ -54,7 +54,7 @@ LAYERS = (
     ("metrics",),
     ("check", "evaluation", "misses", "profiles", "sanity", "survey", "testing", "tiny", "training"),
     ("doctor",),
-    ("widgets", "cli", "installation", "lab", "workshop", "__main__"),
+    ("widgets", "cli", "installation", "lab", "publishing", "workshop", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What draws itself, or writes itself as a page, imports that inside the function, so that nothing loads it before.

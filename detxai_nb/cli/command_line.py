@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import detxai_nb
-from detxai_nb.cli import commands, doctors, surveys, workshops
+from detxai_nb.cli import commands, doctors, pages, surveys, workshops
 from detxai_nb.cli.argument_types import add_detector_options, as_share, whole_number
 from detxai_nb.cli.evaluate_options import add_evaluate
 from detxai_nb.cli.wording import in_own_words, shortened
@@ -84,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
     add = parser.add_subparsers(required=True, metavar="command").add_parser
     _add_explain(add("explain", help="compute heat maps of what is detected in a photograph, or of its classes"))
+    pages.add_page(add("page", help="write the heat maps of a photograph as one living HTML file"))
+    pages.add_publish(add("publish", help="write an executed notebook as one HTML file with its widgets alive"))
     add_evaluate(add("evaluate", help="reproduce the table of a paper with your own detector and data"))
     _add_example(add("example", help="write a picture to try the others on"))
     _add_fetch(add("fetch", help="download the weights of a detector now, to work offline later"))

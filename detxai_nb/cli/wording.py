@@ -17,6 +17,7 @@ _PHRASES = (
     (r"\bhand in (weights|names|settings)=", r"give \1="),
     (r"\bweights=(?:'[^']*'|\"[^\"]*\"|\.\.\.)", "--weights FILE"),
     (r"\bnames=(?:\[[^\]]*\]|\.\.\.)", "--names NAME,NAME,..."),
+    (r"\boverwrite=True\b", "--overwrite"),
     (r"\bdx\.(methods|metrics|detectors)\(\)", r"`detxai-nb \1`"),
     (r"\bdx\.detectors\.fetch\('?([\w.-]+)'?[^)]*\)", r"`detxai-nb fetch \1`"),
     (r"\bload_detector\('([\w.-]+)'\)", r"--detector \1"),

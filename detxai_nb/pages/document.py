@@ -69,6 +69,7 @@ class Page:
     title: str
     note: str = SAVED_NOTE
     _body: list[str] = field(default_factory=list)
+    _styles: list[str] = field(default_factory=list)
     _widgets: dict[str, Any] = field(default_factory=dict)
     _kinds: dict[str, None] = field(default_factory=dict)
     _arrays: ArrayTable = field(default_factory=ArrayTable)
@@ -80,6 +81,14 @@ class Page:
             markup: HTML, whose scripts do not run and which loads nothing from elsewhere.
         """
         self._body.append(markup)
+
+    def add_style(self, sheet: str) -> None:
+        """Add a style sheet of our own.
+
+        Args:
+            sheet: CSS.
+        """
+        self._styles.append(sheet)
 
     def add_widget(self, widget: SavedWidget) -> None:
         """Add a widget.
@@ -119,7 +128,8 @@ class Page:
         Returns:
             A whole HTML document; the same parts give the same text.
         """
-        script, styles = _read("page.js"), [_read("page.css"), *(_read(f"{kind}.css") for kind in self._kinds)]
+        script = _read("page.js")
+        styles = [_read("page.css"), *(_read(f"{kind}.css") for kind in self._kinds), *self._styles]
         bundles = {kind: self._arrays.number(_read(f"{kind}.js").encode("utf-8")) for kind in self._kinds}
         data = {"arrays": self._arrays.to_payload(), "bundles": bundles, "widgets": self._widgets}
         return _DOCUMENT.format(

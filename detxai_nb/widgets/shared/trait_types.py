@@ -6,7 +6,7 @@ import math
 from typing import Any, Generic, TypeVar
 
 import traitlets
-from traitlets import TraitError
+from traitlets import TraitError as TraitError
 
 Value = TypeVar("Value")
 

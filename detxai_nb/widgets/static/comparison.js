@@ -2415,7 +2415,8 @@ function comparisonPanel(comparison, { download }) {
   const colors = selectControl("Colours", choose("colormap"));
   const signedColors = selectControl("Signed", choose("signed_colormap"));
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section(subject.title, [filter.root, objects.root, typed.root], count2),
+    // The means are those of the objects that were shown.
+    needsKernel(store, section(subject.title, [filter.root, objects.root, typed.root], count2)),
     section("Methods", [methods.root]),
     section("Metrics", [metrics.root, basis]),
     section("Explanation", [target.row, layer.row]),
@@ -2434,7 +2435,6 @@ function comparisonPanel(comparison, { download }) {
       typed.show();
       count2.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
-      needsKernel(store, objects.root);
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = basisOf(comparison);

@@ -88,7 +88,8 @@ export function comparisonPanel(comparison, { download }) {
   const signedColors = selectControl("Signed", choose("signed_colormap"));
 
   const root = element("div", { class: "dx-panel dx-wide" }, [
-    section(subject.title, [filter.root, objects.root, typed.root], count),
+    // The means are those of the objects that were shown.
+    needsKernel(store, section(subject.title, [filter.root, objects.root, typed.root], count)),
     section("Methods", [methods.root]),
     section("Metrics", [metrics.root, basis]),
     section("Explanation", [target.row, layer.row]),
@@ -108,8 +109,6 @@ export function comparisonPanel(comparison, { download }) {
       typed.show();
       count.textContent = listed.length === every.length ? `${comparison.shown.length} of ${every.length} shown` : `${countWords(every, listed)} listed`;
       objects.show(found, comparison.shown.map(String));
-      // The means are those of the objects that were shown.
-      needsKernel(store, objects.root);
       methods.show(plainTitles(choices.methods), store.get("methods"));
       metrics.show(plainTitles(choices.metrics), store.get("metrics"));
       basis.textContent = basisOf(comparison);

@@ -44,7 +44,7 @@ async function start(place, data) {
 lightOrDark(document);
 const places = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-widget]")]);
 try {
-  const data = await reading(document.getElementById("dxp-data")?.textContent ?? "{}");
+  const data = await reading(document.querySelector("script#dxp-data")?.textContent ?? "{}");
   for (const place of places) start(place, data).catch((error) => broken(place, error));
 } catch (error) {
   for (const place of places) broken(place, error);
