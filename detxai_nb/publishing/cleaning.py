@@ -31,6 +31,7 @@ _TAGS = frozenset(
     ]
 )
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
+_NO_PICTURE = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")
 _LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 _PLAIN = {"alt", "title", "colspan", "rowspan", "scope", "width", "height", "open", "start", "align"}
 _CLASSED = {"span", "div", "pre", "code", "table", "th", "td", "tr", "a"}
@@ -48,19 +49,18 @@ def clean_markup(markup: str) -> str:
 
     Example:
         >>> clean_markup('<b onclick="x()">bold</b><script>alert(1)</script><img src="http://a/b.png">')
-        '<b>bold</b><img>'
+        '<b>bold</b>'
     """
     import bleach
 
-    return str(
-        bleach.clean(
-            _WITH_CONTENT.sub("", markup),
-            tags=_TAGS,
-            attributes=_allowed,
-            protocols={"http", "https", "mailto", "data"},
-            strip=True,
-        )
+    kept = bleach.clean(
+        _WITH_CONTENT.sub("", markup),
+        tags=_TAGS,
+        attributes=_allowed,
+        protocols={"http", "https", "mailto", "data"},
+        strip=True,
     )
+    return _NO_PICTURE.sub("", str(kept))
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:

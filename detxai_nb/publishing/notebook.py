@@ -13,6 +13,7 @@ from typing import Any
 from detxai_nb.files import as_path
 from detxai_nb.pages.document import Page, page_path
 from detxai_nb.publishing.cleaning import clean_markup
+from detxai_nb.publishing.formulas import draw_formulas
 from detxai_nb.publishing.saved_widgets import STATES, VIEW, WidgetReader
 
 CODE = ("open", "folded", "none")
@@ -56,8 +57,8 @@ def publish_notebook(
     """Write an executed notebook as one HTML file that works without a kernel and without a network.
 
     Its widgets live on the page as far as their state is in the notebook, as JupyterLab (``detxai-nb lab``) and
-    ``jupyter execute`` keep it. Scripts of outputs do not run, and nothing is loaded from elsewhere; formulas stay as
-    they were typed.
+    ``jupyter execute`` keep it. Scripts of outputs do not run, and nothing is loaded from elsewhere; formulas
+    become pictures, as far as matplotlib can draw them, and stay as they were typed else.
 
     Args:
         notebook: the file, ``.ipynb``.
@@ -85,6 +86,8 @@ def publish_notebook(
     for cell in read.cells:
         if cell.cell_type == "code":
             cell.outputs = _outputs(cell.get("outputs", []), reader)
+        elif cell.cell_type == "markdown":
+            cell.source = draw_formulas(cell.source)
     page.add_style(_highlighting())
     page.add_html(_body(read, code, reader.places))
     return PublishedNotebook(page.write(target), reader.alive, tuple(reader.left))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,53 @@ def test_predict_shows_how_far_it_had_come(browser: Any, tmp_path: Path) -> None
 def tiny() -> tuple[Any, Any]:
     """A bundled detector and a scene."""
     return dx.load_detector("tiny-fcos", device="cpu"), dx.data.scenes.Scenes(1, seed=1)[0]
+
+
+def test_maps_without_a_detector_are_an_explorer(browser: Any, tmp_path: Path) -> None:
+    image, detector = crowd.photograph(*SIZE), Hostile(3)
+    maps = dx.compare(detector, image, detector.detect([image])[0], methods=["odam", "grad-cam"])
+    with opened_page(browser, maps["odam"].save_html(tmp_path / "m.html", maps["grad-cam"])) as page:
+        page.expect("shown", "ODAM of the class score#0")
+        page.choose("Method", "Grad-CAM of the class score")
+        page.expect("shown", "Grad-CAM of the class score#0")
+        assert not page.root.get_by_label("Explain", exact=True).is_visible()
+        _, table = page.download("CSV")
+        assert next(csv.DictReader(io.StringIO(table.decode("utf-8-sig"))))["name"] == HOSTILE
+
+
+def test_a_published_notebook_has_its_widgets_alive(browser: Any, tmp_path: Path) -> None:
+    from nbformat import v4, write
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pages"))
+    from test_publishing import STATES, VIEW, saved_model
+
+    from detxai_nb.publishing import publish_notebook
+
+    shown = {
+        "one": dx.widgets.Explorer(Hostile(3), crowd.photograph(*SIZE)),
+        "two": dx.widgets.Comparison(Hostile(3), crowd.photograph(*SIZE), methods=["odam", "grad-cam"]),
+    }
+    hostile = v4.new_output("display_data", {"text/html": f"<b>bold</b><script>alert(1)</script>{HOSTILE}"})
+    cells = [
+        v4.new_markdown_cell(f"# {HOSTILE}\n\nWords <script>alert(2)</script>"),
+        v4.new_code_cell("x", outputs=[hostile]),
+    ]
+    for number in shown:
+        view = v4.new_output("display_data", {"text/plain": "", VIEW: {"model_id": number}})
+        cells.append(v4.new_code_cell("widget", outputs=[view]))
+    notebook = v4.new_notebook(cells=cells)
+    notebook.metadata["widgets"] = {STATES: {"state": {key: saved_model(one) for key, one in shown.items()}}}
+    write(notebook, tmp_path / "n.ipynb")
+    published = publish_notebook(tmp_path / "n.ipynb")
+    assert (published.alive, published.left) == (2, ())
+    with opened_page(browser, published.path) as page:
+        page.page.locator('.dx-comparison[data-ready="true"]').wait_for(state="attached")
+        page.page.mouse.click(*at(page, *middle(shown["one"], 2)))
+        page.expect("shown", "odam|class||positive#2")
+        assert page.options("Method") == ["odam"]
+        assert page.page.locator("main img").count() == 0
+        assert page.page.locator("main script").count() == 0
+        assert page.page.title() == HOSTILE
+        code = page.page.locator("details.dxp-code").first
+        code.locator("summary").click()
+        assert code.get_attribute("open") is None

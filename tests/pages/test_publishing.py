@@ -16,6 +16,7 @@ import detxai_nb as dx
 from detxai_nb.cli import main
 from detxai_nb.publishing import publish_notebook
 from detxai_nb.publishing.cleaning import clean_markup
+from detxai_nb.publishing.formulas import draw_formulas
 from detxai_nb.publishing.saved_widgets import STATES, VIEW
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "widgets"))
@@ -189,7 +190,7 @@ def test_the_command_writes_a_page_of_a_photograph(tmp_path: Path, capsys: pytes
         ('<h2 id="part">a</h2><h2 id="dxp-data">b</h2>', '<h2 id="part">a</h2><h2>b</h2>'),
         ('<div data-widget="w0" class="dxp-widget">a</div>', "<div>a</div>"),
         ("<style>p {}</style><script>x</script>a<script", "a"),
-        ('<img src="http://a/b.png" onerror=x()>', "<img>"),
+        ('<img src="http://a/b.png" alt="&gt;" onerror=x()>a', "a"),
         ('<img src="data:image/png;base64,AA==" alt="x">', '<img src="data:image/png;base64,AA==" alt="x">'),
         ("<svg><script>x</script></svg><iframe src=a></iframe><base href=//a>a", "a"),
         ("<form action=//a><input name=b></form>a", "a"),
@@ -197,3 +198,29 @@ def test_the_command_writes_a_page_of_a_photograph(tmp_path: Path, capsys: pytes
 )
 def test_only_formatting_stays(markup: str, clean: str) -> None:
     assert clean_markup(markup) == clean
+
+
+def test_formulas_are_pictures_and_code_is_left_alone() -> None:
+    text = draw_formulas("`$x$` and $x^2 < y$, $5 and 7$\n\n```\n$$y$$\n```\n$$\\frac1Z \\Big( w \\Big)$$ $\\nothing{$")
+    assert text.count("<img") == 2
+    assert 'alt="$x^2 &lt; y$"' in text
+    for same in ("`$x$`", "$5 and 7$", "```\n$$y$$\n```", "$\\nothing{$"):
+        assert same in text
+    assert text == draw_formulas(
+        "`$x$` and $x^2 < y$, $5 and 7$\n\n```\n$$y$$\n```\n$$\\frac1Z \\Big( w \\Big)$$ $\\nothing{$"
+    )
+
+
+def test_formulas_of_our_notebooks_are_drawn() -> None:
+    folder = Path(dx.__file__).resolve().parents[1] / "notebooks"
+    if not folder.is_dir():
+        pytest.skip("the notebooks lie elsewhere")
+    left = []
+    for path in sorted(folder.glob("*.ipynb")):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                text = re.sub(
+                    r"```.*?```|`[^`]*`|<img[^>]*>", "", draw_formulas("".join(cell["source"])), flags=re.DOTALL
+                )
+                left += [(path.name, found) for found in re.findall(r"\$[^$\n]*[\\\\^_][^$\n]*\$", text)]
+    assert left == []
