@@ -1,7 +1,7 @@
 """Whether the doctor finds planted faults and calls healthy detectors healthy, and how far that is from its limits.
 
 python tests/bench/doctor_margins.py faults [--scenes 2] [--sets 1]     each fault in each family, all checks
-python tests/bench/doctor_margins.py healthy [--scenes 2] [--sets 5]    all bundled detectors, on drawn scenes
+python tests/bench/doctor_margins.py healthy [--scenes 2] [--sets 5]    all bundled detectors, on synthetic scenes
 python tests/bench/doctor_margins.py photographs DATA WEIGHTS [--sets 24]   YOLOX-nano on photographs, one at a time
 """
 
