@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from detxai_nb.data.sample import Sample
 from detxai_nb.doctor.answers import check_answers, check_expected
@@ -112,9 +113,9 @@ def examine(
 
 
 def _pictures(image: Any) -> tuple[tuple[np.ndarray, ...], tuple[Sample | None, ...]]:
-    several = isinstance(image, (list, tuple)) or (
-        hasattr(image, "__getitem__") and hasattr(image, "__len__") and not isinstance(image, _SINGLE)
-    )
+    several = hasattr(image, "__getitem__") and hasattr(image, "__len__") and not isinstance(image, _SINGLE)
+    # An array or a tensor of four dimensions is a batch, and one of three or two is a picture.
+    several = several or getattr(image, "ndim", 0) == 4
     given = [image[i] for i in range(len(image))] if several else [image]
     if not given:
         raise ValueError("there are no pictures; hand in one or several with objects that the detector knows")
@@ -123,7 +124,7 @@ def _pictures(image: Any) -> tuple[tuple[np.ndarray, ...], tuple[Sample | None, 
     return pictures, samples
 
 
-_SINGLE = (str, bytes, bytearray, memoryview, np.ndarray, FloatImage, Sample)
+_SINGLE = (str, bytes, bytearray, memoryview, np.ndarray, Tensor, Mapping, FloatImage, Sample)
 
 
 def _wanted(checks: Iterable[str] | str | None) -> list[str]:

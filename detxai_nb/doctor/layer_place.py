@@ -48,7 +48,7 @@ def layer_offsets(detector: TraceableDetector, picture: np.ndarray) -> list[tupl
         part = (slice(max(0, y - half[0]), y + half[0]), slice(max(0, x - half[1]), x + half[1]))
         changed[part] = np.where(changed[part] < 128, 255, 0)
         after: Any = detector.trace(changed)
-        change = (after.levels[number].features - level.features).detach().double().square().sum(0)
+        change = (after.levels[number].features - level.features).detach().cpu().double().square().sum(0)
         if float(change.max()) > 0:
             at = before.placement.points_to_image(_centre(change)[None], level.stride, level.corner, level.shift)[0]
             found.append(((float(at[1]) - y) / cell[0], (float(at[0]) - x) / cell[1]))

@@ -21,6 +21,8 @@ CONFIDENT = 0.3
 """The score from which a detection counts as one that the detector is sure of."""
 SLACK = 1e-3
 """How far a probability may lie outside 0..1, by rounding."""
+HALF = 50.0
+"""How many times more scores may differ where ``detect`` runs in half precision, as it was asked to."""
 LOWEST = 0.05
 """The score below which nothing is looked at where detections of two pictures are compared."""
 
@@ -99,6 +101,11 @@ class Patient:
         """
         if self.classifies:
             raise NotChecked("an image classifier predicts classes of the whole picture, which has no place")
+
+    @property
+    def rounding(self) -> float:
+        """How many times more than in float32 scores may differ by rounding: 1, or more where detect runs in half."""
+        return 1.0 if self.about.precision == "fp32" else HALF
 
     def require_probabilities(self) -> None:
         """Raise ``NotChecked`` if scores say nothing of how sure the detector is.

@@ -50,12 +50,13 @@ def check_repeatable(patient: Patient) -> CheckResult:
     if training or changed:
         what = f"{training[0]} runs in training mode" if training else f"detecting changes {changed[0]}"
         return CheckResult("repeatable", WRONG, what, measured, means, remedy)
-    if again > AGAIN:
+    if again > AGAIN * patient.rounding:
         said = f"the same picture has other scores each time, by up to {again:.3g}"
         return CheckResult("repeatable", WRONG, said, measured, means, remedy)
-    if batch > TOGETHER:
+    together_at_most = TOGETHER * patient.rounding
+    if batch > together_at_most:
         said = f"a picture has other scores among other pictures than alone, by up to {batch:.3g}"
-        verdict = WRONG if batch > 10 * TOGETHER else SUSPICIOUS
+        verdict = WRONG if batch > 10 * together_at_most else SUSPICIOUS
         return CheckResult("repeatable", verdict, said, measured, means, "decode each picture of a batch by itself")
     said = f"the same scores each time, to {max(again, batch):.1g}"
     return CheckResult("repeatable", OK, said, measured)

@@ -9,10 +9,13 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
+from detxai_nb.doctor.result import NotChecked
 from detxai_nb.types import Detections
 
 STEP = 8
 """Views are moved by multiples of this many pixels, so that grids of usual strides move by whole or half cells."""
+SMALLEST = 48
+"""The shortest side, in pixels, of a picture whose crops are looked at."""
 _SHARES = (0.15, 0.1)
 """How far views are moved to the right and down, as shares of the picture."""
 
@@ -62,7 +65,12 @@ def make_views(picture: np.ndarray, detect: Callable[[list[np.ndarray]], list[De
 
     Returns:
         The views; they are moved by different numbers of pixels in both directions.
+
+    Raises:
+        NotChecked: if the picture is so small that crops would show next to nothing.
     """
+    if min(picture.shape[:2]) < SMALLEST:
+        raise NotChecked(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is too small", "take a larger one")
     if scale != 1:
         height, width = (round(side * scale) for side in picture.shape[:2])
         picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))

@@ -229,3 +229,25 @@ def test_words_from_outside_stay_words_in_the_page() -> None:
 def test_it_is_called_as_a_module() -> None:
     assert set(dir(dx.doctor)) == {"CHECKS", "CheckResult", "DoctorReport", "VERDICTS", "examine"}
     assert next(iter(dx.doctor.CHECKS)) == "answers"
+
+
+@pytest.mark.parametrize("form", ["tensor", "batch", "array", "list", "scenes"])
+def test_pictures_in_every_form(form: str) -> None:
+    pixels = SCENE.image
+    channels = torch.from_numpy(pixels).permute(2, 0, 1)
+    given = {
+        "tensor": channels,
+        "batch": channels[None].repeat(2, 1, 1, 1),
+        "array": np.stack([pixels, pixels]),
+        "list": [pixels, SCENE],
+        "scenes": dx.data.scenes.Scenes(2, seed=100),
+    }[form]
+    report = dx.doctor(planted.healthy("tiny-ssd"), given, checks="answers")
+    assert report.pictures == (1 if form == "tensor" else 2)
+
+
+def test_half_precision_that_was_asked_for_is_healthy() -> None:
+    detector = dx.load_detector("tiny-ssd", device="cpu", precision="bf16")
+    report = dx.doctor(detector, SCENE, checks=["precision", "repeatable", "explained score", "gradient"])
+    assert [one.verdict for one in report.results] == ["ok"] * 4, str(report)
+    assert "bf16 as asked for" in report["precision"].said

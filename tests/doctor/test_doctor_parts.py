@@ -21,6 +21,7 @@ from detxai_nb.doctor.expected import compare_answers, score_distance
 from detxai_nb.doctor.layer_place import layer_offsets
 from detxai_nb.doctor.maps import best_move
 from detxai_nb.doctor.pairs import mirrored, pair_detections, shared_evidence
+from detxai_nb.doctor.result import NotChecked
 from detxai_nb.doctor.views import make_views
 from detxai_nb.types import Detections
 
@@ -124,6 +125,8 @@ def test_views_show_the_same_moved_and_turned() -> None:
     assert np.array_equal(first[down:, right:], second[: 100 - 2 * down, : 200 - 2 * right])
     assert np.array_equal(first[:, ::-1], turned)
     assert make_views(picture, lambda pictures: [], 1.5).picture.shape == (150, 300, 3)
+    with pytest.raises(NotChecked, match="200x40 pixels is too small"):
+        make_views(picture[:40], lambda pictures: [])
 
 
 def test_readings_of_boxes_by_hand() -> None:
