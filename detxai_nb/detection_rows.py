@@ -1,4 +1,4 @@
-"""The tensors of ``Detections``: which there are, what holds for each row, and boxes and labels from elsewhere."""
+"""The tensors of ``Detections``: which there are, what holds for each row, and what comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb.arrays import check_plain, plain_array
 from detxai_nb.names import any_class_number
 
 _NEEDED = ("boxes", "scores", "labels")
 ROWS = (*_NEEDED, "class_scores", "objectness", "origins", "iou", "found_boxes", "numbers")
 """The fields of ``Detections`` that hold a row for each detection; all but the first three may be None."""
 _WHOLE_NUMBERS = ("labels", "origins", "numbers")
+_ROUNDING = 1e-3
+"""How far half precision may move a probability beyond 0 or 1, or a side beyond its opposite, as a share."""
 
 
 def check_rows(values: Mapping[str, Any], origin_fields: Sequence[str], classes: int) -> None:
@@ -127,3 +130,89 @@ def as_labels(labels: Any, count: int, names: Sequence[str]) -> list[int]:
                 f"detector's classes: {error}"
             ) from error
     return found
+
+
+def as_values(value: Any, what: str) -> Tensor:
+    """Return numbers from elsewhere as a plain tensor.
+
+    Args:
+        value: a tensor, an array, or lists of numbers or tensors.
+        what: what they are, for the error message.
+
+    Returns:
+        A tensor without a graph, of the type and on the device that it comes with.
+
+    Raises:
+        ValueError: if they are no numbers, or have no plain form.
+    """
+    try:
+        if not isinstance(value, Tensor):
+            listed = isinstance(value, Sequence) and any(isinstance(item, Tensor) for item in value)
+            value = torch.stack(list(value)) if listed else torch.from_numpy(plain_array(np.array(value), what))
+        check_plain(value, what)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{what} are no tensor, array or list of numbers ({error})") from error
+    plain: Tensor = value.detach()
+    return plain
+
+
+def require_predictions(found: Mapping[str, Tensor], names: Sequence[str], whose: str) -> int:
+    """Raise an error unless these are what a detector may predict in an image.
+
+    Args:
+        found: "boxes" ``[N,4]``, xyxy in pixels, "scores" and "labels" ``[N]``, and if they are there "class_scores"
+            ``[N,C]`` and "objectness" ``[N]``; labels may be whole numbers of any type.
+        names: of all C classes.
+        whose: predictions they are, for the messages, such as "predict".
+
+    Returns:
+        N, how many they are.
+
+    Raises:
+        ValueError: for another shape, values that are not finite, probabilities outside of 0..1, boxes whose ends are
+            turned, or a label without a name.
+    """
+    count = _check_shapes(found, len(names), whose)
+    for name, value in found.items():
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{whose}'s {name} hold NaN or infinity")
+        if name in ("scores", "class_scores", "objectness") and len(value):
+            low, high = float(value.min()), float(value.max())
+            if low < -_ROUNDING or high > 1 + _ROUNDING:
+                raise ValueError(f"{whose}'s {name} are probabilities in 0..1, got {low:.4g} to {high:.4g}")
+    boxes, labels = found["boxes"], found["labels"]
+    turned = (boxes[:, 2:] < boxes[:, :2] - _ROUNDING * boxes.abs().amax(dim=1, keepdim=True)).any(dim=1)
+    if bool(turned.any()):
+        row = int(turned.nonzero()[0])
+        raise ValueError(
+            f"{whose}'s box {row}, ({_corners(boxes[row])}), has x2 < x1 or y2 < y1; "
+            "boxes are (x1, y1, x2, y2), not (x, y, width, height)"
+        )
+    wrong = (labels < 0) | (labels >= len(names)) | (labels != labels.floor() if labels.is_floating_point() else False)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"{whose}'s label {row} is {labels[row].item()}; labels are whole numbers from 0 to {len(names) - 1}, "
+            f"one for each of the {len(names)} names"
+        )
+    return count
+
+
+def _check_shapes(found: Mapping[str, Tensor], classes: int, whose: str) -> int:
+    """How many boxes there are, if everything has as many rows."""
+    boxes = found["boxes"]
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"{whose}'s boxes are [N,4], xyxy in pixels of the image; got shape {list(boxes.shape)}")
+    count = len(boxes)
+    for name, value in found.items():
+        shape = {"boxes": (count, 4), "class_scores": (count, classes)}.get(name, (count,))
+        if tuple(value.shape) != shape:
+            raise ValueError(
+                f"{whose}'s {name} have shape {list(value.shape)}; expected {list(shape)} for {count} boxes "
+                f"and {classes} names"
+            )
+    return count
+
+
+def _corners(box: Tensor) -> str:
+    return ", ".join(f"{side:.1f}" for side in box.tolist())

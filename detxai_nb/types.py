@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detxai_nb import exchange
 from detxai_nb.detection_rows import ROWS, check_rows
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource
@@ -81,6 +82,12 @@ class Detections:
     iou: Tensor | None = None
     found_boxes: Tensor | None = None
     numbers: Tensor | None = None
+
+    from_supervision = classmethod(exchange.from_supervision)
+    from_torchvision = classmethod(exchange.from_torchvision)
+    from_ultralytics = classmethod(exchange.from_ultralytics)
+    to_supervision = exchange.to_supervision
+    to_coco = exchange.to_coco
 
     def __post_init__(self) -> None:
         if not isinstance(self.names, tuple):

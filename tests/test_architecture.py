@@ -25,6 +25,7 @@ LAYERS = (
         "doubts",
         "downloads",
         "entry_points",
+        "exchange",
         "detection_rows",
         "files",
         "float32",
@@ -62,6 +63,7 @@ ON_USE = {("heatmaps", "plots"), ("heatmaps", "widgets")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}
+ON_USE_ONLY |= {"fiftyone", "supervision"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -313,8 +315,8 @@ def test_class_names_are_read_by_one_function(path: Path) -> None:
 
 
 # The verbs of the callable modules: `dx.methods.register`, `dx.metrics.table` and so on. A report is `dx.report` of an
-# evaluation and `dx.survey.report` of a class.
-IN_EACH = {"register", "report", "table"}
+# evaluation and `dx.survey.report` of a class. From torchvision come detectors' entries, and `Detections` as its method.
+IN_EACH = {"from_torchvision", "register", "report", "table"}
 
 
 def test_no_two_public_classes_or_functions_have_one_name() -> None:

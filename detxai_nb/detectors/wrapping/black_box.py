@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.arrays import check_plain, plain_array
+from detxai_nb.detection_rows import as_values, require_predictions
 from detxai_nb.detectors.base import detecting, gather_detections, pick_device
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images
@@ -18,8 +18,6 @@ from detxai_nb.types import Detections
 
 FIELDS = ("boxes", "scores", "labels", "class_scores", "objectness")
 _NEEDED = 3
-_ROUNDING = 1e-3
-"""How far half precision may move a probability beyond 0 or 1, or a side beyond its opposite, as a share."""
 
 
 def wrap_predict(
@@ -133,8 +131,7 @@ class PredictDetector:
             ValueError: if the answer has another form, size or range.
         """
         found = {name: self._tensor(name, value) for name, value in _parts(answer).items()}
-        count = _check_shapes(found, len(self.names))
-        _check_ranges(found, self.names)
+        count = require_predictions(found, self.names, "predict")
         for name in ("scores", "class_scores", "objectness"):
             if name in found:
                 found[name] = found[name].clamp(0, 1)
@@ -165,14 +162,7 @@ class PredictDetector:
 
     def _tensor(self, name: str, value: Any) -> Tensor:
         """The value on the device, float32 (labels as they come), an empty one of the shape that it should have."""
-        try:
-            if not isinstance(value, Tensor):
-                listed = isinstance(value, Sequence) and any(isinstance(item, Tensor) for item in value)
-                value = torch.stack(list(value)) if listed else torch.from_numpy(plain_array(np.array(value), name))
-            check_plain(value, name)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"predict's {name} are no tensor, array or list of numbers ({error})") from error
-        tensor: Tensor = value.detach().to(self._device)
+        tensor = as_values(value, f"predict's {name}").to(self._device)
         if tensor.numel() == 0 and tensor.ndim < 2:
             shapes = {"boxes": (0, 4), "class_scores": (0, len(self.names))}
             tensor = tensor.reshape(shapes.get(name, (0,)))
@@ -200,45 +190,3 @@ def _parts(answer: Any) -> dict[str, Any]:
             f"expected {', '.join(FIELDS[:_NEEDED])} as a dict, an object or a tuple"
         )
     return found
-
-
-def _check_shapes(found: Mapping[str, Tensor], classes: int) -> int:
-    """How many boxes there are, if everything has as many rows."""
-    boxes = found["boxes"]
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"predict's boxes are [N,4], xyxy in pixels of the image; got shape {list(boxes.shape)}")
-    count = len(boxes)
-    for name, value in found.items():
-        shape = {"boxes": (count, 4), "class_scores": (count, classes)}.get(name, (count,))
-        if tuple(value.shape) != shape:
-            raise ValueError(
-                f"predict's {name} have shape {list(value.shape)}; expected {list(shape)} for {count} boxes "
-                f"and {classes} names"
-            )
-    return count
-
-
-def _check_ranges(found: Mapping[str, Tensor], names: Sequence[str]) -> None:
-    for name, value in found.items():
-        if not bool(torch.isfinite(value).all()):
-            raise ValueError(f"predict's {name} hold NaN or infinity")
-        if name in ("scores", "class_scores", "objectness") and len(value):
-            low, high = float(value.min()), float(value.max())
-            if low < -_ROUNDING or high > 1 + _ROUNDING:
-                raise ValueError(f"predict's {name} are probabilities in 0..1, got {low:.4g} to {high:.4g}")
-    boxes, labels = found["boxes"], found["labels"]
-    turned = (boxes[:, 2:] < boxes[:, :2] - _ROUNDING * boxes.abs().amax(dim=1, keepdim=True)).any(dim=1)
-    if bool(turned.any()):
-        row = int(turned.nonzero()[0])
-        box = ", ".join(f"{side:.1f}" for side in boxes[row].tolist())
-        raise ValueError(
-            f"predict's box {row}, ({box}), has x2 < x1 or y2 < y1; "
-            "boxes are (x1, y1, x2, y2), not (x, y, width, height)"
-        )
-    wrong = (labels < 0) | (labels >= len(names)) | (labels != labels.floor() if labels.is_floating_point() else False)
-    if bool(wrong.any()):
-        row = int(wrong.nonzero()[0])
-        raise ValueError(
-            f"predict's label {row} is {labels[row].item()}; labels are whole numbers from 0 to {len(names) - 1}, "
-            f"one for each of the {len(names)} names"
-        )
