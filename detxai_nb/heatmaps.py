@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detxai_nb import heatmap_labels
 from detxai_nb.files import as_path
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmap_files import read_maps, write_maps
@@ -103,6 +104,8 @@ class HeatMaps:
     unit: str = ""
     deciding: tuple[Tensor, ...] = ()
     detector: str = ""
+
+    to_fiftyone = heatmap_labels.to_fiftyone
 
     def __post_init__(self) -> None:
         for name, usual in (("corners", None), ("shifts", (0.0, 0.0))):

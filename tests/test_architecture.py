@@ -48,7 +48,7 @@ LAYERS = (
         "windows",
         "winograd",
     ),
-    ("heatmaps",),
+    ("heatmap_labels", "heatmaps"),
     ("plots",),
     ("data", "detectors", "methods", "nms"),
     ("explaining", "interventions"),
