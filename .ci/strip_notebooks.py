@@ -20,6 +20,8 @@ from PIL import Image
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURE = "image/png"
+PAGE = "text/html"
+SHOWN = '<div class="detxai-nb-shown">'  # how the HTML of detections and heat maps begins
 LARGEST = 8_000_000  # bytes
 LEVELS = 32  # for each colour channel: half the bytes of a photograph with noise, and hardly to be seen
 COLORS = 256  # of a picture: two fifths of the bytes less again, by half a level of 255 in the mean
@@ -42,6 +44,9 @@ def strip(notebook: Any) -> list[str]:
         if VIEW in data and PICTURE in data:
             del data[VIEW]
             found.append(f"cell {number}: a widget's view beside its picture")
+        if PAGE in data and (PICTURE in data or "".join(data[PAGE]).startswith(SHOWN)):
+            del data[PAGE]
+            found.append(f"cell {number}: HTML of what a picture or a line of text shows")
         lighter = lighten(data[PICTURE]) if PICTURE in data else None
         if lighter is not None:
             data[PICTURE] = lighter

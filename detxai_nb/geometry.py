@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -140,6 +140,21 @@ class Placement:
         factor, shift = self._factors(boxes)
         boxes = (boxes - shift) / factor
         return self.clip(boxes) if clip else boxes
+
+    def limited(self, longest: int) -> Placement:
+        """Return the same placement of an image that is made smaller.
+
+        Args:
+            longest: pixels that its longer side has at most.
+
+        Returns:
+            A placement in which ``image_size`` is that of the smaller image; this one if the image is small enough.
+        """
+        factor = longest / max(self.image_size)
+        if factor >= 1:
+            return self
+        height, width = (max(1, round(side * factor)) for side in self.image_size)
+        return replace(self, image_size=(height, width))
 
     def clip(self, boxes: Tensor) -> Tensor:
         """Cut boxes to the image.

@@ -45,10 +45,7 @@ def to_fiftyone(self: HeatMaps, *, longest: int | None = 640) -> list[Any]:
         raise ImportError(
             f"to_fiftyone makes labels of FiftyOne, and it cannot be imported ({error}): pip install fiftyone"
         ) from error
-    height, width = self.placement.image_size
-    factor = 1.0 if longest is None else min(1.0, longest / max(height, width))
-    size = (max(1, round(height * factor)), max(1, round(width * factor)))
-    small = replace(self, placement=replace(self.placement, image_size=size))
+    small = self if longest is None else replace(self, placement=self.placement.limited(longest))
     numbers = range(len(self)) if self.detections.numbers is None else self.detections.numbers.tolist()
     about = {"method": self.method, "target": self.target.in_words(self.detections.names), "unit": self.unit}
     labels = []

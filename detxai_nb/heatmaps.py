@@ -319,6 +319,11 @@ class HeatMaps:
 
         return plot_maps(self, **options)
 
+    def _repr_html_(self) -> str:
+        from detxai_nb.plots.thumbnails import maps_html
+
+        return maps_html(self)
+
     def _repr_png_(self) -> bytes:
         from detxai_nb.plots.heatmaps import to_png
 

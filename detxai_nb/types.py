@@ -118,6 +118,11 @@ class Detections:
         shown = ", ".join(f"{name} {score:.2f}" for name, score in zip(self.label_names()[:5], self.scores.tolist()))
         return f"Detections({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
 
+    def _repr_html_(self) -> str:
+        from detxai_nb.detection_table import detections_html
+
+        return detections_html(self)
+
     def scores_of(self, name: str | int) -> Tensor:
         """Return the probability that each detection gives a class.
 

@@ -153,3 +153,12 @@ def test_impossible_placements_are_refused() -> None:
 def test_sizes_and_offsets_are_pairs(name: str, sides: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=f"{name} is a pair"):
         Placement(**{"image_size": (4, 4), "resized": (4, 4), "input_size": (4, 4), "offset": (0, 0), name: sides})
+
+
+def test_a_limited_placement_is_that_of_the_smaller_image() -> None:
+    whole = Placement((300, 400), (600, 800), (608, 800), (4, 0))
+    small = whole.limited(100)
+    assert small.image_size == (75, 100)
+    assert whole.limited(400) is whole
+    boxes = torch.tensor([[10.0, 20, 300, 200]])
+    torch.testing.assert_close(small.boxes_to_image(boxes) * 4, whole.boxes_to_image(boxes))
