@@ -26,8 +26,9 @@ DIRECTIONS = ("positive", "negative", "signed", "absolute")
 _SIDES = {"x1": "left", "y1": "top", "x2": "right", "y2": "bottom"}
 _LARGEST = 640
 """The longest side of a picture; larger ones are scaled down."""
-_OPACITY, _COLOR = 0.8, 0.25
-"""Of the strongest evidence, and how much of its colours the picture below keeps: strong colours are heat."""
+_OPACITY, _COLOR = 0.65, 0.25
+"""Of the strongest evidence, and how much of its colours the picture below keeps: strong colours are heat, and objects
+are seen below a map without zeros, such as D-RISE's."""
 _MOST_OVERLAP = 0.5
 """Of a "draw" object with another: above this IoU one drawn box would be right for both."""
 _WORDS = {

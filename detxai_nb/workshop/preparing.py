@@ -28,8 +28,10 @@ On each laptop, without a network, with Python {python}:
   workshop/bin/detxai-nb doctor
   workshop/bin/detxai-nb lab notebooks
 
-The detectors of the workshop come with the package; nothing else has to be downloaded.
-Collect answers:   detxai-nb survey collect answers --study teacher/rank.study.json --address 0.0.0.0
+The lesson is notebooks/10_workshop.ipynb. The detectors come with the package; nothing else has to be downloaded.
+Collect answers:   detxai-nb survey collect class/rank --study teacher/rank.study.json --address 0.0.0.0
+                   and so for draw and detectors, each in a terminal of its own with another --port
+Slips, paper:      detxai-nb survey print teacher/rank.study.json sheets.html --key key.html
 Check the folder:  detxai-nb workshop check .   (or sha256sum -c SHA256SUMS)
 """
 

@@ -269,7 +269,7 @@ def test_the_key_of_a_drawn_box_has_all_boxes_and_the_discrimination_of_each_map
     # The map over the pale photograph, without a frame that would tell the answer.
     from detxai_nb.plots.standing_off import as_gray
 
-    painted = dx.plots.overlay(as_gray(sample.image, 0.25), maps.values[0].numpy(), opacity=0.8)
+    painted = dx.plots.overlay(as_gray(sample.image, 0.25), maps.values[0].numpy(), opacity=0.65)
     shown = np.array(Image.open(io.BytesIO(made.pictures[item.pictures[key.options.index("odam")]])))
     assert np.array_equal(shown, painted)
 
