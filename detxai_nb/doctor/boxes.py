@@ -93,7 +93,7 @@ def check_box_frame(patient: Patient) -> CheckResult:
     measured: dict[str, Value] = {"objects": objects, "share that moves with the picture": own}
     measured |= {"best other reading": other, "its share": shares[other]}
     measured |= {"movement in x": x.known, "movement in y": y.known, "offset in x": offset.known}
-    if own < AGREE and shares[other] > own + BETTER:
+    if own < AGREE <= shares[other] and shares[other] > own + BETTER:
         said = f"boxes move and turn as {other} ({shares[other]:.0%} of them; as {RIGHT} {own:.0%})"
         remedy = _REMEDIES.get(other, "convert them to xyxy in pixels")
         return CheckResult("boxes", WRONG, said, measured, _MEANS, remedy)
@@ -169,20 +169,19 @@ def _share(views: Sequence[Views], read: Reading) -> float:
         for row in range(len(own)):
             score = float(own.scores[row])
             there = _overlap(boxes[row], back, own, turned, row) > SAME
-            there = there and (not inside[row] or _overlap(boxes[row], moved, own, second, row) > SAME)
+            there = there and (not all(inside[row]) or _overlap(boxes[row], moved, own, second, row) > SAME)
             total, kept = total + score, kept + score * there
     return kept / total if total else 0.0
 
 
-def _inside(boxes: Tensor, views: Views) -> list[bool]:
-    """Whether each box lies in the part that both crops show."""
+def _inside(boxes: Tensor, views: Views) -> list[tuple[bool, bool]]:
+    """Whether each box lies, in x and in y, in the part that both crops show."""
     right, down = views.move
     height, width = views.size
     low, high = boxes[:, :2], boxes[:, 2:]
     margin = MARGIN * width
     start, end = boxes.new_tensor([right, down]) + margin, boxes.new_tensor([width, height]) - margin
-    found: list[bool] = ((low >= start) & (high <= end)).all(dim=1).tolist()
-    return found
+    return [(x, y) for x, y in ((low >= start) & (high <= end)).tolist()]
 
 
 def _overlap(box: Tensor, others: Tensor, own: Detections, found: Detections, row: int) -> float:
@@ -208,9 +207,9 @@ def _motion(views: Sequence[Views]) -> tuple[MedianEstimate, MedianEstimate, Med
         back = mirrored(turned.boxes.double(), width)
         inside = _inside(own.boxes.double(), one)
         for row, other in _nearest(own, second, moved):
-            if inside[row]:
-                change = (own.boxes[row] - second.boxes[other]).double()
-                for axis in (0, 1):
+            change = (own.boxes[row] - second.boxes[other]).double()
+            for axis in (0, 1):
+                if inside[row][axis]:
                     slopes[axis].append(float((change[axis] + change[axis + 2]) / 2 / one.move[axis]))
         for row, other in _nearest(own, turned, back):
             middle = own.boxes[row, [0, 2]].double().mean() - back[other, [0, 2]].mean()
