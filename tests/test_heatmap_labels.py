@@ -38,9 +38,7 @@ def some(*grids: torch.Tensor, signed: bool = False, height: int = 32, width: in
     image = np.zeros((height, width, 3), np.uint8)
     placed = Placement.identity(height, width)
     stride = (height / 4, width / 6)
-    return HeatMaps(
-        grids, (stride,) * count, placed, image, found, Target(), "odam", signed=signed, unit="probability"
-    )
+    return HeatMaps(grids, (stride,) * count, placed, image, found, Target(), "odam", signed=signed, unit="probability")
 
 
 @pytest.mark.usefixtures("fiftyone")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,9 +107,12 @@ def examine_all(cases: Iterator[tuple[str, Any, Any]], checks: list[str] | None)
     well = total = 0
     everything: dict[tuple[str, str], list[float]] = {}
     for name, detector, pictures in cases:
+        started = time.process_time()
         report = dx.doctor(detector, pictures, checks=checks)
+        busy = time.process_time() - started
         total, well = total + 1, well + report.healthy
-        print(f"{'healthy' if report.healthy else 'NOT HEALTHY'}  {name:26} {took(report)}  {told(report)}", flush=True)
+        verdict = "healthy" if report.healthy else "NOT HEALTHY"
+        print(f"{verdict}  {name:26} {took(report)}, {busy:.1f} of CPU  {told(report)}", flush=True)
         for key, value in numbers(report):
             everything.setdefault(key, []).append(value)
     print(f"{well} of {total} examinations call a healthy detector healthy")

@@ -54,7 +54,10 @@ def pages(detector: Any, image: Any, folder: Path) -> Iterator[tuple[str, Path]]
     what_if.ask(dx.interventions.Region.box(image.shape[:2], few.boxes[0].round().tolist()))
     yield "WhatIf, 1 step", what_if.save_html(folder / "what_if.html")
     maps = dx.compare(detector, image, few, methods=METHODS)
-    yield "HeatMaps, 3 methods, 5 objects", maps["odam"].save_html(folder / "m.html", maps["grad-cam"], maps["grad-cam++"])
+    yield (
+        "HeatMaps, 3 methods, 5 objects",
+        maps["odam"].save_html(folder / "m.html", maps["grad-cam"], maps["grad-cam++"]),
+    )
 
 
 def opened(paths: list[Path]) -> Iterator[str]:
