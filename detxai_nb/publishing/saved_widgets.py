@@ -67,10 +67,10 @@ class WidgetReader:
             raise _NotAlive(f"a {cls.__name__} was saved by another version of detxai-nb: run the notebook again")
         try:
             for one in model.get("buffers", []):
-                _put(state, one["path"], base64.b64decode(one["data"], validate=True))
+                _put(state, one["path"], _bytes(one))
             own = {key: value for key, value in state.items() if not key.startswith("_") and key not in _OF_EVERY}
-            missing = set(cls.class_traits(sync=True)) - set(state) - _OF_EVERY
-            if missing:
+            needed = {name for name in cls.class_traits(sync=True) if not name.startswith("_")} - _OF_EVERY
+            if missing := needed - set(own):
                 raise ValueError(f"without {', '.join(sorted(missing))}")
             return self._page.widget_markup(saved_widget(cls, own))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -83,6 +83,13 @@ class _NotAlive(Exception):
 
 def _named(name: str) -> Any:
     return getattr(widgets, name)
+
+
+def _bytes(one: Mapping[str, Any]) -> bytes:
+    """An array as a notebook keeps it; older ones of some tools are in hexadecimal digits."""
+    if one.get("encoding") == "hex":
+        return bytes.fromhex(one["data"])
+    return base64.b64decode(one["data"], validate=True)
 
 
 def _put(state: Any, path: Any, content: bytes) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disk_page import opened_page
 from lab import PATIENCE, STUB, LabServer, NotebookPage
+
+from detxai_nb.publishing import publish_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -95,3 +98,18 @@ def test_its_html_shows_the_pictures_without_a_network(reopened: tuple[bool, Any
     assert images.count() == 2
     assert all(image.is_visible() for image in images.all())
     page.close()
+
+
+def test_published_it_lives_as_far_as_its_state_was_saved(
+    reopened: tuple[bool, Any, Path], browser: Any, tmp_path: Path
+) -> None:
+    kept, _, notebook = reopened
+    published = publish_notebook(notebook, tmp_path / "page.html")
+    assert published.alive == (2 if kept else 0), published.left
+    if not kept:
+        assert all("not in the notebook" in sentence for sentence in published.left)
+        return
+    with opened_page(browser, published.path) as page:
+        page.expect("shown", "odam|class||positive#0")
+        page.page.locator('.dx-comparison[data-ready="true"]').wait_for(state="attached")
+        assert page.page.locator("main img").count() == 0, "no still picture beside a living widget"

@@ -9,7 +9,7 @@ import pytest
 
 from detxai_nb.widgets.shared.widget import STATIC
 
-SHEETS = sorted(STATIC.glob("*.css"))
+SHEETS = sorted(path for path in STATIC.glob("*.css") if path.stem != "page")
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.stem)
