@@ -1,5 +1,8 @@
 """RF-DETR of transformers as a detector: a first adapter, exact and slow, in under 30 lines of code.
 
+It shows how a detector is opened that the package does not know. RF-DETR itself is built in too, in the family "detr"
+(``dx.wrap(module, family="detr")``), and gives the same maps.
+
 module = RfDetrForObjectDetection.from_pretrained("Roboflow/rf-detr-base")
 detector = RfDetrDetector(module, list(module.config.id2label.values()))
 maps = dx.explain(detector, image, detector.detect([image])[0])

@@ -21,6 +21,7 @@ ALIKE = {
     "pvt-small-fcos": "tiny-pvt",
     "mask-rcnn": "faster-rcnn",
     "keypoint-rcnn": "faster-rcnn",
+    "table-transformer": "detr",
     "resnet18": "tiny-resnet",
 }
 """Kinds by which no other code of the package runs than by the kind behind them: the same adapter on a network of the

@@ -18,7 +18,7 @@ from detxai_nb.detectors.detr.pretrained import image_settings, open_pretrained
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
 from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
 from detxai_nb.geometry import Placement
-from detxai_nb.testing import NAMES, photograph
+from detxai_nb.testing import NAMES, gradients, photograph
 from detxai_nb.types import Target
 
 PROCESSORS = {
@@ -26,6 +26,11 @@ PROCESSORS = {
     "conditional-detr": "ConditionalDetrImageProcessor",
     "deformable-detr": "DeformableDetrImageProcessor",
     "rt-detr": "RTDetrImageProcessor",
+    "table-transformer": "DetrImageProcessor",
+    "yolos": "YolosImageProcessor",
+    "lw-detr": "DeformableDetrImageProcessor",
+    "rf-detr": "RfDetrImageProcessor",
+    "deimv2": "RTDetrImageProcessor",
 }
 IMAGE = photograph()
 
@@ -40,8 +45,7 @@ def processor_of(kind: str, **settings: Any) -> Any:
 @pytest.mark.parametrize("threshold", [0.0, 0.6])
 def test_detections_are_transformers_own(kind: str, threshold: float) -> None:
     detector = builder(kind)()
-    if kind == "detr":
-        threshold *= 0.8
+    threshold *= {"detr": 0.8, "table-transformer": 0.6}.get(kind, 1)
     images = [IMAGE, photograph(150, 213, seed=5)]
     batch = torch.cat([detector._prepare([image])[0] for image in images])
     with torch.no_grad():
@@ -106,7 +110,30 @@ def test_gradients_of_the_other_variants_equal_the_slow_loop(kind: str) -> None:
             assert (chunk.gradient[row] - slow[0]).norm() <= tolerance * slow.norm()
 
 
-@pytest.mark.parametrize("kind", ["detr", "conditional-detr", "deformable-detr", "rt-detr"])
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("deimv2-dinov3", {}),
+        ("deimv2-lite", {}),
+        ("lw-detr", {"projector_scale_factors": [2.0, 0.5]}),
+        ("yolos", {"use_mid_position_embeddings": False, "num_hidden_layers": 1}),
+        ("yolos", {"num_hidden_layers": 2}),
+        ("yolos", {}),
+        ("rf-detr", {}),
+    ],
+)
+def test_every_layer_of_other_builds_equals_the_slow_loop(kind: str, changes: dict[str, Any]) -> None:
+    detector = builder(kind, **changes)(torch.float64)
+    chosen = choose(everything(detector, IMAGE), None)[:3]
+    for layer in detector.layers:
+        (chunk,) = detector.trace(IMAGE, layer).chunks(chosen, Target())
+        assert (chunk.gradient.flatten(1).norm(dim=1) > 0).all(), f"nothing reads {layer}"
+        product = chunk.gradient * detector.trace(IMAGE, layer).levels[0].features
+        assert product.sum(1).abs().sum() > 1e-2 * product.abs().sum(), f"evidence cancels by construction at {layer}"
+        gradients.check_layer_gradients(detector, IMAGE, chosen, layer, scalar)
+
+
+@pytest.mark.parametrize("kind", ["detr", "conditional-detr", "deformable-detr", "rt-detr", "yolos", "rf-detr"])
 def test_gradients_in_batches_equal_those_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = builder(kind)(torch.float64)
     for layer in of_a_kind(detector.layers):

@@ -22,6 +22,9 @@ OWN = {
     "rt-detr": "RTDetrImageProcessor",
     "rt-detr-v2": "RTDetrImageProcessor",
     "d-fine": "RTDetrImageProcessor",
+    "table-transformer": "DetrImageProcessor",
+    "yolos": "YolosImageProcessor",
+    "deimv2": "RTDetrImageProcessor",
 }
 IMAGE = photograph(60, 80)
 
@@ -38,8 +41,40 @@ def test_without_settings_images_are_prepared_as_by_the_variants_own_processor(k
     theirs = processor_of(OWN[kind])(images=IMAGE, return_tensors="pt")["pixel_values"]
     assert ours.shape == theirs.shape
     assert placement.image_size == IMAGE.shape[:2]
-    one_grey_value = 1.01 / 255 / (1 if "d-fine" in kind or "rt" in kind else 0.224)
+    one_grey_value = 1.01 / 255 / (1 if kind.startswith(("rt-detr", "d-fine", "deimv2")) else 0.224)
     assert (ours - theirs).abs().max() <= one_grey_value
+
+
+@pytest.mark.parametrize("size", [(100, 213), (213, 100), (96, 130), (400, 90), (97, 97)])
+def test_images_of_a_yolos_are_scaled_to_whole_patches(size: tuple[int, int]) -> None:
+    processor = processor_of("YolosImageProcessor", size={"shortest_edge": 97, "longest_edge": 180})
+    detector = DetrDetector(module_of("yolos"), **image_settings(processor))
+    image = photograph(*size)
+    ours, _ = detector._prepare([image])
+    theirs = processor(images=image, return_tensors="pt")["pixel_values"]
+    assert ours.shape == theirs.shape
+    assert (ours - theirs).abs().max() <= 1.01 / 255 / 0.224
+
+
+@pytest.mark.parametrize(("patch", "windows", "own", "side"), [(14, 4, 518, 560), (16, 2, 384, 384), (12, 2, 432, 432)])
+def test_an_rf_detr_takes_the_input_of_its_published_checkpoints(patch: int, windows: int, own: int, side: int) -> None:
+    module = module_of("rf-detr")
+    backbone = module.config.backbone_config
+    backbone.patch_size, backbone.num_windows, backbone.image_size = patch, windows, own
+    assert DetrDetector(module).fixed_size == (side, side)
+
+
+def test_inputs_that_windows_do_not_fit_are_refused() -> None:
+    rf_detr = module_of("rf-detr")
+    assert DetrDetector(rf_detr).fixed_size == (96, 96)
+    with pytest.raises(ValueError, match=r"takes square inputs.* would be one of 96x64 .*fixed_size=\(96, 96\)"):
+        DetrDetector(rf_detr, fixed_size=(64, 96)).detect([IMAGE])
+    with pytest.raises(ValueError, match=r"multiples of 16 pixels, .* one of 72x72 .*fixed_size=\(96, 96\)"):
+        DetrDetector(rf_detr, fixed_size=(72, 72)).detect([IMAGE])
+    lw_detr = DetrDetector(module_of("lw-detr"), fixed_size=(96, 112))
+    with pytest.raises(ValueError, match=r"multiples of 32 pixels, .* one of 112x96 .*fixed_size=\(640, 640\)"):
+        lw_detr.detect([IMAGE])
+    assert DetrDetector(lw_detr.module).fixed_size == (640, 640)
 
 
 def test_a_real_time_detr_finds_and_explains_without_settings() -> None:

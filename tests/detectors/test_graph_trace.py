@@ -76,6 +76,18 @@ def test_rf_detr_keeps_the_contract() -> None:
     assert {"gradients", "maps", "restoration", "batches", "placement"} <= set(ran)
 
 
+def test_rf_detr_has_the_maps_of_the_built_in_adapter() -> None:
+    example = rf_detr(torch.float64)
+    built_in = dx.wrap(example.module, family="detr", names=NAMES)
+    image = photograph(112, 112)  # Of the network's size: the two scale pictures by other rounding.
+    own = built_in.detect([image], 0.0)[0]  # As many as queries; the example reports up to 300.
+    found = example.detect([image], 0.0)[0][: len(own)]
+    assert torch.allclose(found.boxes, own.boxes)
+    assert torch.allclose(found.scores, own.scores)
+    maps = [dx.explain(detector, image, found[:3]) for detector in (example, built_in)]
+    assert torch.allclose(maps[0].values, maps[1].values, rtol=1e-5)
+
+
 def test_rf_detr_takes_at_most_30_lines_of_code() -> None:
     tree = ast.parse((EXAMPLES / "rf_detr.py").read_text(encoding="utf-8"))
     owner = next(node for node in tree.body if isinstance(node, ast.ClassDef))

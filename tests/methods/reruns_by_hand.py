@@ -45,7 +45,7 @@ class Case:
         """The scores ``[N]`` of the detections, after ``change`` of a level's map ``[1,C,h,w]``."""
         module = self.detector.module
         detr = self.name == "tiny-detr"
-        part: nn.Module = anatomy_of(module, variant_of(module)).backbone if detr else module.backbone
+        part: nn.Module = anatomy_of(module, variant_of(module)).cuts["backbone"].part if detr else module.backbone
 
         def hook(_: nn.Module, __: Any, output: Any) -> Any:
             if change is None:

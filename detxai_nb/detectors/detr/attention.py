@@ -56,10 +56,15 @@ class Attention:
 
         Raises:
             ValueError: if both or neither of ``query`` and ``point`` are given, either is out of range, or the variant
-                has deformable attention.
+                has deformable attention or no decoder.
         """
         if (query is None) == (point is None):
             raise ValueError("give either query= (decoder cross-attention) or point= (encoder self-attention)")
+        if self.variant.joint:
+            raise ValueError(
+                f"{type(self.module).__name__} has no decoder whose attention is over the image alone: its queries "
+                "and the image pass through one transformer; DETR, Conditional DETR and DAB-DETR have one"
+            )
         if not self.variant.dense:
             raise ValueError(
                 f"{type(self.module).__name__} has deformable attention: each query looks at a few sampled points of "

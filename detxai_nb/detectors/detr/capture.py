@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detxai_nb.detectors.detr.variants import BACKBONE, ENCODER, NECK, Anatomy
+from detxai_nb.detectors.detr.anatomy import Anatomy, Cut, Sizes
 from detxai_nb.detectors.trace.capture import require_captured
 from detxai_nb.module_use import with_attributes
-
-Sizes = list[tuple[int, int]]
-"""(height, width) of each grid that enters the encoder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +28,6 @@ class OpenedPass:
     leaf: Tensor
     outputs: Any
     sizes: Sizes
-
-
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """A layer within the output of a submodule.
-
-    Attributes:
-        part: the submodule.
-        take: takes the layer out of its output, as ``[B,C,h,w]``, given the sizes of the encoder's grids.
-        put: returns the output with another layer in its place.
-    """
-
-    part: nn.Module
-    take: Callable[[Any, Sizes], Tensor]
-    put: Callable[[Any, Tensor, Sizes], Any]
 
 
 def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> OpenedPass:
@@ -83,12 +65,12 @@ def capture_pass(layer: str, anatomy: Anatomy, run: Callable[[], Any]) -> Opened
             return run()
 
     forwards: dict[nn.Module, Callable[..., Any]] = {}
-    for part in anatomy.projections:
+    for part in anatomy.grids:
         forwards[part] = _then(part.forward, partial(note_size, part))
     forwards[cut.part] = _then(forwards.get(cut.part, cut.part.forward), cut_out)
     outputs = with_attributes([(part, "forward", forward) for part, forward in forwards.items()], run_without_graph)
     require_captured(leaves, (outputs.logits,), type(cut.part).__name__)
-    return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.projections])
+    return OpenedPass(leaves[0], outputs, [sizes[part] for part in anatomy.grids])
 
 
 def _then(forward: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -109,47 +91,6 @@ def cut_at(layer: str, anatomy: Anatomy) -> Cut:
     Raises:
         ValueError: if there is no such layer.
     """
-    kind, _, name = layer.partition(".")
-    if kind == BACKBONE and name:
-        return Cut(anatomy.stages[name], lambda output, _: output, lambda _, leaf, __: leaf)
-    if kind == BACKBONE:
-        return Cut(
-            anatomy.backbone,
-            lambda maps, _: maps[-1][0],
-            lambda maps, leaf, _: [*maps[:-1], (leaf, maps[-1][1])],
-        )
-    if kind == NECK:
-        return Cut(anatomy.projections[int(name)], lambda output, _: output, lambda _, leaf, __: leaf)
-    if kind == ENCODER:
-        level = int(name or 0)
-        return Cut(
-            anatomy.encoder,
-            lambda output, sizes: _grid(output.last_hidden_state, level, sizes),
-            lambda output, leaf, sizes: _with_grid(output, leaf, level, sizes),
-        )
-    raise ValueError(f"unknown layer {layer!r}; known: {', '.join(anatomy.layers)}")
-
-
-def _grid(memory: Any, level: int, sizes: Sizes) -> Tensor:
-    """One level of an encoder's output, which is a list of grids or the tokens of all of them in a row."""
-    if not isinstance(memory, Tensor):
-        grid: Tensor = memory[level]
-        return grid
-    return torch.unflatten(_split(memory, sizes)[level].transpose(1, 2), 2, sizes[level])
-
-
-def _with_grid(output: Any, leaf: Tensor, level: int, sizes: Sizes) -> Any:
-    """The encoder's output with ``leaf`` in place of one level."""
-    memory = output.last_hidden_state
-    changed: Any
-    if isinstance(memory, Tensor):
-        parts = list(_split(memory, sizes))
-        parts[level] = leaf.flatten(2).transpose(1, 2)
-        changed = torch.cat(parts, dim=1)
-    else:
-        changed = [*memory[:level], leaf, *memory[level + 1 :]]
-    return type(output)(**{**output, "last_hidden_state": changed})
-
-
-def _split(memory: Tensor, sizes: Sizes) -> tuple[Tensor, ...]:
-    return torch.split(memory, [height * width for height, width in sizes], dim=1)
+    if layer not in anatomy.cuts:
+        raise ValueError(f"unknown layer {layer!r}; known: {', '.join(anatomy.layers)}")
+    return anatomy.cuts[layer]

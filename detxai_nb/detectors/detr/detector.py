@@ -1,4 +1,4 @@
-"""The DETR adapter: transformers' DETR, Conditional, DAB and Deformable DETR, RT-DETR and D-FINE."""
+"""The DETR adapter: transformers' DETRs, those of the table in ``variants``."""
 
 from __future__ import annotations
 
@@ -43,21 +43,24 @@ class DetrDetector(Adapter):
 
     The default layer is the backbone's last stage, as in ODAM's experiments ("there is no detector neck"). Every
     prediction is explained on the one grid of the chosen layer. A stage of the backbone is explained through
-    everything that follows it, the later stages included.
+    everything that follows it, the later stages included. LW-DETR and RF-DETR, whose decoder reads what a projector
+    makes of a vision transformer, are explained there ("neck"), YOLOS at the patches that its last block reads.
 
     Args:
-        module: a DetrForObjectDetection, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two stages), RTDetr-,
-            RTDetrV2- or DFineForObjectDetection with any backbone.
+        module: a DetrForObjectDetection, TableTransformer-, ConditionalDetr-, DabDetr-, DeformableDetr- (one or two
+            stages), RTDetr-, RTDetrV2-, DFine- or Deimv2ForObjectDetection with any backbone, a Yolos-, LwDetr- or
+            RfDetrForObjectDetection.
         names: a name for each class; by default those of the module's configuration (``id2label``).
         shortest_edge: pixels to which the short side of an image is scaled; by default 800.
         longest_edge: upper limit of the long side in pixels; a longer image is scaled down further; by default 1333.
         fixed_size: (height, width) to which every image is scaled instead, whatever its shape.
         mean, std: for each of R, G and B: values in 0..1 minus ``mean``, divided by ``std``. By default those of the
-            variant's own image processor: ImageNet's, for RT-DETR and D-FINE 0 and 1.
+            variant's own image processor: ImageNet's, for RT-DETR, D-FINE and DEIMv2 0 and 1.
         resize: what is done with these sizes, one of ``RESIZE``: "edges" scales by ``shortest_edge`` and
             ``longest_edge``; "fixed" to ``fixed_size`` whatever the image's shape; "fit" to fit into ``fixed_size``,
             with its shape kept; "none" nothing. By default what the given sizes are for, and without any what the
-            variant's own image processor does: "edges", for RT-DETR and D-FINE "fixed" with (640, 640).
+            variant's own image processor does: "edges" (for YOLOS to whole patches), for RT-DETR, D-FINE, DEIMv2 and
+            LW-DETR "fixed" with (640, 640), for RF-DETR with the size that its published checkpoints take.
 
     Raises:
         ImportError: if transformers is missing.
@@ -114,18 +117,19 @@ class DetrDetector(Adapter):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers that can be explained.
+        """Names of the layers that can be explained, the default first.
 
         "backbone": the backbone's last stage; each stage by its name; "encoder": the encoder's output. Networks of
-        several levels have a layer for each: "neck.0" (after the input projection), "encoder.0" and so on.
+        several levels have a layer for each: "neck.0" (after the input projection), "encoder.0" and so on. See
+        ``anatomy`` for those of YOLOS, LW-DETR and RF-DETR.
         """
         return anatomy_of(self.module, self._variant).layers
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """What traces offer besides gradients: "attention" if it is over all cells, "rerun" if queries are learned."""
-        attention = ("attention",) if self._variant.dense else ()
-        return attention if self._variant.chosen is not None else (*attention, RERUN)
+        """What traces offer besides gradients: a decoder's attention over all cells, "rerun" with the same queries."""
+        attention = ("attention",) if self._variant.dense and not self._variant.joint else ()
+        return (*attention, RERUN) if self._variant.keeps_queries else attention
 
     @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
@@ -201,11 +205,17 @@ class DetrDetector(Adapter):
     def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) that an image of ``size`` is scaled to, by transformers' rounding."""
         wanted = self._resized(size)
+        if self._variant.square and wanted[0] != wanted[1]:
+            raise ValueError(
+                f"a {type(self.module).__name__} takes square inputs (transformers mixes up the windows of any other), "
+                f"and an image of {size[1]}x{size[0]} would be one of {wanted[1]}x{wanted[0]} "
+                f"(resize={self.resize!r}); hand in fixed_size={self._variant.fixed_size}"
+            )
         if min(wanted) < 1 or any(side % self._variant.multiple for side in wanted):
             raise ValueError(
                 f"a {type(self.module).__name__} takes inputs whose sides are multiples of {self._variant.multiple} "
                 f"pixels, and an image of {size[1]}x{size[0]} would be one of {wanted[1]}x{wanted[0]} "
-                f"(resize={self.resize!r}); hand in fixed_size=(640, 640) or other such multiples"
+                f"(resize={self.resize!r}); hand in fixed_size={self._variant.fixed_size} or other such multiples"
             )
         return wanted
 
@@ -223,9 +233,8 @@ class DetrDetector(Adapter):
         exact: float = self.shortest_edge
         if long / short * exact > self.longest_edge:
             exact = self.longest_edge * short / long
-        if round(exact) == short:
-            return size
-        ends = (round(exact), int(exact * long / short))
+        ends = (short, long) if round(exact) == short else (round(exact), int(exact * long / short))
+        ends = (ends[0] - ends[0] % self._variant.whole_patches, ends[1] - ends[1] % self._variant.whole_patches)
         return ends if size[0] <= size[1] else (ends[1], ends[0])
 
     def _decode(

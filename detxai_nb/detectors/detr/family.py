@@ -37,7 +37,7 @@ FAMILY = Family(
             "detr",
             "detr",
             "a folder or hub name: weights='...'; needs transformers",
-            "DETR, Conditional, Deformable, RT-DETR and others of transformers",
+            "transformers' DETRs: also RT-DETR, D-FINE, DEIMv2, LW-DETR, RF-DETR, YOLOS, Table Transformer",
             _build,
             "library",
         ),
@@ -45,7 +45,7 @@ FAMILY = Family(
     stage_patterns=(
         ("outputs", r"(class_labels_classifier|bbox_predictor|class_embed|bbox_embed)\b"),
         ("decoder", r"model\.(decoder|query|ref|level_embed|enc_|pos_trans|tgt)"),
-        ("encoder", r"model\.(encoder|\w*input_proj|decoder_input_proj)"),
+        ("encoder", r"model\.(encoder|\w*input_proj|backbone\.projector|conv_encoder\.(\w*input_proj|fusion_proj))"),
     ),
     needs={"transformers": "detxai-nb[transformers]"},
     knows_names=True,

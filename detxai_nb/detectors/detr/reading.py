@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from detxai_nb.detectors.detr.variants import BACKBONE, Anatomy, Variant
+from detxai_nb.detectors.detr.anatomy import Anatomy
+from detxai_nb.detectors.detr.variants import Variant
 from detxai_nb.detectors.trace.strides import measure_strides
 from detxai_nb.geometry import sampler_shift
-from detxai_nb.module_use import with_hooks
-
-LAST = "last"
-"""The name under which the stride of the backbone's last output is measured."""
 
 
 def read_grid(
@@ -38,28 +34,8 @@ def read_grid(
     Returns:
         The stride (y, x), and where the grid begins, (y, x), both in input pixels.
     """
-    if not variant.dense:
+    if anatomy.maps is None or not variant.dense:
         stride = batch.shape[-2] / grid.shape[-2], batch.shape[-1] / grid.shape[-1]
         discrete = getattr(module.config, "decoder_method", "default") == "discrete"
         return stride, sampler_shift(stride) if discrete else (0.0, 0.0)
-    kind, _, stage = layer.partition(".")
-    name = stage if kind == BACKBONE and stage else LAST
-    strides = measure_strides(module, "backbone", lambda blank: _backbone_maps(anatomy, blank), batch, {name: grid})
-    return strides[name], (0.0, 0.0)
-
-
-@torch.no_grad()
-def _backbone_maps(anatomy: Anatomy, pixels: Tensor) -> dict[str, Tensor]:
-    """The output of each stage of the backbone and its last output."""
-    maps: dict[str, Tensor] = {}
-
-    def note(name: str) -> Any:
-        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            maps[name] = output
-
-        return hook
-
-    mask = torch.ones((1, *pixels.shape[-2:]), dtype=torch.int64, device=pixels.device)
-    hooks = [(part, note(name)) for name, part in anatomy.stages.items()]
-    found = with_hooks(hooks, lambda: anatomy.backbone(pixels, mask))
-    return {**maps, LAST: found[-1][0]}
+    return measure_strides(module, "backbone", anatomy.maps, batch, {layer: grid})[layer], (0.0, 0.0)

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
+from detxai_nb.detectors.detr.anatomy import Anatomy
 from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import OpenedPass, capture_pass, cut_at
 from detxai_nb.detectors.detr.reading import read_grid
-from detxai_nb.detectors.detr.variants import Anatomy, Variant, anatomy_of
+from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
@@ -235,7 +236,7 @@ class DetrTrace(Again):
 
     def _of_outputs(self, outputs: Sequence[Any], detections: Detections, target: Target) -> Tensor:
         """The scalars ``[B,N]`` in outputs of the network for B inputs in all."""
-        if self._variant.chosen is not None:
+        if not self._variant.keeps_queries:
             raise ValueError(
                 "this detector chooses its queries by what its encoder finds, so with a changed picture or activation "
                 "a prediction may have no query to be read at; a gradient method such as 'odam' does without"

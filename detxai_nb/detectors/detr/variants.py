@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from detxai_nb.detectors.base import IMAGENET_MEAN, IMAGENET_STD
+from detxai_nb.detectors.detr.anatomy import (
+    REMEDY,
+    Anatomy,
+    encoder_decoder,
+    joint_conv_encoder,
+    one_transformer,
+    projected_transformer,
+)
 
-BACKBONE, NECK, ENCODER = "backbone", "neck", "encoder"
 PIP = 'pip install "detxai-nb[transformers]"'
-REMEDY = "open it with an adapter of your own (docs/adding/detector.md: GraphDetector takes under 30 lines)"
 
 
 @dataclass(frozen=True)
@@ -24,25 +31,37 @@ class Variant:
         softmax: True: one class for each query, the last output being "no object". False: a sigmoid for each class, and
             the best pairs of query and class are reported.
         most: with a sigmoid, the number of pairs that are considered; None means as many as queries.
-        projections: attribute of the network that holds the convolutions between backbone and encoder.
+        anatomy: returns the parts of a module.
         dense: whether attention is over all cells (not deformable).
+        joint: whether the image's cells and the queries pass through one transformer, without a decoder.
         fixed_size: (height, width) to which its own image processor scales every image; None if it keeps the shape,
             with the short side at 800 pixels and the long one at most 1333.
         mean, std: its own image processor's, of R, G and B in 0..1.
         multiple: what the sides of its input have to be multiples of, in pixels.
+        whole_patches: what its own image processor rounds the sides down to multiples of, in pixels, where it keeps the
+            shape.
+        square: whether its input has to be as high as it is wide.
         chosen: returns the encoder cells ``[B,Q]`` that became the queries, from the network's outputs and the number
             of queries; None if queries are learned.
+        anchored: whether each learned query starts at one of the boxes that the encoder likes best: its number stays,
+            but with another picture it looks elsewhere.
+        own: returns what a module's configuration says of these traits.
     """
 
     softmax: bool = False
     most: int | None = 100
-    projections: str = "input_projection"
+    anatomy: Callable[[Any], Anatomy] = encoder_decoder
     dense: bool = True
+    joint: bool = False
     fixed_size: tuple[int, int] | None = None
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     multiple: int = 1
+    whole_patches: int = 1
+    square: bool = False
     chosen: Callable[[Any, int], Tensor] | None = None
+    anchored: bool = False
+    own: Callable[[Any], Mapping[str, Any]] | None = None
 
     @property
     def origin_fields(self) -> tuple[str, ...]:
@@ -51,6 +70,11 @@ class Variant:
         The cell, not the number, is then the identity of a query.
         """
         return ("query",) if self.chosen is None else ("query", "cell")
+
+    @property
+    def keeps_queries(self) -> bool:
+        """Whether a query is the same, and looks at the same place, in another picture."""
+        return self.chosen is None and not self.anchored
 
 
 def _best_of_any_class(outputs: Any, queries: int) -> Tensor:
@@ -61,9 +85,27 @@ def _best_of_first_class(outputs: Any, queries: int) -> Tensor:
     return torch.topk(outputs.enc_outputs_class[..., 0], queries, dim=1)[1]
 
 
+def _two_stage(config: Any) -> Mapping[str, Any]:
+    return {"chosen": _best_of_first_class} if config.two_stage else {}
+
+
+def _lw_detr_sides(config: Any) -> Mapping[str, Any]:
+    """Each window of its transformer holds as many whole patches as any other."""
+    return {"multiple": config.backbone_config.patch_size * config.backbone_config.num_windows_side}
+
+
+def _rf_detr_sides(config: Any) -> Mapping[str, Any]:
+    """The input that published checkpoints take, to which its backbone's own size is rounded up, and its windows."""
+    backbone = config.backbone_config
+    multiple = backbone.patch_size * backbone.num_windows
+    longest = backbone.image_size if isinstance(backbone.image_size, int) else max(backbone.image_size)
+    side = -(-longest // multiple) * multiple
+    return {"fixed_size": (side, side), "multiple": multiple, "square": backbone.num_windows > 1}
+
+
 _REAL_TIME = Variant(
     most=None,
-    projections="encoder_input_proj",
+    anatomy=partial(encoder_decoder, projections="encoder_input_proj"),
     dense=False,
     fixed_size=(640, 640),
     mean=(0.0, 0.0, 0.0),
@@ -74,16 +116,29 @@ _REAL_TIME = Variant(
 
 VARIANTS: Mapping[str, Variant] = {
     "DetrForObjectDetection": Variant(softmax=True),
+    "TableTransformerForObjectDetection": Variant(softmax=True),
     "ConditionalDetrForObjectDetection": Variant(),
     "DabDetrForObjectDetection": Variant(),
-    "DeformableDetrForObjectDetection": Variant(projections="input_proj", dense=False),
+    "DeformableDetrForObjectDetection": Variant(
+        anatomy=partial(encoder_decoder, projections="input_proj"), dense=False, own=_two_stage
+    ),
     "RTDetrForObjectDetection": _REAL_TIME,
     "RTDetrV2ForObjectDetection": _REAL_TIME,
     "DFineForObjectDetection": _REAL_TIME,
+    "Deimv2ForObjectDetection": replace(_REAL_TIME, anatomy=joint_conv_encoder),
+    "YolosForObjectDetection": Variant(softmax=True, anatomy=one_transformer, joint=True, whole_patches=16),
+    "LwDetrForObjectDetection": Variant(
+        anatomy=projected_transformer, dense=False, fixed_size=(640, 640), anchored=True, own=_lw_detr_sides
+    ),
+    "RfDetrForObjectDetection": Variant(
+        most=None,
+        anatomy=partial(projected_transformer, backbone=False),
+        dense=False,
+        anchored=True,
+        own=_rf_detr_sides,
+    ),
 }
 """The variants by the name of transformers' class."""
-
-_TWO_STAGE = Variant(projections="input_proj", dense=False, chosen=_best_of_first_class)
 
 
 def variant_of(module: Any) -> Variant:
@@ -93,7 +148,7 @@ def variant_of(module: Any) -> Variant:
         module: an instance of one of the classes in ``VARIANTS``.
 
     Returns:
-        Its variant; a two-stage Deformable DETR has one of its own.
+        Its variant, with what its configuration says.
 
     Raises:
         ImportError: if transformers is missing.
@@ -106,8 +161,7 @@ def variant_of(module: Any) -> Variant:
     for name, variant in VARIANTS.items():
         known = getattr(transformers, name, None)
         if known is not None and isinstance(module, known):
-            two_stage = getattr(module.config, "two_stage", False)
-            return _TWO_STAGE if two_stage and variant.projections == "input_proj" else variant
+            return variant if variant.own is None else replace(variant, **variant.own(module.config))
     raise TypeError(
         f"family 'detr' expects one of transformers' {', '.join(VARIANTS)}, got {type(module).__name__}; {REMEDY}"
     )
@@ -125,39 +179,12 @@ def class_outputs(module: Any, variant: Variant) -> int:
         be that of the outputs) only where the module does not tell.
     """
     last = getattr(module, "class_labels_classifier", getattr(module, "class_embed", None))
+    last = getattr(last, "layers", last)  # Of a perceptron, as in YOLOS.
     if isinstance(last, nn.ModuleList) and len(last):
         last = last[-1]
     if not isinstance(last, nn.Linear):
         return int(module.config.num_labels)
     return last.out_features - (1 if variant.softmax else 0)
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """The parts of a DETR that a trace needs.
-
-    Attributes:
-        backbone: the backbone.
-        stages: the backbone's stages by name, in order; empty if they are not known.
-        projections: the convolutions between backbone and encoder, one for each grid.
-        encoder: the transformer's encoder.
-        decoder: the transformer's decoder.
-    """
-
-    backbone: nn.Module
-    stages: Mapping[str, nn.Module]
-    projections: Sequence[nn.Module]
-    encoder: nn.Module
-    decoder: nn.Module
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The layers that can be explained, the default first."""
-        stages = tuple(f"{BACKBONE}.{name}" for name in self.stages)
-        if len(self.projections) == 1:
-            return (BACKBONE, *stages, ENCODER)
-        levels = range(len(self.projections))
-        return (BACKBONE, *stages, *(f"{NECK}.{i}" for i in levels), *(f"{ENCODER}.{i}" for i in levels))
 
 
 def anatomy_of(module: Any, variant: Variant) -> Anatomy:
@@ -173,35 +200,4 @@ def anatomy_of(module: Any, variant: Variant) -> Anatomy:
     Raises:
         TypeError: if the module is built otherwise; the message says which part is missing and what to do.
     """
-    network = module.model
-    missing = [part for part in (variant.projections, "backbone", "encoder", "decoder") if not hasattr(network, part)]
-    if missing:
-        raise TypeError(
-            f"family 'detr' expects a {type(module).__name__} whose model has {', '.join(missing)}; this version of "
-            f"transformers has built it otherwise: {REMEDY}"
-        )
-    projections = getattr(network, variant.projections)
-    backbone = getattr(network.backbone, "conv_encoder", network.backbone)
-    return Anatomy(
-        backbone=backbone,
-        stages=_stages(backbone),
-        projections=tuple(projections) if isinstance(projections, nn.ModuleList) else (projections,),
-        encoder=network.encoder,
-        decoder=network.decoder,
-    )
-
-
-def _stages(backbone: Any) -> Mapping[str, nn.Module]:
-    """The backbone's stages by name (our own backbone, transformers' ResNet or timm's); none for any other."""
-    if hasattr(backbone, "stages"):
-        return dict(backbone.stages)
-    inner = getattr(backbone, "model", None)
-    if inner is None:
-        raise TypeError(
-            f"family 'detr' expects a backbone with stages, or a model of transformers or timm inside; got "
-            f"{type(backbone).__name__}; {REMEDY}"
-        )
-    stages = getattr(getattr(inner, "encoder", None), "stages", None)
-    if stages is not None:
-        return dict(zip(inner.stage_names[1:], stages, strict=True))
-    return {name: part for name, part in inner.named_children() if name.startswith(("layer", "stages_"))}
+    return variant.anatomy(module)
