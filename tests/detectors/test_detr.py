@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from full_size import of_a_kind
 from torch import Tensor, nn
 
 from detxai_nb.detectors.detr import trace as detr_trace
+from detxai_nb.detectors.detr.anatomy import one_transformer, projected_transformer
+from detxai_nb.detectors.detr.capture import capture_pass
 from detxai_nb.detectors.detr.detector import DetrDetector
 from detxai_nb.detectors.detr.pretrained import image_settings, open_pretrained
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
@@ -133,7 +136,29 @@ def test_every_layer_of_other_builds_equals_the_slow_loop(kind: str, changes: di
         gradients.check_layer_gradients(detector, IMAGE, chosen, layer, scalar)
 
 
-@pytest.mark.parametrize("kind", ["detr", "conditional-detr", "deformable-detr", "rt-detr", "yolos", "rf-detr"])
+@pytest.mark.parametrize("kind", ["rf-detr", "yolos"])
+def test_evidence_cancels_in_front_of_a_layer_norm(kind: str) -> None:
+    """Why what such a norm reads is no layer: the network does not see how large its cells are."""
+    changes: dict[str, Any] = {"use_mid_position_embeddings": False} if kind == "yolos" else {}
+    detector = builder(kind, **changes)(torch.float64)
+    module = detector.module
+    if kind == "rf-detr":
+        layer, anatomy = "backbone", projected_transformer(module)
+    else:
+        layer, own = "backbone.block3", one_transformer(module)
+        anatomy = replace(own, cuts={layer: replace(own.cuts["backbone"], part=module.vit.encoder.layer[2])})
+    batch, _ = detector._prepare([IMAGE])
+    opened = capture_pass(layer, anatomy, lambda: module(pixel_values=batch))
+    (gradient,) = torch.autograd.grad(opened.outputs.logits[0, 0, 0], opened.leaf)
+    product = gradient * opened.leaf.detach()
+    assert product.abs().sum() > 0
+    assert product.sum(1).abs().sum() < 1e-3 * product.abs().sum()
+
+
+BATCHED = ["detr", "conditional-detr", "deformable-detr", "rt-detr", "yolos", "lw-detr", "rf-detr", "deimv2"]
+
+
+@pytest.mark.parametrize("kind", BATCHED)
 def test_gradients_in_batches_equal_those_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = builder(kind)(torch.float64)
     for layer in of_a_kind(detector.layers):

@@ -220,7 +220,7 @@ def _feature_maps_cut(backbone: nn.Module, only_last: bool = False) -> Cut:
     def put(output: Any, leaf: Tensor, _: Sizes) -> Any:
         maps = output.feature_maps
         kept, changed = (maps[:-1], maps[-1:]) if only_last else ((), maps)
-        return _with(output, "feature_maps", (*kept, *leaf.split([x.shape[1] for x in changed], dim=1)))
+        return _with(output, "feature_maps", (*kept, *torch.split(leaf, [x.shape[1] for x in changed], dim=1)))
 
     return Cut(backbone, take, put)
 

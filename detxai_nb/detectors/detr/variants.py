@@ -179,7 +179,8 @@ def class_outputs(module: Any, variant: Variant) -> int:
         be that of the outputs) only where the module does not tell.
     """
     last = getattr(module, "class_labels_classifier", getattr(module, "class_embed", None))
-    last = getattr(last, "layers", last)  # Of a perceptron, as in YOLOS.
+    if isinstance(last, nn.Module) and not isinstance(last, nn.ModuleList):
+        last = dict(last.named_children()).get("layers", last)  # Of a perceptron, as in YOLOS.
     if isinstance(last, nn.ModuleList) and len(last):
         last = last[-1]
     if not isinstance(last, nn.Linear):
