@@ -1,6 +1,7 @@
 """Why an object detector sees what it sees, shown inside a notebook."""
 
 import importlib.util
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from detxai_nb.heatmaps import HeatMaps
     from detxai_nb.image import load_image
     from detxai_nb.types import Cancelled, Detections, Target
+
+# Silent until an application says where messages go: see "What is logged" in the documentation.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "Cancelled",

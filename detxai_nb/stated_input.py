@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """By what is stated: the keys under which a file may state it, the first that is there."""
 
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_log = logging.getLogger(__name__)
 _ORDERS = ("rgb", "bgr")
 _NUMBER = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"
 _TRIPLE = rf"[\[(]\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[\])]"
@@ -146,9 +145,11 @@ def require_stated_input(module: nn.Module, weights: str | os.PathLike[str], who
     stated.require(transform.image_mean, transform.image_std, whose)
     least, most = max(transform.min_size), transform.max_size
     if stated.size is not None and not (min(stated.size) == least or max(stated.size) == most):
-        _log.warning(
-            "%s states an input size of %dx%d; %s scales the short side to %d pixels, the long one to %d at most",
-            *(weights, *stated.size, whose, least, most),
+        height, width = stated.size
+        warnings.warn(
+            f"{weights} states an input size of {height}x{width}; {whose} scales the short side to {least} pixels, the "
+            f"long one to {most} at most",
+            stacklevel=2,
         )
 
 

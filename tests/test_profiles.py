@@ -110,6 +110,7 @@ def test_nobody_to_ask_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch, 
         profiles.coco()
 
 
+@pytest.mark.filterwarnings("ignore:.*states nothing of its input:UserWarning")
 def test_weights_that_no_one_downloads_are_asked_for_once(
     monkeypatch: pytest.MonkeyPatch, flat: Path, tmp_path: Path, alone: Path
 ) -> None:

@@ -26,7 +26,7 @@ _BOXES_AGREE = 2e-5
 _COMPARED = 10
 """How many of the best detections are compared where none passes the threshold."""
 PLAIN, FAST = "plain", "fast"
-_LOG = logging.getLogger("detxai_nb")
+_LOG = logging.getLogger(__name__)
 
 
 class FastPasses:

@@ -86,6 +86,7 @@ def test_any_classifier_of_torchvision_opens(tmp_path: Path) -> None:
     assert (detector.family, detector.names, detector.input_size) == ("classifier", tuple("abcd"), (224, 224))
 
 
+@pytest.mark.filterwarnings("ignore:.*states nothing of its input:UserWarning")
 def test_loading_by_name_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown detector 'yolo'; known: tiny-fcos, .*resnet50.*wrap_predict"):
         dx.load_detector("yolo")

@@ -60,6 +60,7 @@ CHECKPOINTS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("kind", CHECKPOINTS)
+@pytest.mark.filterwarnings("ignore:.*states nothing of its input:UserWarning")
 def test_every_file_gives_the_same_detector(tmp_path: Path, network: Yolox, kind: str) -> None:
     state = network.state_dict()
     path = tmp_path / ("w.safetensors" if "safetensors" in kind else "w.pth")
@@ -72,6 +73,7 @@ def test_every_file_gives_the_same_detector(tmp_path: Path, network: Yolox, kind
     assert not any(p.requires_grad for p in detector.module.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:.*states nothing of its input:UserWarning")
 def test_another_architecture_names_the_first_tensor(tmp_path: Path, network: Yolox) -> None:
     path = tmp_path / "nano.safetensors"
     save_file(network.state_dict(), path)

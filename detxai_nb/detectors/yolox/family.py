@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,9 +77,12 @@ def stated_yolox_input(
     if not stated.is_silent:
         _log.info("%s states of its input what is not given: %s", weights, told)
     elif len(known) < sum(map(len, _STATED.values())):
+        silent = f"{weights} states nothing of its input; what is not given is as usual: {told}"
         # An official checkpoint is no safetensors file, and what it needs is the usual.
-        level = logging.WARNING if stated.file.suffix == ".safetensors" else logging.INFO
-        _log.log(level, "%s states nothing of its input; what is not given is as usual: %s", weights, told)
+        if stated.file.suffix == ".safetensors":
+            warnings.warn(silent, stacklevel=2)
+        else:
+            _log.info(silent)
     return found
 
 
