@@ -17,6 +17,7 @@ from detxai_nb import heatmap_labels
 from detxai_nb.files import as_path
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmap_files import read_maps, write_maps
+from detxai_nb.heatmap_values import normalize_maps
 from detxai_nb.types import Detections, Target
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class HeatMaps:
             ValueError: if that would take more than ``VALUES_BUDGET`` bytes; take ``maps[rows].normalized()``.
         """
         self._require_budget("normalized()", "maps[rows].normalized()", len(self))
-        return _normalize(self.values, self.signed)
+        return normalize_maps(self.values, self.signed)
 
     def difference(self, rows: Sequence[int] | None = None) -> HeatMaps:
         """Compute the signed difference maps: what matters to each object and not to its neighbours.
@@ -229,7 +230,7 @@ class HeatMaps:
         kept = self[chosen]
         parts = torch.empty(len(chosen), height, width, device=self._device, dtype=torch.float32)
         for places in self.batches(len(chosen)):
-            parts[places] = _normalize(self.values_of([chosen[place] for place in places]), False)
+            parts[places] = normalize_maps(self.values_of([chosen[place] for place in places]), False)
         if len(self) > 1:
             highest, second, owner = self._highest
             for part, i in zip(parts, (range(len(self))[i] for i in chosen)):
@@ -256,7 +257,7 @@ class HeatMaps:
         highest = torch.full((height, width), -torch.inf, dtype=torch.float32, device=self._device)
         second, owner = highest.clone(), torch.zeros(height, width, dtype=torch.int32, device=self._device)
         for rows in self.batches():
-            for i, one in zip(rows, _normalize(self.values_of(rows), False)):
+            for i, one in zip(rows, normalize_maps(self.values_of(rows), False)):
                 second = torch.maximum(second, torch.minimum(highest, one))
                 owner = torch.where(one > highest, i, owner)
                 highest = torch.maximum(highest, one)
@@ -395,14 +396,3 @@ def _status(grid: Tensor, underflowed: bool) -> str:
     if not bool(torch.isfinite(grid).all()):
         return NOT_FINITE
     return OK if bool(grid.any()) else UNDERFLOW if underflowed else NO_POSITIVE_EVIDENCE
-
-
-def _normalize(values: Tensor, signed: bool) -> Tensor:
-    if signed:
-        return _divide(values, values.abs().amax(dim=(1, 2), keepdim=True))
-    low, high = values.amin(dim=(1, 2), keepdim=True), values.amax(dim=(1, 2), keepdim=True)
-    return _divide(values - low, high - low)
-
-
-def _divide(values: Tensor, by: Tensor) -> Tensor:
-    return torch.where(by > 0, values / by.clamp(min=torch.finfo(values.dtype).tiny), torch.zeros_like(values))

@@ -32,6 +32,7 @@ LAYERS = (
         "float32",
         "geometry",
         "heatmap_files",
+        "heatmap_values",
         "html_tables",
         "image",
         "light_torchvision",
@@ -317,7 +318,7 @@ def test_class_names_are_read_by_one_function(path: Path) -> None:
 
 
 # The verbs of the callable modules: `dx.methods.register`, `dx.metrics.table` and so on. A report is `dx.report` of an
-# evaluation and `dx.survey.report` of a class. From torchvision come detectors' entries, and `Detections` as its method.
+# evaluation and `dx.survey.report` of a class. From torchvision come detectors' entries and, by a method, `Detections`.
 IN_EACH = {"from_torchvision", "register", "report", "table"}
 
 

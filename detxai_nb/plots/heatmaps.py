@@ -95,7 +95,7 @@ def plot_maps(
     style = PanelStyle.of(complete_options(plot_maps, options, PANEL_DEFAULTS), maps.signed)
     shown = maps[:max_objects]
     ends = ranges(shown, scale)
-    heading = title_of(maps)
+    heading = heading_of(maps)
     if len(shown) < len(maps):
         heading += f" (the first {len(shown)} of {_subject(maps.detections).counted(len(maps))})"
     if not len(shown):
@@ -240,7 +240,7 @@ def _contrasts(detections: Detections, target: Target) -> list[str]:
     return labels
 
 
-def title_of(maps: HeatMaps) -> str:
+def heading_of(maps: HeatMaps) -> str:
     """Return what stands above a figure of maps: the method, the target, the direction and the layer.
 
     Args:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.html_tables import html_block
-from detxai_nb.plots.heatmaps import panel_labels, title_of
+from detxai_nb.plots.heatmaps import panel_labels, heading_of
 from detxai_nb.plots.map_panel import ranges
 from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, find_colormap
 from detxai_nb.plots.standing_off import paint_map
@@ -55,7 +55,7 @@ def maps_html(maps: HeatMaps) -> str:
             continue
         pictures = [_picture(shown[row], image, side) for row in range(len(shown))]
         cards = _cards(shown, pictures, min(side, max(maps.image.shape[:2])))
-        found = html_block(title_of(maps), cards, len(maps) - len(shown), _STYLE)
+        found = html_block(heading_of(maps), cards, len(maps) - len(shown), _STYLE)
         if len(found) <= BUDGET:
             break
     return found
