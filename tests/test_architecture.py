@@ -36,6 +36,7 @@ LAYERS = (
         "html_tables",
         "image",
         "light_torchvision",
+        "locks",
         "module_state",
         "module_use",
         "names",

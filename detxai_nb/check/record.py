@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from detxai_nb.check.lesson_feedback import LessonFeedback, feedback_fields, read_feedback
 from detxai_nb.files import as_path, write_atomically
+from detxai_nb.locks import claim
 
 RECORD_FILE = ".detxai-nb-progress.json"
 """The file's name in the notebook's folder, the folder in which Jupyter starts the kernel."""
-_BROKEN = ".detxai-nb-progress.broken.json"
+_BROKEN = ".detxai-nb-progress.broken{}.json"
+_LOCK = ".detxai-nb-progress.lock"
+"""Beside the record; whoever changes the record holds it, so that two kernels lose no answer of each other."""
+_PATIENCE = 10.0
+"""Seconds to wait for another kernel, which holds the lock for milliseconds."""
 FORMAT = 1
 """Of the record."""
 _MOST_WRONG = 200
@@ -65,6 +71,10 @@ def record_path(folder: str | os.PathLike[str] | None = None) -> Path:
     return (Path.cwd() if folder is None else as_path(folder, "the folder of the progress")) / RECORD_FILE
 
 
+_UNWRITTEN: dict[Path, dict[str, ExerciseRecord]] = {}
+"""By the record's file what this process could not write into it, so that hints come in a read-only folder too."""
+
+
 def read_record(path: Path) -> ProgressRecord:
     """Read what was done so far.
 
@@ -74,22 +84,13 @@ def read_record(path: Path) -> ProgressRecord:
         path: the file.
 
     Returns:
-        What was done.
+        What was done, with what this process could not write.
     """
     try:
-        content = path.read_bytes()
+        known = _read(path)
     except OSError:
-        return ProgressRecord()
-    try:
-        return _parsed(json.loads(content.decode("utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        aside = path.with_name(_BROKEN)
-        try:
-            os.replace(path, aside)
-        except OSError:
-            aside = path
-        warnings.warn(f"{path.name} is damaged; it is kept as {aside.name}, and the progress begins anew", stacklevel=2)
-        return ProgressRecord()
+        known = ProgressRecord()
+    return _with_unwritten(path, known)
 
 
 def note_answer(path: Path, exercise: str, digest: str | None) -> tuple[ExerciseRecord, bool]:
@@ -103,16 +104,21 @@ def note_answer(path: Path, exercise: str, digest: str | None) -> tuple[Exercise
     Returns:
         What was done of the exercise now, and whether it could be kept in the file.
     """
-    known = read_record(path)
-    before = known.exercises.get(exercise, ExerciseRecord())
-    after = before
-    if digest is None:
-        after = replace(before, solved=True)
-    elif not before.solved and digest not in before.wrong:
-        after = replace(before, wrong=(*before.wrong, digest)[-_MOST_WRONG:], misses=before.misses + 1)
-    if after == before:
-        return after, True
-    return after, _write(path, replace(known, exercises={**known.exercises, exercise: after}))
+
+    def noted(known: ProgressRecord) -> ProgressRecord:
+        before = known.exercises.get(exercise, ExerciseRecord())
+        after = before
+        if digest is None:
+            after = replace(before, solved=True)
+        elif not before.solved and digest not in before.wrong:
+            after = replace(before, wrong=(*before.wrong, digest)[-_MOST_WRONG:], misses=before.misses + 1)
+        return known if after == before else replace(known, exercises={**known.exercises, exercise: after})
+
+    now, kept = _change(path, noted)
+    after = now.exercises.get(exercise, ExerciseRecord())
+    if not kept:
+        _UNWRITTEN.setdefault(path.absolute(), {})[exercise] = after
+    return after, kept
 
 
 def note_feedback(path: Path, lesson: str, feedback: LessonFeedback) -> bool:
@@ -126,10 +132,7 @@ def note_feedback(path: Path, lesson: str, feedback: LessonFeedback) -> bool:
     Returns:
         Whether it is in the file.
     """
-    known = read_record(path)
-    if known.feedback.get(lesson) == feedback:
-        return True
-    return _write(path, replace(known, feedback={**known.feedback, lesson: feedback}))
+    return _change(path, lambda known: replace(known, feedback={**known.feedback, lesson: feedback}))[1]
 
 
 def forget_exercises(path: Path, exercises: list[str] | None) -> bool:
@@ -142,9 +145,66 @@ def forget_exercises(path: Path, exercises: list[str] | None) -> bool:
     Returns:
         Whether the record could be written.
     """
-    known = read_record(path)
-    kept = {name: one for name, one in known.exercises.items() if exercises is not None and name not in exercises}
-    return kept == known.exercises or _write(path, replace(known, exercises=kept))
+
+    def without(known: ProgressRecord) -> ProgressRecord:
+        kept = {name: one for name, one in known.exercises.items() if exercises is not None and name not in exercises}
+        return replace(known, exercises=kept)
+
+    return _change(path, without)[1]
+
+
+def _change(path: Path, change: Callable[[ProgressRecord], ProgressRecord]) -> tuple[ProgressRecord, bool]:
+    """Read the record, change it and write it, while no other kernel does; what it is then, and whether it is kept."""
+    try:
+        give_up = claim(path.with_name(_LOCK), _PATIENCE)
+    except OSError:  # the folder cannot be written
+        known = read_record(path)
+        after = change(known)
+        return after, after == known and path.absolute() not in _UNWRITTEN
+    try:
+        found = _read(path)
+        after = change(_with_unwritten(path, found))
+        kept = after == found or _write(path, after)
+    except OSError:  # a file that cannot be read is not overwritten
+        after, kept = change(_with_unwritten(path, ProgressRecord())), False
+    finally:
+        give_up()
+    if kept:
+        _UNWRITTEN.pop(path.absolute(), None)
+    return after, kept
+
+
+def _read(path: Path) -> ProgressRecord:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return ProgressRecord()
+    try:
+        return _parsed(json.loads(content.decode("utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        aside = _free_name(path)
+        try:
+            os.replace(path, aside)
+        except OSError:
+            aside = path
+        warnings.warn(f"{path.name} is damaged; it is kept as {aside.name}, and the progress begins anew", stacklevel=4)
+        return ProgressRecord()
+
+
+def _free_name(path: Path) -> Path:
+    """A name for a damaged record at which no earlier one lies."""
+    names = (path.with_name(_BROKEN.format(f"-{number}" if number > 1 else "")) for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _with_unwritten(path: Path, known: ProgressRecord) -> ProgressRecord:
+    """A record with what this process could not write into its file."""
+    exercises = dict(known.exercises)
+    for name, mine in _UNWRITTEN.get(path.absolute(), {}).items():
+        theirs = exercises.get(name, ExerciseRecord())
+        wrong = (*theirs.wrong, *(one for one in mine.wrong if one not in theirs.wrong))[-_MOST_WRONG:]
+        exercises[name] = ExerciseRecord(theirs.solved or mine.solved, wrong, max(theirs.misses, mine.misses))
+    return replace(known, exercises=exercises)
 
 
 def answer_digest(exercise: str, taken: Any) -> str:

@@ -8,7 +8,6 @@ leftovers are cleaned up when the store is opened again.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from detxai_nb.evaluation.parquet import (
 )
 from detxai_nb.evaluation.rows import ImageRows, Record, join
 from detxai_nb.files import as_path, write_whole
+from detxai_nb.locks import claim
 
 if TYPE_CHECKING:
     import pyarrow
@@ -41,7 +41,6 @@ MERGE = 64
 _LOCK = "_lock"
 _PART = ".part"
 _TRIES = 5
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class MemoryStore:
@@ -301,27 +300,14 @@ def _short(value: Any) -> str:
 def _lock(folder: Path) -> Callable[[], None]:
     """Claim the folder until the process ends, however it ends; the returned function gives up the claim."""
     try:
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        return claim(folder / _LOCK)
+    except BlockingIOError as error:
+        raise RuntimeError(
+            f"another process is writing to {folder}; wait for it, or name another folder ({error})"
+        ) from error
     except OSError as error:
         raise OSError(
             error.errno,
             f"{folder} cannot be written ({error.strerror or error}), so nothing can be added to it; read_evaluation "
             "reads what it holds, or name another folder",
         ) from error
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        # Some network file systems have no locks; there the caller has to make sure that only one process writes.
-        if error.errno not in _NO_LOCKS:
-            os.close(handle)
-            raise RuntimeError(
-                f"another process is writing to {folder}; wait for it, or name another folder ({error})"
-            ) from error
-    return lambda: os.close(handle)

@@ -7,8 +7,10 @@ import json
 import math
 import os
 import random
+import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ import detxai_nb as dx
 from detxai_nb.check import exercise as exercises
 from detxai_nb.check import sealing
 from detxai_nb.check.authoring import seal_exercises, sealed_text
-from detxai_nb.check.record import RECORD_FILE
+from detxai_nb.check.lesson_feedback import LessonFeedback
+from detxai_nb.check.record import RECORD_FILE, note_feedback, read_record
 from detxai_nb.check.sealing import seal, unseal
 
 ROUNDS = int(os.environ.get("DETXAI_NB_FUZZ", "12"))
@@ -299,7 +302,16 @@ def test_the_record_lies_beside_the_notebook_and_holds_no_answer(add: Add, tmp_p
     assert (other / RECORD_FILE).is_file()
 
 
-BROKEN = (b"", b"{", b"[]", b"\xff\xfe", b'{"format": 1}', b'{"format": 1, "exercises": [1]}')
+BROKEN = (
+    b"",
+    b"{",
+    b"[]",
+    b"\xff\xfe",
+    b'{"format": 1}',
+    b'{"format": 1, "exercises": [1]}',
+    b'{"format": 1, "exercises": {"t.1": {"misses": 1e999}}}',
+    b"[" * 100_000,
+)
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=range(len(BROKEN)))
@@ -312,6 +324,67 @@ def test_a_damaged_record_is_put_aside_and_the_answer_is_checked(broken: bytes, 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert dx.check.progress().loc[name, "state"] == "solved"
+
+
+def test_a_second_damaged_record_does_not_take_the_place_of_the_first(add: Add, tmp_path: Path) -> None:
+    name = add(kind="number", answer=1)
+    for content in (b"first", b"second", b"third"):
+        (tmp_path / RECORD_FILE).write_bytes(content)
+        with pytest.warns(UserWarning, match="is damaged; it is kept as"):
+            dx.check(name, 1)
+    aside = sorted(tmp_path.glob("*.broken*.json"))
+    assert {one.read_bytes() for one in aside} == {b"first", b"second", b"third"}
+
+
+def test_where_nothing_can_be_written_hints_come_and_what_was_done_is_written_later(add: Add, tmp_path: Path) -> None:
+    name = add(kind="number", answer=1, hints=["look again"])
+    (tmp_path / RECORD_FILE).mkdir()
+    assert [dx.check(name, wrong).misses for wrong in (5, 6, 6, 7)] == [1, 2, 2, 3]
+    assert dx.check(name, 8).hints == ("look again",)
+    assert dx.check.progress().loc[name, ["state", "misses"]].tolist() == ["tried", 4]
+    (tmp_path / RECORD_FILE).rmdir()
+    other = add(kind="number", answer=2)
+    dx.check(other, 2)
+    written = json.loads((tmp_path / RECORD_FILE).read_text())["exercises"]
+    assert (written[name]["misses"], written[other]["solved"]) == (4, True)
+
+
+def test_a_record_that_cannot_be_read_is_not_overwritten(
+    add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = add(kind="number", answer=1), add(kind="number", answer=2)
+    dx.check(one, 1)
+    before = (tmp_path / RECORD_FILE).read_bytes()
+
+    def closed(_: Path) -> bytes:
+        raise PermissionError("not yours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", closed)
+        assert "could not be noted" in dx.check(two, 2).words
+        assert "could not be noted" in dx.check.feedback("00", goals=[1, 2, 3], minutes=5).words
+        with pytest.raises(PermissionError, match="what was done is as it was"):
+            dx.check.start_over()
+    assert (tmp_path / RECORD_FILE).read_bytes() == before
+    assert dx.check.progress()["state"].loc[[one, two]].tolist() == ["solved", "solved"]
+
+
+def test_kernels_that_note_at_once_lose_no_answer_of_each_other(add: Add, tmp_path: Path) -> None:
+    """Threads open the lock each for itself, as processes do."""
+    names = [add(kind="number", answer=number) for number in range(24)]
+    start = threading.Barrier(4)
+
+    def kernel(number: int) -> None:
+        start.wait()
+        for name in names[number::4]:
+            assert "could not be noted" not in dx.check(name, -1.0, folder=tmp_path).words
+            note_feedback(tmp_path / RECORD_FILE, name, LessonFeedback((1, 2, 3), 5.0))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(kernel, range(4)))
+    record = read_record(tmp_path / RECORD_FILE)
+    assert set(record.feedback) == set(names)
+    assert dx.check.progress()["misses"].loc[names].tolist() == [1] * 24
 
 
 def test_where_nothing_can_be_written_the_answer_is_checked_all_the_same(add: Add, tmp_path: Path) -> None:
