@@ -176,8 +176,9 @@ def _named(path: Path, where: Path) -> str:
 
 
 def _short(error: BaseException) -> str:
-    text = "its lists are nested too deeply" if isinstance(error, RecursionError) else str(error)
-    return "".join(one if one.isprintable() else " " for one in text)[:200]
+    from detxai_nb.survey.plain import printable
+
+    return printable("its lists are nested too deeply" if isinstance(error, RecursionError) else str(error), 200)
 
 
 def _share(sure: list[int]) -> float:

@@ -87,7 +87,7 @@ def cut_box(box: Any, size: tuple[int, int]) -> tuple[float, float, float, float
     """
     try:
         x1, y1, x2, y2 = map(float, box)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"a box is four numbers (x1, y1, x2, y2), got {str(box)[:60]!r}") from error
     if not all(map(math.isfinite, (x1, y1, x2, y2))):
         raise ValueError(f"a box is four finite numbers, got {(x1, y1, x2, y2)}")
@@ -95,10 +95,6 @@ def cut_box(box: Any, size: tuple[int, int]) -> tuple[float, float, float, float
 
 
 def _tenths(value: Any, what: str, most: float) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not (math.isfinite(value) and 0 <= value <= most)
-    ):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
         raise ValueError(f"{what} is a number from 0 to {most:g}, got {str(value)[:40]!r}")
     return round(float(value), 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from detxai_nb.files import as_path
 from detxai_nb.survey.answer_text import LONGEST, from_text
-from detxai_nb.survey.plain import read_limited
+from detxai_nb.survey.plain import printable, read_limited
 from detxai_nb.survey.seat import LETTERS, SIMILAR
 from detxai_nb.survey.seat_answers import LARGEST, SeatAnswers
 from detxai_nb.survey.study import ENDING, Study
@@ -154,7 +154,7 @@ def merge(folder: str | os.PathLike[str], study: Study | str | os.PathLike[str] 
         try:
             found.append(_read(path, asked))
         except (ValueError, OSError) as error:
-            refused[path.name] = str(error)[:300]
+            refused[printable(path.name)] = printable(str(error))
     return gather(asked, found, refused)
 
 

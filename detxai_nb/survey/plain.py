@@ -90,6 +90,19 @@ def read_limited(path: Path, what: str, limit: int) -> bytes:
     return content
 
 
+def printable(text: str, longest: int = 300) -> str:
+    """Return what somebody else wrote, or called a file, as one line that a terminal only shows.
+
+    Args:
+        text: any text.
+        longest: characters of what is returned.
+
+    Returns:
+        The text, with a space for each character that does not print.
+    """
+    return "".join(one if one.isprintable() else " " for one in text)[:longest]
+
+
 def take(fields: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
     """Return a field of the expected type.
 

@@ -39,6 +39,8 @@ def hostile(one: SeatAnswers) -> dict[str, bytes]:
         "an item that is not there": first(item="i99"),
         "one item twice": changed(answers=fields["answers"][:1] * 2),
         "seconds without an end": first(seconds=1e308),
+        "more seconds than a float holds": first(seconds=10**400),
+        "a side beyond all floats": first(choice="", box=[0, 0, 10**400, 1], confidence=1),
         "a truth value for seconds": first(seconds=True),
         "no list": changed(answers={"a": 1}),
         "a list of lists": changed(answers=[[1]]),
