@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.html_tables import html_block
-from detxai_nb.plots.heatmaps import panel_labels, heading_of
+from detxai_nb.plots.heatmaps import heading_of, panel_labels
 from detxai_nb.plots.map_panel import ranges
 from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, find_colormap
 from detxai_nb.plots.standing_off import paint_map

@@ -61,6 +61,7 @@ def _drawn(found: re.Match[str]) -> str:
 
 def _picture(formula: str) -> bytes | None:
     """The formula as SVG, None for one beyond matplotlib's mathtext."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import math_to_image
 
     # What a plain sentence between two prices is.
@@ -71,14 +72,8 @@ def _picture(formula: str) -> bytes | None:
     for pattern, known in _KNOWN:
         words = re.sub(pattern, known, words)
     try:
-        math_to_image(f"${words}$", file, format="svg", prop=_font())
+        math_to_image(f"${words}$", file, format="svg", prop=FontProperties(size=_POINTS, math_fontfamily="cm"))
     except (ValueError, RuntimeError):
         return None
     # Without a date the same formula gives the same bytes; without the sheet of paper it can lie on any ground.
     return re.sub(rb'<metadata>.*?</metadata>|<g id="patch_1">.*?</g>', b"", file.getvalue(), flags=re.DOTALL)
-
-
-def _font() -> object:
-    from matplotlib.font_manager import FontProperties
-
-    return FontProperties(size=_POINTS, math_fontfamily="cm")

@@ -3,8 +3,8 @@
     python tests/bench/bench_memory.py [--detector tiny-fcos] [--objects 10 100 1000] [--megapixels 0.1 1 12]
 
 A scene is enlarged to the size, and of what the detector finds without suppression the best are explained with ODAM for
-the class. Each cell of the table is a process of its own: the seconds of processor time and the memory by which its peak
-rises above what it had before explaining, detection included. The steps:
+the class. Each cell of the table is a process of its own: the seconds of processor time of the step, and by how many MB
+the peak of memory rises above what detection had taken, `explain` included. The steps:
 
 "maps": `explain`. "batches": all maps at the picture's size, some at a time, as the metrics take them. "difference":
 the difference map of the first object against all others. "values": all maps at once, refused with a remedy beyond
