@@ -286,7 +286,7 @@ def test_photographs_that_are_none_are_refused(tmp_path: Path, capsys: pytest.Ca
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 not a photograph")
     assert "broken.jpg" in refusal(capsys, "explain", broken, "--out", out)
-    assert "is a folder" in refusal(capsys, "explain", tmp_path, "--out", out)
+    assert "for many pictures --out names a folder" in refusal(capsys, "explain", tmp_path, "--out", out)
     assert not out.exists()
 
 

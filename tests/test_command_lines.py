@@ -60,6 +60,11 @@ def quick() -> Iterator[tuple[str, ...]]:
     for table in ("detectors", "methods", "metrics"):
         yield from ((table, name) for name in NO_NAMES if not name.startswith("-"))
     yield from (("explain", path, "--out", "out.png") for path in (*NO_PATHS, ".", "text.png", "cut.png", "text.npz"))
+    yield from (
+        ("explain", many, "--out", out) for many in (".", "coco.json", "list.json") for out in ("a.png", "text.png")
+    )
+    yield from (("explain", many, "--out", "a", "--out", "b") for many in (".", "coco.json"))
+    yield from (("explain", path, "--out", "a") for path in ("coco.json", "text.json", "list.json", "gone.json"))
     yield from ((*EXPLAIN[:2], "--out", out) for out in ("", "out", "out.jpg", "out.png.txt", "no/out.png", "a\0b.png"))
     yield from (
         (*EXPLAIN, "--out", out) for out in ("x" * 20_000 + ".png", "scene.png/out.npz", "half\ud800.npz", "folder.png")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import detxai_nb
-from detxai_nb.cli import commands, doctors, pages, surveys, workshops
-from detxai_nb.cli.argument_types import add_detector_options, as_share, whole_number
+from detxai_nb.cli import commands, doctors, explains, pages, surveys, workshops
+from detxai_nb.cli.argument_types import whole_number
 from detxai_nb.cli.evaluate_options import add_evaluate
 from detxai_nb.cli.wording import in_own_words, shortened
 
@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"detxai-nb {detxai_nb.__version__}")
     parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
     add = parser.add_subparsers(required=True, metavar="command").add_parser
-    _add_explain(add("explain", help="compute heat maps of what is detected in a photograph, or of its classes"))
+    explains.add_explain(
+        add("explain", help="compute heat maps of what is detected in a photograph, or of its classes")
+    )
     pages.add_page(add("page", help="write the heat maps of a photograph as one living HTML file"))
     pages.add_publish(add("publish", help="write an executed notebook as one HTML file with its widgets alive"))
     add_evaluate(add("evaluate", help="reproduce the table of a paper with your own detector and data"))
@@ -100,63 +102,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_lab(add("lab", help="copy the notebooks into a folder and open JupyterLab there"))
     return parser
-
-
-def _add_explain(explain: argparse.ArgumentParser) -> None:
-    explain.set_defaults(run=commands.run_explain)
-    explain.add_argument("photo", type=Path, help="the image file; `detxai-nb example` writes one to try")
-    add_detector_options(explain)
-    explain.add_argument("--method", default="odam", help="a name of `detxai-nb methods` (%(default)s)")
-    explain.add_argument(
-        "--target", default="class", help="what to explain: class, x1, y1, x2, y2 or combined (%(default)s)"
-    )
-    explain.add_argument(
-        "--against",
-        metavar="CLASS",
-        help="why the class rather than this one: explain the difference of the two classes' logits; --target may then "
-        "name the class itself",
-    )
-    explain.add_argument("--layer", help="the explained layer, by default that of the detector")
-    explain.add_argument(
-        "--score-threshold",
-        type=as_share,
-        default=0.3,
-        metavar="S",
-        help="the lowest score of a detection that is explained, from 0 to 1 (%(default)s); of a classifier the five "
-        "most probable classes are explained whatever their probabilities",
-    )
-    explain.add_argument(
-        "--class",
-        dest="classes",
-        action="append",
-        metavar="NAME",
-        help="explain only objects of this class; with a classifier this class, however small its probability; may be "
-        "repeated",
-    )
-    explain.add_argument(
-        "--object",
-        type=whole_number(0),
-        action="append",
-        metavar="N",
-        help="explain only this object of those that are found, 0 for the one with the highest score; may be repeated",
-    )
-    explain.add_argument(
-        "--setting",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting of the method, such as direction=signed; may be repeated. `detxai-nb methods METHOD` lists "
-        "them",
-    )
-    explain.add_argument("--colormap", help="the name of a matplotlib colour map, for the picture")
-    explain.add_argument(
-        "--out",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="FILE",
-        help="the file to write: .png for a picture, .npz for the data; may be repeated",
-    )
 
 
 def _add_example(example: argparse.ArgumentParser) -> None:

@@ -16,75 +16,30 @@ from typing import TYPE_CHECKING, Any
 import detxai_nb as dx
 from detxai_nb.cli.crowds import CROWDS, run_crowds
 from detxai_nb.cli.tables import format_table
-from detxai_nb.cli.wording import in_own_words
 from detxai_nb.files import as_path, write_atomically
 
 if TYPE_CHECKING:
     import pandas
 
     from detxai_nb.data.sample import Sample
-    from detxai_nb.heatmaps import HeatMaps
-    from detxai_nb.types import Detections, OpenDetector
+    from detxai_nb.types import OpenDetector
 
-OUTPUTS = (".png", ".npz")
-"""The file endings that ``explain --out`` can write."""
 LISTED = {"detectors": ("family", "weights"), "methods": ("title", "kind"), "metrics": ("title", "better", "needs")}
 """What a list shows of each table besides the names."""
 FOR_PHOTOGRAPHS = "ssdlite320_mobilenet_v3_large"
 """The smallest detector that knows photographs."""
 
 
-def run_explain(options: argparse.Namespace) -> None:
-    """Explain the detections in a photograph, or with a classifier its most probable classes.
+def check_writable(path: Path) -> None:
+    """Raise an error if no file can be written there, before anything is computed for it.
 
     Args:
-        options: the parsed command line.
+        path: the file.
 
     Raises:
-        ValueError: for an unknown ending of a file, an object or class that is not there, or what ``dx.explain``
-            refuses.
-        FileNotFoundError: for a missing photograph, file of weights or folder to write into.
+        FileNotFoundError: if its folder does not exist.
+        ValueError: if it is a folder, or its name is too long.
     """
-    options.out = [as_path(path, "a file to write") for path in options.out]
-    for path in options.out:
-        if path.suffix not in OUTPUTS:
-            raise ValueError(f"--out writes {' or '.join(OUTPUTS)}, not {path.name!r}")
-        _check_writable(path)
-    settings = _settings(options.setting)
-    image = dx.load_image(options.photo)
-    from detxai_nb.doubts import doubt_of
-    from detxai_nb.subjects import class_titles, first_predictions, subject_of
-
-    detector = detector_opener(options)()
-    subject = subject_of(detector)
-    found = first_predictions(detector, image, options.score_threshold)
-    if doubt := doubt_of(detector, image):
-        print(f"detxai-nb: note: {in_own_words(doubt)}", file=sys.stderr)
-    found.require_nonempty()
-    if options.classes is not None:
-        found, known = _of_classes(detector, image, found, options.classes, subject.whole)
-    else:
-        known = list(range(len(found)))
-    rows = _chosen(found, options.object, subject.one)
-    found, chosen = found[rows], [known[row] for row in rows]
-    target = dx.Target(options.target, against=options.against)
-    maps = dx.explain(detector, image, found, method=options.method, target=target, layer=options.layer, **settings)
-    picture = _picture(maps, options.colormap) if any(_is_picture(path) for path in options.out) else b""
-    for i, (name, score, box) in enumerate(zip(class_titles(found), found.scores.tolist(), found.boxes.tolist())):
-        # A class of the whole image is in no place.
-        place = "" if subject.whole else f"  ({', '.join(f'{side:.1f}' for side in box)})"
-        said = subject.score_in_words(score) if score < 0.001 else f"{score:.3f}"
-        print(f"{chosen[i]:3}  {name}  {said}{place}  {maps.status[i]}")
-    for path in options.out:
-        if _is_picture(path):
-            write_atomically(path, lambda file: file.write(picture))
-        else:
-            maps.save(path)
-        print(f"wrote {path}")
-
-
-def _check_writable(path: Path) -> None:
-    """Raise an error if no file can be written there, before anything is computed for it."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     if path.is_dir():
@@ -94,43 +49,6 @@ def _check_writable(path: Path) -> None:
 
 
 _LONGEST_NAME = 230
-
-
-def _of_classes(
-    detector: OpenDetector, image: Any, found: Detections, wanted: Sequence[str], whole: bool
-) -> tuple[Detections, list[int]]:
-    """The predictions of some classes, by name, with their numbers: of a classifier any, of a detector those found."""
-    from detxai_nb.names import class_number
-    from detxai_nb.subjects import number_of_class
-
-    if whole:
-        numbers = list(dict.fromkeys(number_of_class(detector, name) for name in wanted))
-        own = dx.detections.of_classes(detector, image, numbers)
-        every = detector.detect([image], score_threshold=0.0)[0].labels.tolist()
-        return own, [every.index(number) for number in numbers]
-    numbers = [class_number(name, detector.names) for name in wanted]
-    rows = [row for row, label in enumerate(found.labels.tolist()) if label in numbers]
-    if not rows:
-        there = ", ".join(dict.fromkeys(found.label_names()))
-        raise ValueError(
-            f"no object of the class {' or '.join(map(repr, wanted))} was found; found were {there}. Try a lower "
-            "score_threshold"
-        )
-    return found[rows], rows
-
-
-def _chosen(found: Detections, wanted: Sequence[int] | None, one: str) -> list[int]:
-    """The row numbers of the objects to explain: those asked for, once each, or all."""
-    if wanted is None:
-        return list(range(len(found)))
-    missing = [number for number in wanted if number >= len(found)]
-    if missing:
-        told = ", ".join(f"{number} {name}" for number, name in enumerate(found.label_names()[:20]))
-        more = ", ..." if len(found) > 20 else ""
-        raise ValueError(
-            f"there is no {one} {missing[0]}; --object is one of the {len(found)} that were found: {told}{more}"
-        )
-    return list(dict.fromkeys(wanted))
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -219,7 +137,7 @@ def run_example(options: argparse.Namespace) -> None:
     if path.suffix.lower() != ending:
         raise ValueError(f"{path.name!r}: the {'photograph' if options.photograph else 'scene'} is a {ending} file")
     if not path.exists():
-        _check_writable(path)
+        check_writable(path)
     content = _photograph() if options.photograph else _scene(options.number)
     if path.exists() and (not path.is_file() or path.read_bytes() != content):
         raise FileExistsError(f"{path} is there already, with something else in it; name another file")
@@ -328,7 +246,7 @@ def detector_opener(options: argparse.Namespace) -> Callable[[], OpenDetector]:
     Raises:
         ValueError: for settings that are options of their own, or no names.
     """
-    settings = _settings(options.detector_setting)
+    settings = parse_settings(options.detector_setting)
     own = {"name", "weights", "names", "device"} & set(settings)
     if own:
         raise ValueError(f"{min(own)} is no setting but an option of its own: --{min(own).replace('name', 'detector')}")
@@ -347,8 +265,18 @@ def _names(given: str) -> list[str]:
     return names
 
 
-def _settings(given: Sequence[str]) -> dict[str, Any]:
-    """Parse ``NAME=VALUE`` pairs; a value is parsed as JSON (numbers, true, null) or else taken as text."""
+def parse_settings(given: Sequence[str]) -> dict[str, Any]:
+    """Parse ``NAME=VALUE`` pairs; a value is parsed as JSON (numbers, true, null) or else taken as text.
+
+    Args:
+        given: the pairs.
+
+    Returns:
+        By each name the value.
+
+    Raises:
+        ValueError: for what is no pair.
+    """
     settings: dict[str, Any] = {}
     for pair in given:
         name, equals, text = pair.partition("=")
@@ -359,13 +287,3 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
         except (ValueError, RecursionError):
             settings[name] = text
     return settings
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix == ".png"
-
-
-def _picture(maps: HeatMaps, colormap: str | None) -> bytes:
-    from detxai_nb.plots.heatmaps import plot_maps, to_png
-
-    return to_png(plot_maps(maps, colormap=colormap))
