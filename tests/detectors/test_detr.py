@@ -155,10 +155,12 @@ def test_evidence_cancels_in_front_of_a_layer_norm(kind: str) -> None:
     assert product.sum(1).abs().sum() < 1e-3 * product.abs().sum()
 
 
-BATCHED = ["detr", "conditional-detr", "deformable-detr", "rt-detr", "yolos", "lw-detr", "rf-detr", "deimv2"]
+BATCHED = ["detr", "conditional-detr", "deformable-detr", "rt-detr", "yolos", "rf-detr", "deimv2"]
+# On a CPU PyTorch's batches of gradients through LW-DETR's projector are wrong, which the trace notices.
+NOTICED = pytest.mark.filterwarnings("ignore:this module's gradients come out wrong in batches")
 
 
-@pytest.mark.parametrize("kind", BATCHED)
+@pytest.mark.parametrize("kind", [*BATCHED, pytest.param("lw-detr", marks=NOTICED)])
 def test_gradients_in_batches_equal_those_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = builder(kind)(torch.float64)
     for layer in of_a_kind(detector.layers):
