@@ -162,6 +162,21 @@ def test_every_cell_of_code_is_short_and_explained(path: Path) -> None:
     assert notebook.cells[0].source.startswith("# ")
 
 
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS], ids=called)
+def test_its_links_lead_to_files_that_are_copied_with_it(path: Path) -> None:
+    """`detxai-nb lab` copies notebooks and the glossary, so nothing else lies beside a student's copy."""
+    texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    links = [link for text in texts for link in LINK.findall(text)]
+    assert links
+    for link in links:
+        target = (path.parent / link).resolve()
+        assert target.is_file(), f"{link} is not there"
+        assert target.parent == REPOSITORY / "notebooks", f"{link} is not copied with the notebooks"
+
+
 # What a card says, in this order.
 CARD = ("Question", "Goals", "Before this", "Time", "Needed")
 

@@ -127,7 +127,7 @@ class SeatAnswers:
         """
         where = as_path(folder, "a folder for answers")
         found = []
-        for path in sorted(where.glob(f"{seat.study}-{seat.code}-*{ENDING}")):
+        for path in sorted(where.glob(f"{seat.study}-{seat.code}*{ENDING}")):
             try:
                 found.append(cls.load(path, seat))
             except ValueError:

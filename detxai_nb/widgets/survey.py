@@ -21,7 +21,7 @@ from detxai_nb.widgets.snapshots import pages
 
 _KEY_NOTE = (
     "What the letters were is in the study's file with the key, which is given out when all have handed in: "
-    "then run survey.reveal(its path)."
+    "then run survey.reveal(its path), where survey = dx.widgets.Survey(...)."
 )
 
 

@@ -29,7 +29,8 @@ On each laptop, without a network, with Python {python}:
   workshop/bin/detxai-nb lab notebooks
 
 The lesson is notebooks/10_workshop.ipynb. The detectors come with the package; nothing else has to be downloaded.
-Collect answers:   detxai-nb survey collect class/rank --study teacher/rank.study.json --address 0.0.0.0
+Collect answers:   in the folder notebooks, where notebook 10 looks for the folder class:
+                   detxai-nb survey collect class/rank --study ../teacher/rank.study.json --address 0.0.0.0
                    and so for draw and detectors, each in a terminal of its own with another --port
 Slips, paper:      detxai-nb survey print teacher/rank.study.json sheets.html --key key.html
 Check the folder:  detxai-nb workshop check .   (or sha256sum -c SHA256SUMS)

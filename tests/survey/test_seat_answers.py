@@ -69,6 +69,17 @@ def test_a_write_that_fails_loses_no_answer_and_keeps_none_that_is_not_on_the_di
     assert len(answers) == 3
 
 
+def test_on_another_laptop_a_seat_goes_on_from_the_file_to_hand_in(
+    seat: Seat, whole: ClassAnswers, tmp_path: Path
+) -> None:
+    answers = SeatAnswers(seat.study, seat.code, consent=True, answers=whole.seats[0].answers[:2])
+    answers.save(tmp_path)
+    again = SeatAnswers.resume(seat, tmp_path)
+    assert again == answers
+    given(seat, again, whole.seats[0].answers[2:3])
+    assert len(SeatAnswers.resume(seat, tmp_path)) == 3
+
+
 def test_nothing_is_recorded_without_consent(seat: Seat, tmp_path: Path) -> None:
     answers = SeatAnswers.begin(seat, tmp_path, consent=False)
     with pytest.raises(ValueError, match="without consent"):

@@ -79,3 +79,20 @@ def test_the_expected_values_are_the_notebooks() -> None:
         expected = re.findall(r"\d\.\d\d", row)
         assert expected, name
         assert set(expected) <= set(re.findall(r"\d\.\d\d", told(cell))), name
+
+
+def test_the_teachers_line_adds_up_each_answers_seconds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import detxai_nb as dx
+
+    notes = (PAGES / "instructor.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r'`([^`]*dx\.survey\.merge\("class/rank"\)[^`]*)`', notes)
+    monkeypatch.chdir(tmp_path)
+    folder = Path("class", "rank")
+    folder.mkdir(parents=True)
+    study = dx.survey.rehearsal_study(seats=1)
+    study.save(folder / "rank.study.json")
+    seat = study.seat(study.codes[0])
+    answers = dx.survey.SeatAnswers.begin(seat, folder, consent=True)
+    for question in [one for one in seat.questions if one.kind == "rank"][:2]:
+        answers.record(seat, question.item, choice="BDAC", seconds=21.5)
+    assert eval(line, {"dx": dx}) == {seat.code: 43.0}
