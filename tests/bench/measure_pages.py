@@ -54,10 +54,8 @@ def pages(detector: Any, image: Any, folder: Path) -> Iterator[tuple[str, Path]]
     what_if.ask(dx.interventions.Region.box(image.shape[:2], few.boxes[0].round().tolist()))
     yield "WhatIf, 1 step", what_if.save_html(folder / "what_if.html")
     maps = dx.compare(detector, image, few, methods=METHODS)
-    yield (
-        "HeatMaps, 3 methods, 5 objects",
-        maps["odam"].save_html(folder / "m.html", maps["grad-cam"], maps["grad-cam++"]),
-    )
+    others = [maps[name] for name in METHODS[1:]]
+    yield "HeatMaps, 3 methods, 5 objects", maps[METHODS[0]].save_html(folder / "maps.html", *others)
 
 
 def opened(paths: list[Path]) -> Iterator[str]:
