@@ -6,10 +6,6 @@ import base64
 import html
 import io
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from matplotlib.font_manager import FontProperties
 
 _PARTS = re.compile(
     r"(?P<code>```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|``.+?``|`[^`\n]+`)"
