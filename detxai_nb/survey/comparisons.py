@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -159,7 +160,10 @@ def means_apart(first: str, second: str, ones: Values, others: Values) -> Survey
     if min(len(a), len(b)) > 1 and (np.ptp(a) or np.ptp(b)):
         from scipy.stats import ttest_ind
 
-        p = float(ttest_ind(a, b, equal_var=False).pvalue)
+        with warnings.catch_warnings():
+            # Of answers that are all alike, whose variance of 0 is exact, it says that they are nearly identical.
+            warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
+            p = float(ttest_ind(a, b, equal_var=False).pvalue)
         spread = math.sqrt((a.var(ddof=1) * (len(a) - 1) + b.var(ddof=1) * (len(b) - 1)) / (len(a) + len(b) - 2))
         effect = float(a.mean() - b.mean()) / spread
     return _over(

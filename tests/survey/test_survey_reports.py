@@ -247,3 +247,11 @@ def test_rehearsal_seats_answer_everything_in_time_and_with_the_papers_shares(wh
     assert simulate(30, seed=2).seats != whole.seats
     ranks = dx.survey.report(whole).section("rank").table["average rank"]
     assert np.allclose(ranks.loc[list(paper_tables.TABLE_2)], (3.32, 2.91, 2.18, 1.59), atol=0.3)
+
+
+def test_confidences_that_are_all_alike_are_compared_without_a_warning() -> None:
+    """Warnings are errors here; p is that of one sample against the value that the others all gave."""
+    varied = {"one": [2.0, 3.0], "two": [3.0, 5.0]}
+    found = means_apart("odam", "d-rise", varied, {"one": [4.0, 4.0], "two": [4.0]})
+    expected = stats.ttest_1samp([2.0, 3.0, 3.0, 5.0], 4.0).pvalue
+    assert found.p == pytest.approx(expected)
