@@ -1,4 +1,4 @@
-"""Check that a wheel holds every committed file of the package and the notebooks, but for solutions, and nothing else.
+"""Check that a wheel holds the committed package, notebooks (but for solutions) and workshop, and nothing else.
 
 python .ci/check_wheel.py WHEEL
 """
@@ -24,13 +24,16 @@ LEFT_OUT = r"notebooks/solutions/.*\.ipynb"
 LARGEST = 45_000_000  # bytes
 
 
+def place_of(name: str) -> str:
+    """Where a committed file lies in the wheel."""
+    if name.startswith("docs/workshop/"):
+        return name.replace("docs/workshop", "detxai_nb/workshop_material", 1)
+    return name if name.startswith("detxai_nb/") else f"detxai_nb/{name}"
+
+
 def faults(held: set[str], committed: set[str], size: int) -> list[str]:
     """What is wrong with a wheel that holds these names, given the committed files of the package and the notebooks."""
-    expected = {
-        name if name.startswith("detxai_nb/") else f"detxai_nb/{name}"
-        for name in committed
-        if not re.fullmatch(LEFT_OUT, name)
-    }
+    expected = {place_of(name) for name in committed if not re.fullmatch(LEFT_OUT, name)}
     inside = {name for name in held if ".dist-info/" not in name}
     found = [f"{name} is missing" for name in sorted((expected | set(NEEDED)) - inside)]
     found += [f"{name} does not belong there" for name in sorted(inside - expected)]
@@ -45,7 +48,7 @@ def main() -> int:
     """Check the wheel named on the command line against the checkout in the current folder."""
     wheel = Path(sys.argv[1])
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "detxai_nb", "notebooks"], check=True, capture_output=True, text=True
+        ["git", "ls-files", "-z", "detxai_nb", "docs/workshop", "notebooks"], check=True, capture_output=True, text=True
     ).stdout
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not name.endswith("/")}

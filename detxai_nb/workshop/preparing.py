@@ -14,6 +14,8 @@ from detxai_nb.files import as_path
 from detxai_nb.lab import notebook_folder, series_files
 from detxai_nb.workshop import contents
 from detxai_nb.workshop.kit import TEACHER, Kit
+from detxai_nb.workshop.material import CONSENT, NOTES, material_folder
+from detxai_nb.workshop.slides import make_slides
 from detxai_nb.workshop.wheelhouse import FOLDER, WheelOptions, fill_wheelhouse
 
 RECIPES = f"{TEACHER}/studies.json"
@@ -28,6 +30,7 @@ On each laptop, without a network, with Python {python}:
   workshop/bin/detxai-nb doctor
   workshop/bin/detxai-nb lab notebooks
 
+For the teacher: teacher/instructor.md minute by minute, teacher/slides.html, teacher/consent.md.
 The lesson is notebooks/10_workshop.ipynb. The detectors come with the package; nothing else has to be downloaded.
 Collect answers:   in the folder notebooks, where notebook 10 looks for the folder class:
                    detxai-nb survey collect class/rank --study ../teacher/rank.study.json --address 0.0.0.0
@@ -73,10 +76,10 @@ def prepare_workshop(
 ) -> PreparedWorkshop:
     """Prepare the folder of a workshop for laptops without a network.
 
-    ``studies/`` holds what seats see, ``teacher/`` the same with the keys; ``notebooks/`` the series; ``wheelhouse/``
-    the packages; SHA256SUMS the checksums of all. Each file is written whole or not at all. Called again, it does what
-    is missing. A file that was changed, or a study that other settings made, is kept unless ``force``: answers to it
-    may be out already.
+    ``studies/`` holds what seats see, ``teacher/`` the same with the keys, notes, a consent sheet and slides;
+    ``notebooks/`` the series; ``wheelhouse/`` the packages; SHA256SUMS the checksums of all. Each file is written whole
+    or not at all. Called again, it does what is missing. A file that was changed, or a study that other settings made,
+    is kept unless ``force``: answers to it may be out already.
 
     Args:
         folder: is made if it is missing.
@@ -104,6 +107,8 @@ def prepare_workshop(
     for path in series_files(notebook_folder()):
         name = f"notebooks/{path.name}"
         states[name] = kit.put(name, path.read_bytes(), force=force)
+    for name, content in _for_the_teacher(problems).items():
+        states[name] = kit.put(name, content, force=force)
     states["README.txt"] = kit.put("README.txt", _read_me(seats), force=force)
     problems += [f"{name} was changed and is kept; --force overwrites it" for name, s in states.items() if s == "kept"]
     found: list[str] = []
@@ -117,6 +122,17 @@ def prepare_workshop(
                 f"{FOLDER}: PyTorch came in its build for GPUs, several GB; its index has builds for the CPU"
             )
     return PreparedWorkshop(kit.folder, states, tuple(found), tuple(problems))
+
+
+def _for_the_teacher(problems: list[str]) -> dict[str, bytes]:
+    """Notes, consent sheet and slides, by file."""
+    folder = material_folder()
+    found = {f"{TEACHER}/{name}": (folder / name).read_bytes() for name in (NOTES, CONSENT)}
+    try:
+        found[f"{TEACHER}/slides.html"] = make_slides().encode("utf-8")
+    except ImportError:
+        problems.append('the slides are made by nbconvert, which is missing: pip install "detxai-nb[lab]"')
+    return found
 
 
 def _study(

@@ -73,6 +73,8 @@ def test_everything_is_there_once_and_the_second_call_changes_nothing(
     kit = tmp_path / "a" / "kit"
     line = ["workshop", "prepare", str(kit), "--seats", "4", "--no-wheels"]
     assert main(line) == 0
+    for name in ("instructor.md", "consent.md", "slides.html"):
+        assert (kit / "teacher" / name).stat().st_size > 500
     assert "study small: 2 of 2 objects" in capsys.readouterr().err
     before = as_it_is(kit)
     study = dx.survey.Study.load(kit / "studies/small.study.json")

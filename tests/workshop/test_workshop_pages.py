@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from detxai_nb.workshop import slides
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = REPOSITORY / "docs" / "workshop"
 NOTEBOOK = REPOSITORY / "notebooks" / "solutions" / "10_workshop.ipynb"
-
-
-@pytest.fixture(scope="module")
-def slides() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_slides", PAGES / "make_slides.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def told(cell: str) -> str:
@@ -34,7 +24,7 @@ def told(cell: str) -> str:
     return "".join(texts)
 
 
-def test_ten_slides_are_one_page_that_asks_for_nothing(slides: ModuleType, tmp_path: Path) -> None:
+def test_ten_slides_are_one_page_that_asks_for_nothing(tmp_path: Path) -> None:
     pytest.importorskip("nbconvert")
     page = tmp_path / "slides.html"
     assert slides.main([str(page)]) == 0
@@ -46,9 +36,9 @@ def test_ten_slides_are_one_page_that_asks_for_nothing(slides: ModuleType, tmp_p
     assert not re.findall(r"https?:|PICTURE-|!\[", bare)
 
 
-def test_a_picture_that_no_cell_shows_is_said(slides: ModuleType) -> None:
+def test_a_picture_that_no_cell_shows_is_said() -> None:
     with pytest.raises(ValueError, match="no cell 'none' of"):
-        slides.picture("10_workshop.ipynb", "none")
+        slides.picture_of("10_workshop.ipynb", "none")
 
 
 def test_the_minutes_are_the_same_everywhere() -> None:

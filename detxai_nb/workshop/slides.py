@@ -1,6 +1,6 @@
-"""Make one page of slides from slides.md and the pictures of notebook 10; it needs no network and nothing beside it.
+"""One page of slides from slides.md and the pictures of notebook 10, which needs nothing beside it.
 
-    python docs/workshop/make_slides.py slides.html
+    python -m detxai_nb.workshop.slides slides.html
 
 Slides are divided by lines of three hyphens. A picture ``![words](NOTEBOOK.ipynb#CELL)`` is the one that this cell of a
 notebook in notebooks/ shows. Markdown is converted by nbconvert, which comes with JupyterLab. Arrow keys, the space bar
@@ -16,8 +16,9 @@ import re
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-NOTEBOOKS = HERE.parents[1] / "notebooks"
+from detxai_nb.lab import notebook_folder
+from detxai_nb.workshop.material import material_folder
+
 PICTURE = re.compile(r"!\[([^\]]*)\]\((\w+\.ipynb)#([\w-]+)\)")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -58,22 +59,45 @@ addEventListener("keydown", event => {
 """
 
 
-def picture(name: str, cell: str) -> str:
-    """The first picture that a cell of a notebook shows, as a data URL."""
-    for one in json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))["cells"]:
+def picture_of(name: str, cell: str) -> str:
+    """Return the first picture that a cell of a notebook shows.
+
+    Args:
+        name: the notebook's file.
+        cell: the cell's id.
+
+    Returns:
+        A data URL.
+
+    Raises:
+        ValueError: if no such cell shows one.
+    """
+    for one in json.loads((notebook_folder() / name).read_text(encoding="utf-8"))["cells"]:
         for output in one.get("outputs", ()) if one["id"] == cell else ():
             if "image/png" in output.get("data", {}):
                 return "data:image/png;base64," + "".join(output["data"]["image/png"]).replace("\n", "")
     raise ValueError(f"no cell {cell!r} of {name} shows a picture; run the notebook, or mend slides.md")
 
 
-def make(source: Path) -> str:
-    """The page of slides."""
+def make_slides(source: Path | None = None) -> str:
+    """Return the page of slides.
+
+    Args:
+        source: the Markdown; None for the workshop's own.
+
+    Returns:
+        A whole HTML document.
+
+    Raises:
+        ImportError: without nbconvert, which JupyterLab brings.
+        ValueError: if a slide names a picture that there is not.
+    """
     from nbconvert.filters import markdown2html
 
     def drawn(found: re.Match[str]) -> str:
-        return f'<img alt="{html.escape(found[1])}" src="{picture(found[2], found[3])}">'
+        return f'<img alt="{html.escape(found[1])}" src="{picture_of(found[2], found[3])}">'
 
+    source = source or material_folder() / "slides.md"
     texts = [text.strip() for text in re.split(r"^---$", source.read_text(encoding="utf-8"), flags=re.MULTILINE)]
     slides = []
     for number, text in enumerate(texts, 1):
@@ -89,11 +113,18 @@ def make(source: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Write the page.
+
+    Args:
+        arguments: the command line; None for that of the process.
+
+    Returns:
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(description="Write the slides of the workshop as one page.")
     parser.add_argument("page", type=Path, help="the page that is written, such as slides.html")
     options = parser.parse_args(arguments)
-    options.page.write_text(make(HERE / "slides.md"), encoding="utf-8")
+    options.page.write_text(make_slides(), encoding="utf-8")
     print(options.page)
     return 0
 
