@@ -87,17 +87,27 @@ def copy_notebooks(folder: str | os.PathLike[str], source: Path | None = None) -
     Raises:
         ValueError: if ``folder`` is a file.
         FileNotFoundError: if the installation has no notebooks.
+        OSError: if something has to be written into ``folder`` and cannot be.
     """
     folder, source = as_path(folder, "the working folder"), source or notebook_folder()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; name the folder to work in")
-    folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() == source.resolve():
         return [NotebookCopy(path, "unchanged") for path in series_files(source)]
-    known = _read_record(folder / RECORD)
-    copies = [_copy(path, folder / path.name, known) for path in series_files(source)]
-    record = json.dumps(known, indent=1, sort_keys=True).encode()
-    write_atomically(folder / RECORD, lambda file: file.write(record))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        known = _read_record(folder / RECORD)
+        before = dict(known)
+        copies = [_copy(path, folder / path.name, known) for path in series_files(source)]
+        if known != before:
+            record = json.dumps(known, indent=1, sort_keys=True).encode()
+            write_atomically(folder / RECORD, lambda file: file.write(record))
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"the notebooks cannot be copied into {folder} ({error.strerror or error}); name a folder that you can "
+            "write, such as detxai-nb lab ~/notebooks",
+        ) from error
     return copies
 
 

@@ -88,6 +88,22 @@ def test_a_broken_record_means_that_everything_found_is_kept(series: Path, tmp_p
     assert (tmp_path / START).read_text() == '{"cells": [1]}'
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_a_remedy_and_used_if_nothing_has_to_be_written(
+    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_notebooks(tmp_path / "there", series)
+
+    def read_only(*_: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(lab, "write_atomically", read_only)
+    assert {one.state for one in copy_notebooks(tmp_path / "there", series)} == {"unchanged"}
+    with pytest.raises(
+        OSError, match=r"cannot be copied into .*new \(Read-only file system\); name a folder that you can"
+    ):
+        copy_notebooks(tmp_path / "new", series)
+
+
 def test_working_in_the_series_itself_copies_nothing(series: Path) -> None:
     assert set(states(series, series).values()) == {"unchanged"}
     assert not (series / RECORD).exists()
