@@ -27,7 +27,8 @@ figure { margin: 0; flex: 1 1 0; max-width: 40%; text-align: center; } figure sv
 figcaption { font-weight: bold; } .answer { flex: 0 0 31mm; margin: 0; text-align: center; }
 .field { display: inline-block; width: 5.5mm; height: 7mm; border: 0.3mm solid #000; margin: 0.5mm;
 vertical-align: middle; }
-.slips { display: grid; grid-template-columns: repeat(4, 1fr); } .slips div { border: 0.2mm dashed #888; padding: 5mm 0;
+.slips { display: grid; grid-template-columns: repeat(4, 1fr); break-after: page; }
+.slips div { border: 0.2mm dashed #888; padding: 5mm 0;
 text-align: center; break-inside: avoid; }
 table { border-collapse: collapse; width: 100%; font-size: 8.5pt; } tr { break-inside: avoid; }
 th, td { border: 0.2mm solid #888; padding: 1mm 1.5mm; text-align: left; vertical-align: top; }
