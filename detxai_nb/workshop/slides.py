@@ -112,15 +112,8 @@ def make_slides(source: Path | None = None) -> str:
     return PAGE.format(title=title, style=STYLE, slides="\n".join(slides), script=SCRIPT)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page.
-
-    Args:
-        arguments: the command line; None for that of the process.
-
-    Returns:
-        The exit status.
-    """
+def _main(arguments: list[str] | None = None) -> int:
+    """Write the page."""
     parser = argparse.ArgumentParser(description="Write the slides of the workshop as one page.")
     parser.add_argument("page", type=Path, help="the page that is written, such as slides.html")
     options = parser.parse_args(arguments)
@@ -130,4 +123,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main())

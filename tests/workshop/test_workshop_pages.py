@@ -27,7 +27,7 @@ def told(cell: str) -> str:
 def test_ten_slides_are_one_page_that_asks_for_nothing(tmp_path: Path) -> None:
     pytest.importorskip("nbconvert")
     page = tmp_path / "slides.html"
-    assert slides.main([str(page)]) == 0
+    assert slides._main([str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert text.count("<section>") == 10
     assert text.count('src="data:image/png;base64,') == len(slides.PICTURE.findall((PAGES / "slides.md").read_text()))
