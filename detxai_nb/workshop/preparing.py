@@ -15,7 +15,6 @@ from detxai_nb.lab import notebook_folder, series_files
 from detxai_nb.workshop import contents
 from detxai_nb.workshop.kit import TEACHER, Kit
 from detxai_nb.workshop.material import CONSENT, NOTES, material_folder
-from detxai_nb.workshop.slides import make_slides
 from detxai_nb.workshop.wheelhouse import FOLDER, WheelOptions, fill_wheelhouse
 
 RECIPES = f"{TEACHER}/studies.json"
@@ -126,6 +125,9 @@ def prepare_workshop(
 
 def _for_the_teacher(problems: list[str]) -> dict[str, bytes]:
     """Notes, consent sheet and slides, by file."""
+    # Here, so that the module can be run by itself.
+    from detxai_nb.workshop.slides import make_slides
+
     folder = material_folder()
     found = {f"{TEACHER}/{name}": (folder / name).read_bytes() for name in (NOTES, CONSENT)}
     try:
