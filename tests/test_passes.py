@@ -253,6 +253,20 @@ def test_a_cache_hands_over_after_some_pictures(monkeypatch: pytest.MonkeyPatch)
     assert quick.queries == plain.queries == len({picture.tobytes() for picture in pictures})
 
 
+def test_a_cache_that_lives_long_sees_changed_weights() -> None:
+    detector = dx.load_detector("tiny-yolox", device="cpu")
+    cache = dx.metrics.DetectionCache(detector, batch_size=2)
+    list(cache.ask([image(), *masked(11)], 0.3))
+    assert cache._passes is not None
+    assert cache._passes.kind == FAST
+    bias = next(parameter for name, parameter in detector.module.named_parameters() if name.endswith("bn.bias"))
+    bias.data.add_(0.05)
+    (found,) = cache.ask([image(30)], 0.3)
+    expected = detector.detect([image(30)], 0.3)[0]
+    assert torch.equal(found.labels, expected.labels)
+    assert torch.allclose(found.scores, expected.scores, rtol=0, atol=1e-5)
+
+
 def test_an_evaluation_says_whether_copies_may_answer() -> None:
     detector = dx.load_detector("tiny-fcos", device="cpu")
     tables = []

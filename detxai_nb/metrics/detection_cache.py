@@ -163,6 +163,8 @@ class DetectionCache:
         """
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, got {batch_size}")
+        if self._passes is not None and self._passes.stale:
+            self._passes = None
         order: list[tuple[float, bytes]] = []
         new: dict[tuple[float, bytes], np.ndarray] = {}
         for image in images:

@@ -18,7 +18,8 @@ from detxai_nb.pages.arrays import ArrayTable, json_in_html, take_out_arrays
 STATIC = Path(__file__).parents[1] / "widgets" / "static"
 """The bundles of the front ends."""
 SAVED_NOTE = (
-    "A saved page: it needs no kernel and no network. What would have to be computed anew is in the notebook only."
+    "A saved page: it needs neither a kernel nor an internet connection. "
+    "What would have to be computed anew is in the notebook only."
 )
 """What a page says of itself."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from detxai_nb.pages.document import Page, page_path
 
-REPORT_NOTE = "A saved report: it needs no kernel and no network."
+REPORT_NOTE = "A saved report: it needs neither a kernel nor an internet connection."
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -6,8 +6,8 @@ normalisation is a part of the convolution before it (``folding``), maps are sto
 of many channels go by Winograd's tiles (``convolution``). Its numbers are those of the network up to rounding.
 
 Nothing is taken on trust: before a series of queries the copy and the network answer about one picture, and the copy is
-used only if their scores agree to 1e-5 (``fast``). The network itself is never changed, and a copy is not used any more
-once the network's weights have changed.
+used only if their scores agree to 1e-5 (``fast``). The network itself is never changed. Its weights are looked at when
+a series begins, and by a cache of answers, which may live long, before each of its requests.
 """
 
 from detxai_nb.passes.fast import FAST as FAST

@@ -53,10 +53,11 @@ class FastPasses:
     def __init__(self, detector: Detector, picture: Any, score_threshold: float, fast: bool = True) -> None:
         self._detector = detector
         self._copy: Detector | None = None
+        self._digest = b""
         self.reason = "it was not asked for" if not fast else _unfit(detector)
         if not self.reason:
             try:
-                self._copy, self.reason = _tried(detector, picture, score_threshold)
+                self._copy, self.reason, self._digest = _tried(detector, picture, score_threshold)
             except (torch.OutOfMemoryError, Cancelled):
                 raise
             except Exception as error:  # Whatever a copy of somebody's network raises: the network itself answers.
@@ -68,6 +69,11 @@ class FastPasses:
     def kind(self) -> str:
         """Who answers: "fast", the copy, or "plain", the detector."""
         return PLAIN if self._copy is None else FAST
+
+    @property
+    def stale(self) -> bool:
+        """Whether the copy is of weights that the network no longer has: ask before a later part of a long series."""
+        return self._copy is not None and _digest(Capabilities(self._detector).module) != self._digest
 
     def detect(self, images: Sequence[Any], score_threshold: float) -> list[Detections]:
         """Return the detections in some pictures.
@@ -96,8 +102,8 @@ def _unfit(detector: Detector) -> str:
     return ""
 
 
-def _tried(detector: Detector, picture: Any, threshold: float) -> tuple[Detector | None, str]:
-    """The copy and "", or None and how its answer differs."""
+def _tried(detector: Detector, picture: Any, threshold: float) -> tuple[Detector | None, str, bytes]:
+    """The copy and "", or None and how its answer differs; and the digest of the weights."""
     expected, watched = [], []
     module: Any = Capabilities(detector).module
     digest = _digest(module)
@@ -113,7 +119,7 @@ def _tried(detector: Detector, picture: Any, threshold: float) -> tuple[Detector
         run()
     other = copy.deepcopy(detector, dict(kept))
     difference = _difference(expected[0], _answer(other, picture, threshold))
-    return (None, difference) if difference else (other, "")
+    return (None, difference, digest) if difference else (other, "", digest)
 
 
 def _answer(detector: Detector, picture: Any, threshold: float) -> Detections:
@@ -154,7 +160,7 @@ def _replacements(module: nn.Module, pairs: Sequence[tuple[nn.Conv2d, nn.Module]
     return found
 
 
-def _digest(module: nn.Module) -> bytes:
+def _digest(module: Any) -> bytes:
     """A digest of all weights and statistics."""
     digest = hashlib.blake2b(digest_size=16)
 

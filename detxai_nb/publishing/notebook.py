@@ -19,7 +19,7 @@ from detxai_nb.publishing.saved_widgets import STATES, VIEW, WidgetReader
 CODE = ("open", "folded", "none")
 """How the code of cells is shown."""
 PUBLISHED_NOTE = (
-    "A published notebook: it needs no kernel and no network. "
+    "A published notebook: it needs neither a kernel nor an internet connection. "
     "What would have to be computed anew is in the notebook only."
 )
 _TEMPLATES = Path(__file__).parent
