@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -339,8 +340,9 @@ class _Workers(ProcessPoolExecutor):
             process.terminate()
         for process in processes:
             process.join()
-        if tasks is not None and not hasattr(tasks, "_terminate_broken"):
-            # Before Python 3.11.5 a task that is larger than a pipe is written for ever, to nobody, and waited for.
+        if tasks is not None and sys.version_info < (3, 11, 5):
+            # There a task that is larger than a pipe is written for ever, to nobody, and waited for. Later versions
+            # close this end in the manager's thread: closed twice, it may be another file's by then.
             tasks._reader.close()
         if manager is not None:
             manager.join()
