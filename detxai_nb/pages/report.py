@@ -38,7 +38,7 @@ def write_report(
         path: the file, which ends in .html.
         title: of the page, any text.
         parts: texts (paragraphs; one that begins with "# " is a heading), lists of texts, tables of pandas, and
-            ``PagePicture``; what is None is left out.
+            ``PagePicture``; what is None or an empty list is left out, and so is a heading with nothing below it.
         overwrite: whether an existing file is replaced.
         level: of headings.
 
@@ -53,9 +53,14 @@ def write_report(
     """
     target = page_path(path, overwrite)
     page = Page(title, REPORT_NOTE)
+    heading = ""
     for part in parts:
-        if part is not None:
-            page.add_html(_markup(part, level))
+        markup = "" if part is None else _markup(part, level)
+        if isinstance(part, str) and part.startswith("# "):
+            heading = markup
+        elif markup:
+            page.add_html(heading + markup)
+            heading = ""
     return page.write(target)
 
 
@@ -75,5 +80,8 @@ def _markup(part: Any, level: int) -> str:
     if isinstance(part, (list, tuple)) and all(isinstance(one, str) for one in part):
         return f"<ul>{''.join(f'<li>{html.escape(one)}</li>' for one in part)}</ul>" if part else ""
     if hasattr(part, "to_html"):
-        return f'<div class="dxp-scroll">{part.to_html(border=0, escape=True)}</div>'
+        # The numbers of a table's rows say nothing.
+        numbered = type(part.index).__name__ == "RangeIndex" and part.index.name is None
+        table = part.to_html(border=0, escape=True, index=not numbered, na_rep="–")
+        return f'<div class="dxp-scroll">{table}</div>'
     raise TypeError(f"a page has texts, lists of texts, tables and pictures, got {type(part).__name__}")

@@ -52,6 +52,16 @@ def test_the_page_of_maps_has_every_trait_of_the_explorer(tiny: tuple[Any, Any, 
     assert set(data["widgets"]["w0"]["root"]["state"]) == traits
 
 
+def test_a_heading_without_anything_below_and_the_numbers_of_rows_are_left_out(tmp_path: Path) -> None:
+    table = pd.DataFrame({"method": ["odam"], "value": [np.nan]})
+    parts = ["# Empty", [], "# Nothing", None, "# Table", table, "# Named", table.set_index("method"), "# Notes", []]
+    text = write_report(tmp_path / "r.html", "Report", parts).read_text("utf-8")
+    assert re.findall(r"<h2>(\w+)</h2>", text) == ["Table", "Named"]
+    assert "<td>–</td>" in text
+    assert "<th>0</th>" not in text
+    assert "<th>odam</th>" in text
+
+
 def test_reports_hold_their_tables_notes_and_figures(tiny: tuple[Any, Any, Any], tmp_path: Path) -> None:
     detector, sample, found = tiny
     scenes = dx.data.scenes.Scenes(2, seed=1)
