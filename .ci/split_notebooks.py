@@ -32,6 +32,7 @@ EXERCISE, SOLUTION = "exercise", "solution"
 MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
 CHECKED = re.compile(r"""dx\.check\(\s*["']([^"']+)["']""")
 LINK = re.compile(r"\]\((\w[\w-]*\.ipynb)")
+BUTTON = re.compile(r"(\[Open in \w+\]\([^)\s]*\bnotebooks/)(?:solutions/)?")
 COMPOUND = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.With, ast.AsyncWith, ast.Try, ast.FunctionDef, ast.ClassDef)
 
 
@@ -138,10 +139,11 @@ def _has(cell: Any, tag: str) -> bool:
 
 
 def _rename(notebook: Any, solved: bool) -> None:
-    """The title says which copy it is."""
+    """The title says which copy it is, and the links below it (``.ci/buttons.py``) open that copy."""
     first = notebook.cells[0]
     title, line_end, rest = first.source.partition("\n")
     title = title.removesuffix(SUFFIX)
+    rest = BUTTON.sub(r"\1solutions/" if solved else r"\1", rest)
     first.source = (title + SUFFIX if solved else title) + line_end + rest
 
 

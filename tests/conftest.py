@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import handing_out
@@ -74,3 +76,18 @@ def shared() -> Path:
     if not (folder / "data" / "coco-mini" / "instances.json").is_file():
         pytest.skip(f"there is no measuring data in {folder} (data/coco-mini and weights/yolox_nano_coco.safetensors)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ci_script() -> Callable[[str], ModuleType]:
+    """``ci_script(name)``: that script of `.ci/` as a module."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, REPOSITORY / ".ci" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

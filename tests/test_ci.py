@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,21 +13,6 @@ import pytest
 CI = Path(__file__).resolve().parents[1] / ".ci"
 
 
-@pytest.fixture(scope="module")
-def script() -> Callable[[str], ModuleType]:
-    """``script(name)``: that script of `.ci/` as a module."""
-
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, CI / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
-
-
 def report(*cases: str) -> str:
     return f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>"
 
@@ -38,15 +22,15 @@ SKIPPED = RAN.replace("</testcase>", '<skipped message="no Chromium"/></testcase
 OTHER = '<testcase classname="b" name="u"><skipped message="elsewhere"/></testcase>'
 
 
-def test_a_skipped_browser_test_is_a_fault(script: Callable[[str], ModuleType]) -> None:
-    faults = script("check_browser").faults
+def test_a_skipped_browser_test_is_a_fault(ci_script: Callable[[str], ModuleType]) -> None:
+    faults = ci_script("check_browser").faults
     assert faults(report(RAN, OTHER)) == []
     assert faults(report(RAN, SKIPPED)) == ["a.t was skipped: no Chromium"]
     assert faults(report(OTHER)) == ["no test in a browser ran"]
 
 
-def test_the_wheel_holds_what_is_committed_and_nothing_else(script: Callable[[str], ModuleType]) -> None:
-    module = script("check_wheel")
+def test_the_wheel_holds_what_is_committed_and_nothing_else(ci_script: Callable[[str], ModuleType]) -> None:
+    module = ci_script("check_wheel")
     solved, answers = "notebooks/solutions/00_start_here.ipynb", "notebooks/solutions/00.toml"
     committed = {"detxai_nb/cli.py", "notebooks/00_start_here.ipynb", solved, answers, *module.NEEDED[:-1]}
     own = {*module.NEEDED, "detxai_nb/cli.py", f"detxai_nb/{answers}"}

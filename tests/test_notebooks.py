@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,14 +45,9 @@ DOT = png((255, 0, 0), palette=True)
 
 
 @pytest.fixture(scope="module")
-def stripper() -> ModuleType:
+def stripper(ci_script: Callable[[str], ModuleType]) -> ModuleType:
     """The script that makes notebooks fit for committing."""
-    spec = importlib.util.spec_from_file_location("strip_notebooks", REPOSITORY / ".ci" / "strip_notebooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return ci_script("strip_notebooks")
 
 
 @pytest.fixture(scope="module")

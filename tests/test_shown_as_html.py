@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -148,13 +148,8 @@ def test_tables_of_what_there_is_escape_texts(table: str) -> None:
     Page(html).assert_harmless()
 
 
-def test_stripped_notebooks_are_those_without_html() -> None:
-    path = Path(__file__).resolve().parents[1] / ".ci" / "strip_notebooks.py"
-    spec = importlib.util.spec_from_file_location("strip_notebooks_for_html", path)
-    assert spec is not None
-    assert spec.loader is not None
-    stripper = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(stripper)
+def test_stripped_notebooks_are_those_without_html(ci_script: Callable[[str], ModuleType]) -> None:
+    stripper = ci_script("strip_notebooks")
     table = dx.methods()
     shown = [maps_of(1), some(2), table]
     kept = [{"image/png", "text/plain"}, {"text/plain"}, {"text/html", "text/plain"}]

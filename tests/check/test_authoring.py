@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -49,13 +49,8 @@ def own(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_exercises", REPOSITORY / ".ci" / "build_exercises.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(ci_script: Callable[[str], ModuleType]) -> ModuleType:
+    return ci_script("build_exercises")
 
 
 def test_the_committed_exercises_are_what_their_sources_make(script: ModuleType) -> None:

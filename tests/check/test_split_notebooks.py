@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,17 +15,10 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("nbformat") is None, reason='notebooks need: python -m pip install -e ".[test]"'
 )
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("split_notebooks", REPOSITORY / ".ci" / "split_notebooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(ci_script: Callable[[str], ModuleType]) -> ModuleType:
+    return ci_script("split_notebooks")
 
 
 def text(words: str, tag: str = "") -> Any:

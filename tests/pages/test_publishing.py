@@ -110,6 +110,11 @@ def test_code_is_open_folded_or_left_out(notebook: Any, tmp_path: Path) -> None:
     assert '<details class="dxp-code">' in folded
     assert "<title>&lt;b&gt;T</title>" in folded
     assert 'dxp-code"' not in publish_notebook(source, tmp_path / "n.html", code="none").path.read_text("utf-8")
+    hiding = copy.deepcopy(notebook)
+    hiding.cells[1].metadata["jupyter"] = {"source_hidden": True}
+    opened = publish_notebook(write(hiding, tmp_path / "h.ipynb"), tmp_path / "h.html").path.read_text("utf-8")
+    assert opened.count('<details class="dxp-code">') == 1, "code that the notebook hides is folded"
+    assert '<details class="dxp-code" open="">' in opened
     with pytest.raises(ValueError, match="'open', 'folded', 'none'"):
         publish_notebook(source, tmp_path / "x.html", code="shut")
 
