@@ -11,6 +11,7 @@ _STYLE = (
     ".detxai-nb-shown p{margin:.2em 0 .5em}"
     ".detxai-nb-shown table{border-collapse:collapse;color:inherit}"
     f".detxai-nb-shown th,.detxai-nb-shown td{{padding:.2em .8em;text-align:left!important;border-bottom:{_LINE}}}"
+    ".detxai-nb-shown td{vertical-align:top;white-space:pre-line}.detxai-nb-shown [data-value]{white-space:nowrap}"
     '.detxai-nb-shown [data-kind="number"]{text-align:right!important;font-variant-numeric:tabular-nums}'
 )
 
@@ -31,19 +32,30 @@ def html_block(heading: str, body: str, left_out: int = 0, style: str = "") -> s
     return f'<div class="detxai-nb-shown"><style>{_STYLE}{style}</style><p>{escape(heading)}</p>{body}{more}</div>'
 
 
-def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()) -> str:
+def html_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Collection[str] = (),
+    marked: Collection[str] = (),
+) -> str:
     """Return a table.
 
     Args:
         columns: the names of the columns.
-        rows: their cells, texts of any kind; they are escaped.
+        rows: their cells, texts of any kind, also of several lines; they are escaped.
         numbers: the columns that hold numbers, which are aligned on the right.
+        marked: the columns whose cells a style tells apart by their texts: ``[data-value="..."]``.
 
     Returns:
         HTML.
     """
     kinds = [' data-kind="number"' if name in numbers else "" for name in columns]
     head = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, columns))
-    lines = ["".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row)) for row in rows]
+
+    def cell(name: str, kind: str, text: str) -> str:
+        value = f' data-value="{escape(text)}"' if name in marked else ""
+        return f"<td{kind}{value}>{escape(text)}</td>"
+
+    lines = ["".join(cell(*one) for one in zip(columns, kinds, row)) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detxai_nb._version import __version__
-from detxai_nb.doctor.result import OK, SUSPICIOUS, VERDICTS, WRONG, CheckResult
+from detxai_nb.doctor.result import NOT_CHECKED, OK, SUSPICIOUS, VERDICTS, WRONG, CheckResult
+from detxai_nb.html_tables import html_block, html_table
+from detxai_nb.pages.report import write_report
 
 if TYPE_CHECKING:
     import pandas
 
-_COLORS = {OK: "#1a7f37", SUSPICIOUS: "#9a6700", WRONG: "#cf222e"}
-"""Of the verdicts, dark enough on white; on a dark page their own lighter ones are taken."""
-_DARK = {OK: "#57ab5a", SUSPICIOUS: "#d4a72c", WRONG: "#f47067"}
+_COLORS = {OK: "#2da44e", SUSPICIOUS: "#bf8700", WRONG: "#e5534b", NOT_CHECKED: "#868e96"}
+"""Of the dots before the verdicts, which stand out from a light page and from a dark one."""
 
 
 @dataclass(frozen=True)
@@ -112,48 +115,58 @@ class DoctorReport:
         return f"{self.detector} is {'healthy' if self.healthy else 'not healthy'}: {told} ({pictures})"
 
     def __str__(self) -> str:
-        order = (WRONG, SUSPICIOUS, OK, "not checked")
+        order = (WRONG, SUSPICIOUS, OK, NOT_CHECKED)
         return "\n".join([self._headline(), *(str(one) for verdict in order for one in self.of(verdict))])
 
     def __repr__(self) -> str:
         return f"DoctorReport({self._headline()})"
 
+    def save_html(
+        self, path: str | os.PathLike[str], *, title: str = "Examination of a detector", overwrite: bool = False
+    ) -> Path:
+        """Write the report as one HTML file.
+
+        Args:
+            path: the file, which ends in .html.
+            title: of the page.
+            overwrite: whether an existing file is replaced.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if its folder does not exist.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            ValueError: if the name is no HTML file's.
+        """
+        columns = {
+            "verdict": [one.verdict for one in self.results],
+            "found": [" ".join(_told(one)) for one in self.results],
+            "measured": ["; ".join(_measured(one)) for one in self.results],
+        }
+        table = self.table()[[]].assign(**columns)
+        return write_report(path, title, [f"{self._headline()}.", table], overwrite)
+
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = []
-        for one in self.results:
-            numbers = "<br>".join(
-                f"{escape(name)}: {escape(_short(value))}" for name, value in one.measured.items() if value is not None
-            )
-            more = "<br>".join(f"<i>{escape(text)}</i>" for text in (one.means, one.remedy) if text)
-            said = escape(one.said) + (f"<br>{more}" if more else "")
-            cells = (f"<b>{escape(one.check)}</b>", f'<b data-verdict="{one.verdict}">{one.verdict}</b>', said, numbers)
-            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        head = "".join(f"<th>{name}</th>" for name in ("check", "verdict", "found", "measured"))
-        return (
-            f'<div class="detxai-nb-doctor"><style>{_STYLE}</style><p><b>{escape(self._headline())}</b></p>'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        )
+        rows = [(one.check, one.verdict, "\n".join(_told(one)), "\n".join(_measured(one))) for one in self.results]
+        table = html_table(("check", "verdict", "found", "measured"), rows, marked=("verdict",))
+        return html_block(self._headline(), table, style=_STYLE)
 
 
-def _rules(colors: Mapping[str, str], where: str = "") -> str:
-    return "".join(
-        f'{where}.detxai-nb-doctor [data-verdict="{name}"]{{color:{color}}}' for name, color in colors.items()
-    )
-
-
-_DARK_HOSTS = ('[data-jp-theme-light="false"] ', '[data-theme="dark"] ')
-"""Where JupyterLab and the documentation say that they are dark, whatever the system is."""
-_STYLE = (
-    ".detxai-nb-doctor td,.detxai-nb-doctor th{text-align:left!important;vertical-align:top;padding:.3em .8em}"
-    ".detxai-nb-doctor td:nth-child(2){white-space:nowrap}.detxai-nb-doctor td:nth-child(4){opacity:.75}"
-    + _rules(_COLORS)
-    + "@media (prefers-color-scheme:dark){"
-    + _rules(_DARK, 'html:not([data-theme="light"]) body:not([data-jp-theme-light="true"]) ')
-    + "}"
-    + "".join(_rules(_DARK, host) for host in _DARK_HOSTS)
+_STYLE = "".join(
+    f'.detxai-nb-shown [data-value="{name}"]::before{{content:"\\25CF\\A0";color:{color}}}'
+    for name, color in _COLORS.items()
 )
+
+
+def _told(one: CheckResult) -> list[str]:
+    """The sentences of a result."""
+    return [text for text in (one.said, one.means, one.remedy) if text]
+
+
+def _measured(one: CheckResult) -> list[str]:
+    """The numbers of a result, each with its name."""
+    return [f"{name}: {_short(value)}" for name, value in one.measured.items() if value is not None]
 
 
 def _short(value: Any) -> str:

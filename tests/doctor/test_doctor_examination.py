@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -224,6 +226,18 @@ def test_words_from_outside_stay_words_in_the_page() -> None:
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 6
     assert page.count("<tr>") == 5
+    assert [page.count(f'data-value="{verdict}"') for verdict in dx.doctor.VERDICTS] == [2, 2, 2, 2]
+
+
+def test_a_saved_report_says_what_the_notebook_shows(tmp_path: Path) -> None:
+    found = report()
+    text = found.save_html(tmp_path / "report.html").read_text("utf-8")
+    assert "<script>alert" not in text
+    for one in found.results:
+        assert all(html.escape(part, quote=False) in text for part in (one.said, one.means, one.remedy, one.verdict))
+    assert "scores: 3" in text
+    with pytest.raises(FileExistsError):
+        found.save_html(tmp_path / "report.html")
 
 
 def test_it_is_called_as_a_module() -> None:
