@@ -14,7 +14,7 @@ from detxai_nb.files import as_path
 from detxai_nb.lab import notebook_folder, series_files
 from detxai_nb.workshop import contents
 from detxai_nb.workshop.kit import TEACHER, Kit
-from detxai_nb.workshop.material import CONSENT, NOTES, material_folder
+from detxai_nb.workshop.material import CONSENT, NOTES, material_folder, without_lost_links
 from detxai_nb.workshop.wheelhouse import FOLDER, WheelOptions, fill_wheelhouse
 
 RECIPES = f"{TEACHER}/studies.json"
@@ -129,7 +129,9 @@ def _for_the_teacher(problems: list[str]) -> dict[str, bytes]:
     from detxai_nb.workshop.slides import make_slides
 
     folder = material_folder()
-    found = {f"{TEACHER}/{name}": (folder / name).read_bytes() for name in (NOTES, CONSENT)}
+    names = (NOTES, CONSENT)
+    texts = {name: without_lost_links((folder / name).read_text(encoding="utf-8"), names) for name in names}
+    found = {f"{TEACHER}/{name}": text.encode("utf-8") for name, text in texts.items()}
     try:
         found[f"{TEACHER}/slides.html"] = make_slides().encode("utf-8")
     except ImportError:

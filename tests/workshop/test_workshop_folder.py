@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -75,6 +76,10 @@ def test_everything_is_there_once_and_the_second_call_changes_nothing(
     assert main(line) == 0
     for name in ("instructor.md", "consent.md", "slides.html"):
         assert (kit / "teacher" / name).stat().st_size > 500
+    for path in kit.rglob("*.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text("utf-8")):
+            assert "://" in target or (path.parent / target).exists(), f"{path.name} links {target}"
+    assert "photographs are for after the lesson" in (kit / "teacher/instructor.md").read_text("utf-8")
     assert "study small: 2 of 2 objects" in capsys.readouterr().err
     before = as_it_is(kit)
     study = dx.survey.Study.load(kit / "studies/small.study.json")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from detxai_nb.workshop import slides
+from detxai_nb.workshop.material import without_lost_links
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = REPOSITORY / "docs" / "workshop"
@@ -86,3 +87,9 @@ def test_the_teachers_line_adds_up_each_answers_seconds_once(tmp_path: Path, mon
     for question in [one for one in seat.questions if one.kind == "rank"][:2]:
         answers.record(seat, question.item, choice="BDAC", seconds=21.5)
     assert eval(line, {"dx": dx}) == {seat.code: 43.0}
+
+
+def test_links_that_would_lead_nowhere_leave_their_words() -> None:
+    text = "[a](../start.md#x) [b](consent.md#y) [c](#z) [d](https://example.com/e.md) ![f](g.png)"
+    told = "a [b](consent.md#y) [c](#z) [d](https://example.com/e.md) ![f](g.png)"
+    assert without_lost_links(text, ["consent.md"]) == told
