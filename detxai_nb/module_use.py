@@ -274,8 +274,9 @@ def _number(lock: _ModuleLock) -> int:
     return lock.number
 
 
-def _forget(key: int, _: Any) -> None:
-    _LOCKS.pop(key, None)
+def _forget(key: int, _: Any, locks: dict[int, Any] = _LOCKS) -> None:
+    # A module may outlive this file's names, when Python ends.
+    locks.pop(key, None)
 
 
 class _ThreadModes:

@@ -7,9 +7,10 @@ returns a report. Each check measures something and says what that means and wha
 from detxai_nb import light_torchvision as _light_torchvision  # noqa: F401
 from detxai_nb.callable_module import make_callable
 from detxai_nb.doctor.examination import CHECKS, examine
+from detxai_nb.doctor.practice import practice_patients
 from detxai_nb.doctor.report import DoctorReport
 from detxai_nb.doctor.result import VERDICTS, CheckResult
 
-__all__ = ["CHECKS", "VERDICTS", "CheckResult", "DoctorReport", "examine"]
+__all__ = ["CHECKS", "VERDICTS", "CheckResult", "DoctorReport", "examine", "practice_patients"]
 
 make_callable(__name__, call="examine")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,8 @@ def as_expected(expected: Any, pictures: Sequence[np.ndarray], names: Sequence[s
         expected: None, or for one picture ``Detections``, (boxes, scores, labels) or a dict with these names; for
             several pictures a list of such, or of None for pictures of which nothing is known.
         pictures: uint8 RGB ``[H,W,3]`` each.
-        names: the detector's class names; labels are their numbers, or names.
+        names: the detector's class names; labels are their numbers, or names. ``Detections`` with other names are taken
+            by what they call each object, if the detector has a class of every such name.
 
     Returns:
         Detections or None for each picture.
@@ -135,7 +136,7 @@ def _has_boxes(value: Any) -> bool:
 
 def _as_detections(given: Any, names: Sequence[str]) -> Detections:
     if isinstance(given, Detections):
-        return given.to("cpu")
+        return _counted_as(names, given.to("cpu"))
     if isinstance(given, Mapping):
         lacking = [name for name in _FIELDS if name not in given]
         if lacking:
@@ -149,6 +150,22 @@ def _as_detections(given: Any, names: Sequence[str]) -> Detections:
     boxes, scores = (_numbers(name, value) for name, value in zip(_FIELDS[:2], given))
     labels = torch.tensor(as_labels(given[2], scores.numel(), names), dtype=torch.int64)
     return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels, tuple(names))
+
+
+def _counted_as(names: Sequence[str], given: Detections) -> Detections:
+    """The same detections with labels that are numbers of ``names``, where these have all classes that were found.
+
+    Detections bring names of their own, and what an object is called is the answer, not its number.
+    """
+    if given.names == tuple(names):
+        return given
+    # Of two classes of one name the first.
+    numbers = {name: len(names) - 1 - i for i, name in enumerate(reversed(names))}
+    called = given.label_names()
+    if not set(called) <= set(numbers):
+        return given
+    labels = torch.tensor([numbers[name] for name in called], dtype=torch.int64)
+    return replace(given, labels=labels, names=tuple(names), class_scores=None)
 
 
 def _numbers(name: str, value: Any) -> Tensor:

@@ -230,6 +230,27 @@ def test_a_shift_of_labels_is_found_by_annotations(shift: int, verdict: str) -> 
     assert by_answers.verdict == verdict
 
 
+def test_detections_as_expected_answers_count_by_their_own_names() -> None:
+    """Their names, not their numbers, say what an object is: so names that are shifted are found by them too."""
+    names = tuple("abcdef")
+    boxes = [[10.0 * i, 0.0, 10.0 * i + 8, 8.0] for i in range(5)]
+    answer = (boxes, [0.9] * 5, [0, 2, 3, 1, 5])
+    picture = np.zeros((20, 60, 3), np.uint8)
+    own = dx.wrap_predict(lambda image: answer, names).detect([picture])[0]
+    shifted = dx.wrap_predict(lambda image: answer, [*names[1:], names[0]])
+    found = dx.doctor(shifted, picture, expected=own, checks=["expected", "names"])
+    assert [one.verdict for one in found.results] == ["wrong", "wrong"]
+    assert found["names"].measured["best shift"] == -1
+    # The same classes in another order are the same answers.
+    turned = dx.wrap_predict(lambda image: (*answer[:2], [5 - label for label in answer[2]]), names[::-1])
+    found = dx.doctor(turned, picture, expected=own, checks=["expected", "names"])
+    assert [one.verdict for one in found.results] == ["ok", "ok"]
+    # Names that the detector has not say nothing of its own: numbers count.
+    foreign = dx.wrap_predict(lambda image: answer, [name.upper() for name in names])
+    found = dx.doctor(foreign, picture, expected=own, checks=["expected", "names"])
+    assert [one.verdict for one in found.results] == ["ok", "ok"]
+
+
 def test_a_compiled_part_is_suspicious() -> None:
     detector = copy.deepcopy(planted.healthy("tiny-ssd"))
     picture = dx.data.scenes.Scenes(1, seed=100)[0].image
