@@ -76,8 +76,8 @@ def state_of(widget: Any) -> dict[str, Any]:
         Values by trait, in the order of their names, without those that every widget of a notebook has.
     """
     left_out = {"layout", "tabbable", "tooltip"}
-    state = widget.get_state()
-    return {name: state[name] for name in sorted(state) if not name.startswith("_") and name not in left_out}
+    names = [name for name in sorted(widget.keys) if not name.startswith("_") and name not in left_out]
+    return {name: getattr(widget, name) for name in names}
 
 
 def record_answers(widget: Any, groups: Sequence[Sequence[Choice]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

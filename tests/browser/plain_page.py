@@ -20,7 +20,7 @@ from detxai_nb.widgets.shared.widget import STATIC
 sys.path.insert(0, str(STUB))
 import stub
 
-__all__ = ["PlainPage", "stub"]
+__all__ = ["PlainPage", "packed", "stub"]
 
 _ADDRESS = "http://widgets.test/"
 _HOSTS = """
@@ -65,13 +65,14 @@ _PAGE = f"""<!doctype html><meta charset="utf-8"><title>Widgets</title>
 <style>body {{ margin: 12px; font: 14px sans-serif; }}</style><script>{_HOSTS}</script>"""
 
 
-def _packed(value: Any) -> Any:
+def packed(value: Any) -> Any:
+    """A value that JSON can hold, its arrays marked for the page."""
     if isinstance(value, (bytes, memoryview)):
         return {"_bytes": base64.b64encode(bytes(value)).decode()}
     if isinstance(value, Mapping):
-        return {key: _packed(one) for key, one in value.items()}
+        return {key: packed(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_packed(one) for one in value]
+        return [packed(one) for one in value]
     return value
 
 
@@ -104,14 +105,30 @@ class PlainPage:
     def show(self, widget: Any, name: str = "widget") -> Any:
         """Put a widget on the page; its root."""
         self.widgets[name] = widget
-        state = _state(widget)
-        news = self._news[name] = []
-        widget.observe(lambda change: news.append((change["name"], change["new"])), list(state))
-        self.page.evaluate("args => window.show(...args)", [name, _bundle(widget), _json(state)])
+        self.page.evaluate("args => window.show(...args)", [name, _bundle(widget), self.begin(widget, name)])
         root = self.page.locator(f"#{name} > .dx-root")
         ready = self.page.locator(f'#{name} > .dx-root[data-ready="true"]')
         self.until(lambda: self._pass_on(name) or ready.count(), f"{name} is painted")
         return root
+
+    def begin(self, widget: Any, name: str) -> str:
+        """The state that the page begins with, as JSON; changes are noted from then on."""
+        state = _state(widget)
+        news = self._news[name] = []
+        widget.observe(lambda change: news.append((change["name"], change["new"])), list(state))
+        return json.dumps(packed(state))
+
+    def hear(self, widget: Any, said: dict[str, Any]) -> None:
+        """Hand to the widget what the page says: "state" of traits, or another "content"."""
+        if "state" in said:
+            widget.set_state(said["state"])
+        else:
+            widget._message(widget, said["content"], [])
+
+    def take(self, name: str, known: Mapping[str, Any] | None = None) -> str:
+        """What has changed in Python since the page was told last, without what it has said itself; as JSON."""
+        news, self._news[name][:] = list(self._news[name]), []
+        return json.dumps(packed([pair for pair in news if pair not in (known or {}).items()]))
 
     def set(self, name: str = "widget", **traits: Any) -> None:
         """Set traits in Python, and tell the page."""
@@ -121,7 +138,7 @@ class PlainPage:
 
     def _pass_on(self, name: str) -> None:
         """Tell the page what has changed in Python, also from a thread beside it."""
-        self.page.evaluate("([name, text]) => window.shown[name].receive(text)", [name, self._take(name)])
+        self.page.evaluate("([name, text]) => window.shown[name].receive(text)", [name, self.take(name)])
 
     def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Wait until it holds; ``AssertionError`` with ``what`` where it does not within that time."""
@@ -151,22 +168,10 @@ class PlainPage:
 
     def _hear(self, name: str, text: str) -> str:
         widget, said = self.widgets[name], json.loads(text)
-        if "state" in said:
-            widget.set_state(said["state"])
-        else:
-            widget._message(widget, said["content"], [])
+        self.hear(widget, said)
         if hasattr(widget, "wait"):
             widget.wait(10)
-        return self._take(name, said.get("state", {}))
-
-    def _take(self, name: str, known: Mapping[str, Any] | None = None) -> str:
-        """What has changed in Python since the page was told last, without what it has said itself."""
-        news, self._news[name][:] = list(self._news[name]), []
-        return _json([pair for pair in news if pair not in (known or {}).items()])
-
-
-def _json(state: Any) -> str:
-    return json.dumps(_packed(state))
+        return self.take(name, said.get("state", {}))
 
 
 def _state(widget: Any) -> dict[str, Any]:

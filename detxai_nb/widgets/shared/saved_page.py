@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
-
 from detxai_nb.pages.document import Page, page_path
 from detxai_nb.pages.offers import saved_widget
 from detxai_nb.pages.recording import Choice, Include, choices_of, record_answers
 from detxai_nb.widgets.shared.trait_types import CheckedTrait
+from detxai_nb.widgets.shared.transport import BytesWidget
 
 
-class SavedAsPage(anywidget.AnyWidget):
+class SavedAsPage(BytesWidget):
     """A widget that can be saved as a page of its own.
 
     A subclass with choices that only Python answers names their traits in ``_page_traits``. What Python publishes for a

@@ -224,6 +224,11 @@ class WorkWidget(SnapshotWidget):
             finally:
                 self._by_hand = False
 
+    def _send_as_text(self) -> None:
+        """Not while the worker publishes: what it sends is bytes before this, or text after it."""
+        with self._lock:
+            super()._send_as_text()
+
     def cancel(self) -> None:
         """Stop the running computation, if there is one."""
         with self._lock:

@@ -1,8 +1,14 @@
+// src/shared/base64.js
+function fromBase64(text) {
+  const binary = atob(text);
+  const bytes2 = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes2[i] = binary.charCodeAt(i);
+  return bytes2;
+}
+
 // src/page/buffers.js
 async function bytes({ data, packed }) {
-  const binary = atob(data);
-  const made = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) made[i] = binary.charCodeAt(i);
+  const made = fromBase64(data);
   if (!packed) return new DataView(made.buffer);
   const plain = new Blob([made]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new DataView(await new Response(plain).arrayBuffer());

@@ -14,6 +14,10 @@ function takesKeys(made) {
   made.dataset.lmSuppressShortcuts = "true";
   return made;
 }
+function focusedBy(near) {
+  const root = near.getRootNode();
+  return (root instanceof ShadowRoot ? root : document).activeElement;
+}
 
 // src/shared/asked.js
 function wordButton(text, action, more = "") {
@@ -214,18 +218,27 @@ var Store = class {
 function currentTheme() {
   const { body, documentElement: root } = document;
   if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
-  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("light") ? "light" : "dark";
+  if (body.dataset.theme === "dark" || body.dataset.theme === "light") return body.dataset.theme;
   if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
   return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 function followTheme(target) {
   const apply = () => target.dataset.theme = currentTheme();
   const observer = new MutationObserver(apply);
-  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "data-theme", "theme"];
   observer.observe(document.body, { attributes: true, attributeFilter });
   observer.observe(document.documentElement, { attributes: true, attributeFilter });
   apply();
   return () => observer.disconnect();
+}
+
+// src/shared/base64.js
+function fromBase64(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
 }
 
 // src/shared/maps.js
@@ -258,22 +271,187 @@ function listenToKeys(target, actions) {
   });
 }
 
+// src/shared/transport.js
+var PROBE = "_probe";
+var LENGTHS = "_lengths";
+function viewOf(found, length) {
+  if (found instanceof DataView) return found.byteLength === length ? found : null;
+  if (length === 0) return new DataView(new ArrayBuffer(0));
+  let view = null;
+  if (ArrayBuffer.isView(found)) view = new DataView(found.buffer, found.byteOffset, found.byteLength);
+  if (found instanceof ArrayBuffer) view = new DataView(found);
+  try {
+    if (typeof found === "string") view = new DataView(fromBase64(found).buffer);
+  } catch {
+  }
+  return view?.byteLength === length ? view : null;
+}
+function put(at, [step, ...rest], view) {
+  const copy = Array.isArray(at) ? [...at] : { ...at };
+  copy[step] = rest.length > 0 ? put(copy[step], rest, view) : view;
+  return copy;
+}
+function wholeValue(value) {
+  let made = value;
+  for (
+    const [path, length] of
+    /** @type {[Path, number][]} */
+    value?.[LENGTHS] ?? []
+  ) {
+    const found = path.reduce((at, step) => at?.[step], value);
+    const view = viewOf(found, length);
+    if (!view) return void 0;
+    if (view !== found) made = put(made, path, view);
+  }
+  return made;
+}
+var WholeModel = class {
+  #model;
+  /** @type {WeakMap<object, any>} */
+  #known = /* @__PURE__ */ new WeakMap();
+  /** The last whole value of each trait with arrays. @type {Map<string, unknown>} */
+  #last = /* @__PURE__ */ new Map();
+  /** By name and listener what is registered in its place. @type {Map<string, Map<Function, () => void>>} */
+  #guards = /* @__PURE__ */ new Map();
+  #told = false;
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.#model = model;
+  }
+  /** On a saved page, which has no kernel: what can be chosen there. */
+  get offered() {
+    return (
+      /** @type {{offered?: unknown}} */
+      this.#model.offered
+    );
+  }
+  /** @param {string} key @returns {any} */
+  get(key) {
+    const raw = this.#model.get(key);
+    return this.#arrived(key, raw) ? this.#whole(raw) : this.#last.get(key);
+  }
+  /** @param {string} key @param {unknown} value */
+  set(key, value) {
+    this.#model.set(key, value);
+  }
+  save_changes() {
+    this.#model.save_changes();
+  }
+  /** @param {any} message */
+  send(message) {
+    this.#model.send(message);
+  }
+  /** @param {string} name @param {() => void} listener */
+  on(name, listener) {
+    const key = name.startsWith("change:") ? name.slice("change:".length) : null;
+    const guard = () => {
+      if (key === null || this.#arrived(key, this.#model.get(key))) listener();
+    };
+    if (key !== null) this.#arrived(key, this.#model.get(key));
+    this.#guards.set(name, (this.#guards.get(name) ?? /* @__PURE__ */ new Map()).set(listener, guard));
+    this.#model.on(name, guard);
+  }
+  /** @param {string} name @param {() => void} listener */
+  off(name, listener) {
+    const guard = this.#guards.get(name)?.get(listener);
+    if (!guard) return;
+    this.#guards.get(name)?.delete(listener);
+    this.#model.off(name, guard);
+  }
+  /**
+   * Act once the state that the host begins with is whole: at once where its arrays arrived.
+   * @param {() => void} act
+   * @returns {() => void} gives it up
+   */
+  whenWhole(act) {
+    if (this.#probed()) {
+      act();
+      return () => {
+      };
+    }
+    const look = () => {
+      if (!this.#probed()) return;
+      stop();
+      act();
+    };
+    const stop = () => this.#model.off(`change:${PROBE}`, look);
+    this.#model.on(`change:${PROBE}`, look);
+    return stop;
+  }
+  /** Saved pages have no probe, since no host lies in between. */
+  #probed() {
+    const raw = this.#model.get(PROBE);
+    if (!raw) return true;
+    const probe = this.#whole(raw);
+    if (!probe) return false;
+    for (let i = 0; i < probe.data.byteLength; i++) {
+      if (probe.data.getUint8(i) === 128 + i) continue;
+      this.#tell();
+      return false;
+    }
+    return true;
+  }
+  /** Whether a trait's value is whole; it is then the last one. @param {string} key @param {any} raw */
+  #arrived(key, raw) {
+    if (!raw?.[LENGTHS]) return true;
+    const value = this.#whole(raw);
+    if (value !== void 0) this.#last.set(key, value);
+    return value !== void 0;
+  }
+  /** @param {any} raw @returns {any} undefined where arrays of it are lost */
+  #whole(raw) {
+    if (!raw?.[LENGTHS]) return raw;
+    if (!this.#known.has(raw)) this.#known.set(raw, wholeValue(raw));
+    const value = this.#known.get(raw);
+    if (value === void 0) this.#tell();
+    return value;
+  }
+  #tell() {
+    if (this.#told) return;
+    this.#told = true;
+    this.#model.send({ type: "bytes lost" });
+  }
+};
+
 // src/shared/view.js
+var ON_ITS_WAY = "Waiting for the kernel to send this widget once more; if nothing comes, run its cell again";
 function widget(share, view) {
   return () => {
+    let whole = null;
     let shared = null;
+    const begin = (model, act) => {
+      const arriving = whole ??= new WholeModel(model);
+      return arriving.whenWhole(() => act(shared ??= share(
+        /** @type {AnyModel} */
+        /** @type {unknown} */
+        arriving
+      )));
+    };
     return {
       /** @param {{model: AnyModel}} props */
       initialize({ model }) {
-        const made = share(model);
-        shared = made;
-        return () => made.store.dispose();
+        [whole, shared] = [null, null];
+        const stop = begin(model, () => {
+        });
+        return () => {
+          stop();
+          shared?.store.dispose();
+        };
       },
       /** @param {{model: AnyModel, el: HTMLElement}} props */
       render({ model, el }) {
-        shared ??= share(model);
-        const made = view(shared, el);
-        return () => made.dispose();
+        const words2 = element("p", { role: "status" }, [ON_ITS_WAY]);
+        let made = null;
+        const stop = begin(model, (ready) => {
+          words2.remove();
+          made = view(ready, el);
+        });
+        if (!made) el.append(words2);
+        return () => {
+          stop();
+          words2.remove();
+          made?.dispose();
+        };
       }
     };
   };
@@ -306,9 +484,9 @@ function orderList(label, things, { ends, moved }) {
       ArrowUp: () => by(row, -1),
       ArrowRight: () => by(row, 1),
       ArrowDown: () => by(row, 1),
-      Home: () => put(row, 0),
-      End: () => put(row, rows.length - 1),
-      ...Object.fromEntries(things.map((_, i) => [String(i + 1), () => put(row, i)]))
+      Home: () => put2(row, 0),
+      End: () => put2(row, rows.length - 1),
+      ...Object.fromEntries(things.map((_, i) => [String(i + 1), () => put2(row, i)]))
     });
     card.addEventListener("pointerdown", (event) => {
       const target = (
@@ -330,7 +508,7 @@ function orderList(label, things, { ends, moved }) {
       const box = item.getBoundingClientRect();
       return event.clientX >= box.left && event.clientX < box.right && event.clientY >= box.top && event.clientY < box.bottom;
     });
-    if (over && over !== held.row) put(held.row, rows.indexOf(over));
+    if (over && over !== held.row) put2(held.row, rows.indexOf(over));
   });
   for (
     const name of
@@ -344,12 +522,12 @@ function orderList(label, things, { ends, moved }) {
     });
   }
   function by(row, step) {
-    put(row, Math.min(rows.length - 1, Math.max(0, rows.indexOf(row) + step)));
+    put2(row, Math.min(rows.length - 1, Math.max(0, rows.indexOf(row) + step)));
   }
-  function put(row, place) {
+  function put2(row, place) {
     const now = rows.indexOf(row);
     if (frozen || now === place) return;
-    const focused = document.activeElement === row.card || row.item.contains(document.activeElement);
+    const focused = focusedBy(root) === row.card || row.item.contains(focusedBy(root));
     rows.splice(now, 1);
     rows.splice(place, 0, row);
     if (place === rows.length - 1) root.append(row.item);
@@ -423,7 +601,7 @@ function pictureField({ source, width, height }, { set, label, changed = () => {
       root.focus({ preventScroll: true });
       root.setPointerCapture(event.pointerId);
       hand = { id: event.pointerId, from: place(event) };
-      if (set === "point") put(hand.from);
+      if (set === "point") put2(hand.from);
     });
     root.addEventListener("pointermove", (event) => {
       if (hand?.id === event.pointerId) follow(event);
@@ -448,21 +626,21 @@ function pictureField({ source, width, height }, { set, label, changed = () => {
   function follow(event) {
     if (!hand) return;
     const to = place(event);
-    if (set === "point") return put(to);
+    if (set === "point") return put2(to);
     const scale = image.getBoundingClientRect().width / width || 1;
     const [x, y] = hand.from;
     if (Math.min(Math.abs(to[0] - x), Math.abs(to[1] - y)) * scale < SLACK) return;
-    put([Math.min(x, to[0]), Math.min(y, to[1]), Math.max(x, to[0]), Math.max(y, to[1])]);
+    put2([Math.min(x, to[0]), Math.min(y, to[1]), Math.max(x, to[0]), Math.max(y, to[1])]);
   }
   function keyed(event) {
     if (frozen || event.ctrlKey || event.metaKey || event.altKey) return;
     const by = Math.max(1, Math.round(Math.min(width, height) * STEP));
     const way = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] }[event.key];
-    if (way && value) put(event.shiftKey && set === "box" ? resized(value, way) : moved(value, way));
+    if (way && value) put2(event.shiftKey && set === "box" ? resized(value, way) : moved(value, way));
     else if (event.key === "Enter" || event.key === " ") {
       const part = (share) => [rounded(width * share), rounded(height * share)];
-      if (!value) put(set === "point" ? part(0.5) : [...part(0.5 - FIRST / 2), ...part(0.5 + FIRST / 2)]);
-    } else if ((event.key === "Delete" || event.key === "Backspace") && value) put(null);
+      if (!value) put2(set === "point" ? part(0.5) : [...part(0.5 - FIRST / 2), ...part(0.5 + FIRST / 2)]);
+    } else if ((event.key === "Delete" || event.key === "Backspace") && value) put2(null);
     else if (!way) return;
     event.preventDefault();
     event.stopPropagation();
@@ -476,7 +654,7 @@ function pictureField({ source, width, height }, { set, label, changed = () => {
   function resized([x1, y1, x2, y2], [dx, dy]) {
     return [x1, y1, rounded(Math.min(width, Math.max(x1 + 1, x2 + dx))), rounded(Math.min(height, Math.max(y1 + 1, y2 + dy)))];
   }
-  function put(next) {
+  function put2(next) {
     value = next;
     paint();
     changed(value, value ? words(value) : "Nothing is set");

@@ -53,6 +53,10 @@ function takesKeys(made) {
   made.dataset.lmSuppressShortcuts = "true";
   return made;
 }
+function focusedBy(near) {
+  const root = near.getRootNode();
+  return (root instanceof ShadowRoot ? root : document).activeElement;
+}
 var ICONS = {
   plus: "M8 3.5v9M3.5 8h9",
   minus: "M3.5 8h9",
@@ -87,6 +91,14 @@ function button(picture, label, action, caption) {
   return made;
 }
 
+// src/shared/base64.js
+function fromBase64(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
 // src/shared/maps.js
 var STEPS = 65535;
 function decodeMaps(sent) {
@@ -112,7 +124,7 @@ function decodeMaps(sent) {
       status: grid.status,
       peak: grid.peak,
       inside: grid.inside,
-      ...grid.deciding ? { deciding: Int8Array.from(atob(grid.deciding), (c) => c.charCodeAt(0)), parts: grid.parts } : {}
+      ...grid.deciding ? { deciding: new Int8Array(fromBase64(grid.deciding).buffer), parts: grid.parts } : {}
     };
   });
   return { key: sent.key, title: sent.title, signed: sent.signed, unit: sent.unit ?? "", size: sent.size, maps };
@@ -1287,19 +1299,162 @@ var objectStart = ({ name, score, box, number, label, missed }, i) => label === 
 function currentTheme() {
   const { body, documentElement: root } = document;
   if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false" ? "dark" : "light";
-  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("dark") ? "dark" : "light";
+  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("light") ? "light" : "dark";
+  if (body.dataset.theme === "dark" || body.dataset.theme === "light") return body.dataset.theme;
   if (root.getAttribute("theme")) return root.getAttribute("theme") === "dark" ? "dark" : "light";
   return window.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 function followTheme(target) {
   const apply = () => target.dataset.theme = currentTheme();
   const observer = new MutationObserver(apply);
-  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "theme"];
+  const attributeFilter = ["data-jp-theme-light", "data-vscode-theme-kind", "data-theme", "theme"];
   observer.observe(document.body, { attributes: true, attributeFilter });
   observer.observe(document.documentElement, { attributes: true, attributeFilter });
   apply();
   return () => observer.disconnect();
 }
+
+// src/shared/transport.js
+var PROBE = "_probe";
+var LENGTHS = "_lengths";
+function viewOf(found, length) {
+  if (found instanceof DataView) return found.byteLength === length ? found : null;
+  if (length === 0) return new DataView(new ArrayBuffer(0));
+  let view = null;
+  if (ArrayBuffer.isView(found)) view = new DataView(found.buffer, found.byteOffset, found.byteLength);
+  if (found instanceof ArrayBuffer) view = new DataView(found);
+  try {
+    if (typeof found === "string") view = new DataView(fromBase64(found).buffer);
+  } catch {
+  }
+  return view?.byteLength === length ? view : null;
+}
+function put(at2, [step, ...rest], view) {
+  const copy2 = Array.isArray(at2) ? [...at2] : { ...at2 };
+  copy2[step] = rest.length > 0 ? put(copy2[step], rest, view) : view;
+  return copy2;
+}
+function wholeValue(value) {
+  let made = value;
+  for (
+    const [path, length] of
+    /** @type {[Path, number][]} */
+    value?.[LENGTHS] ?? []
+  ) {
+    const found = path.reduce((at2, step) => at2?.[step], value);
+    const view = viewOf(found, length);
+    if (!view) return void 0;
+    if (view !== found) made = put(made, path, view);
+  }
+  return made;
+}
+var WholeModel = class {
+  #model;
+  /** @type {WeakMap<object, any>} */
+  #known = /* @__PURE__ */ new WeakMap();
+  /** The last whole value of each trait with arrays. @type {Map<string, unknown>} */
+  #last = /* @__PURE__ */ new Map();
+  /** By name and listener what is registered in its place. @type {Map<string, Map<Function, () => void>>} */
+  #guards = /* @__PURE__ */ new Map();
+  #told = false;
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.#model = model;
+  }
+  /** On a saved page, which has no kernel: what can be chosen there. */
+  get offered() {
+    return (
+      /** @type {{offered?: unknown}} */
+      this.#model.offered
+    );
+  }
+  /** @param {string} key @returns {any} */
+  get(key) {
+    const raw = this.#model.get(key);
+    return this.#arrived(key, raw) ? this.#whole(raw) : this.#last.get(key);
+  }
+  /** @param {string} key @param {unknown} value */
+  set(key, value) {
+    this.#model.set(key, value);
+  }
+  save_changes() {
+    this.#model.save_changes();
+  }
+  /** @param {any} message */
+  send(message) {
+    this.#model.send(message);
+  }
+  /** @param {string} name @param {() => void} listener */
+  on(name, listener) {
+    const key = name.startsWith("change:") ? name.slice("change:".length) : null;
+    const guard = () => {
+      if (key === null || this.#arrived(key, this.#model.get(key))) listener();
+    };
+    if (key !== null) this.#arrived(key, this.#model.get(key));
+    this.#guards.set(name, (this.#guards.get(name) ?? /* @__PURE__ */ new Map()).set(listener, guard));
+    this.#model.on(name, guard);
+  }
+  /** @param {string} name @param {() => void} listener */
+  off(name, listener) {
+    const guard = this.#guards.get(name)?.get(listener);
+    if (!guard) return;
+    this.#guards.get(name)?.delete(listener);
+    this.#model.off(name, guard);
+  }
+  /**
+   * Act once the state that the host begins with is whole: at once where its arrays arrived.
+   * @param {() => void} act
+   * @returns {() => void} gives it up
+   */
+  whenWhole(act) {
+    if (this.#probed()) {
+      act();
+      return () => {
+      };
+    }
+    const look = () => {
+      if (!this.#probed()) return;
+      stop();
+      act();
+    };
+    const stop = () => this.#model.off(`change:${PROBE}`, look);
+    this.#model.on(`change:${PROBE}`, look);
+    return stop;
+  }
+  /** Saved pages have no probe, since no host lies in between. */
+  #probed() {
+    const raw = this.#model.get(PROBE);
+    if (!raw) return true;
+    const probe = this.#whole(raw);
+    if (!probe) return false;
+    for (let i = 0; i < probe.data.byteLength; i++) {
+      if (probe.data.getUint8(i) === 128 + i) continue;
+      this.#tell();
+      return false;
+    }
+    return true;
+  }
+  /** Whether a trait's value is whole; it is then the last one. @param {string} key @param {any} raw */
+  #arrived(key, raw) {
+    if (!raw?.[LENGTHS]) return true;
+    const value = this.#whole(raw);
+    if (value !== void 0) this.#last.set(key, value);
+    return value !== void 0;
+  }
+  /** @param {any} raw @returns {any} undefined where arrays of it are lost */
+  #whole(raw) {
+    if (!raw?.[LENGTHS]) return raw;
+    if (!this.#known.has(raw)) this.#known.set(raw, wholeValue(raw));
+    const value = this.#known.get(raw);
+    if (value === void 0) this.#tell();
+    return value;
+  }
+  #tell() {
+    if (this.#told) return;
+    this.#told = true;
+    this.#model.send({ type: "bytes lost" });
+  }
+};
 
 // src/shared/view.js
 function viewParts(store, cancel = () => store.send({ type: "cancel" })) {
@@ -1419,21 +1574,44 @@ function againButton(store) {
     }
   };
 }
+var ON_ITS_WAY = "Waiting for the kernel to send this widget once more; if nothing comes, run its cell again";
 function widget(share2, view) {
   return () => {
+    let whole = null;
     let shared = null;
+    const begin = (model, act) => {
+      const arriving = whole ??= new WholeModel(model);
+      return arriving.whenWhole(() => act(shared ??= share2(
+        /** @type {AnyModel} */
+        /** @type {unknown} */
+        arriving
+      )));
+    };
     return {
       /** @param {{model: AnyModel}} props */
       initialize({ model }) {
-        const made = share2(model);
-        shared = made;
-        return () => made.store.dispose();
+        [whole, shared] = [null, null];
+        const stop = begin(model, () => {
+        });
+        return () => {
+          stop();
+          shared?.store.dispose();
+        };
       },
       /** @param {{model: AnyModel, el: HTMLElement}} props */
       render({ model, el }) {
-        shared ??= share2(model);
-        const made = view(shared, el);
-        return () => made.dispose();
+        const words = element("p", { role: "status" }, [ON_ITS_WAY]);
+        let made = null;
+        const stop = begin(model, (ready) => {
+          words.remove();
+          made = view(ready, el);
+        });
+        if (!made) el.append(words);
+        return () => {
+          stop();
+          words.remove();
+          made?.dispose();
+        };
       }
     };
   };
@@ -1699,7 +1877,7 @@ var Grid = class {
     const arranged = JSON.stringify([order, shown, shown.map((i) => comparison.label(i))]);
     if (arranged === this.#arranged) return;
     this.#arranged = arranged;
-    const focused = document.activeElement;
+    const focused = focusedBy(table);
     const cells = new Map(order.flatMap((method) => shown.map((object) => [`${method}|${object}`, { method, object }])));
     for (const key of [...this.#cells.keys()]) if (!cells.has(key)) this.#cells.delete(key);
     for (const [key, place] of cells) if (!this.#cells.has(key)) this.#cells.set(key, this.#make(place));
@@ -2993,7 +3171,7 @@ var Scatter = class {
       return [event.clientX - box.left, event.clientY - box.top];
     };
     canvas.addEventListener("pointermove", (event) => this.#focus(this.at(...place(event))));
-    canvas.addEventListener("pointerleave", () => document.activeElement !== canvas && this.#focus(null));
+    canvas.addEventListener("pointerleave", () => focusedBy(canvas) !== canvas && this.#focus(null));
     canvas.addEventListener("blur", () => this.#focus(null));
     canvas.addEventListener("click", (event) => {
       const dot = this.at(...place(event));

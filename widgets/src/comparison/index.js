@@ -1,6 +1,6 @@
 // Comparison: the same objects, or classes, explained by several methods, side by side.
 
-import { button, element } from "../shared/dom.js";
+import { button, element, focusedBy } from "../shared/dom.js";
 import { colorBar } from "../shared/colorbar.js";
 import { boxLabel, describe } from "../shared/text.js";
 import { fullScreenButton } from "../shared/tools.js";
@@ -23,7 +23,7 @@ function keepInPlace(controls, change) {
   const before = controls.getBoundingClientRect().top;
   change();
   const moved = controls.getBoundingClientRect().top - before;
-  if (Math.abs(moved) < 1 || !controls.contains(document.activeElement)) return;
+  if (Math.abs(moved) < 1 || !controls.contains(focusedBy(controls))) return;
   for (let around = controls.parentElement; around; around = around.parentElement) {
     const scrolls = ["auto", "scroll"].includes(getComputedStyle(around).overflowY) && around.scrollHeight > around.clientHeight;
     if (!scrolls) continue;

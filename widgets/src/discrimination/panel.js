@@ -1,7 +1,7 @@
 // The panel: the objects, what is told of the selected one and of each neighbour, what to explain, how to show it.
 
 import { layerChoices, plain, segmentControl, selectControl, sliderControl, upperControl } from "../shared/controls.js";
-import { element, takesKeys } from "../shared/dom.js";
+import { element, focusedBy, takesKeys } from "../shared/dom.js";
 import { countWords, filterControls } from "../shared/filter.js";
 import { objectList } from "../shared/listbox.js";
 import { section, takeAway } from "../shared/panel.js";
@@ -111,7 +111,7 @@ export function discriminationPanel(discrimination, { select, step, hover, downl
     takers.classList.toggle("dx-plain", kind !== "neighbours");
     means.textContent = MEANINGS[kind] ?? "";
     const { facts } = contrast;
-    const focused = takers.contains(document.activeElement);
+    const focused = takers.contains(focusedBy(takers));
     const nobody = Math.max(0, 1 - facts.kept - facts.taken.reduce((sum, t) => sum + t.inside, 0));
     const own = element("li", { class: "dx-taker" }, legend(tints.get(selected) ?? "", "its own", percent(facts.kept), "Pixels of the box that speak most for this object"));
     const rest = element("li", { class: "dx-taker" }, legend("transparent", "nobody\u2019s", percent(nobody), "Pixels of the box where no object has more evidence than the others"));

@@ -1,6 +1,6 @@
 // The plane in the page: a canvas on which thresholds are dragged and pairs are pointed at and chosen.
 
-import { element, takesKeys, uniqueId } from "../shared/dom.js";
+import { element, focusedBy, takesKeys, uniqueId } from "../shared/dom.js";
 import { listenToKeys } from "../shared/keyboard.js";
 import { FONT } from "../shared/sheet.js";
 import { HIDDEN, PAPER, axesOf, kindNames, kindsNow, linesOf, paintPlane, paintPoints, pointsOf } from "./paint.js";
@@ -303,7 +303,7 @@ export class Plane {
       if (this.#held) return;
       if (this.#active) this.invalidate();
       this.#active = null;
-      if (document.activeElement !== canvas) this.#focus(null);
+      if (focusedBy(canvas) !== canvas) this.#focus(null);
     });
     canvas.addEventListener("blur", () => this.#focus(null));
     canvas.addEventListener("click", (event) => {

@@ -1,12 +1,12 @@
 // Arrays of a saved page: compressed, in base64 once each, and the places where they belong.
 
+import { fromBase64 } from "../shared/base64.js";
+
 /** @typedef {{data: string, packed: boolean}} Packed base64; `packed`: compressed by zlib */
 
 /** @param {Packed} array @returns {Promise<DataView>} */
 export async function bytes({ data, packed }) {
-  const binary = atob(data);
-  const made = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) made[i] = binary.charCodeAt(i);
+  const made = fromBase64(data);
   if (!packed) return new DataView(made.buffer);
   const plain = new Blob([made]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new DataView(await new Response(plain).arrayBuffer());

@@ -34,6 +34,15 @@ export function takesKeys(made) {
   return made;
 }
 
+/**
+ * What has the keyboard, as an element sees it: of what lies in a shadow root, as in marimo, the document names the host only.
+ * @param {Node} near
+ */
+export function focusedBy(near) {
+  const root = near.getRootNode();
+  return (root instanceof ShadowRoot ? root : document).activeElement;
+}
+
 /** Line icons on a grid of 16. */
 const ICONS = {
   plus: "M8 3.5v9M3.5 8h9",

@@ -1,6 +1,6 @@
 // The grid of methods and objects: one view of the photograph for all cells, one point, one selection.
 
-import { element, button } from "./dom.js";
+import { button, element, focusedBy } from "./dom.js";
 import { factRows } from "./facts.js";
 import { listenToKeys } from "./keyboard.js";
 import { neighbour } from "./boxes.js";
@@ -137,7 +137,7 @@ export class Grid {
     const arranged = JSON.stringify([order, shown, shown.map((i) => comparison.label(i))]);
     if (arranged === this.#arranged) return;
     this.#arranged = arranged;
-    const focused = document.activeElement;
+    const focused = focusedBy(table);
     const cells = new Map(order.flatMap((method) => shown.map((object) => [`${method}|${object}`, { method, object }])));
     for (const key of [...this.#cells.keys()]) if (!cells.has(key)) this.#cells.delete(key);
     for (const [key, place] of cells) if (!this.#cells.has(key)) this.#cells.set(key, this.#make(place));

@@ -1,5 +1,7 @@
 // Heat maps on their native grids: decoding, placing on the photograph, reading values, keeping computed ones.
 
+import { fromBase64 } from "./base64.js";
+
 /** @typedef {import("./types.js").HeatMap} HeatMap */
 /** @typedef {import("./types.js").MapPackage} MapPackage */
 /** @typedef {import("./types.js").MapSet} MapSet */
@@ -32,7 +34,7 @@ export function decodeMaps(sent) {
       status: grid.status,
       peak: grid.peak,
       inside: grid.inside,
-      ...(grid.deciding ? { deciding: Int8Array.from(atob(grid.deciding), (c) => c.charCodeAt(0)), parts: grid.parts } : {}),
+      ...(grid.deciding ? { deciding: new Int8Array(fromBase64(grid.deciding).buffer), parts: grid.parts } : {}),
     };
   });
   return { key: sent.key, title: sent.title, signed: sent.signed, unit: sent.unit ?? "", size: sent.size, maps };

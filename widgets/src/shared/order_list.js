@@ -1,6 +1,6 @@
 // Things that are put into an order, the best first: dragged, or moved by keys and buttons.
 
-import { element, takesKeys } from "./dom.js";
+import { element, focusedBy, takesKeys } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
 
 /** @typedef {{key: string, name: string, content: HTMLElement}} Thing */
@@ -89,7 +89,7 @@ export function orderList(label, things, { ends, moved }) {
   function put(row, place) {
     const now = rows.indexOf(row);
     if (frozen || now === place) return;
-    const focused = document.activeElement === row.card || row.item.contains(document.activeElement);
+    const focused = focusedBy(root) === row.card || row.item.contains(focusedBy(root));
     rows.splice(now, 1);
     rows.splice(place, 0, row);
     // The others stay in the page, and with them the focus where it is one of theirs.

@@ -12,6 +12,7 @@ import { fileName, formatValue } from "./text.js";
 import { retold } from "./terms.js";
 import { followTheme } from "./theme.js";
 import { zoomTools } from "./tools.js";
+import { WholeModel } from "./transport.js";
 
 /** @typedef {import("@anywidget/types").AnyModel} AnyModel */
 /** @typedef {import("./stage.js").StageActions} StageActions */
@@ -263,6 +264,9 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
   };
 }
 
+/** What stands where a widget is to come whose arrays the host has lost: Python sends them again, as text. */
+const ON_ITS_WAY = "Waiting for the kernel to send this widget once more; if nothing comes, run its cell again";
+
 /**
  * The module that anywidget loads: views of one model share what `share` makes of it.
  * @template {{store: Store}} Shared
@@ -271,20 +275,40 @@ export function pictureParts(shared, { scene, painted, pointed = () => {}, hover
  */
 export function widget(share, view) {
   return () => {
+    /** @type {WholeModel | null} */
+    let whole = null;
     /** @type {Shared | null} */
     let shared = null;
+    /** @param {AnyModel} model @param {(shared: Shared) => void} act */
+    const begin = (model, act) => {
+      const arriving = (whole ??= new WholeModel(model));
+      return arriving.whenWhole(() => act((shared ??= share(/** @type {AnyModel} */ (/** @type {unknown} */ (arriving))))));
+    };
     return {
       /** @param {{model: AnyModel}} props */
       initialize({ model }) {
-        const made = share(model);
-        shared = made;
-        return () => made.store.dispose();
+        [whole, shared] = [null, null];
+        const stop = begin(model, () => {});
+        return () => {
+          stop();
+          shared?.store.dispose();
+        };
       },
       /** @param {{model: AnyModel, el: HTMLElement}} props */
       render({ model, el }) {
-        shared ??= share(model);
-        const made = view(shared, el);
-        return () => made.dispose();
+        const words = element("p", { role: "status" }, [ON_ITS_WAY]);
+        /** @type {{dispose: () => void} | null} */
+        let made = null;
+        const stop = begin(model, (ready) => {
+          words.remove();
+          made = view(ready, el);
+        });
+        if (!made) el.append(words);
+        return () => {
+          stop();
+          words.remove();
+          made?.dispose();
+        };
       },
     };
   };

@@ -2,7 +2,7 @@
 
 import { pageWords, textField, wordButton } from "../shared/asked.js";
 import { Asking } from "../shared/asking.js";
-import { element } from "../shared/dom.js";
+import { element, focusedBy } from "../shared/dom.js";
 import { Store } from "../shared/state.js";
 import { followTheme } from "../shared/theme.js";
 import { widget } from "../shared/view.js";
@@ -90,7 +90,7 @@ class SurveyView {
       question: () => questionPage(this.store, ask, say),
       done: () => endingPage(this.store, ask),
     });
-    const focused = this.root.contains(document.activeElement);
+    const focused = this.root.contains(focusedBy(this.root));
     this.#page = pages[page]();
     this.body.replaceChildren(this.#page.root);
     // Whoever goes through it by keys goes on at the next page's words.

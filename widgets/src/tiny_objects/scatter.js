@@ -1,6 +1,6 @@
 // The scatter in the page: a canvas that takes pointer and keyboard, a mark at the dot in focus and what is said of it.
 
-import { element, takesKeys, uniqueId } from "../shared/dom.js";
+import { element, focusedBy, takesKeys, uniqueId } from "../shared/dom.js";
 import { neighbour } from "../shared/boxes.js";
 import { listenToKeys } from "../shared/keyboard.js";
 import { MARKS, colorOf, layout, paintScatter } from "./paint.js";
@@ -221,7 +221,7 @@ export class Scatter {
       return [event.clientX - box.left, event.clientY - box.top];
     };
     canvas.addEventListener("pointermove", (event) => this.#focus(this.at(...place(event))));
-    canvas.addEventListener("pointerleave", () => document.activeElement !== canvas && this.#focus(null));
+    canvas.addEventListener("pointerleave", () => focusedBy(canvas) !== canvas && this.#focus(null));
     canvas.addEventListener("blur", () => this.#focus(null));
     canvas.addEventListener("click", (event) => {
       const dot = this.at(...place(event));

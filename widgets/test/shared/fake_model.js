@@ -2,6 +2,9 @@
 
 import { decodeMaps } from "../../src/shared/maps.js";
 
+/** The bytes from 128 on, as every widget has them. */
+export const probe = () => ({ data: new DataView(Uint8Array.from({ length: 128 }, (_, i) => 128 + i).buffer), _lengths: [[["data"], 128]] });
+
 /** A model as anywidget hands it in; keeps what was sent. */
 export class FakeModel {
   /** @type {Record<string, unknown>} */
@@ -17,7 +20,7 @@ export class FakeModel {
 
   /** @param {Record<string, unknown>} values */
   constructor(values) {
-    this.#values = values;
+    this.#values = { _probe: probe(), ...values };
   }
 
   /** @param {string} key */
