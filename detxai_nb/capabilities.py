@@ -68,8 +68,12 @@ class Capabilities:
             pixels: the number of pixels of a picture.
 
         Returns:
-            4 for a network of at most 8 million weights and pictures of at most 128K pixels, such as 320x256; else 1.
+            What the detector says (``images_at_once``); by default 4 for a network of at most 8 million weights and
+            pictures of at most 128K pixels, such as 320x256, else 1.
         """
+        own = getattr(self._detector, "images_at_once", None)
+        if isinstance(own, int):
+            return own
         small = self.module is not None and sum(weight.numel() for weight in self.module.parameters()) <= 8_000_000
         return 4 if small and pixels <= 128 * 1024 else 1
 

@@ -67,7 +67,7 @@ ON_USE = {("heatmaps", "plots"), ("heatmaps", "widgets")}
 APART = {("methods", "detectors"), ("detectors", "methods")}
 WIDGETS_ONLY = {"anywidget", "ipywidgets", "traitlets"}
 ON_USE_ONLY = {"matplotlib", "pandas", "skimage", "jupyterlab", "transformers", "ultralytics", "scipy", "pyarrow"}
-ON_USE_ONLY |= {"fiftyone", "supervision"}
+ON_USE_ONLY |= {"fiftyone", "onnxruntime", "supervision"}
 
 
 @pytest.fixture(scope="module", autouse=True)

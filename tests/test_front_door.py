@@ -24,7 +24,17 @@ HEAVY = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "PIL", "ipywid
 # What a heat map of a detector does not need, besides.
 UNUSED = (
     *("torch._dynamo", "torch._inductor", "sympy", "pandas", "matplotlib", "scipy", "skimage", "sklearn"),
-    *("transformers", "ultralytics", "ipywidgets", "anywidget", "traitlets", "pyarrow", "captum", "IPython"),
+    *(
+        "transformers",
+        "ultralytics",
+        "ipywidgets",
+        "anywidget",
+        "traitlets",
+        "pyarrow",
+        "captum",
+        "IPython",
+        "onnxruntime",
+    ),
 )
 
 

@@ -20,13 +20,19 @@ def add_detector_options(command: argparse.ArgumentParser, default: str | None =
         default=default,
         help=f"a name of `detxai-nb detectors` ({default or 'such as tiny-fcos'}, which knows synthetic scenes only; "
         "for photographs take ssdlite320_mobilenet_v3_large, 14 MB, or fcos_resnet50_fpn, 124 MB), or an image "
-        "classifier such as resnet50",
+        "classifier such as resnet50, or an ONNX model, FILE.onnx",
     )
     command.add_argument("--weights", type=Path, help="a file of weights for the detector")
     command.add_argument(
         "--names",
-        help="the class names of --weights, if they are not the usual ones: separated by commas, or a text file with "
-        "one a line",
+        help="the class names of --weights or of an ONNX model, if they are not the usual ones: separated by commas or "
+        "in a text file with one a line",
+    )
+    command.add_argument(
+        "--decode",
+        metavar="LAYOUT",
+        help="what the outputs of an ONNX model mean: yolov5, yolov8, yolo26, yolox, detr, rt-detr, ...; by default "
+        "what the file states, or the only one that fits",
     )
     command.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (%(default)s)")
     command.add_argument(

@@ -247,12 +247,34 @@ def detector_opener(options: argparse.Namespace) -> Callable[[], OpenDetector]:
         ValueError: for settings that are options of their own, or no names.
     """
     settings = parse_settings(options.detector_setting)
-    own = {"name", "weights", "names", "device"} & set(settings)
+    own = {"name", "weights", "names", "device", "decode"} & set(settings)
     if own:
         raise ValueError(f"{min(own)} is no setting but an option of its own: --{min(own).replace('name', 'detector')}")
     if options.names is not None:
         settings["names"] = _names(options.names)
+    if options.decode is not None:
+        if not options.detector.lower().endswith(".onnx"):
+            raise ValueError(f"--decode is of an ONNX model, FILE.onnx; the detector is {options.detector}")
+        settings["decode"] = options.decode
     return partial(dx.load_detector, options.detector, weights=options.weights, device=options.device, **settings)
+
+
+USUAL_METHOD = "odam, of a detector that cannot be looked into d-rise"
+"""Which method ``usual_method`` takes, in words."""
+
+
+def usual_method(detector: OpenDetector) -> str:
+    """Return the method that explains a detector where none is named.
+
+    Args:
+        detector: any detector.
+
+    Returns:
+        ODAM, or D-RISE for a black box such as an ONNX model.
+    """
+    from detxai_nb.capabilities import Capabilities
+
+    return "odam" if Capabilities(detector).traceable else "d-rise"
 
 
 def _names(given: str) -> list[str]:

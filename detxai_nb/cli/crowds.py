@@ -12,7 +12,7 @@ CROWDS = "odam-nms"
 """What ``evaluate`` calls these tables."""
 _UNUSED: dict[str, Any] = dict.fromkeys(
     ("coco", "images", "voc", "list", "image_folder", "subset", "classes", "limit", "protocol", "workers", "weights",
-     "names")
+     "names", "decode")
 )  # fmt: skip
 _UNUSED |= {
     "detector": "tiny-fcos",

@@ -72,7 +72,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     """
     if options.detector is not None:
         return _examine(options)
-    of_detector = ("image", "coco", "images", "expected", "weights", "names")
+    of_detector = ("image", "coco", "images", "expected", "weights", "names", "decode")
     if given := [name for name in of_detector if getattr(options, name) is not None]:
         raise ValueError(f"--{given[0]} is for a detector; name it too: --detector NAME")
     found = diagnose()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import detxai_nb as dx
 from detxai_nb.cli.argument_types import add_detector_options, as_share, whole_number
-from detxai_nb.cli.commands import check_writable, detector_opener, parse_settings
+from detxai_nb.cli.commands import USUAL_METHOD, check_writable, detector_opener, parse_settings, usual_method
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.files import as_path, write_atomically
 
@@ -37,7 +37,7 @@ def add_explain(explain: argparse.ArgumentParser) -> None:
         help="the image file (`detxai-nb example` writes one to try); or many pictures: a folder, or a COCO file",
     )
     add_detector_options(explain)
-    explain.add_argument("--method", default="odam", help="a name of `detxai-nb methods` (%(default)s)")
+    explain.add_argument("--method", help=f"a name of `detxai-nb methods`, by default {USUAL_METHOD}")
     explain.add_argument(
         "--target", default="class", help="what to explain: class, x1, y1, x2, y2 or combined (%(default)s)"
     )
@@ -175,7 +175,7 @@ def explain_picture(
         known = list(range(len(found)))
     rows = _chosen(found, options.object, subject.one)
     target = dx.Target(options.target, against=options.against)
-    asked = {"method": options.method, "target": target, "layer": options.layer}
+    asked = {"method": options.method or usual_method(detector), "target": target, "layer": options.layer}
     return dx.explain(detector, image, found[rows], **asked, **settings), [known[row] for row in rows]
 
 

@@ -19,7 +19,7 @@ from detxai_nb.files import as_path, write_atomically
 SETTINGS, RESULTS = "explain.json", "explain.jsonl"
 """In the folder of results: what they were computed with, and a line for each picture that is done."""
 _OF_RESULTS = (
-    *("detector", "weights", "names", "detector_setting", "method", "target", "against", "layer"),
+    *("detector", "weights", "names", "decode", "detector_setting", "method", "target", "against", "layer"),
     *("score_threshold", "classes", "object", "setting", "colormap"),
 )
 """The options on which the results depend."""
@@ -64,7 +64,13 @@ def run_many(options: argparse.Namespace) -> int:
     if not pictures:
         raise ValueError(f"there are no pictures in {options.photo}")
     settings = {name: _plain(getattr(options, name)) for name in _OF_RESULTS}
+    from detxai_nb.capabilities import Capabilities
+    from detxai_nb.evaluation.fingerprint import to_plain
+
     detector = detector_opener(options)()
+    if (identity := Capabilities(detector).identity) is not None:
+        # That of a file of its own, such as an ONNX model, says what is in it.
+        settings["content"] = to_plain(identity, "the detector's identity")
     folder.mkdir(parents=True, exist_ok=True)
     _require_settings(folder / SETTINGS, settings)
     done = _done(folder / RESULTS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detxai_nb.cli.argument_types import add_detector_options, as_share
-from detxai_nb.cli.commands import detector_opener
+from detxai_nb.cli.commands import USUAL_METHOD, detector_opener, usual_method
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.pages.document import page_path
 
@@ -28,7 +28,7 @@ def add_page(page: argparse.ArgumentParser) -> None:
         "--method",
         action="append",
         metavar="NAME",
-        help="a name of `detxai-nb methods`, by default odam; may be repeated, for a menu on the page",
+        help=f"a name of `detxai-nb methods`, by default {USUAL_METHOD}; may be repeated, for a menu on the page",
     )
     page.add_argument(
         "--target",
@@ -86,12 +86,12 @@ def run_page(options: argparse.Namespace) -> None:
     from detxai_nb.subjects import first_predictions
 
     path = page_path(options.out, options.overwrite)
-    methods = dict.fromkeys(options.method or ["odam"])
     targets, layers = dict.fromkeys(options.target or ["class"]), dict.fromkeys(options.layer or [None])
-    for name in methods:
+    for name in options.method or ():
         find_method(name)
     image = dx.load_image(options.photo)
     detector = detector_opener(options)()
+    methods = dict.fromkeys(options.method or [usual_method(detector)])
     found = first_predictions(detector, image, options.score_threshold)
     if doubt := doubt_of(detector, image):
         print(f"detxai-nb: note: {in_own_words(doubt)}", file=sys.stderr)

@@ -16,13 +16,14 @@ _PHRASES = (
     (r"\bhand in samples of a dataset with annotations in place of pictures", "give --coco FILE in place of --image"),
     (r"\bhand in (weights|names|settings)=", r"give \1="),
     (r"\bweights=(?:'[^']*'|\"[^\"]*\"|\.\.\.)", "--weights FILE"),
+    (r"\bbatch_size=1\b", "--detector-setting batch_size=1"),
     (r"\bnames=(?:\[[^\]]*\]|\.\.\.)", "--names NAME,NAME,..."),
     (r"\boverwrite=True\b", "--overwrite"),
     (r"\bdx\.(methods|metrics|detectors)\(\)", r"`detxai-nb \1`"),
     (r"\bdx\.detectors\.fetch\('?([\w.-]+)'?[^)]*\)", r"`detxai-nb fetch \1`"),
     (r"\bload_detector\('([\w.-]+)'\)", r"--detector \1"),
     (r"\b(score_threshold|include_slow)\b(?!=)", lambda found: f"--{found[1].replace('_', '-')}"),
-    (r"\b(score_threshold|store|seed|limit|exclude|protocol|method|target|layer|device|colormap)=(\S+)", None),
+    (r"\b(score_threshold|store|seed|limit|exclude|protocol|decode|method|target|layer|device|colormap)=(\S+)", None),
 )
 
 

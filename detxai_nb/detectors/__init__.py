@@ -11,6 +11,7 @@ from detxai_nb.detectors.trace.graph import GraphDetector, Predictions, box_side
 from detxai_nb.detectors.trace.graph_trace import GraphTrace
 from detxai_nb.detectors.wrapping.black_box import wrap_predict
 from detxai_nb.detectors.wrapping.module import wrap_module
+from detxai_nb.detectors.wrapping.onnx.detector import OnnxDetector
 
 __all__ = [
     "Adapter",
@@ -18,6 +19,7 @@ __all__ = [
     "Family",
     "GraphDetector",
     "GraphTrace",
+    "OnnxDetector",
     "Predictions",
     "box_side",
     "fetch",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -22,6 +22,8 @@ from detxai_nb.detectors.faster_rcnn import family as faster_rcnn
 from detxai_nb.detectors.precision import at_precision, require_full_precision
 from detxai_nb.detectors.ultralytics import family as ultralytics
 from detxai_nb.detectors.weights import bare_module
+from detxai_nb.detectors.wrapping.onnx.detector import OnnxDetector
+from detxai_nb.detectors.wrapping.onnx.session import is_onnx_file
 from detxai_nb.detectors.yolox import family as yolox
 from detxai_nb.entry_points import load_entry_points
 from detxai_nb.files import as_path
@@ -233,7 +235,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
 
 
 def load_detector(
-    name: str,
+    name: str | os.PathLike[str],
     *,
     weights: str | os.PathLike[str] | None = None,
     names: ClassNames | None = None,
@@ -241,19 +243,22 @@ def load_detector(
     precision: str = "fp32",
     **settings: Any,
 ) -> OpenDetector:
-    """Load a detector by name, ready to detect and be explained.
+    """Load a detector by name, ready to detect and be explained; or an ONNX model, as a black box.
 
     Args:
-        name: a detector of the table ``dx.detectors()``, or a classifier of torchvision such as "resnet50".
+        name: a detector of the table ``dx.detectors()``, or a classifier of torchvision such as "resnet50"; or an
+            ONNX model, a file that ends in ".onnx", for the methods that nothing but ask a detector.
         weights: a ``.safetensors`` file or a checkpoint of plain tensors; by default what the table says.
         names: class names, if the weights are not the usual ones: a list, or a dict {number: name}.
         device: a torch device; "auto" is the first of CUDA, MPS and CPU that exists.
         precision: "fp32", or "bf16" or "fp16" for the forward passes of ``detect`` (see ``at_precision``); gradients
             are taken in float32.
-        **settings: those of the family's detector (``FcosDetector``, ``YoloxDetector``, ...).
+        **settings: those of the family's detector (``FcosDetector``, ``YoloxDetector``, ...), of an ONNX model those of
+            ``OnnxDetector``, such as ``decode="yolov8"``.
 
     Returns:
-        The detector, in evaluation mode, with parameters that require no gradient.
+        The detector, in evaluation mode, with parameters that require no gradient; of an ONNX model an
+        ``OnnxDetector``, which has neither layers nor a trace.
 
     Raises:
         ValueError: for an unknown name, or weights of another architecture (naming the first tensor that does not fit).
@@ -267,6 +272,10 @@ def load_detector(
         >>> detector.family, detector.layers[0], len(detector.names)
         ('fcos', 'neck', 10)
     """
+    if is_onnx_file(name):
+        # Typed as what the other names open: who wants it as what it is takes OnnxDetector.
+        return cast(OpenDetector, _open_onnx(name, weights, names, device, precision, settings))
+    name = str(name)
     entry = _find(name)
     _check_settings(name, entry.family, settings)
     where = pick_device(device)
@@ -277,6 +286,17 @@ def load_detector(
     with suppress(AttributeError):
         detector.__dict__["_title"] = name
     return at_precision(detector, precision)
+
+
+def _open_onnx(
+    file: str | os.PathLike[str], weights: Any, names: Any, device: Any, precision: str, settings: dict[str, Any]
+) -> OnnxDetector:
+    """The detector of an ONNX model, if nothing is asked for that it does not have."""
+    if weights is not None:
+        raise ValueError(f"an ONNX model holds its weights; leave out weights={str(weights)!r}")
+    if precision != "fp32":
+        raise ValueError(f"an ONNX model computes as it was exported; leave out precision={precision!r}")
+    return OnnxDetector(file, names, device=device, **settings)
 
 
 def _find(name: str) -> Entry:
@@ -290,7 +310,8 @@ def _find(name: str) -> Entry:
         asked = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(
             f"unknown detector {name!r}; known: {', '.join(DETECTORS)}, and torchvision's image classifiers such as "
-            f"resnet50; {asked}for a module of your own use wrap or wrap_module, for a function wrap_predict"
+            f"resnet50, or an ONNX model, FILE.onnx; {asked}for a module of your own use wrap or wrap_module, for a "
+            "function wrap_predict"
         )
     return found
 

@@ -1,1 +1,1 @@
-"""What is no family of ours as a detector: any function, and any module with the function that reads it."""
+"""What is no family of ours as a detector: any function, any module with functions that read it, and ONNX models."""

@@ -9,15 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detxai_nb.detection_rows import as_values, require_predictions
-from detxai_nb.detectors.base import detecting, gather_detections, pick_device
+from detxai_nb.detectors.base import detecting, pick_device
+from detxai_nb.detectors.wrapping.reading import PredictionReader
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images
-from detxai_nb.names import ClassNames, as_names
+from detxai_nb.names import ClassNames
 from detxai_nb.types import Detections
-
-FIELDS = ("boxes", "scores", "labels", "class_scores", "objectness")
-_NEEDED = 3
 
 
 def wrap_predict(
@@ -74,16 +71,15 @@ class PredictDetector:
     ) -> None:
         if not callable(predict):
             raise TypeError(f"predict is a function from an image to what it finds, got {type(predict).__name__}")
+        self._reader = PredictionReader(names, pick_device(device))
         self.predict = predict
-        self.names = as_names(names, owner="a black-box detector")
-        self._numbers = {int(key) for key in names} if isinstance(names, Mapping) else set(range(len(self.names)))
+        self.names = self._reader.names
         self.batched = batched
-        self._device = pick_device(device)
 
     @property
     def device(self) -> torch.device:
         """Where the results are kept."""
-        return self._device
+        return self._reader.device
 
     @detecting
     def detect(self, images: Sequence[ImageSource], score_threshold: float = 0.3) -> list[Detections]:
@@ -103,7 +99,8 @@ class PredictDetector:
         if not pixels:
             return []
         answers = self._ask_for_all(pixels) if self.batched else [self.predict(image) for image in pixels]
-        return [self.read(answer, image.shape[:2], score_threshold) for answer, image in zip(answers, pixels)]
+        places = [Placement.identity(*image.shape[:2]) for image in pixels]
+        return [self._reader.read(answer, place, score_threshold) for answer, place in zip(answers, places)]
 
     def _ask_for_all(self, pixels: list[np.ndarray]) -> Sequence[Any]:
         answers = self.predict(list(pixels))
@@ -114,79 +111,3 @@ class PredictDetector:
         if len(answers) != len(pixels):
             raise ValueError(f"predict got {len(pixels)} images and returned {len(answers)} answers; expected as many")
         return answers
-
-    def read(self, answer: Any, size: tuple[int, ...], threshold: float, **about: Any) -> Detections:
-        """Return one answer of ``predict`` as Detections.
-
-        Args:
-            answer: boxes, scores, labels and the rest, as ``wrap_predict`` says.
-            size: (height, width) of the image.
-            threshold: the lowest score to report.
-            **about: further fields of ``Detections``; tensors have a row for each box of the answer.
-
-        Returns:
-            The detections, sorted by falling score.
-
-        Raises:
-            ValueError: if the answer has another form, size or range.
-        """
-        found = {name: self._tensor(name, value) for name, value in _parts(answer).items()}
-        count = require_predictions(found, self.names, "predict")
-        for name in ("scores", "class_scores", "objectness"):
-            if name in found:
-                found[name] = found[name].clamp(0, 1)
-        first, second = found["boxes"][:, :2], found["boxes"][:, 2:]
-        found["boxes"] = torch.cat([first, torch.maximum(first, second)], dim=1)
-        if unknown := sorted(set(found["labels"].long().tolist()) - self._numbers):
-            raise ValueError(
-                f"predict returned the label {unknown[0]}, which names does not hold: it has the class numbers "
-                f"{', '.join(map(str, sorted(self._numbers)[:9]))}; do both count from the same number?"
-            )
-        for name, value in about.items():
-            if isinstance(value, Tensor) and len(value) != count:
-                raise ValueError(f"predict's {name} have {len(value)} rows for {count} boxes; expected as many")
-        scores = found.pop("scores")
-        keep = scores >= threshold
-        rows = {name: value[keep] for name, value in found.items()}
-        rows |= {name: value[keep] if isinstance(value, Tensor) else value for name, value in about.items()}
-        return gather_detections(
-            Placement.identity(size[0], size[1]),
-            rows.pop("boxes"),
-            scores[keep],
-            rows.pop("labels").long(),
-            self.names,
-            highest_score=float(scores.max()) if count else None,
-            score_threshold=threshold,
-            **rows,
-        )
-
-    def _tensor(self, name: str, value: Any) -> Tensor:
-        """The value on the device, float32 (labels as they come), an empty one of the shape that it should have."""
-        tensor = as_values(value, f"predict's {name}").to(self._device)
-        if tensor.numel() == 0 and tensor.ndim < 2:
-            shapes = {"boxes": (0, 4), "class_scores": (0, len(self.names))}
-            tensor = tensor.reshape(shapes.get(name, (0,)))
-        return tensor if name == "labels" else tensor.float()
-
-
-def _parts(answer: Any) -> dict[str, Any]:
-    """The fields of an answer by name, without those that are None."""
-    if isinstance(answer, Mapping):
-        found = {name: answer[name] for name in FIELDS if name in answer}
-    elif isinstance(answer, (tuple, list)):
-        if not _NEEDED <= len(answer) <= len(FIELDS):
-            raise ValueError(
-                f"predict returned {len(answer)} things; expected ({', '.join(FIELDS[:_NEEDED])}), "
-                f"then if it has them {' and '.join(FIELDS[_NEEDED:])}"
-            )
-        found = dict(zip(FIELDS, answer))
-    else:
-        found = {name: getattr(answer, name) for name in FIELDS if hasattr(answer, name)}
-    found = {name: value for name, value in found.items() if value is not None}
-    missing = [name for name in FIELDS[:_NEEDED] if name not in found]
-    if missing:
-        raise ValueError(
-            f"predict returned a {type(answer).__name__} without {', '.join(missing)}; "
-            f"expected {', '.join(FIELDS[:_NEEDED])} as a dict, an object or a tuple"
-        )
-    return found

@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from detxai_nb.capabilities import RERUN
 from detxai_nb.detectors.base import detecting
 from detxai_nb.detectors.precision import require_full_precision
 from detxai_nb.detectors.trace.graph import HookedDetector, box_side
-from detxai_nb.detectors.wrapping.black_box import PredictDetector
 from detxai_nb.detectors.wrapping.measured_placement import measure_placement
 from detxai_nb.detectors.wrapping.module_answers import Layers, as_layers, split_answer
 from detxai_nb.detectors.wrapping.module_run import ModuleRun, Predict
+from detxai_nb.detectors.wrapping.reading import PredictionReader
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
 from detxai_nb.names import ClassNames
@@ -151,7 +152,7 @@ class ModuleDetector(HookedDetector):
         self.layer_modules = as_layers(module, layer)
         self._placement_of = options.get("placement")
         self._placements: dict[tuple[int, int], Placement] = {}
-        self._reader = PredictDetector(lambda image: None, names, device="cpu")
+        self._reader = PredictionReader(names, torch.device("cpu"))
         self.names = self._reader.names
         self._image: np.ndarray | None = None
         self._heeds_class = True
@@ -188,7 +189,8 @@ class ModuleDetector(HookedDetector):
     def _found(self, image: np.ndarray, threshold: float) -> Detections:
         answer, outputs = self._run.answer(image)
         parts, origins = split_answer(answer, self.origin_fields)
-        found = self._reader.read(parts, image.shape[:2], threshold, origins=origins, origin_fields=self.origin_fields)
+        place = Placement.identity(*image.shape[:2])
+        found = self._reader.read(parts, place, threshold, origins=origins, origin_fields=self.origin_fields)
         self._check_scores(found, outputs)
         return replace(found, canvas_size=self._placement(image.shape[:2]).canvas_size).to(self.device)
 

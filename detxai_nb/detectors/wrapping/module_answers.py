@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from detxai_nb.arrays import plain_array
 from detxai_nb.detectors.trace.graph import LayerModules
-from detxai_nb.detectors.wrapping.black_box import FIELDS
+from detxai_nb.detectors.wrapping.reading import FIELDS
 
 Layers = str | nn.Module | Sequence[str] | Mapping[str, LayerModules]
 _ORIGINS = "origins"

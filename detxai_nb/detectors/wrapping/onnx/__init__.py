@@ -1,0 +1,1 @@
+"""ONNX models as black boxes, run by onnxruntime."""
