@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from detxai_nb.capabilities import Capabilities
 from detxai_nb.data.sample import Sample
 from detxai_nb.module_use import alone
 from detxai_nb.types import Detector
+
+_NORM_WITHOUT_BIAS = re.compile(r"affine=True(?!, bias=)")
+"""A norm as older versions of PyTorch tell of it; later ones add that it has a bias. A store is resumed by either."""
 
 
 def to_plain(value: Any, what: str) -> Any:
@@ -177,7 +181,7 @@ def _digests(module: nn.Module) -> dict[str, str]:
         if isinstance(tensor, Tensor):
             digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    form = hashlib.sha256(repr(module).encode()).hexdigest()
+    form = hashlib.sha256(_NORM_WITHOUT_BIAS.sub(r"\g<0>, bias=True", repr(module)).encode()).hexdigest()
     return {"class": type(module).__qualname__, "form": form[:16], "weights": digest.hexdigest()}
 
 

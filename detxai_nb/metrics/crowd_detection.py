@@ -10,8 +10,9 @@ import numpy as np
 
 from detxai_nb.metrics.detection import coco_rows, coco_truth
 
-REFERENCE_FPPI = np.logspace(-2, 0, 9)
-"""False positives an image at which the miss rate is read."""
+REFERENCE_FPPI = np.array([10.0 ** (step / 4) for step in range(-8, 1)])
+"""False positives an image at which the miss rate is read. NumPy's own powers are not exact: on some machines its
+``logspace`` gives less than 0.1, and one false alarm in ten images would count as more."""
 JI_THRESHOLDS = tuple(round(step * 0.05, 2) for step in range(20))
 """Score thresholds of which the Jaccard index takes the best."""
 _HIT, _FALSE, _IGNORED = 1, 0, -1

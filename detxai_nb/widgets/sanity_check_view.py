@@ -156,11 +156,11 @@ def _curves(
     rows = result.curve(measure)
     found = {}
     for method in methods:
-        own = rows[rows["method"] == method].set_index("step")
-        found[method] = {
-            part: [1.0, *(_known(own[part].get(step.number)) for step in result.steps)]
-            for part in ("median", "low", "high")
-        }
+        own = rows[rows["method"] == method]
+        found[method] = {}
+        for part in ("median", "low", "high"):
+            at = dict(zip(own["step"], own[part]))
+            found[method][part] = [1.0, *(_known(at.get(step.number)) for step in result.steps)]
     return found
 
 

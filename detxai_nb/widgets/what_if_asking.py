@@ -342,7 +342,7 @@ class AskingWidget(MapsOfObjects):
                 self._show_step()
 
     @traitlets.observe("other")
-    def _compare(self, _: Any) -> None:
+    def _other_chosen(self, _: Any) -> None:
         if self._ready:
             steps = self._history.steps
             other = None if self.other is None else steps[self.other]

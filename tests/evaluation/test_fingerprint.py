@@ -16,7 +16,13 @@ from torch import nn
 import detxai_nb as dx
 from detxai_nb.data.coco import CocoDataset
 from detxai_nb.data.scenes import Scenes, write_coco
-from detxai_nb.evaluation.fingerprint import code_identity, dataset_identity, detector_identity, to_plain
+from detxai_nb.evaluation.fingerprint import (
+    code_identity,
+    dataset_identity,
+    detector_identity,
+    module_identity,
+    to_plain,
+)
 
 
 def test_plain_values() -> None:
@@ -128,3 +134,22 @@ def test_lists_of_samples_count_by_pictures_and_annotations() -> None:
         annotated(image, boxes, [0], crowd=[True]),
     ):
         assert dataset_identity([changed]) != first
+
+
+def test_a_norm_is_the_same_under_versions_of_pytorch_that_tell_less_of_it() -> None:
+    class BatchNorm2d(nn.BatchNorm2d):
+        def extra_repr(self) -> str:
+            return super().extra_repr().replace(", bias=True", "")
+
+    class LayerNorm(nn.LayerNorm):
+        def extra_repr(self) -> str:
+            return super().extra_repr().replace(", bias=True", "")
+
+    less = nn.Sequential(nn.Conv2d(3, 4, 1), BatchNorm2d(4), LayerNorm(5))
+    more = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.LayerNorm(5))
+    more.load_state_dict(less.state_dict())
+    assert module_identity(less) == module_identity(more)
+    assert module_identity(nn.Sequential(nn.BatchNorm2d(4, eps=1e-3))) != module_identity(
+        nn.Sequential(nn.BatchNorm2d(4))
+    )
+    assert module_identity(nn.BatchNorm2d(4, affine=False)) != module_identity(nn.BatchNorm2d(4))

@@ -14,6 +14,7 @@ import torch
 
 import detxai_nb as dx
 from detxai_nb.data.sample import Sample
+from detxai_nb.metrics.crowd_detection import REFERENCE_FPPI
 
 CASES = int(os.environ.get("DETXAI_NB_FUZZ", 60))
 A, B, C = [0.0, 0.0, 10.0, 10.0], [0.0, 2.0, 10.0, 12.0], [40.0, 0.0, 50.0, 10.0]
@@ -55,6 +56,12 @@ def test_everything_found_misses_nothing() -> None:
 def test_nothing_found_misses_everything() -> None:
     assert dx.metrics.log_average_miss_rate([sample([A])], [found([], [])])["MR"] == 1
     assert math.isnan(dx.metrics.log_average_miss_rate([sample([])], [found([A], [0.9])])["MR"])
+
+
+def test_the_nine_numbers_of_false_alarms_are_exact() -> None:
+    assert len(REFERENCE_FPPI) == 9
+    assert REFERENCE_FPPI[::4].tolist() == [0.01, 0.1, 1.0]
+    assert np.allclose(np.diff(np.log10(REFERENCE_FPPI)), 0.25, rtol=1e-12)
 
 
 def test_the_miss_rate_at_nine_numbers_of_false_alarms() -> None:

@@ -14,6 +14,7 @@ from detxai_nb.detectors.classifier.capture import OpenedLayer, logits_of
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.detectors.trace.products import jacobian_products
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.module_use import exclusive
@@ -97,7 +98,7 @@ class ClassifierTrace(Again):
             with torch.enable_grad():
                 scalars = self._scalars(labels[rows].clone(), target)
                 one_each = torch.eye(len(rows), dtype=scalars.dtype, device=scalars.device)
-                (found,) = torch.autograd.grad(scalars, self._leaf, one_each, retain_graph=True, is_grads_batched=True)
+                found = jacobian_products(scalars, self._leaf, one_each)
             yield GradientChunk(0, rows, found[:, 0])
             del found, scalars
 

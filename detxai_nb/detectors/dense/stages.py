@@ -10,6 +10,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.capture import require_captured
+from detxai_nb.detectors.trace.products import jacobian_products
 from detxai_nb.types import Level
 from detxai_nb.windows import GradientChunk
 
@@ -67,14 +68,9 @@ class Stages:
         for part in torch.split(torch.arange(len(chunk.rows), device=chunk.rows.device), rows_per_chunk(widest)):
             corner = None if chunk.corner is None else chunk.corner[part]
             dense = GradientChunk(chunk.level, chunk.rows[part], chunk.gradient[part], corner).dense(*output.shape[2:])
-            product = None
-            if output.requires_grad:
-                (product,) = torch.autograd.grad(
-                    output, leaf, dense[:, None], retain_graph=True, allow_unused=True, is_grads_batched=True
-                )
-            gradient = leaf.new_zeros(len(part), *leaf.shape[1:]) if product is None else product[:, 0]
+            gradient = jacobian_products(output, leaf, dense[:, None])[:, 0]
             yield GradientChunk(number, chunk.rows[part], gradient.detach())
-            del dense, product, gradient
+            del dense, gradient
 
 
 def _nearest_stage(stride: tuple[float, float], stages: Sequence[tuple[float, float]]) -> int:

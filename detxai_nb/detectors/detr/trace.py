@@ -20,6 +20,7 @@ from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
+from detxai_nb.detectors.trace.products import cannot_be_batched
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.module_use import alone, exclusive, undone
@@ -35,8 +36,6 @@ _KERNELS = threading.RLock()
 _BATCH_TOLERANCE = 1e-3
 """Largest difference of the sum of batched gradients from the gradient of the sum, as a share of their norms: float32's
 last digits, no more."""
-_NO_BATCHING_RULE = ("vmap", "Batching rule", "batching rule")
-"""Words in PyTorch's error if an operation has no gradient for a batch of vectors."""
 
 
 class DetrTrace(Again):
@@ -330,7 +329,7 @@ def _batched_gradients(scalars: Tensor, leaf: Tensor) -> Tensor | None:
             scalars, leaf, one_each, retain_graph=True, allow_unused=True, is_grads_batched=True
         )
     except RuntimeError as error:
-        if not any(word in str(error) for word in _NO_BATCHING_RULE):
+        if not cannot_be_batched(error):
             raise
         _warn(f"this module has an operation whose gradients cannot be batched, they are computed one by one: {error}")
         return None
