@@ -38,6 +38,8 @@ class LabServer:
     With ``defaults`` it has those of `detxai-nb lab`.
     """
 
+    module, application, address = "jupyterlab", "LabApp", "lab/tree"
+
     def __init__(self, folder: Path, defaults: bool = False) -> None:
         self.folder, self.defaults = folder, defaults
         self.port = free_port()
@@ -92,12 +94,12 @@ class LabServer:
 
     def _command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-m", self.module, "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={self.port}", "--ServerApp.port_retries=0"),
             f"--ServerApp.root_dir={self.folder}",
             f"--IdentityProvider.token={self.token}",
             *("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"),
-            *("--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"),
+            *("--LabApp.extension_manager=readonly", f"--{self.application}.expose_app_in_browser=True"),
         ]
 
     def _wait(self) -> None:
@@ -106,7 +108,7 @@ class LabServer:
         while True:
             if self._process.poll() is not None or time.monotonic() > until:
                 self._log.seek(0)
-                raise RuntimeError(f"JupyterLab did not start:\n{self._log.read()}")
+                raise RuntimeError(f"{self.module} did not start:\n{self._log.read()}")
             try:
                 urllib.request.urlopen(request, timeout=5).close()
                 return
@@ -115,6 +117,7 @@ class LabServer:
 
 
 _READY = """async () => {
+  while (!window.jupyterapp?.shell.currentWidget?.context) await new Promise(resolve => setTimeout(resolve, 30));
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.context.ready; await panel.sessionContext.ready; await panel.sessionContext.session.kernel.info;
 }"""
@@ -149,7 +152,7 @@ class NotebookPage:
             page.evaluate("path => void window.jupyterapp.commands.execute('docmanager:open', { path })", name)
             page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=name)
         else:
-            page.goto(f"{server.url}/lab/tree/{urllib.parse.quote(name)}?reset&token={server.token}")
+            page.goto(f"{server.url}/{server.address}/{urllib.parse.quote(name)}?reset&token={server.token}")
         page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").wait_for(
             state="visible", timeout=1000 * PATIENCE
         )
