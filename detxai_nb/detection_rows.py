@@ -13,7 +13,7 @@ from detxai_nb.arrays import check_plain, plain_array
 from detxai_nb.names import any_class_number
 
 _NEEDED = ("boxes", "scores", "labels")
-ROWS = (*_NEEDED, "class_scores", "objectness", "origins", "iou", "found_boxes", "numbers")
+ROWS = (*_NEEDED, "class_scores", "objectness", "origins", "iou", "found_boxes", "numbers", "polygons")
 """The fields of ``Detections`` that hold a row for each detection; all but the first three may be None."""
 _WHOLE_NUMBERS = ("labels", "origins", "numbers")
 _ROUNDING = 1e-3
@@ -48,6 +48,8 @@ def check_rows(values: Mapping[str, Any], origin_fields: Sequence[str], classes:
     for name in ("boxes", "found_boxes"):
         if (value := values.get(name)) is not None and value.shape != (count, 4):
             raise ValueError(f"boxes are [N,4] with N = {count} scores, got shape {list(value.shape)}")
+    if (value := values.get("polygons")) is not None and value.shape != (count, 4, 2):
+        raise ValueError(f"polygons are [N,4,2] with N = {count} scores, got shape {list(value.shape)}")
     for name, value in values.items():
         if value is not None and (not value.ndim or len(value) != count):
             raise ValueError(f"{name} has {len(value) if value.ndim else 'no'} rows for {count} scores")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.arrays import plain_array
+from detxai_nb.detection_rows import ROWS
 from detxai_nb.files import write_atomically
 from detxai_nb.geometry import Placement
 from detxai_nb.types import Detections, Target
@@ -25,9 +26,7 @@ FORMAT = "detxai-nb heat maps 2"
 LARGEST = 8 * 2**30
 """A file holds at most so many bytes, unpacked."""
 
-DETECTION_ARRAYS = (
-    *("boxes", "scores", "labels", "class_scores", "objectness", "origins", "iou", "found_boxes", "numbers"),
-)
+DETECTION_ARRAYS = ROWS
 DETECTION_FIELDS = ("names", "origin_fields", "highest_score", "score_threshold", "image_size", "canvas_size")
 """The fields of ``Detections`` that a file keeps as arrays, and those that it keeps as plain values."""
 _PLAIN = ("method", "layer", "settings", "seed", "seconds", "signed")

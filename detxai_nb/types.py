@@ -61,6 +61,8 @@ class Detections:
             None if unknown.
         found_boxes: ``[N,4]``, ``boxes`` as the detector gave them, or None if unknown: boxes that were changed since
             are noticed by it.
+        polygons: ``[N,4,2]``, the corners (x, y) of oriented boxes in pixels of the image, in order around each and not
+            clipped to the image; ``boxes`` are then the upright boxes around them. None for upright boxes.
 
     Raises:
         TypeError: if a field that holds a row for each detection is no tensor, or one of another kind of numbers.
@@ -82,6 +84,7 @@ class Detections:
     iou: Tensor | None = None
     found_boxes: Tensor | None = None
     numbers: Tensor | None = None
+    polygons: Tensor | None = None
 
     from_supervision = classmethod(exchange.from_supervision)
     from_torchvision = classmethod(exchange.from_torchvision)

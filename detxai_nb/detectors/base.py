@@ -252,12 +252,14 @@ def gather_detections(
         scores: ``[N]`` in 0..1.
         labels: int64 ``[N]``.
         names: the name of each class.
-        **about: further fields of ``Detections``; tensors have N rows.
+        **about: further fields of ``Detections``; tensors have N rows, and polygons are in input pixels too.
 
     Returns:
-        Detections sorted by falling score, with boxes in pixels of the image, clipped to it.
+        Detections sorted by falling score, with boxes in pixels of the image, clipped to it, and polygons as they are.
     """
     order = scores.argsort(descending=True, stable=True)
+    if (polygons := about.get("polygons")) is not None:
+        about["polygons"] = placement.boxes_to_image(polygons.reshape(-1, 4)).reshape(polygons.shape)
     rows: dict[str, Any] = {k: v[order] if isinstance(v, Tensor) else v for k, v in about.items()}
     boxes = placement.boxes_to_image(boxes, clip=True)[order]
     return Detections(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.testing.models import Scalar
 from detxai_nb.types import Detections, Target
 
@@ -19,7 +20,8 @@ def slow_gradients(
     """Compute scalars and gradients the slow obvious way.
 
     All detections are given the same leaves, so that ``scalar`` may compute what does not depend on the detection once
-    for all (see ``in_common``).
+    for all (see ``in_common``). The module's batch norms get the right gradients: ``trace.batch_norms`` says where
+    PyTorch's own are wrong.
 
     Args:
         scalar: the explained scalar of one detection from leaves of the trace's levels.
@@ -35,7 +37,8 @@ def slow_gradients(
     leaves = [level.features[None].clone().requires_grad_() for level in trace.levels]
     for one in detections:
         with torch.enable_grad():
-            value = _explained(partial(scalar, detector, trace, leaves, one), one, target)
+            explained = partial(_explained, partial(scalar, detector, trace, leaves, one), one, target)
+            value = with_exact_norms(detector.module, explained)
         gradients = torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=True)
         zero = [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, gradients)]
         found.append((value.detach(), [gradient[0] for gradient in zero]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 import detxai_nb as dx
 from detxai_nb.detectors.ultralytics.detector import UltralyticsDetector, centred_letterbox
 from detxai_nb.testing import NAMES, photograph, slow_gradients, spread
-from detxai_nb.types import Target
+from detxai_nb.types import SIDES, Target
 
 # Not imported here, since that takes seconds, and each of several test processes reads this file.
 pytestmark = pytest.mark.skipif(find_spec("ultralytics") is None, reason="ultralytics is not installed")
@@ -34,18 +35,23 @@ def yolov10() -> Any:
     return network("yolov10n")
 
 
-def yolo_of(model: nn.Module) -> Any:
-    from ultralytics import YOLO
+def yolo_of(model: nn.Module, name: str = "yolov8n") -> Any:
+    import ultralytics
 
-    yolo = YOLO("yolov8n.yaml")
+    opens = {"rtdetr": "RTDETR", "world": "YOLOWorld", "worldv2": "YOLOWorld"}.get(name.rpartition("-")[2], "YOLO")
+    yolo = getattr(ultralytics, opens)(f"{name}.yaml")
     yolo.model = copy.deepcopy(model)
     return yolo
 
 
+def result_of(yolo: Any, image: np.ndarray, threshold: float, size: Any = INPUT, nms: bool | None = None) -> Any:
+    """What Ultralytics' own predictor finds, which takes BGR."""
+    settings = {"imgsz": size, "conf": threshold, "iou": 0.7, "max_det": 300, "nms": nms, "verbose": False}
+    return yolo.predict(image[..., ::-1], **settings)[0]
+
+
 def predicted(yolo: Any, image: np.ndarray, threshold: float) -> Any:
-    """Boxes of Ultralytics' own predictor, which takes BGR."""
-    result = yolo.predict(image[..., ::-1], imgsz=INPUT, conf=threshold, iou=0.7, max_det=300, verbose=False)
-    return result[0].boxes
+    return result_of(yolo, image, threshold).boxes
 
 
 def threshold_for(detector: Any, image: np.ndarray) -> float:
@@ -55,7 +61,7 @@ def threshold_for(detector: Any, image: np.ndarray) -> float:
 
 
 def assert_same(found: dx.Detections, boxes: Any, tolerance: float) -> None:
-    assert len(found) == len(boxes) > 10
+    assert len(found) == len(boxes.conf) > 10
     assert torch.allclose(found.scores, boxes.conf, atol=tolerance)
     assert torch.allclose(found.boxes, boxes.xyxy, atol=100 * tolerance)
     assert torch.equal(found.labels, boxes.cls.long())
@@ -67,6 +73,111 @@ def test_detections_are_those_of_the_predictor(yolov8: Any) -> None:
     threshold = threshold_for(detector, IMAGE)
     found = detector.detect([IMAGE], threshold)[0]
     assert_same(found, predicted(yolo, IMAGE, threshold), 1e-4)
+
+
+HEADS = ["yolo12n", "yolo26n", "yolo11n-pose", "yolo26n-pose", "yolov8n-world", "yolov8n-worldv2", "yolov8n-rtdetr"]
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_every_head_finds_what_the_predictor_finds(name: str) -> None:
+    yolo, end_to_end = yolo_of(network(name), name), name.startswith("yolo26")
+    detector = dx.wrap(yolo, family="ultralytics", input_size=INPUT, **({"end_to_end": True} if end_to_end else {}))
+    scores = detector.detect([IMAGE], 0.0)[0].scores
+    threshold = float(scores[len(scores) // 3 : len(scores) // 3 + 2].mean())
+    found = detector.detect([IMAGE], threshold)[0]
+    boxes = result_of(yolo, IMAGE, threshold, nms=False if end_to_end else None).boxes
+    height, width = IMAGE.shape[:2]
+    # The predictor of RT-DETR leaves boxes as they are.
+    inside = boxes.xyxy.clamp(min=0).minimum(torch.tensor([width, height, width, height]))
+    assert_same(found, SimpleNamespace(xyxy=inside, conf=boxes.conf, cls=boxes.cls), 1e-4)
+
+
+def test_masks_take_boxes_away_only_where_they_are_empty() -> None:
+    yolo = yolo_of(network("yolo11n-seg"), "yolo11n-seg")
+    detector = dx.wrap(yolo, family="ultralytics", input_size=INPUT)
+    threshold = threshold_for(detector, IMAGE)
+    found = detector.detect([IMAGE], threshold)[0]
+    batch, placement = detector._prepare(IMAGE)
+    from ultralytics.utils.nms import non_max_suppression
+
+    with torch.no_grad():
+        expected = non_max_suppression(yolo.model(batch)[0][0], threshold, 0.7, max_det=300, nc=len(NAMES))[0]
+    assert len(found) == len(expected) > 10
+    assert torch.allclose(found.scores, expected[:, 4], atol=1e-5)
+    assert torch.allclose(found.boxes, placement.boxes_to_image(expected[:, :4], clip=True), atol=1e-3)
+    boxes = result_of(yolo, IMAGE, threshold).boxes
+    gaps = (boxes.xyxy[:, None] - found.boxes[None]).abs().amax(dim=2).amin(dim=1)
+    assert 0 < len(boxes) <= len(found)
+    assert float(gaps.max()) < 1e-2
+
+
+@pytest.mark.parametrize("name", ["yolo11n-obb", "yolo26n-obb"])
+def test_turned_boxes_are_those_of_the_predictor(name: str) -> None:
+    yolo, end_to_end = yolo_of(network(name), name), name.startswith("yolo26")
+    detector = dx.wrap(yolo, family="ultralytics", input_size=INPUT, end_to_end=end_to_end)
+    scores = everything(detector, IMAGE).scores
+    threshold = float(scores[len(scores) // 5 : len(scores) // 5 + 2].mean())
+    found = detector.detect([IMAGE], threshold)[0]
+    turned = result_of(yolo, IMAGE, threshold, nms=False if end_to_end else None).obb
+    assert len(found) == len(turned) > 10
+    assert torch.allclose(found.scores, turned.conf, atol=1e-4)
+    assert torch.equal(found.labels, turned.cls.long())
+    # Their corners begin at the lower right one before the box is turned, and go the other way round.
+    assert torch.allclose(found.polygons, turned.xyxyxyxy[:, [2, 1, 0, 3]], atol=1e-2)
+    height, width = IMAGE.shape[:2]
+    hull = turned.xyxy.clamp(min=0).minimum(torch.tensor([width, height, width, height]))
+    assert torch.allclose(found.boxes, hull, atol=1e-2)
+    assert len(everything(detector, IMAGE)) > len(detector.detect([IMAGE], 0.0)[0]) or end_to_end
+
+
+def outward(detector: Any, trace: Any, maps: list[torch.Tensor], one: dx.Detections, side: str) -> float:
+    """How far outside of the cell's centre a side of the polygon lies, in strides, that these maps give."""
+    with torch.no_grad():
+        found = detector._decode(maps, trace.placement, 0.0)
+    row = (found.origins == one.origins).all(dim=1).nonzero()[0, 0]
+    stride = trace.levels[int(one.origins[0, 0])].stride[0]
+    corners = trace.placement.boxes_to_input(found.polygons[row].reshape(-1, 4)).reshape(4, 2) / stride
+    first = ["y1", "x2", "y2", "x1"].index(side)
+    start, end = corners[first], corners[(first + 1) % 4]
+    along = (end - start) / (end - start).norm()
+    x, y = one.origins[0, [2, 1]] + 0.5 - start
+    return float(along[0] * y - along[1] * x)
+
+
+@pytest.mark.parametrize("name", ["yolo11n-obb", "yolo26n-obb"])
+@pytest.mark.parametrize("side", SIDES)
+def test_the_sides_of_turned_boxes_move_as_their_gradients_say(
+    name: str, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the polygon of changed activations has its sides, although the angle changes too."""
+    detector = UltralyticsDetector(network(name).double(), NAMES, input_size=INPUT)
+    trace = detector.trace(IMAGE)
+    every = everything(detector, IMAGE)
+    sides = {part: trace.scalars(every, Target(part)) for part in SIDES}
+    whole = (sides["x1"] + sides["x2"] > 0) & (sides["y1"] + sides["y2"] > 0)
+    chosen = spread(every[whole], trace, per_level=2)
+    monkeypatch.setattr(detector, "nms_threshold", 1.0)
+    monkeypatch.setattr(detector, "max_detections", 10**6)
+    random, count = torch.Generator().manual_seed(0), 0
+    for level, rows, gradients in trace.gradients(chosen, Target(side)):
+        for row, gradient in zip(rows.tolist(), gradients):
+            one, maps, count = chosen[row], list(trace.pyramid), count + 1
+            step = 1e-6 * torch.randn(gradient.shape, generator=random, dtype=torch.float64)
+            moved = [[x + sign * step if i == level else x for i, x in enumerate(maps)] for sign in (1, -1)]
+            more, less = (outward(detector, trace, changed, one, side) for changed in moved)
+            assert outward(detector, trace, maps, one, side) == pytest.approx(float(trace.scalars(one, Target(side))))
+            assert (more - less) / 2 == pytest.approx(float((gradient * step).sum()), rel=1e-4)
+    assert count == len(chosen) >= 4
+
+
+def test_classification_gives_the_predictors_probabilities() -> None:
+    yolo = yolo_of(network("yolo11n-cls"), "yolo11n-cls")
+    detector = dx.wrap(yolo, family="ultralytics", input_size=96)
+    assert (detector.family, detector.targets) == ("classifier", ("class",))
+    for image in (IMAGE, photograph(96, 96)):
+        found = detector.detect([image], 0.0)[0]
+        expected = result_of(yolo, image, 0.0, 96).probs.data
+        assert torch.allclose(found.scores, expected[found.labels], atol=0.02 if image is IMAGE else 1e-4)
 
 
 def test_scaled_images_are_ultralytics_own(yolov8: Any) -> None:
@@ -201,14 +312,14 @@ def test_a_fused_end_to_end_model_has_no_other_branches(yolov10: Any) -> None:
 
 
 def test_other_models_are_refused() -> None:
-    from ultralytics.nn.tasks import DetectionModel, SegmentationModel
+    from ultralytics.nn.tasks import DetectionModel, YOLOEModel
 
     with pytest.raises(TypeError, match=r"expects an ultralytics.YOLO with PyTorch weights .* got Linear"):
         dx.wrap(nn.Linear(1, 1), family="ultralytics")
     with pytest.raises(TypeError, match="got SimpleModel with a str inside"):
         UltralyticsDetector(type("SimpleModel", (), {"model": "yolo11n.onnx"})())
-    with pytest.raises(TypeError, match="expects a YOLO with the head Detect or v10Detect, got one with Segment"):
-        UltralyticsDetector(SegmentationModel("yolov8n-seg.yaml", verbose=False))
+    with pytest.raises(TypeError, match=r"expects a YOLO with the head Detect, .*, got one with YOLOEDetect"):
+        UltralyticsDetector(YOLOEModel("yoloe-11n.yaml", verbose=False))
     with pytest.raises(ValueError, match="takes RGB images, got one of 4 channels"):
         UltralyticsDetector(DetectionModel("yolov8n.yaml", ch=4, verbose=False))
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.detectors.trace.strides import noted
 from detxai_nb.module_use import with_hooks
 
@@ -136,7 +137,7 @@ def capture_layer(module: nn.Module, layer: str, image: Tensor) -> OpenedLayer:
 
 def _run_without_graph(module: nn.Module, image: Tensor) -> Tensor:
     with torch.no_grad():
-        return logits_of(module(image), len(image))
+        return logits_of(with_exact_norms(module, lambda: module(image)), len(image))
 
 
 def _run_with_graph(module: nn.Module, image: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.classifier.capture import OpenedLayer, logits_of
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.products import jacobian_products
 from detxai_nb.float32 import exact_mode
@@ -137,7 +138,8 @@ class ClassifierTrace(Again):
         """
         labels, target = self._resolve(detections, target)
         self._check_inputs(inputs)
-        return self._values(logits_of(self._module(inputs), len(inputs)), labels, target)
+        outputs = with_exact_norms(self._module, lambda: self._module(inputs))
+        return self._values(logits_of(outputs, len(inputs)), labels, target)
 
     @exclusive("_module")
     @exact_mode

@@ -19,6 +19,7 @@ from detxai_nb.detectors.detr.reading import read_grid
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
 from detxai_nb.detectors.trace.products import cannot_be_batched
 from detxai_nb.float32 import exact_mode
@@ -85,7 +86,8 @@ class DetrTrace(Again):
     def _open(self, pixels: Tensor, anatomy: Anatomy) -> OpenedPass:
         """Run the network once, and note how its grids are read."""
         module, variant, layer = self._module, self._variant, self.layer
-        opened = capture_pass(layer, anatomy, lambda: module(pixel_values=pixels))
+        run = partial(with_exact_norms, module, lambda: module(pixel_values=pixels))
+        opened = capture_pass(layer, anatomy, run)
         self._leaf = opened.leaf
         self._stride, self._shift = read_grid(module, variant, anatomy, layer, pixels, opened.leaf)
         tokens = pixels.new_empty(1, 1, *opened.sizes[-1])
@@ -200,7 +202,8 @@ class DetrTrace(Again):
             ValueError: as ``scalars``, for inputs of another size, and if the network chooses its queries.
         """
         self._check_inputs(inputs)
-        return self._of_outputs([self._module(pixel_values=inputs)], detections, target)
+        outputs = with_exact_norms(self._module, lambda: self._module(pixel_values=inputs))
+        return self._of_outputs([outputs], detections, target)
 
     @exclusive("_module")
     @exact_mode

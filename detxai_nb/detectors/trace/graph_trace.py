@@ -13,6 +13,7 @@ from torchvision.ops import MultiScaleRoIAlign, RoIAlign
 from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.answers import check_scalar
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.detectors.trace.budget import rows_per_chunk
 from detxai_nb.detectors.trace.capture import capture, replaying
 from detxai_nb.float32 import exact_mode
@@ -55,7 +56,7 @@ class GraphTrace(Again):
             modules = detector._modules(layer)
             pooled: set[int] = set()
             self._leaves, self._outputs = _noting_pooled(
-                detector.module, pooled, lambda: capture(lambda: detector.forward(batch), modules)
+                detector.module, pooled, lambda: capture(lambda: self._forward(batch), modules)
             )
         if not self._leaves:
             raise ValueError(
@@ -115,7 +116,7 @@ class GraphTrace(Again):
         """
         self._check_inputs(inputs)
         asked, target = self._resolve(detections, target)
-        return torch.stack([self._read(self._detector.forward(one), asked, target) for one in torch.split(inputs, 1)])
+        return torch.stack([self._read(self._forward(one), asked, target) for one in torch.split(inputs, 1)])
 
     @exclusive("_detector.module")
     @exact_mode
@@ -143,6 +144,10 @@ class GraphTrace(Again):
             outputs = replaying(lambda: self._detector.forward(self.input), modules, level, one)
             found.append(self._read(outputs, asked, target))
         return torch.stack(found)
+
+    def _forward(self, batch: Tensor) -> Any:
+        """The network's outputs for an input ``[1,3,h,w]``."""
+        return with_exact_norms(self._detector.module, lambda: self._detector.forward(batch))
 
     def _read(self, outputs: Any, asked: list[tuple[tuple[int, ...], int]], target: Target) -> Tensor:
         """The scalars ``[N]`` in the network's outputs for one input."""

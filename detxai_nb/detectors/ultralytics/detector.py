@@ -6,7 +6,7 @@ Nothing of it is part of this package, which only works with models that the use
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,9 @@ from detxai_nb.detectors.dense.stages import NECK
 from detxai_nb.detectors.dense.trace import ORIGIN_FIELDS, OneStageTrace, PreparedPyramid
 from detxai_nb.detectors.trace.budget import check_layer
 from detxai_nb.detectors.trace.candidates import Suppressing, survivors
-from detxai_nb.detectors.ultralytics.head import (
-    BatchedHead,
-    UltralyticsRule,
-    branch_modules,
-    local_branches,
-    side_distances,
-)
-from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, open_module, trained_size
+from detxai_nb.detectors.ultralytics.head import BatchedHead, local_branches
+from detxai_nb.detectors.ultralytics.network import UltralyticsNetwork, as_input_size, open_module
+from detxai_nb.detectors.ultralytics.outputs import UltralyticsRule, rotated_survivors, turned_corners
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.image import ImageSource, as_images, load_image
@@ -95,19 +90,13 @@ class UltralyticsDetector(Suppressing, Adapter):
         self.module: Any = open_module(module)
         given = as_names(self.module.names if names is None else names, self._head.nc, owner="this YOLO")
         coarsest = int(max(self._network.strides))
-        input_size = trained_size(self.module, coarsest) if input_size is None else input_size
-        height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
-        if min(height, width) < coarsest or height % coarsest or width % coarsest:
-            raise ValueError(
-                f"input_size must be a multiple of {coarsest}, this YOLO's coarsest stride "
-                f"(one side or (height, width)), got {input_size}"
-            )
+        size = as_input_size(input_size, self.module, coarsest, "this YOLO")
         if end_to_end and getattr(self._head, "one2one_cv2", None) is None:
             raise ValueError("end_to_end=True needs the one-to-one branches of YOLOv10 or YOLO26; this YOLO has none")
         if end_to_end is False and self._head.cv2 is None:
             raise ValueError("end_to_end=False needs the one-to-many branches, which fusing removed from this YOLO")
         self.names = given
-        self.input_size = (height, width)
+        self.input_size = size
         self.rectangular = rectangular
         self.nms_threshold = nms_threshold
         self.max_detections = max_detections
@@ -178,11 +167,11 @@ class UltralyticsDetector(Suppressing, Adapter):
                 outputs = network.run(batch)
             stages = network.open(layer, outputs, placement.input_size) if layer in network.layers else None
         pyramid = [x[0].detach() for x in (network.maps(outputs) if stages is None else stages.pyramid)]
-        branches, head = self._branches(), network.head
+        branches, outputs_of_head = self._branches(), network.outputs
         dense: Any = (
-            BatchedHead(head, pyramid, self._is_end_to_end())
+            BatchedHead(outputs_of_head, pyramid, self._is_end_to_end())
             if branches is None
-            else DenseHead(head, branches, pyramid, UltralyticsRule(head), layer)
+            else DenseHead(network.head, branches, pyramid, UltralyticsRule(outputs_of_head), layer)
         )
         strides = [(stride, stride) for stride in network.strides]
         again = PreparedPyramid(
@@ -207,7 +196,7 @@ class UltralyticsDetector(Suppressing, Adapter):
         return bool(getattr(self._head, "end2end", False)) if self.end_to_end is None else self.end_to_end
 
     def _branches(self) -> Branches | None:
-        return local_branches(self._head, self._is_end_to_end())
+        return local_branches(self._network.outputs, self._is_end_to_end())
 
     def _prepare(self, pixels: Any) -> tuple[Tensor, Placement]:
         """The image as the network's input ``[1,3,h,w]``: scaled to fit, centred on grey, RGB in 0..1."""
@@ -229,24 +218,39 @@ class UltralyticsDetector(Suppressing, Adapter):
 
     def _decode(self, maps: Sequence[Tensor], placement: Placement, threshold: float) -> Detections:
         """Apply Ultralytics' post-processing to one image and keep the cell that each detection came from."""
-        end_to_end = self._is_end_to_end()
-        raw = {}
-        for name in ("class", "box"):
-            branches = zip(branch_modules(self._head, name, end_to_end), maps)
-            raw[name] = torch.cat([branch(level[None])[0].flatten(1).T for branch, level in branches])
+        end_to_end, network = self._is_end_to_end(), self._network
+        outputs = network.outputs
+        raw: dict[str, list[Tensor]] = {}
+        for name in outputs.branches:
+            branches = zip(outputs.modules(name, end_to_end), maps)
+            raw[name] = [branch(level[None])[0].flatten(1).T for branch, level in branches]
         origins = torch.cat([_cells(i, level) for i, level in enumerate(maps)])
-        scores = raw["class"].sigmoid()
-        stride = scores.new_tensor(self._network.strides)[origins[:, 0], None]
-        sides = side_distances(self._head, raw["box"])
-        centre = origins[:, [2, 1]] + 0.5
-        boxes = torch.cat([centre - sides[:, :2], centre + sides[:, 2:]], dim=1) * stride
-        rows, label = (self._best_pairs if end_to_end else self._suppressed)(boxes, scores, threshold)
+        scores = torch.cat([outputs.logits(one, i) for i, one in enumerate(raw["class"])]).sigmoid()
+        stride = scores.new_tensor(network.strides)[origins[:, 0], None]
+        sides = outputs.distances(torch.cat(raw["box"])) * stride
+        centre = (origins[:, [2, 1]] + 0.5) * stride
+        corners = angles = None
+        if outputs.oriented:
+            angles = outputs.angles(torch.cat(raw["angle"]))
+            corners = turned_corners(centre, sides, angles)
+            boxes = torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=1)
+        else:
+            boxes = torch.cat([centre - sides[:, :2], centre + sides[:, 2:]], dim=1)
+        if end_to_end:
+            rows, label = self._best_pairs(scores, threshold)
+        elif corners is None or angles is None:
+            rows, label = self._suppressed(survivors, boxes, scores, threshold)
+        else:
+            lengths = sides[:, :2] + sides[:, 2:]
+            turned = torch.cat([corners.mean(dim=1), lengths, angles[:, None]], dim=1)
+            rows, label = self._suppressed(rotated_survivors, turned, scores, threshold)
         return gather_detections(
             placement,
             boxes[rows],
             scores[rows, label],
             label,
             self.names,
+            polygons=None if corners is None else corners[rows],
             class_scores=scores[rows],
             origins=origins[rows],
             origin_fields=ORIGIN_FIELDS,
@@ -254,14 +258,16 @@ class UltralyticsDetector(Suppressing, Adapter):
             score_threshold=threshold,
         )
 
-    def _suppressed(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    def _suppressed(
+        self, surviving: Callable[..., Tensor], boxes: Tensor, scores: Tensor, threshold: float
+    ) -> tuple[Tensor, Tensor]:
         """Location and class of the detections that class-wise NMS keeps, one class for each location."""
         best, label = scores.max(dim=1)
         rows = (best >= threshold).nonzero()[:, 0]
-        rows = rows[survivors(boxes[rows], best[rows], label[rows], self.nms_threshold, self.max_detections)]
+        rows = rows[surviving(boxes[rows], best[rows], label[rows], self.nms_threshold, self.max_detections)]
         return rows, label[rows]
 
-    def _best_pairs(self, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    def _best_pairs(self, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
         """Location and class of the best pairs at the best locations."""
         most = len(scores) if self.max_detections is None else min(self.max_detections, len(scores))
         places = scores.amax(dim=1).topk(most).indices

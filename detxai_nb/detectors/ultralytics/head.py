@@ -1,8 +1,8 @@
-"""Ultralytics' Detect head: its branches, the scalars it reports and their exact gradients on one image."""
+"""Ultralytics' Detect head: its branches of convolutions, and exact gradients of any others on one image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,44 +12,28 @@ from detxai_nb.detectors.base import outside_inference_mode
 from detxai_nb.detectors.dense.branch import Branch, BranchPart
 from detxai_nb.detectors.dense.head import Branches
 from detxai_nb.detectors.trace.budget import rows_per_chunk
+from detxai_nb.detectors.ultralytics.outputs import HeadOutputs, UltralyticsRule
 from detxai_nb.module_use import exclusive
-from detxai_nb.targets import class_values, sigmoid_scores
-from detxai_nb.types import SIDES, Target
+from detxai_nb.types import Target
 from detxai_nb.windows import GradientChunk
 
-_BRANCH_LISTS = {"class": "cv3", "box": "cv2"}
-"""Attributes of Detect that hold the branches for class logits and for box distributions."""
+EXPLAINED = ("class", "box")
+"""The branches that a scalar may come from."""
 
 
-def branch_modules(head: Any, name: str, end_to_end: bool) -> Sequence[nn.Module]:
-    """Return a branch of the head at each level.
-
-    Args:
-        head: the Detect head.
-        name: "class" or "box".
-        end_to_end: True for the one-to-one set (YOLOv10, YOLO26), False for the one-to-many set.
-
-    Returns:
-        A module for each level.
-    """
-    prefix = "one2one_" if end_to_end else ""
-    branches: Sequence[nn.Module] = getattr(head, prefix + _BRANCH_LISTS[name])
-    return branches
-
-
-def local_branches(head: Any, end_to_end: bool) -> Branches | None:
+def local_branches(outputs: HeadOutputs, end_to_end: bool) -> Branches | None:
     """Return the branches of each level as stacks of convolutions.
 
     Args:
-        head: the Detect head.
+        outputs: the head's.
         end_to_end: True for the one-to-one set, False for the one-to-many set.
 
     Returns:
         For each level its branches by name, "class" and "box"; None if one contains anything but convolutions.
     """
     found: list[dict[str, Branch]] = []
-    for level in range(head.nl):
-        mine = {name: _branch(branch_modules(head, name, end_to_end)[level]) for name in _BRANCH_LISTS}
+    for level in range(outputs.head.nl):
+        mine = {name: _branch(outputs.modules(name, end_to_end)[level]) for name in EXPLAINED}
         if None in mine.values():
             return None
         found.append({name: branch for name, branch in mine.items() if branch is not None})
@@ -101,64 +85,6 @@ def _after_conv(block: Any) -> Callable[[Tensor], Tensor]:
     return activation
 
 
-class UltralyticsRule:
-    """The scalars of a Detect head: class probability or logit, and distances to the box's sides in strides.
-
-    Args:
-        head: the Detect head, which decodes the distances.
-    """
-
-    def __init__(self, head: Any) -> None:
-        self._head = head
-
-    def needs(self, target: Target) -> tuple[str, ...]:
-        """Return the branches that a target is computed from.
-
-        Args:
-            target: what is explained.
-
-        Returns:
-            ("box",) for a side of the box, else ("class",).
-        """
-        return ("box",) if target.part in SIDES else ("class",)
-
-    def scalar(self, outputs: Mapping[str, Tensor], level: int, at: Tensor, labels: Tensor, target: Target) -> Tensor:
-        """Compute the explained scalars from the branches' outputs.
-
-        Args:
-            outputs: outputs ``[n,K]`` by branch, of those that ``needs`` names.
-            level: number of the pyramid level (not used).
-            at: cells int64 ``[n,2]``, (row, column) (not used).
-            labels: the explained class of each, int64 ``[n]``.
-            target: what is explained.
-
-        Returns:
-            Scalars ``[n]``: a sigmoid probability, its logarithm, a logit, a difference of two classes', or the
-            distance to a side in strides.
-        """
-        if target.part in SIDES:
-            return side_distances(self._head, outputs["box"])[:, SIDES.index(target.part)]
-
-        def value_of(classes: Tensor) -> Tensor:
-            return sigmoid_scores(outputs["class"].gather(1, classes[:, None])[:, 0], target.score)
-
-        return class_values(value_of, labels, target)
-
-
-def side_distances(head: Any, raw: Tensor) -> Tensor:
-    """Decode the box branch's outputs to distances from the cell's centre.
-
-    Args:
-        head: the Detect head.
-        raw: outputs ``[n,4*bins]`` of its box branch.
-
-    Returns:
-        Distances ``[n,4]`` to the left, top, right and bottom side, in strides.
-    """
-    distances: Tensor = head.dfl(raw[:, :, None])[:, :, 0]
-    return distances
-
-
 class BatchedHead:
     """A head of any modules on one image: each prediction gets a copy of its level, as the images of one batch.
 
@@ -166,15 +92,15 @@ class BatchedHead:
     as ``features``.
 
     Args:
-        head: the Detect head.
+        outputs: the head's.
         pyramid: maps ``[C,h,w]`` that enter the head, a level each.
         end_to_end: whether the one-to-one branches are used.
     """
 
-    def __init__(self, head: Any, pyramid: Sequence[Tensor], end_to_end: bool) -> None:
-        self._head = head
-        self._branches = {name: branch_modules(head, name, end_to_end) for name in _BRANCH_LISTS}
-        self._rule = UltralyticsRule(head)
+    def __init__(self, outputs: HeadOutputs, pyramid: Sequence[Tensor], end_to_end: bool) -> None:
+        self._head = outputs.head
+        self._branches = {name: outputs.modules(name, end_to_end) for name in EXPLAINED}
+        self._rule = UltralyticsRule(outputs)
         self.features = list(pyramid)
 
     @property

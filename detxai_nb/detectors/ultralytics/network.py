@@ -5,16 +5,22 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from detxai_nb.detectors.dense.stages import BACKBONE, NECK, Stages
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
+from detxai_nb.detectors.ultralytics.outputs import HEADS, HeadOutputs
 from detxai_nb.module_use import alone
 
-HEADS = ("Detect", "v10Detect")
+_READ_TEXTS = ("C2fAttn", "ImagePoolingAttn")
+"""Modules of YOLO-World that read the embeddings of the class names besides their maps."""
+_MAKES_TEXTS = "ImagePoolingAttn"
+"""The module whose output takes these embeddings' place for the modules after it."""
 
 
 class UltralyticsNetwork:
@@ -35,8 +41,15 @@ class UltralyticsNetwork:
         self.strides = [float(stride) for stride in self.head.stride]
         read = {i for part in self._parts[self._start :] for i in _sources_of(part)}
         self.backbone = sorted(i for i in read if i < self._start)
-        self.merges = sorted(i for i in module.save if i >= self._start and i not in self.head.f)
-        self._wanted = {*module.save, *self.backbone, *self.head.f}
+        self.merges = sorted({i for i in module.save if i >= self._start and i not in self.head.f})
+        self._texts: Tensor | None = getattr(module, "txt_feats", None)
+        self._pooling = [part.i for part in self._parts if type(part).__name__ == _MAKES_TEXTS]
+        self._wanted = {*module.save, *self.backbone, *self.head.f, *self._pooling}
+
+    @property
+    def outputs(self) -> HeadOutputs:
+        """The branches of the head, and what they mean."""
+        return HeadOutputs(self.head, self._texts)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -65,17 +78,34 @@ class UltralyticsNetwork:
         Returns:
             Outputs by number: the given ones, and those of the modules that a later module or the head reads.
         """
-        outputs = dict(given or {})
+        run = partial(self._run, x, dict(given or {}), start)
+        return with_exact_norms(self._parts, run) if torch.is_grad_enabled() else run()
+
+    def _run(self, x: Any, outputs: dict[int, Tensor], start: int) -> dict[int, Tensor]:
+        batch = x if x is not None else next(iter(outputs.values()))
         for part in self._parts[start:-1]:
             if part.i in outputs:
                 x = outputs[part.i]
                 continue
             sources = [outputs.get(i, x) for i in _sources_of(part)]
-            made: Tensor = part(sources[0] if isinstance(part.f, int) else sources)
+            inputs = sources[0] if isinstance(part.f, int) else sources
+            if type(part).__name__ in _READ_TEXTS:
+                made: Tensor = part(inputs, self._texts_before(part.i, outputs, batch))
+            else:
+                made = part(inputs)
             x = made
             if part.i in self._wanted:
                 outputs[part.i] = made
         return outputs
+
+    def _texts_before(self, number: int, outputs: Mapping[int, Tensor], batch: Tensor) -> Tensor:
+        """The embeddings ``[B,C,E]`` of the class names that a module reads."""
+        for pooling in reversed(self._pooling):
+            if pooling < number:
+                return outputs[pooling]
+        if self._texts is None:
+            raise ValueError("this YOLO-World has no embeddings of class names (txt_feats); set_classes makes them")
+        return self._texts.to(batch).expand(len(batch), -1, -1)
 
     def open(self, layer: str, outputs: Mapping[int, Tensor], input_size: tuple[int, int]) -> Stages:
         """Make the maps of a layer leaves and compute the head's maps from them with a graph.
@@ -121,28 +151,48 @@ def open_module(module: Any) -> Any:
 
     Raises:
         ImportError: if ultralytics is missing.
-        TypeError: if the module is no YOLO with a Detect head.
+        TypeError: if the module is no YOLO with a head of the kind of Detect.
+        ValueError: if it does not take RGB images.
+    """
+    model = ultralytics_model(module)
+    head = type(model.model[-1]).__name__
+    if head not in HEADS:
+        raise TypeError(f"family 'ultralytics' expects a YOLO with the head {', '.join(HEADS)}, got one with {head}")
+    return differentiable_model(model)
+
+
+def ultralytics_model(module: Any, kind: str = "DetectionModel") -> Any:
+    """Return the model of Ultralytics' that a module is or holds.
+
+    Args:
+        module: an ``ultralytics.YOLO`` or the model inside it.
+        kind: the name of the model's class in ``ultralytics.nn.tasks``, or of a class that it is derived from.
+
+    Returns:
+        The model.
+
+    Raises:
+        ImportError: if ultralytics is missing.
+        TypeError: if the module is of another kind.
         ValueError: if it does not take RGB images.
     """
     if find_spec("ultralytics") is None:
         raise ImportError("family 'ultralytics' needs ultralytics: pip install \"detxai-nb[ultralytics]\"")
     # Whoever has such a model has imported this module; importing it here would write settings and access the network.
     tasks = sys.modules.get("ultralytics.nn.tasks")
+    known = getattr(tasks, kind, ())
     inside = getattr(module, "model", None)
-    model = next((m for m in (module, inside) if tasks is not None and isinstance(m, tasks.DetectionModel)), None)
+    model = next((m for m in (module, inside) if isinstance(m, known)), None)
     if model is None:
         got = type(module).__name__ + ("" if inside is None else f" with a {type(inside).__name__} inside")
         raise TypeError(
-            "family 'ultralytics' expects an ultralytics.YOLO with PyTorch weights or its DetectionModel, such as "
+            f"family 'ultralytics' expects an ultralytics.YOLO with PyTorch weights or its {kind}, such as "
             f"YOLO('yolo11n.pt'); got {got}"
         )
-    head = type(model.model[-1]).__name__
-    if head not in HEADS:
-        raise TypeError(f"family 'ultralytics' expects a YOLO with the head {' or '.join(HEADS)}, got one with {head}")
     channels = model.yaml.get("channels", 3)
     if channels != 3:
         raise ValueError(f"family 'ultralytics' expects a YOLO that takes RGB images, got one of {channels} channels")
-    return _differentiable(model)
+    return model
 
 
 def trained_size(model: Any, multiple: int, usual: int = 640) -> int | tuple[int, int]:
@@ -165,9 +215,44 @@ def trained_size(model: Any, multiple: int, usual: int = 640) -> int | tuple[int
     return rounded[0] if len(rounded) == 1 else (rounded[0], rounded[1])
 
 
+def as_input_size(
+    given: int | tuple[int, int] | None, model: Any, multiple: int, owner: str, usual: int = 640
+) -> tuple[int, int]:
+    """Return the input size as given, or by default the one that a model was trained at.
+
+    Args:
+        given: one side in pixels, (height, width), or None.
+        model: an Ultralytics model.
+        multiple: what sides have to be multiples of, in pixels.
+        owner: whose size it is, for the message, such as "this YOLO".
+        usual: the side if the model does not say.
+
+    Returns:
+        (height, width) in pixels.
+
+    Raises:
+        ValueError: for sides that are no such multiples.
+    """
+    size = trained_size(model, multiple, usual) if given is None else given
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < multiple or height % multiple or width % multiple:
+        raise ValueError(
+            f"input_size must be a multiple of {multiple}, {owner}'s coarsest stride "
+            f"(one side or (height, width)), got {size}"
+        )
+    return height, width
+
+
 @torch.inference_mode(False)
-def _differentiable(model: nn.Module) -> nn.Module:
-    """The model, or a copy outside inference mode if its weights were created in it."""
+def differentiable_model(model: Any) -> Any:
+    """Return a model that autograd can differentiate.
+
+    Args:
+        model: an Ultralytics model.
+
+    Returns:
+        The model, or a copy outside inference mode if its weights were created in it.
+    """
     if any(weight.is_inference() for weight in (*model.parameters(), *model.buffers())):
         return alone(model, lambda: copy.deepcopy(model))
     return model
