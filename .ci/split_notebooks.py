@@ -112,7 +112,9 @@ def _statements(code: str) -> list[ast.stmt]:
 
 def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
     """The variables of the notebook that a statement reads, and those that it sets."""
-    table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+    # From Python 3.12 on a comprehension's variables are listed among those around it; a generator's never are.
+    plain = _AsGenerators().visit(copy.deepcopy(statement))
+    table = symtable.symtable(ast.unparse(plain), "cell", "exec")
     read = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
     made = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
     waiting = list(table.get_children())
@@ -123,6 +125,20 @@ def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         read.add(statement.target.id)
     return read, made
+
+
+class _AsGenerators(ast.NodeTransformer):
+    """Comprehensions become generators over the same names."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 def _given_away(code: str) -> Iterator[str]:

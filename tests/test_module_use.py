@@ -168,6 +168,8 @@ def test_waiting_for_a_module_can_be_interrupted() -> None:
     assert not taken(module)
 
 
+# What Python warns of from 3.12 on is what is tried here.
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_a_forked_child_does_not_wait_for_threads_that_it_does_not_have() -> None:
     module, begun, over = network(), threading.Event(), threading.Event()

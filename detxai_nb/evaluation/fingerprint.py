@@ -110,7 +110,16 @@ def _add_code(digest: Any, code: Any) -> None:
         if hasattr(constant, "co_code"):
             _add_code(digest, constant)
         else:
-            digest.update(repr(constant).encode())
+            digest.update(_constant_text(constant).encode())
+
+
+def _constant_text(constant: Any) -> str:
+    """As ``repr``, but that of ``{"a", "b"}`` is the same in every process: Python orders texts in a set by chance."""
+    if isinstance(constant, frozenset):
+        return f"frozenset({sorted(map(_constant_text, constant))})"
+    if isinstance(constant, tuple):
+        return f"({', '.join(map(_constant_text, constant))}{',' if len(constant) == 1 else ''})"
+    return repr(constant)
 
 
 def _plain_parts(values: Mapping[str, Any]) -> dict[str, Any]:

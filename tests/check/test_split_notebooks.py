@@ -98,6 +98,8 @@ def test_the_solutions_are_a_source_of_their_own(script: ModuleType) -> None:
         ({7: ("print(answer)",), 3: ('dx.check("00.1", ...)', "exercise")}, "needs answer, which only"),
         ({7: ("dx.check.progress()",)}, "shows the progress below a solution"),
         ({7: ("[answer for _ in numbers]",)}, "needs answer, which only"),
+        ({7: ("{_: answer for _ in numbers}",)}, "needs answer, which only"),
+        ({7: ("[answer for answer in answer]",)}, "needs answer, which only"),
         ({7: ("def of():\n    return answer\n",)}, "needs answer, which only"),
         ({7: ("answer += 1",)}, "needs answer, which only"),
         ({7: ("answer = answer + 1",)}, "needs answer, which only"),
@@ -119,6 +121,8 @@ def test_what_would_not_work_for_students_is_named(changed: dict[int, Any], word
         "for answer in numbers:\n    print(answer)",
         "def of(answer):\n    return answer\n",
         "[answer for answer in numbers]",
+        "{answer for answer in numbers}",
+        "{answer: [answer for _ in numbers] for answer in numbers}",
         "%matplotlib inline\nfrom math import pi as answer\nanswer",
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,20 @@ def test_a_norm_is_the_same_under_versions_of_pytorch_that_tell_less_of_it() -> 
         nn.Sequential(nn.BatchNorm2d(4))
     )
     assert module_identity(nn.BatchNorm2d(4, affine=False)) != module_identity(nn.BatchNorm2d(4))
+
+
+def test_a_function_with_a_set_is_the_same_in_every_process() -> None:
+    """In which order a set of texts is written depends on the process; of these two numbers, on which came first."""
+
+    def small(number: int) -> bool:
+        return number in {0, 8} or (number, {3}) == (1, None)
+
+    def with_set(members: frozenset[int]) -> Any:
+        constants = tuple(members if isinstance(one, frozenset) else one for one in small.__code__.co_consts)
+        made = FunctionType(small.__code__.replace(co_consts=constants), globals())
+        made.__qualname__ = small.__qualname__
+        return code_identity(made)
+
+    assert repr(frozenset([0, 8])) != repr(frozenset([8, 0]))
+    assert with_set(frozenset([0, 8])) == with_set(frozenset([8, 0])) == code_identity(small)
+    assert with_set(frozenset([0, 9])) != code_identity(small)
