@@ -74,6 +74,8 @@ def quick() -> Iterator[tuple[str, ...]]:
     yield from ((*EXPLAIN, "--detector", name) for name in NO_NAMES if name != "-")
     yield from ((*EXPLAIN, "--weights", path) for path in (*NO_PATHS[1:], ".", "text.png", "text.safetensors"))
     yield from ((*EXPLAIN, "--names", names) for names in ("", ",", "a,,b", " ", "empty.txt"))
+    yield from ((*EXPLAIN, "--detector", name) for name in ("nowhere.onnx", "text.onnx", "folder.onnx", "no/a\0.ONNX"))
+    yield from ((*EXPLAIN, "--decode", name) for name in NO_NAMES if name != "-")
     yield from ((*EXPLAIN, "--device", name) for name in ("", "gpu", "cuda:99", "tpu", "cpu:x", "meta?"))
     yield from (("evaluate", name, "--scenes", "1") for name in NO_NAMES if name != "-")
     yield from ((*EVALUATE, "--mode", name) for name in NO_NAMES if name != "-")

@@ -175,7 +175,8 @@ def explain_picture(
         known = list(range(len(found)))
     rows = _chosen(found, options.object, subject.one)
     target = dx.Target(options.target, against=options.against)
-    asked = {"method": options.method or usual_method(detector), "target": target, "layer": options.layer}
+    method = usual_method(detector) if options.method is None else options.method
+    asked = {"method": method, "target": target, "layer": options.layer}
     return dx.explain(detector, image, found[rows], **asked, **settings), [known[row] for row in rows]
 
 
