@@ -132,3 +132,27 @@ def test_a_reach_that_gradients_find_passes_the_test_of_students_code() -> None:
 
     assert run_code_test("reach", reach) is None
     assert "not 5" in str(run_code_test("reach", lambda kernels, strides: sum(kernels)))
+
+
+def test_the_packages_own_placement_passes_the_test_of_students_code() -> None:
+    import torch
+
+    from detxai_nb.check.code_tests import run_code_test
+    from detxai_nb.geometry import Placement
+
+    def placed(boxes: Any, scale: float, left: int, top: int) -> Any:
+        size = (round(100 * scale), round(200 * scale))
+        return Placement((100, 200), size, (1000, 1000), (top, left)).boxes_to_image(boxes)
+
+    assert run_code_test("boxes-to-picture", placed) is None
+    forgotten = run_code_test("boxes-to-picture", lambda boxes, scale, left, top: boxes / scale)
+    assert "border of 10 pixels on the left" in str(forgotten)
+    first = run_code_test(
+        "boxes-to-picture", lambda boxes, scale, left, top: boxes / scale - torch.tensor([left, top, left, top])
+    )
+    assert "half as large" in str(first)
+
+    def in_place(boxes: Any, scale: float, left: int, top: int) -> Any:
+        return boxes.sub_(torch.tensor([left, top, left, top])).div_(scale)
+
+    assert "changes the boxes" in str(run_code_test("boxes-to-picture", in_place))
