@@ -356,6 +356,7 @@ PAPERS: dict[str, Paper] = {
     "global-guidance-coco": GLOBAL_GUIDANCE_COCO,
     "global-guidance-imagenet": GLOBAL_GUIDANCE_IMAGENET,
 }
+"""The values that papers print, by the names that ``report`` and ``reproduce`` take."""
 
 
 def find_paper(paper: str | Paper) -> Paper:

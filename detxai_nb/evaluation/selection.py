@@ -90,6 +90,7 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     )
 }
+"""Which objects papers measure, by the names that ``evaluate`` takes."""
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:

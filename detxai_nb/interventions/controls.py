@@ -14,6 +14,7 @@ from detxai_nb.interventions.region import Region
 OBJECT, BACKGROUND_PLACE = "object", "background"
 """Where a control lies: elsewhere in the object that is asked about, or where no object was found."""
 PLACES = (OBJECT, BACKGROUND_PLACE)
+"""All places of controls."""
 _TRIES = 100
 
 

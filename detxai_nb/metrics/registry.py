@@ -36,7 +36,9 @@ GROUP = "detxai_nb.metrics"
 """The group of entry points under which installed packages declare metrics."""
 
 EmptyMap = float | Literal["random order"]
+"""The value of a metric for an all-zero map, or that it orders such a map's pixels at random."""
 InComparison = Literal["shown", "offered", "on request"]
+"""Whether the widget Comparison shows a metric, offers it, or measures it only where it is asked for."""
 _TYPES = {
     "name": str,
     "title": str,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCALES = ("object", "shared")
+"""Whether each map has its own range of colours, or all share one."""
 CROPS = (None, "box")
 
 ON_PICTURE: Mapping[str, Any] = {

@@ -19,6 +19,7 @@ from detxai_nb.module_state import DRAWING, ModuleState
 from detxai_nb.module_use import ModuleUse
 
 INITS = ("normal", "default")
+"""What random weights are drawn from, see ``Randomization``."""
 _REASON = (
     "the weights of this {} are random for now, for a sanity check in another thread; wait until it has ended, or give "
     "the check a detector of its own (copy.deepcopy)"

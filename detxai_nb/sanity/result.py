@@ -24,6 +24,7 @@ EDGES = "control: edges"
 """The name of the control among the methods."""
 
 PASSES, FAILS, UNDECIDED = "passes", "fails", "undecided"
+"""The verdicts on a method."""
 TRAINED = "trained"
 """The stage of step 0."""
 COLUMNS = ("method", "step", "stage", "seed", "object", "measure", "value", "status")

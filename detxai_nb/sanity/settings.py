@@ -13,7 +13,9 @@ from detxai_nb.sanity.similarity import MEASURES, check_measures
 from detxai_nb.types import Progress, Target
 
 MODES = ("cascading", "independent")
+"""Whether stages are randomized from the output down to each, or each alone."""
 REGIONS = ("support", "image")
+"""Where maps are compared, see ``Similarity``."""
 THRESHOLD = 0.5
 """A method fails above this median absolute Spearman correlation after randomization."""
 

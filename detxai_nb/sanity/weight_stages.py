@@ -17,6 +17,7 @@ from detxai_nb.sanity.randomization import drawn_tensors
 from detxai_nb.types import StagePatterns
 
 PRESETS = ("papers", "blocks", "layers", "all")
+"""Ways to divide a detector into stages, see ``stages``."""
 FIVE = 5
 """G-CAME's figures 6 and 8 show five layers."""
 

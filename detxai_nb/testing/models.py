@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from detxai_nb.types import Detections, Target
 
 NAMES = tuple("abcdefg")
+"""The classes of the small detectors."""
 
 Scalar = Callable[[Any, Any, list[Tensor], Detections, int, Target], Tensor]
 """``scalar(detector, trace, leaves, one, label, target)``: the explained scalar of the one detection, the slow obvious

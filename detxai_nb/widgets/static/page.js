@@ -27,6 +27,21 @@ async function reading(text) {
   return { bundles: bundles2, widgets: data.widgets };
 }
 
+// src/page/framed.js
+function framed(page, choose) {
+  if (window.parent === window) return;
+  page.documentElement.setAttribute("framed", "");
+  const tell = () => {
+    const height = Math.ceil(page.body.getBoundingClientRect().height);
+    window.parent.postMessage({ detxaiNbPage: { height } }, "*");
+  };
+  new ResizeObserver(tell).observe(page.body);
+  window.addEventListener("message", ({ source, data }) => {
+    const theme = data?.detxaiNbTheme;
+    if (source === window.parent && (theme === "light" || theme === "dark")) choose(theme);
+  });
+}
+
 // src/page/model.js
 var same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 var LAST = ["map_key", "status", "view_status"];
@@ -163,10 +178,12 @@ function lightOrDark(page) {
   system?.addEventListener("change", apply);
   apply();
   const button = page.getElementById("dxp-theme");
-  button?.addEventListener("click", () => {
-    chosen = root.getAttribute("theme") === "dark" ? "light" : "dark";
+  const choose = (theme) => {
+    chosen = theme;
     apply();
-  });
+  };
+  button?.addEventListener("click", () => choose(root.getAttribute("theme") === "dark" ? "light" : "dark"));
+  return choose;
 }
 
 // src/page/index.js
@@ -199,7 +216,7 @@ async function start(place, data) {
   await made.render({ model, el: place });
   for (const kind2 of ["pointerdown", "keydown"]) place.addEventListener(kind2, () => say(place, ""), true);
 }
-lightOrDark(document);
+framed(document, lightOrDark(document));
 var places = (
   /** @type {HTMLElement[]} */
   [...document.querySelectorAll("[data-widget]")]

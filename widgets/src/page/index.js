@@ -1,6 +1,7 @@
 // A saved page: starts its widgets over models that hold what was saved. No kernel, no request.
 
 import { reading } from "./buffers.js";
+import { framed } from "./framed.js";
 import { SavedModel } from "./model.js";
 import { lightOrDark } from "./theme.js";
 
@@ -41,7 +42,7 @@ async function start(place, data) {
   for (const kind of ["pointerdown", "keydown"]) place.addEventListener(kind, () => say(place, ""), true);
 }
 
-lightOrDark(document);
+framed(document, lightOrDark(document));
 const places = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-widget]")]);
 try {
   const data = await reading(document.querySelector("script#dxp-data")?.textContent ?? "{}");

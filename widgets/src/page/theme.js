@@ -1,6 +1,9 @@
 // Light or dark as the system has it, until the person chooses.
 
-/** @param {Document} page */
+/**
+ * @param {Document} page
+ * @returns {(theme: string) => void} what chooses for the person
+ */
 export function lightOrDark(page) {
   const root = page.documentElement;
   const system = window.matchMedia?.("(prefers-color-scheme: dark)");
@@ -10,8 +13,11 @@ export function lightOrDark(page) {
   system?.addEventListener("change", apply);
   apply();
   const button = page.getElementById("dxp-theme");
-  button?.addEventListener("click", () => {
-    chosen = root.getAttribute("theme") === "dark" ? "light" : "dark";
+  /** @param {string} theme */
+  const choose = (theme) => {
+    chosen = theme;
     apply();
-  });
+  };
+  button?.addEventListener("click", () => choose(root.getAttribute("theme") === "dark" ? "light" : "dark"));
+  return choose;
 }
