@@ -19,16 +19,19 @@ from lab import PATIENCE, START_SECONDS, STUB, LabServer, NotebookPage, free_por
 BEGIN = f"""
 import sys
 sys.path.insert(0, {str(STUB)!r})
-import stub, torch
+import ipywidgets, stub, torch
 import detxai_nb as dx
-torch.set_num_threads(1)"""
+torch.set_num_threads(1)
+def alive(kind):
+    return sum(isinstance(one, kind) for one in ipywidgets.widgets.widget._instances.values())"""
 WIDGETS = {
     "explorer": "dx.widgets.Explorer(stub.StubDetector(), stub.photograph())",
     "comparison": "dx.widgets.Comparison(stub.StubDetector(), stub.photograph(), methods=['odam', 'layer-cam'])",
     "perturbation": "dx.widgets.Perturbation(stub.StubDetector(), stub.photograph())",
 }
 SEEN = {
-    "explorer": "f'selected={explorer.selected}, target={explorer.target}, opacity={explorer.opacity}, of explorer'",
+    "explorer": "f'selected={explorer.selected}, target={explorer.target}, opacity={explorer.opacity}, '"
+    "f'alive={alive(dx.widgets.Explorer)}, of explorer'",
     "comparison": "f'selected={comparison.selected}, opacity={comparison.opacity}, of comparison'",
     "perturbation": "f'step={perturbation.step}, of perturbation'",
 }
@@ -48,7 +51,11 @@ class InNotebook:
         import nbformat
 
         # A cell more, so that none is added below the last one.
-        cells = [BEGIN, *(f"{name} = {source}\n{name}" for name, source in WIDGETS.items()), *map(_printed, SEEN.values())]
+        cells = [
+            BEGIN,
+            *(f"{name} = {source}\n{name}" for name, source in WIDGETS.items()),
+            *map(_printed, SEEN.values()),
+        ]
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [*cells, "0"]])
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, server.folder / "hosts.ipynb")
@@ -66,6 +73,10 @@ class InNotebook:
     def cells(self) -> int:
         """How many cells the notebook has."""
         return self.notebook.cells()[0]
+
+    def again(self, kind: str) -> None:
+        """Run the cell again that makes and shows a widget."""
+        self.notebook.run_cell(1 + list(WIDGETS).index(kind))
 
     def sees(self, kind: str, text: str) -> None:
         """Wait until Python says so of a widget."""
@@ -95,7 +106,7 @@ class MarimoServer:
         (self.folder / "hosts.py").write_text(_marimo_notebook(), encoding="utf-8")
         (self.folder / "pyproject.toml").write_text(self.SETTINGS, encoding="utf-8")
         self._home = tempfile.TemporaryDirectory(prefix="marimo-")
-        homes = {name: self._home.name for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
+        homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"), self._home.name)
         command = [sys.executable, "-m", "marimo", "-y", "edit", "hosts.py", "--headless", "--no-token"]
         self._log = (Path(self._home.name) / "server.log").open("w+")
         self._process = subprocess.Popen(
@@ -141,10 +152,18 @@ class MarimoServer:
 def _marimo_notebook() -> str:
     """The same cells for marimo, whose notebooks are Python; what Python sees is shown anew whenever it changes."""
     lines = ["import marimo", "app = marimo.App()", "@app.cell", "def _():"]
-    lines += [f"    {line}" for line in [*BEGIN.strip().splitlines(), "import marimo as mo", "return dx, mo, stub"]]
+    lines += [
+        f"    {line}" for line in [*BEGIN.strip().splitlines(), "import marimo as mo", "return alive, dx, mo, stub"]
+    ]
     for name, source in WIDGETS.items():
         lines += ["@app.cell", "def _(dx, mo, stub):", f"    {name} = mo.ui.anywidget({source})", f"    {name}"]
-        lines += [f"    return ({name},)", "@app.cell", f"def _(mo, {name}):", f"    mo.plain_text({SEEN[name]})", "    return"]
+        lines += [
+            f"    return ({name},)",
+            "@app.cell",
+            f"def _(alive, dx, mo, {name}):",
+            f"    mo.plain_text({SEEN[name]})",
+            "    return",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -167,6 +186,12 @@ class InMarimo:
         """How many cells the notebook has."""
         found: int = self.page.locator(".marimo-cell").count()
         return found
+
+    def again(self, kind: str) -> None:
+        """Run the cell again that makes and shows a widget."""
+        cell = self.page.locator(".marimo-cell").nth(1 + 2 * list(WIDGETS).index(kind))
+        cell.hover()
+        cell.locator("[data-testid=run-button]").first.click()
 
     def sees(self, kind: str, text: str) -> None:
         """Wait until Python says so of a widget."""

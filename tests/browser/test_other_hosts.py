@@ -99,7 +99,10 @@ def test_comparison_is_shown_and_chosen_in(host: Any) -> None:
 
 def test_perturbation_is_scrubbed(host: Any) -> None:
     perturbation = Shown(host, "perturbation")
-    canvas, slider = perturbation.root.locator("canvas.dx-canvas"), perturbation.root.get_by_label("Picture", exact=True)
+    canvas, slider = (
+        perturbation.root.locator("canvas.dx-canvas"),
+        perturbation.root.get_by_label("Picture", exact=True),
+    )
     slider.focus()
     perturbation.page.keyboard.press("Home")
     perturbation.until(lambda: str(perturbation.root.get_attribute("data-shown")).endswith("@0"), "the first picture")
@@ -109,6 +112,16 @@ def test_perturbation_is_scrubbed(host: Any) -> None:
     perturbation.until(lambda: str(perturbation.root.get_attribute("data-shown")).endswith("@3"), "the fourth picture")
     assert perturbation.pixels(canvas) != before
     host.sees("perturbation", "step=3,")
+
+
+def test_a_cell_that_is_run_again_shows_a_new_widget_and_lets_go_of_the_one_before(host: Any, explorer: Shown) -> None:
+    explorer.root.get_by_label("Opacity").focus()
+    explorer.page.keyboard.press("Home")
+    explorer.expect("opacity", "0")
+    host.again("explorer")
+    explorer.expect("opacity", "0.75")
+    explorer.expect("shown", "odam|class||positive#0")
+    host.sees("explorer", "selected=0, target=class, opacity=0.75, alive=1,")
 
 
 def test_light_and_dark_are_the_hosts(host: Any, explorer: Shown) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
 import numpy as np
 import pytest
 import stub
@@ -182,3 +183,40 @@ def test_a_process_that_ends_while_a_widget_computes_ends_well() -> None:
     folder = str(Path(stub.__file__).parent)
     ended = subprocess.run([sys.executable, "-c", END, folder], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "busy\n", "")
+
+
+class Comm:
+    """As marimo has it, which closes it where a cell is run again or deleted."""
+
+    __module__ = "marimo._plugins.ui._impl.comm"
+
+    comm_id = "one"
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def on_msg(self, callback: Any) -> None:
+        pass
+
+    def send(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def close(self, *_: Any, **__: Any) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("by", ["marimo", "the person"])
+def test_a_widget_ends_with_its_comm_in_marimo(by: str) -> None:
+    widget, comm = dx.widgets.Explorer(stub.StubDetector(), stub.photograph()), Comm()
+    ipywidgets.widgets.widget._instances.pop(widget.model_id)
+    widget.comm.close()
+    widget.comm = comm
+    for _ in range(2):
+        widget._repr_mimebundle_()
+    (comm if by == "marimo" else widget).close()
+    assert (widget.comm, comm.closed >= 1, len(widget._worker.kept)) == (None, True, 0)
+    kept = weakref.ref(widget)
+    del widget
+    gc.collect()
+    assert kept() is None
+    comm.close()

@@ -40,6 +40,8 @@ class CellOutputs:
         Args:
             widget: the widget.
         """
+        if type(widget.comm).__module__.partition(".")[0] == "marimo":
+            _close_with(widget.comm, widget)
         shell = _shell()
         if shell is None or not hasattr(shell, "kernel"):
             return
@@ -101,6 +103,24 @@ class WeakCall:
         method = self._method()
         if method is not None:
             method(*arguments)
+
+
+def _close_with(comm: Any, widget: Any) -> None:
+    """Close a widget when marimo closes its comm, which it does where a cell is run again or deleted.
+
+    That cell's variables are gone then, and nobody can be shown the widget any more.
+    """
+    if "close" in vars(comm):
+        return  # noted before
+    end, held = comm.close, weakref.ref(widget)
+
+    def close(*arguments: Any, **options: Any) -> None:
+        del comm.close
+        end(*arguments, **options)
+        if (one := held()) is not None:
+            one.close()
+
+    comm.close = close
 
 
 def _shell() -> Any:

@@ -9,7 +9,7 @@ message that has no bytes. From then on this widget sends base64. Nothing is ask
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import anywidget
@@ -19,6 +19,8 @@ PROBE = bytes(range(128, 256))
 """What is altered wherever bytes are taken for text on the way."""
 LENGTHS = "_lengths"
 Path = tuple[str | int, ...]
+_BYTES = (bytes, bytearray, memoryview)
+_CONTAINERS = (dict, list, tuple)
 
 
 class BytesWidget(anywidget.AnyWidget):
@@ -74,7 +76,9 @@ def to_carry(value: Any, as_text: bool) -> Any:
     """
     if not isinstance(value, dict):
         return value
-    lengths = [[list(path), memoryview(found).nbytes] for path, found in _bytes_in(value)]
+    found: list[tuple[Path, Any]] = []
+    _note_bytes(value, (), found)
+    lengths = [[list(path), memoryview(one).nbytes] for path, one in found]
     if not lengths:
         return value
     return {**(_as_text(value) if as_text else value), LENGTHS: lengths}
@@ -89,19 +93,22 @@ def has_bytes(value: Any) -> bool:
     Returns:
         True for bytes, and for dictionaries and lists with bytes in them.
     """
-    return next(_bytes_in(value), None) is not None
+    found: list[tuple[Path, Any]] = []
+    _note_bytes({"": value}, (), found)
+    return bool(found)
 
 
-def _bytes_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        yield path, value
-    elif isinstance(value, (dict, list, tuple)):
-        for step, one in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _bytes_in(one, (*path, step))
+def _note_bytes(inside: Any, path: Path, found: list[tuple[Path, Any]]) -> None:
+    """Note the bytes in a dictionary or a list; most of what is in there are numbers, and a widget has thousands."""
+    for step, one in inside.items() if isinstance(inside, dict) else enumerate(inside):
+        if isinstance(one, _CONTAINERS):
+            _note_bytes(one, (*path, step), found)
+        elif isinstance(one, _BYTES):
+            found.append(((*path, step), one))
 
 
 def _as_text(value: Any) -> Any:
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, _BYTES):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, dict):
         return {key: _as_text(one) for key, one in value.items()}
