@@ -24,7 +24,11 @@ _CONTAINERS = (dict, list, tuple)
 
 
 class BytesWidget(anywidget.AnyWidget):
-    """A widget whose traits may be dictionaries with bytes in them, at any depth."""
+    """A widget whose traits may be dictionaries with bytes in them, at any depth.
+
+    Args:
+        **traits: first values of traits.
+    """
 
     _probe = traitlets.Dict({"data": PROBE}).tag(sync=True)
     """By this the front end sees in the beginning whether bytes arrive, and as they were sent."""
