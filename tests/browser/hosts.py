@@ -70,6 +70,11 @@ class InNotebook:
         """Those of the widgets, which come from a blob; Notebook 7.6 has one of its own whenever it starts."""
         return [error for error in self.notebook.errors if "blob:" in error]
 
+    @property
+    def said(self) -> list[str]:
+        """What the page sent to the kernel."""
+        return self.notebook.frames
+
     def cells(self) -> int:
         """How many cells the notebook has."""
         return self.notebook.cells()[0]
@@ -174,11 +179,14 @@ class InMarimo:
         self.page = page
         self.outside: list[str] = []
         self.errors: list[str] = []
+        self.said: list[str] = []
+        """What the page sent to the kernel."""
         page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         page.on("request", self._requested)
         page.goto(server.url)
 
     def _requested(self, request: Any) -> None:
+        self.said.append(request.post_data or "")
         if not request.url.startswith(("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "blob:", "data:")):
             self.outside.append(request.url)
 

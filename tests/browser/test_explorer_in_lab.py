@@ -301,3 +301,4 @@ def test_both_themes_are_readable(widget: Widget) -> None:
 def test_nothing_left_the_machine_and_nothing_broke(opened: Widget) -> None:
     assert opened.notebook.outside == []
     assert opened.notebook.errors == []
+    assert not any("bytes lost" in frame for frame in opened.notebook.frames)

@@ -134,3 +134,5 @@ def test_light_and_dark_are_the_hosts(host: Any, explorer: Shown) -> None:
 def test_nothing_left_the_machine_and_nothing_broke(host: Any) -> None:
     assert host.outside == []
     assert host.errors == []
+    assert any("opacity" in text for text in host.said)
+    assert not any("bytes lost" in text for text in host.said)
