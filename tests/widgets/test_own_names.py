@@ -12,6 +12,7 @@ import detxai_nb as dx
 
 MEANT = {
     "close": "also ends the work",
+    "get_state": "says where the arrays of each value lie",
     "set_state": "takes what the front end sends under a lock",
     "_repr_mimebundle_": "adds the still picture",
     "add_class": "a class of a classifier; the base's own, for CSS, is not needed here",
