@@ -1,19 +1,20 @@
 """The directive ``living-widget``: a widget that works on its page, made while the site is built.
 
-Its argument is a name of ``make_pages.PAGES``, its content the caption. The widget is a file of its own in a frame, which
-is loaded when it is scrolled to; without JavaScript its still picture is there.
+Its argument is a name of ``make_pages.PAGES``, its content the caption. The widget is a file of its own in a frame,
+which is loaded when it is scrolled to; without JavaScript its still picture is there.
 """
 
 from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import OptionSpec
 
 FOLDER = "living"
 """In the built site."""
@@ -22,7 +23,6 @@ _FRAME = (
     '<iframe class="living-frame" src="{source}.html" title="{title}" loading="lazy" allow="fullscreen" '
     'style="height:{height}px"></iframe>\n<noscript><img src="{source}.png" alt="{title}"></noscript>'
 )
-_STILL = '<img class="living-still" src="{source}.png" alt="{title}">'
 
 
 class LivingWidget(SphinxDirective):
@@ -30,17 +30,16 @@ class LivingWidget(SphinxDirective):
 
     required_arguments = 1
     has_content = True
-    option_spec = {"height": directives.positive_int, "still": directives.flag}
+    option_spec: ClassVar[OptionSpec] = {"height": directives.positive_int}
 
     def run(self) -> list[nodes.Node]:
         """Put the frame into a figure."""
         name = self.arguments[0]
         words = " ".join(" ".join(self.content).split())
-        form = _STILL if "still" in self.options else _FRAME
         if not words:
             raise self.error(f"what does {name} show? Its caption is the content of this directive")
         source = f"{'../' * self.env.docname.count('/')}{FOLDER}/{name}"
-        markup = form.format(
+        markup = _FRAME.format(
             source=source, title=html.escape(name.replace("_", " ")), height=self.options.get("height", 640)
         )
         figure = nodes.container(classes=["living-widget"])

@@ -1,4 +1,4 @@
-"""Signatures of widgets: their metaclass takes any arguments, and hands them to ``__init__``, which says what it takes."""
+"""Signatures of widgets: their metaclass takes any arguments and hands them on to ``__init__``, which names them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def signature_of(what: str, thing: Any, signature: str | None) -> str | None:
     return str(found.replace(parameters=taken, return_annotation=inspect.Signature.empty))
 
 
-def process(app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None) -> Any:
-    """Answer autodoc."""
+def process(app: Any, what: str, name: str, thing: Any, *told: Any) -> tuple[str, str | None] | None:
+    """Answer autodoc, which tells options, signature and what is returned."""
+    _, signature, returns = told
     mended = signature_of(what, thing, signature)
     return None if mended is None else (mended, returns)
 
