@@ -110,14 +110,16 @@ def test_every_formula_can_be_drawn_without_a_script() -> None:
     assert '<mo stretchy="true" symmetric="true" minsize="1.623em" maxsize="1.623em"' in to_mathml(r"\Big(x\Big)", True)
 
 
-def test_links_of_notebooks_lead_where_the_site_has_their_targets() -> None:
+def test_notebooks_link_what_the_site_has_and_fold_what_they_fold() -> None:
     cells = [
         {"cell_type": "markdown", "source": ["[a](glossary.md) [b](01a_maps_of_one_object.ipynb)"]},
         {"cell_type": "code", "source": ["x = '[c](glossary.md)'"]},
+        {"cell_type": "code", "source": ["y"], "metadata": {"jupyter": {"source_hidden": True}, "tags": ["a"]}},
     ]
     mended = json.loads(script("notebook_sources").page_source(json.dumps({"cells": cells})))["cells"]
     assert mended[0]["source"] == "[a](../glossary.md) [b](01a_maps_of_one_object.ipynb)"
-    assert mended[1]["source"] == cells[1]["source"]
+    assert mended[1] == cells[1]
+    assert mended[2]["metadata"]["tags"] == ["a", "hide-input"]
 
 
 def test_notebooks_of_the_site_are_those_of_the_repository() -> None:

@@ -20,13 +20,15 @@ def page_source(notebook: str) -> str:
         notebook: the text of its file.
 
     Returns:
-        The same with links that lead where the site has what they name.
+        The same with links that lead where the site has what they name, and folded code folded.
     """
     content = json.loads(notebook)
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
             text = "".join(cell["source"])
             cell["source"] = _LINK.sub(lambda link: f"]({_ELSEWHERE.get(link[1], link[1])})", text)
+        elif cell.get("metadata", {}).get("jupyter", {}).get("source_hidden"):
+            cell["metadata"]["tags"] = [*cell["metadata"].get("tags", ()), "hide-input"]
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
