@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.browser
 SITE_SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "static" / "site.js"
 AROUND = """<!doctype html><html data-theme="dark"><meta charset="utf-8"><script src="site.js"></script>
 <iframe class="living-frame" src="page.html" style="height:100px;width:100%"></iframe>"""
+FITS = """document.documentElement.scrollHeight <= document.documentElement.clientHeight
+          && document.body.getBoundingClientRect().height > 300"""
 
 
 def test_it_takes_height_and_theme_from_what_is_around_it(browser: Any, tmp_path: Path) -> None:
@@ -34,17 +37,17 @@ def test_it_takes_height_and_theme_from_what_is_around_it(browser: Any, tmp_path
         page.goto((tmp_path / "index.html").as_uri())
         page.wait_for_function("parseInt(document.querySelector('iframe').style.height) > 300")
         (inner,) = (frame for frame in page.frames if frame.url.endswith("page.html"))
-        inner.wait_for_function("document.documentElement.getAttribute('theme') === 'dark'")
+        inner.locator('html[theme="dark"]').wait_for(state="attached")
         assert not inner.locator(".dxp-head").is_visible()
         # Nothing of it has to be scrolled, at any width.
         for width in (900, 420):
             page.set_viewport_size({"width": width, "height": 700})
-            inner.wait_for_function(
-                "document.documentElement.scrollHeight <= document.documentElement.clientHeight && "
-                "document.body.getBoundingClientRect().height > 300"
-            )
+            end = time.monotonic() + PATIENCE
+            while not inner.evaluate(FITS):
+                assert time.monotonic() < end, f"{width} pixels wide: the frame is not as tall as its page"
+                page.wait_for_timeout(50)
         page.evaluate("document.documentElement.dataset.theme = 'light'")
-        inner.wait_for_function("document.documentElement.getAttribute('theme') === 'light'")
+        inner.locator('html[theme="light"]').wait_for(state="attached")
         assert problems == []
     finally:
         context.close()
