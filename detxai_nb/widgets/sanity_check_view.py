@@ -154,7 +154,7 @@ def _curves(
 ) -> dict[str, dict[str, list[float | None]]]:
     """By method: median, lowest and highest over seeds at each step; the trained network's own map is 1."""
     rows = result.curve(measure)
-    found = {}
+    found: dict[str, dict[str, list[float | None]]] = {}
     for method in methods:
         own = rows[rows["method"] == method]
         found[method] = {}
