@@ -26,7 +26,9 @@ __all__ = ["from_supervision", "from_torchvision", "from_ultralytics", "to_coco"
 _OURS = "detxai_nb."
 """Begins the names of what this package keeps in the ``data`` of supervision's detections."""
 _ORIGIN = re.compile(r"detxai_nb\.origins\.\d+\.")
-_KEPT = tuple(name for name in ROWS if name not in ("boxes", "scores", "labels", "origins"))
+_KEPT = tuple(name for name in ROWS if name not in ("boxes", "scores", "labels", "origins", "polygons"))
+_CORNERS = "xyxyxyxy"
+"""Where supervision keeps the corners ``[N,4,2]`` of oriented boxes."""
 _FROM_BOXES = "for boxes without scores: dx.detections.from_boxes(detector, image, boxes, labels)"
 
 
@@ -67,6 +69,8 @@ def from_supervision(
     labels, known = _classes(found.class_id, texts, names, len(found.xyxy))
     given = {"boxes": found.xyxy, "scores": [] if found.confidence is None else found.confidence, "labels": labels}
     kept = {name: data[f"{_OURS}{name}"] for name in _KEPT if f"{_OURS}{name}" in data}
+    if data.get(_CORNERS) is not None:
+        kept["polygons"] = np.asarray(data[_CORNERS], dtype=np.float32)
     # Supervision's own functions may change the order of what is in ``data``: the columns are numbered.
     columns = sorted((key for key in data if _ORIGIN.match(key)), key=lambda key: int(key.split(".")[2]))
     if columns:
@@ -86,8 +90,9 @@ def to_supervision(self: Detections) -> Any:
 
     Returns:
         A ``supervision.Detections`` with NumPy arrays: ``xyxy`` in pixels of the image, ``confidence``, ``class_id``
-        and ``data["class_name"]``. What supervision has no place for (class scores, objectness, origins, numbers) is
-        kept in ``data`` under names that begin with "detxai_nb.", for the way back by ``from_supervision``.
+        and ``data["class_name"]``; of oriented boxes their corners as ``data["xyxyxyxy"]``. What supervision has no
+        place for (class scores, objectness, origins, numbers) is kept in ``data`` under names that begin with
+        "detxai_nb.", for the way back by ``from_supervision``.
 
     Raises:
         ImportError: if supervision is not installed.
@@ -113,6 +118,8 @@ def to_supervision(self: Detections) -> Any:
     for name in _KEPT:
         if (value := getattr(self, name)) is not None:
             data[f"{_OURS}{name}"] = plain_array(value, name)
+    if self.polygons is not None:
+        data[_CORNERS] = plain_array(self.polygons, "polygons")
     if self.origins is not None:
         columns = self.origin_fields or ("",) * self.origins.shape[1]
         for number, (column, values) in enumerate(zip(columns, plain_array(self.origins, "origins").T)):
@@ -172,24 +179,30 @@ def from_ultralytics(cls: type[Detections], found: Any) -> Detections:
     """Take the detections of one image from a result of Ultralytics' predictors.
 
     Args:
-        found: an ``ultralytics`` result with boxes, such as ``model(path)[0]``; masks and keypoints stay behind.
+        found: an ``ultralytics`` result with boxes, upright or oriented, such as ``model(path)[0]``; masks and
+            keypoints stay behind.
 
     Returns:
         Detections on the CPU, sorted by falling score, with the result's names and image size.
 
     Raises:
         TypeError: for anything else than the result of one image.
-        ValueError: for a result without upright boxes, such as those of classification and of oriented boxes.
+        ValueError: for a result without boxes, such as those of classification.
     """
     if isinstance(found, (list, tuple)) or not all(hasattr(found, name) for name in ("boxes", "names", "orig_shape")):
         raise TypeError(f"from_ultralytics takes the result of one image, got {_described(found)}")
-    if found.boxes is None:
-        raise ValueError(
-            "this result has no upright boxes (it is one of classification, oriented boxes or segmentation alone), "
-            "and detections here are boxes"
-        )
-    given = {"boxes": found.boxes.xyxy, "scores": found.boxes.conf, "labels": found.boxes.cls}
     size = (int(found.orig_shape[0]), int(found.orig_shape[1]))
+    turned = getattr(found, "obb", None)
+    boxes = found.boxes if turned is None else turned
+    if boxes is None:
+        raise ValueError(
+            "this result has no boxes (it is one of classification or segmentation alone), and detections here are "
+            "boxes"
+        )
+    given = {"boxes": boxes.xyxy, "scores": boxes.conf, "labels": boxes.cls}
+    if turned is not None:
+        # As this package has them: clockwise as drawn, the first one top left before the box is turned.
+        given["polygons"] = turned.xyxyxyxy[:, [2, 1, 0, 3]]
     return _gathered(cls, given, as_names(found.names, owner="Ultralytics' detector"), size, "Ultralytics")
 
 
@@ -205,7 +218,7 @@ def to_coco(
 
     Returns:
         For each detection, in their order: "image_id", "category_id", "bbox" [x, y, width, height] in pixels of the
-        image, and "score".
+        image, and "score"; of oriented boxes also "segmentation", their one polygon [x1, y1, x2, y2, ...].
 
     Raises:
         TypeError: if the image's id is neither a whole number nor a text, or categories have another form.
@@ -240,6 +253,9 @@ def to_coco(
         x1, y1, x2, y2 = box
         bbox = [x1, y1, x2 - x1, y2 - y1]
         found.append({"image_id": image_id, "category_id": numbers[name], "bbox": bbox, "score": score})
+    if self.polygons is not None:
+        for one, corners in zip(found, self.polygons.flatten(1).tolist()):
+            one["segmentation"] = [corners]
     return found
 
 

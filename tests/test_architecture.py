@@ -43,6 +43,7 @@ LAYERS = (
         "options",
         "pages",
         "passes",
+        "polygons",
         "scaling",
         "stated_input",
         "statistics",

@@ -22,11 +22,13 @@ class Annotations:
         boxes: float32 ``[M,4]``, xyxy in pixels of the image.
         labels: int64 ``[M]``, the number of each one's class.
         crowd: bool ``[M]``, True for a group of objects or a region to ignore.
+        polygons: float32 ``[M,4,2]``, the corners (x, y) of oriented boxes, or None.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     crowd: np.ndarray
+    polygons: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,7 +45,7 @@ class Annotations:
         boxes = self.boxes.copy()
         boxes[:, 0::2] = boxes[:, 0::2].clip(0, width)
         boxes[:, 1::2] = boxes[:, 1::2].clip(0, height)
-        return Annotations(boxes, self.labels, self.crowd)
+        return Annotations(boxes, self.labels, self.crowd, self.polygons)
 
     def to_sample(
         self,
@@ -80,6 +82,7 @@ class Annotations:
             names=names,
             load_masks=load_masks,
             load_parts=load_parts,
+            polygons=self.polygons,
         )
 
 
@@ -90,7 +93,9 @@ def as_annotations(found: Iterable[Mapping[str, Any]], form: str) -> Annotations
 
     Args:
         found: for each annotation "where" (what it is called in error messages), "field" (what its box is called),
-            "box" (four numbers), "label" (the number of its class) and, if it has a mark, "crowd".
+            "box" (four numbers), "label" (the number of its class) and, if it has them, the mark "crowd" and, of an
+            oriented box, "polygon" (eight numbers, the corners x and y in order). If all of an image's are oriented
+            boxes, their polygons are kept.
         form: of the boxes, "xywh" or "xyxy".
 
     Returns:
@@ -100,14 +105,19 @@ def as_annotations(found: Iterable[Mapping[str, Any]], form: str) -> Annotations
         ValueError: for a box that is not four numbers, or of negative size; the message names the annotation.
     """
     boxes, labels, crowd = [], [], []
+    polygons: list[Any] = []
     for one in found:
         boxes.append(as_box(one["box"], f"{one['where']} has the {one['field']}", form))
         labels.append(one["label"])
         crowd.append(as_flag(one.get("crowd"), f"the mark of a crowd of {one['where']}"))
+        polygons.append(one.get("polygon"))
     sides = np.array(boxes, np.float32).reshape(-1, 4)
     if form == "xywh":
         sides[:, 2:] += sides[:, :2]
-    return Annotations(sides, np.array(labels, np.int64), np.array(crowd, bool))
+    turned = None
+    if polygons and all(one is not None for one in polygons):
+        turned = np.array(polygons, np.float32).reshape(-1, 4, 2)
+    return Annotations(sides, np.array(labels, np.int64), np.array(crowd, bool), turned)
 
 
 def as_box(value: Any, what: str, form: str) -> tuple[float, float, float, float]:

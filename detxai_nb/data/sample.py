@@ -60,6 +60,8 @@ class Sample:
         names: all class names of the dataset, by label.
         load_masks: returns the instance masks, bool ``[M,H,W]``; ``LazyMasks`` return them one by one, too.
         load_parts: the same for the masks of the parts; None if the dataset has no parts.
+        polygons: float32 ``[M,4,2]``, the corners (x, y) of oriented boxes in order, in pixels of the image; ``boxes``
+            are then the upright boxes around them. None if annotations are upright boxes.
         load_without_parts: returns the same picture, uint8 ``[H,W,3]``, as it would be if the objects of these rows had
             no part; None if the dataset cannot draw its pictures again.
     """
@@ -74,6 +76,7 @@ class Sample:
     load_masks: Masks = field(repr=False)
     load_parts: Masks | None = field(default=None, repr=False)
     load_without_parts: Callable[[Sequence[int]], np.ndarray] | None = field(default=None, repr=False)
+    polygons: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -25,7 +25,8 @@ class YoloDataset(Sequence[Sample]):
     """The images of one split of an Ultralytics dataset as Samples, in the order of their names.
 
     A line of a label file is a class number and a box (the middle and the size, as shares of the image), or a class
-    number and a polygon of at least three points, whose box is the one around it; the box of a line with key points is
+    number and a polygon of at least three points, whose box is the one around it (where all of an image's have four
+    points they are taken for oriented boxes too: ``polygons`` of the sample); the box of a line with key points is
     the one that it states. An image without a label file has no objects. Images and label files are read when they are
     indexed. The attribute ``names`` holds the class names by label, ``path`` the YAML file, ``folder`` the folder that
     all paths are relative to and ``split`` the split.
@@ -214,7 +215,8 @@ class YoloDataset(Sequence[Sample]):
             return {"label": label, "box": box, "shape": None}
         xs, ys = [x * width for x in shares[0::2]], [y * height for y in shares[1::2]]
         polygon = [side for point in zip(xs, ys) for side in point]
-        return {"label": label, "box": [min(xs), min(ys), max(xs), max(ys)], "shape": [polygon]}
+        box = [min(xs), min(ys), max(xs), max(ys)]
+        return {"label": label, "box": box, "shape": [polygon], "polygon": polygon if count == 8 else None}
 
 
 def _count(content: dict[str, Any], path: Path) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 from detxai_nb.detections import are_classes
 from detxai_nb.interventions.intervention import BESIDE, REDRAWN, Intervention, says
 from detxai_nb.interventions.region import CHANGED
-from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
+from detxai_nb.plots.panels import PanelGrid, box_outlines, draw_box, draw_photograph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,15 +39,15 @@ def plot_intervention(one: Intervention) -> Figure:
         A matplotlib figure.
     """
     sheet = PanelGrid(one.image, rows=1, columns=3, bars=False)
-    for column, (pixels, boxes, title) in enumerate(
+    for column, (pixels, found, title) in enumerate(
         (
-            (one.image, one.found_before.boxes, f"before: {len(one.found_before)} found"),
-            (one.picture, one.found.boxes, f"now: {len(one.found)} found"),
+            (one.image, one.found_before, f"before: {len(one.found_before)} found"),
+            (one.picture, one.found, f"now: {len(one.found)} found"),
         )
     ):
         axes, _ = sheet.panel(0, column)
         draw_photograph(axes, pixels, one.image.shape[:2])
-        for box in [] if are_classes(one.found) else boxes.tolist():
+        for box in [] if are_classes(one.found) else box_outlines(found):
             draw_box(axes, box, 1.0)
         _outline(axes, one.region.mask)
         axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)

@@ -16,6 +16,7 @@ from detxai_nb.detections import are_classes
 from detxai_nb.metrics.detection_cache import DetectionCache
 from detxai_nb.metrics.map_energy import box_masks
 from detxai_nb.metrics.matching import class_members
+from detxai_nb.polygons import polygon_masks
 from detxai_nb.types import Detections, Detector
 
 
@@ -125,12 +126,31 @@ class MetricInput:
         return found
 
     @cached_property
+    def polygons(self) -> Tensor | None:
+        """The annotated oriented box of each object, float32 ``[N,4,2]`` on the CPU, 0 for none.
+
+        None if the detections or the annotations have only upright boxes, or the objects are classes.
+        """
+        if self.classes or self.detections.polygons is None or self.sample.polygons is None:
+            return None
+        known = torch.from_numpy(self.sample.polygons).float()
+        found = torch.zeros(len(self), 4, 2, device="cpu")
+        found[self.annotated] = known[self.annotations.cpu()[self.annotated]]
+        return found
+
+    @cached_property
     def box_masks(self) -> Tensor:
         """Pixels of each object's annotated box: bool ``[N,H,W]`` on the maps' device, False where there is none.
 
-        Of a class they are the pixels of any of its boxes, not of the box around them.
+        Of a class they are the pixels of any of its boxes, not of the box around them. Where detections and annotations
+        are oriented boxes, they are the pixels of the annotated polygon.
         """
         if not self.classes:
+            if self.polygons is not None:
+                return (
+                    polygon_masks(self.polygons.to(self.maps.device), *self.size)
+                    & self.annotated.to(self.maps.device)[:, None, None]
+                )
             return box_masks(self.boxes.to(self.maps.device), *self.size)
         boxes = torch.from_numpy(self.sample.boxes).float().to(self.maps.device)
         found = torch.zeros(len(self), *self.size, dtype=torch.bool, device=self.maps.device)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.passes import FastPasses
+from detxai_nb.polygons import overlaps_of
 from detxai_nb.types import Detections, Detector
 
 SCORE_THRESHOLD = 0.05
@@ -36,11 +36,13 @@ class CachedDetections:
         boxes: ``[D,4]`` xyxy in pixels of the picture.
         scores: ``[D]`` in 0..1.
         labels: int64 ``[D]``.
+        polygons: ``[D,4,2]``, the corners of oriented boxes, or None.
     """
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
+    polygons: Tensor | None = None
 
     def follow(self, targets: Detections, min_iou: float = MIN_IOU, by: str = "score") -> tuple[Tensor, Tensor]:
         """Return the score and the IoU with which each target is found again in this picture.
@@ -86,7 +88,7 @@ class CachedDetections:
             return torch.full((count,), -1, dtype=torch.int64, device="cpu"), torch.zeros(
                 count, dtype=torch.float64, device="cpu"
             )
-        overlaps = box_iou(targets.boxes.double().cpu(), self.boxes.double()).nan_to_num(0.0)
+        overlaps = overlaps_of(targets.to("cpu"), self)
         candidates = (targets.labels.cpu()[:, None] == self.labels) & (overlaps > min_iou)
         first, second = self.scores.double().expand_as(overlaps), overlaps
         if by == "iou":
@@ -239,7 +241,8 @@ def fastest_batch(detector: Detector, image: np.ndarray, sizes: Sequence[int] = 
 
 
 def _answer(found: Detections) -> CachedDetections:
-    return CachedDetections(found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu())
+    polygons = None if found.polygons is None else found.polygons.detach().cpu()
+    return CachedDetections(found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu(), polygons)
 
 
 def _digest(image: np.ndarray) -> bytes:

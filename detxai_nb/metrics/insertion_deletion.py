@@ -21,6 +21,7 @@ from detxai_nb.metrics.perturbation import FILLS, MODES, PerturbationSchedule
 from detxai_nb.metrics.pixel_ordering import TIES, pixel_order, tied_share
 from detxai_nb.metrics.registry import Measured, metric
 from detxai_nb.metrics.visual_accuracy import area_below
+from detxai_nb.polygons import corners_of, polygon_masks
 
 SOURCES = {
     "odam": "Zhao & Chan, ODAM (ICLR 2023), table 1",
@@ -156,9 +157,12 @@ def box_areas(case: MetricInput) -> Tensor:
 
     Returns:
         Areas in pixels, float64 ``[N]`` on the CPU: of the annotated box, or of the detected box for an object without
-        an annotation.
+        an annotation; of an oriented box the number of its pixels.
     """
     height, width = case.size
+    polygons = _polygons(case)
+    if polygons is not None:
+        return polygon_masks(polygons, height, width).sum(dim=(1, 2), dtype=torch.float64)
     boxes = torch.where(case.annotated[:, None], case.boxes, case.detections.boxes.float().cpu()).double()
     across, down = boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)
     return (across[:, 1] - across[:, 0]) * (down[:, 1] - down[:, 0])
@@ -187,11 +191,30 @@ def network_input(case: MetricInput) -> MetricInput:
         small = Image.fromarray(picture).resize((wanted[1], wanted[0]), Image.Resampling.BILINEAR)
         picture = np.array(small)
         maps = F.interpolate(maps[None], size=tuple(wanted), mode="bilinear", align_corners=False)[0]
-    sample = replace(case.sample, image=picture, boxes=case.sample.boxes * scale.numpy())
+    annotated_polygons, polygons = case.sample.polygons, _polygons(case)
+    if annotated_polygons is not None:
+        annotated_polygons = annotated_polygons * scale[:2].numpy()
+    sample = replace(case.sample, image=picture, boxes=case.sample.boxes * scale.numpy(), polygons=annotated_polygons)
     found = replace(
-        case.detections.to("cpu"), boxes=boxes, image_size=tuple(wanted), canvas_size=None, found_boxes=None
+        case.detections.to("cpu"),
+        boxes=boxes,
+        image_size=tuple(wanted),
+        canvas_size=None,
+        found_boxes=None,
+        polygons=None if polygons is None else polygons * scale[:2],
     )
     return replace(case, maps=maps, detections=found, sample=sample)
+
+
+def _polygons(case: MetricInput) -> Tensor | None:
+    """The annotated oriented box of each object, the detected one where there is none; None for upright boxes."""
+    found = case.detections.polygons
+    if found is None:
+        return None
+    found = found.detach().float().cpu()
+    # An upright annotation of an object whose box was found turned.
+    own = corners_of(case.boxes) if case.polygons is None else case.polygons
+    return torch.where(case.annotated[:, None, None], own, found)
 
 
 def _odam(mode: str) -> Callable[..., Measured]:

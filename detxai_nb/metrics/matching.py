@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 from detxai_nb.data.sample import Sample
 from detxai_nb.detections import are_classes, as_detections
 from detxai_nb.names import ClassMapping, names_of_each
+from detxai_nb.polygons import polygon_overlaps
 from detxai_nb.types import Detections
 
 
@@ -72,6 +73,8 @@ def match(detections: Detections, sample: Sample, iou: float = 0.5, classes: Cla
 def annotation_overlaps(detections: Detections, sample: Sample, classes: ClassMapping | None = None) -> np.ndarray:
     """Return the IoU of each detection with each annotation of its class.
 
+    Of oriented boxes it is that of their polygons, if the annotations have such boxes too.
+
     Args:
         detections: N detections of the sample's image.
         sample: the image with its M annotations.
@@ -83,7 +86,10 @@ def annotation_overlaps(detections: Detections, sample: Sample, classes: ClassMa
     Raises:
         ValueError: if ``classes`` has a name that the sample or the detector does not have.
     """
-    overlaps = box_iou(detections.boxes.float().cpu(), torch.from_numpy(sample.boxes).float()).numpy()
+    if detections.polygons is None or sample.polygons is None:
+        overlaps = box_iou(detections.boxes.float().cpu(), torch.from_numpy(sample.boxes).float()).numpy()
+    else:
+        overlaps = polygon_overlaps(detections.polygons.cpu(), torch.from_numpy(sample.polygons)).float().numpy()
     allowed = [np.isin(sample.labels, known) & ~sample.crowd for known in _labels(detections, sample, classes)]
     found: np.ndarray = np.where(np.array(allowed, bool).reshape(overlaps.shape), overlaps, np.float32(0))
     return found

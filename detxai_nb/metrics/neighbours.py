@@ -10,6 +10,7 @@ from torch import Tensor
 from detxai_nb.geometry import Placement
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.metrics.map_energy import box_masks
+from detxai_nb.polygons import polygon_masks
 from detxai_nb.types import Progress
 
 NOBODY = -1
@@ -127,7 +128,11 @@ def neighbour_contrast(maps: HeatMaps, index: int, progress: Progress | None = N
 def _shares(maps: HeatMaps, index: int, difference: Tensor, takers: Tensor) -> tuple[tuple[NeighbourShare, ...], float]:
     """Each neighbour's share of object ``index``, and the share of its box that the object keeps."""
     height, width = maps.placement.image_size
-    inside = box_masks(maps.detections.boxes[index : index + 1].to(takers.device), height, width)[0]
+    own = maps.detections[index]
+    if own.polygons is None:
+        inside = box_masks(own.boxes.to(takers.device), height, width)[0]
+    else:
+        inside = polygon_masks(own.polygons.to(takers.device), height, width)[0]
     energy = maps[index].values[0].clamp(min=0).cpu().double()
     area, whole = int(inside.sum()), float(energy.sum())
     # Counted by neighbour: NOBODY is number 0.

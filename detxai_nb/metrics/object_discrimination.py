@@ -15,8 +15,11 @@ from detxai_nb.metrics.case import MetricInput, per_object
 from detxai_nb.metrics.map_energy import box_masks, centres_between, check_non_negative, energy, safe_ratio
 from detxai_nb.metrics.matching import class_members
 from detxai_nb.metrics.registry import Measured, metric
+from detxai_nb.polygons import polygon_masks
 
-_COVERED: weakref.WeakKeyDictionary[Sample, dict[tuple[bool, bool, torch.device], Tensor]] = weakref.WeakKeyDictionary()
+_COVERED: weakref.WeakKeyDictionary[Sample, dict[tuple[bool, bool, bool, torch.device], Tensor]] = (
+    weakref.WeakKeyDictionary()
+)
 """How many counted objects cover each pixel, by sample and by masks or boxes, crowd and device."""
 
 SOURCE = "Zhao & Chan, ODAM (ICLR 2023), table 3a"
@@ -147,6 +150,8 @@ def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measur
         members = class_members(case.sample, number) if case.classes else [number]
         if masks:
             found = torch.from_numpy(case.sample.masks_of(members)).to(device)
+        elif case.polygons is not None and case.sample.polygons is not None:
+            found = polygon_masks(torch.from_numpy(case.sample.polygons[members]).to(device), *size)
         else:
             found = box_masks(torch.from_numpy(case.sample.boxes[members]).to(device), *size)
         return found.sum(dim=0, dtype=torch.int32)
@@ -160,16 +165,22 @@ def _odi(case: MetricInput, masks: bool, exclusive: bool, crowd: bool) -> Measur
 def _covering(case: MetricInput, masks: bool, counted: Tensor, crowd: bool) -> Tensor:
     """How many counted masks or boxes cover each pixel, int32 ``[H,W]``; made once for all maps of a photograph."""
     device, kept = case.maps.device, _COVERED.setdefault(case.sample, {})
-    found = kept.get((masks, crowd, device))
+    turned = case.polygons is not None
+    found = kept.get((masks, crowd, turned, device))
     if found is None:
         if masks:
             covered = np.zeros(case.size, np.int32)
             for number in counted.nonzero()[:, 0].tolist():
                 covered += case.sample.masks_of([number])[0]
             found = torch.from_numpy(covered).to(device)
+        elif turned and case.sample.polygons is not None:
+            covered = np.zeros(case.size, np.int32)
+            for polygon in torch.split(torch.from_numpy(case.sample.polygons)[counted], 1):
+                covered += polygon_masks(polygon, *case.size)[0].numpy()
+            found = torch.from_numpy(covered).to(device)
         else:
             found = _cover(torch.from_numpy(case.sample.boxes)[counted], *case.size).to(device)
-        kept[masks, crowd, device] = found
+        kept[masks, crowd, turned, device] = found
     return found
 
 

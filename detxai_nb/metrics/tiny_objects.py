@@ -9,6 +9,7 @@ from detxai_nb.metrics.case import MetricInput, per_object
 from detxai_nb.metrics.energy_pointing import energy_pointing_game
 from detxai_nb.metrics.pointing import pointing_game
 from detxai_nb.metrics.registry import Measured, metric
+from detxai_nb.polygons import polygon_areas
 from detxai_nb.types import Detections
 
 TINY = 0.005
@@ -20,6 +21,8 @@ SOURCE = "Nguyen et al., G-CAME, table 1"
 def canvas_share(detections: Detections, height: int, width: int) -> Tensor:
     """Return the share of the network's whole input, padding included, that each detected box covers.
 
+    Of an oriented box it is the area of its polygon, also where that reaches beyond the image.
+
     Args:
         detections: N detections; their ``canvas_size`` is the size of the network's input.
         height, width: size of the image in pixels, which stands for the input if ``canvas_size`` is None, as for a
@@ -29,6 +32,8 @@ def canvas_share(detections: Detections, height: int, width: int) -> Tensor:
         Shares, float64 ``[N]`` on the CPU.
     """
     down, across = detections.canvas_size or (height, width)
+    if detections.polygons is not None:
+        return polygon_areas(detections.polygons.detach().cpu().double()) / (down * across)
     boxes = detections.boxes.detach().cpu().double()
     return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1) / (down * across)
 

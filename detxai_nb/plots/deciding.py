@@ -10,7 +10,7 @@ from torch import Tensor
 
 from detxai_nb.heatmaps import HeatMaps
 from detxai_nb.plots.heatmaps import panel_labels
-from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph
+from detxai_nb.plots.panels import PanelGrid, box_outlines, draw_box, draw_photograph
 from detxai_nb.types import COMBINED
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def plot_deciding(maps: HeatMaps, *, columns: int = 3, max_objects: int = 12) ->
         there = (which >= 0).numpy()[..., None]
         painted = np.where(there, 0.3 * grey + 0.7 * colors[which.clamp(min=0).numpy()], grey)
         draw_photograph(axes, painted.round().astype(np.uint8), maps.image.shape[:2])
-        draw_box(axes, maps.detections.boxes[i].tolist(), 1.8)
+        draw_box(axes, box_outlines(maps.detections[i])[0], 1.8)
         axes.set_title(labels[i], fontsize=9, loc="left", pad=3, parse_math=False)
     shares = deciding_shares(maps[:count])
     handles = [Patch(color=PART_COLORS[p], label=f"{PART_NAMES[p]}, {100 * shares[p]:.0f} %") for p in COMBINED]

@@ -20,7 +20,7 @@ from detxai_nb.plots.map_panel import (
     shrink,
 )
 from detxai_nb.plots.overlays import DIVERGING, FADE, SEQUENTIAL, overlay
-from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
+from detxai_nb.plots.panels import PanelGrid, box_outlines, draw_box, draw_photograph, to_png
 from detxai_nb.subjects import CLASSES, OBJECTS, Subject, class_titles
 from detxai_nb.types import Detections, Target
 
@@ -191,8 +191,9 @@ def plot_detections(image: ImageSource, detections: Detections, *, width: float 
         axes.text(0.02, 0.98, "\n".join(panel_labels(detections)), transform=axes.transAxes, va="top", **ON_PICTURE)
         sheet.head(subject.counted(len(detections)))
         return sheet.figure
-    for box, label in zip(detections.boxes.tolist(), panel_labels(detections)):
-        draw_box(axes, box, 1.4)
+    drawn = zip(detections.boxes.tolist(), box_outlines(detections), panel_labels(detections))
+    for box, outline, label in drawn:
+        draw_box(axes, outline, 1.4)
         axes.annotate(label, box[:2], (0, 2), textcoords="offset points", va="bottom", **ON_PICTURE)
     best = "" if detections.highest_score is None else f"; the highest score was {detections.highest_score:.3f}"
     count = f"{len(detections)} detected" if len(detections) else f"nothing detected{best}"

@@ -12,7 +12,7 @@ from PIL import Image
 from detxai_nb.detections import are_classes
 from detxai_nb.heatmaps import OK, HeatMaps
 from detxai_nb.plots.overlays import DIVERGING, SEQUENTIAL, find_colormap, natural_range
-from detxai_nb.plots.panels import draw_box, draw_photograph
+from detxai_nb.plots.panels import box_outlines, draw_box, draw_photograph
 from detxai_nb.plots.standing_off import BACKDROPS, paint_map
 from detxai_nb.types import Detections
 
@@ -155,7 +155,7 @@ def draw_map(
     painted = paint_map(image, values, ends, signed=maps.signed, **look)
     draw_photograph(axes, shrink(painted), size, part)
     if style.boxes and not _shows_all(maps.detections, size):
-        draw_box(axes, box, 1.8)
+        draw_box(axes, box_outlines(maps.detections)[0], 1.8)
     fit_title(axes, title)
     if maps.diagnostics:
         said = "\n".join(f"{name} {values[0]:.2f}" for name, values in maps.diagnostics.items())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from detxai_nb.types import Detections
 
 _SIDE = 3.3  # inches of a panel's longer side
 _NARROWEST = 1.3  # inches: a colour bar's numbers need that much
@@ -135,18 +137,36 @@ def draw_photograph(
     axes.set_axis_off()
 
 
-def draw_box(axes: Axes, box: Sequence[float], line: float, color: str = "white", dashed: bool = False) -> None:
+def box_outlines(detections: Detections) -> list[Any]:
+    """Return what ``draw_box`` draws of each detection: its oriented box if it has one, else its upright one.
+
+    Args:
+        detections: N detections.
+
+    Returns:
+        For each four numbers xyxy, or four corners (x, y), in pixels of the image.
+    """
+    found: list[Any] = (detections.boxes if detections.polygons is None else detections.polygons).tolist()
+    return found
+
+
+def draw_box(axes: Axes, box: Sequence[Any], line: float, color: str = "white", dashed: bool = False) -> None:
     """Draw a box as a line with a dark rim.
 
     Args:
         axes: where.
-        box: xyxy in the axes' coordinates.
+        box: xyxy, or the four corners (x, y) of an oriented box, in the axes' coordinates.
         line: width of the line in points.
         color: of the line.
         dashed: whether it has gaps, through which the rim is seen.
     """
-    from matplotlib.patches import Rectangle
+    from matplotlib.patches import Polygon, Rectangle
 
-    x1, y1, x2, y2 = box
     for width, edge, style in ((line + 1.6, (0, 0, 0, 0.55), "-"), (line, color, "--" if dashed else "-")):
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, lw=width, ec=edge, ls=style, clip_on=False))
+        look: dict[str, Any] = {"fill": False, "lw": width, "ec": edge, "ls": style}
+        if isinstance(box[0], (int, float)):
+            x1, y1, x2, y2 = box
+            axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, clip_on=False, **look))
+        else:
+            # Corners may lie outside of the image.
+            axes.add_patch(Polygon(box, closed=True, clip_on=True, **look))

@@ -76,8 +76,11 @@ def _picture(one: HeatMaps, image: Image.Image, side: int) -> bytes:
         painted = Image.fromarray(paint_map(np.asarray(image), values, ends, signed=one.signed))
     if not are_classes(one.detections):
         y, x = image.height / one.image.shape[0], image.width / one.image.shape[1]
-        x1, y1, x2, y2 = one.detections.boxes[0].tolist()
-        _draw_box(painted, (x1 * x, y1 * y, x2 * x - 1, y2 * y - 1))
+        if one.detections.polygons is None:
+            x1, y1, x2, y2 = one.detections.boxes[0].tolist()
+            _draw_box(painted, (x1 * x, y1 * y, x2 * x - 1, y2 * y - 1))
+        else:
+            _draw_polygon(painted, [(left * x, top * y) for left, top in one.detections.polygons[0].tolist()])
     file = io.BytesIO()
     painted.quantize(palette=_palette_of(painted), dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()
@@ -105,6 +108,14 @@ def _draw_box(picture: Image.Image, box: Sequence[float]) -> None:
     draw = ImageDraw.Draw(picture)
     draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=(40, 40, 40), width=1)
     draw.rectangle((x1, y1, x2, y2), outline=(255, 255, 255), width=1)
+
+
+def _draw_polygon(picture: Image.Image, corners: Sequence[tuple[float, float]]) -> None:
+    """Draw an oriented box as a white line with a dark rim."""
+    draw = ImageDraw.Draw(picture)
+    around = [*corners, corners[0], corners[1]]
+    draw.line(around, fill=(40, 40, 40), width=3, joint="curve")
+    draw.line(around, fill=(255, 255, 255), width=1)
 
 
 def _cards(maps: HeatMaps, pictures: Sequence[bytes], side: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detxai_nb.plots.overlays import natural_range
-from detxai_nb.plots.panels import PanelGrid, draw_box, draw_photograph, to_png
+from detxai_nb.plots.panels import PanelGrid, box_outlines, draw_box, draw_photograph, to_png
 from detxai_nb.plots.standing_off import paint_map
 from detxai_nb.plots.styles import method_styles
 
@@ -80,7 +80,7 @@ def _draw(axes: Axes, maps: HeatMaps, opacity: float) -> None:
     ends = natural_range(values, maps.signed)
     painted = paint_map(maps.image, values, ends, signed=maps.signed, opacity=opacity)
     draw_photograph(axes, painted, maps.image.shape[:2])
-    draw_box(axes, maps.detections.boxes[0].tolist(), 1.2)
+    draw_box(axes, box_outlines(maps.detections)[0], 1.2)
 
 
 def _space(sheet: PanelGrid, row: int, rows: int) -> Axes:

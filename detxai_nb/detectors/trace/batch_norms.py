@@ -44,7 +44,7 @@ def _input_in_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, .
 def _gradient_in_order(_: nn.Module, __: Any, output: Tensor) -> None:
     """Have the gradient of a norm's output brought into the usual order of axes."""
     if output.requires_grad and _on_cpu(output):
-        output.register_hook(lambda gradient: gradient.contiguous())
+        output.register_hook(lambda gradient: gradient.contiguous())  # type: ignore[no-untyped-call]
 
 
 def _on_cpu(values: Tensor) -> bool:

@@ -205,7 +205,7 @@ class GraphDetector(HookedDetector):
         TypeError: if the module is no ``torch.nn.Module``, or the names are no list of names.
     """
 
-    offers = (RERUN,)
+    offers: tuple[str, ...] = (RERUN,)
 
     side_unit = "input pixels"
     """The unit of a box side as ``scalar`` returns it; that of ``box_side`` of boxes as ``decode`` returns them."""

@@ -47,7 +47,7 @@ class UltralyticsRtDetr(GraphDetector):
     """
 
     family = "ultralytics"
-    offers = ()
+    offers: tuple[str, ...] = ()
     origin_fields = ("query", "cell")
 
     def __init__(
@@ -96,7 +96,7 @@ class UltralyticsRtDetr(GraphDetector):
         seen: list[Tensor] = []
         note = (head.enc_score_head, lambda _, __, scores: seen.append(scores))
         # The head keeps the anchors of the last size that it saw; those of another pass may be of another type.
-        kept = [(head, "shapes", []), (head, "anchors", None), (head, "valid_mask", None)]
+        kept: list[tuple[Any, str, Any]] = [(head, "shapes", []), (head, "anchors", None), (head, "valid_mask", None)]
         # What is cut out of the outputs belongs to the graph only if it is cut out while the network runs.
         run = partial(self._run, batch, seen)
         return with_attributes(kept, lambda: with_hooks([note], run))

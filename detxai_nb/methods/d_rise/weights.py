@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from detxai_nb.polygons import joined_polygons, polygon_overlaps
 from detxai_nb.types import Detections, Target
 
 LEAST = 1e-6
@@ -140,6 +141,9 @@ def _scores_of(labels: Tensor, detections: Detections) -> Tensor:
 
 def _overlaps(targets: Detections, found: Sequence[Detections]) -> Tensor:
     """IoU ``[T,D]`` of the targets with the detections of all answers in a row; 0 where both boxes are empty."""
+    polygons = joined_polygons(found)
+    if targets.polygons is not None and polygons is not None:
+        return polygon_overlaps(targets.polygons, polygons).float()
     overlaps: Tensor = box_iou(targets.boxes.float(), torch.cat([d.boxes for d in found]).float())
     return overlaps.nan_to_num(0.0)
 

@@ -17,6 +17,7 @@ from detxai_nb.heatmaps import NO_POSITIVE_EVIDENCE, HeatMaps
 from detxai_nb.metrics.map_energy import centres_between
 from detxai_nb.plots.deciding import PART_COLORS, PART_NAMES, deciding_shares
 from detxai_nb.plots.heatmaps import DIVERGING, SEQUENTIAL
+from detxai_nb.polygons import polygon_masks
 from detxai_nb.subjects import class_titles
 from detxai_nb.types import Detections
 
@@ -79,7 +80,8 @@ def pack_objects(detections: Detections) -> list[dict[str, Any]]:
         detections: N objects.
 
     Returns:
-        N dictionaries; boxes are xyxy in pixels of the original image, numbers those of ``selected``, from 0. A class
+        N dictionaries; boxes are xyxy in pixels of the original image, the corners of oriented boxes their "polygon",
+        numbers those of ``selected``, from 0. A class
         of the whole image has neither number nor colour, but its number as a class ("label").
     """
     labels = detections.labels.tolist()
@@ -88,10 +90,14 @@ def pack_objects(detections: Detections) -> list[dict[str, Any]]:
         return [{"name": name, "score": score, "box": box, "label": label} for name, score, box, label in each]
     colors = class_colors(labels)
     rows = zip(detections.label_names(), detections.scores.tolist(), detections.boxes.tolist(), labels)
-    return [
+    found: list[dict[str, Any]] = [
         {"number": number, "name": str(name), "score": score, "box": box, "color": colors[label]}
         for number, (name, score, box, label) in enumerate(rows)
     ]
+    if detections.polygons is not None:
+        for thing, corners in zip(found, detections.polygons.tolist()):
+            thing["polygon"] = corners
+    return found
 
 
 def is_class(thing: Mapping[str, Any]) -> bool:
@@ -267,6 +273,8 @@ def peak(maps: HeatMaps, index: int) -> tuple[float, float]:
 def energy_inside(maps: HeatMaps) -> list[float | None]:
     """Return the share of each map's positive energy inside its object's box, over pixels whose centres lie inside.
 
+    Of an oriented box it is the share inside its polygon, for which the map is placed.
+
     Placing is linear, so the sums come from the grid's cells, each with the weight that it has in all pixels or in
     those of the box: no map is placed.
 
@@ -278,6 +286,12 @@ def energy_inside(maps: HeatMaps) -> list[float | None]:
     """
     shares: list[float | None] = []
     height, width = maps.placement.image_size
+    if maps.detections.polygons is not None:
+        for row, polygon in enumerate(torch.split(maps.detections.polygons.cpu(), 1)):
+            energy = maps[row].values[0].cpu().double().clamp(min=0)
+            total = float(energy.sum())
+            shares.append(float(energy[polygon_masks(polygon, height, width)[0]].sum()) / total if total > 0 else None)
+        return shares
     x1, y1, x2, y2 = maps.detections.boxes.cpu().unbind(1)
     inside_rows, inside_columns = centres_between(y1, y2, height), centres_between(x1, x2, width)
     placed = zip(maps.grids, maps.strides, maps.corners, maps.shifts, inside_rows, inside_columns)

@@ -20,15 +20,15 @@ from detxai_nb.plots.panels import PNG_LEVEL
 from detxai_nb.subjects import CLASSES, OBJECTS
 from detxai_nb.widgets.shared.serialize import is_class, palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
+from detxai_nb.widgets.snapshots.boxes import draw_box, draw_crop, draw_side
 
 STILL = "A still picture: run the cell to click."
 """What every still picture of a widget says."""
 
 LONGER_SIDE, _NARROWEST = 640, 420
 TEXT, _MUTED = (28, 31, 36), (91, 98, 112)
-_HALO, _CHIP, _SIDE = (0, 0, 0, 140), (17, 20, 24, 220), (255, 176, 0, 255)
+_CHIP = (17, 20, 24, 220)
 _CANDIDATE = (255, 255, 255, 255)
-_DASH, _GAP = 6, 4
 
 
 @dataclass(frozen=True)
@@ -230,21 +230,21 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
     layer = Image.new("RGBA", base.size)
     draw = ImageDraw.Draw(layer)
     if scene.objects and is_class(scene.objects[0]):
-        _crop(draw, scene.objects[0]["box"], factor, scene.image.shape)
+        draw_crop(draw, scene.objects[0], factor, scene.image.shape)
         return Image.alpha_composite(base, layer).convert("RGB")
     for index, thing in enumerate(scene.objects):
         if index != scene.selected and index not in scene.hidden and scene.look.all_boxes:
             line = 2 if index in scene.tints else 1
-            _box(draw, thing["box"], factor, line=line, light=scene.tint(index), broken="missed" in thing)
+            draw_box(draw, thing, factor, line=line, light=scene.tint(index), broken="missed" in thing)
             if scene.look.all_names:
                 _chip(draw, thing, factor, base.size)
     if scene.selected is not None:
         thing = scene.objects[scene.selected]
         if scene.maps is not None and thing.get("candidate"):
-            _box(draw, thing["candidate"]["box"], factor, line=2, light=_CANDIDATE)
-        _box(draw, thing["box"], factor, line=3, light=scene.tint(scene.selected), broken="missed" in thing)
+            draw_box(draw, thing["candidate"], factor, line=2, light=_CANDIDATE)
+        draw_box(draw, thing, factor, line=3, light=scene.tint(scene.selected), broken="missed" in thing)
         if scene.maps is not None:
-            _side(draw, thing["box"], factor, scene.maps.target.part)
+            draw_side(draw, thing, factor, scene.maps.target.part)
         if name:
             _chip(draw, thing, factor, base.size)
     return Image.alpha_composite(base, layer).convert("RGB")
@@ -318,50 +318,6 @@ def wrapped(text: str, width: float, size: int = 14) -> list[str]:
         else:
             lines[-1] = longer
     return lines[:4]
-
-
-def _box(
-    draw: ImageDraw.ImageDraw,
-    box: Sequence[float],
-    factor: float,
-    *,
-    line: int,
-    light: tuple[int, ...],
-    broken: bool = False,
-) -> None:
-    x1, y1, x2, y2 = (round(v * factor) for v in box)
-    x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
-    out = line // 2
-    if broken:
-        for ends in _dashes(x1, y1, x2, y2):
-            draw.line(ends, fill=_HALO, width=line + 2)
-            draw.line(ends, fill=light, width=line)
-        return
-    draw.rectangle((x1 - out - 1, y1 - out - 1, x2 + out + 1, y2 + out + 1), outline=_HALO, width=line + 2)
-    draw.rectangle((x1 - out, y1 - out, x2 + out, y2 + out), outline=light, width=line)
-
-
-def _dashes(x1: int, y1: int, x2: int, y2: int) -> list[tuple[int, int, int, int]]:
-    """A box in broken lines."""
-    across = [(x, min(x + _DASH, x2)) for x in range(x1, x2, _DASH + _GAP)]
-    down = [(y, min(y + _DASH, y2)) for y in range(y1, y2, _DASH + _GAP)]
-    return [(a, y, b, y) for y in (y1, y2) for a, b in across] + [(x, a, x, b) for x in (x1, x2) for a, b in down]
-
-
-def _crop(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, shape: tuple[int, ...]) -> None:
-    """The edge of what a classifier sees; nothing where that is the whole photograph."""
-    x1, y1, x2, y2 = box
-    if x1 > 0.5 or y1 > 0.5 or x2 < shape[1] - 0.5 or y2 < shape[0] - 0.5:
-        _box(draw, box, factor, line=1, light=(255, 255, 255, 255))
-
-
-def _side(draw: ImageDraw.ImageDraw, box: Sequence[float], factor: float, part: str) -> None:
-    """Mark the side of the box that is explained."""
-    x1, y1, x2, y2 = (v * factor for v in box)
-    lines = {"x1": (x1, y1, x1, y2), "y1": (x1, y1, x2, y1), "x2": (x2, y1, x2, y2), "y2": (x1, y2, x2, y2)}
-    if part in lines:
-        draw.line(lines[part], fill=_HALO, width=7)
-        draw.line(lines[part], fill=_SIDE, width=5)
 
 
 def _chip(draw: ImageDraw.ImageDraw, thing: dict[str, Any], factor: float, size: tuple[int, int]) -> None:

@@ -504,6 +504,55 @@ async function copy(text, report) {
   setTimeout(() => report.textContent = "", 2500);
 }
 
+// src/shared/boxes.js
+function cornersOf({ box: [x1, y1, x2, y2], polygon }) {
+  return polygon ?? [[x1, y1], [x2, y1], [x2, y2], [x1, y2]];
+}
+function holds(object, x, y, margin) {
+  const [x1, y1, x2, y2] = object.box;
+  if (!object.polygon) return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
+  const corners = cornersOf(object);
+  const away = corners.map(([startX, startY], i) => {
+    const [endX, endY] = corners[(i + 1) % corners.length];
+    const length = Math.hypot(endX - startX, endY - startY) || 1;
+    return ((endX - startX) * (y - startY) - (endY - startY) * (x - startX)) / length;
+  });
+  return away.every((distance) => distance >= -margin) || away.every((distance) => distance <= margin);
+}
+function boxesAt(objects, x, y, margin = 0) {
+  const area = (i) => {
+    const corners = cornersOf(objects[i]);
+    const sum = corners.reduce((total, [x2, y2], n) => {
+      const [nextX, nextY] = corners[(n + 1) % corners.length];
+      return total + x2 * nextY - y2 * nextX;
+    }, 0);
+    return Math.abs(sum) / 2;
+  };
+  return objects.map((_, i) => i).filter((i) => holds(objects[i], x, y, margin)).sort((a, b) => area(a) - area(b) || a - b);
+}
+var ClickCycle = class {
+  /** @type {number | null} */
+  #last = null;
+  #among = "";
+  /**
+   * @param {number[]} candidates from `boxesAt`
+   * @param {number | null} selected what is selected now
+   * @returns {number | null}
+   */
+  pick(candidates, selected) {
+    if (candidates.length === 0) return null;
+    const among = candidates.join();
+    const again = among === this.#among && this.#last === selected && this.#last !== null;
+    const at2 = again ? candidates.indexOf(
+      /** @type {number} */
+      this.#last
+    ) + 1 : 0;
+    this.#among = among;
+    this.#last = candidates[at2 % candidates.length];
+    return this.#last;
+  }
+};
+
 // src/shared/text.js
 function formatValue(value) {
   if (!Number.isFinite(value)) return String(value);
@@ -584,41 +633,41 @@ function drawnBoxes(scene) {
 function paintBoxes(context, scene, view, unit) {
   const { objects } = scene;
   const { boxes, named } = drawnBoxes(scene);
-  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
-  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index], view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected], scene.side, view, unit);
   for (const i of named) paintChip(context, objects[i], view, unit);
 }
-function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
+function paintBox(context, object, view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
-  const rectangle = (
-    /** @type {const} */
-    [
-      (x1 - view.x) * scale,
-      (y1 - view.y) * scale,
-      (x2 - x1) * scale,
-      (y2 - y1) * scale
-    ]
-  );
+  const [x1, y1, x2, y2] = object.box;
+  const stroke = () => {
+    if (!object.polygon) return context.strokeRect((x1 - view.x) * scale, (y1 - view.y) * scale, (x2 - x1) * scale, (y2 - y1) * scale);
+    context.beginPath();
+    for (const [x, y] of object.polygon) context.lineTo((x - view.x) * scale, (y - view.y) * scale);
+    context.closePath();
+    return context.stroke();
+  };
   context.lineJoin = "round";
   context.globalAlpha = alpha;
   context.setLineDash(dashed ? [6 * unit, 4 * unit] : []);
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
-  context.strokeRect(...rectangle);
+  stroke();
   context.strokeStyle = color;
   context.lineWidth = line * unit;
-  context.strokeRect(...rectangle);
+  stroke();
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
-function sideOf([x1, y1, x2, y2], side) {
-  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
-  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+function sideOf(object, side) {
+  const corners = cornersOf(object);
+  const first = ["y1", "x2", "y2", "x1"].indexOf(side);
+  const [[left, top], [right, bottom]] = [corners[first], corners[(first + 1) % 4]];
   return { left, right, top, bottom };
 }
-function paintSide(context, box, side, view, unit) {
+function paintSide(context, object, side, view, unit) {
   const scale = view.scale * unit;
-  const { left, right, top, bottom } = sideOf(box, side);
+  const { left, right, top, bottom } = sideOf(object, side);
   context.lineCap = "round";
   for (
     const [color, width] of
@@ -1199,12 +1248,14 @@ function overlayLines(scene, part, unit, measure) {
   const still = { ...scene, hovered: null };
   const { boxes, named } = drawnBoxes(still);
   const lines = boxes.map(({ index, color, line, alpha, dashed }) => {
-    const box = place(still.objects[index].box);
+    const { box, polygon } = still.objects[index];
+    const corners = polygon?.map(([x, y]) => `${at(x - part.x)},${at(y - part.y)}`).join(" ");
+    const outline2 = corners ? `polygon points="${corners}"` : `rect ${place(box)}`;
     const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
-    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><${outline2} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><${outline2} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
   });
   if (still.selected !== null && still.side) {
-    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected], still.side);
     lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
   }
   for (const index of named) {
@@ -1301,40 +1352,6 @@ function progressView(cancel) {
     dispose: () => clearTimeout(timer)
   };
 }
-
-// src/shared/boxes.js
-function boxesAt(objects, x, y, margin = 0) {
-  const area = (i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return (x2 - x1) * (y2 - y1);
-  };
-  return objects.map((_, i) => i).filter((i) => {
-    const [x1, y1, x2, y2] = objects[i].box;
-    return x >= x1 - margin && x <= x2 + margin && y >= y1 - margin && y <= y2 + margin;
-  }).sort((a, b) => area(a) - area(b) || a - b);
-}
-var ClickCycle = class {
-  /** @type {number | null} */
-  #last = null;
-  #among = "";
-  /**
-   * @param {number[]} candidates from `boxesAt`
-   * @param {number | null} selected what is selected now
-   * @returns {number | null}
-   */
-  pick(candidates, selected) {
-    if (candidates.length === 0) return null;
-    const among = candidates.join();
-    const again = among === this.#among && this.#last === selected && this.#last !== null;
-    const at2 = again ? candidates.indexOf(
-      /** @type {number} */
-      this.#last
-    ) + 1 : 0;
-    this.#among = among;
-    this.#last = candidates[at2 % candidates.length];
-    return this.#last;
-  }
-};
 
 // src/shared/gestures.js
 var CLICK_SLACK = 4;

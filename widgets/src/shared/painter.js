@@ -1,5 +1,6 @@
 // Draws photograph, heat map and boxes: the same on screen and in an exported picture.
 
+import { cornersOf } from "./boxes.js";
 import { boxLabel } from "./text.js";
 
 /** @typedef {import("./types.js").DetectedObject} DetectedObject */
@@ -96,57 +97,60 @@ export function drawnBoxes(scene) {
 function paintBoxes(context, scene, view, unit) {
   const { objects } = scene;
   const { boxes, named } = drawnBoxes(scene);
-  for (const { index, ...pen } of boxes) paintBox(context, objects[index].box, view, unit, pen);
-  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected].box, scene.side, view, unit);
+  for (const { index, ...pen } of boxes) paintBox(context, objects[index], view, unit, pen);
+  if (scene.selected !== null && scene.side) paintSide(context, scene.objects[scene.selected], scene.side, view, unit);
   for (const i of named) paintChip(context, objects[i], view, unit);
 }
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {readonly number[]} box
+ * @param {DetectedObject} object
  * @param {View} view
  * @param {number} unit
  * @param {{line: number, alpha: number, color: string, dashed: boolean}} pen
  */
-function paintBox(context, [x1, y1, x2, y2], view, unit, { line, alpha, color, dashed }) {
+function paintBox(context, object, view, unit, { line, alpha, color, dashed }) {
   const scale = view.scale * unit;
-  const rectangle = /** @type {const} */ ([
-    (x1 - view.x) * scale,
-    (y1 - view.y) * scale,
-    (x2 - x1) * scale,
-    (y2 - y1) * scale,
-  ]);
+  const [x1, y1, x2, y2] = object.box;
+  const stroke = () => {
+    if (!object.polygon) return context.strokeRect((x1 - view.x) * scale, (y1 - view.y) * scale, (x2 - x1) * scale, (y2 - y1) * scale);
+    context.beginPath();
+    for (const [x, y] of object.polygon) context.lineTo((x - view.x) * scale, (y - view.y) * scale);
+    context.closePath();
+    return context.stroke();
+  };
   context.lineJoin = "round";
   context.globalAlpha = alpha;
   context.setLineDash(dashed ? [6 * unit, 4 * unit] : []);
   context.strokeStyle = HALO;
   context.lineWidth = (line + 2) * unit;
-  context.strokeRect(...rectangle);
+  stroke();
   context.strokeStyle = color;
   context.lineWidth = line * unit;
-  context.strokeRect(...rectangle);
+  stroke();
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
 
-/** The ends of one side of a box. @param {readonly number[]} box @param {string} side */
-export function sideOf([x1, y1, x2, y2], side) {
-  const [left, right] = side === "x2" ? [x2, x2] : side === "x1" ? [x1, x1] : [x1, x2];
-  const [top, bottom] = side === "y2" ? [y2, y2] : side === "y1" ? [y1, y1] : [y1, y2];
+/** The ends of one side of a box, as it lies before the box is turned. @param {DetectedObject} object @param {string} side */
+export function sideOf(object, side) {
+  const corners = cornersOf(object);
+  const first = ["y1", "x2", "y2", "x1"].indexOf(side);
+  const [[left, top], [right, bottom]] = [corners[first], corners[(first + 1) % 4]];
   return { left, right, top, bottom };
 }
 
 /**
  * Mark the side of the box that is explained.
  * @param {CanvasRenderingContext2D} context
- * @param {readonly number[]} box
+ * @param {DetectedObject} object
  * @param {string} side
  * @param {View} view
  * @param {number} unit
  */
-function paintSide(context, box, side, view, unit) {
+function paintSide(context, object, side, view, unit) {
   const scale = view.scale * unit;
-  const { left, right, top, bottom } = sideOf(box, side);
+  const { left, right, top, bottom } = sideOf(object, side);
   context.lineCap = "round";
   for (const [color, width] of /** @type {const} */ ([
     [HALO, 7],

@@ -174,12 +174,14 @@ export function overlayLines(scene, part, unit, measure) {
   const still = { ...scene, hovered: null };
   const { boxes, named } = drawnBoxes(still);
   const lines = boxes.map(({ index, color, line, alpha, dashed }) => {
-    const box = place(still.objects[index].box);
+    const { box, polygon } = still.objects[index];
+    const corners = polygon?.map(([x, y]) => `${at(x - part.x)},${at(y - part.y)}`).join(" ");
+    const outline = corners ? `polygon points="${corners}"` : `rect ${place(box)}`;
     const dash = dashed ? ` stroke-dasharray="${at(6 * unit)} ${at(4 * unit)}"` : "";
-    return `<g fill="none" stroke-opacity="${alpha}"${dash}><rect ${box} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><rect ${box} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
+    return `<g fill="none" stroke-opacity="${alpha}"${dash}><${outline} stroke="#000000" stroke-opacity="0.55" stroke-width="${at((line + 2) * unit)}"/><${outline} stroke="${color}" stroke-width="${at(line * unit)}"/></g>`;
   });
   if (still.selected !== null && still.side) {
-    const { left, right, top, bottom } = sideOf(still.objects[still.selected].box, still.side);
+    const { left, right, top, bottom } = sideOf(still.objects[still.selected], still.side);
     lines.push(`<line x1="${at(left - part.x)}" y1="${at(top - part.y)}" x2="${at(right - part.x)}" y2="${at(bottom - part.y)}" stroke="${SIDE}" stroke-width="${at(4.5 * unit)}"/>`);
   }
   for (const index of named) {

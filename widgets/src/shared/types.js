@@ -2,10 +2,12 @@
 
 /**
  * One detected object. `box` is xyxy in pixels of the photograph; `number` the one by which it goes everywhere, which
- * is its index in Python; `color` that of its class; `label` the number of a class of the whole image, which only those of
+ * is its index in Python; `color` that of its class; `polygon` the corners of an oriented box, clockwise,
+ * around which `box` is the upright one; `label` the number of a class of the whole image, which only those of
  * a classifier have. Of one that was missed: `missed` is the cause, `why` the same in words; `candidate` the prediction
  * that comes nearest to it, `about` what is known of that, and `explained` whether there is a map of it.
  * @typedef {{name: string, score: number, box: [number, number, number, number], number?: number, color?: string,
+ *   polygon?: readonly (readonly [number, number])[],
  *   label?: number, missed?: string, why?: string, about?: string, candidate?: DetectedObject | null, explained?: boolean}} DetectedObject
  */
 
