@@ -86,6 +86,7 @@ def quick() -> Iterator[tuple[str, ...]]:
     )
     yield from (("evaluate", "odam", "--coco", "coco.json", "--images", path) for path in (*NO_PATHS[1:], "text.png"))
     yield ("evaluate", "odam", "--images", ".")
+    yield from (("evaluate", "--config", path) for path in (*NO_PATHS, ".", "text.png", "text.json", "empty.txt"))
     yield from (
         ("doctor", option, "scene.png") for option in ("--image", "--coco", "--images", "--expected", "--weights")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import detxai_nb
 from detxai_nb.cli import commands, doctors, explains, pages, surveys, workshops
 from detxai_nb.cli.argument_types import whole_number
+from detxai_nb.cli.configs import read_config
 from detxai_nb.cli.evaluate_options import add_evaluate
 from detxai_nb.cli.wording import in_own_words, shortened
 
@@ -55,6 +56,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     """Run one command; what it prints can be written."""
     options = _parser().parse_args(arguments)
     try:
+        if getattr(options, "config", None) is not None:
+            options = _parser(read_config(options.config, add_evaluate)).parse_args(arguments)
         return int(options.run(options) or 0)
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough.
@@ -78,7 +81,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {shortened(' '.join(message.split()))}; see `{self.prog} --help`\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(configured: Mapping[str, Any] | None = None) -> argparse.ArgumentParser:
+    """The parser; ``configured`` are the options of ``evaluate`` where the command line does not say otherwise."""
     parser = _Parser(prog="detxai-nb", description=detxai_nb.__doc__)
     parser.add_argument("--version", action="version", version=f"detxai-nb {detxai_nb.__version__}")
     parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
@@ -88,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     pages.add_page(add("page", help="write the heat maps of a photograph as one living HTML file"))
     pages.add_publish(add("publish", help="write an executed notebook as one HTML file with its widgets alive"))
-    add_evaluate(add("evaluate", help="reproduce the table of a paper with your own detector and data"))
+    evaluate = add("evaluate", help="reproduce the table of a paper with your own detector and data")
+    add_evaluate(evaluate)
+    evaluate.set_defaults(**configured or {})
     _add_example(add("example", help="write a picture to try the others on"))
     _add_fetch(add("fetch", help="download the weights of a detector now, to work offline later"))
     for name, what in TABLES.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detxai_nb.cli import commands
 from detxai_nb.cli.argument_types import add_detector_options, whole_number
+from detxai_nb.cli.configs import ENDING, config_kept
 
 
 def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
@@ -15,11 +16,19 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     Args:
         evaluate: the parser of the command.
     """
-    evaluate.set_defaults(run=commands.run_evaluate)
+    evaluate.set_defaults(run=_run)
     evaluate.add_argument(
         "paper",
+        nargs="?",
         help="odam, odam-crowdhuman, odam-voc, ss-grad-cam++, difference or g-came; of classifiers global-guidance, "
         "global-guidance-coco or global-guidance-imagenet; odam-nms for ODAM's tables on suppression in crowds",
+    )
+    evaluate.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with options by their names, such as scenes = 50; those of the command line count more. The "
+        f"options of a run are written beside its store, as STORE{ENDING}",
     )
     add_detector_options(evaluate)
     evaluate.add_argument("--coco", type=Path, help="a COCO annotation file, or a folder with instances.json")
@@ -66,13 +75,17 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
         "--seed", type=whole_number(0), default=0, help="the seed of all random numbers (%(default)s)"
     )
     evaluate.add_argument(
-        "--include-slow", action="store_true", help="include d-rise, which takes minutes per image on a CPU"
+        "--include-slow",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="include d-rise, which takes minutes per image on a CPU",
     )
     evaluate.add_argument(
-        "--no-fast",
-        dest="fast",
-        action="store_false",
-        help="always ask the network itself about changed pictures, not a fast copy with the same scores to 1e-5",
+        "--fast",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="--no-fast always asks the network itself about changed pictures, not a fast copy with the same scores to "
+        "1e-5",
     )
     evaluate.add_argument("--exclude", nargs="+", default=[], metavar="NAME", help="methods or metrics to leave out")
     evaluate.add_argument(
@@ -98,3 +111,11 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of odam-nms: the number of scenes on which the pipelines are timed (%(default)s)",
     )
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Reproduce a paper's table, and write the options beside the store."""
+    if options.paper is None:
+        raise ValueError("`detxai-nb evaluate` reproduces a paper's table: name it, such as odam, or in --config FILE")
+    with config_kept(options, add_evaluate):
+        commands.run_evaluate(options)
