@@ -364,6 +364,45 @@ def test_it_is_a_black_box_that_can_be_copied_sent_and_named(yolox: Any, yolox_f
         dx.explain(detector, IMAGES[0], expected[0])
 
 
+def test_an_evaluation_knows_the_model_by_its_content(yolox: Any, yolox_file: Path, tmp_path: Path) -> None:
+    about = {"names": yolox.names, "decode": "yolox", **preparation_of(yolox)}
+    path = tmp_path / "model.onnx"
+    path.write_bytes(yolox_file.read_bytes())
+    settings = {"d-rise": {"masks": 8, "stop_agreement": None}}
+
+    def evaluate(**more: Any) -> Any:
+        asked = {"store": tmp_path / "run", "method_settings": settings, "progress": False, "controls": ()}
+        detector = OnnxDetector(path, **about)
+        return dx.evaluate(detector, dx.data.scenes.Scenes(1), ["d-rise"], ["energy-pointing-box"], **asked, **more)
+
+    rows = evaluate()
+    assert len(rows) > 1
+    assert evaluate().equals(rows)
+    path.write_bytes(path.read_bytes() + b"\x10\x00")
+    with pytest.raises(ValueError, match="detector"):
+        evaluate()
+
+
+def test_any_damage_to_a_file_is_told_in_words(tmp_path: Path) -> None:
+    """Of the part that is read here, whatever onnxruntime says afterwards."""
+    (tmp_path / "weights.bin").write_bytes(bytes(48))
+    path = pointing_at("weights.bin", tmp_path / "model.onnx")
+    whole, random, said = path.read_bytes(), np.random.default_rng(0), []
+    for _ in range(400):
+        content = bytearray(whole)
+        for at in random.integers(0, len(whole), 3):
+            content[at] = random.integers(256)
+        path.write_bytes(content[: random.integers(len(whole) // 2, len(whole) + 1)])
+        try:
+            found = external_files(path)
+        except (ValueError, FileNotFoundError) as error:
+            said.append(str(error))
+        else:
+            assert all(one.parent == tmp_path for one in found)
+    assert len(said) > 100
+    assert all("model.onnx" in one for one in said)
+
+
 def test_a_file_that_changes_is_not_taken_for_the_same(yolox: Any, yolox_file: Path, folder: Path) -> None:
     path = folder / "changing.onnx"
     path.write_bytes(yolox_file.read_bytes())
@@ -431,6 +470,8 @@ def test_no_model_reads_outside_of_its_folder(tmp_path: Path) -> None:
         "sub/../../secret.bin",
         "link.bin",
         "..\\secret.bin",
+        "a\0b",
+        "x" * 400,
         "C:\\secret.bin",
     ):
         with pytest.raises(ValueError, match=r"is refused: it asks for weights from .* outside of its own folder"):

@@ -19,6 +19,7 @@ _MESSAGES: Mapping[str, Mapping[int, str]] = {
 }
 """By the kind of a protocol buffer's message in an ONNX file, the kinds of those in its fields, as onnx.proto says."""
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+_LONGEST_NAME = 255
 _DEEPEST = 100
 """Messages inside each other: as many as protocol buffers' own readers allow."""
 
@@ -53,12 +54,15 @@ class _Damaged(Exception):
 def _inside(path: Path, name: str) -> Path:
     """The file of a name beside the model."""
     lexical = os.path.normpath(name.replace("\\", "/"))
-    outside = os.path.isabs(lexical) or lexical.split("/")[0] in ("..", "") or ":" in lexical.split("/")[0]
+    parts = lexical.split("/")
+    outside = os.path.isabs(lexical) or parts[0] in ("..", "") or ":" in parts[0]
+    # What no file could be called lies nowhere.
+    outside = outside or "\0" in name or max(len(os.fsencode(part)) for part in parts) > _LONGEST_NAME
     found = path.parent / lexical
     if not outside:
         homes = [path.parent.resolve(), path.resolve().parent]
         outside = not any(found.resolve().is_relative_to(home) for home in homes)
-    if outside or "\0" in name:
+    if outside:
         raise ValueError(
             f"{path} is refused: it asks for weights from {name[:100]!r}, outside of its own folder {path.parent}; "
             "take the model and its data from their maker, in one folder"
