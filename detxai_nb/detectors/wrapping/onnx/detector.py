@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from detxai_nb.detectors.base import batches_of_one_shape, detecting
 from detxai_nb.detectors.trace.candidates import survivors
-from detxai_nb.detectors.wrapping.onnx.decoders import Decoder, Found
+from detxai_nb.detectors.wrapping.onnx.decoders import Decoder, Found, OutputForm
 from detxai_nb.detectors.wrapping.onnx.layout import choose_decoder, count_classes
 from detxai_nb.detectors.wrapping.onnx.preparation import InputPreparation
 from detxai_nb.detectors.wrapping.onnx.session import OnnxSession
@@ -96,7 +97,7 @@ class OnnxDetector:
         return self._reader.device
 
     @property
-    def path(self) -> Any:
+    def path(self) -> Path:
         """The model's file."""
         return self._session.path
 
@@ -180,7 +181,7 @@ class OnnxDetector:
         """What a decoder makes of the outputs of one picture."""
         forms = self._session.forms
         values = {form.name: torch.from_numpy(np.asarray(outputs[form.name])) for form in forms}
-        seen = [type(form)(form.name, tuple(values[form.name].shape[1:]), form.whole) for form in forms]
+        seen = [OutputForm(form.name, tuple(values[form.name].shape[1:]), form.whole) for form in forms]
         names = decoder.pick(seen, len(self.names))
         if names is None:
             shapes = ", ".join(f"{form.name} {list(form.shape)}" for form in seen)

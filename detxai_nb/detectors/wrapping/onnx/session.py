@@ -97,13 +97,15 @@ class OnnxSession:
     @cached_property
     def forms(self) -> tuple[OutputForm, ...]:
         """The outputs of one picture; what the model leaves open is seen by running it, if its input has one size."""
-        shapes = {one.name: tuple(map(_fixed, (one.shape or ())[1:])) for one in self.outputs}
+        # Others, such as texts and sequences, are none that a decoder reads.
+        tensors = [one for one in self.outputs if one.type.startswith("tensor(") and "string" not in one.type]
+        shapes = {one.name: tuple(map(_fixed, (one.shape or ())[1:])) for one in tensors}
         height, width = self.size
-        unsaid = any(not one.shape or None in shapes[one.name] for one in self.outputs)
+        unsaid = any(not one.shape or None in shapes[one.name] for one in tensors)
         if unsaid and height is not None and width is not None:
             seen = self.run(np.zeros((1, 3, height, width), np.float32))[0]
-            shapes = {name: tuple(np.shape(value)[1:]) for name, value in seen.items()}
-        return tuple(OutputForm(one.name, shapes[one.name], "int" in one.type) for one in self.outputs)
+            shapes = {one.name: tuple(seen[one.name].shape[1:]) for one in tensors}
+        return tuple(OutputForm(one.name, shapes[one.name], "int" in one.type) for one in tensors)
 
     @property
     def is_known(self) -> bool:
