@@ -122,10 +122,21 @@ def test_notebooks_link_what_the_site_has_and_fold_what_they_fold() -> None:
     assert mended[2]["metadata"]["tags"] == ["a", "hide-input"]
 
 
-def test_notebooks_of_the_site_are_those_of_the_repository() -> None:
-    index = (DOCS / "index.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^notebooks/(\w+)$", index, re.MULTILINE)
-    assert listed == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+def test_notebooks_of_the_site_are_those_of_the_repository(tmp_path: Path) -> None:
+    class App:
+        srcdir = tmp_path / "docs"
+
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "00_a.ipynb").write_text('{"cells": []}')
+    (tmp_path / "docs" / "notebooks").mkdir(parents=True)
+    gone = tmp_path / "docs" / "notebooks" / "99_gone.ipynb"
+    gone.write_text("{}")
+    script("notebook_sources").copy_notebooks(App)
+    (copied,) = (tmp_path / "docs" / "notebooks").iterdir()
+    assert copied.name == "00_a.ipynb"
+    before = copied.stat().st_mtime_ns
+    script("notebook_sources").copy_notebooks(App)
+    assert copied.stat().st_mtime_ns == before, "a notebook that has not changed is not read again"
 
 
 @pytest.fixture
