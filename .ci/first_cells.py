@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = REPOSITORY / "notebooks"
 ID = "requirements"
 EXTRAS = ("notebooks",)
-MORE: dict[str, tuple[str, ...]] = {}
+MORE: dict[str, tuple[str, ...]] = {"11": ("onnx", "photographs")}
 """Extras that a notebook needs besides, by the number that its name begins with."""
 
 CELL = """\
