@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
 _PAIRS = 2**16
 """Pairs of polygons whose overlap is computed at once."""
@@ -100,6 +99,8 @@ def overlaps_of(first: Any, second: Any) -> Tensor:
     turned = [getattr(one, "polygons", None) for one in (first, second)]
     if turned[0] is not None and turned[1] is not None:
         return polygon_overlaps(turned[0], turned[1])
+    from torchvision.ops import box_iou
+
     found: Tensor = box_iou(first.boxes.double(), second.boxes.to(first.boxes.device).double())
     return found.nan_to_num(0.0)
 

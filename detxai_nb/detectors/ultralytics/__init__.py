@@ -2,8 +2,9 @@
 
 From an image to a gradient: ``detector.UltralyticsDetector`` letterboxes the image. ``network.UltralyticsNetwork`` runs
 the model's numbered modules up to the head and, for a layer before the head's maps, once more from that layer on with a
-graph. ``head`` finds the branches of the Detect head and computes a class score or a box side from their outputs. A
-head of plain convolutions becomes a ``dense.head.DenseHead``, whose gradients come from small windows; for any other
-head ``head.BatchedHead`` differentiates whole levels. Both are driven by ``dense.trace.OneStageTrace``, as in every
-dense one-stage family.
+graph. ``outputs`` knows the branches of each kind of head and what they say: class logits, distances, angles. A head
+of plain convolutions becomes a ``dense.head.DenseHead``, whose gradients come from small windows; for any other head
+``head.BatchedHead`` differentiates whole levels. Both are driven by ``dense.trace.OneStageTrace``, as in every dense
+one-stage family. ``rtdetr`` traces RT-DETR whole, and ``classify`` hands classification models to the family of image
+classifiers.
 """

@@ -1,4 +1,4 @@
-"""The adapter for Ultralytics' YOLO detectors: YOLOv8, v5u, v9, v10, 11, 12, 26 and others with a Detect head.
+"""The adapter for Ultralytics' YOLO detectors: all with a head of the kind of Detect, YOLO-World's too.
 
 Ultralytics is licensed under AGPL-3.0 (or a commercial licence from its makers), which also covers works that use it.
 Nothing of it is part of this package, which only works with models that the user has opened with it.
@@ -53,8 +53,14 @@ class UltralyticsDetector(Suppressing, Adapter):
     from small windows. A head with any other module is differentiated on whole levels: just as exact, but slower, and
     its inner layers cannot be explained.
 
+    Of models that segment or find key points it reports and explains the boxes and their classes; masks and key points
+    are not computed. Oriented boxes are reported as ``Detections.polygons``, with the upright boxes around them; their
+    sides are those before they are turned, and they are suppressed by their probabilistic IoU. The classes of a
+    YOLO-World are those of its ``set_classes``.
+
     Args:
-        module: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with a Detect head, fused or not.
+        module: an ``ultralytics.YOLO`` or the ``DetectionModel`` inside it, with one of the heads in
+            ``outputs.HEADS``, fused or not.
         names: a name for each class output; by default the model's own.
         input_size: side in pixels of the square that an image is scaled to fit, or (height, width); by default the one
             that the model was trained at, as in Ultralytics' predictor, or 640.
@@ -67,7 +73,7 @@ class UltralyticsDetector(Suppressing, Adapter):
 
     Raises:
         ImportError: if ultralytics is missing.
-        TypeError: if the module is no YOLO with a Detect head.
+        TypeError: if the module is no YOLO with such a head.
         ValueError: if the number of names differs from that of class outputs, ``input_size`` is no multiple of the
             coarsest stride, the model does not take RGB images, or it lacks the branches that ``end_to_end`` needs.
     """
