@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ClickCycle, boxesAt, neighbour } from "../../src/shared/boxes.js";
+import { sideOf } from "../../src/shared/painter.js";
 import { colorTable, colorize } from "../../src/shared/palette.js";
 import { Store } from "../../src/shared/state.js";
 import { describe as inWords, fileName, formatValue, placeInBox } from "../../src/shared/text.js";
@@ -19,6 +20,18 @@ describe("boxes", () => {
     expect(boxesAt(objects, 21, 15)).toEqual([2, 0]);
     expect(boxesAt(objects, 21, 15, 2)).toEqual([1, 2, 0]);
     expect(boxesAt(objects, 200, 15)).toEqual([]);
+  });
+
+  it("finds a turned box by its own corners, and its sides as they lie before it is turned", () => {
+    /** @type {import("../../src/shared/types.js").DetectedObject} */
+    const turned = { name: "a", score: 1, box: [0, 0, 20, 20], polygon: [[10, 0], [20, 10], [10, 20], [0, 10]] };
+    expect(boxesAt([turned], 10, 10)).toEqual([0]);
+    expect(boxesAt([turned], 2, 2)).toEqual([]);
+    expect(boxesAt([turned], 2, 2, 5)).toEqual([0]);
+    expect(boxesAt([{ ...turned, box: [0, 0, 15, 15], polygon: undefined }, turned], 10, 10)).toEqual([1, 0]);
+    expect(sideOf(turned, "y1")).toEqual({ left: 10, top: 0, right: 20, bottom: 10 });
+    expect(sideOf(turned, "x1")).toEqual({ left: 0, top: 10, right: 10, bottom: 0 });
+    expect(sideOf({ ...turned, polygon: undefined }, "x2")).toEqual({ left: 20, top: 0, right: 20, bottom: 20 });
   });
 
   it("goes round on repeated clicks and starts anew elsewhere", () => {
