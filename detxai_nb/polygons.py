@@ -86,7 +86,7 @@ def polygon_overlaps(first: Tensor, second: Tensor) -> Tensor:
     return torch.where(whole > 0, shared / whole, 0.0).clamp(0, 1)
 
 
-def overlaps_of(first: Any, second: Any) -> Tensor:
+def detection_overlaps(first: Any, second: Any) -> Tensor:
     """Return the IoU of each detection with each other one: of their polygons if both have them, else of their boxes.
 
     Args:

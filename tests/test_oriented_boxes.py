@@ -24,7 +24,7 @@ from detxai_nb.metrics.insertion_deletion import box_areas, network_input
 from detxai_nb.metrics.neighbours import neighbour_contrast
 from detxai_nb.polygons import polygon_masks, polygon_overlaps
 from detxai_nb.widgets.shared.serialize import energy_inside, pack_objects
-from detxai_nb.widgets.snapshots.boxes import draw_box, draw_side
+from detxai_nb.widgets.snapshots.boxes import paint_box, paint_side
 
 SIZE = (60, 80)
 IMAGE = np.full((*SIZE, 3), 90, np.uint8)
@@ -199,7 +199,7 @@ def test_stills_mark_the_side_of_a_turned_box(part: str) -> None:
     thing = pack_objects(some())[0]
     picture = Image.new("RGBA", (160, 120))
     draw = ImageDraw.Draw(picture)
-    draw_box(draw, thing, 2.0, line=1, light=(255, 255, 255, 255))
+    paint_box(draw, thing, 2.0, line=1, light=(255, 255, 255, 255))
     drawn = np.asarray(picture)[..., 3] > 0
     # Inside its polygon and at its upright box's corners nothing is drawn.
     assert not drawn[60, 60]
@@ -207,7 +207,7 @@ def test_stills_mark_the_side_of_a_turned_box(part: str) -> None:
     corners = {"y1": (0, 1), "x1": (3, 0), "y2": (2, 3)}[part]
     x, y = ((POLYGONS[0, corners[0]] + POLYGONS[0, corners[1]]) / 2 * 2).tolist()
     assert drawn[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].any()
-    draw_side(draw, thing, 2.0, part)
+    paint_side(draw, thing, 2.0, part)
     assert tuple(np.asarray(picture)[round(y), round(x)][:3]) == (255, 176, 0)
 
 

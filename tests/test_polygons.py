@@ -8,7 +8,7 @@ import torch
 from torchvision.ops import box_iou
 
 from detxai_nb.metrics import box_masks
-from detxai_nb.polygons import corners_of, overlaps_of, polygon_areas, polygon_masks, polygon_overlaps
+from detxai_nb.polygons import corners_of, detection_overlaps, polygon_areas, polygon_masks, polygon_overlaps
 from detxai_nb.types import Detections
 
 NUMBERS = torch.Generator().manual_seed(0)
@@ -69,5 +69,5 @@ def test_detections_overlap_by_their_polygons_if_both_have_them() -> None:
     plain = Detections(square, torch.ones(1), torch.zeros(1, dtype=torch.int64), ("a",))
     oriented = Detections(square, torch.ones(1), torch.zeros(1, dtype=torch.int64), ("a",), polygons=diamond)
     whole = Detections(square, torch.ones(1), torch.zeros(1, dtype=torch.int64), ("a",), polygons=corners_of(square))
-    assert float(overlaps_of(plain, oriented)) == 1
-    assert float(overlaps_of(whole, oriented)) == 0.5
+    assert float(detection_overlaps(plain, oriented)) == 1
+    assert float(detection_overlaps(whole, oriented)) == 0.5

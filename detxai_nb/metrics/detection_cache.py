@@ -13,7 +13,7 @@ from torch import Tensor
 
 from detxai_nb.capabilities import Capabilities
 from detxai_nb.passes import FastPasses
-from detxai_nb.polygons import overlaps_of
+from detxai_nb.polygons import detection_overlaps
 from detxai_nb.types import Detections, Detector
 
 SCORE_THRESHOLD = 0.05
@@ -88,7 +88,7 @@ class CachedDetections:
             return torch.full((count,), -1, dtype=torch.int64, device="cpu"), torch.zeros(
                 count, dtype=torch.float64, device="cpu"
             )
-        overlaps = overlaps_of(targets.to("cpu"), self)
+        overlaps = detection_overlaps(targets.to("cpu"), self)
         candidates = (targets.labels.cpu()[:, None] == self.labels) & (overlaps > min_iou)
         first, second = self.scores.double().expand_as(overlaps), overlaps
         if by == "iou":

@@ -11,7 +11,7 @@ _HALO, _SIDE = (0, 0, 0, 140), (255, 176, 0, 255)
 _DASH, _GAP = 6, 4
 
 
-def draw_box(
+def paint_box(
     draw: ImageDraw.ImageDraw,
     thing: Mapping[str, Any],
     factor: float,
@@ -45,7 +45,7 @@ def draw_box(
     draw.rectangle((x1 - out, y1 - out, x2 + out, y2 + out), outline=light, width=line)
 
 
-def draw_crop(draw: ImageDraw.ImageDraw, thing: Mapping[str, Any], factor: float, shape: tuple[int, ...]) -> None:
+def paint_crop(draw: ImageDraw.ImageDraw, thing: Mapping[str, Any], factor: float, shape: tuple[int, ...]) -> None:
     """Draw the edge of what a classifier sees; nothing where that is the whole photograph.
 
     Args:
@@ -56,10 +56,10 @@ def draw_crop(draw: ImageDraw.ImageDraw, thing: Mapping[str, Any], factor: float
     """
     x1, y1, x2, y2 = thing["box"]
     if x1 > 0.5 or y1 > 0.5 or x2 < shape[1] - 0.5 or y2 < shape[0] - 0.5:
-        draw_box(draw, thing, factor, line=1, light=(255, 255, 255, 255))
+        paint_box(draw, thing, factor, line=1, light=(255, 255, 255, 255))
 
 
-def draw_side(draw: ImageDraw.ImageDraw, thing: Mapping[str, Any], factor: float, part: str) -> None:
+def paint_side(draw: ImageDraw.ImageDraw, thing: Mapping[str, Any], factor: float, part: str) -> None:
     """Mark the side of the box that is explained, if it is a side.
 
     Args:

@@ -20,7 +20,7 @@ from detxai_nb.plots.panels import PNG_LEVEL
 from detxai_nb.subjects import CLASSES, OBJECTS
 from detxai_nb.widgets.shared.serialize import is_class, palette, value_range
 from detxai_nb.widgets.shared.traits import SignedLookTraits
-from detxai_nb.widgets.snapshots.boxes import draw_box, draw_crop, draw_side
+from detxai_nb.widgets.snapshots.boxes import paint_box, paint_crop, paint_side
 
 STILL = "A still picture: run the cell to click."
 """What every still picture of a widget says."""
@@ -230,21 +230,21 @@ def draw_view(scene: Snapshot, factor: float = 1.0, name: bool = True) -> Image.
     layer = Image.new("RGBA", base.size)
     draw = ImageDraw.Draw(layer)
     if scene.objects and is_class(scene.objects[0]):
-        draw_crop(draw, scene.objects[0], factor, scene.image.shape)
+        paint_crop(draw, scene.objects[0], factor, scene.image.shape)
         return Image.alpha_composite(base, layer).convert("RGB")
     for index, thing in enumerate(scene.objects):
         if index != scene.selected and index not in scene.hidden and scene.look.all_boxes:
             line = 2 if index in scene.tints else 1
-            draw_box(draw, thing, factor, line=line, light=scene.tint(index), broken="missed" in thing)
+            paint_box(draw, thing, factor, line=line, light=scene.tint(index), broken="missed" in thing)
             if scene.look.all_names:
                 _chip(draw, thing, factor, base.size)
     if scene.selected is not None:
         thing = scene.objects[scene.selected]
         if scene.maps is not None and thing.get("candidate"):
-            draw_box(draw, thing["candidate"], factor, line=2, light=_CANDIDATE)
-        draw_box(draw, thing, factor, line=3, light=scene.tint(scene.selected), broken="missed" in thing)
+            paint_box(draw, thing["candidate"], factor, line=2, light=_CANDIDATE)
+        paint_box(draw, thing, factor, line=3, light=scene.tint(scene.selected), broken="missed" in thing)
         if scene.maps is not None:
-            draw_side(draw, thing, factor, scene.maps.target.part)
+            paint_side(draw, thing, factor, scene.maps.target.part)
         if name:
             _chip(draw, thing, factor, base.size)
     return Image.alpha_composite(base, layer).convert("RGB")
