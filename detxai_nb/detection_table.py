@@ -12,7 +12,7 @@ LONGEST = 60
 
 
 def detections_html(detections: Detections) -> str:
-    """Return the detections as a table: number, label, score and box, and the IoU if there is one.
+    """Return the detections as a table: number, label, score and box, and the corners and the IoU if there are any.
 
     Args:
         detections: those of one image; of a classifier the boxes are left out.
@@ -37,6 +37,10 @@ def detections_html(detections: Detections) -> str:
     }
     if not subject.whole:
         columns["box (x1, y1, x2, y2)"] = [", ".join(f"{side:.1f}" for side in box) for box in shown.boxes.tolist()]
+        if shown.polygons is not None:
+            columns["corners (x y)"] = [
+                ", ".join(f"{x:.1f} {y:.1f}" for x, y in corners) for corners in shown.polygons.tolist()
+            ]
     if shown.iou is not None:
         columns["IoU"] = [f"{iou:.2f}" for iou in shown.iou.tolist()]
     table = html_table(list(columns), list(zip(*columns.values())), {"number", subject.score, "IoU"})

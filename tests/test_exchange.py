@@ -144,7 +144,7 @@ def test_ultralytics_results_bring_names_and_size() -> None:
     assert found.label_names() == ["frog", "cat"]
     assert found.boxes.tolist() == [[1, 2, 30, 40], [5, 6, 7, 8]]
     none = results.Results(np.zeros((*SIZE, 3), np.uint8), "a.png", {0: "cat"}, probs=torch.tensor([1.0]))
-    with pytest.raises(ValueError, match="no upright boxes"):
+    with pytest.raises(ValueError, match="this result has no boxes"):
         Detections.from_ultralytics(none)
 
 

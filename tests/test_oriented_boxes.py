@@ -89,6 +89,12 @@ def test_files_keep_polygons(tmp_path: Path) -> None:
     assert torch.equal(HeatMaps.load(tmp_path / "maps.npz").detections.polygons, POLYGONS)
 
 
+def test_the_table_shows_corners() -> None:
+    assert "corners (x y)" in some()._repr_html_()
+    assert ", ".join(f"{x:.1f} {y:.1f}" for x, y in POLYGONS[1].tolist()) in some()._repr_html_()
+    assert "corners" not in some(polygons=None)._repr_html_()
+
+
 def test_coco_results_have_a_segmentation() -> None:
     found = some().to_coco(3, {"a": 1, "b": 2})
     assert found[2]["segmentation"] == [POLYGONS[2].flatten().tolist()]

@@ -173,7 +173,8 @@ class Reader:
         if self._classes:
             return own.clone()
         sides = self._sides(trace)
-        if sides is None or self._own_sides is None:
+        # The sides of an oriented box are those before it is turned, and what its angle becomes is no target.
+        if sides is None or self._own_sides is None or self._detections.polygons is not None:
             return torch.full_like(own, math.nan)
         return boxes_of_sides(trace, self._detections, own, self._own_sides, sides)
 

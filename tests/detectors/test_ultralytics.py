@@ -328,3 +328,13 @@ def test_a_missing_extra_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "ultralytics", None)
     with pytest.raises(ImportError, match=r'pip install "detxai-nb\[ultralytics\]"'):
         UltralyticsDetector(nn.Linear(1, 1))
+
+
+def test_a_changed_picture_leaves_open_where_a_turned_box_goes() -> None:
+    """Its sides say nothing of its upright box, and the angle is no target."""
+    detector = UltralyticsDetector(network("yolo11n-obb"), NAMES, input_size=INPUT)
+    found = detector.detect([IMAGE], threshold_for(detector, IMAGE))[0][:2]
+    region = dx.interventions.Region.box(IMAGE, found.boxes[0])
+    one = dx.interventions.intervene(detector, IMAGE, found, region, fill="mean")
+    assert torch.isnan(one.after.boxes).all()
+    assert not torch.isnan(one.after.scores).any()
