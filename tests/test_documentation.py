@@ -107,7 +107,7 @@ def test_every_formula_can_be_drawn_without_a_script() -> None:
             assert drawn.startswith("<math"), f"{where}: {block or inline}"
             seen += 1
     assert seen > 60
-    assert '<mo stretchy="true" symmetric="true" minsize="1.623em" maxsize="1.623em"' in to_mathml(r"\Big(x\Big)", True)
+    assert to_mathml(r"\Big(x\Big)", True).count('minsize="1.623em"') == 2
 
 
 def test_notebooks_link_what_the_site_has_and_fold_what_they_fold() -> None:
