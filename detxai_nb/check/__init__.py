@@ -9,6 +9,7 @@ class said in it. Nothing is sent anywhere; what was done and said lies in a sma
 from __future__ import annotations
 
 from detxai_nb.callable_module import make_callable
+from detxai_nb.check import lesson_box_tests as _lesson_box_tests  # noqa: F401 - registers it
 from detxai_nb.check import lesson_code_tests as _lesson_code_tests  # noqa: F401 - registers them
 from detxai_nb.check.authoring import read_authored, seal_exercises
 from detxai_nb.check.checking import Verdict, check_answer, progress, start_over
