@@ -50,6 +50,7 @@ LAYERS = (
         "subjects",
         "targets",
         "types",
+        "vjp",
         "windows",
         "winograd",
     ),

@@ -1,11 +1,12 @@
 """How many multiply-adds one gradient takes beside a plain forward pass, and at what rate each is computed.
 
-    python tests/bench/measure_arithmetic.py [detr-r50 rt-detr-r50 ...] [--repeats 5] [--threads N]
+    python tests/bench/measure_arithmetic.py [detr-r50 rt-detr-r50 ...] [--repeats 5] [--threads N] [--autograd]
 
 Detectors of queries, full size, random weights, the 640x480 picture of bench_cost.py: every gradient goes through all
 that lies above the layer, so its share of a plain pass is bounded by this arithmetic. Multiply-adds are those of
 convolutions and matrix products with attention written out; times are those of the usual kernels, medians of processor
-time, in turns with plain passes.
+time, in turns with plain passes. A gradient of a DETR is taken as on a CPU by default, by products that spare
+multiplications, once they are made for the picture; with --autograd by torch.autograd.grad.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from cost_families import FAMILIES, of_queries
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from detxai_nb.detectors.detr.gradients import Products
 from detxai_nb.types import Target
 
 
@@ -49,8 +51,11 @@ def measure(name: str, options: argparse.Namespace) -> None:
             return lambda: list(trace.chunks(found, Target("class")))  # type: ignore[attr-defined]
 
         with sdpa_kernel(SDPBackend.MATH):
-            taken = multiply_adds(gradient(detector.trace(image, layer)))
+            opened = detector.trace(image, layer)
+            gradient(opened)()
+            taken = multiply_adds(gradient(opened))
         trace, ratios, rates = detector.trace(image, layer), [], []
+        gradient(trace)()
         for _ in range(options.repeats):
             before, took, after = seconds(plain)[1], seconds(gradient(trace))[1], seconds(plain)[1]
             base = (before + after) / 2
@@ -69,10 +74,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["detr-r50", "rt-detr-r50"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--autograd", action="store_true", help="gradients as torch.autograd.grad takes them")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
+    if options.autograd:
+        Products.of_pass = lambda *_: None  # type: ignore[method-assign]
     for name in options.names:
         measure(name, options)
 

@@ -13,6 +13,7 @@ from families.detr import builder, choose, everything, module_of, scalar
 from full_size import of_a_kind
 from torch import Tensor, nn
 
+import detxai_nb as dx
 from detxai_nb.detectors.detr import trace as detr_trace
 from detxai_nb.detectors.detr.anatomy import one_transformer, projected_transformer
 from detxai_nb.detectors.detr.capture import capture_pass
@@ -23,6 +24,7 @@ from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, QUERIES, first
 from detxai_nb.geometry import Placement
 from detxai_nb.testing import NAMES, gradients, photograph
 from detxai_nb.types import Target
+from detxai_nb.vjp import BatchedProducts
 
 PROCESSORS = {
     "detr": "DetrImageProcessor",
@@ -174,6 +176,123 @@ def test_gradients_in_batches_equal_those_one_by_one(kind: str, monkeypatch: pyt
             together = torch.cat([chunk.gradient for chunk in batched.chunks(chosen, target)])
             assert one_by_one.norm() > 0
             assert (together - one_by_one).norm() <= 1e-9 * one_by_one.norm()
+
+
+class _Affine(nn.Module):
+    """A batch normalisation in evaluation mode, written out."""
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        factor = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
+        self.factor, self.shift = (
+            factor[:, None, None],
+            (norm.bias.detach() - norm.running_mean * factor)[:, None, None],
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor + self.shift
+
+
+@pytest.mark.parametrize("kind", ["rt-detr", "rt-detr-v2", "d-fine", "deimv2"])
+@pytest.mark.parametrize("products", [True, False])
+def test_gradients_go_right_through_batch_norms(kind: str, products: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own are wrong here on the CPU, and would be so in every reference too: see ``trace.batch_norms``."""
+    plain = builder(kind)(torch.float64)
+    for part in list(plain.module.modules()):
+        for name, norm in part.named_children():
+            if isinstance(norm, nn.BatchNorm2d):
+                setattr(part, name, _Affine(norm))
+    detector = builder(kind)(torch.float64)
+    if not products:
+        monkeypatch.setattr(detr_trace.Products, "of_pass", lambda *_: None)
+    for layer in of_a_kind(detector.layers):
+        trace = detector.trace(IMAGE, layer)
+        chosen = choose(everything(detector, IMAGE), trace)
+        for target in (Target(), Target("x2")):
+            found = torch.cat([chunk.gradient for chunk in trace.chunks(chosen, target)])
+            expected = torch.cat([chunk.gradient for chunk in plain.trace(IMAGE, layer).chunks(chosen, target)])
+            assert trace.gradients_by == ("products" if products else "one by one")
+            assert expected.norm() > 0
+            assert (found - expected).norm() <= 1e-9 * expected.norm()
+
+
+@pytest.mark.parametrize("kind", [*sorted(PROCESSORS), "dab-detr", "rt-detr-v2", "d-fine"])
+def test_products_equal_gradients_one_by_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every kind of layer, for queries at the border of the picture too; DAB-DETR computes in float32."""
+    dtype, tolerance = (torch.float32, 1e-4) if kind == "dab-detr" else (torch.float64, 1e-9)
+    detector = builder(kind)(dtype)
+    for layer in of_a_kind(detector.layers):
+        trace = detector.trace(IMAGE, layer)
+        assert trace.gradients_by == "products"
+        with monkeypatch.context() as patched:
+            patched.setattr(detr_trace.Products, "of_pass", lambda *_: None)
+            single = detector.trace(IMAGE, layer)
+        chosen = everything(detector, IMAGE)[::4]
+        for target in (Target(), Target(score="logit"), Target("x1"), Target("y2")):
+            found = torch.cat([chunk.gradient for chunk in trace.chunks(chosen, target)])
+            expected = torch.cat([chunk.gradient for chunk in single.chunks(chosen, target)])
+            assert expected.norm() > 0
+            assert (found - expected).norm() <= tolerance * expected.norm()
+        assert trace.gradients_by == "products"
+        assert single.gradients_by == "one by one"
+
+
+def test_maps_by_products_are_those_one_by_one_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("detr", "rt-detr", "d-fine", "deformable-detr"):
+        detector = builder(kind)()
+        chosen = everything(detector, IMAGE)[:9]
+        found = dx.explain(detector, IMAGE, chosen, target="combined")
+        with monkeypatch.context() as patched:
+            patched.setattr(detr_trace.Products, "of_pass", lambda *_: None)
+            expected = dx.explain(detector, IMAGE, chosen, target="combined")
+        most = expected.values.amax((1, 2))
+        assert (most > 0).any()
+        assert ((found.values - expected.values).abs().amax((1, 2)) <= 1e-4 * most).all()
+
+
+def test_many_objects_are_told_of_the_layer_above_the_encoder(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detr_trace, "MANY", 4)
+    for kind, above in (("detr", "encoder"), ("rt-detr", "encoder.0"), ("yolos", None)):
+        detector = builder(kind)()
+        chosen = everything(detector, IMAGE)[:5]
+        for layer, many, said in ((None, chosen, above), (None, chosen[:4], None), (detector.layers[-1], chosen, None)):
+            trace = detector.trace(IMAGE, layer)
+            with caplog.at_level("INFO", logger="detxai_nb"):
+                caplog.clear()
+                for _ in range(2):
+                    assert trace.layer == trace.levels[0].name
+                    list(trace.chunks(many, Target()))
+            words = [] if said is None else [f"At layer={said!r} it costs a fraction"]
+            assert len(caplog.messages) == len(words)
+            assert all(word in message for word, message in zip(words, caplog.messages))
+
+
+def test_what_products_cannot_follow_is_logged_and_exact(caplog: pytest.LogCaptureFixture) -> None:
+    detector = builder("conditional-detr")(torch.float64)
+    detector.module.class_labels_classifier = nn.Sequential(detector.module.class_labels_classifier, _Doubling())
+    with caplog.at_level("INFO", logger="detxai_nb"):
+        trace = detector.trace(IMAGE)
+    assert "are computed one by one: _DoubledBackward is a function of its own" in caplog.text
+    assert trace.gradients_by == "one by one"
+    (chunk,) = trace.chunks(choose(everything(detector, IMAGE), trace)[:3], Target(score="logit"))
+    assert chunk.gradient.norm() > 0
+
+
+def test_products_that_come_out_wrong_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, honest = builder("rt-detr")(torch.float64), BatchedProducts.__call__
+    chosen = choose(everything(detector, IMAGE), None)
+    (expected,) = detector.trace(IMAGE).chunks(chosen, Target())
+    monkeypatch.setattr(BatchedProducts, "__call__", lambda *of: 1.1 * honest(*of))
+    detector = builder("rt-detr")(torch.float64)
+    trace = detector.trace(IMAGE)
+    with pytest.warns(RuntimeWarning, match="come out wrong as products, they are computed one by one"):
+        (chunk,) = trace.chunks(chosen, Target())
+    assert trace.gradients_by == "one by one"
+    assert torch.allclose(chunk.gradient, expected.gradient, rtol=1e-9)
 
 
 class _Doubled(torch.autograd.Function):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -12,16 +12,22 @@ import torch
 from torch import Tensor
 
 from detxai_nb.detectors.base import outside_inference_mode
-from detxai_nb.detectors.detr.anatomy import Anatomy
+from detxai_nb.detectors.detr.anatomy import BACKBONE, ENCODER, NECK, Anatomy
 from detxai_nb.detectors.detr.attention import Attention
 from detxai_nb.detectors.detr.capture import OpenedPass, capture_pass, cut_at
+from detxai_nb.detectors.detr.gradients import (
+    SINGLE_ROWS,
+    Products,
+    batched_gradients,
+    batching_pays,
+    single_gradients,
+)
 from detxai_nb.detectors.detr.reading import read_grid
 from detxai_nb.detectors.detr.variants import Variant, anatomy_of
 from detxai_nb.detectors.trace.above import Above
 from detxai_nb.detectors.trace.again import Again, Prepared, check_features, with_graph_of_inputs
 from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.detectors.trace.budget import MEMORY_BUDGET
-from detxai_nb.detectors.trace.products import cannot_be_batched
 from detxai_nb.float32 import exact_mode
 from detxai_nb.geometry import Placement
 from detxai_nb.module_use import alone, exclusive, undone
@@ -29,22 +35,21 @@ from detxai_nb.targets import class_values, sigmoid_scores, softmax_scores
 from detxai_nb.types import SIDES, Detections, Level, Target
 from detxai_nb.windows import GradientChunk
 
-SINGLE_ROWS = 16
-"""Gradients in a chunk if they are computed one by one, so that work can be stopped in between."""
+MANY = 20
+"""More objects than these are told of the layer above the encoder, where each costs a fraction."""
 
+_LOG = logging.getLogger(__name__)
 _KERNELS = threading.RLock()
 """Held while attention is computed by another kernel: that is a setting of the whole process."""
-_BATCH_TOLERANCE = 1e-3
-"""Largest difference of the sum of batched gradients from the gradient of the sum, as a share of their norms: float32's
-last digits, no more."""
 
 
 class DetrTrace(Again):
     """One forward pass of one image through a DETR, kept open for gradients. See ``RerunTrace``.
 
     Every query attends to the whole image, so gradients are dense, and each needs a backward pass of its own through
-    everything after the layer. On a GPU many are one batched product with the Jacobian. On a CPU that takes twice as
-    long (it needs attention written out in full), so there they are computed one by one.
+    everything after the layer. On a GPU many are one batched product with the Jacobian as PyTorch makes it. On a CPU
+    that takes twice as long (it needs attention written out in full); there ``detxai_nb.vjp`` follows the recorded
+    graph for several at once, and what it cannot follow is computed one by one. ``gradients_by`` says which it is.
 
     ``token_stride`` is the stride (y, x) of the encoder's last grid of tokens in input pixels, that of ``attention``.
 
@@ -74,6 +79,10 @@ class DetrTrace(Again):
         self._above: Above | None = None
         anatomy = anatomy_of(module, variant)
         self._batched = batching_pays(pixels.device)
+        self._products: Products | None = None
+        below = layer.split(".")[0] in (BACKBONE, NECK)
+        encoded = [name for name in anatomy.layers if name.split(".")[0] == ENCODER]
+        self._above_encoder = encoded[0] if encoded and below else None
         open_pass = partial(alone, module, lambda: self._open(pixels, anatomy))
         opened = _with_plain_attention(open_pass) if self._batched else open_pass()
         self._logits, self._boxes = opened.outputs.logits[0], opened.outputs.pred_boxes[0]
@@ -82,6 +91,8 @@ class DetrTrace(Again):
             self._cells = variant.chosen(opened.outputs, len(self._logits))[0]
         self._sizes = opened.sizes
         self._tokens = sum(height * width for height, width in opened.sizes)
+        if not self._batched:
+            self._products = Products.of_pass(module, (layer, tuple(pixels.shape)), self._outputs, self._leaf)
 
     def _open(self, pixels: Tensor, anatomy: Anatomy) -> OpenedPass:
         """Run the network once, and note how its grids are read."""
@@ -94,6 +105,17 @@ class DetrTrace(Again):
         self.token_stride, _ = read_grid(module, variant, anatomy, anatomy.layers[-1], pixels, tokens)
         self._attention = Attention(module, variant, pixels, self.placement, opened.sizes[-1], self.token_stride)
         return opened
+
+    @property
+    def _outputs(self) -> tuple[Tensor, Tensor]:
+        return self._logits, self._boxes
+
+    @property
+    def gradients_by(self) -> str:
+        """How gradients are computed: "products" (``detxai_nb.vjp``), "batches" (PyTorch's own) or "one by one"."""
+        if self._products is not None:
+            return "products"
+        return "batches" if self._batched else "one by one"
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -249,14 +271,36 @@ class DetrTrace(Again):
 
     def _chunks(self, detections: Detections, target: Target) -> Iterator[GradientChunk]:
         queries, labels, target = self._resolve(detections, target)
-        for rows in torch.split(torch.arange(len(queries), device=queries.device), self._rows_per_chunk()):
-            with torch.enable_grad():
-                scalars = self._scalars(queries[rows], labels[rows], target)
-            gradients = _batched_gradients(scalars, self._leaf) if self._batched else None
-            # If batching fails once, it fails for the next predictions too.
-            self._batched = gradients is not None
-            yield GradientChunk(0, rows, _single_gradients(scalars, self._leaf) if gradients is None else gradients)
-            del gradients, scalars
+        self._name_the_faster_layer(len(queries))
+        waiting = torch.arange(len(queries), device=queries.device)
+        while len(waiting):
+            rows, waiting = waiting.tensor_split([self._rows_per_chunk()])
+            yield GradientChunk(0, rows, self._gradients(queries[rows], labels[rows], target))
+
+    def _name_the_faster_layer(self, count: int) -> None:
+        """Log, once for a trace, where many objects cost less; what is explained stays what was asked for."""
+        if count > MANY and self._above_encoder is not None:
+            _LOG.info(
+                "%d objects at layer %r: each gradient passes the whole encoder. At layer=%r it costs a fraction, and "
+                "answers another question: what the decoder reads, not what the backbone saw.",
+                count,
+                self.layer,
+                self._above_encoder,
+            )
+            self._above_encoder = None
+
+    def _gradients(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
+        """The gradients ``[n,C,h,w]`` of some predictions. What fails once is not tried for the next."""
+        if self._products is not None:
+            found = self._products(lambda logits, boxes: self._values(logits, boxes, queries, labels, target))
+            self._products = self._products if found is not None else None
+            if found is not None:
+                return found[:, 0]
+        with torch.enable_grad():
+            scalars = self._scalars(queries, labels, target)
+        found = batched_gradients(scalars, self._leaf) if self._batched else None
+        self._batched = found is not None
+        return single_gradients(scalars, self._leaf) if found is None else found
 
     def _scalars(self, queries: Tensor, labels: Tensor, target: Target) -> Tensor:
         """The scalars ``[n]`` of queries ``[n]`` and classes ``[n]``, with the graph."""
@@ -294,6 +338,8 @@ class DetrTrace(Again):
 
     def _rows_per_chunk(self) -> int:
         """How many gradients fit the memory budget: those of the layer and, larger, those of one layer's attention."""
+        if self._products is not None:
+            return self._products.rows_per_chunk(MEMORY_BUDGET)
         if not self._batched:
             return max(1, min(SINGLE_ROWS, MEMORY_BUDGET // (self._leaf.numel() * self._leaf.element_size())))
         heads = max(getattr(self._module.config, "encoder_attention_heads", 8), 1)
@@ -306,57 +352,6 @@ def _positions(wanted: Tensor, cells: Tensor) -> Tensor:
     """The position of each wanted cell in ``cells``; the length of ``cells`` for one that is missing."""
     same = wanted[:, None] == cells[None]
     return torch.where(same.any(dim=1), same.int().argmax(dim=1), len(cells))
-
-
-def batching_pays(device: torch.device) -> bool:
-    """Return whether gradients of many predictions are faster as one batched product than one by one.
-
-    Args:
-        device: where the network runs.
-
-    Returns:
-        True except on a CPU.
-    """
-    return device.type != "cpu"
-
-
-def _batched_gradients(scalars: Tensor, leaf: Tensor) -> Tensor | None:
-    """The gradients ``[n,C,h,w]`` of the scalars ``[n]`` at the leaf ``[1,C,h,w]``, as one batched product.
-
-    None, with a warning, if an operation cannot be batched or the result is wrong: the sum of the gradients must equal
-    the gradient of the sum, which takes one more backward pass.
-    """
-    one_each = torch.eye(len(scalars), dtype=scalars.dtype, device=scalars.device)
-    try:
-        (found,) = torch.autograd.grad(
-            scalars, leaf, one_each, retain_graph=True, allow_unused=True, is_grads_batched=True
-        )
-    except RuntimeError as error:
-        if not cannot_be_batched(error):
-            raise
-        _warn(f"this module has an operation whose gradients cannot be batched, they are computed one by one: {error}")
-        return None
-    if found is None:
-        return leaf.new_zeros(len(scalars), *leaf.shape[1:])
-    (whole,) = torch.autograd.grad(scalars.sum(), leaf, retain_graph=True, allow_unused=True)
-    if whole is not None and (found.sum(dim=0) - whole).norm() > _BATCH_TOLERANCE * found.flatten(1).norm(dim=1).sum():
-        _warn("this module's gradients come out wrong in batches on this device, they are computed one by one")
-        return None
-    return found[:, 0]
-
-
-def _warn(words: str) -> None:
-    warnings.warn(words, RuntimeWarning, stacklevel=3)
-
-
-def _single_gradients(scalars: Tensor, leaf: Tensor) -> Tensor:
-    """The same gradients, with a backward pass each."""
-    found = leaf.new_zeros(len(scalars), *leaf.shape[1:])
-    for row, scalar in enumerate(scalars):
-        (gradient,) = torch.autograd.grad(scalar, leaf, retain_graph=True, allow_unused=True)
-        if gradient is not None:
-            found[row] = gradient[0]
-    return found
 
 
 def _with_plain_attention(run: Callable[[], OpenedPass]) -> OpenedPass:
