@@ -64,7 +64,7 @@ class Operation:
             The tensor, without a graph, or the setting.
         """
         value = getattr(self.node, f"_saved_{name}")
-        return value.detach() if isinstance(value, Tensor) else value
+        return value.detach() if isinstance(value, Tensor) and value.requires_grad else value
 
     def axis(self, name: str = "dim") -> int:
         """An axis that the operation kept, which may count from the end.
