@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from detxai_nb.detectors.detr.capture import capture_pass
 from detxai_nb.detectors.detr.detector import DetrDetector
 from detxai_nb.detectors.detr.pretrained import image_settings, open_pretrained
 from detxai_nb.detectors.detr.variants import anatomy_of, variant_of
+from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.detectors.zoo.networks.detr import IMAGE_SETTINGS, QUERIES, first_group, tiny_detr
 from detxai_nb.geometry import Placement
 from detxai_nb.testing import NAMES, gradients, photograph
@@ -108,7 +110,8 @@ def test_gradients_of_the_other_variants_equal_the_slow_loop(kind: str) -> None:
         (chunk,) = trace.chunks(chosen, target)
         for row, one in enumerate(chosen):
             leaf = trace.levels[0].features[None].clone().requires_grad_()
-            value = scalar(detector, trace, [leaf], one, int(one.labels[0]), target)
+            of_one = partial(scalar, detector, trace, [leaf], one, int(one.labels[0]), target)
+            value = with_exact_norms(detector.module, of_one)
             (slow,) = torch.autograd.grad(value, leaf)
             assert trace.scalars(one, target).item() == pytest.approx(value.item(), rel=1e-4)
             assert slow.norm() > 0
