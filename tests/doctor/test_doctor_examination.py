@@ -241,7 +241,8 @@ def test_a_saved_report_says_what_the_notebook_shows(tmp_path: Path) -> None:
 
 
 def test_it_is_called_as_a_module() -> None:
-    assert set(dir(dx.doctor)) == {"CHECKS", "CheckResult", "DoctorReport", "VERDICTS", "examine"}
+    public = {"CHECKS", "CheckResult", "DoctorReport", "VERDICTS", "examine", "practice_patients"}
+    assert set(dir(dx.doctor)) == public
     assert next(iter(dx.doctor.CHECKS)) == "answers"
 
 
