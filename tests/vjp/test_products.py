@@ -82,6 +82,13 @@ def _written(x: Tensor) -> Tensor:
     return whole * 2
 
 
+def test_an_operation_whose_main_input_is_a_constant_goes_by_autograd() -> None:
+    leaf = leaf_of(1, 2, 3, 3)
+    kernel = (leaf * 2.0)[0][:, None]
+    found = torch.nn.functional.conv2d(random(1, 1, 8, 9), kernel, padding=1)
+    check([found.tanh()], leaf)
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_operations_on_shapes(name: str) -> None:
     leaf = leaf_of(1, 6, 10)
