@@ -141,7 +141,9 @@ class DoctorReport:
         """
         columns = {
             "verdict": [one.verdict for one in self.results],
-            "found": [" ".join(_told(one)) for one in self.results],
+            "found": [one.said for one in self.results],
+            "means": [one.means for one in self.results],
+            "remedy": [one.remedy for one in self.results],
             "measured": ["; ".join(_measured(one)) for one in self.results],
         }
         table = self.table()[[]].assign(**columns)

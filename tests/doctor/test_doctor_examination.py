@@ -232,6 +232,7 @@ def test_words_from_outside_stay_words_in_the_page() -> None:
 def test_a_saved_report_says_what_the_notebook_shows(tmp_path: Path) -> None:
     found = report()
     text = found.save_html(tmp_path / "report.html").read_text("utf-8")
+    assert all(f"<th>{name}</th>" in text for name in ("verdict", "found", "means", "remedy", "measured"))
     assert "<script>alert" not in text
     for one in found.results:
         assert all(html.escape(part, quote=False) in text for part in (one.said, one.means, one.remedy, one.verdict))
