@@ -265,18 +265,14 @@ def _locks_of(parts: Sequence[nn.Module]) -> list[_ModuleLock]:
         entry = _LOCKS.get(key)
         if entry is None:
             new = new or _ModuleLock()
-            entry = _LOCKS.setdefault(key, (weakref.ref(part, partial(_forget, key)), new))
+            # The callback, pop(key, <the dead reference>), has no line of Python at which a signal could end it.
+            entry = _LOCKS.setdefault(key, (weakref.ref(part, partial(_LOCKS.pop, key)), new))
         found[entry[1]] = None
     return sorted(found, key=_number)
 
 
 def _number(lock: _ModuleLock) -> int:
     return lock.number
-
-
-def _forget(key: int, _: Any, locks: dict[int, Any] = _LOCKS) -> None:
-    # A module may outlive this file's names, when Python ends.
-    locks.pop(key, None)
 
 
 class _ThreadModes:

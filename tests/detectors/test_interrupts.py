@@ -25,6 +25,7 @@ from kinds import KINDS, build
 from torch import nn
 
 import detxai_nb as dx
+from detxai_nb import module_use
 from detxai_nb.detectors.detr import trace as detr_trace
 from detxai_nb.detectors.precision import at_precision
 from detxai_nb.float32 import in_full_float32
@@ -90,7 +91,9 @@ def interrupted(act: Callable[[], Any], at: int) -> tuple[list[tuple[str, int]],
                 raise KeyboardInterrupt
         return trace
 
-    before, raised = sys.gettrace(), None
+    before, raised, collects = sys.gettrace(), None, gc.isenabled()
+    # Else what earlier tests have left may be finished in the middle of this call, and be interrupted in its place.
+    gc.disable()
     sys.settrace(trace)
     # No suppress(): that is traced, and interrupted, itself.
     try:
@@ -99,6 +102,8 @@ def interrupted(act: Callable[[], Any], at: int) -> tuple[list[tuple[str, int]],
         raised = error
     finally:
         sys.settrace(before)
+        if collects:
+            gc.enable()
     return lines, raised
 
 
@@ -233,6 +238,22 @@ def test_a_failure_in_any_run_of_a_method_that_runs_again_leaves_the_classifier(
             with suppress(error, ValueError):
                 dx.explain(detector, IMAGE, found, method=method, **settings)
             assert state(detector.module) == before, f"{error.__name__} in run {at} of {runs}"
+
+
+def test_the_lock_of_a_module_goes_with_it_and_no_interrupt_can_keep_it() -> None:
+    """Python drops an interrupt that comes while it forgets a module, and the entry would stay for the next one."""
+    modules = [nn.Sequential(nn.Linear(1, 1))]
+    keys = [id(part) for part in modules[0].modules()]
+    module_use._locks_of(list(modules[0].modules()))
+    assert set(keys) <= module_use._LOCKS.keys()
+
+    def drop() -> None:
+        modules.clear()
+        gc.collect()
+
+    lines, _ = interrupted(drop, 0)
+    assert not [line for line in lines if "module_use" in line[0]]
+    assert not set(keys) & module_use._LOCKS.keys()
 
 
 def test_an_interrupt_at_any_line_of_half_precision_leaves_no_mode_behind() -> None:
