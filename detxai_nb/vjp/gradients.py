@@ -5,6 +5,7 @@ Put off, a product can be added to another one in place, leave out what nobody r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -74,12 +75,14 @@ class RowProduct:
     Attributes:
         rows: the gradients of its output ``[R,D]``.
         weight: ``[D,C]``.
-        shape: ``[n,...]`` of what it makes, R times C numbers.
+        shape: ``[n,...]`` of what it makes, R times C numbers, or more if ``at`` is given.
+        at: the numbers of the rows among all, of which the others are zero ``[R]``; None for all.
     """
 
     rows: Tensor
     weight: Tensor
     shape: tuple[int, ...]
+    at: Tensor | None = None
     _made: Tensor | None = field(default=None)
 
     def viewed(self, shape: tuple[int, ...]) -> RowProduct:
@@ -91,7 +94,7 @@ class RowProduct:
         Returns:
             A product that has not been computed.
         """
-        return RowProduct(self.rows, self.weight, shape)
+        return RowProduct(self.rows, self.weight, shape, self.at)
 
     def dense(self) -> Tensor:
         """Compute them.
@@ -100,12 +103,11 @@ class RowProduct:
             ``shape``.
         """
         if self._made is None:
-            picked = _rows_that_count(self.rows)
-            if picked is None:
-                made = self.rows @ self.weight
-            else:
-                made = self.rows.new_zeros(len(self.rows), self.weight.shape[1])
-                made.index_copy_(0, picked, self.rows[picked] @ self.weight)
+            rows, picked = self._counting()
+            made = rows @ self.weight
+            if picked is not None:
+                some, width = made, self.weight.shape[1]
+                made = made.new_zeros(math.prod(self.shape) // width, width).index_copy_(0, picked, some)
             self._made = made.view(self.shape)
         return self._made
 
@@ -115,12 +117,19 @@ class RowProduct:
         Args:
             total: contiguous, of ``shape``.
         """
-        flat = total.view(len(self.rows), -1)
-        picked = _rows_that_count(self.rows)
+        flat = total.view(-1, self.weight.shape[1])
+        rows, picked = self._counting()
         if picked is None:
-            flat.addmm_(self.rows, self.weight)
+            flat.addmm_(rows, self.weight)
         else:
-            flat.index_add_(0, picked, self.rows[picked] @ self.weight)
+            flat.index_add_(0, picked, rows @ self.weight)
+
+    def _counting(self) -> tuple[Tensor, Tensor | None]:
+        """The rows that are not zero, and their numbers; None for all."""
+        if self.at is not None:
+            return self.rows, self.at
+        picked = _rows_that_count(self.rows)
+        return self.rows if picked is None else self.rows[picked], picked
 
 
 def _rows_that_count(rows: Tensor) -> Tensor | None:

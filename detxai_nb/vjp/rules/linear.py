@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from detxai_nb.vjp.gradients import Gradient, RowProduct, dense
+from detxai_nb.vjp.read_cells import ReadCells
 from detxai_nb.vjp.recorded import Operation
 from detxai_nb.vjp.rules.rule import Rule
 
@@ -23,8 +24,12 @@ def _linear(number: int) -> Callable[[Operation], Rule | None]:
 
         def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
             found: list[Gradient | None] = [None] * len(needed)
-            if gradients[0] is not None:
-                gradient = dense(gradients[0])
+            gradient = gradients[0]
+            if isinstance(gradient, ReadCells) and (read := gradient.rows()) is not None:
+                at, rows = read
+                found[number] = RowProduct(rows, weight, (*gradient.whole.shape[:2], weight.shape[1]), at)
+            elif gradient is not None:
+                gradient = dense(gradient)
                 rows = gradient.reshape(-1, gradient.shape[-1])
                 found[number] = RowProduct(rows, weight, (*gradient.shape[:2], weight.shape[1]))
             return found

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.vjp.gradients import Gradient, dense
+from detxai_nb.vjp.gradients import SPARSE, Gradient, dense
+from detxai_nb.vjp.read_cells import ReadCells
 from detxai_nb.vjp.recorded import Operation
 from detxai_nb.vjp.rules.rule import Rule
 
@@ -19,18 +20,19 @@ def _sampler(operation: Operation) -> Rule | None:
         return None
     maps, places = operation.saved("input"), operation.saved("grid")
     corners = _Corners(maps, places, bool(operation.saved("align_corners")))
-    matrix = corners.matrix() if operation.needs(0) else None
+    cells, matrix = corners.matrix() if operation.needs(0) else (None, None)
     slopes = corners.slopes() if operation.needs(1) else None
     batch, channels, height, width = maps.shape
 
-    def spread(gradient: Tensor, matrix: Tensor) -> Tensor:
+    def spread(gradient: Tensor, cells: Tensor, matrix: Tensor) -> Gradient:
         rows = gradient.flatten(3).transpose(2, 3)
-        found = gradient.new_empty(len(gradient), height * width * batch, channels)
+        found = gradient.new_empty(len(gradient), len(cells) * batch, channels)
         for row, into in zip(rows, found):
             torch.mm(matrix, row.reshape(-1, channels), out=into)
         # Cells, then what each head reads there: next to each other in memory, as a linear layer above made them.
-        found = found.view(-1, height * width, batch, channels).permute(0, 2, 3, 1)
-        return torch.unflatten(found, 3, (height, width))
+        read = ReadCells.of_all(cells, found.view(-1, len(cells), batch, channels), height * width)
+        maps = ReadCells(cells, read.values, read.whole.permute(0, 2, 3, 1).unflatten(3, (height, width)))
+        return maps if len(cells) < height * width else maps.dense()
 
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
         if gradients[0] is None:
@@ -39,7 +41,7 @@ def _sampler(operation: Operation) -> Rule | None:
         moved = None
         if slopes is not None:
             moved = torch.stack([(gradient * slope).sum(2) for slope in slopes], dim=-1)
-        return [None if matrix is None else spread(gradient, matrix), moved]
+        return [None if matrix is None or cells is None else spread(gradient, cells, matrix), moved]
 
     return apply
 
@@ -72,28 +74,39 @@ class _Corners:
                 cell = torch.where(inside, y * width + x, 0).long()
                 self._all.append((cell, inside, across * down, (2 * right - 1) * down, (2 * below - 1) * across))
 
-    def matrix(self) -> Tensor:
-        """The transpose of sampling: ``[h*w*B, B*q*p]``, rows by cell and within a cell by map, sparse."""
+    def matrix(self) -> tuple[Tensor, Tensor]:
+        """The cells that are read ``[R]``, and the transpose of sampling ``[R*B, B*q*p]``, rows by cell, then by map.
+
+        All cells, if there are few others.
+        """
         height, width = self._size
         batch = len(self._maps)
+        read = torch.zeros(height * width, dtype=torch.bool, device=self._maps.device)
+        for cell, inside, *_ in self._all:
+            read[cell[inside]] = True
+        if read.count_nonzero() > SPARSE * len(read):
+            read.fill_(True)
+        cells = read.nonzero()[:, 0]
+        place = read.cumsum(0) - 1
         count = self._all[0][0].shape[1]
         number = torch.arange(batch, device=self._maps.device)[:, None]
         sample = (number * count + torch.arange(count, device=self._maps.device)).expand(batch, count)
         rows, columns, values = [], [], []
         for cell, inside, weight, _, _ in self._all:
-            rows.append((cell * batch + number)[inside])
+            rows.append((place[cell] * batch + number)[inside])
             columns.append(sample[inside])
             values.append(weight[inside])
         row, order = torch.cat(rows).sort()
-        starts = torch.bincount(row, minlength=height * width * batch).cumsum(0)
+        starts = torch.bincount(row, minlength=len(cells) * batch).cumsum(0)
         starts = torch.cat([starts.new_zeros(1), starts])
-        shape = (height * width * batch, batch * count)
+        shape = (len(cells) * batch, batch * count)
         with warnings.catch_warnings():
             # Said once in a process, of the whole kind of tensor.
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
-            return torch.sparse_csr_tensor(
+            made = torch.sparse_csr_tensor(
                 starts, torch.cat(columns)[order], torch.cat(values)[order], shape, check_invariants=False
             )
+        return cells, made
 
     def slopes(self) -> tuple[Tensor, Tensor]:
         """The derivatives of all samples by x and y: ``[B,C,q,p]`` each."""

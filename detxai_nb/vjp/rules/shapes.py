@@ -10,6 +10,7 @@ from torch import Tensor
 
 from detxai_nb.vjp.convolved import Convolved
 from detxai_nb.vjp.gradients import Gradient, RowProduct, dense, sum_to
+from detxai_nb.vjp.read_cells import ReadCells
 from detxai_nb.vjp.recorded import Operation, Shape, signed
 from detxai_nb.vjp.rules.rule import Rule
 
@@ -38,6 +39,8 @@ def _view(operation: Operation) -> Rule:
         (gradient,) = gradients
         if isinstance(gradient, RowProduct):
             return [gradient.viewed((gradient.shape[0], *shape))]
+        if isinstance(gradient, ReadCells) and (viewed := gradient.viewed((len(gradient.values), *shape))) is not None:
+            return [viewed]
         return [None if gradient is None else _reshaped(dense(gradient), shape)]
 
     return apply
@@ -50,7 +53,14 @@ def _reshaped(gradient: Tensor, shape: Shape) -> Tensor:
 def _transpose(operation: Operation) -> Rule:
     rank = len(operation.shape_of(0))
     first, second = (1 + operation.axis(name) % max(rank, 1) for name in ("dim0", "dim1"))
-    return _of_one(lambda gradient: gradient.transpose(first, second))
+
+    def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
+        (gradient,) = gradients
+        if isinstance(gradient, ReadCells):
+            return [gradient.transposed(first, second)]
+        return [None if gradient is None else dense(gradient).transpose(first, second)]
+
+    return apply
 
 
 def _matrix_transpose(operation: Operation) -> Rule:
@@ -100,6 +110,8 @@ def _split(operation: Operation) -> Rule:
     axis = operation.axis() % len(operation.shape_of(0))
 
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
+        if (joined := ReadCells.joined(gradients, axis + 1)) is not None:
+            return [joined]
         like = next(dense(x) for x in gradients if x is not None)
         parts = [
             like.new_zeros(len(like), *shape) if gradient is None else dense(gradient)
