@@ -6,6 +6,7 @@ Put off, a product can be added to another one in place, leave out what nobody r
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -65,6 +66,57 @@ class Scaled:
         """
         if self._made is None:
             self._made = self.base * self.factor.view(-1, *[1] * (self.base.ndim - 3))
+        return self._made
+
+
+@dataclass(eq=False)
+class Weighted:
+    """Gradients that were repeated, as a sum's are, times factors: not written out for each repetition.
+
+    Attributes:
+        base: ``[n,...]``, with axes that take no memory.
+        factor: seen as ``[n,...]``.
+        kind: the factors as the operation holds them, the same object each time.
+    """
+
+    base: Tensor
+    factor: Tensor
+    kind: Tensor
+    _made: Tensor | None = None
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Weighted:
+        """View both otherwise, or take a part of both.
+
+        Args:
+            change: of ``[n,...]``.
+
+        Returns:
+            The same gradients.
+        """
+        return Weighted(change(self.base), change(self.factor), self.kind)
+
+    def viewed(self, shape: Sequence[int]) -> Weighted | None:
+        """The same with another shape.
+
+        Args:
+            shape: with n, of as many numbers.
+
+        Returns:
+            Them; None if something would have to be copied for it.
+        """
+        try:
+            return self.changed(lambda x: x.view(*shape))
+        except RuntimeError:
+            return None
+
+    def dense(self) -> Tensor:
+        """Compute them.
+
+        Returns:
+            ``[n,...]``.
+        """
+        if self._made is None:
+            self._made = self.base * self.factor
         return self._made
 
 

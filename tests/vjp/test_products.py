@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from detxai_nb.detectors.trace.batch_norms import with_exact_norms
 from detxai_nb.vjp import BatchedProducts, Unsupported
+from detxai_nb.vjp.read_cells import ReadCells
 from detxai_nb.vjp.rules import RULES
 
 CHANNELS = 32
@@ -197,6 +198,78 @@ def test_sampling_inside_on_the_border_and_outside(aligned: bool, further: dict[
     if further.get("mode") == "nearest":
         return
     check([F.grid_sample(random(3, 2, 4, 5), moved, align_corners=aligned, **further)], leaf)
+
+
+LEVELS = ((9, 11), (4, 5))
+HEADS = 3
+
+
+def _deformable(x: Tensor, width: int, points: int, reach: float, form: str) -> Tensor:
+    """Two levels, as Hugging Face's ``MultiScaleDeformableAttention`` ("stack") and D-FINE's ("cat") read them."""
+    tokens, queries = sum(h * w for h, w in LEVELS), 7
+    value = F.linear(x, random(HEADS * width, x.shape[-1], seed=3))
+    value = value.masked_fill(random(1, tokens, 1, seed=4) > 1, 0.0) if form == "masked" else value
+    parts = value.view(1, tokens, HEADS, width).split([h * w for h, w in LEVELS], dim=1)
+    chances = F.linear(x[:, :queries], random(HEADS * 2 * points, x.shape[-1], seed=5))
+    chances = chances.view(1, queries, HEADS, 2 * points).softmax(-1).transpose(1, 2)
+    chances = chances.reshape(HEADS, 1, queries, 2 * points)
+    places = F.linear(x[:, :queries], random(HEADS * 2 * points * 2, x.shape[-1], seed=6)).tanh()
+    places = reach * places.view(1, queries, HEADS, 2, points, 2)
+    found = []
+    for level, ((height, wide), part) in enumerate(zip(LEVELS, parts)):
+        maps = part.flatten(2).transpose(1, 2).reshape(HEADS, width, height, wide)
+        found.append(F.grid_sample(maps, places[:, :, :, level].transpose(1, 2).flatten(0, 1), align_corners=False))
+    read = torch.cat(found, dim=-1) if form == "cat" else torch.stack(found, dim=-2).flatten(-2)
+    return (read * chances).sum(-1).view(1, HEADS * width, queries).transpose(1, 2)
+
+
+@pytest.mark.parametrize("form", ["stack", "cat", "masked"])
+@pytest.mark.parametrize("points", [1, 4])
+@pytest.mark.parametrize("width", [1, 5])
+@pytest.mark.parametrize("reach", [0.2, 1.1])
+def test_deformable_attention(form: str, points: int, width: int, reach: float) -> None:
+    """With a short reach few cells are read, and only these are followed."""
+    leaf = leaf_of(1, sum(h * w for h, w in LEVELS), 6)
+    x = leaf * 1
+    made = _deformable(x, width, points, reach, form)
+    # Twice, so that rows of a few cells are added to one another.
+    check([made, _deformable(x, width, points, reach, form) * 2], leaf)
+
+
+def test_cells_that_nobody_reads_are_left_out_up_to_the_linear_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaf = leaf_of(1, sum(h * w for h, w in LEVELS), 6)
+    products = BatchedProducts([_deformable(leaf * 1, 5, 2, 0.2, "stack")], leaf)
+    written: list[Any] = []
+    rows: list[Any] = []
+    of_cells = ReadCells.rows
+    monkeypatch.setattr(ReadCells, "dense", lambda self: written.append(self))
+    monkeypatch.setattr(ReadCells, "rows", lambda self: rows.append(of_cells(self)) or rows[-1])
+    assert products([random(3, 1, 7, HEADS * 5)]).norm() > 0
+    assert not written
+    ((at, some),) = rows
+    assert len(at) == len(some) < 3 * sum(h * w for h, w in LEVELS) / 2
+
+
+def test_gradients_of_some_cells_seen_in_every_way() -> None:
+    whole = torch.zeros(2, 12, 3, 5, dtype=torch.float64)
+    cells = torch.tensor([7, 1, 10])
+    whole[:, cells] = random(2, 3, 3, 5)
+    read = ReadCells.of_all(cells, random(2, 3, 3, 5), 12)
+    assert torch.equal(read.dense(), whole)
+    turned = read.transposed(1, 3)
+    assert torch.equal(turned.dense(), whole.transpose(1, 3))
+    assert turned.viewed((2, 15, 12)) is None
+    assert turned.rows() is None
+    rows = read.viewed((2, 12, 15))
+    assert rows is not None
+    at, some = rows.rows() or (cells, cells)
+    assert torch.equal(whole.view(24, 15)[at], some)
+    parts = [read, ReadCells.of_all(cells[1:2], random(2, 1, 3, 5), 4)]
+    both = ReadCells.joined(parts, 1)
+    assert both is not None
+    assert torch.equal(both.dense(), torch.cat([part.dense() for part in parts], dim=1))
+    assert ReadCells.joined(parts, 2) is None
+    assert ReadCells.joined([read, whole], 1) is None
 
 
 class _Own(torch.autograd.Function):

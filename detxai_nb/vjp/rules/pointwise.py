@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.vjp.gradients import Gradient, channels_last, dense, sum_to
+from detxai_nb.vjp.gradients import Gradient, Weighted, channels_last, dense, sum_to
 from detxai_nb.vjp.recorded import Operation, signed
 from detxai_nb.vjp.rules.rule import Rule
 
@@ -133,10 +133,16 @@ def _scale(operation: Operation, name: str = "alpha") -> float:
 def _product(operation: Operation) -> Rule:
     factors = [operation.saved(name) if operation.needs(i) else None for i, name in enumerate(("other", "self"))]
 
+    def product(gradient: Tensor, factor: Tensor, shape: tuple[int, ...]) -> Gradient:
+        repeated = any(side > 1 and stride == 0 for side, stride in zip(gradient.shape[1:], gradient.stride()[1:]))
+        if repeated and gradient.shape[1:] == shape:
+            return Weighted(gradient, factor.expand(gradient.shape), factor)
+        return sum_to(gradient * factor, shape)
+
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
         gradient = gradients[0]
         return [
-            None if factor is None or gradient is None else sum_to(dense(gradient) * factor, operation.shape_of(number))
+            None if factor is None or gradient is None else product(dense(gradient), factor, operation.shape_of(number))
             for number, factor in enumerate(factors)
         ]
 

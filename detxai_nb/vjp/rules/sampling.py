@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detxai_nb.vjp.gradients import SPARSE, Gradient, dense
+from detxai_nb.vjp.gradients import SPARSE, Gradient, Weighted, dense
 from detxai_nb.vjp.read_cells import ReadCells
 from detxai_nb.vjp.recorded import Operation
 from detxai_nb.vjp.rules.rule import Rule
@@ -18,32 +18,71 @@ from detxai_nb.vjp.rules.rule import Rule
 def _sampler(operation: Operation) -> Rule | None:
     if operation.saved("interpolation_mode") or operation.saved("padding_mode"):
         return None
-    maps, places = operation.saved("input"), operation.saved("grid")
-    corners = _Corners(maps, places, bool(operation.saved("align_corners")))
-    cells, matrix = corners.matrix() if operation.needs(0) else (None, None)
-    slopes = corners.slopes() if operation.needs(1) else None
-    batch, channels, height, width = maps.shape
-
-    def spread(gradient: Tensor, cells: Tensor, matrix: Tensor) -> Gradient:
-        rows = gradient.flatten(3).transpose(2, 3)
-        found = gradient.new_empty(len(gradient), len(cells) * batch, channels)
-        for row, into in zip(rows, found):
-            torch.mm(matrix, row.reshape(-1, channels), out=into)
-        # Cells, then what each head reads there: next to each other in memory, as a linear layer above made them.
-        read = ReadCells.of_all(cells, found.view(-1, len(cells), batch, channels), height * width)
-        maps = ReadCells(cells, read.values, read.whole.permute(0, 2, 3, 1).unflatten(3, (height, width)))
-        return maps if len(cells) < height * width else maps.dense()
+    places = operation.saved("grid")
+    corners = _Corners(operation.saved("input"), places, bool(operation.saved("align_corners")))
+    size, needed = tuple(places.shape[1:]), (operation.needs(0), operation.needs(1))
+    kept: dict[Tensor | None, _Reading] = {}
 
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
-        if gradients[0] is None:
+        gradient = gradients[0]
+        if gradient is None:
             return [None, None]
-        gradient = dense(gradients[0])
-        moved = None
-        if slopes is not None:
-            moved = torch.stack([(gradient * slope).sum(2) for slope in slopes], dim=-1)
-        return [None if matrix is None or cells is None else spread(gradient, cells, matrix), moved]
+        kind, weights = None, None
+        if isinstance(gradient, Weighted) and gradient.base.stride(-1) == 0 and gradient.factor.stride(2) == 0:
+            # Attention: a query's samples are added up, each with a weight for all channels.
+            rows, weights, kind = gradient.base[..., 0], gradient.factor[0, :, 0], gradient.kind
+        else:
+            rows = dense(gradient).flatten(3)
+        if kind not in kept:
+            kept[kind] = _Reading(corners, weights, needed)
+        maps, moved = kept[kind](rows)
+        return [maps, None if moved is None else moved.view(-1, len(places), *size)]
 
     return apply
+
+
+class _Reading:
+    """What sampling does to the gradients of sums of samples.
+
+    Args:
+        corners: where the samples are.
+        weights: of each sample in its sum ``[B,q,p]``; None if each sample is one by itself.
+        needed: whether the gradients of the maps and of the places are.
+    """
+
+    def __init__(self, corners: _Corners, weights: Tensor | None, needed: tuple[bool, bool]) -> None:
+        self._size, self._batch = corners.size, corners.batch
+        self._read = corners.matrix(weights) if needed[0] else None
+        self._slopes = corners.slopes(weights) if needed[1] else None
+
+    def __call__(self, gradient: Tensor) -> tuple[Gradient | None, Tensor | None]:
+        """Compute the gradients of the maps ``[n,B,C,h,w]``, and of the places ``[n,B,q*p*2]``.
+
+        Args:
+            gradient: of the sums ``[n,B,C,q]``.
+        """
+        return self._of_maps(gradient), self._of_places(gradient)
+
+    def _of_maps(self, gradient: Tensor) -> Gradient | None:
+        if self._read is None:
+            return None
+        (cells, matrix), (height, width), channels = self._read, self._size, gradient.shape[2]
+        found = gradient.new_empty(len(gradient), len(cells) * self._batch, channels)
+        for row, into in zip(gradient.transpose(2, 3), found):
+            torch.mm(matrix, row.reshape(-1, channels), out=into)
+        # Cells, then what each head reads there: next to each other in memory, as a linear layer above made them.
+        values = found.view(-1, len(cells), self._batch, channels)
+        whole = ReadCells.of_all(cells, values, height * width).whole.permute(0, 2, 3, 1)
+        maps = ReadCells(cells, values, torch.unflatten(whole, 3, (height, width)))
+        return maps if len(cells) < height * width else maps.dense()
+
+    def _of_places(self, gradient: Tensor) -> Tensor | None:
+        if self._slopes is None:
+            return None
+        count, batch, channels, queries = gradient.shape
+        rows = gradient.permute(1, 3, 0, 2).reshape(batch * queries, count, channels)
+        found = torch.unflatten(rows @ self._slopes, 0, (batch, queries))
+        return found.permute(2, 0, 1, 3).reshape(count, batch, -1)
 
 
 class _Corners:
@@ -53,12 +92,16 @@ class _Corners:
         maps: ``[B,C,h,w]``.
         places: ``[B,q,p,2]``, x and y from -1 to 1.
         aligned: whether -1 and 1 are the centres of the outermost cells, not their edges.
+
+    Attributes:
+        batch: B.
+        size: (h, w).
     """
 
     def __init__(self, maps: Tensor, places: Tensor, aligned: bool) -> None:
         self._maps = maps
-        self._size = height, width = maps.shape[2:]
-        self._outputs = places.shape[1:3]
+        self.batch = len(maps)
+        self.size = height, width = maps.shape[2], maps.shape[3]
         sides = places.new_tensor([width, height])
         self._stretch = (sides - 1) / 2 if aligned else sides / 2
         at = (places.flatten(1, 2) + 1) * self._stretch - (0 if aligned else 0.5)
@@ -74,32 +117,35 @@ class _Corners:
                 cell = torch.where(inside, y * width + x, 0).long()
                 self._all.append((cell, inside, across * down, (2 * right - 1) * down, (2 * below - 1) * across))
 
-    def matrix(self) -> tuple[Tensor, Tensor]:
-        """The cells that are read ``[R]``, and the transpose of sampling ``[R*B, B*q*p]``, rows by cell, then by map.
+    def matrix(self, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The cells that are read ``[R]``, and the transpose of sampling, sparse. All cells, if there are few others.
 
-        All cells, if there are few others.
+        Args:
+            weights: with which samples are added up ``[B,q,p]``; None if each is one by itself.
+
+        Returns:
+            The cells, and a matrix ``[R*B, B*q]``, or ``[R*B, B*q*p]``: rows by cell, then by map.
         """
-        height, width = self._size
-        batch = len(self._maps)
-        read = torch.zeros(height * width, dtype=torch.bool, device=self._maps.device)
+        device, batch = self._maps.device, self.batch
+        read = torch.zeros(self.size[0] * self.size[1], dtype=torch.bool, device=device)
         for cell, inside, *_ in self._all:
             read[cell[inside]] = True
         if read.count_nonzero() > SPARSE * len(read):
             read.fill_(True)
-        cells = read.nonzero()[:, 0]
-        place = read.cumsum(0) - 1
-        count = self._all[0][0].shape[1]
-        number = torch.arange(batch, device=self._maps.device)[:, None]
-        sample = (number * count + torch.arange(count, device=self._maps.device)).expand(batch, count)
+        cells, place = read.nonzero()[:, 0], read.cumsum(0) - 1
+        number = torch.arange(batch, device=device)[:, None]
+        samples = self._all[0][0].shape[1]
+        together = 1 if weights is None else weights.shape[2]
+        column = number * (samples // together) + torch.arange(samples, device=device) // together
         rows, columns, values = [], [], []
         for cell, inside, weight, _, _ in self._all:
             rows.append((place[cell] * batch + number)[inside])
-            columns.append(sample[inside])
-            values.append(weight[inside])
+            columns.append(column[inside])
+            values.append((weight if weights is None else weight * weights.flatten(1))[inside])
         row, order = torch.cat(rows).sort()
         starts = torch.bincount(row, minlength=len(cells) * batch).cumsum(0)
         starts = torch.cat([starts.new_zeros(1), starts])
-        shape = (len(cells) * batch, batch * count)
+        shape = (len(cells) * batch, batch * samples // together)
         with warnings.catch_warnings():
             # Said once in a process, of the whole kind of tensor.
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
@@ -108,17 +154,28 @@ class _Corners:
             )
         return cells, made
 
-    def slopes(self) -> tuple[Tensor, Tensor]:
-        """The derivatives of all samples by x and y: ``[B,C,q,p]`` each."""
+    def slopes(self, weights: Tensor | None) -> Tensor:
+        """The derivatives by x and y of all samples, or of their sums with weights by each sample's place.
+
+        Args:
+            weights: ``[B,q,p]``, or None.
+
+        Returns:
+            ``[B*q*p,C,2]``, or ``[B*q,C,p*2]``.
+        """
         cells = self._maps.flatten(2).transpose(1, 2)
-        number = torch.arange(len(cells), device=cells.device)[:, None]
+        number = torch.arange(self.batch, device=cells.device)[:, None]
         slopes: list[Any] = [0, 0]
         for cell, inside, _, *derivatives in self._all:
             read = cells[number, cell]
             for axis, derivative in enumerate(derivatives):
                 slopes[axis] = slopes[axis] + read * (derivative * inside * self._stretch[axis])[..., None]
-        x, y = (slope.transpose(1, 2).contiguous().unflatten(2, self._outputs) for slope in slopes)
-        return x, y
+        both = torch.stack(slopes, dim=-1)
+        if weights is None:
+            return both.flatten(0, 1).contiguous()
+        together = weights.shape[2]
+        both = torch.unflatten(both * weights.flatten(1)[..., None, None], 1, (-1, together))
+        return both.permute(0, 1, 3, 2, 4).flatten(3).flatten(0, 1).contiguous()
 
 
 RULES: Mapping[str, Callable[[Operation], Rule | None]] = {"GridSampler2DBackward0": _sampler}

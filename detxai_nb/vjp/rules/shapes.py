@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from detxai_nb.vjp.convolved import Convolved
-from detxai_nb.vjp.gradients import Gradient, RowProduct, dense, sum_to
+from detxai_nb.vjp.gradients import Gradient, RowProduct, Weighted, dense, sum_to
 from detxai_nb.vjp.read_cells import ReadCells
 from detxai_nb.vjp.recorded import Operation, Shape, signed
 from detxai_nb.vjp.rules.rule import Rule
@@ -39,7 +39,9 @@ def _view(operation: Operation) -> Rule:
         (gradient,) = gradients
         if isinstance(gradient, RowProduct):
             return [gradient.viewed((gradient.shape[0], *shape))]
-        if isinstance(gradient, ReadCells) and (viewed := gradient.viewed((len(gradient.values), *shape))) is not None:
+        if isinstance(gradient, ReadCells) and (read := gradient.viewed((len(gradient.values), *shape))) is not None:
+            return [read]
+        if isinstance(gradient, Weighted) and (viewed := gradient.viewed((len(gradient.base), *shape))) is not None:
             return [viewed]
         return [None if gradient is None else _reshaped(dense(gradient), shape)]
 
@@ -135,12 +137,23 @@ def _unbind(operation: Operation) -> Rule:
 
 def _stack(operation: Operation) -> Rule:
     axis = operation.axis() % len(operation.outputs[0])
+    count = operation.outputs[0][axis]
 
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
         (gradient,) = gradients
+        if isinstance(gradient, Weighted):
+            return [gradient.changed(partial(_selected, axis=axis + 1, number=i)) for i in range(count)]
         return [] if gradient is None else list(dense(gradient).unbind(axis + 1))
 
     return apply
+
+
+def _selected(x: Tensor, axis: int, number: int) -> Tensor:
+    return x.select(axis, number)
+
+
+def _narrowed(x: Tensor, axis: int, span: tuple[int, int]) -> Tensor:
+    return x.narrow(axis, span[0], span[1] - span[0])
 
 
 def _cat(operation: Operation) -> Rule | None:
@@ -158,8 +171,10 @@ def _cat(operation: Operation) -> Rule | None:
                 found.append(None)
             elif isinstance(gradient, Convolved) and axis == rank - 3:
                 found.append(gradient.part(*span))
+            elif isinstance(gradient, Weighted):
+                found.append(gradient.changed(partial(_narrowed, axis=axis + 1, span=span)))
             else:
-                found.append(dense(gradient).narrow(axis + 1, span[0], span[1] - span[0]))
+                found.append(_narrowed(dense(gradient), axis + 1, span))
         return found
 
     return apply
