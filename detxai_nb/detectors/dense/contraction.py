@@ -8,6 +8,7 @@ computed once for a map, and then a prediction costs one number where it would h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -40,10 +41,12 @@ class Contraction:
         around = F.pad(features, [step.reach] * 4).permute(1, 2, 0).contiguous()
         side = 2 * step.reach + 1
         added = features.new_empty(height, width, side * side, len(step.weight))
-        weight = step.weight.detach()
-        for y in range(side):
-            for x in range(side):
-                added[:, :, y * side + x] = around[y : y + height, x : x + width] @ weight[:, :, y, x].T
+        weight = step.weight.detach().permute(2, 3, 1, 0).contiguous()
+        # On a CPU row by row: what a row reads and makes fits the cache.
+        rows = 1 if features.device.type == "cpu" else height
+        for top, y, x in product(range(0, height, rows), range(side), range(side)):
+            read = around[top + y : top + y + rows, x : x + width]
+            added[top : top + rows, :, y * side + x] = read @ weight[y, x]
         self.added = added.flatten(0, 1)
 
     @staticmethod
