@@ -1,4 +1,4 @@
-"""What several commands take: the options that select a detector, numbers of a range."""
+"""What several commands take: the options that select a detector, a method's settings, numbers of a range."""
 
 from __future__ import annotations
 
@@ -42,6 +42,22 @@ def add_detector_options(command: argparse.ArgumentParser, default: str | None =
         metavar="NAME=VALUE",
         help="a setting of the detector, such as nms_threshold=0.5; may be repeated. `detxai-nb detectors DETECTOR` "
         "lists them",
+    )
+
+
+def add_method_settings(command: argparse.ArgumentParser) -> None:
+    """Add the option that sets what a method of explaining can be told.
+
+    Args:
+        command: the parser of a command.
+    """
+    command.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the method, such as direction=signed; may be repeated. `detxai-nb methods METHOD` lists "
+        "them",
     )
 
 

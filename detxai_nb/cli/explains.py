@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import detxai_nb as dx
-from detxai_nb.cli.argument_types import add_detector_options, as_share, whole_number
+from detxai_nb.cli.argument_types import add_detector_options, add_method_settings, as_share, whole_number
 from detxai_nb.cli.commands import USUAL_METHOD, check_writable, detector_opener, parse_settings, usual_method
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.files import as_path, write_atomically
@@ -71,14 +71,7 @@ def add_explain(explain: argparse.ArgumentParser) -> None:
         metavar="N",
         help="explain only this object of those that are found, 0 for the one with the highest score; may be repeated",
     )
-    explain.add_argument(
-        "--setting",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting of the method, such as direction=signed; may be repeated. `detxai-nb methods METHOD` lists "
-        "them",
-    )
+    add_method_settings(explain)
     explain.add_argument("--colormap", help="the name of a matplotlib colour map, for the picture")
     explain.add_argument(
         "--out",

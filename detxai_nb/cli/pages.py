@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from detxai_nb.cli.argument_types import add_detector_options, as_share
-from detxai_nb.cli.commands import USUAL_METHOD, detector_opener, usual_method
+from detxai_nb.cli.argument_types import add_detector_options, add_method_settings, as_share
+from detxai_nb.cli.commands import USUAL_METHOD, detector_opener, parse_settings, usual_method
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.pages.document import page_path
 
@@ -30,6 +30,7 @@ def add_page(page: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"a name of `detxai-nb methods`, by default {USUAL_METHOD}; may be repeated, for a menu on the page",
     )
+    add_method_settings(page)
     page.add_argument(
         "--target",
         action="append",
@@ -76,7 +77,8 @@ def run_page(options: argparse.Namespace) -> None:
         options: the parsed command line.
 
     Raises:
-        ValueError: for a page that is no HTML file, or what ``dx.explain`` refuses.
+        ValueError: for a page that is no HTML file, settings where several methods are named, or what ``dx.explain``
+            refuses.
         FileNotFoundError: for a missing photograph, file of weights or folder to write into.
         FileExistsError: if the page is there already.
     """
@@ -87,6 +89,12 @@ def run_page(options: argparse.Namespace) -> None:
 
     path = page_path(options.out, options.overwrite)
     targets, layers = dict.fromkeys(options.target or ["class"]), dict.fromkeys(options.layer or [None])
+    settings = parse_settings(options.setting)
+    if settings and len(set(options.method or ())) > 1:
+        raise ValueError(
+            f"--setting {options.setting[0]} is of one method, and --method names several: "
+            f"{', '.join(dict.fromkeys(options.method))}. Write a page of each method that has settings"
+        )
     for name in options.method or ():
         find_method(name)
     image = dx.load_image(options.photo)
@@ -97,9 +105,10 @@ def run_page(options: argparse.Namespace) -> None:
         print(f"detxai-nb: note: {in_own_words(doubt)}", file=sys.stderr)
     found.require_nonempty()
     title = options.photo.name if options.title is None else options.title
-    if any(all_methods()[name].kind == "perturbation" for name in methods):
+    # An Explorer has the methods' usual settings.
+    if settings or any(all_methods()[name].kind == "perturbation" for name in methods):
         maps = [
-            dx.explain(detector, image, found, method=method, target=target, layer=layer)
+            dx.explain(detector, image, found, method=method, target=target, layer=layer, **settings)
             for method in methods
             for target in targets
             for layer in layers

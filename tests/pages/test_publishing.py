@@ -185,6 +185,33 @@ def test_the_command_writes_a_page_of_a_photograph(tmp_path: Path, capsys: pytes
     assert page.read_bytes() == before
 
 
+def test_the_page_of_a_photograph_takes_settings_of_its_method(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, page = tmp_path / "a.png", tmp_path / "page.html"
+    assert main(["example", str(photo)]) == 0
+    words = ["page", str(photo), "--device", "cpu", "--out", str(page)]
+    assert main([*words, "--setting", "direction=signed"]) == 0
+    text = page.read_text("utf-8")
+    data = json.loads(re.search(r'id="dxp-data">(.*?)</script>', text, re.DOTALL).group(1))  # type: ignore[union-attr]
+    state = data["widgets"]["w0"]["root"]["state"]
+    assert state["map_data"]["signed"] is True
+    assert "direction: 'signed'" in state["code"]
+    capsys.readouterr()
+    before = page.read_bytes()
+    for more, said in (
+        (
+            ["--method", "odam", "--method", "grad-cam", "--setting", "direction=signed"],
+            "names several: odam, grad-cam",
+        ),
+        (["--setting", "smooth"], "name=value"),
+        (["--setting", "nonsense=1"], "nonsense"),
+    ):
+        assert main([*words, "--overwrite", *more]) == 2
+        assert said in capsys.readouterr().err.lower()
+    assert page.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("markup", "clean"),
     [
