@@ -99,13 +99,13 @@ class Weighted:
         """The same with another shape.
 
         Args:
-            shape: with n, of as many numbers.
+            shape: of each, of as many numbers.
 
         Returns:
             Them; None if something would have to be copied for it.
         """
         try:
-            return self.changed(lambda x: x.view(*shape))
+            return self.changed(lambda x: x.view(len(x), *shape))
         except RuntimeError:
             return None
 
@@ -137,16 +137,16 @@ class RowProduct:
     at: Tensor | None = None
     _made: Tensor | None = field(default=None)
 
-    def viewed(self, shape: tuple[int, ...]) -> RowProduct:
+    def viewed(self, shape: Sequence[int]) -> RowProduct:
         """The same with another shape.
 
         Args:
-            shape: of as many numbers.
+            shape: of each gradient, of as many numbers.
 
         Returns:
             A product that has not been computed.
         """
-        return RowProduct(self.rows, self.weight, shape, self.at)
+        return RowProduct(self.rows, self.weight, (self.shape[0], *shape), self.at)
 
     def dense(self) -> Tensor:
         """Compute them.

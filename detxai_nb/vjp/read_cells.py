@@ -61,7 +61,7 @@ class ReadCells:
         shape = list(found[0].whole.shape)
         shape[axis] = sum(sizes)
         made = cls.of_all(cells, torch.cat([part.values for part in found], dim=1), sum(sizes))
-        return made.viewed(shape)
+        return made.viewed(shape[1:])
 
     def _goes_by_cells(self, axis: int) -> bool:
         """Whether an axis counts the cells, and all before it but n is 1."""
@@ -73,13 +73,13 @@ class ReadCells:
         """The same with another shape.
 
         Args:
-            shape: with n, of as many numbers.
+            shape: of each, of as many numbers.
 
         Returns:
             Them; None if they would have to be copied for it.
         """
         try:
-            return ReadCells(self.cells, self.values, self.whole.view(*shape))
+            return ReadCells(self.cells, self.values, self.whole.view(len(self.whole), *shape))
         except RuntimeError:
             return None
 

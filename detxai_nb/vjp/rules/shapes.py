@@ -37,12 +37,8 @@ def _view(operation: Operation) -> Rule:
 
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
         (gradient,) = gradients
-        if isinstance(gradient, RowProduct):
-            return [gradient.viewed((gradient.shape[0], *shape))]
-        if isinstance(gradient, ReadCells) and (read := gradient.viewed((len(gradient.values), *shape))) is not None:
-            return [read]
-        if isinstance(gradient, Weighted) and (viewed := gradient.viewed((len(gradient.base), *shape))) is not None:
-            return [viewed]
+        if isinstance(gradient, RowProduct | ReadCells | Weighted) and (seen := gradient.viewed(shape)) is not None:
+            return [seen]
         return [None if gradient is None else _reshaped(dense(gradient), shape)]
 
     return apply
@@ -142,18 +138,10 @@ def _stack(operation: Operation) -> Rule:
     def apply(gradients: list[Gradient | None]) -> list[Gradient | None]:
         (gradient,) = gradients
         if isinstance(gradient, Weighted):
-            return [gradient.changed(partial(_selected, axis=axis + 1, number=i)) for i in range(count)]
+            return [gradient.changed(partial(torch.select, dim=axis + 1, index=i)) for i in range(count)]
         return [] if gradient is None else list(dense(gradient).unbind(axis + 1))
 
     return apply
-
-
-def _selected(x: Tensor, axis: int, number: int) -> Tensor:
-    return x.select(axis, number)
-
-
-def _narrowed(x: Tensor, axis: int, span: tuple[int, int]) -> Tensor:
-    return x.narrow(axis, span[0], span[1] - span[0])
 
 
 def _cat(operation: Operation) -> Rule | None:
@@ -169,12 +157,14 @@ def _cat(operation: Operation) -> Rule | None:
         for span, edge in zip(spans, operation.inputs):
             if gradient is None or span is None or not edge.needed:
                 found.append(None)
-            elif isinstance(gradient, Convolved) and axis == rank - 3:
+                continue
+            part = partial(torch.narrow, dim=axis + 1, start=span[0], length=span[1] - span[0])
+            if isinstance(gradient, Convolved) and axis == rank - 3:
                 found.append(gradient.part(*span))
             elif isinstance(gradient, Weighted):
-                found.append(gradient.changed(partial(_narrowed, axis=axis + 1, span=span)))
+                found.append(gradient.changed(part))
             else:
-                found.append(_narrowed(dense(gradient), axis + 1, span))
+                found.append(part(dense(gradient)))
         return found
 
     return apply
