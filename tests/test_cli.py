@@ -97,6 +97,8 @@ def test_explain_takes_method_target_layer_and_settings(photo: Path, tmp_path: P
         (["--setting", "direction=up"], "direction of 'odam' is one of 'positive'"),
         (["--setting", "no_such=1"], "has no setting 'no_such'; its settings: direction, smooth"),
         (["--setting", "direction"], "a setting is NAME=VALUE"),
+        (["--setting", "target=x1"], "target is no setting but an option of its own: --target"),
+        (["--setting", "progress=1"], "progress is no setting of a method"),
         (["--score-threshold", "0.9999"], "was 0.597; detect with a --score-threshold below that"),
         (["--colormap", "no-such"], "unknown colour map 'no-such'"),
         (["--device", "no-such"], "no-such"),

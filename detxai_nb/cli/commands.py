@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import sys
@@ -285,6 +286,27 @@ def _names(given: str) -> list[str]:
     if not all(names):
         raise ValueError(f"--names is NAME,NAME,... or a text file with one name a line, got {given!r}")
     return names
+
+
+def method_settings(given: Sequence[str]) -> dict[str, Any]:
+    """Parse the settings of a method.
+
+    Args:
+        given: pairs ``NAME=VALUE``.
+
+    Returns:
+        By each name the value, for ``dx.explain``.
+
+    Raises:
+        ValueError: for what is no pair, and for what ``dx.explain`` takes besides a method's settings.
+    """
+    settings = parse_settings(given)
+    for name in settings:
+        if name in ("detector", "method", "target", "layer"):
+            raise ValueError(f"{name} is no setting but an option of its own: --{name}")
+        if name in inspect.signature(dx.explain).parameters:
+            raise ValueError(f"{name} is no setting of a method; `detxai-nb methods METHOD` lists its settings")
+    return settings
 
 
 def parse_settings(given: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import detxai_nb as dx
 from detxai_nb.cli.argument_types import add_detector_options, add_method_settings, as_share, whole_number
-from detxai_nb.cli.commands import USUAL_METHOD, check_writable, detector_opener, parse_settings, usual_method
+from detxai_nb.cli.commands import USUAL_METHOD, check_writable, detector_opener, method_settings, usual_method
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.files import as_path, write_atomically
 
@@ -110,7 +110,7 @@ def run_explain(options: argparse.Namespace) -> None:
         if path.suffix not in OUTPUTS:
             raise ValueError(f"--out writes {' or '.join(OUTPUTS)}, not {path.name!r}")
         check_writable(path)
-    parse_settings(options.setting)
+    method_settings(options.setting)
     image = dx.load_image(options.photo)
     from detxai_nb.doubts import doubt_of
     from detxai_nb.subjects import class_titles, subject_of
@@ -156,7 +156,7 @@ def explain_picture(
     """
     from detxai_nb.subjects import first_predictions, subject_of
 
-    settings = parse_settings(options.setting)
+    settings = method_settings(options.setting)
     subject = subject_of(detector)
     found = first_predictions(detector, image, options.score_threshold)
     if allow_none and not subject.whole and (not len(found) or _has_none_of(detector, found, options.classes)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detxai_nb.cli.argument_types import add_detector_options, add_method_settings, as_share
-from detxai_nb.cli.commands import USUAL_METHOD, detector_opener, parse_settings, usual_method
+from detxai_nb.cli.commands import USUAL_METHOD, detector_opener, method_settings, usual_method
 from detxai_nb.cli.wording import in_own_words
 from detxai_nb.pages.document import page_path
 
@@ -89,7 +89,7 @@ def run_page(options: argparse.Namespace) -> None:
 
     path = page_path(options.out, options.overwrite)
     targets, layers = dict.fromkeys(options.target or ["class"]), dict.fromkeys(options.layer or [None])
-    settings = parse_settings(options.setting)
+    settings = method_settings(options.setting)
     if settings and len(set(options.method or ())) > 1:
         raise ValueError(
             f"--setting {options.setting[0]} is of one method, and --method names several: "

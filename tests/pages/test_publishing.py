@@ -206,6 +206,7 @@ def test_the_page_of_a_photograph_takes_settings_of_its_method(
         ),
         (["--setting", "smooth"], "name=value"),
         (["--setting", "nonsense=1"], "nonsense"),
+        (["--setting", "layer=neck"], "--layer"),
     ):
         assert main([*words, "--overwrite", *more]) == 2
         assert said in capsys.readouterr().err.lower()
